@@ -1,0 +1,66 @@
+# Everything starts here, and `make` alone tells what there is. Needs make and Python 3.11 or
+# newer with venv and pip; each target brings its own set-up into .venv.
+
+PYTHON ?= python3
+BIN    := .venv/bin
+PIP    := $(BIN)/pip install --quiet --quiet --disable-pip-version-check --no-input
+CODE   := $(wildcard src tests bench tools bin scripts)
+
+# The first of these that is new enough and complete. (A name in PATH may be an empty shim, and
+# Debian's python3 comes without venv.)
+find_python = for python in "$(PYTHON)" python3.14 python3.13 python3.12 python3.11; do \
+	"$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' \
+	2>/dev/null && break; python=; done
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test bench lint format docs lock clean
+
+help:  ## Print this list.
+	@sed -n 's/^\([a-z]*\):.*##/\1\t/p' Makefile | expand -t 10
+
+install: .venv/installed  ## Create .venv; then .venv/bin/nexus runs.
+	@echo 'Ready: .venv/bin/nexus'
+
+demo: .venv/installed  ## Show the main job on simulated data: no key, no network.
+	@$(BIN)/nexus demo
+
+test: lint  ## Lint, then run every test.
+	@$(BIN)/pytest
+
+bench: .venv/installed  ## Measure, and print what was measured.
+	@$(BIN)/python -m bench
+
+lint: .venv/installed  ## Check style, types and layers.
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --check --quiet
+	@$(BIN)/mypy $(CODE)
+	@$(BIN)/lint-imports --no-logo
+
+format: .venv/installed  ## Let ruff lay out and mend what it can.
+	@$(BIN)/ruff check --fix --exit-zero
+	@$(BIN)/ruff format
+
+docs: .venv/installed  ## Write the reference pages again, from the code.
+	@$(BIN)/python -m tools.reference
+
+lock:  ## Pin what pyproject.toml asks for, with hashes.
+	@PYTHON=$(PYTHON) sh tools/lock.sh
+
+clean:  ## Remove all that make made.
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Two stages, each marked by a file that is written last, so that an interrupted one is done
+# again: new pins build the venv anew, an edited pyproject.toml only renews the package in it.
+.venv/pinned: requirements-dev.txt
+	@$(find_python); if [ -z "$$python" ]; then \
+	echo 'Data Nexus needs Python 3.11 or newer with venv and pip (on Debian: python3-venv).' \
+	'If yours has another name, say: make PYTHON=/path/to/python3' >&2; exit 1; fi; \
+	echo 'Installing the pinned packages into .venv (about half a minute) ...' >&2; \
+	"$$python" -m venv --clear .venv
+	@$(PIP) --require-hashes --requirement requirements-dev.txt
+	@touch $@
+
+.venv/installed: .venv/pinned pyproject.toml
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@

@@ -1,0 +1,1 @@
+"""The composition root: settings go in, running parts come out."""

@@ -1,0 +1,34 @@
+"""Owns what SIGINT and SIGTERM do to a run: the first one drains it, the second ends it at once."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from data_nexus.ingestion.engine import Drain
+
+DRAINED = {"SIGINT": 130, "SIGTERM": 75}
+_AT_ONCE = {signal.SIGINT: 130, signal.SIGTERM: 143}
+
+
+@contextmanager
+def draining_on_signals(drain: Drain) -> Iterator[None]:
+    """Let SIGINT and SIGTERM drain the run while the block lasts (inside the event loop)."""
+    loop = asyncio.get_running_loop()
+
+    def hear(number: signal.Signals) -> None:
+        if drain.reason is not None:
+            # No clean-up: whatever is under way rolls back, and its leases are freed as orphans.
+            os._exit(_AT_ONCE[number])
+        drain.request(number.name)
+
+    for number in _AT_ONCE:
+        loop.add_signal_handler(number, hear, number)
+    try:
+        yield
+    finally:
+        for number in _AT_ONCE:
+            loop.remove_signal_handler(number)

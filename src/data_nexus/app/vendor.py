@@ -1,0 +1,72 @@
+"""Owns the sandbox vendor as a child process, for commands that work without a key."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.request import Request, urlopen
+
+from data_nexus.config import Secret, Settings
+from data_nexus.errors import VendorUnavailable
+
+_ENDING_SEC = 10
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxVendor:
+    """A running sandbox: settings that point at it, and its control port."""
+
+    settings: Settings
+    control: str
+
+    def ask(self, path: str, body: dict[str, Any] | None = None) -> bytes:
+        """Send a question (or with `body` a wish) to the control port and return the answer."""
+        sent = None if body is None else json.dumps(body).encode()
+        request = Request(f"{self.control}{path}", sent, {"Content-Type": "application/json"})  # noqa: S310 - loopback
+        with urlopen(request) as answer:  # noqa: S310
+            content: bytes = answer.read()
+        return content
+
+
+@contextmanager
+def sandbox_vendor(settings: Settings, options: Sequence[str]) -> Iterator[SandboxVendor]:
+    """Run a sandbox with a token of its own while the block lasts."""
+    token = secrets.token_hex(8)
+    child = subprocess.Popen(
+        [sys.executable, "-m", "data_nexus.sandbox", "--until-stdin-closes", *options],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=os.environ | {"NEXUS_SANDBOX_TOKEN": token},
+        start_new_session=True,
+    )
+    try:
+        yield _started(child, settings.with_token(Secret(token)))
+    finally:
+        _end(child)
+
+
+def _started(child: subprocess.Popen[bytes], settings: Settings) -> SandboxVendor:
+    line = child.stdout.readline() if child.stdout else b""
+    if not line:
+        raise VendorUnavailable("the sandbox did not start; its message stands above")
+    ready = json.loads(line)
+    return SandboxVendor(settings.replaced(eodhd_base_url=ready["url"]), ready["control"])
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    if child.stdin:
+        child.stdin.close()
+    try:
+        child.wait(_ENDING_SEC)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+    if child.stdout:
+        child.stdout.close()

@@ -1,0 +1,145 @@
+"""Owns `nexus verify`: the specification's five checks, and the invariants of the database in use.
+
+The five checks write, so they work in a schema of their own that is dropped at the end. With a
+key they ask the real vendor (a symbol list and a few histories), without one the sandbox.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg import sql
+
+from data_nexus.app.runs import DiscoveryWish, run_backfill, run_discovery
+from data_nexus.app.vendor import sandbox_vendor
+from data_nexus.config import Settings
+from data_nexus.database.connection import PostgresConnection
+from data_nexus.database.opening import open_database
+from data_nexus.database.upgrade import upgrade
+from data_nexus.errors import NexusError
+from data_nexus.events import ignore
+from data_nexus.ingestion.history_loader import Wish
+from data_nexus.quality.invariants import broken_invariants
+
+_ASSETS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One check: its name, whether it passed, and what was seen."""
+
+    name: str
+    passed: bool
+    seen: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """Where the five checks work: settings for a schema of their own, and its database."""
+
+    settings: Settings
+    database: PostgresConnection
+
+
+def verify(settings: Settings, exchange: str) -> dict[str, Any]:
+    """Run all checks and return `{"checks": [...], "invariants": {...}, "vendor": …}`."""
+    with open_database(settings.database_url, settings.home, settings.schema) as url:
+        invariants = broken_invariants(PostgresConnection(url, settings.schema))
+        with _vendor(settings) as vendor, _trial_schema(vendor, url) as trial:
+            checks = [_judge(name, check, trial, exchange) for name, check in CHECKS]
+    return {
+        "vendor": "sandbox" if settings.token is None else "eodhd",
+        "checks": [
+            {"name": check.name, "passed": check.passed, "seen": check.seen} for check in checks
+        ],
+        "invariants": invariants,
+    }
+
+
+@contextmanager
+def _vendor(settings: Settings) -> Iterator[Settings]:
+    if settings.token is not None:
+        yield settings
+        return
+    with sandbox_vendor(settings, ("--symbols", "20", "--years", "5", "--clean")) as sandbox:
+        yield sandbox.settings
+
+
+@contextmanager
+def _trial_schema(settings: Settings, url: str) -> Iterator[Trial]:
+    schema = f"nexus_verify_{secrets.token_hex(4)}"
+    database = PostgresConnection(url, schema)
+    upgrade(url, schema)
+    try:
+        yield Trial(settings.replaced(schema=schema, database_url=url), database)
+    finally:
+        with database.connect() as connection:
+            connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(schema)))
+        database.close()
+
+
+def _judge(name: str, check: Callable[[Trial, str], str], trial: Trial, exchange: str) -> Verdict:
+    try:
+        return Verdict(name, passed=True, seen=check(trial, exchange))
+    except (NexusError, AssertionError) as error:
+        return Verdict(name, passed=False, seen=str(error))
+
+
+def _check_connectivity(trial: Trial, _: str) -> str:
+    return f"PostgreSQL {_one(trial, 'SHOW server_version')}"
+
+
+def _check_discovery(trial: Trial, exchange: str) -> str:
+    run_discovery(trial.settings, DiscoveryWish((exchange,)), ignore)
+    count = int(_one(trial, "SELECT count(*) FROM assets WHERE is_active"))
+    _expect(count > 0, f"no assets in {exchange}")
+    return f"{count:,} assets in {exchange}"
+
+
+def _check_backfill(trial: Trial, exchange: str) -> str:
+    report = run_backfill(trial.settings, Wish(limit=_ASSETS, exchange=exchange), ignore)
+    figures = report.figures
+    _expect(report.ended_by is None, str(report.ended_by))
+    _expect(not figures["failed"], f"{figures['failed']} assets failed")
+    return f"{figures['synced']} assets, {figures['inserted']:,} bars inserted"
+
+
+def _check_last_synced(trial: Trial, _: str) -> str:
+    synced = int(_one(trial, "SELECT count(*) FROM assets WHERE last_synced IS NOT NULL"))
+    asked = int(_one(trial, "SELECT count(*) FROM sync_log WHERE outcome = 'stored'"))
+    _expect(synced == asked, f"{asked} answers stored, {synced} assets say so")
+    broken = {n: c for n, c in broken_invariants(trial.database).items() if c}
+    _expect(not broken, f"broken: {', '.join(broken)}")
+    return f"{synced} assets carry the moment of their last answer"
+
+
+def _check_batch_writing(trial: Trial, _: str) -> str:
+    rows = int(_one(trial, "SELECT count(*) FROM market_data"))
+    logged = int(_one(trial, "SELECT coalesce(sum(inserted), 0) FROM sync_log"))
+    commits = int(_one(trial, "SELECT count(DISTINCT committed_at) FROM sync_log"))
+    _expect(rows == logged, f"{rows:,} bars stored, {logged:,} logged")
+    return f"{rows:,} bars in {commits} commits"
+
+
+CHECKS: tuple[tuple[str, Callable[[Trial, str], str]], ...] = (
+    ("database connectivity", _check_connectivity),
+    ("discovery", _check_discovery),
+    ("small backfill", _check_backfill),
+    ("last_synced tracking", _check_last_synced),
+    ("batch writing", _check_batch_writing),
+)
+
+
+def _one(trial: Trial, statement: sql.SQL | str) -> Any:  # noqa: ANN401 - a single value
+    with trial.database.connect() as connection:
+        row = connection.execute(statement).fetchone()  # type: ignore[call-overload]
+    return row[0]
+
+
+def _expect(holds: bool, otherwise: str) -> None:  # noqa: FBT001 - the claim itself
+    if not holds:
+        raise AssertionError(otherwise)

@@ -1,0 +1,64 @@
+"""Owns `nexus bars`."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from typing import Any
+
+import click
+import pyarrow as pa
+from pyarrow import csv, parquet
+from rich.table import Table
+
+from data_nexus.cli.options import output_options, settings_from
+from data_nexus.cli.render import console, print_json
+from data_nexus.database.connection import PostgresConnection
+from data_nexus.database.opening import open_database
+from data_nexus.domain.symbol import parse_symbol
+from data_nexus.errors import UsageError
+from data_nexus.research.bars import read_bars
+
+_SHOWN = 40
+
+
+@click.command()
+@click.argument("symbols", nargs=-1, required=True)
+@click.option("--from", "first", type=click.DateTime(["%Y-%m-%d"]), help="first date")
+@click.option("--to", "last", type=click.DateTime(["%Y-%m-%d"]), help="last date")
+@click.option("--format", "form", type=click.Choice(["table", "csv", "parquet"]), default="table")
+@output_options
+def bars(
+    symbols: tuple[str, ...],
+    first: datetime | None,
+    last: datetime | None,
+    form: str,
+    as_json: bool,  # noqa: FBT001 - a flag of the command line
+    **options: Any,  # noqa: ANN401
+) -> None:
+    """Show stored bars: nexus bars AAPL.US --from 2020-01-01."""
+    settings = settings_from(options)
+    named = [parse_symbol(text) for text in symbols]
+    with open_database(settings.database_url, settings.home, settings.schema) as url:
+        database = PostgresConnection(url, settings.schema)
+        table = read_bars(database, named, first and first.date(), last and last.date())
+    if as_json:
+        print_json({"bars": table.to_pylist()})
+    elif form == "csv":
+        csv.write_csv(table, sys.stdout.buffer)
+    elif form == "parquet":
+        if sys.stdout.isatty():
+            raise UsageError("parquet is no text; write it to a file: nexus bars … > bars.parquet")
+        parquet.write_table(table, sys.stdout.buffer)
+    else:
+        _show(table)
+
+
+def _show(table: pa.Table) -> None:
+    rows = table.slice(max(0, len(table) - _SHOWN)).to_pylist()
+    shown = Table(*table.column_names)
+    for row in rows:
+        shown.add_row(*(f"{v:,.10g}" if isinstance(v, float) else str(v) for v in row.values()))
+    console.print(shown)
+    if len(rows) < len(table):
+        console.print(f"the last {len(rows)} of {len(table):,} bars; --format csv writes all")

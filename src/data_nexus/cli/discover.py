@@ -1,0 +1,51 @@
+"""Owns `nexus discover`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from data_nexus.app.runs import DiscoveryWish, run_discovery
+from data_nexus.cli.options import output_options, settings_from
+from data_nexus.cli.render import console, print_error, print_json
+from data_nexus.domain.symbol import exchange_code
+from data_nexus.observe.logs import log_event
+
+
+@click.command()
+@click.option("--exchange", "exchanges", multiple=True, default=("US",), help="US, LSE, …; repeatable")
+@click.option("--delisted", is_flag=True, help="also list the dead symbols (one call more)")
+@click.option("--type", "types", multiple=True, help='only this type, "Common Stock"; repeatable')
+@click.option("--max-shrink", type=float, help="share of the list that may vanish at once (0.2)")
+@output_options
+def discover(
+    exchanges: tuple[str, ...],
+    delisted: bool,  # noqa: FBT001 - a flag of the command line
+    types: tuple[str, ...],
+    as_json: bool,  # noqa: FBT001
+    **options: Any,  # noqa: ANN401
+) -> int:
+    """List an exchange's symbols into the table `assets`."""
+    settings = settings_from(options)
+    codes = tuple(dict.fromkeys(exchange_code(text) for text in exchanges))
+    answer = run_discovery(settings, DiscoveryWish(codes, delisted, types), log_event)
+    if as_json:
+        print_json(answer)
+    else:
+        _say(answer)
+    reasons = [found["reason"] for found in answer["exchanges"] if "reason" in found]
+    for reason in reasons:
+        print_error(reason, 3, as_json=False)
+    return 3 if reasons else 0
+
+
+def _say(answer: dict[str, Any]) -> None:
+    for found in answer["exchanges"]:
+        kind = " delisted" if found["delisted"] else ""
+        console.print(
+            f"{found['exchange']}{kind}: {found['added']:,} added, {found['reactivated']:,} reactivated,"
+            f" {found['deactivated']:,} deactivated, {found['updated']:,} updated,"
+            f" {found['unchanged']:,} unchanged"
+        )
+    console.print(f"{answer['calls']} calls, {answer['duration_sec']:.1f} s")

@@ -1,0 +1,84 @@
+"""Owns the `nexus` command: its subcommands, and how every error ends a process."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from importlib import import_module
+
+import click
+
+from data_nexus import __version__
+from data_nexus.cli.render import print_error
+from data_nexus.errors import NexusError
+
+COMMANDS = {
+    "demo": "data_nexus.cli.demo:demo",
+    "discover": "data_nexus.cli.discover:discover",
+    "backfill": "data_nexus.cli.backfill:backfill",
+    "status": "data_nexus.cli.status:status",
+    "bars": "data_nexus.cli.bars:bars",
+    "verify": "data_nexus.cli.verify:verify",
+    "sandbox": "data_nexus.sandbox.command:sandbox",
+    "db": "data_nexus.cli.db:db",
+    "config": "data_nexus.cli.config:config",
+}
+
+
+class LazyCommands(click.Group):
+    """A group that loads a subcommand when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names, in the order in which a newcomer needs them."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load one subcommand."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+
+@click.command(cls=LazyCommands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="data-nexus")
+def nexus() -> None:
+    """Your own market database, kept complete and true.
+
+    Start with `nexus demo`: it needs no key and no network.
+    """
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run `nexus`; the exit code says how it ended (docs/reference/errors.md)."""
+    sys.exit(run(nexus, arguments))
+
+
+def run(command: click.Command, arguments: list[str] | None = None) -> int:
+    """Run a command and return its exit code; every error becomes one line that says what to do."""
+    as_json = "--json" in (sys.argv[1:] if arguments is None else arguments)
+    try:
+        result = command.main(arguments, prog_name="nexus", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except click.exceptions.Exit as left:
+        return left.exit_code
+    except click.Abort:
+        return 130
+    except click.ClickException as error:
+        print_error(error.format_message(), 2, as_json=as_json)
+        return 2
+    except NexusError as error:
+        print_error(str(error), error.exit_code, as_json=as_json)
+        return error.exit_code
+    except BrokenPipeError:
+        # Who reads us has left (`nexus bars … | head`); there is nobody to tell.
+        sys.stderr.close()
+        return 0
+    except KeyboardInterrupt:
+        return 130
+    except Exception:
+        logging.getLogger("data_nexus").exception("a bug of ours; please report it")
+        return 1

@@ -1,0 +1,31 @@
+"""Owns what commands share: the options for output and logs, and settings made from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from data_nexus.config import Settings, load_settings
+from data_nexus.observe.logs import set_up_logs
+
+Decorated = Callable[..., Any]
+
+
+def output_options(command: Decorated) -> Decorated:
+    """Add `--json`, `--log-format` and `--log-level` to a command."""
+    for option in (
+        click.option("--log-level", help="debug, info, warning or error (on stderr)"),
+        click.option("--log-format", type=click.Choice(["json", "text"]), help="how logs look"),
+        click.option("--json", "as_json", is_flag=True, help="answer with one JSON document"),
+    ):
+        command = option(command)
+    return command
+
+
+def settings_from(options: dict[str, Any]) -> Settings:
+    """Return the settings of a command and set up its logs; `options` are setting keys and values."""
+    settings = load_settings(options)
+    set_up_logs(settings.log_format, settings.log_level, settings.token)
+    return settings

@@ -1,0 +1,84 @@
+"""Owns connections to PostgreSQL: the sync side for people (`get_session()`) and what all share.
+
+The engine's async connections are opened by `store`; both sides read the same options here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+
+import psycopg
+from psycopg import conninfo as libpq
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.orm import Session, sessionmaker
+
+from data_nexus.errors import StorageUnavailable, UsageError
+
+_SCHEMES = ("postgresql", "postgres", "postgresql+psycopg", "postgresql+psycopg2")
+# A client that was stopped inside a transaction must not block its successor for long, and a
+# peer that is gone must be noticed.
+_SESSION = {
+    "idle_in_transaction_session_timeout": "15s",
+    "lock_timeout": "10s",
+    "statement_timeout": "120s",
+    "timezone": "UTC",
+}
+_TCP = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "connect_timeout": 10}
+
+
+def conninfo(url: str, schema: str = "public", *, role: str = "engine") -> str:
+    """Return the libpq connection string for a database URL, with the house's session options.
+
+    `role` is what `pg_stat_activity` shows. Raises `UsageError` for what is no PostgreSQL URL.
+    """
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme not in _SCHEMES:
+        raise UsageError("DATABASE_URL must look like postgresql://user@host:5432/name")
+    if not schema.replace("_", "a").isalnum() or not schema.isascii():
+        raise UsageError(f"NEXUS_SCHEMA: {schema!r} may hold letters, digits and _ only")
+    options = " ".join(f"-c {k}={v}" for k, v in (_SESSION | {"search_path": schema}).items())
+    try:
+        return libpq.make_conninfo(
+            f"postgresql://{rest}", options=options, application_name=f"data-nexus {role}", **_TCP
+        )
+    except psycopg.ProgrammingError:
+        raise UsageError("DATABASE_URL cannot be read; is a character not percent-encoded?") from None
+
+
+def unavailable(error: psycopg.Error) -> StorageUnavailable:
+    """Translate a driver's error into the house's; its text holds no password."""
+    reason = str(error).strip().splitlines()
+    return StorageUnavailable(f"PostgreSQL: {reason[0] if reason else type(error).__name__}")
+
+
+class PostgresConnection:
+    """Sync access to one database for ORM work and plain SQL; close it when done."""
+
+    def __init__(self, url: str, schema: str = "public") -> None:
+        self.url = url
+        self.schema = schema
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The SQLAlchemy engine, made on first use."""
+        return create_engine("postgresql+psycopg://", creator=self.connect, pool_pre_ping=True)
+
+    def connect(self) -> psycopg.Connection:
+        """Open a plain psycopg connection; raise `StorageUnavailable` if there is no server."""
+        try:
+            return psycopg.connect(conninfo(self.url, self.schema, role="reader"))
+        except psycopg.OperationalError as error:
+            raise unavailable(error) from None
+
+    @contextmanager
+    def get_session(self) -> Iterator[Session]:
+        """Give an ORM session: committed at the end, rolled back on an error, always closed."""
+        with sessionmaker(self.engine, expire_on_commit=False)() as session, session.begin():
+            yield session
+
+    def close(self) -> None:
+        """Close the pooled connections."""
+        if "engine" in self.__dict__:
+            self.engine.dispose()

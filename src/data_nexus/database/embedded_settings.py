@@ -1,0 +1,111 @@
+"""Owns the settings of the embedded PostgreSQL. Pure, but for reading the machine's sizes.
+
+They stand in `settings.conf` beside the cluster, included by its `postgresql.conf` and written
+again at each start. Whoever wants other values uses `ALTER SYSTEM`, which wins and stays.
+
+Durability is never traded for speed: `fsync`, `full_page_writes` and `synchronous_commit` are
+on. What is tuned is the size of things, for bulk loads.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+PORT = 5432
+
+_MB = 1 << 20
+_GB = 1 << 30
+_CGROUP_LIMITS = (
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What the settings depend on, in bytes: usable memory and the size of the cluster's disk."""
+
+    memory: int
+    disk: int
+
+
+def this_machine(folder: Path) -> Machine:
+    """The memory that this process may use (a container's limit counts) and the folder's disk."""
+    limits = [path.read_text().strip() for path in _CGROUP_LIMITS if path.exists()]
+    physical = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    memory = min([physical, *(int(limit) for limit in limits if limit.isdigit())])
+    return Machine(memory, shutil.disk_usage(folder).total)
+
+
+def settings_text(machine: Machine, socket_folder: Path) -> str:
+    """The whole of `settings.conf`."""
+    sizes = {
+        # Never over an eighth of the memory: the machine is somebody's desk, not a server.
+        "shared_buffers": _megabytes(machine.memory // 8, 16, 256),
+        "wal_buffers": _megabytes(machine.memory // 64, 1, 64),
+        "work_mem": _megabytes(machine.memory // 512, 4, 16),
+        "maintenance_work_mem": _megabytes(machine.memory // 32, 16, 256),
+        "effective_cache_size": _megabytes(machine.memory // 2, 64, 1 << 20),
+        # A bulk load is spared most of its checkpoints, yet never fills a small disk with log.
+        "max_wal_size": _megabytes(machine.disk // 20, 64, 4096),
+        "min_wal_size": _megabytes(machine.disk // 100, 32, 512),
+    }
+    return "".join(
+        f"{name} = {value}\n"
+        for name, value in (
+            *_FIXED,
+            ("unix_socket_directories", _quoted(_listed(socket_folder))),
+            *sizes.items(),
+        )
+    )
+
+
+_FIXED = (
+    ("listen_addresses", "''"),
+    ("port", str(PORT)),
+    ("unix_socket_permissions", "0700"),
+    ("max_connections", "100"),
+    ("fsync", "on"),
+    ("synchronous_commit", "on"),
+    ("full_page_writes", "on"),
+    ("wal_level", "minimal"),
+    ("max_wal_senders", "0"),
+    ("max_logical_replication_workers", "0"),
+    ("wal_compression", "off"),
+    ("checkpoint_timeout", "15min"),
+    ("checkpoint_completion_target", "0.9"),
+    # POSIX segments vanish when systemd tidies up after a user's last session (RemoveIPC), and
+    # a container's /dev/shm has 64 MB: parallel queries get files below the cluster instead.
+    ("dynamic_shared_memory_type", "mmap"),
+    ("jit", "off"),
+    ("autovacuum", "on"),
+    ("timezone", "'UTC'"),
+    ("log_timezone", "'UTC'"),
+    ("datestyle", "'iso, ymd'"),
+    ("lc_messages", "'C'"),
+    ("lc_monetary", "'C'"),
+    ("lc_numeric", "'C'"),
+    ("lc_time", "'C'"),
+    ("logging_collector", "off"),
+    ("log_destination", "'stderr'"),
+    ("log_checkpoints", "off"),
+    # A failing statement is told to its client; its text (and values) stay out of the log.
+    ("log_min_error_statement", "panic"),
+    ("cluster_name", "'data-nexus'"),
+)
+
+
+def _megabytes(wanted: int, least: int, most: int) -> str:
+    return f"{min(max(wanted // _MB, least), most)}MB"
+
+
+def _listed(folder: Path) -> str:
+    # The setting is a list: without quotes of its own a comma would part a path in two.
+    return '"' + str(folder).replace('"', '""') + '"'
+
+
+def _quoted(value: str) -> str:
+    return "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"

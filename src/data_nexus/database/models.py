@@ -1,0 +1,285 @@
+"""Owns the tables as SQLAlchemy models, for ORM work, migrations and the reference page.
+
+The engine itself speaks SQL (`database/sql`); these models describe the same tables. A table that
+grows with the bars has a primary key that starts with `asset_id` and no foreign key, so that a
+Citus cluster can distribute it (ADR 0005).
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    Double,
+    Identity,
+    Index,
+    Integer,
+    SmallInteger,
+    Text,
+    func,
+    literal_column,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+Moment = DateTime(timezone=True)
+_PRICES = ("open", "high", "low", "close", "adjusted_close")
+_NEVER = "'-infinity'::timestamptz"
+
+
+class Tables(DeclarativeBase):
+    """The registry of all tables."""
+
+    type_annotation_map = {str: Text, datetime: Moment, float: Double}  # noqa: RUF012
+
+
+def _finite(*columns: str) -> tuple[CheckConstraint, ...]:
+    """Refuse negative numbers, NaN and infinity: PostgreSQL sorts NaN above infinity."""
+    return tuple(
+        CheckConstraint(f"{name} >= 0 AND {name} < 'Infinity'", name=f"{name}_is_a_number")
+        for name in columns
+    )
+
+
+class Asset(Tables):
+    """A listing, and at once the queue's entry that says when to ask the vendor about it."""
+
+    __tablename__ = "assets"
+    __table_args__ = (
+        Index(
+            "assets_code",
+            "exchange",
+            "symbol",
+            unique=True,
+            postgresql_where=text("retired_at IS NULL"),
+        ),
+        Index(
+            "assets_dispatch",
+            text(f"coalesce(last_synced, {_NEVER})"),
+            "id",
+            postgresql_where=text("is_active"),
+        ),
+        Index(
+            "assets_dispatch_by_exchange",
+            "exchange",
+            text(f"coalesce(last_synced, {_NEVER})"),
+            "id",
+            postgresql_where=text("is_active"),
+        ),
+        Index("assets_leased", "lease_owner", postgresql_where=text("lease_owner IS NOT NULL")),
+        {"comment": "every listing ever seen; the table is the dispatch queue"},
+    )
+
+    id: Mapped[int] = mapped_column(Integer, Identity(always=True), primary_key=True)
+    symbol: Mapped[str] = mapped_column(comment="the code, AAPL")
+    exchange: Mapped[str] = mapped_column(comment="the code in vendor paths, US")
+    venue: Mapped[str] = mapped_column(server_default="", comment="where it trades, NASDAQ")
+    name: Mapped[str] = mapped_column(server_default="")
+    asset_type: Mapped[str] = mapped_column(server_default="", comment="Common Stock, ETF, …")
+    country: Mapped[str] = mapped_column(server_default="")
+    currency: Mapped[str] = mapped_column(server_default="")
+    isin: Mapped[str | None]
+    is_active: Mapped[bool] = mapped_column(
+        server_default=text("true"), comment="whether the queue hands it out; false is a pause"
+    )
+    is_delisted: Mapped[bool] = mapped_column(server_default=text("false"))
+    retired_at: Mapped[datetime | None] = mapped_column(
+        comment="since when its code belongs to another asset"
+    )
+    last_synced: Mapped[datetime | None] = mapped_column(
+        comment="the vendor's last complete answer; NULL is never"
+    )
+    synced_through: Mapped[date | None] = mapped_column(
+        comment="the cursor: every session up to it is stored or known absent"
+    )
+    ask_after: Mapped[datetime | None] = mapped_column(
+        comment="not to be asked for before, because the vendor had no bars"
+    )
+    times_empty: Mapped[int] = mapped_column(
+        SmallInteger, server_default="0", comment="answers without bars in a row"
+    )
+    times_failed: Mapped[int] = mapped_column(
+        SmallInteger, server_default="0", comment="runs in a row without a usable answer"
+    )
+    lease_owner: Mapped[int | None] = mapped_column(BigInteger, comment="the worker that holds it")
+    lease_until: Mapped[datetime | None]
+    fence: Mapped[int] = mapped_column(
+        BigInteger, server_default="0", comment="rises with each claim; a stale one writes nothing"
+    )
+    times_rescued: Mapped[int] = mapped_column(
+        SmallInteger, server_default="0", comment="leases in a row that their worker lost"
+    )
+    parked_at: Mapped[datetime | None] = mapped_column(comment="waits for a person")
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Bar(Tables):
+    """A daily bar, as the vendor sends it."""
+
+    __tablename__ = "market_data"
+    __table_args__ = (
+        *_finite(*_PRICES, "volume"),
+        {"comment": "daily bars as the vendor sends them; prices raw, volume split-adjusted"},
+    )
+
+    asset_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    date: Mapped[date] = mapped_column(primary_key=True, comment="the session")
+    open: Mapped[float]
+    high: Mapped[float]
+    low: Mapped[float]
+    close: Mapped[float]
+    adjusted_close: Mapped[float] = mapped_column(comment="for splits and dividends, by the vendor")
+    volume: Mapped[float]
+
+
+class Revision(Tables):
+    """What a stored bar said before the vendor changed it."""
+
+    __tablename__ = "market_data_revisions"
+    __table_args__ = ({"comment": "old values of bars that the vendor restated"},)
+
+    asset_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    date: Mapped[date] = mapped_column(primary_key=True)
+    valid_until: Mapped[datetime] = mapped_column(
+        primary_key=True, comment="when these values stopped being what the vendor says"
+    )
+    open: Mapped[float]
+    high: Mapped[float]
+    low: Mapped[float]
+    close: Mapped[float]
+    adjusted_close: Mapped[float]
+    volume: Mapped[float]
+
+
+class Split(Tables):
+    """A split: `numerator` new shares for `denominator` old ones."""
+
+    __tablename__ = "splits"
+
+    asset_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    date: Mapped[date] = mapped_column(primary_key=True, comment="ex-date")
+    numerator: Mapped[float]
+    denominator: Mapped[float]
+
+
+class Dividend(Tables):
+    """A cash dividend."""
+
+    __tablename__ = "dividends"
+
+    asset_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    date: Mapped[date] = mapped_column(primary_key=True, comment="ex-date")
+    value: Mapped[float] = mapped_column(comment="as the vendor adjusts it for splits")
+    unadjusted_value: Mapped[float | None]
+    currency: Mapped[str | None]
+    declaration_date: Mapped[date | None]
+    record_date: Mapped[date | None]
+    payment_date: Mapped[date | None]
+    period: Mapped[str | None]
+
+
+class RejectedRow(Tables):
+    """A row that the vendor sent and that cannot be a bar."""
+
+    __tablename__ = "rejected_rows"
+    __table_args__ = (
+        Index(
+            "rejected_rows_once",
+            "asset_id",
+            "date",
+            "rule",
+            text("md5(excerpt)"),
+            unique=True,
+            postgresql_nulls_not_distinct=True,
+        ),
+    )
+    # No primary key in the database: a row is known by what it says, and its date may be NULL.
+    __mapper_args__ = {"primary_key": ["asset_id", "date", "rule", "excerpt"]}  # noqa: RUF012
+
+    asset_id: Mapped[int] = mapped_column(Integer)
+    date: Mapped[date | None]
+    rule: Mapped[str] = mapped_column(comment="the name of the rule that it broke")
+    excerpt: Mapped[str] = mapped_column(comment="the vendor's own text, bounded")
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class DeadLetter(Tables):
+    """An asset that a person must look at."""
+
+    __tablename__ = "dead_letters"
+
+    asset_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    endpoint: Mapped[str] = mapped_column(primary_key=True)
+    status: Mapped[int | None]
+    reason: Mapped[str]
+    excerpt: Mapped[str] = mapped_column(server_default="")
+    body_sha256: Mapped[str | None]
+    first_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    last_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    count: Mapped[int] = mapped_column(server_default="1")
+
+
+class Sync(Tables):
+    """One settled answer: what came, what became of it and what it cost."""
+
+    __tablename__ = "sync_log"
+
+    asset_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    fence: Mapped[int] = mapped_column(
+        BigInteger, primary_key=True, autoincrement=False, comment="the lease it was asked under"
+    )
+    run_id: Mapped[int | None]
+    outcome: Mapped[str] = mapped_column(comment="stored, empty or not listed")
+    window_first: Mapped[date]
+    window_last: Mapped[date]
+    received: Mapped[int]
+    inserted: Mapped[int]
+    revised: Mapped[int]
+    unchanged: Mapped[int]
+    rejected: Mapped[int]
+    flagged: Mapped[dict[str, Any]] = mapped_column(
+        JSONB, server_default=text("'{}'"), comment="odd rows stored as sent, counted by rule"
+    )
+    calls: Mapped[int] = mapped_column(comment="of the daily quota")
+    requests: Mapped[int] = mapped_column(comment="on the wire, retries included")
+    body_sha256: Mapped[str | None]
+    committed_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Quota(Tables):
+    """What was spent of a token's quota in one window of time."""
+
+    __tablename__ = "quota_ledger"
+
+    token_id: Mapped[str] = mapped_column(primary_key=True, comment="a keyed hash of the token")
+    kind: Mapped[str] = mapped_column(primary_key=True, comment="day or minute")
+    window_start: Mapped[datetime] = mapped_column(primary_key=True)
+    spent: Mapped[int] = mapped_column(server_default="0")
+    cap: Mapped[int | None]
+
+
+class Run(Tables):
+    """One command that asked the vendor for something."""
+
+    __tablename__ = "runs"
+
+    id: Mapped[int] = mapped_column(Integer, Identity(always=True), primary_key=True)
+    command: Mapped[str]
+    started_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    finished_at: Mapped[datetime | None]
+    outcome: Mapped[str] = mapped_column(server_default="running")
+    figures: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
+
+
+BARS_VIEW = """
+CREATE VIEW bars AS
+SELECT a.symbol || '.' || a.exchange AS ticker, m.date, m.open, m.high, m.low, m.close,
+       m.adjusted_close, m.volume, m.asset_id
+FROM market_data m JOIN assets a ON a.id = m.asset_id
+"""
+NEVER = literal_column(_NEVER)

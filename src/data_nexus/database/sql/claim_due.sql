@@ -1,0 +1,29 @@
+-- Claim the next due assets after a position in the queue: oldest answer first, never answered before all.
+WITH due AS (
+    SELECT id
+    FROM assets
+    WHERE is_active
+      AND (coalesce(last_synced, '-infinity'::timestamptz), id) 
+          > (coalesce(%(after_synced)s::timestamptz, '-infinity'), %(after_id)s::int)
+      AND coalesce(last_synced, '-infinity'::timestamptz) < %(synced_before)s::timestamptz
+      AND (%(exchange)s::text IS NULL OR exchange = %(exchange)s)
+      AND (%(asset_ids)s::int[] IS NULL OR id = ANY (%(asset_ids)s))
+      AND NOT (is_delisted AND last_synced IS NOT NULL)
+      AND (ask_after IS NULL OR ask_after <= now())
+      AND (lease_until IS NULL OR lease_until < now())
+      AND parked_at IS NULL
+      AND retired_at IS NULL
+    ORDER BY coalesce(last_synced, '-infinity'::timestamptz), id
+    LIMIT %(limit)s
+    FOR UPDATE SKIP LOCKED
+)
+UPDATE assets a
+SET lease_owner = %(owner)s,
+    lease_until = now() + make_interval(secs => %(lease_sec)s),
+    fence = a.fence + 1,
+    times_rescued = CASE WHEN a.lease_until IS NULL THEN 0 ELSE a.times_rescued + 1 END
+FROM due
+WHERE a.id = due.id
+RETURNING a.id, a.symbol, a.exchange, a.fence, a.synced_through, a.times_empty,
+          NOT EXISTS (SELECT FROM market_data m WHERE m.asset_id = a.id) AS is_first,
+          a.last_synced;

@@ -1,0 +1,12 @@
+-- Free the leases of workers that have left: the advisory lock that their session held is gone.
+UPDATE assets
+SET lease_owner = NULL, lease_until = NULL, times_rescued = times_rescued + 1
+WHERE lease_owner IS NOT NULL
+  AND NOT EXISTS (
+      SELECT
+      FROM pg_locks l
+      WHERE l.locktype = 'advisory'
+        AND l.objsubid = 1
+        AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND ((l.classid::bigint << 32) | l.objid::bigint) = lease_owner
+  );

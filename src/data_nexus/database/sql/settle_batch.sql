@@ -1,0 +1,32 @@
+-- Move the cursors of a batch, give its leases back and log what it brought.
+WITH settled AS (
+    SELECT *
+    FROM unnest(
+        %(asset_ids)s::int[], %(fences)s::bigint[], %(outcomes)s::text[], %(firsts)s::date[],
+        %(lasts)s::date[], %(received)s::int[], %(inserted)s::int[], %(revised)s::int[],
+        %(unchanged)s::int[], %(rejected)s::int[], %(flagged)s::jsonb[], %(calls)s::int[],
+        %(requests)s::int[], %(sha256)s::text[], %(last_dates)s::date[], %(absent_days)s::float8[]
+    ) AS t (
+        asset_id, fence, outcome, window_first, window_last, received, inserted, revised,
+        unchanged, rejected, flagged, calls, requests, body_sha256, last_date, absent_days
+    )
+), logged AS (
+    INSERT INTO sync_log (
+        asset_id, fence, run_id, outcome, window_first, window_last, received, inserted, revised,
+        unchanged, rejected, flagged, calls, requests, body_sha256
+    )
+    SELECT asset_id, fence, %(run_id)s::int, outcome, window_first, window_last, received, inserted,
+           revised, unchanged, rejected, flagged, calls, requests, body_sha256
+    FROM settled
+)
+UPDATE assets a
+SET last_synced = CASE WHEN s.outcome = 'stored' THEN now() ELSE a.last_synced END,
+    synced_through = greatest(a.synced_through, s.last_date),
+    ask_after = now() + s.absent_days * interval '1 day',
+    times_empty = CASE WHEN s.outcome = 'stored' THEN 0 ELSE least(a.times_empty + 1, 32767) END,
+    times_failed = 0,
+    times_rescued = 0,
+    lease_owner = NULL,
+    lease_until = NULL
+FROM settled s
+WHERE a.id = s.asset_id;

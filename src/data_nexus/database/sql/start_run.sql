@@ -1,0 +1,2 @@
+-- Open a run.
+INSERT INTO runs (command) VALUES (%(command)s) RETURNING id;

@@ -1,0 +1,21 @@
+-- What the database holds: assets by state, bars, dates, and the calls of the vendor's day so far.
+WITH current AS (
+    SELECT a.*,
+           (SELECT m.date FROM market_data m WHERE m.asset_id = a.id ORDER BY m.date LIMIT 1) AS first_date,
+           (SELECT m.date FROM market_data m WHERE m.asset_id = a.id ORDER BY m.date DESC LIMIT 1) AS last_date
+    FROM assets a
+)
+SELECT count(*) AS total,
+       count(first_date) AS with_data,
+       count(*) FILTER (WHERE first_date IS NULL) AS without_data,
+       count(*) FILTER (WHERE first_date IS NOT NULL AND (is_delisted OR last_synced >= now() - %(days_old)s * interval '1 day')) AS fresh,
+       count(*) FILTER (WHERE first_date IS NOT NULL AND NOT (is_delisted OR last_synced >= now() - %(days_old)s * interval '1 day')) AS stale,
+       count(*) FILTER (WHERE parked_at IS NOT NULL) AS parked,
+       count(*) FILTER (WHERE NOT is_active) AS inactive,
+       count(*) FILTER (WHERE lease_until >= now()) AS leased,
+       min(first_date) AS first_date,
+       max(last_date) AS last_date,
+       (SELECT coalesce(sum((figures ->> 'calls')::int), 0)
+        FROM runs
+        WHERE started_at >= date_trunc('day', now(), 'UTC')) AS calls_today
+FROM current;

@@ -1,0 +1,264 @@
+"""Owns the engine's way into PostgreSQL: claim leases, commit batches, renew and give back.
+
+All of it is async and parameterised; the moments are the database's own. A commit is one
+transaction: fence check, bars, rejects, cursor and sync log, or nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from data_nexus.database.batch import (
+    Batch,
+    Receipt,
+    receipt,
+    reject_parameters,
+    settle_parameters,
+)
+from data_nexus.database.connection import conninfo, unavailable
+from data_nexus.database.copy import HEADER, TRAILER, encode_bars
+from data_nexus.database.sql import query
+from data_nexus.domain.listing import Lease
+from data_nexus.domain.symbol import Symbol
+from data_nexus.errors import RowsRefused, StorageUnavailable
+
+Connection = AsyncConnection[tuple[Any, ...]]
+_POOL_SECONDS = 30.0
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Which assets a run may claim: those last answered before a moment, of one exchange or some ids."""
+
+    synced_before: datetime
+    exchange: str | None = None
+    asset_ids: list[int] | None = None
+
+
+@dataclass(slots=True)
+class QueuePosition:
+    """How far a run has come in the queue; what lies before it is not claimed again."""
+
+    last_synced: datetime | None = None
+    asset_id: int = 0
+
+
+@asynccontextmanager
+async def open_store(url: str, schema: str, writers: int, lease_sec: float) -> AsyncIterator[Store]:
+    """Open the engine's store: a pool of `writers` connections and one that proves that we live."""
+    target = conninfo(url, schema)
+    owner = secrets.randbits(63)
+    with storage_errors():
+        async with (
+            await AsyncConnection.connect(target, autocommit=True) as presence,
+            AsyncConnectionPool(
+                target,
+                min_size=writers,
+                max_size=writers,
+                kwargs={"autocommit": True},
+                configure=_create_staging,
+                timeout=_POOL_SECONDS,
+                open=False,
+            ) as pool,
+        ):
+            await presence.execute(query("hold_presence"), {"owner": owner})
+            yield Store(presence, pool, owner, lease_sec)
+
+
+@contextmanager
+def storage_errors() -> Iterator[None]:
+    """Translate the driver's errors that mean *no database now* into `StorageUnavailable`."""
+    try:
+        yield
+    except PoolTimeout:
+        raise StorageUnavailable("PostgreSQL: no connection within 30 seconds") from None
+    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        raise unavailable(error) from None
+
+
+async def _create_staging(connection: Connection) -> None:
+    await connection.execute(query("create_staging"))
+
+
+@dataclass(slots=True)
+class Store:
+    """The engine's verbs on the database, as the worker `owner`."""
+
+    _presence: Connection
+    _pool: AsyncConnectionPool[Connection]
+    owner: int
+    lease_sec: float
+    commits: int = field(default=0)
+
+    async def claim(self, due: Due, position: QueuePosition, limit: int) -> list[Lease]:
+        """Claim up to `limit` due assets after `position`, and move it on."""
+        parameters = self._due(due, limit) | {
+            "after_synced": position.last_synced,
+            "after_id": position.asset_id,
+            "owner": self.owner,
+            "lease_sec": self.lease_sec,
+        }
+        async with self._connection() as connection:
+            rows = await _rows(connection, "claim_due", parameters)
+        rows.sort(key=_queue_order)
+        if rows:
+            position.last_synced, position.asset_id = rows[-1][7], rows[-1][0]
+        return [Lease(row[0], Symbol(row[1], row[2]), *row[3:7]) for row in rows]
+
+    async def count_due(self, due: Due, limit: int) -> int:
+        """Return how many assets `claim` could hand out now, up to `limit`."""
+        return int((await self._one("count_due", self._due(due, limit)))[0])
+
+    async def count_leased(self) -> int:
+        """Return how many assets other workers hold."""
+        return int((await self._one("count_leased", {"owner": self.owner}))[0])
+
+    async def find_assets(self, symbols: Sequence[Symbol]) -> dict[Symbol, int]:
+        """Return the ids of the known ones among `symbols`."""
+        parameters = {
+            "symbols": [symbol.code for symbol in symbols],
+            "exchanges": [symbol.exchange for symbol in symbols],
+        }
+        async with self._connection() as connection:
+            rows = await _rows(connection, "find_assets", parameters)
+        return {Symbol(row[1], row[2]): int(row[0]) for row in rows}
+
+    async def commit(self, batches: Sequence[Batch], run_id: int | None) -> list[Receipt | None]:
+        """Commit batches in one transaction; None stands for a batch whose lease was lost.
+
+        When the connection breaks while COMMIT is under way, the sync log says whether it
+        happened: the whole transaction is there or none of it.
+        """
+        receipts: dict[int, Receipt] = {}
+        try:
+            async with self._connection() as connection:
+                async with connection.transaction():
+                    receipts = await _write(connection, self.owner, batches, run_id)
+        except (psycopg.DataError, psycopg.IntegrityError) as error:
+            raise RowsRefused(f"PostgreSQL refused the rows: {type(error).__name__}") from None
+        except StorageUnavailable:
+            if not receipts or await self._settled(batches) != receipts.keys():
+                raise
+        self.commits += 1
+        return [receipts.get(batch.lease.asset_id) for batch in batches]
+
+    async def release(self, leases: Sequence[Lease], *, failed: bool) -> None:
+        """Give leases back without an answer; the assets stay due."""
+        parameters = {
+            "asset_ids": [lease.asset_id for lease in leases],
+            "fences": [lease.fence for lease in leases],
+            "failed": [failed for _ in leases],
+            "owner": self.owner,
+        }
+        await self._execute("release_leases", parameters)
+
+    async def renew(self) -> None:
+        """Hold on to all leases of this worker."""
+        await self._execute("renew_leases", {"owner": self.owner, "lease_sec": self.lease_sec})
+
+    async def free_orphans(self) -> int:
+        """Free the leases of workers that have left; return how many there were."""
+        return await self._execute("free_orphans", {})
+
+    async def days_ago(self, days: float) -> datetime:
+        """Return the moment so many days ago, by the database's clock."""
+        moment: datetime = (await self._one("days_ago", {"days": days}))[0]
+        return moment
+
+    async def start_run(self, command: str) -> int:
+        """Open a row in `runs` and return its id."""
+        return int((await self._one("start_run", {"command": command}))[0])
+
+    async def finish_run(self, run_id: int, outcome: str, figures: dict[str, Any]) -> None:
+        """Close a row in `runs`."""
+        parameters = {"run_id": run_id, "outcome": outcome, "figures": json.dumps(figures)}
+        await self._execute("finish_run", parameters)
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Connection]:
+        with storage_errors():
+            async with self._pool.connection() as connection:
+                yield connection
+
+    def _due(self, due: Due, limit: int) -> dict[str, Any]:
+        return {
+            "synced_before": due.synced_before,
+            "exchange": due.exchange,
+            "asset_ids": due.asset_ids,
+            "limit": limit,
+        }
+
+    async def _settled(self, batches: Sequence[Batch]) -> set[int]:
+        parameters = {
+            "asset_ids": [batch.lease.asset_id for batch in batches],
+            "fences": [batch.lease.fence for batch in batches],
+        }
+        async with self._connection() as connection:
+            return {int(row[0]) for row in await _rows(connection, "settled_fences", parameters)}
+
+    async def _one(self, name: str, parameters: dict[str, Any]) -> tuple[Any, ...]:
+        async with self._connection() as connection:
+            return (await _rows(connection, name, parameters))[0]
+
+    async def _execute(self, name: str, parameters: dict[str, Any]) -> int:
+        async with self._connection() as connection:
+            return (await connection.execute(query(name), parameters, prepare=False)).rowcount
+
+
+async def _rows(
+    connection: Connection, name: str, parameters: dict[str, Any]
+) -> list[tuple[Any, ...]]:
+    # Unprepared: PostgreSQL plans with the actual values and sees that a NULL filter is no filter.
+    return await (await connection.execute(query(name), parameters, prepare=False)).fetchall()
+
+
+async def _write(
+    connection: Connection, owner: int, batches: Sequence[Batch], run_id: int | None
+) -> dict[int, Receipt]:
+    fences = {
+        "asset_ids": [batch.lease.asset_id for batch in batches],
+        "fences": [batch.lease.fence for batch in batches],
+        "owner": owner,
+    }
+    held_ids = {row[0] for row in await _rows(connection, "lock_batch", fences)}
+    held = [batch for batch in batches if batch.lease.asset_id in held_ids]
+    if not held:
+        return {}
+    first = [batch for batch in held if batch.lease.is_first and len(batch.bars)]
+    again = [batch for batch in held if not batch.lease.is_first and len(batch.bars)]
+    counts = {batch.lease.asset_id: (len(batch.bars), 0) for batch in first}
+    if first:
+        await _copy(connection, "copy_bars", first)
+    if again:
+        await _copy(connection, "stage_bars", again)
+        merged = await _rows(connection, "merge_bars", {})
+        counts |= {row[0]: (row[1], row[2]) for row in merged}
+    if any(batch.rejects for batch in held):
+        await connection.execute(query("insert_rejects"), reject_parameters(held))
+    receipts = [receipt(batch, *counts.get(batch.lease.asset_id, (0, 0))) for batch in held]
+    await connection.execute(query("settle_batch"), settle_parameters(held, receipts, run_id))
+    return {b.lease.asset_id: r for b, r in zip(held, receipts, strict=True)}
+
+
+async def _copy(connection: Connection, name: str, batches: Sequence[Batch]) -> None:
+    async with connection.cursor() as cursor, cursor.copy(query(name)) as copy:
+        await copy.write(HEADER)
+        for batch in sorted(batches, key=lambda batch: batch.lease.asset_id):
+            await copy.write(encode_bars(batch.lease.asset_id, batch.bars))
+        await copy.write(TRAILER)
+
+
+def _queue_order(row: tuple[Any, ...]) -> tuple[bool, datetime, int]:
+    """Sort claimed rows as the queue does: never answered first, then the oldest answer."""
+    return row[7] is not None, row[7] or _NEVER, row[0]

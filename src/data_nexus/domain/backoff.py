@@ -1,0 +1,56 @@
+"""Owns the waits: between attempts, after a rate limit, until an absent asset is asked for again. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+LONGEST_WAIT_SEC = 900.0
+SHORTEST_WAIT_SEC = 1.0
+UNSTATED_WAIT_SEC = 5.0
+_LONGEST_BACKOFF_SEC = 30.0
+_LONGEST_ABSENCE_DAYS = 64.0
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """How often an asset is asked for in one run and how long the waits between may be."""
+
+    attempts: int
+    base_sec: float
+
+    def wait_sec(self, attempt: int, chance: float) -> float:
+        """Return the wait after the failed `attempt` (from 1): full jitter, `chance` in [0, 1)."""
+        return chance * min(_LONGEST_BACKOFF_SEC, self.base_sec * 2.0 ** (attempt - 1))
+
+
+def retry_after_sec(header: str | None, moment: datetime) -> float:
+    """Return how long a 429 asks to wait, from its Retry-After header, within sane bounds.
+
+    The header may hold seconds or a date (RFC 9110, section 10.2.3), be absent or absurd.
+    """
+    if header is None:
+        return UNSTATED_WAIT_SEC
+    text = header.strip()
+    try:
+        wait = float(text) if _is_number(text) else (_as_moment(text) - moment).total_seconds()
+    except (ValueError, OverflowError):
+        return UNSTATED_WAIT_SEC
+    if wait < 0:
+        return UNSTATED_WAIT_SEC
+    return min(max(wait, SHORTEST_WAIT_SEC), LONGEST_WAIT_SEC)
+
+
+def absence_days(times_empty: int) -> float:
+    """Return how long an asset without bars is left alone: a day, doubling, at most 64."""
+    return min(2.0 ** max(times_empty - 1, 0), _LONGEST_ABSENCE_DAYS)
+
+
+def _is_number(text: str) -> bool:
+    return text.lstrip("+-").replace(".", "", 1).isdigit() and text.isascii()
+
+
+def _as_moment(text: str) -> datetime:
+    moment = parsedate_to_datetime(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

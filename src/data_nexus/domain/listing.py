@@ -1,0 +1,45 @@
+"""Owns `Listing`, one line of an exchange's symbol list, and `Lease`, the right to ask for one asset. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from data_nexus.domain.symbol import Symbol
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One symbol as an exchange lists it; empty text where the vendor has none."""
+
+    symbol: Symbol
+    venue: str
+    name: str
+    asset_type: str
+    country: str
+    currency: str
+    isin: str
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolList:
+    """A whole symbol list; `refused` counts the lines whose code cannot be a symbol."""
+
+    listings: tuple[Listing, ...]
+    refused: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A claimed asset: who it is, its fence, and what is known of it so far.
+
+    `is_first` promises that no bar of the asset is stored, so that a plain COPY is safe while
+    the lease is held.
+    """
+
+    asset_id: int
+    symbol: Symbol
+    fence: int
+    synced_through: date | None
+    times_empty: int
+    is_first: bool

@@ -1,0 +1,87 @@
+"""Owns the rules that a bar must keep, as a table. Pure.
+
+A rule's name is what `rejected_rows.rule` stores, what the sync log counts and what the docs
+list. Two grades: a row that breaks a `REJECT` rule cannot be a bar and is put aside with its
+reason; one that breaks a `FLAG` rule is odd, may be all that the vendor has, and is stored as
+sent and counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from data_nexus.domain.bars import NO_DATE, Bars, Mask, days
+from data_nexus.domain.window import Window
+
+# What the vendor sends where it has no price; seen in public clients' issue threads.
+PLACEHOLDER = 999_999.9999
+
+
+class Grade(StrEnum):
+    """What happens to a row that breaks the rule."""
+
+    REJECT = "reject"
+    FLAG = "flag"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A promise about each bar: `holds` answers with a mask of the rows that keep it."""
+
+    name: str
+    grade: Grade
+    holds: Callable[[Bars, Window], Mask]
+
+
+def _all_prices(bars: Bars, holds: Callable[[np.ndarray], Mask]) -> Mask:
+    return np.logical_and.reduce([holds(price) for price in bars.prices()])
+
+
+def _one_bar_per_date(bars: Bars, _: Window) -> Mask:
+    """Two different rows for one date contradict each other: neither can be trusted."""
+    order = np.argsort(bars.date, kind="stable")
+    ordered = bars.take(order)
+    same_date = ordered.date[1:] == ordered.date[:-1]
+    differs = ~np.logical_and.reduce(
+        [np.equal(c[1:], c[:-1]) | (np.isnan(c[1:]) & np.isnan(c[:-1])) for c in ordered.columns()]
+    )
+    contradicted = ordered.date[1:][same_date & differs]
+    return ~np.isin(bars.date, contradicted)
+
+
+def _open_or_close(bars: Bars, choose: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> np.ndarray:
+    """Choose between open and close; an open of 0 is no open (it has a rule of its own)."""
+    return choose(np.where(bars.open > 0, bars.open, bars.close), bars.close)
+
+
+BAR_RULES = (
+    Rule("date is readable", Grade.REJECT, lambda b, _: b.date != NO_DATE),
+    Rule("date is not in the future", Grade.REJECT, lambda b, w: b.date <= days(w.last)),
+    Rule("date lies in the window", Grade.REJECT, lambda b, w: b.date >= days(w.first)),
+    Rule("prices are present", Grade.REJECT, lambda b, _: _all_prices(b, lambda p: ~np.isnan(p))),
+    Rule("prices are finite", Grade.REJECT, lambda b, _: _all_prices(b, lambda p: ~np.isinf(p))),
+    Rule("prices are not negative", Grade.REJECT, lambda b, _: _all_prices(b, lambda p: ~(p < 0))),
+    Rule("close is above zero", Grade.REJECT, lambda b, _: b.close != 0),
+    Rule("no price is the placeholder", Grade.REJECT, lambda b, _: _all_prices(b, lambda p: p != PLACEHOLDER)),
+    Rule("volume is not negative", Grade.REJECT, lambda b, _: ~(b.volume < 0)),
+    Rule("volume is finite", Grade.REJECT, lambda b, _: ~np.isinf(b.volume)),
+    Rule("date has one bar", Grade.REJECT, _one_bar_per_date),
+    Rule("open is above zero", Grade.FLAG, lambda b, _: b.open > 0),
+    Rule("low is above zero", Grade.FLAG, lambda b, _: b.low > 0),
+    Rule("adjusted close is above zero", Grade.FLAG, lambda b, _: b.adjusted_close > 0),
+    Rule(
+        "high is highest",
+        Grade.FLAG,
+        lambda b, _: b.high >= np.maximum(_open_or_close(b, np.maximum), b.low),
+    ),
+    Rule(
+        "low is lowest",
+        Grade.FLAG,
+        lambda b, _: b.low <= np.minimum(_open_or_close(b, np.minimum), b.high),
+    ),
+    Rule("volume is above zero", Grade.FLAG, lambda b, _: b.volume > 0),
+)

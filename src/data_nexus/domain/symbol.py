@@ -1,0 +1,45 @@
+"""Owns `Symbol`, the name of a listing: `AAPL.US`. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from data_nexus.errors import UsageError
+
+# The vendor's codes hold letters, digits and a few marks (`BRK-B`, `BTC-USD`, `^SPX`, `M&M`);
+# what could leave a path, a line or a file name is refused, everything else is percent-encoded.
+_CODE = re.compile(r"(?!\.{1,2}$)[^\x00-\x20\x7f-\xa0/\\?#%.](?:[^\x00-\x1f\x7f-\xa0/\\?#%]{0,62}[^\x00-\x20\x7f-\xa0/\\?#%])?")
+_EXCHANGE = re.compile(r"[A-Z0-9]{1,16}")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Symbol:
+    """A listing's name at the vendor: `code` (`AAPL`) and `exchange` (`US`)."""
+
+    code: str
+    exchange: str
+
+    def __str__(self) -> str:
+        return f"{self.code}.{self.exchange}"
+
+
+def is_code(text: str) -> bool:
+    """Say whether `text` can be a listing's code."""
+    return _CODE.fullmatch(text) is not None and text.isprintable()
+
+
+def exchange_code(text: str) -> str:
+    """Return `text` as an exchange code; raise `UsageError` if it cannot be one."""
+    code = text.strip().upper()
+    if _EXCHANGE.fullmatch(code) is None:
+        raise UsageError(f"{text!r} is no exchange code; write it like US, LSE or XETRA")
+    return code
+
+
+def parse_symbol(text: str) -> Symbol:
+    """Return `AAPL.US` as a `Symbol`; raise `UsageError` if it is not of that form."""
+    code, dot, exchange = text.strip().rpartition(".")
+    if not dot or not is_code(code):
+        raise UsageError(f"{text!r} is no symbol; write it like AAPL.US")
+    return Symbol(code, exchange_code(exchange))

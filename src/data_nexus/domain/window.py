@@ -1,0 +1,38 @@
+"""Owns `Window`, the range of dates that a request asks for and an answer may speak of. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+EARLIEST = date(1700, 1, 1)
+_FARTHEST_ZONE = timedelta(hours=14)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Dates from `first` to `last`, both included."""
+
+    first: date
+    last: date
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the window opens before any exchange did: a request for all history."""
+        return self.first <= EARLIEST
+
+
+def latest_date(moment: datetime) -> date:
+    """Return the latest date that it is anywhere on Earth at `moment` (aware).
+
+    A session in Auckland may carry tomorrow's date by UTC: that is no bar from the future.
+    """
+    return (moment + _FARTHEST_ZONE).date()
+
+
+def window_to_ask(synced_through: date | None, reread_days: int, moment: datetime) -> Window:
+    """Return what to ask for: all history at first, later from `reread_days` before the cursor."""
+    last = latest_date(moment)
+    if synced_through is None:
+        return Window(EARLIEST, last)
+    return Window(min(synced_through - timedelta(days=reread_days), last), last)

@@ -1,0 +1,37 @@
+"""Owns the bytes of an answer: they are complete, plain and within the cap, or refused. Pure.
+
+Both well-known HTTP clients pass a cut gzip stream as a success; here a stream counts only when
+its own trailer has been read and nothing follows it.
+"""
+
+from __future__ import annotations
+
+from isal import isal_zlib
+
+from data_nexus.errors import AnswerTooLarge, BrokenAnswer
+
+_GZIP = 31
+
+
+def plain(body: bytes, encoding: str, cap: int, subject: str) -> bytes:
+    """Return a body as the vendor wrote it.
+
+    Raises `BrokenAnswer` for a gzip stream that is cut, corrupt or followed by anything, and for
+    an encoding that was not asked for; `AnswerTooLarge` when more than `cap` bytes come out.
+    """
+    if encoding in ("", "identity"):
+        return body
+    if encoding != "gzip":
+        raise BrokenAnswer(f"{subject}: encoded as {encoding[:20]!r}, which was not asked for")
+    stream = isal_zlib.decompressobj(wbits=_GZIP)
+    try:
+        text: bytes = stream.decompress(body, max_length=cap + 1)
+    except isal_zlib.error:
+        raise BrokenAnswer(f"{subject}: the gzip stream is corrupt") from None
+    if len(text) > cap:
+        raise AnswerTooLarge(f"{subject}: more than {cap} bytes when decompressed")
+    if not stream.eof:
+        raise BrokenAnswer(f"{subject}: the gzip stream was cut")
+    if stream.unused_data:
+        raise BrokenAnswer(f"{subject}: something follows the gzip stream")
+    return text

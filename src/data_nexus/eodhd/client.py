@@ -1,0 +1,123 @@
+"""Owns the one HTTP socket to the vendor: a request goes out once, an answer or an error comes back.
+
+The token exists only inside `fetch`; foreign errors are translated here and their text, which
+holds the URL, is dropped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+
+from data_nexus.config import Secret
+from data_nexus.eodhd.body import plain
+from data_nexus.eodhd.refusals import refusal
+from data_nexus.eodhd.requests import Request
+from data_nexus.errors import AnswerTimedOut, AnswerTooLarge, BrokenAnswer, ConnectionFailed
+from data_nexus.events import Observer, Requested
+
+_HEADERS = {"Accept-Encoding": "gzip", "User-Agent": "data-nexus"}
+_CHUNK = 1 << 18
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """How to reach the vendor and how much to bear: deadlines in seconds, the cap in bytes."""
+
+    base_url: str
+    concurrency: int
+    connect_sec: float
+    answer_sec: float
+    answer_cap: int
+
+
+class VendorClient:
+    """The vendor's REST API; `requests` and `calls` count what was sent and what it cost."""
+
+    def __init__(self, wire: Wire, token: Secret, observe: Observer) -> None:
+        self._wire = wire
+        self._token = token
+        self._observe = observe
+        self.requests = 0
+        self.calls = 0
+
+    async def __aenter__(self) -> Self:
+        wire = self._wire
+        self._session = aiohttp.ClientSession(
+            auto_decompress=False,
+            connector=aiohttp.TCPConnector(limit=wire.concurrency),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers=_HEADERS,
+            read_bufsize=_CHUNK,
+            timeout=aiohttp.ClientTimeout(total=wire.answer_sec, sock_connect=wire.connect_sec),
+            trust_env=False,
+        )
+        # aiohttp resends a GET that was dropped on a kept-alive connection, unasked: a paid call
+        # would become two requests. There is no public switch (ADR 0011); a test counts requests.
+        self._session._retry_connection = False  # noqa: SLF001
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._session.close()
+
+    async def fetch(self, request: Request) -> bytes:
+        """Send one request once and return the answer's body, complete and decompressed.
+
+        Raises the error that says what to do: `Retry` kinds for what may pass, and what
+        `refusal` makes of a status other than 200.
+        """
+        self.requests += 1
+        self.calls += request.calls
+        started, status, size = time.monotonic(), 0, 0
+        try:
+            status, headers, body = await self._send(request)
+            size = len(body)
+        finally:
+            elapsed = time.monotonic() - started
+            self._observe(Requested(request.endpoint, request.calls, elapsed, status, size))
+        encoding = headers.get("Content-Encoding", "").strip().lower()
+        if status != 200:
+            text = b"" if encoding else body
+            raise refusal(status, headers, text, request.subject, datetime.now(UTC))
+        return plain(body, encoding, self._wire.answer_cap, request.subject)
+
+    async def _send(self, request: Request) -> tuple[int, dict[str, str], bytes]:
+        params = [*request.params, ("api_token", self._token.reveal())]
+        url = f"{self._wire.base_url.rstrip('/')}{request.path}"
+        subject = request.subject
+        try:
+            target = aiohttp.client.URL(url, encoded=True).with_query(params)
+            async with self._session.get(target, allow_redirects=False) as answer:
+                body = await self._read(answer, subject)
+                return answer.status, dict(answer.headers), body
+        except TimeoutError:
+            raise AnswerTimedOut(f"{subject}: no complete answer in time") from None
+        except aiohttp.ClientPayloadError:
+            raise BrokenAnswer(f"{subject}: the answer was cut") from None
+        except aiohttp.ClientResponseError:
+            raise BrokenAnswer(f"{subject}: the answer is no HTTP that can be read") from None
+        except (aiohttp.ClientError, OSError, asyncio.IncompleteReadError) as error:
+            reason = type(error).__name__
+            raise ConnectionFailed(f"{subject}: connection failed ({reason})") from None
+
+    async def _read(self, answer: aiohttp.ClientResponse, subject: str) -> bytes:
+        cap = self._wire.answer_cap
+        if (answer.content_length or 0) > cap:
+            raise AnswerTooLarge(f"{subject}: {answer.content_length} bytes announced")
+        body = bytearray()
+        async for chunk in answer.content.iter_any():
+            body += chunk
+            if len(body) > cap:
+                raise AnswerTooLarge(f"{subject}: more than {cap} bytes")
+        return bytes(body)

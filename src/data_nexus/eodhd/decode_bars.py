@@ -1,0 +1,145 @@
+"""Owns the eod answer: bytes become `Bars`, or a typed refusal. Pure.
+
+The quick way reads what the vendor documents: an array of objects with seven typed fields. An
+answer that strays from it in a single value (a null price, a number as text) takes the loose way,
+which reads value by value, leaves NaN where no number stands and lets the rules judge the row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from operator import attrgetter
+
+import msgspec
+import numpy as np
+
+from data_nexus.domain.bars import EPOCH, NO_DATE, Bars
+from data_nexus.domain.symbol import Symbol
+from data_nexus.errors import BrokenAnswer, NotAnAnswer, WrongSubject
+
+NUMBERS = ("open", "high", "low", "close", "adjusted_close", "volume")
+EXCERPT_CHARS = 500
+# Keys that no plain eod row carries: whose row it is, and the free plan's notice.
+_SUBJECT_KEYS = ("code", "symbol", "ticker")
+_SIDE_KEYS = tuple(f'"{key}"'.encode() for key in (*_SUBJECT_KEYS, "warning"))
+_EPOCH_ORDINAL = np.int32(EPOCH.toordinal())
+
+
+class _Row(msgspec.Struct, gc=False):
+    date: date
+    open: float
+    high: float
+    low: float
+    close: float
+    adjusted_close: float
+    volume: float
+
+
+_typed = msgspec.json.Decoder(list[_Row])
+_loose = msgspec.json.Decoder()
+_raw = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+NO_BARS = Bars(np.empty(0, np.int32), *(np.empty(0) for _ in NUMBERS))
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """An eod answer: its bars in the order sent, and the vendor's notice if it sent one."""
+
+    bars: Bars
+    notice: str | None = None
+
+
+def decode_bars(body: bytes, symbol: Symbol) -> History:
+    """Return the bars of an eod answer (JSON).
+
+    Raises `BrokenAnswer` for what is no JSON (cut, HTML, empty), `NotAnAnswer` for JSON that is
+    no eod answer, `WrongSubject` if the rows name another symbol.
+    """
+    if any(key in body for key in _SIDE_KEYS):
+        return _decode_loosely(body, symbol)
+    try:
+        rows = _typed.decode(body)
+    except msgspec.ValidationError:
+        return _decode_loosely(body, symbol)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise BrokenAnswer(f"{symbol}: no JSON: {_plain(error)}") from None
+    ordinals = np.fromiter(map(date.toordinal, map(attrgetter("date"), rows)), np.int32, len(rows))
+    numbers = [np.fromiter(map(attrgetter(n), rows), np.float64, len(rows)) for n in NUMBERS]
+    return History(Bars(ordinals - _EPOCH_ORDINAL, *numbers))
+
+
+def excerpts(body: bytes, rows: Iterable[int]) -> list[str]:
+    """Return the vendor's own text of the given rows of an eod answer, each bounded in length."""
+    sent = [raw for raw in _raw.decode(body) if not _is_notice(_loose.decode(raw))]
+    return [bytes(sent[row]).decode("utf-8", "replace")[:EXCERPT_CHARS] for row in rows]
+
+
+def _decode_loosely(body: bytes, symbol: Symbol) -> History:
+    try:
+        rows = _loose.decode(body)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise BrokenAnswer(f"{symbol}: no JSON: {_plain(error)}") from None
+    if not isinstance(rows, list):
+        raise NotAnAnswer(f"{symbol}: not an eod answer: {type(rows).__name__} instead of an array")
+    if not all(isinstance(row, dict) for row in rows):
+        raise NotAnAnswer(f"{symbol}: not an eod answer: its rows are no objects")
+    notice = next((str(row["warning"]) for row in rows if row.get("warning")), None)
+    rows = [row for row in rows if not _is_notice(row)]
+    _check_keys(rows, symbol)
+    _check_subject(rows, symbol)
+    dates = np.array([_as_days(row.get("date")) for row in rows], np.int32)
+    columns = [np.array([_as_number(row.get(n)) for row in rows], np.float64) for n in NUMBERS]
+    return History(Bars(dates, *columns), notice)
+
+
+def _is_notice(row: object) -> bool:
+    """Say whether a row holds the free plan's warning and nothing of a bar.
+
+    Public clients have met it on every row, in a row of its own, or as the only content.
+    """
+    return (
+        isinstance(row, dict)
+        and "warning" in row
+        and all(row.get(key) is None for key in ("date", *NUMBERS))
+    )
+
+
+def _check_keys(rows: list[dict[str, object]], symbol: Symbol) -> None:
+    for key in ("date", "close"):
+        if rows and not any(key in row for row in rows):
+            raise NotAnAnswer(f"{symbol}: not an eod answer: missing {key!r}")
+
+
+def _check_subject(rows: list[dict[str, object]], symbol: Symbol) -> None:
+    accepted = {symbol.code, str(symbol)}
+    for row in rows:
+        named = {str(row[key]) for key in _SUBJECT_KEYS if row.get(key) is not None}
+        if named - accepted:
+            raise WrongSubject(f"{symbol}: the answer speaks of {sorted(named)[0][:40]!r}")
+
+
+def _as_days(value: object) -> int:
+    if not isinstance(value, str) or len(value) != 10:
+        return int(NO_DATE)
+    try:
+        return date.fromisoformat(value).toordinal() - int(_EPOCH_ORDINAL)
+    except ValueError:
+        return int(NO_DATE)
+
+
+def _as_number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return float("nan")
+    try:
+        return float(value)
+    except OverflowError:
+        return float("inf")
+
+
+def _plain(error: Exception) -> str:
+    """Return what a decoder says without the text that it choked on."""
+    return str(error).split(" - ")[0].splitlines()[0][:80] or type(error).__name__

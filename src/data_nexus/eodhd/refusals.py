@@ -1,0 +1,53 @@
+"""Owns what a refusal means: status and body become the error that says what to do. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from data_nexus.domain.backoff import retry_after_sec
+from data_nexus.errors import (
+    CredentialsRefused,
+    NexusError,
+    NotListed,
+    QuotaSpent,
+    RateLimited,
+    RequestRefused,
+    VendorFailed,
+)
+
+_SAID_CHARS = 120
+
+
+def refusal(
+    status: int, headers: Mapping[str, str], body: bytes, subject: str, moment: datetime
+) -> NexusError:
+    """Return the error for an answer that is not 200, by status first and body for its words."""
+    text = f"{subject}: {status} {said(body)}".rstrip()
+    if status == 429:
+        return RateLimited(text, retry_after_sec(headers.get("Retry-After"), moment))
+    if status in _BY_STATUS:
+        return _BY_STATUS[status](text)
+    if status == 408 or status >= 500:
+        return VendorFailed(text)
+    return RequestRefused(text)
+
+
+def said(body: bytes) -> str:
+    """Return what a refusal says in words, bounded; nothing of a page.
+
+    The vendor's HTML pages repeat the request's URL and with it the token.
+    """
+    text = body[: 4 * _SAID_CHARS].decode("utf-8", "replace")
+    if "<" in text or "://" in text or "api_token" in text:
+        return ""
+    return "".join(c for c in " ".join(text.split()) if c.isprintable())[:_SAID_CHARS]
+
+
+# 423 closes an endpoint for the plan; the daily quota's 402 comes only when extra calls are gone.
+_BY_STATUS: dict[int, type[NexusError]] = {
+    401: CredentialsRefused,
+    402: QuotaSpent,
+    403: CredentialsRefused,
+    404: NotListed,
+}

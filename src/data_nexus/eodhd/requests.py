@@ -1,0 +1,47 @@
+"""Owns what is asked: a wish in the house's words becomes a path, parameters and a price. Pure.
+
+The token is no part of a request; the client adds it on the wire. `fmt=json` is always sent: the
+vendor's default differs by source, and a JSON document that was cut fails to parse where a cut
+CSV does not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from data_nexus.domain.cost import CALLS, Endpoint
+from data_nexus.domain.symbol import Symbol
+from data_nexus.domain.window import Window
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request to the vendor: whom it is about (`subject`), where, and with what."""
+
+    endpoint: Endpoint
+    subject: str
+    params: tuple[tuple[str, str], ...]
+
+    @property
+    def path(self) -> str:
+        """The path below the API's root, percent-encoded."""
+        return f"/{self.endpoint}/{quote(self.subject, safe='')}"
+
+    @property
+    def calls(self) -> int:
+        """What the request costs of the daily quota."""
+        return CALLS[self.endpoint]
+
+
+def history_request(symbol: Symbol, window: Window) -> Request:
+    """Ask for a symbol's daily bars, oldest first; a whole history names no dates at all."""
+    dates = () if window.is_whole else (("from", window.first.isoformat()),)
+    params = (*dates, ("period", "d"), ("order", "a"), ("fmt", "json"))
+    return Request(Endpoint.EOD, str(symbol), params)
+
+
+def symbol_list_request(exchange: str, *, delisted: bool = False) -> Request:
+    """Ask for an exchange's symbols: the listed ones, or with `delisted` only the dead ones."""
+    dead = (("delisted", "1"),) if delisted else ()
+    return Request(Endpoint.SYMBOLS, exchange, (*dead, ("fmt", "json")))

@@ -1,0 +1,141 @@
+"""Owns every error of the house, each named by what is done about it.
+
+An error carries facts in plain words (`AAPL.US: not an eod answer: missing 'close'`) and never
+a URL, because the vendor's URLs carry the token. Five families say what the engine does next:
+
+* `Retry`    — ask again; each time counts as an attempt.
+* `Postpone` — ask later; no attempt is used up.
+* `Park`     — this asset's answer is unfit; asking again at once would not help.
+* `Pause`    — the whole run waits; it can be resumed.
+* `Stop`     — the command ends.
+"""
+
+from __future__ import annotations
+
+
+class NexusError(Exception):
+    """Any failure that Data Nexus foresees; `exit_code` is the command's exit code."""
+
+    exit_code = 1
+
+
+class UsageError(NexusError):
+    """The command, a setting or an argument is wrong; the message names the remedy."""
+
+    exit_code = 2
+
+
+class Retry(NexusError):
+    """Ask again within the attempt budget."""
+
+    exit_code = 6
+
+
+class ConnectionFailed(Retry):
+    """The vendor could not be reached, or hung up before its answer was complete."""
+
+
+class AnswerTimedOut(Retry):
+    """The vendor did not complete its answer within the deadline."""
+
+
+class BrokenAnswer(Retry):
+    """The answer was cut, corrupt or no JSON: nothing of it can be trusted."""
+
+
+class VendorFailed(Retry):
+    """The vendor answered with a server error (5xx)."""
+
+
+class Postpone(NexusError):
+    """Ask later; the vendor is not at fault and no attempt is used up."""
+
+    exit_code = 6
+
+
+class RateLimited(Postpone):
+    """The vendor's short-window limit is reached (429); `wait_sec` is how long to wait."""
+
+    def __init__(self, message: str, wait_sec: float) -> None:
+        super().__init__(message)
+        self.wait_sec = wait_sec
+
+
+class Park(NexusError):
+    """This asset's answer is unfit for a reason of its own."""
+
+    exit_code = 3
+
+
+class NotAnAnswer(Park):
+    """The answer is well formed but is not what the endpoint promises."""
+
+
+class WrongSubject(Park):
+    """The answer speaks of another symbol or another range of dates."""
+
+
+class AnswerTooLarge(Park):
+    """The answer exceeds the size cap, compressed or not."""
+
+
+class RequestRefused(Park):
+    """The vendor refused the request itself (422 and other client errors)."""
+
+
+class RowsRefused(Park):
+    """The database refused an asset's rows, although they passed the rules."""
+
+
+class NotListed(NexusError):
+    """The vendor does not know the symbol or the exchange (404)."""
+
+    exit_code = 3
+
+
+class Pause(NexusError):
+    """The run cannot go on now and can be resumed later."""
+
+    exit_code = 4
+
+
+class QuotaSpent(Pause):
+    """The vendor's daily calls, extra calls included, are used up (402)."""
+
+
+class Stop(NexusError):
+    """The command must end."""
+
+
+class CredentialsRefused(Stop):
+    """The vendor refused the token or the product (401, 403)."""
+
+    exit_code = 5
+
+
+class VendorUnavailable(Stop):
+    """Asset after asset failed to get an answer: the vendor is down or out of reach."""
+
+    exit_code = 6
+
+
+class StorageUnavailable(Stop):
+    """PostgreSQL cannot be reached, started or written to."""
+
+    exit_code = 7
+
+
+class SchemaMismatch(Stop):
+    """The database's schema is not the one this version works with."""
+
+    exit_code = 7
+
+
+class InvariantBroken(Stop):
+    """Something that must never be true is true; nothing was written."""
+
+    exit_code = 8
+
+
+class Fenced(NexusError):
+    """The lease was lost to another worker: this worker's result is dropped unwritten."""

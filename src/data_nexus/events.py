@@ -1,0 +1,129 @@
+"""Owns the events: what the engine says while it works, as frozen values.
+
+Logs, metrics and progress displays listen to the same events and decide how they look. Events
+hold plain facts and never a URL or a token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """A run begins; `due` is the number of assets it will ask for at most."""
+
+    command: str
+    due: int
+
+
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """One request went over the wire (seconds: until its body was complete or it failed)."""
+
+    endpoint: str
+    calls: int
+    seconds: float
+    status: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """One asset's answer is in the database."""
+
+    symbol: str
+    received: int
+    inserted: int
+    revised: int
+    unchanged: int
+    rejected: int
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """The vendor knows no bars of the asset; it is asked again after `days` days."""
+
+    symbol: str
+    reason: str
+    days: float
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """An asset got no usable answer and stays due."""
+
+    symbol: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """An attempt failed; the next one follows after `seconds`."""
+
+    symbol: str
+    reason: str
+    attempt: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The whole run waits `seconds` for `reason`."""
+
+    reason: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Draining:
+    """The run was asked to stop: it finishes what it holds and claims nothing more."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """Something a person should know that changes nothing about the run."""
+
+    subject: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunFinished:
+    """A run ended; `outcome` is *done* or the reason why it stopped."""
+
+    command: str
+    outcome: str
+    seconds: float
+
+
+Event = (
+    RunStarted
+    | Requested
+    | Committed
+    | Absent
+    | Failed
+    | Retried
+    | Waiting
+    | Draining
+    | Warned
+    | RunFinished
+)
+Observer = Callable[[Event], None]
+
+
+def ignore(_: Event) -> None:
+    """Listen to nothing."""
+
+
+def observers(*listeners: Observer) -> Observer:
+    """Tell every listener, in the order given."""
+
+    def tell(event: Event) -> None:
+        for listener in listeners:
+            listener(event)
+
+    return tell

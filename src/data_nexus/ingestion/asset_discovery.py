@@ -1,0 +1,139 @@
+"""Owns discovery: an exchange's symbol list, asked for once, becomes assets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from data_nexus.database.listing_store import ListingChanges, store_listings
+from data_nexus.eodhd.decode_symbols import decode_symbols
+from data_nexus.eodhd.requests import Request, symbol_list_request
+from data_nexus.domain.symbol import exchange_code
+from data_nexus.errors import NotListed, UsageError
+from data_nexus.events import Observer, Warned, ignore
+from data_nexus.ingestion.attempts import Attempts
+from data_nexus.ingestion.opening import open_attempts, open_database_async, settings_for
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """Where assets are kept: the database and the schema in it."""
+
+    url: str
+    schema: str
+
+
+@dataclass(frozen=True, slots=True)
+class Discovered:
+    """What discovering one exchange brought."""
+
+    exchange: str
+    changes: ListingChanges
+    refused: int
+    delisted: bool
+
+    def figures(self) -> dict[str, Any]:
+        """Return the figures under the names of the command's JSON."""
+        changes = self.changes
+        found = {
+            "exchange": self.exchange,
+            "delisted": self.delisted,
+            "added": changes.added,
+            "reactivated": changes.reactivated,
+            "deactivated": changes.deactivated,
+            "updated": changes.updated,
+            "unchanged": changes.unchanged,
+            "refused": self.refused,
+        }
+        return found | ({"reason": self.reason} if changes.is_shrunk else {})
+
+    @property
+    def reason(self) -> str:
+        """Why nothing was deactivated, in words."""
+        changes = self.changes
+        return (
+            f"{self.exchange}: the list lacks {changes.missing} of {changes.active_before} active"
+            " assets and was taken for truncated; nothing was deactivated. If it is right, run"
+            " discover again with a larger --max-shrink"
+        )
+
+
+async def discover(
+    attempts: Attempts,
+    tables: Tables,
+    exchange: str,
+    *,
+    delisted: bool,
+    types: Sequence[str],
+    max_shrink: float,
+    observe: Observer,
+    spent: list[Request],
+) -> Discovered:
+    """List an exchange's symbols into `assets`; return what changed.
+
+    `spent` receives the requests sent. Raises `UsageError` for an exchange that the vendor does
+    not know, or what `Attempts.fetch` raises.
+    """
+    try:
+        body = await attempts.fetch(symbol_list_request(exchange, delisted=delisted), spent)
+    except NotListed:
+        raise UsageError(f"the vendor knows no exchange {exchange!r}") from None
+    symbols = decode_symbols(body, exchange)
+    if symbols.refused:
+        text = f"{symbols.refused} lines repeat a code or hold none that can be used"
+        observe(Warned(exchange, text))
+    chosen = [s for s in symbols.listings if not types or s.asset_type in types]
+    changes = await store_listings(
+        tables.url,
+        tables.schema,
+        exchange,
+        chosen,
+        delisted=delisted,
+        types=types,
+        max_shrink=max_shrink,
+    )
+    return Discovered(exchange, changes, symbols.refused, delisted)
+
+
+class AssetDiscovery:
+    """The specification's discovery: `await AssetDiscovery(key, db).discover_exchange("US")`.
+
+    `db_config` is a PostgreSQL URL, a mapping of its parts, or None for `DATABASE_URL` or the
+    embedded database.
+    """
+
+    def __init__(
+        self,
+        api_key: str,
+        db_config: str | Mapping[str, object] | None = None,
+        *,
+        observe: Observer = ignore,
+    ) -> None:
+        self._settings = settings_for(api_key, db_config)
+        self._observe = observe
+
+    async def discover_exchange(self, exchange: str, *, delisted: bool = False) -> int:
+        """List an exchange's symbols into `assets`; return how many symbols the list held.
+
+        Raises what `discover` raises. A list taken for truncated deactivates nothing, and the
+        observer hears a `Warned`.
+        """
+        settings = self._settings
+        async with (
+            open_database_async(settings) as url,
+            open_attempts(settings, settings.require_token(), self._observe) as attempts,
+        ):
+            found = await discover(
+                attempts,
+                Tables(url, settings.schema),
+                exchange_code(exchange),
+                delisted=delisted,
+                types=(),
+                max_shrink=settings.max_shrink,
+                observe=self._observe,
+                spent=[],
+            )
+        if found.changes.is_shrunk:
+            self._observe(Warned(exchange, found.reason))
+        return found.changes.listed

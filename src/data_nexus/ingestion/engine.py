@@ -1,0 +1,214 @@
+"""Owns the run: claim, ask, commit, settle, stop. One asset's failure never touches another's.
+
+Fetchers ask the vendor, writers commit; a third task renews the leases. An error that concerns
+the whole run (quota, credentials, storage, the vendor out of reach) stops the claiming; what has
+been paid for is still committed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from data_nexus.database.batch import Batch, Outcome, Receipt
+from data_nexus.database.store import Due, Store
+from data_nexus.domain.listing import Lease
+from data_nexus.domain.window import window_to_ask
+from data_nexus.eodhd.requests import Request, history_request
+from data_nexus.errors import (
+    NexusError,
+    NotListed,
+    Park,
+    Pause,
+    Postpone,
+    Retry,
+    Stop,
+    VendorUnavailable,
+)
+from data_nexus.events import Absent, Committed, Draining, Failed, Observer, Warned
+from data_nexus.ingestion.attempts import Attempts
+from data_nexus.ingestion.committer import Committer
+from data_nexus.ingestion.pipeline import Paid, absent_batch, batch_of
+from data_nexus.ingestion.queue import LeaseQueue
+from data_nexus.ingestion.tally import Tally
+
+# So many assets in a row without an answer are no longer the assets' own trouble.
+_FAILURES_IN_A_ROW = 25
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How a run works: its breadth, the grouping of its writes, and its patience in seconds."""
+
+    concurrency: int
+    writers: int
+    batch_rows: int
+    linger_sec: float
+    bytes_in_flight: int
+    reread_days: int
+    grace_sec: float
+
+
+@dataclass(slots=True)
+class Drain:
+    """The wish that a run claims nothing more and finishes what is under way.
+
+    `request` may be called at any time, from the event loop; `reason` is None until then.
+    """
+
+    observe: Observer
+    reason: str | None = None
+    wished: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def request(self, reason: str) -> None:
+        """Ask the run to drain."""
+        if not self.wished.is_set():
+            self.reason = reason
+            self.observe(Draining(reason))
+            self.wished.set()
+
+
+@dataclass(slots=True)
+class Engine:
+    """One run over the due assets.
+
+    `tally` holds the figures, also of a run that was cut short; `ended_by` is the `Stop` or
+    `Pause` that made it claim nothing more.
+    """
+
+    store: Store
+    attempts: Attempts
+    pace: Pace
+    observe: Observer
+    drain: Drain
+    run_id: int
+    tally: Tally = field(default_factory=Tally)
+    ended_by: NexusError | None = None
+    _failures_in_a_row: int = 0
+
+    async def run(self, due: Due, limit: int | None) -> None:
+        """Bring the due assets up to date; raise `StorageUnavailable` if the database goes away."""
+        await self.store.free_orphans()
+        queue = LeaseQueue(self.store, due, limit)
+        committer = Committer(
+            commit=self._commit,
+            settled=self._settle,
+            batch_rows=self.pace.batch_rows,
+            linger_sec=self.pace.linger_sec,
+            bytes_in_flight=self.pace.bytes_in_flight,
+        )
+        async with asyncio.TaskGroup() as tasks:
+            renewing = tasks.create_task(self._renew(), name="renew leases")
+            writers = [
+                tasks.create_task(committer.write(), name=f"writer {n}")
+                for n in range(self.pace.writers)
+            ]
+            await self._fetch_all(queue, committer)
+            await committer.close()
+            await asyncio.wait(writers)
+            await self.store.release(queue.untouched(), failed=False)
+            renewing.cancel()
+
+    def _end(self, error: NexusError) -> None:
+        self.ended_by = self.ended_by or error
+        self.drain.wished.set()
+
+    async def _fetch_all(self, queue: LeaseQueue, committer: Committer) -> None:
+        async with asyncio.TaskGroup() as fetching:
+            fetchers = [
+                fetching.create_task(self._fetch_on(queue, committer), name=f"fetcher {n}")
+                for n in range(self.pace.concurrency)
+            ]
+            watching = fetching.create_task(self._cut_short(fetchers), name="drain")
+            await asyncio.wait(fetchers)
+            watching.cancel()
+
+    async def _cut_short(self, fetchers: Sequence[asyncio.Task[None]]) -> None:
+        """Give requests under way half of the grace once the run is asked to stop."""
+        await self.drain.wished.wait()
+        await asyncio.sleep(self.pace.grace_sec / 2)
+        for fetcher in fetchers:
+            fetcher.cancel()
+
+    async def _fetch_on(self, queue: LeaseQueue, committer: Committer) -> None:
+        while not self.drain.wished.is_set() and (lease := await queue.next()):
+            spent: list[Request] = []
+            try:
+                await committer.submit(await self._ask(lease, spent))
+                self._failures_in_a_row = 0
+            except asyncio.CancelledError:
+                await asyncio.shield(self.store.release([lease], failed=False))
+                raise
+            except NexusError as error:
+                await self._settle_error(lease, error)
+            finally:
+                self.tally.count_spent(spent)
+
+    async def _ask(self, lease: Lease, spent: list[Request]) -> Batch:
+        window = window_to_ask(lease.synced_through, self.pace.reread_days, datetime.now(UTC))
+        request = history_request(lease.symbol, window)
+        try:
+            body = await self.attempts.fetch(request, spent)
+        except NotListed:
+            return absent_batch(lease, window, _paid(spent))
+        batch, notice = batch_of(lease, window, body, _paid(spent))
+        if notice:
+            self.observe(Warned(str(lease.symbol), notice))
+        return batch
+
+    async def _settle_error(self, lease: Lease, error: NexusError) -> None:
+        """The one place that decides what an error of an asset means for the asset and the run."""
+        match error:
+            case Stop() | Pause():
+                self._end(error)
+                await self.store.release([lease], failed=False)
+            case Retry() | Postpone():
+                await self._fail(lease, str(error))
+                self._failures_in_a_row += 1
+                if self._failures_in_a_row >= _FAILURES_IN_A_ROW:
+                    self._end(VendorUnavailable(f"{_FAILURES_IN_A_ROW} assets in a row: {error}"))
+            case Park():
+                await self._fail(lease, str(error))
+            case _:
+                raise error
+
+    async def _fail(self, lease: Lease, reason: str) -> None:
+        self.tally.failed += 1
+        self.observe(Failed(str(lease.symbol), reason))
+        await self.store.release([lease], failed=True)
+
+    async def _commit(self, batches: Sequence[Batch]) -> list[Receipt | None]:
+        receipts = await self.store.commit(batches, self.run_id)
+        self.tally.commits += 1
+        return receipts
+
+    async def _settle(self, batch: Batch, result: Receipt | Park | None) -> None:
+        name = str(batch.lease.symbol)
+        if result is None:
+            self.tally.fenced += 1
+            self.observe(Failed(name, "another worker took the asset over; nothing was written"))
+        elif isinstance(result, Park):
+            await self._fail(batch.lease, f"{name}: {result}")
+        else:
+            self.tally.count_commit(batch, result)
+            self.observe(_told(name, batch, result))
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(self.store.lease_sec / 3)
+            await self.store.renew()
+
+
+def _paid(spent: Sequence[Request]) -> Paid:
+    return Paid(sum(request.calls for request in spent), len(spent))
+
+
+def _told(name: str, batch: Batch, done: Receipt) -> Committed | Absent:
+    if batch.outcome is not Outcome.STORED:
+        return Absent(name, batch.outcome.value, batch.absent_days or 0.0)
+    return Committed(
+        name, done.received, done.inserted, done.revised, done.unchanged, done.rejected
+    )
+

@@ -1,0 +1,142 @@
+"""Owns the backfill as one call: open what it needs, run the engine, report.
+
+`EODHistoryLoader` is the specification's door to the same run.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from data_nexus.config import Settings
+from data_nexus.database.store import Due, Store, open_store
+from data_nexus.domain.symbol import Symbol, parse_symbol
+from data_nexus.errors import NexusError, UsageError
+from data_nexus.events import Observer, RunFinished, RunStarted, ignore
+from data_nexus.ingestion.engine import Drain, Engine, Pace
+from data_nexus.ingestion.opening import open_attempts, open_database_async, settings_for
+
+_ANY_NUMBER = 2_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a backfill shall bring up to date; None is *no restriction*."""
+
+    limit: int | None = 100
+    days_old: float = 1.0
+    exchange: str | None = None
+    symbols: tuple[Symbol, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How a run went: its figures, the error that ended it early, the signal that drained it."""
+
+    figures: dict[str, Any]
+    ended_by: NexusError | None
+    drained_by: str | None
+
+
+async def backfill(
+    settings: Settings, url: str, wish: Wish, observe: Observer, drain: Drain
+) -> Report:
+    """Bring due assets up to date, symbol by symbol, and report; raise what no run survives."""
+    started = time.monotonic()
+    async with (
+        open_store(url, settings.schema, settings.writers, settings.lease_seconds) as store,
+        open_attempts(settings, settings.require_token(), observe) as attempts,
+    ):
+        due = await _due(store, wish)
+        limit = _ANY_NUMBER if wish.limit is None else wish.limit
+        observe(RunStarted("backfill", await store.count_due(due, limit)))
+        run_id = await store.start_run("backfill")
+        engine = Engine(store, attempts, _pace(settings), observe, drain, run_id)
+        try:
+            await engine.run(due, wish.limit)
+        except BaseExceptionGroup as group:
+            raise _foreseen(group) from None
+        figures = engine.tally.figures(time.monotonic() - started)
+        report = Report(figures, engine.ended_by, drain.reason)
+        await store.finish_run(run_id, _outcome(report), figures)
+        observe(RunFinished("backfill", _outcome(report), figures["duration_sec"]))
+        return report
+
+
+class EODHistoryLoader:
+    """The specification's history loader: `await EODHistoryLoader(key, db).run_cycle()`.
+
+    `db_config` is a PostgreSQL URL, a mapping of its parts, or None for `DATABASE_URL` or the
+    embedded database.
+    """
+
+    def __init__(
+        self,
+        api_key: str,
+        db_config: str | Mapping[str, object] | None = None,
+        *,
+        concurrency: int = 5,
+        observe: Observer = ignore,
+    ) -> None:
+        self._settings = settings_for(api_key, db_config, concurrency=concurrency)
+        self._observe = observe
+
+    async def run_cycle(
+        self,
+        limit: int | None = 100,
+        days_old: float = 1.0,
+        exchange: str | None = None,
+        symbols: Sequence[str] | None = None,
+    ) -> dict[str, Any]:
+        """Bring up to `limit` due assets up to date.
+
+        Returns `total_assets`, `total_rows`, `failed`, `duration_sec` and the other figures of
+        `nexus backfill --json`. Raises the error that ended the run early, if one did.
+        """
+        named = tuple(parse_symbol(text) for text in symbols) if symbols else None
+        wish = Wish(limit, days_old, exchange, named)
+        async with open_database_async(self._settings) as url:
+            report = await backfill(
+                self._settings, url, wish, self._observe, Drain(self._observe)
+            )
+        if report.ended_by is not None:
+            raise report.ended_by
+        return report.figures
+
+
+async def _due(store: Store, wish: Wish) -> Due:
+    synced_before = await store.days_ago(wish.days_old)
+    if wish.symbols is None:
+        return Due(synced_before, wish.exchange)
+    known = await store.find_assets(wish.symbols)
+    if unknown := [str(symbol) for symbol in wish.symbols if symbol not in known]:
+        raise UsageError(f"not in the database: {', '.join(unknown)}; run: nexus discover")
+    return Due(synced_before, wish.exchange, list(known.values()))
+
+
+def _pace(settings: Settings) -> Pace:
+    return Pace(
+        concurrency=settings.concurrency,
+        writers=settings.writers,
+        batch_rows=settings.batch_rows,
+        linger_sec=settings.batch_seconds,
+        bytes_in_flight=settings.bytes_in_flight,
+        reread_days=settings.reread_days,
+        grace_sec=settings.grace_seconds,
+    )
+
+
+def _outcome(report: Report) -> str:
+    if report.ended_by is not None:
+        return f"ended early: {report.ended_by}"
+    return f"drained: {report.drained_by}" if report.drained_by else "done"
+
+
+def _foreseen(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the first foreseen error of a group, or else the group itself."""
+    found = group.subgroup(NexusError)
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]  # type: ignore[assignment]
+    return found or group

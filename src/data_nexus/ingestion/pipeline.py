@@ -1,0 +1,87 @@
+"""Owns the way of one answer: fetch → decode → check → a batch to commit."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from data_nexus.database.batch import Batch, Outcome, RejectedRow
+from data_nexus.domain.backoff import absence_days
+from data_nexus.domain.check import Checked, check
+from data_nexus.domain.listing import Lease
+from data_nexus.domain.window import Window
+from data_nexus.eodhd.decode_bars import NO_BARS, History, decode_bars, excerpts
+from data_nexus.errors import WrongSubject
+
+_OUTSIDE = frozenset({"date lies in the window", "date is not in the future"})
+
+
+@dataclass(frozen=True, slots=True)
+class Paid:
+    """What an answer cost: calls of the quota, requests on the wire."""
+
+    calls: int
+    requests: int
+
+
+def batch_of(lease: Lease, window: Window, body: bytes, paid: Paid) -> tuple[Batch, str | None]:
+    """Return an answer as a batch to commit, and the vendor's notice if it sent one.
+
+    Raises a typed refusal for an answer that is not what was asked for.
+    """
+    history = decode_bars(body, lease.symbol)
+    checked = check(history.bars, window)
+    _check_window(lease, checked)
+    outcome = Outcome.STORED if checked.received else Outcome.EMPTY
+    batch = Batch(
+        lease=lease,
+        window=window,
+        outcome=outcome,
+        bars=checked.kept,
+        rejects=_rejected_rows(body, history, checked),
+        flags=checked.flags,
+        repeats=checked.repeats,
+        calls=paid.calls,
+        requests=paid.requests,
+        body_sha256=hashlib.sha256(body).hexdigest(),
+        absent_days=_absent_days(lease, outcome),
+    )
+    return batch, history.notice
+
+
+def absent_batch(lease: Lease, window: Window, paid: Paid) -> Batch:
+    """Return the batch that records *not found*: no rows, and when to ask again."""
+    return Batch(
+        lease=lease,
+        window=window,
+        outcome=Outcome.NOT_LISTED,
+        bars=NO_BARS,
+        rejects=(),
+        flags={},
+        repeats=0,
+        calls=paid.calls,
+        requests=paid.requests,
+        body_sha256=None,
+        absent_days=_absent_days(lease, Outcome.NOT_LISTED),
+    )
+
+
+def _rejected_rows(body: bytes, history: History, checked: Checked) -> tuple[RejectedRow, ...]:
+    if not checked.rejects:
+        return ()
+    texts = excerpts(body, [reject.row for reject in checked.rejects])
+    return tuple(
+        RejectedRow(int(history.bars.date[reject.row]), reject.rule, text)
+        for reject, text in zip(checked.rejects, texts, strict=True)
+    )
+
+
+def _absent_days(lease: Lease, outcome: Outcome) -> float | None:
+    return None if outcome is Outcome.STORED else absence_days(lease.times_empty + 1)
+
+
+def _check_window(lease: Lease, checked: Checked) -> None:
+    """Refuse an answer that lies outside of what was asked for altogether: a mix-up, not data."""
+    if checked.rejects and not len(checked.kept):
+        if {reject.rule for reject in checked.rejects} <= _OUTSIDE:
+            raise WrongSubject(f"{lease.symbol}: every row lies outside the dates asked for")

@@ -1,0 +1,71 @@
+"""Owns a run's figures: what became of the assets and rows, and what it cost."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from data_nexus.database.batch import Batch, Outcome, Receipt
+from data_nexus.eodhd.requests import Request
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts of one run; `received` rows = inserted + revised + unchanged + rejected."""
+
+    synced: int = 0
+    absent: int = 0
+    failed: int = 0
+    fenced: int = 0
+    received: int = 0
+    inserted: int = 0
+    revised: int = 0
+    unchanged: int = 0
+    rejected: int = 0
+    calls: int = 0
+    requests: int = 0
+    commits: int = 0
+    flagged: Counter[str] = field(default_factory=Counter)
+    rejected_by_rule: Counter[str] = field(default_factory=Counter)
+
+    def count_commit(self, batch: Batch, done: Receipt) -> None:
+        """Count one committed batch."""
+        self.synced += batch.outcome is Outcome.STORED
+        self.absent += batch.outcome is not Outcome.STORED
+        self.received += done.received
+        self.inserted += done.inserted
+        self.revised += done.revised
+        self.unchanged += done.unchanged
+        self.rejected += done.rejected
+        self.flagged.update(batch.flags)
+        self.rejected_by_rule.update(row.rule for row in batch.rejects)
+
+    def count_spent(self, spent: Iterable[Request]) -> None:
+        """Count requests that went over the wire, and their price."""
+        for request in spent:
+            self.requests += 1
+            self.calls += request.calls
+
+    def figures(self, seconds: float) -> dict[str, Any]:
+        """Return the figures under the names of the command's JSON."""
+        return {
+            "total_assets": self.synced + self.absent + self.failed + self.fenced,
+            "synced": self.synced,
+            "absent": self.absent,
+            "failed": self.failed,
+            "parked": 0,
+            "fenced": self.fenced,
+            "total_rows": self.received,
+            "inserted": self.inserted,
+            "revised": self.revised,
+            "unchanged": self.unchanged,
+            "rejected": self.rejected,
+            "flagged": dict(self.flagged),
+            "rejected_by_rule": dict(self.rejected_by_rule),
+            "calls": self.calls,
+            "requests": self.requests,
+            "commits": self.commits,
+            "duration_sec": round(seconds, 3),
+        }

@@ -1,0 +1,1 @@
+"""Shows what happens: listeners to the engine's events."""

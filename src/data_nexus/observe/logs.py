@@ -1,0 +1,107 @@
+"""Owns the log: events and library records as lines on stderr, as text or JSON.
+
+Every line passes one formatter, which keeps it to one line and blots out the token wherever it
+stands: as it is, percent-encoded, or in base64.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import sys
+from dataclasses import asdict
+from datetime import UTC, datetime
+from urllib.parse import quote
+
+from data_nexus.config import Secret
+from data_nexus.errors import UsageError
+from data_nexus.events import (
+    Absent,
+    Committed,
+    Draining,
+    Event,
+    Failed,
+    Requested,
+    Retried,
+    RunFinished,
+    RunStarted,
+    Waiting,
+    Warned,
+)
+
+_LOG = logging.getLogger("data_nexus")
+_LEVELS = {
+    Requested: logging.DEBUG,
+    Committed: logging.DEBUG,
+    Absent: logging.INFO,
+    RunStarted: logging.INFO,
+    RunFinished: logging.INFO,
+    Retried: logging.INFO,
+    Failed: logging.WARNING,
+    Waiting: logging.WARNING,
+    Draining: logging.WARNING,
+    Warned: logging.WARNING,
+}
+
+
+def log_event(event: Event) -> None:
+    """Write an event as one log line; its class's name is the line's subject."""
+    level = _LEVELS[type(event)]
+    if _LOG.isEnabledFor(level):
+        _LOG.log(level, type(event).__name__, extra={"facts": asdict(event)})
+
+
+def set_up_logs(format_name: str, level: str, token: Secret | None) -> None:
+    """Send all logs of the process to stderr, redacted.
+
+    Raises `UsageError` for an unknown format or level.
+    """
+    if format_name not in ("text", "json"):
+        raise UsageError(f"NEXUS_LOG_FORMAT: {format_name!r} is neither text nor json")
+    if level.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+        raise UsageError(f"NEXUS_LOG_LEVEL: {level!r} is not debug, info, warning or error")
+    lines = logging.StreamHandler(sys.stderr)
+    lines.setFormatter(LineFormatter(as_json=format_name == "json", token=token))
+    logging.basicConfig(handlers=[lines], level=logging.WARNING, force=True)
+    _LOG.setLevel(level.upper())
+
+
+class LineFormatter(logging.Formatter):
+    """Formats a record as one line of text or JSON without the token."""
+
+    def __init__(self, *, as_json: bool, token: Secret | None) -> None:
+        super().__init__()
+        self._as_json = as_json
+        self._forms = _forms(token.reveal()) if token else ()
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        facts = getattr(record, "facts", {})
+        moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        message = record.getMessage()
+        if record.exc_info:
+            message = f"{message}: {self.formatException(record.exc_info)}"
+        if self._as_json:
+            line = {"time": moment, "level": record.levelname.lower(), "event": message} | facts
+            return self._redact(json.dumps(line, default=str))
+        said = " ".join(f"{key}={value}" for key, value in facts.items())
+        line_text = f"{moment} {record.levelname.lower():7} {message} {said}".rstrip()
+        return self._redact("".join(c if c.isprintable() else "·" for c in line_text))
+
+    def _redact(self, line: str) -> str:
+        for form in self._forms:
+            line = line.replace(form, "***")
+        return line
+
+
+def _forms(token: str) -> tuple[str, ...]:
+    """Return the spellings of a token that a log line may contain."""
+    raw = token.encode()
+    # Inside a longer text base64 has three alignments; the first and last characters of each
+    # depend on the neighbours and are left out.
+    in_base64 = {
+        base64.b64encode(b"\0" * shift + raw).decode()[4 if shift else 0 : -4] for shift in range(3)
+    }
+    longer = {form for form in in_base64 if len(form) >= 8}
+    return tuple(sorted({token, quote(token, safe=""), *longer}, key=len, reverse=True))

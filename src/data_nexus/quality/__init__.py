@@ -1,0 +1,1 @@
+"""Judges the database: what must always be true of it."""

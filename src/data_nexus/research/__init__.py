@@ -1,0 +1,1 @@
+"""Reads the database: Arrow tables for notebooks and studies."""

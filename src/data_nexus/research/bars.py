@@ -1,0 +1,57 @@
+"""Owns reading bars: symbols and dates in, an Arrow table out."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+import pyarrow as pa
+
+from data_nexus.database.connection import PostgresConnection
+from data_nexus.database.sql import query
+from data_nexus.domain.symbol import Symbol
+from data_nexus.errors import UsageError
+
+BARS_SCHEMA = pa.schema(
+    [("ticker", pa.string()), ("date", pa.date32())]
+    + [(name, pa.float64()) for name in ("open", "high", "low", "close", "adjusted_close", "volume")]
+)
+
+
+def read_bars(
+    database: PostgresConnection,
+    symbols: Sequence[Symbol],
+    first: date | None = None,
+    last: date | None = None,
+) -> pa.Table:
+    """Return the stored daily bars of `symbols` from `first` to `last`, both included.
+
+    Columns as in `BARS_SCHEMA`, sorted by ticker and date; prices raw, as the vendor sends them.
+    Raises `UsageError` for a symbol that is not in the database, with near names.
+    """
+    with database.connect() as connection:
+        parameters: dict[str, Any] = {
+            "symbols": [symbol.code for symbol in symbols],
+            "exchanges": [symbol.exchange for symbol in symbols],
+        }
+        found = connection.execute(query("find_assets"), parameters).fetchall()
+        known = {Symbol(row[1], row[2]): row[0] for row in found}
+        for symbol in symbols:
+            if symbol not in known:
+                names = connection.execute(query("symbols_of"), {"exchange": symbol.exchange})
+                raise UsageError(_unknown(symbol, [row[0] for row in names]))
+        wanted = {"asset_ids": list(known.values()), "first": first, "last": last}
+        rows = connection.execute(query("read_bars"), wanted).fetchall()
+    columns = list(zip(*rows, strict=True)) or [()] * len(BARS_SCHEMA)
+    return pa.Table.from_arrays(
+        [pa.array(c, f.type) for c, f in zip(columns, BARS_SCHEMA, strict=True)], schema=BARS_SCHEMA
+    )
+
+
+def _unknown(symbol: Symbol, codes: Sequence[str]) -> str:
+    near = difflib.get_close_matches(symbol.code, codes, n=3)
+    hint = f"; did you mean {', '.join(f'{c}.{symbol.exchange}' for c in near)}?" if near else ""
+    rest = "" if near else f"; run: nexus discover --exchange {symbol.exchange}"
+    return f"{symbol} is not in the database{hint}{rest}"

@@ -1,0 +1,63 @@
+"""Owns a request as the vendor understands it: endpoint, subject, parameters. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Self
+
+from multidict import MultiMapping
+from yarl import URL
+
+ROOT = "/api"
+
+
+class Invalid(Exception):
+    """Answer 422: a parameter is not what the vendor takes."""
+
+    def __init__(self, parameter: str, message: str) -> None:
+        super().__init__(message)
+        self.parameter = parameter
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request: `/api/{endpoint}/{subject}` with its parameters, the token set apart.
+
+    `url` is the request's URL with the token in it, as the vendor's own 404 page repeats it.
+    """
+
+    path: str
+    endpoint: str
+    subject: str
+    query: Mapping[str, str]
+    token: str = field(repr=False)
+    url: str = field(repr=False)
+    gzip: bool
+
+    @classmethod
+    def of(cls, url: URL, headers: MultiMapping[str]) -> Self:
+        """Read a request; a trailing slash means nothing (recordings)."""
+        endpoint, _, subject = url.path.removeprefix(ROOT).strip("/").partition("/")
+        query = dict(url.query)
+        token = query.pop("api_token", "")
+        accepted = headers.get("Accept-Encoding", "").lower()
+        gzip = "gzip" in accepted and "gzip;q=0" not in accepted.replace(" ", "")
+        path = url.path.replace(token, "[token]") if token else url.path
+        return cls(path, endpoint, subject, query, token, str(url), gzip)
+
+    def format(self, default: str) -> str:
+        """`json` or `csv`, as asked for or the endpoint's own."""
+        return "csv" if self.query.get("fmt", default).lower() == "csv" else "json"
+
+    def date(self, name: str) -> date | None:
+        """A date among the parameters; None if it is absent or empty."""
+        text = self.query.get(name, "")
+        if not text:
+            return None
+        try:
+            return date.fromisoformat(text)
+        except ValueError:
+            raise Invalid(name, f"The {name} does not match the format Y-m-d.") from None

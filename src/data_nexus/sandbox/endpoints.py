@@ -1,0 +1,71 @@
+"""Owns the table of endpoints: their prices and what each answers to a valid request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from html import escape
+
+from data_nexus.sandbox.account import exchange_details, exchanges_list, internal_user, user
+from data_nexus.sandbox.actions import dividends, splits, symbol_change_history
+from data_nexus.sandbox.asked import Asked, Invalid
+from data_nexus.sandbox.bulk import bulk_last_day
+from data_nexus.sandbox.history import eod
+from data_nexus.sandbox.render import JSON, document
+from data_nexus.sandbox.symbol_list import exchange_symbol_list
+from data_nexus.sandbox.vendor import Vendor
+from data_nexus.sandbox.wire import Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """What a request costs of the daily calls, and who answers it."""
+
+    calls: int
+    answer: Callable[[Vendor, Asked], Answer]
+
+
+# Prices: vendor documentation; that the user's pages are free is inferred from recorded counters.
+ENDPOINTS = {
+    "eod": Endpoint(1, eod),
+    "exchange-symbol-list": Endpoint(1, exchange_symbol_list),
+    "exchanges-list": Endpoint(1, exchanges_list),
+    "eod-bulk-last-day": Endpoint(100, bulk_last_day),
+    "div": Endpoint(1, dividends),
+    "splits": Endpoint(1, splits),
+    "exchange-details": Endpoint(5, exchange_details),
+    "symbol-change-history": Endpoint(5, symbol_change_history),
+    "user": Endpoint(0, user),
+    "internal-user": Endpoint(0, internal_user),
+}
+
+
+def price(asked: Asked) -> int:
+    """What the request costs of the daily calls, in the dearer reading where sources disagree."""
+    endpoint = ENDPOINTS.get(asked.endpoint)
+    if endpoint is None:
+        return 0
+    symbols = asked.query.get("symbols", "") if endpoint.answer is bulk_last_day else ""
+    return endpoint.calls + len([symbol for symbol in symbols.split(",") if symbol])
+
+
+def answer_to(vendor: Vendor, asked: Asked) -> Answer:
+    """What the vendor says to a request that it accepts."""
+    endpoint = ENDPOINTS.get(asked.endpoint)
+    if endpoint is None:
+        return no_such_page(asked)
+    try:
+        return endpoint.answer(vendor, asked)
+    except Invalid as invalid:
+        errors = {"errors": {invalid.parameter: [invalid.message]}}
+        return Answer.of(document(errors), JSON, 422)
+
+
+def no_such_page(asked: Asked, status: int = 404) -> Answer:
+    """The vendor's HTML page, whose canonical link repeats the URL with the token (a client)."""
+    page = (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<title>404 Not Found</title>\n'
+        f'<link rel="canonical" href="{escape(asked.url)}" />\n</head>\n'
+        "<body><h1>404</h1><p>Page not found</p></body>\n</html>\n"
+    )
+    return Answer.of(page.encode(), status=status)

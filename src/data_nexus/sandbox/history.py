@@ -1,0 +1,86 @@
+"""Owns the endpoint `eod`: the daily, weekly and monthly bars of one symbol."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from data_nexus.sandbox.asked import Asked, Invalid
+from data_nexus.sandbox.render import HTML, JSON, bars_csv, bars_json, document, number
+from data_nexus.sandbox.tape import Bars
+from data_nexus.sandbox.vendor import NO_TICKER, Vendor
+from data_nexus.sandbox.wire import Answer
+
+PERIODS = {"d": "", "w": "datetime64[W]", "m": "datetime64[M]"}
+LAST = {f"last_{name}": name for name in ("date", "open", "high", "low", "close", "volume")}
+
+
+def eod(vendor: Vendor, asked: Asked) -> Answer:
+    """Bars of `/eod/{SYMBOL}`; `from` and `to` are included. A range without bars is empty."""
+    symbol = symbol_in(asked)
+    period = asked.query.get("period") or "d"
+    if period not in PERIODS:
+        raise Invalid("period", "The selected period is invalid.")
+    first, last = asked.date("from"), asked.date("to")
+    plain = period == "d" and asked.query.get("order", "a") != "d"
+    if plain and asked.format("csv") == "json" and asked.query.get("filter") not in LAST:
+        rendered = vendor.bodies.window(symbol, first, last)
+        return NO_TICKER if rendered is None else Answer.kept(rendered, JSON)
+    history = vendor.market.history(symbol)
+    if history is None:
+        return NO_TICKER
+    bars = in_periods(history.bars.between(first, last), period)
+    return _shown(bars, asked)
+
+
+def symbol_in(asked: Asked) -> str:
+    """The symbol in the path, of US if it names no exchange; more than one dot is an error."""
+    symbol = asked.subject
+    if symbol.count(".") > 1:
+        raise Invalid("symbol", "The symbol format is invalid.")
+    return symbol if "." in symbol else f"{symbol}.US"
+
+
+def in_periods(bars: Bars, period: str) -> Bars:
+    """Bars summed up by week or month, each dated by its first session."""
+    if period == "d" or not len(bars):
+        return bars
+    unit = bars.date.astype(PERIODS[period])
+    # NumPy's weeks begin on Thursday, the weekday of 1970-01-01; trading weeks on Monday.
+    if period == "w":
+        unit = (bars.date + 3).astype(PERIODS[period])
+    starts = np.flatnonzero(np.append(True, unit[1:] != unit[:-1]))
+    ends = np.append(starts[1:], len(bars)) - 1
+    return Bars(
+        date=bars.date[starts],
+        open=bars.open[starts],
+        high=np.maximum.reduceat(bars.high, starts),
+        low=np.minimum.reduceat(bars.low, starts),
+        close=bars.close[ends],
+        adjusted_close=bars.adjusted_close[ends],
+        volume=np.add.reduceat(bars.volume, starts),
+    )
+
+
+def _shown(bars: Bars, asked: Asked) -> Answer:
+    wanted = LAST.get(asked.query.get("filter", ""))
+    days = bars.date
+    served = {
+        "rows": len(bars),
+        "first": str(days[0]) if len(bars) else None,
+        "last": str(days[-1]) if len(bars) else None,
+    }
+    if wanted:
+        return Answer.of(_last(bars, wanted), JSON, **served)
+    if asked.query.get("order") == "d":
+        bars = bars.take(slice(None, None, -1))
+    if asked.format("csv") == "json":
+        return Answer.of(bars_json(bars), JSON, **served)
+    return Answer.of(bars_csv(bars), HTML, **served)
+
+
+def _last(bars: Bars, name: str) -> bytes:
+    """The bare value that a `filter=last_...` answers."""
+    if not len(bars):
+        return b""
+    value = getattr(bars, name)[-1]
+    return document(str(value) if name == "date" else number(float(value)))

@@ -1,0 +1,112 @@
+"""House law 8: what exists stands in the reference pages, and what they name exists.
+
+The pages are read as a person reads them: a thing is named where it is a code span or fills a
+table cell. The expectations come from the running objects, never from whatever wrote the pages.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import click
+import pytest
+from sqlalchemy import Table
+
+from data_nexus import errors
+from data_nexus.cli.main import main
+from data_nexus.config import SETTINGS, TOKEN_VARIABLES
+from data_nexus.database.models import Tables
+from data_nexus.domain.rules import BAR_RULES
+from tests.support.source import files, read
+
+REFERENCE = "docs/reference"
+PAGES = [path for path in ("README.md", *files("docs")) if path.endswith(".md")]
+EXIT_CODES = ("0", "1", "2", "3", "4", "5", "6", "7", "8", "75", "130", "143")
+
+
+def named(text: str) -> set[str]:
+    """What the text names: code spans, the words in them, and table cells."""
+    spans = re.findall(r"`([^`\n]+)`", text)
+    cells = [cell.strip(" `*") for cell in re.findall(r"(?<=\|)[^|\n]+(?=\|)", text)]
+    return {*spans, *cells, *re.findall(r"[^\s,|\[\]()=]+", " ".join(spans))}
+
+
+def sections(page: str) -> dict[str, str]:
+    """The page's sections by the first code span in their heading."""
+    parts = re.split(r"^#+ (.*)$", read(f"{REFERENCE}/{page}"), flags=re.MULTILINE)
+    headings = (re.search(r"`([^`]+)`", heading) for heading in parts[1::2])
+    return {
+        heading[1]: body for heading, body in zip(headings, parts[2::2], strict=True) if heading
+    }
+
+
+def commands(
+    command: click.Command = main, path: str = "nexus"
+) -> Iterator[tuple[str, click.Command]]:
+    """Every command that a user can give, with its full name."""
+    if not isinstance(command, click.Group):
+        yield path, command
+        return
+    context = click.Context(command)
+    for name in command.list_commands(context):
+        child = command.get_command(context, name)
+        if child and not child.hidden:
+            yield from commands(child, f"{path} {name}")
+
+
+def options(command: click.Command) -> list[str]:
+    """Every spelling of every option, `--help` aside."""
+    return [
+        spelling
+        for parameter in command.params
+        if isinstance(parameter, click.Option) and not parameter.hidden
+        for spelling in (*parameter.opts, *parameter.secondary_opts)
+    ]
+
+
+COMMANDS = dict(commands())
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_explained_with_its_options(name: str) -> None:
+    page = sections("commands.md")
+    assert name in page
+    assert set(options(COMMANDS[name])) - named(page[name]) == set()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_that_a_page_shows_exists(page: str) -> None:
+    first_words = {name.split()[1] for name in COMMANDS}
+    shown = re.findall(r"(?:`|^\$ |^)nexus ([a-z][a-z-]*)", read(page), flags=re.MULTILINE)
+    assert set(shown) - first_words == set()
+
+
+def test_every_setting_is_explained() -> None:
+    variables = {*TOKEN_VARIABLES, *(setting.variable for setting in SETTINGS)}
+    assert variables - named(read(f"{REFERENCE}/settings.md")) == set()
+
+
+def test_every_rule_is_explained() -> None:
+    assert {rule.name for rule in BAR_RULES} - named(read(f"{REFERENCE}/rules.md")) == set()
+
+
+def test_every_error_is_explained_beside_its_exit_code() -> None:
+    lines = [named(line) for line in read(f"{REFERENCE}/errors.md").splitlines()]
+    classes = {
+        (name, str(value.exit_code))
+        for name, value in vars(errors).items()
+        if isinstance(value, type) and issubclass(value, errors.NexusError)
+    }
+    assert {pair for pair in classes if not any(set(pair) <= line for line in lines)} == set()
+
+
+def test_every_exit_code_is_explained() -> None:
+    assert set(EXIT_CODES) - named(read(f"{REFERENCE}/errors.md")) == set()
+
+
+@pytest.mark.parametrize("table", Tables.metadata.sorted_tables, ids=str)
+def test_every_table_is_explained_with_its_columns(table: Table) -> None:
+    page = sections("tables.md")
+    assert table.name in page
+    assert set(table.columns.keys()) - named(page[table.name]) == set()

@@ -1,0 +1,52 @@
+"""The pins: complete, hashed, and silent about where packages come from."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+
+import pytest
+
+from tests.support.source import read
+
+RUNTIME, DEVELOPMENT = "requirements.txt", "requirements-dev.txt"
+# A name, a version, perhaps where it applies, and hashes: nothing else, so no host and no option.
+PIN = re.compile(
+    r"(?P<name>[a-z0-9-]+)==(?P<version>[\w.+!-]+)"
+    r"(?P<marker> ; [\w .'<>=!()]+)?"
+    r"(?: --hash=sha256:[0-9a-f]{64})+"
+)
+
+
+def pins(path: str) -> set[tuple[str, str, str]]:
+    """Every pin of a requirements file as name, version, marker."""
+    lines = re.sub(r"\s*\\\n\s*", " ", read(path)).splitlines()
+    matches = [PIN.fullmatch(line) for line in lines]
+    assert matches
+    assert [line for line, match in zip(lines, matches, strict=True) if not match] == []
+    return {(m["name"], m["version"], m["marker"] or "") for m in matches if m}
+
+
+@pytest.mark.parametrize("path", [RUNTIME, DEVELOPMENT])
+def test_every_requirement_is_a_pin_with_hashes_and_nothing_else(path: str) -> None:
+    names = [name for name, _, marker in pins(path) if not marker]
+    assert len(names) == len(set(names)) > 0
+
+
+def test_tests_run_with_what_users_run_with() -> None:
+    assert pins(RUNTIME) - pins(DEVELOPMENT) == set()
+
+
+def test_what_the_project_asks_for_is_pinned() -> None:
+    project = tomllib.loads(read("pyproject.toml"))
+    runtime = {name for name, _, _ in pins(RUNTIME)}
+    development = {name for name, _, _ in pins(DEVELOPMENT)}
+    assert {bare(wish) for wish in project["project"]["dependencies"]} - runtime == set()
+    assert {bare(wish) for wish in project["dependency-groups"]["dev"]} - development == set()
+
+
+def bare(wish: str) -> str:
+    """The name in `psycopg[binary]>=3.3`."""
+    name = re.match(r"[A-Za-z0-9_-]+", wish)
+    assert name
+    return name[0].lower().replace("_", "-")
