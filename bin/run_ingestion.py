@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The specification's command line: `bin/run_ingestion.py discover|backfill|status`, the same as `nexus`."""
+"""The specification's command line, `discover|backfill|status`: the same as `nexus`."""
 
 from data_nexus.cli.main import main
 

@@ -1,9 +1,9 @@
 """Data Nexus: your own market database, kept complete and true.
 
-    import data_nexus as nexus
+import data_nexus as nexus
 
-    with nexus.connect() as db:
-        table = db.bars(["AAPL.US", "MSFT.US"], start="2015-01-01")
+with nexus.connect() as db:
+    table = db.bars(["AAPL.US", "MSFT.US"], start="2015-01-01")
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _MODELS = frozenset({"Asset", "Bar", "Dividend", "Revision", "Run", "Split", "Sy
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the public name is bound to
-    """Load a public name on first use: `nexus --version` needs no SQLAlchemy, the sandbox none of us."""
+    """Load a public name on first use, so that what needs little also loads little."""
     if name in _MODELS:
         return getattr(import_module("data_nexus.database.models"), name)
     if name in __all__:

@@ -60,7 +60,9 @@ class Setting:
 
 
 SETTINGS = (
-    Setting("DATABASE_URL", str | None, None, "any PostgreSQL 15 or newer; unset: the embedded one"),
+    Setting(
+        "DATABASE_URL", str | None, None, "any PostgreSQL 15 or newer; unset: the embedded one"
+    ),
     Setting("EODHD_BASE_URL", str, "https://eodhd.com/api", "root of the vendor's REST API"),
     Setting("NEXUS_HOME", str | None, None, "folder of the embedded database; unset: user data"),
     Setting("NEXUS_SCHEMA", str, "public", "PostgreSQL schema that holds the tables"),
@@ -156,7 +158,7 @@ def load_settings(
     given = {key: value for key, value in (overrides or {}).items() if value is not None}
     file_values = _read_files(folder or Path.cwd(), environ)
     values = {s.key: _resolve(s, given, environ, file_values) for s in SETTINGS}
-    _check_base_url(values["eodhd_base_url"].value)
+    _check_vendor_root(values["eodhd_base_url"].value)
     return Settings(values, _read_token(environ))
 
 
@@ -178,9 +180,13 @@ def _resolve(
     file_values: Mapping[str, tuple[Any, str]],
 ) -> Sourced:
     if setting.key in given:
-        return Sourced(setting, _convert(setting, given[setting.key], "command line"), "command line")
+        return Sourced(
+            setting, _convert(setting, given[setting.key], "command line"), "command line"
+        )
     if environ.get(setting.variable):
-        return Sourced(setting, _convert(setting, environ[setting.variable], "environment"), "environment")
+        return Sourced(
+            setting, _convert(setting, environ[setting.variable], "environment"), "environment"
+        )
     if setting.key in file_values:
         value, source = file_values[setting.key]
         return Sourced(setting, _convert(setting, value, source), source)
@@ -229,7 +235,7 @@ def _read_token(environ: Mapping[str, str]) -> Secret | None:
     return Secret(value)
 
 
-def _check_base_url(url: str) -> None:
+def _check_vendor_root(url: str) -> None:
     parts = urlsplit(url)
     if parts.scheme == "https" and parts.hostname:
         return

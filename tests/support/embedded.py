@@ -14,8 +14,6 @@ import psycopg
 
 from data_nexus.database.embedded_site import site_folder
 
-SOURCES = Path(__file__).parents[2] / "src"
-
 # Uses the server until its input ends, as a command does that works for a while. Root may say as
 # whom: only then, for another user need not have the right to read the Python that runs.
 _COMMAND = """
@@ -44,7 +42,7 @@ def start_command(
         stdout=subprocess.PIPE,
         text=True,
         stderr=subprocess.DEVNULL if new_session else None,
-        env={**os.environ, "PYTHONPATH": str(SOURCES), **(env or {})},
+        env=os.environ | (env or {}),
         start_new_session=new_session,
     )
 

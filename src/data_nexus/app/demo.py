@@ -8,7 +8,6 @@ import os
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from data_nexus.app.runs import DiscoveryWish, run_backfill, run_discovery
 from data_nexus.app.vendor import SandboxVendor, sandbox_vendor
 from data_nexus.config import Settings
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.embedded import embedded_server, remove
+from data_nexus.database.embedded import remove
 from data_nexus.database.opening import open_database
 from data_nexus.database.overview import overview
 from data_nexus.domain.symbol import parse_symbol
@@ -31,20 +30,19 @@ from data_nexus.events import Observer
 from data_nexus.ingestion.history_loader import Wish
 from data_nexus.research.bars import read_bars
 
-_UNIVERSE = ("--exchange", "US", "--symbols", "60", "--years", "20", "--latency", "20")
-_KILL_AFTER_REQUESTS = 20
+_UNIVERSE = ("--exchange", "US", "--symbols", "80", "--years", "20", "--latency", "40")
+_KILL_AFTER_REQUESTS = 30
 _PATIENCE_SEC = 60.0
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
-    """Where the demo plays: the sandbox, the database, and whom to tell."""
+class Killed:
+    """The moment of the kill: the symbols finished by then, their bars, the requests so far."""
 
-    vendor: SandboxVendor
-    database: PostgresConnection
-    say: Say
-    observe: Observer
+    finished: frozenset[str]
+    bars: int
+    requests: int
 
 
 def demo_home(settings: Settings) -> Path:
@@ -53,68 +51,86 @@ def demo_home(settings: Settings) -> Path:
 
 
 def run_demo(settings: Settings, say: Say, observe: Observer) -> dict[str, Any]:
-    """Play the demo in a fresh database and return its figures; raise if anything is not as promised."""
+    """Play the demo in a fresh database and return its figures; raise if a promise is broken."""
     home = demo_home(settings)
     remove(home)
-    say("Starting PostgreSQL and the sandbox vendor …")
-    with _scene(settings.replaced(home=str(home), database_url=None), say, observe) as scene:
-        found = run_discovery(scene.vendor.settings, DiscoveryWish(("US",)), observe)
-        say(f"1. discover: {found['exchanges'][0]['added']} symbols of exchange US are in `assets`")
-        killed_at = _backfill_and_kill(scene)
-        say(f"2. backfill, ended by kill -9 after {killed_at['requests']} requests:"
-            f" {killed_at['rows']:,} bars of {killed_at['assets']} assets are committed")
-        report = run_backfill(scene.vendor.settings, Wish(limit=None), observe)
-        figures = report.figures
-        say(f"3. backfill again: {figures['synced']} assets synced,"
-            f" {figures['absent']} have no bars, {figures['inserted']:,} bars inserted"
-            f" ({figures['total_rows'] / figures['duration_sec']:,.0f} rows/s)")
-        proof = _prove(scene, killed_at["assets"])
-        say(f"4. proof: all {proof['bars']:,} bars equal the vendor's, none is missing or double;"
-            f" no finished asset was asked for again")
-        second = run_backfill(scene.vendor.settings, Wish(limit=None), observe).figures
-        say(f"5. backfill once more: nothing is due, {second['requests']} requests")
-        status = overview(scene.database, settings.days_old)
-    return {"killed_at": killed_at, "resumed": figures, "proof": proof, "again": second, "status": status}
+    say("Starting a PostgreSQL and a simulated vendor of its own …")
+    apart = settings.replaced(home=str(home), database_url=None)
+    with _scene(apart) as (vendor, database):
+        wish = DiscoveryWish(("US",), delisted=True)
+        listed, dead = run_discovery(vendor.settings, wish, observe)["exchanges"]
+        say(
+            f"1  discover: {listed['added']} symbols of exchange US, and {dead['added']} dead ones,"
+            " are in the table assets"
+        )
+        killed = _backfill_and_kill(vendor, database)
+        say(
+            f"2  backfill, ended by kill -9 after {killed.requests} requests:"
+            f" {killed.bars:,} bars of {len(killed.finished)} assets are committed"
+        )
+        figures = run_backfill(vendor.settings, Wish(limit=None), observe).figures
+        say(
+            f"3  backfill again goes on: {figures['synced']} assets more, {figures['absent']}"
+            f" have no bars, {figures['inserted']:,} bars inserted"
+        )
+        stored = _prove_equal(vendor, database)
+        repeated = _asked(vendor)[killed.requests :]
+        if again := killed.finished.intersection(repeated):
+            raise InvariantBroken(f"asked for again although finished: {', '.join(sorted(again))}")
+        say(
+            f"4  proof: all {len(stored):,} bars equal the vendor's, none is missing or double,"
+            " and no finished asset was asked for again"
+        )
+        second = run_backfill(vendor.settings, Wish(limit=None), observe).figures
+        say(f"5  backfill once more: nothing is due, {second['requests']} requests")
+        status = overview(database, settings.days_old)
+    return {
+        "finished_before_kill": len(killed.finished),
+        "resumed": figures,
+        "once_more": second,
+        "status": status,
+        "example": stored["ticker"][0].as_py(),
+    }
 
 
 @contextmanager
-def _scene(settings: Settings, say: Say, observe: Observer) -> Iterator[Scene]:
+def _scene(settings: Settings) -> Iterator[tuple[SandboxVendor, PostgresConnection]]:
     with (
         open_database(None, settings.home, settings.schema) as url,
         sandbox_vendor(settings, _UNIVERSE) as vendor,
     ):
         database = PostgresConnection(url, settings.schema)
         try:
-            yield Scene(vendor, database, say, observe)
+            yield vendor, database
         finally:
             database.close()
 
 
-def _backfill_and_kill(scene: Scene) -> dict[str, int]:
+def _backfill_and_kill(vendor: SandboxVendor, database: PostgresConnection) -> Killed:
     """Run a backfill in a process of its own and kill it in the middle, without mercy."""
-    settings = scene.vendor.settings
+    settings = vendor.settings
     child = subprocess.Popen(
         [sys.executable, "-m", "data_nexus", "backfill", "--no-limit"],
         env=os.environ
         | {
             "EODHD_API_KEY": settings.require_token().reveal(),
             "EODHD_BASE_URL": settings.eodhd_base_url,
-            "DATABASE_URL": scene.database.url,
+            "DATABASE_URL": database.url,
         },
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=None if sys.stderr.isatty() else subprocess.DEVNULL,
     )
     try:
-        _wait_for_requests(scene.vendor)
+        _wait_for_requests(vendor)
     finally:
         child.kill()
         child.wait()
-    with scene.database.connect() as connection:
-        row = connection.execute(
-            "SELECT (SELECT count(*) FROM market_data), count(*) FROM assets WHERE last_synced IS NOT NULL"
-        ).fetchone()
-    rows, assets = row or (0, 0)
-    return {"requests": len(_asked(scene.vendor)), "rows": rows, "assets": assets}
+    with database.connect() as connection:
+        finished = connection.execute(
+            "SELECT symbol || '.' || exchange FROM assets WHERE last_synced IS NOT NULL"
+        ).fetchall()
+        bars = connection.execute("SELECT count(*) FROM market_data").fetchone() or (0,)
+    return Killed(frozenset(row[0] for row in finished), bars[0], len(_asked(vendor)))
 
 
 def _wait_for_requests(vendor: SandboxVendor) -> None:
@@ -131,15 +147,14 @@ def _asked(vendor: SandboxVendor) -> list[str]:
     return [entry["symbol"] for entry in log if entry["endpoint"] == "eod"]
 
 
-def _prove(scene: Scene, finished_before_kill: int) -> dict[str, int]:
-    """Compare the database with the vendor's truth, and the request log with the promise."""
-    truth = pa.ipc.open_stream(io.BytesIO(scene.vendor.ask("/truth"))).read_all()
+def _prove_equal(vendor: SandboxVendor, database: PostgresConnection) -> pa.Table:
+    """Compare every stored bar with the vendor's own; return the stored ones."""
+    told = pa.ipc.open_stream(io.BytesIO(vendor.ask("/truth"))).read_all()
+    truth = told.sort_by([("symbol", "ascending"), ("date", "ascending")])
     symbols = [parse_symbol(text) for text in pc.unique(truth["symbol"]).to_pylist()]
-    stored = read_bars(scene.database, symbols)
-    expected = truth.sort_by([("symbol", "ascending"), ("date", "ascending")])
+    stored = read_bars(database, symbols)
     for name in stored.column_names:
-        if stored[name].to_pylist() != expected["symbol" if name == "ticker" else name].to_pylist():
+        theirs = truth["symbol" if name == "ticker" else name]
+        if stored[name].to_pylist() != theirs.to_pylist():
             raise InvariantBroken(f"the column {name} is not the vendor's")
-    repeated = sum(count - 1 for count in Counter(_asked(scene.vendor)).values())
-    in_flight = _KILL_AFTER_REQUESTS
-    return {"bars": len(stored), "asked_again": repeated, "finished_before_kill": finished_before_kill, "in_flight": in_flight}
+    return stored

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Nexus:
-    """An open database; close it, or use it in a `with` block. The embedded server stops with it."""
+    """An open database: close it, or use it in a `with` block; an embedded server stops with it."""
 
     def __init__(self, url: str | None = None) -> None:
         settings = load_settings({"database_url": url})

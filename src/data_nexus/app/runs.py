@@ -21,7 +21,7 @@ from data_nexus.ingestion.opening import open_attempts, open_database_async
 
 @dataclass(frozen=True, slots=True)
 class DiscoveryWish:
-    """What to discover: exchanges, with the dead listings or without, and which types (all: none)."""
+    """What to discover: exchanges, the dead listings too or not, which types (none named: all)."""
 
     exchanges: tuple[str, ...]
     delisted: bool = False

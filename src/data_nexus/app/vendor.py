@@ -39,7 +39,7 @@ class SandboxVendor:
 def sandbox_vendor(settings: Settings, options: Sequence[str]) -> Iterator[SandboxVendor]:
     """Run a sandbox with a token of its own while the block lasts."""
     token = secrets.token_hex(8)
-    child = subprocess.Popen(
+    child = subprocess.Popen(  # noqa: S603 - our own program
         [sys.executable, "-m", "data_nexus.sandbox", "--until-stdin-closes", *options],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, LiteralString
 
 from psycopg import sql
 
@@ -120,9 +120,11 @@ def _check_last_synced(trial: Trial, _: str) -> str:
 def _check_batch_writing(trial: Trial, _: str) -> str:
     rows = int(_one(trial, "SELECT count(*) FROM market_data"))
     logged = int(_one(trial, "SELECT coalesce(sum(inserted), 0) FROM sync_log"))
-    commits = int(_one(trial, "SELECT count(DISTINCT committed_at) FROM sync_log"))
+    commits = int(_one(trial, "SELECT count(DISTINCT xmin::text) FROM market_data"))
+    assets = int(_one(trial, "SELECT count(DISTINCT asset_id) FROM market_data"))
     _expect(rows == logged, f"{rows:,} bars stored, {logged:,} logged")
-    return f"{rows:,} bars in {commits} commits"
+    _expect(0 < commits <= assets, f"{commits} transactions for {assets} assets")
+    return f"{rows:,} bars in {commits} transactions"
 
 
 CHECKS: tuple[tuple[str, Callable[[Trial, str], str]], ...] = (
@@ -134,10 +136,10 @@ CHECKS: tuple[tuple[str, Callable[[Trial, str], str]], ...] = (
 )
 
 
-def _one(trial: Trial, statement: sql.SQL | str) -> Any:  # noqa: ANN401 - a single value
+def _one(trial: Trial, statement: LiteralString) -> Any:  # noqa: ANN401 - a single value
     with trial.database.connect() as connection:
-        row = connection.execute(statement).fetchone()  # type: ignore[call-overload]
-    return row[0]
+        row = connection.execute(statement).fetchone()
+    return row[0] if row else None
 
 
 def _expect(holds: bool, otherwise: str) -> None:  # noqa: FBT001 - the claim itself

@@ -18,13 +18,23 @@ from data_nexus.observe.progress import progress_display
 
 
 @click.command()
-@click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="at most so many assets")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=100,
+    show_default=True,
+    help="at most so many assets",
+)
 @click.option("--no-limit", is_flag=True, help="all that are due")
 @click.option("--concurrency", type=click.IntRange(1, 256), help="requests in flight (5)")
-@click.option("--days-old", type=click.FloatRange(min=0), help="due when last answered so many days ago (1)")
+@click.option(
+    "--days-old", type=click.FloatRange(min=0), help="due when last answered so many days ago (1)"
+)
 @click.option("--exchange", help="only this exchange")
 @click.option("--symbols", help="only these: AAPL.US,MSFT.US")
-@click.option("--batch-rows", type=click.IntRange(min=1), help="rows that share a transaction (5000)")
+@click.option(
+    "--batch-rows", type=click.IntRange(min=1), help="rows that share a transaction (5000)"
+)
 @output_options
 def backfill(
     limit: int,
@@ -77,7 +87,7 @@ def _say(figures: dict[str, Any]) -> None:
     )
     for title, counts in (("odd", figures["flagged"]), ("rejected", figures["rejected_by_rule"])):
         for rule, count in sorted(counts.items()):
-            console.print(f"  {title}: {count:,} rows break the rule \"{rule}\"")
+            console.print(f'  {title}: {count:,} rows break the rule "{rule}"')
     console.print(
         f"{figures['calls']:,} calls in {figures['requests']:,} requests, {seconds:.1f} s"
         f" ({figures['total_rows'] / max(seconds, 0.001):,.0f} rows/s)"

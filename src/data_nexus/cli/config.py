@@ -20,7 +20,9 @@ def config(as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
     rows = [
         {
             "variable": one.setting.variable,
-            "value": without_password(one.value) if one.setting.key == "database_url" else one.value,
+            "value": without_password(one.value)
+            if one.setting.key == "database_url"
+            else one.value,
             "default": one.setting.default,
             "source": one.source,
             "meaning": one.setting.meaning,

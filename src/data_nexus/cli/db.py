@@ -64,7 +64,10 @@ def shell(as_json: bool, **options: Any) -> int:  # noqa: ANN401, FBT001
     settings = settings_from(options)
     with open_database(settings.database_url, settings.home, settings.schema) as own:
         # A password must not stand on a command line: it goes through the environment.
-        parts = conninfo_to_dict(conninfo(own, settings.schema, role="shell"))
-        password = {"PGPASSWORD": str(parts.pop("password"))} if "password" in parts else {}
+        target = conninfo_to_dict(conninfo(own, settings.schema, role="shell"))
+        parts = {key: str(value) for key, value in target.items()}
+        password = {"PGPASSWORD": parts.pop("password")} if "password" in parts else {}
         psql = [str(programs() / "psql"), make_conninfo(**parts)]
-        return subprocess.run(psql, env=os.environ | password, check=False).returncode
+        return subprocess.run(  # noqa: S603 - our own psql
+            psql, env=os.environ | password, check=False
+        ).returncode

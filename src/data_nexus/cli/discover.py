@@ -14,7 +14,9 @@ from data_nexus.observe.logs import log_event
 
 
 @click.command()
-@click.option("--exchange", "exchanges", multiple=True, default=("US",), help="US, LSE, …; repeatable")
+@click.option(
+    "--exchange", "exchanges", multiple=True, default=("US",), help="US, LSE, …; repeatable"
+)
 @click.option("--delisted", is_flag=True, help="also list the dead symbols (one call more)")
 @click.option("--type", "types", multiple=True, help='only this type, "Common Stock"; repeatable')
 @click.option("--max-shrink", type=float, help="share of the list that may vanish at once (0.2)")
@@ -44,8 +46,8 @@ def _say(answer: dict[str, Any]) -> None:
     for found in answer["exchanges"]:
         kind = " delisted" if found["delisted"] else ""
         console.print(
-            f"{found['exchange']}{kind}: {found['added']:,} added, {found['reactivated']:,} reactivated,"
-            f" {found['deactivated']:,} deactivated, {found['updated']:,} updated,"
-            f" {found['unchanged']:,} unchanged"
+            f"{found['exchange']}{kind}: {found['added']:,} added,"
+            f" {found['reactivated']:,} reactivated, {found['deactivated']:,} deactivated,"
+            f" {found['updated']:,} updated, {found['unchanged']:,} unchanged"
         )
     console.print(f"{answer['calls']} calls, {answer['duration_sec']:.1f} s")

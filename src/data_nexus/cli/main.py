@@ -10,7 +10,7 @@ import click
 
 from data_nexus import __version__
 from data_nexus.cli.render import print_error
-from data_nexus.errors import NexusError
+from data_nexus.errors import NexusError, UsageError
 
 COMMANDS = {
     "demo": "data_nexus.cli.demo:demo",
@@ -62,23 +62,24 @@ def run(command: click.Command, arguments: list[str] | None = None) -> int:
     as_json = "--json" in (sys.argv[1:] if arguments is None else arguments)
     try:
         result = command.main(arguments, prog_name="nexus", standalone_mode=False)
-        return result if isinstance(result, int) else 0
-    except click.exceptions.Exit as left:
-        return left.exit_code
-    except click.Abort:
+    except (click.Abort, KeyboardInterrupt):
         return 130
-    except click.ClickException as error:
-        print_error(error.format_message(), 2, as_json=as_json)
-        return 2
-    except NexusError as error:
-        print_error(str(error), error.exit_code, as_json=as_json)
-        return error.exit_code
+    except (click.ClickException, NexusError) as error:
+        return _told(error, as_json=as_json)
     except BrokenPipeError:
         # Who reads us has left (`nexus bars … | head`); there is nobody to tell.
         sys.stderr.close()
         return 0
-    except KeyboardInterrupt:
-        return 130
     except Exception:
         logging.getLogger("data_nexus").exception("a bug of ours; please report it")
         return 1
+    return result if isinstance(result, int) else 0
+
+
+def _told(error: click.ClickException | NexusError, *, as_json: bool) -> int:
+    """Say what is wrong and return the exit code."""
+    if isinstance(error, NexusError):
+        print_error(str(error), error.exit_code, as_json=as_json)
+        return error.exit_code
+    print_error(error.format_message(), UsageError.exit_code, as_json=as_json)
+    return UsageError.exit_code

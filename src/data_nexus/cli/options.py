@@ -25,7 +25,7 @@ def output_options(command: Decorated) -> Decorated:
 
 
 def settings_from(options: dict[str, Any]) -> Settings:
-    """Return the settings of a command and set up its logs; `options` are setting keys and values."""
+    """Return the settings of a command, `options` first among their sources; set up its logs."""
     settings = load_settings(options)
     set_up_logs(settings.log_format, settings.log_level, settings.token)
     return settings

@@ -1,4 +1,4 @@
-"""Owns what is committed together: an answer as it goes in (`Batch`) and what became of it (`Receipt`). Pure."""
+"""Owns what is committed together: an answer as it goes in and what became of it. Pure."""
 
 from __future__ import annotations
 
@@ -80,7 +80,10 @@ class Receipt:
 def receipt(batch: Batch, inserted: int, revised: int) -> Receipt:
     """Return the receipt of a batch of which so many rows were new and so many had changed."""
     return Receipt(
-        inserted, revised, batch.received - len(batch.rejects) - inserted - revised, len(batch.rejects)
+        inserted,
+        revised,
+        batch.received - len(batch.rejects) - inserted - revised,
+        len(batch.rejects),
     )
 
 

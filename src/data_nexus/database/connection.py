@@ -25,7 +25,12 @@ _SESSION = {
     "statement_timeout": "120s",
     "timezone": "UTC",
 }
-_TCP = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "connect_timeout": 10}
+_TCP = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "connect_timeout": 10,
+}
 
 
 def conninfo(url: str, schema: str = "public", *, role: str = "engine") -> str:
@@ -44,7 +49,9 @@ def conninfo(url: str, schema: str = "public", *, role: str = "engine") -> str:
             f"postgresql://{rest}", options=options, application_name=f"data-nexus {role}", **_TCP
         )
     except psycopg.ProgrammingError:
-        raise UsageError("DATABASE_URL cannot be read; is a character not percent-encoded?") from None
+        raise UsageError(
+            "DATABASE_URL cannot be read; is a character not percent-encoded?"
+        ) from None
 
 
 def unavailable(error: psycopg.Error) -> StorageUnavailable:

@@ -49,11 +49,9 @@ def url_of(folder: Path) -> str:
 def make_cluster(site: Site) -> None:
     """Makes the cluster with its database, all or nothing.
 
-    Everything happens in a draft beside the final place, is synced once, then renamed. The
-    draft's name is unique, since an `initdb` may outlive a killed command.
+    Everything happens in a draft beside the final place, is synced once, then renamed. Drafts of
+    killed commands are dropped last, when an `initdb` that outlived its command has ended too.
     """
-    for leftover in site.folder.glob("draft-*"):
-        shutil.rmtree(leftover, ignore_errors=True)
     draft = Path(tempfile.mkdtemp(prefix="draft-", dir=site.folder))
     site.account.own(draft)
     write_whole(site.settings, settings_text(this_machine(site.folder), site.folder / "run"))
@@ -72,6 +70,8 @@ def make_cluster(site: Site) -> None:
     _require(site, *initdb, "--sync-only")
     draft.rename(site.cluster)
     sync_folder(site.folder)
+    for leftover in site.folder.glob("draft-*"):
+        shutil.rmtree(leftover, ignore_errors=True)
 
 
 def ensure_running(site: Site) -> str:

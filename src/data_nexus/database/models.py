@@ -7,7 +7,7 @@ Citus cluster can distribute it (ADR 0005).
 
 from __future__ import annotations
 
-from datetime import date, datetime
+import datetime as dt
 from typing import Any
 
 from sqlalchemy import (
@@ -21,7 +21,6 @@ from sqlalchemy import (
     SmallInteger,
     Text,
     func,
-    literal_column,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -35,7 +34,7 @@ _NEVER = "'-infinity'::timestamptz"
 class Tables(DeclarativeBase):
     """The registry of all tables."""
 
-    type_annotation_map = {str: Text, datetime: Moment, float: Double}  # noqa: RUF012
+    type_annotation_map = {str: Text, dt.datetime: Moment, float: Double}  # noqa: RUF012
 
 
 def _finite(*columns: str) -> tuple[CheckConstraint, ...]:
@@ -88,16 +87,16 @@ class Asset(Tables):
         server_default=text("true"), comment="whether the queue hands it out; false is a pause"
     )
     is_delisted: Mapped[bool] = mapped_column(server_default=text("false"))
-    retired_at: Mapped[datetime | None] = mapped_column(
+    retired_at: Mapped[dt.datetime | None] = mapped_column(
         comment="since when its code belongs to another asset"
     )
-    last_synced: Mapped[datetime | None] = mapped_column(
+    last_synced: Mapped[dt.datetime | None] = mapped_column(
         comment="the vendor's last complete answer; NULL is never"
     )
-    synced_through: Mapped[date | None] = mapped_column(
+    synced_through: Mapped[dt.date | None] = mapped_column(
         comment="the cursor: every session up to it is stored or known absent"
     )
-    ask_after: Mapped[datetime | None] = mapped_column(
+    ask_after: Mapped[dt.datetime | None] = mapped_column(
         comment="not to be asked for before, because the vendor had no bars"
     )
     times_empty: Mapped[int] = mapped_column(
@@ -107,15 +106,15 @@ class Asset(Tables):
         SmallInteger, server_default="0", comment="runs in a row without a usable answer"
     )
     lease_owner: Mapped[int | None] = mapped_column(BigInteger, comment="the worker that holds it")
-    lease_until: Mapped[datetime | None]
+    lease_until: Mapped[dt.datetime | None]
     fence: Mapped[int] = mapped_column(
         BigInteger, server_default="0", comment="rises with each claim; a stale one writes nothing"
     )
     times_rescued: Mapped[int] = mapped_column(
         SmallInteger, server_default="0", comment="leases in a row that their worker lost"
     )
-    parked_at: Mapped[datetime | None] = mapped_column(comment="waits for a person")
-    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    parked_at: Mapped[dt.datetime | None] = mapped_column(comment="waits for a person")
+    created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
 
 
 class Bar(Tables):
@@ -128,7 +127,7 @@ class Bar(Tables):
     )
 
     asset_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    date: Mapped[date] = mapped_column(primary_key=True, comment="the session")
+    date: Mapped[dt.date] = mapped_column(primary_key=True, comment="the session")
     open: Mapped[float]
     high: Mapped[float]
     low: Mapped[float]
@@ -144,8 +143,8 @@ class Revision(Tables):
     __table_args__ = ({"comment": "old values of bars that the vendor restated"},)
 
     asset_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    date: Mapped[date] = mapped_column(primary_key=True)
-    valid_until: Mapped[datetime] = mapped_column(
+    date: Mapped[dt.date] = mapped_column(primary_key=True)
+    valid_until: Mapped[dt.datetime] = mapped_column(
         primary_key=True, comment="when these values stopped being what the vendor says"
     )
     open: Mapped[float]
@@ -162,7 +161,7 @@ class Split(Tables):
     __tablename__ = "splits"
 
     asset_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    date: Mapped[date] = mapped_column(primary_key=True, comment="ex-date")
+    date: Mapped[dt.date] = mapped_column(primary_key=True, comment="ex-date")
     numerator: Mapped[float]
     denominator: Mapped[float]
 
@@ -173,13 +172,13 @@ class Dividend(Tables):
     __tablename__ = "dividends"
 
     asset_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    date: Mapped[date] = mapped_column(primary_key=True, comment="ex-date")
+    date: Mapped[dt.date] = mapped_column(primary_key=True, comment="ex-date")
     value: Mapped[float] = mapped_column(comment="as the vendor adjusts it for splits")
     unadjusted_value: Mapped[float | None]
     currency: Mapped[str | None]
-    declaration_date: Mapped[date | None]
-    record_date: Mapped[date | None]
-    payment_date: Mapped[date | None]
+    declaration_date: Mapped[dt.date | None]
+    record_date: Mapped[dt.date | None]
+    payment_date: Mapped[dt.date | None]
     period: Mapped[str | None]
 
 
@@ -202,10 +201,10 @@ class RejectedRow(Tables):
     __mapper_args__ = {"primary_key": ["asset_id", "date", "rule", "excerpt"]}  # noqa: RUF012
 
     asset_id: Mapped[int] = mapped_column(Integer)
-    date: Mapped[date | None]
+    date: Mapped[dt.date | None]
     rule: Mapped[str] = mapped_column(comment="the name of the rule that it broke")
     excerpt: Mapped[str] = mapped_column(comment="the vendor's own text, bounded")
-    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
 
 
 class DeadLetter(Tables):
@@ -219,8 +218,8 @@ class DeadLetter(Tables):
     reason: Mapped[str]
     excerpt: Mapped[str] = mapped_column(server_default="")
     body_sha256: Mapped[str | None]
-    first_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    last_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    first_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+    last_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
     count: Mapped[int] = mapped_column(server_default="1")
 
 
@@ -235,8 +234,8 @@ class Sync(Tables):
     )
     run_id: Mapped[int | None]
     outcome: Mapped[str] = mapped_column(comment="stored, empty or not listed")
-    window_first: Mapped[date]
-    window_last: Mapped[date]
+    window_first: Mapped[dt.date]
+    window_last: Mapped[dt.date]
     received: Mapped[int]
     inserted: Mapped[int]
     revised: Mapped[int]
@@ -248,7 +247,7 @@ class Sync(Tables):
     calls: Mapped[int] = mapped_column(comment="of the daily quota")
     requests: Mapped[int] = mapped_column(comment="on the wire, retries included")
     body_sha256: Mapped[str | None]
-    committed_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    committed_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
 
 
 class Quota(Tables):
@@ -258,7 +257,7 @@ class Quota(Tables):
 
     token_id: Mapped[str] = mapped_column(primary_key=True, comment="a keyed hash of the token")
     kind: Mapped[str] = mapped_column(primary_key=True, comment="day or minute")
-    window_start: Mapped[datetime] = mapped_column(primary_key=True)
+    window_start: Mapped[dt.datetime] = mapped_column(primary_key=True)
     spent: Mapped[int] = mapped_column(server_default="0")
     cap: Mapped[int | None]
 
@@ -270,8 +269,8 @@ class Run(Tables):
 
     id: Mapped[int] = mapped_column(Integer, Identity(always=True), primary_key=True)
     command: Mapped[str]
-    started_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    finished_at: Mapped[datetime | None]
+    started_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+    finished_at: Mapped[dt.datetime | None]
     outcome: Mapped[str] = mapped_column(server_default="running")
     figures: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
 
@@ -282,4 +281,3 @@ SELECT a.symbol || '.' || a.exchange AS ticker, m.date, m.open, m.high, m.low, m
        m.adjusted_close, m.volume, m.asset_id
 FROM market_data m JOIN assets a ON a.id = m.asset_id
 """
-NEVER = literal_column(_NEVER)

@@ -39,7 +39,7 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """Which assets a run may claim: those last answered before a moment, of one exchange or some ids."""
+    """Which assets a run may claim: last answered before a moment, of one exchange, of some ids."""
 
     synced_before: datetime
     exchange: str | None = None
@@ -142,9 +142,8 @@ class Store:
         """
         receipts: dict[int, Receipt] = {}
         try:
-            async with self._connection() as connection:
-                async with connection.transaction():
-                    receipts = await _write(connection, self.owner, batches, run_id)
+            async with self._connection() as connection, connection.transaction():
+                receipts = await _write(connection, self.owner, batches, run_id)
         except (psycopg.DataError, psycopg.IntegrityError) as error:
             raise RowsRefused(f"PostgreSQL refused the rows: {type(error).__name__}") from None
         except StorageUnavailable:
@@ -167,9 +166,10 @@ class Store:
         """Hold on to all leases of this worker."""
         await self._execute("renew_leases", {"owner": self.owner, "lease_sec": self.lease_sec})
 
-    async def free_orphans(self) -> int:
-        """Free the leases of workers that have left; return how many there were."""
-        return await self._execute("free_orphans", {})
+    async def free_orphans(self) -> list[int]:
+        """Free the leases of workers that have left; return the ids of their assets."""
+        async with self._connection() as connection:
+            return [int(row[0]) for row in await _rows(connection, "free_orphans", {})]
 
     async def days_ago(self, days: float) -> datetime:
         """Return the moment so many days ago, by the database's clock."""
@@ -211,9 +211,9 @@ class Store:
         async with self._connection() as connection:
             return (await _rows(connection, name, parameters))[0]
 
-    async def _execute(self, name: str, parameters: dict[str, Any]) -> int:
+    async def _execute(self, name: str, parameters: dict[str, Any]) -> None:
         async with self._connection() as connection:
-            return (await connection.execute(query(name), parameters, prepare=False)).rowcount
+            await connection.execute(query(name), parameters, prepare=False)
 
 
 async def _rows(

@@ -42,9 +42,13 @@ def check_schema(url: str, schema: str = "public") -> None:
     if found is None:
         raise SchemaMismatch("the database has no Data Nexus tables; run: nexus db upgrade")
     if found < HEAD:
-        raise SchemaMismatch(f"the schema is {found}, this version needs {HEAD}; run: nexus db upgrade")
+        raise SchemaMismatch(
+            f"the schema is {found}, this version needs {HEAD}; run: nexus db upgrade"
+        )
     if found > HEAD:
-        raise SchemaMismatch(f"the schema is {found}, newer than {HEAD}: install a newer data-nexus")
+        raise SchemaMismatch(
+            f"the schema is {found}, newer than {HEAD}: install a newer data-nexus"
+        )
 
 
 @contextmanager

@@ -1,1 +1,1 @@
-"""The market's own words as values and pure functions: no I/O, no clock, no randomness of its own."""
+"""The market's own words as values and pure functions: no I/O, no clock, no chance."""

@@ -1,4 +1,4 @@
-"""Owns the waits: between attempts, after a rate limit, until an absent asset is asked for again. Pure."""
+"""Owns the waits: between attempts, after a rate limit, for an absent asset. Pure."""
 
 from __future__ import annotations
 

@@ -6,13 +6,13 @@ encoding run without a Python loop.
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass, fields
-from datetime import date, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
-EPOCH = date(1970, 1, 1)
+EPOCH = dt.date(1970, 1, 1)
 NO_DATE = np.int32(np.iinfo(np.int32).min)
 PRICES = ("open", "high", "low", "close", "adjusted_close")
 
@@ -58,11 +58,11 @@ class Bars:
         """Return the chosen rows, by mask or by position."""
         return Bars(*(column[rows] for column in self.columns()))  # type: ignore[arg-type]
 
-    def last_date(self) -> date | None:
+    def last_date(self) -> dt.date | None:
         """Return the latest date, or None without rows."""
-        return EPOCH + timedelta(days=int(self.date.max())) if len(self) else None
+        return EPOCH + dt.timedelta(days=int(self.date.max())) if len(self) else None
 
 
-def days(moment: date) -> int:
+def days(moment: dt.date) -> int:
     """Return a date as days since 1970-01-01."""
     return (moment - EPOCH).days

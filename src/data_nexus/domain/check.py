@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,4 +67,4 @@ def _one_row_per_date(bars: Bars) -> Bars:
 def _with_volume(bars: Bars) -> Bars:
     if not np.isnan(bars.volume).any():
         return bars
-    return Bars(*bars.columns()[:-1], volume=np.nan_to_num(bars.volume, nan=0.0))  # type: ignore[arg-type]
+    return replace(bars, volume=np.nan_to_num(bars.volume, nan=0.0))

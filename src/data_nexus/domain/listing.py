@@ -1,4 +1,4 @@
-"""Owns `Listing`, one line of an exchange's symbol list, and `Lease`, the right to ask for one asset. Pure."""
+"""Owns `Listing`, a line of a symbol list, and `Lease`, the right to ask for an asset. Pure."""
 
 from __future__ import annotations
 

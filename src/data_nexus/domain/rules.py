@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import reduce
 
 import numpy as np
 
-from data_nexus.domain.bars import NO_DATE, Bars, Mask, days
+from data_nexus.domain.bars import NO_DATE, Bars, Floats, Mask, days
 from data_nexus.domain.window import Window
 
 # What the vendor sends where it has no price; seen in public clients' issue threads.
@@ -34,11 +35,12 @@ class Rule:
 
     name: str
     grade: Grade
+    meaning: str
     holds: Callable[[Bars, Window], Mask]
 
 
-def _all_prices(bars: Bars, holds: Callable[[np.ndarray], Mask]) -> Mask:
-    return np.logical_and.reduce([holds(price) for price in bars.prices()])
+def _all_prices(bars: Bars, holds: Callable[[Floats], Mask]) -> Mask:
+    return reduce(np.logical_and, [holds(price) for price in bars.prices()])
 
 
 def _one_bar_per_date(bars: Bars, _: Window) -> Mask:
@@ -46,42 +48,122 @@ def _one_bar_per_date(bars: Bars, _: Window) -> Mask:
     order = np.argsort(bars.date, kind="stable")
     ordered = bars.take(order)
     same_date = ordered.date[1:] == ordered.date[:-1]
-    differs = ~np.logical_and.reduce(
-        [np.equal(c[1:], c[:-1]) | (np.isnan(c[1:]) & np.isnan(c[:-1])) for c in ordered.columns()]
+    agrees = reduce(
+        np.logical_and,
+        [(c[1:] == c[:-1]) | (np.isnan(c[1:]) & np.isnan(c[:-1])) for c in ordered.columns()],
     )
-    contradicted = ordered.date[1:][same_date & differs]
+    contradicted = ordered.date[1:][same_date & ~agrees]
     return ~np.isin(bars.date, contradicted)
 
 
-def _open_or_close(bars: Bars, choose: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> np.ndarray:
+def _open_or_close(
+    bars: Bars, choose: Callable[[np.ndarray, np.ndarray], np.ndarray]
+) -> np.ndarray:
     """Choose between open and close; an open of 0 is no open (it has a rule of its own)."""
     return choose(np.where(bars.open > 0, bars.open, bars.close), bars.close)
 
 
 BAR_RULES = (
-    Rule("date is readable", Grade.REJECT, lambda b, _: b.date != NO_DATE),
-    Rule("date is not in the future", Grade.REJECT, lambda b, w: b.date <= days(w.last)),
-    Rule("date lies in the window", Grade.REJECT, lambda b, w: b.date >= days(w.first)),
-    Rule("prices are present", Grade.REJECT, lambda b, _: _all_prices(b, lambda p: ~np.isnan(p))),
-    Rule("prices are finite", Grade.REJECT, lambda b, _: _all_prices(b, lambda p: ~np.isinf(p))),
-    Rule("prices are not negative", Grade.REJECT, lambda b, _: _all_prices(b, lambda p: ~(p < 0))),
-    Rule("close is above zero", Grade.REJECT, lambda b, _: b.close != 0),
-    Rule("no price is the placeholder", Grade.REJECT, lambda b, _: _all_prices(b, lambda p: p != PLACEHOLDER)),
-    Rule("volume is not negative", Grade.REJECT, lambda b, _: ~(b.volume < 0)),
-    Rule("volume is finite", Grade.REJECT, lambda b, _: ~np.isinf(b.volume)),
-    Rule("date has one bar", Grade.REJECT, _one_bar_per_date),
-    Rule("open is above zero", Grade.FLAG, lambda b, _: b.open > 0),
-    Rule("low is above zero", Grade.FLAG, lambda b, _: b.low > 0),
-    Rule("adjusted close is above zero", Grade.FLAG, lambda b, _: b.adjusted_close > 0),
+    Rule(
+        "date is readable",
+        Grade.REJECT,
+        "there is a date, written like 2024-01-31",
+        lambda b, _: b.date != NO_DATE,
+    ),
+    Rule(
+        "date is not in the future",
+        Grade.REJECT,
+        "the date is not later than today's, anywhere on Earth",
+        lambda b, w: b.date <= days(w.last),
+    ),
+    Rule(
+        "date lies in the window",
+        Grade.REJECT,
+        "the date is not earlier than what was asked for",
+        lambda b, w: b.date >= days(w.first),
+    ),
+    Rule(
+        "prices are present",
+        Grade.REJECT,
+        "open, high, low, close and adjusted close are numbers, neither null nor text",
+        lambda b, _: _all_prices(b, lambda p: ~np.isnan(p)),
+    ),
+    Rule(
+        "prices are finite",
+        Grade.REJECT,
+        "no price is beyond what a double can hold",
+        lambda b, _: _all_prices(b, lambda p: ~np.isinf(p)),
+    ),
+    Rule(
+        "prices are not negative",
+        Grade.REJECT,
+        "no price is below zero",
+        lambda b, _: _all_prices(b, lambda p: ~(p < 0)),
+    ),
+    Rule(
+        "close is above zero",
+        Grade.REJECT,
+        "the close is not 0",
+        lambda b, _: b.close != 0,
+    ),
+    Rule(
+        "no price is the placeholder",
+        Grade.REJECT,
+        "no price is 999999.9999, which the vendor sends where it has none",
+        lambda b, _: _all_prices(b, lambda p: p != PLACEHOLDER),
+    ),
+    Rule(
+        "volume is not negative",
+        Grade.REJECT,
+        "the volume is not below zero",
+        lambda b, _: ~(b.volume < 0),
+    ),
+    Rule(
+        "volume is finite",
+        Grade.REJECT,
+        "the volume is not beyond what a double can hold",
+        lambda b, _: ~np.isinf(b.volume),
+    ),
+    Rule(
+        "date has one bar",
+        Grade.REJECT,
+        "no other row says something else about the same date",
+        _one_bar_per_date,
+    ),
+    Rule(
+        "open is above zero",
+        Grade.FLAG,
+        "the open is not 0; old bars often have none",
+        lambda b, _: b.open > 0,
+    ),
+    Rule(
+        "low is above zero",
+        Grade.FLAG,
+        "the low is not 0",
+        lambda b, _: b.low > 0,
+    ),
+    Rule(
+        "adjusted close is above zero",
+        Grade.FLAG,
+        "the adjusted close is not 0; long histories may be rounded down to it",
+        lambda b, _: b.adjusted_close > 0,
+    ),
     Rule(
         "high is highest",
         Grade.FLAG,
+        "the high is at least the open (unless that is 0), the close and the low",
         lambda b, _: b.high >= np.maximum(_open_or_close(b, np.maximum), b.low),
     ),
     Rule(
         "low is lowest",
         Grade.FLAG,
+        "the low is at most the open (unless that is 0), the close and the high",
         lambda b, _: b.low <= np.minimum(_open_or_close(b, np.minimum), b.high),
     ),
-    Rule("volume is above zero", Grade.FLAG, lambda b, _: b.volume > 0),
+    Rule(
+        "volume is above zero",
+        Grade.FLAG,
+        "something was traded; a missing volume is stored as 0",
+        lambda b, _: b.volume > 0,
+    ),
 )

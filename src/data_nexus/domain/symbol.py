@@ -9,7 +9,9 @@ from data_nexus.errors import UsageError
 
 # The vendor's codes hold letters, digits and a few marks (`BRK-B`, `BTC-USD`, `^SPX`, `M&M`);
 # what could leave a path, a line or a file name is refused, everything else is percent-encoded.
-_CODE = re.compile(r"(?!\.{1,2}$)[^\x00-\x20\x7f-\xa0/\\?#%.](?:[^\x00-\x1f\x7f-\xa0/\\?#%]{0,62}[^\x00-\x20\x7f-\xa0/\\?#%])?")
+_CODE = re.compile(
+    r"(?!\.{1,2}$)[^\x00-\x20\x7f-\xa0/\\?#%.](?:[^\x00-\x1f\x7f-\xa0/\\?#%]{0,62}[^\x00-\x20\x7f-\xa0/\\?#%])?"
+)
 _EXCHANGE = re.compile(r"[A-Z0-9]{1,16}")
 
 

@@ -26,7 +26,7 @@ def plain(body: bytes, encoding: str, cap: int, subject: str) -> bytes:
     stream = isal_zlib.decompressobj(wbits=_GZIP)
     try:
         text: bytes = stream.decompress(body, max_length=cap + 1)
-    except isal_zlib.error:
+    except isal_zlib.error:  # type: ignore[misc]  # its stub forgets that it is a class
         raise BrokenAnswer(f"{subject}: the gzip stream is corrupt") from None
     if len(text) > cap:
         raise AnswerTooLarge(f"{subject}: more than {cap} bytes when decompressed")

@@ -1,4 +1,4 @@
-"""Owns the one HTTP socket to the vendor: a request goes out once, an answer or an error comes back.
+"""Owns the one HTTP socket to the vendor: a request goes out once, an answer or error returns.
 
 The token exists only inside `fetch`; foreign errors are translated here and their text, which
 holds the URL, is dropped.
@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Self
 
 import aiohttp
+from yarl import URL
 
 from data_nexus.config import Secret
 from data_nexus.eodhd.body import plain
@@ -97,7 +98,7 @@ class VendorClient:
         url = f"{self._wire.base_url.rstrip('/')}{request.path}"
         subject = request.subject
         try:
-            target = aiohttp.client.URL(url, encoded=True).with_query(params)
+            target = URL(url, encoded=True).with_query(params)
             async with self._session.get(target, allow_redirects=False) as answer:
                 body = await self._read(answer, subject)
                 return answer.status, dict(answer.headers), body

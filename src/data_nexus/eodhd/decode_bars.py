@@ -119,7 +119,7 @@ def _check_subject(rows: list[dict[str, object]], symbol: Symbol) -> None:
     for row in rows:
         named = {str(row[key]) for key in _SUBJECT_KEYS if row.get(key) is not None}
         if named - accepted:
-            raise WrongSubject(f"{symbol}: the answer speaks of {sorted(named)[0][:40]!r}")
+            raise WrongSubject(f"{symbol}: the answer speaks of {min(named)[:40]!r}")
 
 
 def _as_days(value: object) -> int:

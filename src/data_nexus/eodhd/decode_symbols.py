@@ -52,7 +52,9 @@ def _read_json(body: bytes, exchange: str) -> list[_Line]:
     except msgspec.ValidationError as error:
         raise NotAnAnswer(f"{exchange}: not a symbol list: {error}") from None
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        raise BrokenAnswer(f"{exchange}: the symbol list is no JSON; it may have been cut") from None
+        raise BrokenAnswer(
+            f"{exchange}: the symbol list is no JSON; it may have been cut"
+        ) from None
 
 
 def _read_csv(body: bytes, exchange: str) -> list[_Line]:
@@ -81,8 +83,9 @@ def _clean(text: str | None) -> str:
     """Return vendor text that a database, a line of a log and a page can hold.
 
     PostgreSQL stores no NUL; other control characters and lone surrogates have no business in a
-    name either. Names arrive with trailing spaces.
+    name either. Names arrive with trailing spaces and with no-break spaces between words.
     """
     if not text:
         return ""
-    return "".join(c for c in text if c.isprintable()).strip()
+    plain = (c if c.isprintable() else " " if c.isspace() else "" for c in text)
+    return "".join(plain).strip()

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from data_nexus.database.listing_store import ListingChanges, store_listings
+from data_nexus.domain.symbol import exchange_code
 from data_nexus.eodhd.decode_symbols import decode_symbols
 from data_nexus.eodhd.requests import Request, symbol_list_request
-from data_nexus.domain.symbol import exchange_code
 from data_nexus.errors import NotListed, UsageError
 from data_nexus.events import Observer, Warned, ignore
 from data_nexus.ingestion.attempts import Attempts

@@ -33,8 +33,9 @@ class Gate:
 
     async def passage(self) -> None:
         """Wait until requests may go out."""
-        while (wait := self.not_before - time.monotonic()) > 0:
+        if (wait := self.not_before - time.monotonic()) > 0:
             await asyncio.sleep(wait)
+            await self.passage()
 
     def close_for(self, seconds: float, reason: str) -> None:
         """Let nothing out for so long, unless it is closed for longer already."""

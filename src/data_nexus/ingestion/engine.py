@@ -211,4 +211,3 @@ def _told(name: str, batch: Batch, done: Receipt) -> Committed | Absent:
     return Committed(
         name, done.received, done.inserted, done.revised, done.unchanged, done.rejected
     )
-

@@ -98,9 +98,7 @@ class EODHistoryLoader:
         named = tuple(parse_symbol(text) for text in symbols) if symbols else None
         wish = Wish(limit, days_old, exchange, named)
         async with open_database_async(self._settings) as url:
-            report = await backfill(
-                self._settings, url, wish, self._observe, Drain(self._observe)
-            )
+            report = await backfill(self._settings, url, wish, self._observe, Drain(self._observe))
         if report.ended_by is not None:
             raise report.ended_by
         return report.figures
@@ -136,7 +134,7 @@ def _outcome(report: Report) -> str:
 
 def _foreseen(group: BaseExceptionGroup[BaseException]) -> BaseException:
     """Return the first foreseen error of a group, or else the group itself."""
-    found = group.subgroup(NexusError)
-    while isinstance(found, BaseExceptionGroup):
-        found = found.exceptions[0]  # type: ignore[assignment]
-    return found or group
+    found: BaseException = group.subgroup(NexusError) or group
+    while isinstance(found, BaseExceptionGroup) and group.subgroup(NexusError):
+        found = found.exceptions[0]
+    return found

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import ExitStack, asynccontextmanager
-from typing import Any
 
 from data_nexus.config import Secret, Settings, load_settings
 from data_nexus.database.opening import database_url, open_database
@@ -16,7 +15,7 @@ from data_nexus.ingestion.attempts import Attempts, Gate
 
 
 def settings_for(
-    api_key: str, db_config: str | Mapping[str, object] | None, **values: Any
+    api_key: str, db_config: str | Mapping[str, object] | None, **values: object
 ) -> Settings:
     """Return settings for a caller that brings its own key and perhaps its own database."""
     settings = load_settings({"database_url": database_url(db_config), **values})

@@ -82,6 +82,6 @@ def _absent_days(lease: Lease, outcome: Outcome) -> float | None:
 
 def _check_window(lease: Lease, checked: Checked) -> None:
     """Refuse an answer that lies outside of what was asked for altogether: a mix-up, not data."""
-    if checked.rejects and not len(checked.kept):
-        if {reject.rule for reject in checked.rejects} <= _OUTSIDE:
-            raise WrongSubject(f"{lease.symbol}: every row lies outside the dates asked for")
+    broken = {reject.rule for reject in checked.rejects}
+    if broken and broken <= _OUTSIDE and not len(checked.kept):
+        raise WrongSubject(f"{lease.symbol}: every row lies outside the dates asked for")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from data_nexus.database.store import Due, QueuePosition, Store
 from data_nexus.domain.listing import Lease
@@ -49,7 +49,12 @@ class LeaseQueue:
         if room <= 0:
             return []
         leases = await self.store.claim(self.due, self._position, room)
-        if not leases and await self.store.free_orphans():
-            self._position = QueuePosition()
-            leases = await self.store.claim(self.due, self._position, room)
-        return leases
+        if leases or not (orphans := await self._orphans()):
+            return leases
+        return await self.store.claim(replace(self.due, asset_ids=orphans), QueuePosition(), room)
+
+    async def _orphans(self) -> list[int]:
+        """Free what left workers held, and return those that this run may take."""
+        freed = await self.store.free_orphans()
+        wanted = self.due.asset_ids
+        return freed if wanted is None else [i for i in freed if i in wanted]

@@ -1,4 +1,4 @@
-"""Owns the progress display of a run on a terminal: assets, rows per second, calls, what it waits for."""
+"""Owns the progress display of a run on a terminal."""
 
 from __future__ import annotations
 

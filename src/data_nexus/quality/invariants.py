@@ -1,4 +1,4 @@
-"""Owns the invariants: what must be true of every database at any moment, as queries that find breaches."""
+"""Owns the invariants: what is true of a database at any moment, as queries for breaches."""
 
 from __future__ import annotations
 

@@ -16,7 +16,10 @@ from data_nexus.errors import UsageError
 
 BARS_SCHEMA = pa.schema(
     [("ticker", pa.string()), ("date", pa.date32())]
-    + [(name, pa.float64()) for name in ("open", "high", "low", "close", "adjusted_close", "volume")]
+    + [
+        (name, pa.float64())
+        for name in ("open", "high", "low", "close", "adjusted_close", "volume")
+    ]
 )
 
 

@@ -43,9 +43,9 @@ def dividend_row(dividend: Dividend, value: float) -> dict[str, object]:
     """A dividend with the keys of the JSON recording, in its order."""
     return {
         "date": str(dividend.date),
-        "declarationDate": _text(dividend.declared),
-        "recordDate": _text(dividend.recorded),
-        "paymentDate": _text(dividend.paid),
+        "declarationDate": day_text(dividend.declared),
+        "recordDate": day_text(dividend.recorded),
+        "paymentDate": day_text(dividend.paid),
         "period": dividend.period,
         "value": number(value),
         "unadjustedValue": number(dividend.unadjusted),
@@ -93,5 +93,6 @@ def within(asked: Asked, events: Iterable[Event]) -> list[Event]:
     return [event for event in events if first <= event.date <= last]
 
 
-def _text(day: date | None) -> str | None:
+def day_text(day: date | None) -> str | None:
+    """A date as text; null where there is none."""
     return None if day is None else str(day)

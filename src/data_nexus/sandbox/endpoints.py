@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from html import escape
 
 from data_nexus.sandbox.account import exchange_details, exchanges_list, internal_user, user
 from data_nexus.sandbox.actions import dividends, splits, symbol_change_history
 from data_nexus.sandbox.asked import Asked, Invalid
 from data_nexus.sandbox.bulk import bulk_last_day
 from data_nexus.sandbox.history import eod
+from data_nexus.sandbox.pages import no_such_page
 from data_nexus.sandbox.render import JSON, document
 from data_nexus.sandbox.symbol_list import exchange_symbol_list
 from data_nexus.sandbox.vendor import Vendor
@@ -59,13 +59,3 @@ def answer_to(vendor: Vendor, asked: Asked) -> Answer:
     except Invalid as invalid:
         errors = {"errors": {invalid.parameter: [invalid.message]}}
         return Answer.of(document(errors), JSON, 422)
-
-
-def no_such_page(asked: Asked, status: int = 404) -> Answer:
-    """The vendor's HTML page, whose canonical link repeats the URL with the token (a client)."""
-    page = (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<title>404 Not Found</title>\n'
-        f'<link rel="canonical" href="{escape(asked.url)}" />\n</head>\n'
-        "<body><h1>404</h1><p>Page not found</p></body>\n</html>\n"
-    )
-    return Answer.of(page.encode(), status=status)

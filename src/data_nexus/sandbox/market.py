@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from operator import attrgetter
 
 import numpy as np
 
@@ -148,6 +149,17 @@ class Market:
         dividends = sorted((*tape.dividends, *cash), key=lambda dividend: dividend.date)
         valued = tuple((each, _value(each, tuple(splits), posted)) for each in dividends)
         return History(bars, tuple(splits), valued)
+
+    def actions(self, symbol: str) -> tuple[list[Split], list[Dividend]]:
+        """The symbol's actions known by now, by date."""
+        place = self._places[symbol]
+        tape = self._universe.tape(place.source, place.listed) or EMPTY
+        through = self.published_through(place.listing.exchange)
+        through = min(through, place.ended or through)
+        amended = self._amendments.get(symbol, Amendments())
+        splits = [each for each in (*tape.splits, *amended.splits) if each.date <= through]
+        dividends = [each for each in (*tape.dividends, *amended.dividends) if each.date <= through]
+        return sorted(splits, key=attrgetter("date")), sorted(dividends, key=attrgetter("date"))
 
     # What the control port may change.
 

@@ -22,6 +22,13 @@ HTML = "text/html; charset=UTF-8"
 CSV = "application/csv"
 
 EOD_HEADER = b"Date,Open,High,Low,Close,Adjusted_close,Volume\n"
+# Made once: PyArrow looks for pandas, at length, whenever it is handed a plain str.
+_NOTHING = pa.scalar("")
+_JSON_PIECES = [
+    pa.scalar(text)
+    for text in ('{"date":"', '","open":', *(f',"{name}":' for name in FIELDS[1:]), "}")
+]
+_CSV_PIECES = [pa.scalar(text) for text in ("", *"," * len(FIELDS), "\n")]
 # Beyond these, texts of floats fall back to an exponent, which the vendor does not use.
 _PLAIN_LEAST, _PLAIN_MOST = 1e-5, 1e10
 
@@ -55,18 +62,12 @@ def _field(value: object) -> str:
 
 def bars_json(bars: Bars) -> bytes:
     """Bars as the vendor's JSON: one array, a row an object, keys in the recorded order."""
-    parts: list[object] = ['{"date":"', _dates(bars)]
-    for name in FIELDS:
-        parts += [f',"{name}":', _numbers(getattr(bars, name), "null")]
-    return b"[" + _join([*parts, "}"], ",") + b"]"
+    return b"[" + _rows(bars, _JSON_PIECES, "null", ",") + b"]"
 
 
 def bars_csv(bars: Bars) -> bytes:
     """Bars as the vendor's CSV, header included, a line feed after every row."""
-    parts: list[object] = [_dates(bars)]
-    for name in FIELDS:
-        parts += [",", _numbers(getattr(bars, name), "")]
-    return EOD_HEADER + _join([*parts, "\n"], "")
+    return EOD_HEADER + _rows(bars, _CSV_PIECES, "", "")
 
 
 def packed(body: bytes) -> bytes:
@@ -79,8 +80,15 @@ def unpacked(body: bytes) -> bytes:
     return isal_zlib.decompress(body, wbits=31)
 
 
-def _dates(bars: Bars) -> pa.Array:
-    return pc.cast(pa.array(bars.date, type=pa.date32()), pa.string())
+def _rows(bars: Bars, pieces: list[pa.Scalar], missing: str, separator: str) -> bytes:
+    """Each row's values between the pieces of text, and the rows joined."""
+    dates = pc.cast(pa.array(bars.date, type=pa.date32()), pa.string())
+    columns = [dates, *(_numbers(getattr(bars, name), missing) for name in FIELDS)]
+    between = [part for pair in zip(pieces, columns, strict=False) for part in pair]
+    rows = pc.binary_join_element_wise(*between, pieces[-1], _NOTHING)
+    whole = pa.ListArray.from_arrays(pa.array([0, len(rows)], pa.int32()), rows)
+    joined: bytes = pc.binary_join(whole, separator)[0].as_buffer().to_pybytes()
+    return joined
 
 
 def _numbers(values: Floats, missing: str) -> pa.Array:
@@ -103,12 +111,3 @@ def _without_exponents(values: Floats, texts: pa.Array) -> pa.Array:
     for row in odd:
         listed[row] = np.format_float_positional(values[row], trim="-")
     return pa.array(listed, type=pa.string())
-
-
-def _join(parts: list[object], separator: str) -> bytes:
-    rows = pc.binary_join_element_wise(*parts, "")
-    whole = pa.ListArray.from_arrays(pa.array([0, len(rows)], pa.int32()), rows)
-    joined: bytes = pc.binary_join(whole, separator)[0].as_buffer().to_pybytes()
-    return joined
-
-

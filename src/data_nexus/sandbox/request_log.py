@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
-Entry = dict[str, object]
+Entry = dict[str, Any]
 
 
 class RequestLog:

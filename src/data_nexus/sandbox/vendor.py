@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from data_nexus.sandbox.action_days import ActionDays
 from data_nexus.sandbox.bodies import Bodies
 from data_nexus.sandbox.limits import Limits
 from data_nexus.sandbox.market import Market
@@ -16,6 +17,7 @@ class Vendor:
 
     market: Market
     bodies: Bodies
+    actions: ActionDays
     limits: Limits
 
 

@@ -21,7 +21,7 @@ UPDATE assets a
 SET lease_owner = %(owner)s,
     lease_until = now() + make_interval(secs => %(lease_sec)s),
     fence = a.fence + 1,
-    times_rescued = CASE WHEN a.lease_until IS NULL THEN 0 ELSE a.times_rescued + 1 END
+    times_rescued = least(a.times_rescued + (a.lease_until IS NOT NULL)::int, 32767)
 FROM due
 WHERE a.id = due.id
 RETURNING a.id, a.symbol, a.exchange, a.fence, a.synced_through, a.times_empty,

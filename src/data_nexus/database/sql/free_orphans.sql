@@ -1,6 +1,6 @@
 -- Free the leases of workers that have left: the advisory lock that their session held is gone.
 UPDATE assets
-SET lease_owner = NULL, lease_until = NULL, times_rescued = times_rescued + 1
+SET lease_owner = NULL, lease_until = NULL, times_rescued = least(times_rescued + 1, 32767)
 WHERE lease_owner IS NOT NULL
   AND NOT EXISTS (
       SELECT
@@ -9,4 +9,5 @@ WHERE lease_owner IS NOT NULL
         AND l.objsubid = 1
         AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
         AND ((l.classid::bigint << 32) | l.objid::bigint) = lease_owner
-  );
+  )
+RETURNING id;

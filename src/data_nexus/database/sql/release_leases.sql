@@ -2,6 +2,7 @@
 UPDATE assets a
 SET lease_owner = NULL,
     lease_until = NULL,
+    times_rescued = 0,
     times_failed = CASE WHEN held.failed THEN least(a.times_failed + 1, 32767) ELSE a.times_failed END
 FROM unnest(%(asset_ids)s::int[], %(fences)s::bigint[], %(failed)s::bool[]) AS held (id, fence, failed)
 WHERE a.id = held.id AND a.fence = held.fence AND a.lease_owner = %(owner)s;

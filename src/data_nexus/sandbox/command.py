@@ -1,0 +1,98 @@
+"""Owns the command `sandbox`: options in, a running vendor, one line of JSON when it is ready."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from data_nexus.sandbox.action_days import ActionDays
+from data_nexus.sandbox.bodies import Bodies
+from data_nexus.sandbox.clock import Clock
+from data_nexus.sandbox.control import Control
+from data_nexus.sandbox.faults import Faults
+from data_nexus.sandbox.limits import Limits
+from data_nexus.sandbox.listeners import HOST, Ports, serve
+from data_nexus.sandbox.market import Market
+from data_nexus.sandbox.request_log import RequestLog
+from data_nexus.sandbox.server import RestServer
+from data_nexus.sandbox.synthetic import Recipe, SyntheticUniverse
+from data_nexus.sandbox.universe import Universe
+from data_nexus.sandbox.vendor import Vendor
+
+TOKEN_VARIABLE = "NEXUS_SANDBOX_TOKEN"  # noqa: S105 - a name, not a token
+DEFAULT_TOKEN = "sandbox-token"  # noqa: S105 - of no worth elsewhere
+MIB = 1 << 20
+
+
+@click.command()
+@click.option("--port", default=0, show_default="any free one", help="Of the REST API.")
+@click.option("--control-port", default=0, show_default="any free one", help="Of the controls.")
+@click.option("--exchange", "exchanges", multiple=True, default=["US"], help="May be repeated.")
+@click.option("--symbols", default=1000, show_default=True, help="Living ones per exchange.")
+@click.option("--years", default=20.0, show_default=True, help="Span of the made-up histories.")
+@click.option("--bars-per-symbol", type=int, help="Instead of years: exactly so many bars.")
+@click.option("--clean", is_flag=True, help="No dead, late, empty, missing or illiquid names.")
+@click.option("--seed", default=1, show_default=True, help="Another seed, another world.")
+@click.option("--now", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]), help="In UTC.")
+@click.option("--minute-limit", default=1000, show_default=True, help="Requests a minute.")
+@click.option("--daily-limit", default=100_000, show_default=True, help="Calls a day.")
+@click.option("--extra-limit", default=0, show_default=True, help="Calls beyond the daily ones.")
+@click.option("--log", type=click.Path(path_type=Path), help="Requests as JSON lines.")
+@click.option("--latency", default=0.0, show_default=True, help="Milliseconds before an answer.")
+@click.option("--cache", default=512, show_default=True, help="MiB of rendered histories kept.")
+@click.option("--until-stdin-closes", is_flag=True, help="End when the parent does.")
+def sandbox(**options: Any) -> None:  # noqa: ANN401 - each option is checked by click
+    """Run EODHD's REST API on this machine, over a made-up market or over files.
+
+    When ready it prints one line of JSON: the URL of the API, the URL of the controls, the pid.
+    The accepted token is in NEXUS_SANDBOX_TOKEN, by default `sandbox-token`.
+    """
+    clock = Clock(options["now"])
+    market = Market(_universe(clock, options), clock)
+    limits = Limits(clock, options["minute_limit"], options["daily_limit"], options["extra_limit"])
+    bodies = Bodies(market, options["cache"] * MIB)
+    vendor = Vendor(market, bodies, ActionDays(market), limits)
+    faults, log = Faults(options["seed"]), RequestLog(options["log"])
+    rest = RestServer(
+        vendor=vendor,
+        faults=faults,
+        log=log,
+        token=os.environ.get(TOKEN_VARIABLE, DEFAULT_TOKEN),
+        latency_sec=options["latency"] / 1000,
+    )
+    ports = Ports(options["port"], options["control_port"])
+    closes = options["until_stdin_closes"]
+    try:
+        asyncio.run(
+            serve(rest, Control(vendor, faults, log), ports, _announce, until_stdin_closes=closes)
+        )
+    finally:
+        log.close()
+
+
+def _universe(clock: Clock, options: dict[str, Any]) -> Universe:
+    return SyntheticUniverse(
+        Recipe(
+            exchanges=tuple(dict.fromkeys(options["exchanges"])),
+            symbols=options["symbols"],
+            today=clock.today(),
+            years=options["years"],
+            bars_per_symbol=options["bars_per_symbol"],
+            seed=options["seed"],
+            clean=options["clean"],
+        )
+    )
+
+
+def _announce(ports: Ports) -> None:
+    ready = {
+        "url": f"http://{HOST}:{ports.rest}/api",
+        "control": f"http://{HOST}:{ports.control}",
+        "pid": os.getpid(),
+    }
+    print(json.dumps(ready), flush=True)  # noqa: T201 - the command's answer

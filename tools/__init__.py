@@ -1,0 +1,1 @@
+"""What maintainers run: the reference pages and the lock."""

@@ -1,0 +1,179 @@
+"""Owns the reference pages: they are written from the running objects, never by hand.
+
+`make docs` writes them; a test compares them with what this module would write.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import click
+
+from data_nexus import errors
+from data_nexus.cli.main import nexus
+from data_nexus.config import SETTINGS
+from data_nexus.database.models import Tables
+from data_nexus.domain.rules import BAR_RULES, Grade
+
+FOLDER = Path(__file__).parent.parent / "docs" / "reference"
+_FATE = {
+    Grade.REJECT: "the row is put into `rejected_rows`",
+    Grade.FLAG: "the row is stored as sent and counted in `sync_log.flagged`",
+}
+_OTHER_CODES = (
+    (0, "done, or nothing was due"),
+    (1, "a bug of ours; please report it"),
+    (3, "done, but assets failed, checks failed, or a symbol list was taken for truncated"),
+    (75, "SIGTERM: drained with work left; run it again to go on"),
+    (130, "SIGINT: drained with work left; or a second SIGINT ended it at once"),
+    (143, "a second SIGTERM ended it at once"),
+)
+
+
+def pages() -> dict[str, str]:
+    """Return every reference page by its file name."""
+    return {
+        "commands.md": _commands(),
+        "settings.md": _settings(),
+        "rules.md": _rules(),
+        "errors.md": _errors(),
+        "tables.md": _tables(),
+    }
+
+
+def write() -> None:
+    """Write the pages."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name, text in pages().items():
+        (FOLDER / name).write_text(text, encoding="utf-8")
+
+
+def _commands() -> str:
+    parts = ["# Commands\n\nWritten from the code by `make docs`.\n"]
+    for name, command in _walk(nexus, "nexus"):
+        arguments = [p for p in command.params if isinstance(p, click.Argument)]
+        usage = " ".join([name, *(f"{a.human_readable_name}…" for a in arguments), "[options]"])
+        parts.append(f"## `{name}`\n\n{_paragraphs(command.help)}\n\n    {usage}\n")
+        rows = [_option_row(p) for p in command.params if isinstance(p, click.Option)]
+        parts.append(_table(("option", "meaning"), rows))
+    return "\n".join(parts)
+
+
+def _walk(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
+    if not isinstance(command, click.Group):
+        yield path, command
+        return
+    context = click.Context(command)
+    for name in command.list_commands(context):
+        child = command.get_command(context, name)
+        if child is not None and not child.hidden:
+            yield from _walk(child, f"{path} {name}")
+
+
+def _option_row(option: click.Option) -> tuple[str, str]:
+    value = "" if option.is_flag else f" {option.make_metavar(click.Context(nexus))}"
+    spellings = ", ".join(f"`{name}{value}`" for name in (*option.opts, *option.secondary_opts))
+    return spellings, (option.help or "").replace("|", "\\|")
+
+
+def _settings() -> str:
+    rows = [
+        (
+            f"`{s.variable}`",
+            f"`{s.key}`",
+            "unset" if s.default is None else f"`{s.default}`",
+            s.meaning,
+        )
+        for s in SETTINGS
+    ]
+    return (
+        "# Settings\n\n"
+        "Written from the code by `make docs`. A setting comes from the command line, the"
+        " environment, `nexus.toml` (in the working folder, then in `NEXUS_HOME`) or its default,"
+        " in this order; `nexus config` shows what is in force.\n\n"
+        + _table(("variable", "in nexus.toml", "default", "meaning"), rows)
+        + "\nThe vendor's key comes from `EODHD_API_KEY`, or from the file that"
+        " `EODHD_API_KEY_FILE` names (readable by its owner only). No option and no file of"
+        " settings takes it.\n"
+    )
+
+
+def _rules() -> str:
+    rows = [(rule.name, rule.grade.value, rule.meaning, _FATE[rule.grade]) for rule in BAR_RULES]
+    return (
+        "# Rules\n\nWritten from the code by `make docs`. What is checked of every row that the"
+        " vendor sends, in this order; a rejected row carries the first rule that it broke.\n\n"
+        + _table(("rule", "grade", "it holds when", "if it does not"), rows)
+    )
+
+
+def _errors() -> str:
+    found = [
+        value
+        for value in vars(errors).values()
+        if isinstance(value, type) and issubclass(value, errors.NexusError)
+    ]
+    classes = [
+        (f"`{e.__name__}`", f"`{e.__mro__[1].__name__}`", f"`{e.exit_code}`", _first_line(e))
+        for e in found
+    ]
+    codes: dict[int, list[str]] = {code: [text] for code, text in _OTHER_CODES}
+    for error in found:
+        if error.exit_code not in codes or error.exit_code == errors.Park.exit_code:
+            codes.setdefault(error.exit_code, [])
+        if error.exit_code > 1:
+            codes.setdefault(error.exit_code, []).append(f"`{error.__name__}`")
+    rows = [(f"`{code}`", ", ".join(texts)) for code, texts in sorted(codes.items())]
+    return (
+        "# Errors and exit codes\n\nWritten from the code by `make docs`. An error's family says"
+        " what is done about it: `Retry`, `Postpone`, `Park`, `Pause`, `Stop`.\n\n"
+        + _table(("exit code", "means"), rows)
+        + "\n"
+        + _table(("error", "is a", "exit code", "means"), classes)
+    )
+
+
+def _tables() -> str:
+    parts = ["# Tables\n\nWritten from the code by `make docs`.\n"]
+    for table in Tables.metadata.sorted_tables:
+        parts.append(f"## `{table.name}`\n\n{table.comment or _model_line(table.name)}\n")
+        rows = [
+            (
+                f"`{column.name}`",
+                str(column.type).lower(),
+                "key" if column.primary_key else ("" if not column.nullable else "may be NULL"),
+                column.comment or "",
+            )
+            for column in table.columns
+        ]
+        parts.append(_table(("column", "type", "", "meaning"), rows))
+    parts.append(
+        "## `bars`\n\nA view for people: `market_data` with `ticker` (`AAPL.US`) in place of a"
+        " number.\n"
+    )
+    return "\n".join(parts)
+
+
+def _model_line(name: str) -> str:
+    mapper = next(m for m in Tables.registry.mappers if m.class_.__tablename__ == name)
+    return _first_line(mapper.class_)
+
+
+def _first_line(subject: type) -> str:
+    return (inspect.getdoc(subject) or "").splitlines()[0]
+
+
+def _paragraphs(text: str | None) -> str:
+    return inspect.cleandoc(text or "").replace("\b\n", "")
+
+
+def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
+    lines += [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    write()
