@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -119,6 +120,29 @@ def test_what_was_committed_survives_a_killed_server(home: Path) -> None:
             assert answer(recovered, "SELECT sum(number) FROM kept") == 500_500
             assert server_pid(home) != killed
     assert server_pid(home) is None
+
+
+def test_a_server_that_restarts_its_sessions_is_stopped_all_the_same(home: Path) -> None:
+    with embedded_server(home) as url:
+        answer(url, "CREATE TABLE kept AS SELECT 7 AS number")
+        with psycopg.connect(url) as connection:
+            os.kill(connection.info.backend_pid, signal.SIGKILL)
+    assert server_pid(home) is None
+    with embedded_server(home) as url:
+        assert answer(url, "SELECT number FROM kept") == 7
+
+
+def test_a_server_without_its_socket_is_stopped_and_replaced(home: Path) -> None:
+    with command_using(home) as command:
+        command.kill()
+        command.wait()
+    lost = server_pid(home)
+    shutil.rmtree(server_log(home).with_name("socket").read_text())
+    with pytest.raises(StorageUnavailable, match="lost its socket"), embedded_server(home):
+        pass
+    with embedded_server(home) as url:
+        assert answer(url, "SELECT 1") == 1
+        assert server_pid(home) != lost
 
 
 def test_a_killed_first_start_leaves_nothing_half_made(home: Path) -> None:

@@ -12,6 +12,11 @@ from tests.support.source import CODE, PACKAGE, Function, modules
 # The edges of the two processes: there everything may be caught, and a person is spoken to.
 EDGES = (f"{PACKAGE}/cli/main.py", f"{PACKAGE}/sandbox/command.py")
 SPEAKERS = (f"{PACKAGE}/cli/", f"{PACKAGE}/sandbox/command.py")
+OUTSIDE = frozenset(
+    {"asyncio", "os", "random", "secrets", "shutil", "socket", "subprocess", "tempfile", "time"}
+    | {"aiohttp", "psycopg", "psycopg_pool", "sqlalchemy"}
+)
+SHELLS = frozenset({"os.system", "os.popen", "asyncio.create_subprocess_shell"})
 
 
 def prints(node: ast.AST) -> bool:
@@ -35,7 +40,16 @@ def runs_what_it_reads(node: ast.AST) -> bool:
     if not isinstance(node, ast.Call):
         return False
     shell = any(k.arg == "shell" and ast.unparse(k.value) != "False" for k in node.keywords)
-    return shell or called(node) in {"eval", "exec", "yaml.load", "os.system", "os.popen"}
+    return shell or called(node) in {"eval", "exec", "yaml.load", *SHELLS}
+
+
+def reaches_outside(node: ast.AST) -> bool:
+    """The node imports something that knows the world: files, sockets, clocks, chance."""
+    if isinstance(node, ast.Import):
+        names = [alias.name for alias in node.names]
+    else:
+        names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+    return any(name.partition(".")[0] in OUTSIDE for name in names)
 
 
 def called(call: ast.Call) -> str:
@@ -65,10 +79,17 @@ def breaches(breaks: Callable[[ast.AST], bool], allowed: tuple[str, ...] = ()) -
         (runs_what_it_reads, "eval('1')"),
         (runs_what_it_reads, "yaml.load(text)"),
         (runs_what_it_reads, "subprocess.run('ls', shell=True)"),
+        (reaches_outside, "import os.path"),
+        (reaches_outside, "from psycopg import sql"),
     ],
 )
 def test_a_breach_is_seen(breaks: Callable[[ast.AST], bool], code: str) -> None:
     assert any(breaks(node) for node in ast.walk(ast.parse(code)))
+
+
+def test_cleaning_up_before_passing_an_error_on_is_no_breach() -> None:
+    code = "try: pass\nexcept BaseException:\n    close()\n    raise"
+    assert not any(swallows_all(node) for node in ast.walk(ast.parse(code)))
 
 
 def test_only_commands_print() -> None:
@@ -81,6 +102,12 @@ def test_only_the_edge_of_a_process_catches_everything() -> None:
 
 def test_nothing_read_is_ever_run() -> None:
     assert breaches(runs_what_it_reads) == []
+
+
+def test_what_calls_itself_pure_touches_nothing_outside() -> None:
+    pure = [m for m in modules(PACKAGE) if "Pure." in (ast.get_docstring(m.tree) or "")]
+    assert pure
+    assert [m.path for m in pure if any(map(reaches_outside, ast.walk(m.tree)))] == []
 
 
 def test_every_module_says_what_it_owns() -> None:

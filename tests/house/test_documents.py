@@ -14,11 +14,12 @@ import pytest
 from sqlalchemy import Table
 
 from data_nexus import errors
-from data_nexus.cli.main import nexus as main
+from data_nexus.cli.main import nexus
 from data_nexus.config import SETTINGS, TOKEN_VARIABLES
 from data_nexus.database.models import Tables
 from data_nexus.domain.rules import BAR_RULES
 from tests.support.source import files, read
+from tools.reference import pages
 
 REFERENCE = "docs/reference"
 PAGES = [path for path in ("README.md", *files("docs")) if path.endswith(".md")]
@@ -42,7 +43,7 @@ def sections(page: str) -> dict[str, str]:
 
 
 def commands(
-    command: click.Command = main, path: str = "nexus"
+    command: click.Command = nexus, path: str = "nexus"
 ) -> Iterator[tuple[str, click.Command]]:
     """Every command that a user can give, with its full name."""
     if not isinstance(command, click.Group):
@@ -66,6 +67,11 @@ def options(command: click.Command) -> list[str]:
 
 
 COMMANDS = dict(commands())
+
+
+@pytest.mark.parametrize("page", pages())
+def test_make_docs_would_change_nothing(page: str) -> None:
+    assert read(f"{REFERENCE}/{page}") == pages()[page]
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -132,7 +132,7 @@ def fetch(url: str, method: str = "GET", body: bytes | None = None) -> Reply:
 
 
 class _Stay(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_: object) -> None:  # type: ignore[override]
+    def redirect_request(self, *_: object) -> None:
         """Follow nothing: the redirect itself is the reply."""
 
 

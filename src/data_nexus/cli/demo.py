@@ -34,8 +34,8 @@ def demo(as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
     print_pairs(
         [
             ("assets", status["assets"]["total"]),
-            ("  with bars", status["assets"]["with_data"]),
-            ("  without bars", status["assets"]["without_data"]),
+            ("assets with bars", status["assets"]["with_data"]),
+            ("assets without bars", status["assets"]["without_data"]),
             ("bars", status["rows"]),
             ("dates", f"{status['first_date']} to {status['last_date']}"),
         ]

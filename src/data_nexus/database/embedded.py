@@ -147,7 +147,7 @@ def _foreseen(home: Path) -> Iterator[None]:
         yield
     except OSError as exc:
         message = (
-            f"embedded PostgreSQL of {home}: {exc.strerror} ({exc.filename}); set NEXUS_HOME to a"
+            f"embedded PostgreSQL: {exc.strerror}: {exc.filename or home}; set NEXUS_HOME to a"
             " folder of your own that has space left"
         )
         raise StorageUnavailable(message) from exc

@@ -32,10 +32,12 @@ from data_nexus.errors import StorageUnavailable
 
 _NAME = "nexus"
 _PATIENCE_SEC = 600  # Recovery after a crash reads up to `max_wal_size` of log.
+_SOON_SEC = 3
 _ORPHANS_SEC = 30
 _POLL_SEC = 0.02
 _LOG_LIMIT = 8 << 20
 _LOG_TAIL = 2000
+_REMEDY = "Mend the cause named there, or set DATABASE_URL to a PostgreSQL server."
 
 
 def url_of(folder: Path) -> str:
@@ -52,9 +54,51 @@ def make_cluster(site: Site) -> None:
     Everything happens in a draft beside the final place, is synced once, then renamed. Drafts of
     killed commands are dropped last, when an `initdb` that outlived its command has ended too.
     """
+    write_whole(site.settings, settings_text(this_machine(site.folder), site.folder / "run"))
+    try:
+        _fill_draft(site).rename(site.cluster)
+        sync_folder(site.folder)
+    finally:
+        for leftover in site.folder.glob("draft-*"):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+def ensure_running(site: Site) -> str:
+    """Starts the server unless it runs, waits until it takes connections, returns its URL."""
+    _prepare_log(site)
+    if _state(site) == "stopping":
+        stop(site)
+    return url_of(_answering(site) or _start(site))
+
+
+def stop(site: Site) -> None:
+    """Stops the server, if it runs, after a checkpoint, if it comes to that.
+
+    A fast stop that meets PostgreSQL 18 while it restarts its sessions after a crash (as with a
+    full disk) is never done. One that is on its way soon says that it is *shutting down*, and is
+    given all the time it needs; else an immediate stop follows, which the next start makes good.
+    """
+    if _is_alive(site):
+        _prepare_log(site)
+        said_before = site.log.stat().st_size
+        _ask_to_stop(site, "fast", _SOON_SEC)
+        if _is_alive(site) and "LOG:  shutting down" in _tail(site, since=said_before):
+            _ask_to_stop(site, "fast", _PATIENCE_SEC)
+        if _is_alive(site):
+            _ask_to_stop(site, "immediate", _PATIENCE_SEC)
+        if _is_alive(site):
+            raise _unavailable(site, "does not stop")
+    drop_socket_folder(site)
+
+
+def _ask_to_stop(site: Site, mode: str, patience_sec: int) -> None:
+    options = ("-D", site.cluster.name, "-m", mode, "-w", "-t", str(patience_sec), "-s")
+    _run(site, programs_for(site.account) / "pg_ctl", "stop", *options)
+
+
+def _fill_draft(site: Site) -> Path:
     draft = Path(tempfile.mkdtemp(prefix="draft-", dir=site.folder))
     site.account.own(draft)
-    write_whole(site.settings, settings_text(this_machine(site.folder), site.folder / "run"))
     folder = programs_for(site.account)
     initdb = (folder / "initdb", "-D", draft.name)
     _require(
@@ -68,36 +112,12 @@ def make_cluster(site: Site) -> None:
     single = (folder / "postgres", "--single", "-D", draft.name, "-c", "fsync=off", "template1")
     _require(site, *single, stdin=f"CREATE DATABASE {_NAME};\n")
     _require(site, *initdb, "--sync-only")
-    draft.rename(site.cluster)
-    sync_folder(site.folder)
-    for leftover in site.folder.glob("draft-*"):
-        shutil.rmtree(leftover, ignore_errors=True)
-
-
-def ensure_running(site: Site) -> str:
-    """Starts the server unless it runs, waits until it takes connections, returns its URL."""
-    _prepare_log(site)
-    folder = _answering(site)
-    if folder is None:
-        folder = _start(site)
-    return url_of(folder)
-
-
-def stop(site: Site) -> None:
-    """Stops the server after a checkpoint, if it runs."""
-    if _is_alive(site):
-        options = ("-D", site.cluster.name, "-m", "fast", "-w", "-t", str(_PATIENCE_SEC), "-s")
-        code, output = _run(site, programs_for(site.account) / "pg_ctl", "stop", *options)
-        if code != 0 and _is_alive(site):
-            raise _unavailable(site, "does not stop", output)
-    drop_socket_folder(site)
+    return draft
 
 
 def _start(site: Site) -> Path:
     folder = make_socket_folder(site)
-    settings = settings_text(this_machine(site.folder), folder)
-    if settings != site.settings.read_text():
-        write_whole(site.settings, settings)
+    write_whole(site.settings, settings_text(this_machine(site.folder), folder))
     _drop_stale_pid(site)
     pg_ctl = programs_for(site.account) / "pg_ctl"
     options = ("-D", site.cluster.name, "-l", site.log.name, "-w", "-t", str(_PATIENCE_SEC), "-s")
@@ -116,15 +136,16 @@ def _start(site: Site) -> Path:
 
 def _answering(site: Site) -> Path | None:
     """The socket's folder once the server takes connections; None if no server is alive."""
-    deadline = time.monotonic() + _PATIENCE_SEC
-    while time.monotonic() < deadline:
+    begun = time.monotonic()
+    while (waited := time.monotonic() - begun) < _PATIENCE_SEC:
         folder = socket_folder(site)
-        if folder is not None and _ping(folder) == pq.Ping.OK and _is_alive(site):
-            return folder
+        ping = _ping(folder) if folder else pq.Ping.NO_RESPONSE
         if not _is_alive(site):
             return None
-        if folder is None and _state(site) == "ready":
-            message = "has lost the folder of its socket: end all commands that use it, then retry"
+        if ping == pq.Ping.OK:
+            return folder
+        if ping == pq.Ping.NO_RESPONSE and _state(site) == "ready" and waited > _SOON_SEC:
+            message = "has lost its socket: end the commands that use it, then try again"
             raise _unavailable(site, message)
         time.sleep(_POLL_SEC)
     raise _unavailable(site, f"takes no connections after {_PATIENCE_SEC} s")
@@ -176,7 +197,7 @@ def _drop_stale_pid(site: Site) -> None:
 
 
 def _prepare_log(site: Site) -> None:
-    """Makes the log, and keeps it from growing for ever: the newer half of it stays.
+    """Makes the log, and when it has grown too long leaves the newer half of its allowance.
 
     The server appends, so the file can be cut beneath it.
     """
@@ -197,8 +218,9 @@ def _require(site: Site, *command: str | Path, stdin: str = "") -> None:
     code, output = _run(site, *command, stdin=stdin)
     # `postgres --single` ends with 0 after a failed statement too.
     if code != 0 or "ERROR:" in output:
-        message = f"embedded PostgreSQL: {Path(command[0]).name} failed in {site.folder}: {output}"
-        raise StorageUnavailable(message)
+        said = "\n".join(output.strip().splitlines()[-6:])
+        message = f"embedded PostgreSQL: {Path(command[0]).name} failed in {site.folder}:\n{said}"
+        raise StorageUnavailable(f"{message}\n{_REMEDY}")
 
 
 def _tail(site: Site, *, since: int = 0) -> str:
@@ -212,5 +234,5 @@ def _unavailable(site: Site, what: str, output: str = "") -> StorageUnavailable:
     said = f"{output.strip()}\n{_tail(site)}".strip()
     return StorageUnavailable(
         f"embedded PostgreSQL in {site.folder} {what}; its log, {site.log}, ends with:\n{said}\n"
-        "Mend the cause named there, or set DATABASE_URL to a PostgreSQL server."
+        + _REMEDY
     )

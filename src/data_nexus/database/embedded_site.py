@@ -144,6 +144,7 @@ def make_socket_folder(site: Site) -> Path:
     drop_socket_folder(site)
     folder = site.folder / "run"
     if _is_usable(folder):
+        shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=0o700)
     else:
         parent = Path(tempfile.gettempdir())

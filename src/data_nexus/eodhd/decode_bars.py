@@ -1,8 +1,8 @@
 """Owns the eod answer: bytes become `Bars`, or a typed refusal. Pure.
 
 The quick way reads what the vendor documents: an array of objects with seven typed fields. An
-answer that strays from it in a single value (a null price, a number as text) takes the loose way,
-which reads value by value, leaves NaN where no number stands and lets the rules judge the row.
+answer that strays from it anywhere (a null price, a number as text, one key more) takes the loose
+way, which reads value by value, leaves NaN where no number stands and lets the rules judge the row.
 """
 
 from __future__ import annotations
@@ -21,13 +21,12 @@ from data_nexus.errors import BrokenAnswer, NotAnAnswer, WrongSubject
 
 NUMBERS = ("open", "high", "low", "close", "adjusted_close", "volume")
 EXCERPT_CHARS = 500
-# Keys that no plain eod row carries: whose row it is, and the free plan's notice.
+# Keys that no eod row carries unless it is another endpoint's: whose row it is.
 _SUBJECT_KEYS = ("code", "symbol", "ticker")
-_SIDE_KEYS = tuple(f'"{key}"'.encode() for key in (*_SUBJECT_KEYS, "warning"))
 _EPOCH_ORDINAL = np.int32(EPOCH.toordinal())
 
 
-class _Row(msgspec.Struct, gc=False):
+class _Row(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     date: date
     open: float
     high: float
@@ -59,8 +58,6 @@ def decode_bars(body: bytes, symbol: Symbol) -> History:
     Raises `BrokenAnswer` for what is no JSON (cut, HTML, empty), `NotAnAnswer` for JSON that is
     no eod answer, `WrongSubject` if the rows name another symbol.
     """
-    if any(key in body for key in _SIDE_KEYS):
-        return _decode_loosely(body, symbol)
     try:
         rows = _typed.decode(body)
     except msgspec.ValidationError:
@@ -74,7 +71,9 @@ def decode_bars(body: bytes, symbol: Symbol) -> History:
 
 def excerpts(body: bytes, rows: Iterable[int]) -> list[str]:
     """Return the vendor's own text of the given rows of an eod answer, each bounded in length."""
-    sent = [raw for raw in _raw.decode(body) if not _is_notice(_loose.decode(raw))]
+    sent = _raw.decode(body)
+    if b'"warning"' in body:
+        sent = [raw for raw in sent if not _is_notice(_loose.decode(raw))]
     return [bytes(sent[row]).decode("utf-8", "replace")[:EXCERPT_CHARS] for row in rows]
 
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
-
-from datetime import datetime, time
 
 from data_nexus.sandbox.asked import Asked
 from data_nexus.sandbox.calendar import SATURDAY, holidays
 from data_nexus.sandbox.exchanges import exchange_facts
 from data_nexus.sandbox.render import JSON, document
 from data_nexus.sandbox.vendor import NO_EXCHANGE, Vendor
-from data_nexus.sandbox.wire import Answer
+from data_nexus.sandbox.wire import Answer, Served
 
 HALF_A_YEAR = timedelta(183)
 FEEDS = ["EOD Historical Data", "Exchanges List API", "Split Data Feed", "Dividends Data Feed"]
@@ -33,7 +31,7 @@ def exchanges_list(vendor: Vendor, _: Asked) -> Answer:
         for code in vendor.market.exchanges
         for facts in [exchange_facts(code)]
     ]
-    return Answer.of(document(rows), JSON, rows=len(rows))
+    return Answer.of(document(rows), JSON, served=Served(len(rows)))
 
 
 def exchange_details(vendor: Vendor, asked: Asked) -> Answer:
@@ -64,19 +62,19 @@ def exchange_details(vendor: Vendor, asked: Asked) -> Answer:
         "PreviousDayUpdatedTickers": tickers,
         "UpdatedTickers": 0,
     }
-    return Answer.of(document(content), JSON, rows=1)
+    return Answer.of(document(content), JSON, served=Served(1))
 
 
 def user(vendor: Vendor, asked: Asked) -> Answer:
     """The account: the daily calls used, which still show the last day with a call."""
-    return Answer.of(document(_account(vendor, asked)), JSON, rows=1)
+    return Answer.of(document(_account(vendor, asked)), JSON, served=Served(1))
 
 
 def internal_user(vendor: Vendor, asked: Asked) -> Answer:
     """The account with its feeds; the demo key has none (vendor documentation)."""
     feeds = [] if asked.token == "demo" else FEEDS  # noqa: S105
     more = {"availableDataFeeds": feeds, "availableMarketplaceDataFeeds": []}
-    return Answer.of(document(_account(vendor, asked) | more), JSON, rows=1)
+    return Answer.of(document(_account(vendor, asked) | more), JSON, served=Served(1))
 
 
 def _account(vendor: Vendor, asked: Asked) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Owns the way from a day to its splits and dividends, which tapes only hold the other way round."""
+"""Owns the way from a day to its actions, which tapes only hold the other way round."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from data_nexus.sandbox.history import symbol_in
 from data_nexus.sandbox.render import CSV, JSON, document, number, table
 from data_nexus.sandbox.tape import Dividend, Split
 from data_nexus.sandbox.vendor import NO_SYMBOL, Vendor
-from data_nexus.sandbox.wire import Answer
+from data_nexus.sandbox.wire import Answer, Served
 
 
 class Dated(Protocol):
@@ -34,9 +34,9 @@ def dividends(vendor: Vendor, asked: Asked) -> Answer:
     found = within(asked, [dividend for dividend, _ in history.dividends])
     if asked.format("csv") == "json":
         rows = [dividend_row(each, values[id(each)]) for each in found]
-        return Answer.of(document(rows), JSON, rows=len(rows))
+        return Answer.of(document(rows), JSON, served=Served(len(rows)))
     lines = [(each.date, number(values[id(each)])) for each in found]
-    return Answer.of(table(("Date", "Dividends"), lines), CSV, rows=len(lines))
+    return Answer.of(table(("Date", "Dividends"), lines), CSV, served=Served(len(lines)))
 
 
 def dividend_row(dividend: Dividend, value: float) -> dict[str, object]:
@@ -61,8 +61,8 @@ def splits(vendor: Vendor, asked: Asked) -> Answer:
     found = [(str(split.date), ratio(split)) for split in within(asked, history.splits)]
     if asked.format("csv") == "json":
         rows = [{"date": day, "split": text} for day, text in found]
-        return Answer.of(document(rows), JSON, rows=len(rows))
-    return Answer.of(table(("Date", "Stock Splits"), found), CSV, rows=len(found))
+        return Answer.of(document(rows), JSON, served=Served(len(rows)))
+    return Answer.of(table(("Date", "Stock Splits"), found), CSV, served=Served(len(found)))
 
 
 def ratio(split: Split) -> str:
@@ -84,7 +84,7 @@ def symbol_change_history(vendor: Vendor, asked: Asked) -> Answer:
         for change in vendor.market.symbol_changes()
         if first <= change.effective <= min(last, vendor.market.clock.today())
     ]
-    return Answer.of(document(rows), JSON, rows=len(rows))
+    return Answer.of(document(rows), JSON, served=Served(len(rows)))
 
 
 def within(asked: Asked, events: Iterable[Event]) -> list[Event]:

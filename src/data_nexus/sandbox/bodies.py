@@ -16,6 +16,7 @@ import numpy as np
 from data_nexus.sandbox.calendar import Days
 from data_nexus.sandbox.market import Market
 from data_nexus.sandbox.render import bars_json, packed, unpacked
+from data_nexus.sandbox.tape import EMPTY
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,7 +59,8 @@ class Bodies:
         history = self._market.history(symbol)
         if history is None:
             return None
-        rendered = render(bars_json(history.bars), history.bars.date)
+        days = history.bars.date
+        rendered = render(bars_json(history.bars), days) if len(days) else NO_BARS
         self._keep(symbol, edition, rendered)
         return rendered
 
@@ -92,10 +94,13 @@ def render(body: bytes, dates: Days) -> Rendered:
     return Rendered(packed(body), sha256(body).hexdigest(), len(body), dates)
 
 
+NO_BARS = render(b"[]", EMPTY.date)
+
+
 def _cut(whole: Rendered, start: int, end: int) -> Rendered:
     dates = whole.date[start:end]
     if not len(dates):
-        return render(b"[]", dates)
+        return NO_BARS
     body = unpacked(whole.gzip)
     first = body.find(_opening(dates[0]))
     last = len(body) - 1 if end == len(whole.date) else body.find(_opening(whole.date[end])) - 1

@@ -13,7 +13,7 @@ from data_nexus.sandbox.market import US_VENUES
 from data_nexus.sandbox.render import HTML, JSON, document, number, table, unpacked
 from data_nexus.sandbox.tape import Listing
 from data_nexus.sandbox.vendor import NO_EXCHANGE, Vendor
-from data_nexus.sandbox.wire import Answer
+from data_nexus.sandbox.wire import Answer, Served
 
 Row = dict[str, object]
 
@@ -35,6 +35,7 @@ def bulk_last_day(vendor: Vendor, asked: Asked) -> Answer:
     asked_day = asked.date("date")
     day = asked_day or _last_session(vendor, exchange)
     kind = asked.query.get("type") or "bars"
+    header: tuple[str, ...]
     if kind == "splits":
         rows, header = _splits(vendor, asked, exchange, day), SPLIT_HEADER
     elif kind == "dividends":
@@ -47,10 +48,10 @@ def bulk_last_day(vendor: Vendor, asked: Asked) -> Answer:
     else:
         rows = [_change(each, bars) for each, bars in _traded(vendor, asked, exchange, day)]
         header = (*BAR_HEADER, *CHANGE_HEADER)
-    facts = {"rows": len(rows), "first": str(day), "last": str(day)}
+    served = Served(len(rows), str(day), str(day))
     if asked.format("json") == "json":
-        return Answer.of(document(rows), JSON, **facts)
-    return Answer.of(table(header, [tuple(row.values()) for row in rows]), HTML, **facts)
+        return Answer.of(document(rows), JSON, served=served)
+    return Answer.of(table(header, [tuple(row.values()) for row in rows]), HTML, served=served)
 
 
 def _last_session(vendor: Vendor, exchange: str) -> date:
@@ -93,7 +94,7 @@ def _change(listing: Listing, bars: list[Row]) -> Row:
     before = bars[-2]["close"] if len(bars) > 1 else close
     known = isinstance(close, int | float) and isinstance(before, int | float)
     change = round(close - before, 4) if known else None  # type: ignore[operator]
-    share = round(100 * change / before, 4) if change is not None and before else 0  # type: ignore[operator]
+    share = round(100 * change / before, 4) if change is not None and before else 0
     return {
         **_bar(listing, bars[-1]),
         "prev_close": before,

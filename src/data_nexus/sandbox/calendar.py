@@ -60,9 +60,9 @@ def _us_holidays(year: int) -> list[tuple[date, str]]:
         (_nth(year, 11, THURSDAY, 4), "Thanksgiving Day"),
         (_observed(date(year, 12, 25)), "Christmas Day"),
     ]
-    if year >= 1998:  # noqa: PLR2004 - the first year of the holiday at the exchange
+    if year >= 1998:
         days.append((_nth(year, 1, MONDAY, 3), "Dr. Martin Luther King Jr’s Birthday"))  # noqa: RUF001
-    if year >= 2022:  # noqa: PLR2004 - as above
+    if year >= 2022:
         days.append((_observed(date(year, 6, 19)), "Juneteenth Holiday"))
     return days + [closure for closure in _US_CLOSURES if closure[0].year == year]
 

@@ -15,6 +15,8 @@ from data_nexus.sandbox.bodies import Bodies
 from data_nexus.sandbox.clock import Clock
 from data_nexus.sandbox.control import Control
 from data_nexus.sandbox.faults import Faults
+from data_nexus.sandbox.files import Files, FilesUniverse, files_below
+from data_nexus.sandbox.files_reading import NotReadable
 from data_nexus.sandbox.limits import Limits
 from data_nexus.sandbox.listeners import HOST, Ports, serve
 from data_nexus.sandbox.market import Market
@@ -27,6 +29,7 @@ from data_nexus.sandbox.vendor import Vendor
 TOKEN_VARIABLE = "NEXUS_SANDBOX_TOKEN"  # noqa: S105 - a name, not a token
 DEFAULT_TOKEN = "sandbox-token"  # noqa: S105 - of no worth elsewhere
 MIB = 1 << 20
+EXISTING = click.Path(exists=True, path_type=Path)
 
 
 @click.command()
@@ -38,6 +41,11 @@ MIB = 1 << 20
 @click.option("--bars-per-symbol", type=int, help="Instead of years: exactly so many bars.")
 @click.option("--clean", is_flag=True, help="No dead, late, empty, missing or illiquid names.")
 @click.option("--seed", default=1, show_default=True, help="Another seed, another world.")
+@click.option("--data", "folder", type=EXISTING, help="A folder of files: bars*, splits*, …")
+@click.option("--bars", type=EXISTING, multiple=True, help="A file of bars. May be repeated.")
+@click.option("--splits", type=EXISTING, multiple=True, help="A file of splits.")
+@click.option("--dividends", type=EXISTING, multiple=True, help="A file of dividends.")
+@click.option("--symbol-list", type=EXISTING, multiple=True, help="A file of listings.")
 @click.option("--now", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]), help="In UTC.")
 @click.option("--minute-limit", default=1000, show_default=True, help="Requests a minute.")
 @click.option("--daily-limit", default=100_000, show_default=True, help="Calls a day.")
@@ -76,6 +84,20 @@ def sandbox(**options: Any) -> None:  # noqa: ANN401 - each option is checked by
 
 
 def _universe(clock: Clock, options: dict[str, Any]) -> Universe:
+    files = Files(
+        bars=options["bars"],
+        splits=options["splits"],
+        dividends=options["dividends"],
+        symbols=options["symbol_list"],
+        exchange=options["exchanges"][0],
+    )
+    if options["folder"]:
+        files = files_below(options["folder"], files)
+    if files:
+        try:
+            return FilesUniverse(files)
+        except NotReadable as error:
+            raise click.UsageError(str(error)) from error
     return SyntheticUniverse(
         Recipe(
             exchanges=tuple(dict.fromkeys(options["exchanges"])),

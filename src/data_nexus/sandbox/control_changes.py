@@ -41,11 +41,16 @@ def _actions(vendor: Vendor, wish: Wish) -> Reply:
         new, _, old = wish["split"].partition("/")
         vendor.market.split(symbol, day, float(new), float(old or 1))
         return {}
-    names = ("declared", "recorded", "paid")
-    days = {name: date.fromisoformat(wish[name]) for name in names if wish.get(name)}
-    texts = {name: wish[name] for name in ("currency", "period") if name in wish}
-    amount = float(wish["dividend"])
-    vendor.market.pay(symbol, Dividend(date=day, unadjusted=amount, **days, **texts))
+    dividend = Dividend(
+        date=day,
+        unadjusted=float(wish["dividend"]),
+        currency=wish.get("currency", "USD"),
+        declared=_maybe_date(wish.get("declared")),
+        recorded=_maybe_date(wish.get("recorded")),
+        paid=_maybe_date(wish.get("paid")),
+        period=wish.get("period"),
+    )
+    vendor.market.pay(symbol, dividend)
     return {}
 
 
@@ -140,6 +145,10 @@ def _known(vendor: Vendor, symbol: str) -> str:
     if vendor.market.place(symbol) is None:
         raise NotUnderstood(f"no symbol {symbol!r} in this market")
     return symbol
+
+
+def _maybe_date(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text else None
 
 
 def _day(vendor: Vendor, wish: Wish, default: date | None = None) -> date:

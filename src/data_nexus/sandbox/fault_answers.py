@@ -12,7 +12,7 @@ from data_nexus.sandbox.asked import Asked
 from data_nexus.sandbox.fault_wires import given_body, given_headers
 from data_nexus.sandbox.pages import no_such_page
 from data_nexus.sandbox.render import HTML, JSON
-from data_nexus.sandbox.wire import Answer
+from data_nexus.sandbox.wire import Answer, Served
 
 Parameters = Mapping[str, Any]
 Row = dict[str, Any]
@@ -36,9 +36,10 @@ def _html(_: Answer, parameters: Parameters, asked: Asked) -> Answer:
     return page.with_headers(given_headers(parameters))
 
 
-def _redirect(_: Answer, parameters: Parameters, __: Asked) -> Answer:
-    """To `location`, with the status 302 or `status`."""
-    told = {**parameters, "headers": {"Location": str(parameters["location"])}}
+def _redirect(_: Answer, parameters: Parameters, asked: Asked) -> Answer:
+    """To `location`, with the status 302 or `status`; `{url}` in it is the request's own."""
+    location = str(parameters["location"]).replace("{url}", asked.url)
+    told = {**parameters, "headers": {"Location": location}}
     return _given(b"", int(parameters.get("status", 302)), told)
 
 
@@ -68,7 +69,7 @@ def _changing_rows(change: RowsFault) -> AnswerFault:
     """A fault that changes the rows of a JSON answer, and leaves any other as it is."""
 
     def changed(answer: Answer, parameters: Parameters, _: Asked) -> Answer:
-        if answer.content_type != JSON or not answer.rows:
+        if answer.content_type != JSON or not answer.served.rows:
             return answer
         rows = change(json.loads(answer.body), parameters)
         return with_rows(answer, rows)
@@ -97,8 +98,8 @@ def with_rows(answer: Answer, rows: list[Row]) -> Answer:
     for position, raw in enumerate(raws):
         text = text.replace(f'"@raw{position}@"', raw)
     days = [str(row["date"]) for row in rows if "date" in row]
-    facts = {"first": min(days, default=None), "last": max(days, default=None)}
-    changed = Answer.of(text.encode(), JSON, rows=len(rows), **facts)
+    served = Served(len(rows), min(days, default=None), max(days, default=None))
+    changed = Answer.of(text.encode(), JSON, served=served)
     return replace(changed, headers=answer.headers)
 
 

@@ -79,11 +79,12 @@ def _bomb_body(mib: int) -> bytes:
 
 
 def _slow(answer: Answer, parameters: Parameters, asked: Asked) -> Wire:
-    """`bytes_per_sec` bytes a second; with `of: "headers"` from the status line on."""
+    """`bytes_per_sec` bytes of the body a second; `headers`: true makes the headers slow, too."""
     pace = float(parameters.get("bytes_per_sec", 1000))
     step = max(1, round(pace / 10))
-    wire = framed(answer, gzip=asked.gzip)
-    return Wire(wire.payload, step=step, pause_sec=step / pace)
+    payload = framed(answer, gzip=asked.gzip).payload
+    prompt = 0 if parameters.get("headers") is True else payload.index(b"\r\n\r\n") + 4
+    return Wire(payload, step=step, pause_sec=step / pace, prompt=prompt)
 
 
 def _hang(_: Answer, __: Parameters, ___: Asked) -> Wire:

@@ -8,7 +8,7 @@ from data_nexus.sandbox.asked import Asked, Invalid
 from data_nexus.sandbox.render import HTML, JSON, bars_csv, bars_json, document, number
 from data_nexus.sandbox.tape import Bars
 from data_nexus.sandbox.vendor import NO_TICKER, Vendor
-from data_nexus.sandbox.wire import Answer
+from data_nexus.sandbox.wire import Answer, Served
 
 PERIODS = {"d": "", "w": "datetime64[W]", "m": "datetime64[M]"}
 LAST = {f"last_{name}": name for name in ("date", "open", "high", "low", "close", "volume")}
@@ -63,19 +63,14 @@ def in_periods(bars: Bars, period: str) -> Bars:
 
 def _shown(bars: Bars, asked: Asked) -> Answer:
     wanted = LAST.get(asked.query.get("filter", ""))
-    days = bars.date
-    served = {
-        "rows": len(bars),
-        "first": str(days[0]) if len(bars) else None,
-        "last": str(days[-1]) if len(bars) else None,
-    }
+    served = Served.on(bars.date)
     if wanted:
-        return Answer.of(_last(bars, wanted), JSON, **served)
+        return Answer.of(_last(bars, wanted), JSON, served=served)
     if asked.query.get("order") == "d":
         bars = bars.take(slice(None, None, -1))
     if asked.format("csv") == "json":
-        return Answer.of(bars_json(bars), JSON, **served)
-    return Answer.of(bars_csv(bars), HTML, **served)
+        return Answer.of(bars_json(bars), JSON, served=served)
+    return Answer.of(bars_csv(bars), HTML, served=served)
 
 
 def _last(bars: Bars, name: str) -> bytes:

@@ -70,8 +70,10 @@ class Limits:
         self.used += calls - from_extra
 
     def set(self, **changes: int) -> None:
-        """Change `minute`, `daily`, `extra` or `used`; the latter counts for today."""
+        """Change `minute` (a new window begins), `daily`, `extra` or `used` (counts for today)."""
         for name, value in changes.items():
             setattr(self, name, value)
+        if "minute" in changes:
+            self._window_start = None
         if "used" in changes:
             self.used_on = self.clock.today()

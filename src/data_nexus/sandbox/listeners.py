@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -62,6 +63,6 @@ async def _listen(runner: web.BaseRunner, port: int) -> int:
 
 
 def _end_at_eof(ended: asyncio.Event) -> None:
-    if not sys.stdin.buffer.read1(1024):
+    if not os.read(sys.stdin.fileno(), 1024):
         asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
         ended.set()

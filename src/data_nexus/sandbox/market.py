@@ -136,8 +136,8 @@ class Market:
     def history(self, symbol: str) -> History | None:
         """What the vendor serves of the symbol now; None where it answers `not found`."""
         place = self._places.get(symbol)
-        tape = place and self._universe.tape(place.source, place.listed)
-        if not place or tape is None:
+        tape = self._universe.tape(place.source, place.listed) if place else None
+        if place is None or tape is None:
             return None
         through = self.published_through(place.listing.exchange)
         amended = self._amendments.get(symbol, Amendments())

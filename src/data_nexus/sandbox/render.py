@@ -1,7 +1,7 @@
 """Owns how the vendor writes: numbers, bars as JSON and CSV, documents, compression. Pure.
 
 Numbers have no trailing zeros, and whole ones no point (recordings), which is also the shortest
-text that parses back to the same float. Slashes and letters beyond ASCII are escaped, as PHP does.
+text that parses back to the same float.
 """
 
 from __future__ import annotations
@@ -43,10 +43,13 @@ def number(value: float | None) -> float | int | None:
     return int(value) if value == int(value) else float(value)
 
 
-def document(content: object) -> bytes:
-    """A JSON document as PHP writes it: no blanks, `\\/`, `\\uXXXX`."""
-    text = json.dumps(content, separators=(",", ":"), ensure_ascii=True)
-    return text.replace("/", "\\/").encode()
+def document(content: object, *, escaped: bool = True) -> bytes:
+    """A JSON document as PHP writes it: no blanks; slashes and letters beyond ASCII escaped.
+
+    Only the recordings of symbol lists are not escaped.
+    """
+    text = json.dumps(content, separators=(",", ":"), ensure_ascii=escaped)
+    return (text.replace("/", "\\/") if escaped else text).encode()
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
@@ -92,7 +95,7 @@ def _rows(bars: Bars, pieces: list[pa.Scalar], missing: str, separator: str) -> 
 
 
 def _numbers(values: Floats, missing: str) -> pa.Array:
-    column = pa.array(values + 0.0, from_pandas=True)
+    column = _nullable(values)
     whole = bool((np.mod(values, 1) == 0).all()) if len(values) else True
     if whole:
         column = pc.cast(column, pa.int64())
@@ -100,6 +103,11 @@ def _numbers(values: Floats, missing: str) -> pa.Array:
     if not whole:
         texts = _without_exponents(values, texts)
     return pc.fill_null(texts, missing) if column.null_count else texts
+
+
+def _nullable(values: Floats) -> pa.Array:
+    absent = np.isnan(values)
+    return pa.array(values + 0.0, mask=absent if absent.any() else None)
 
 
 def _without_exponents(values: Floats, texts: pa.Array) -> pa.Array:

@@ -6,7 +6,7 @@ from data_nexus.sandbox.asked import Asked
 from data_nexus.sandbox.render import CSV, JSON, document, table
 from data_nexus.sandbox.tape import Listing
 from data_nexus.sandbox.vendor import NO_EXCHANGE, Vendor
-from data_nexus.sandbox.wire import Answer
+from data_nexus.sandbox.wire import Answer, Served
 
 KEYS = ("Code", "Name", "Country", "Exchange", "Currency", "Type", "Isin")
 # What the parameter `type` stands for (vendor documentation).
@@ -33,8 +33,8 @@ def exchange_symbol_list(vendor: Vendor, asked: Asked) -> Answer:
     ]
     if asked.format("csv") == "json":
         content = [dict(zip(KEYS, row, strict=True)) for row in rows]
-        return Answer.of(document(content), JSON, rows=len(rows))
-    return Answer.of(table(KEYS, rows), CSV, rows=len(rows))
+        return Answer.of(document(content, escaped=False), JSON, served=Served(len(rows)))
+    return Answer.of(table(KEYS, rows), CSV, served=Served(len(rows)))
 
 
 def _row(listing: Listing) -> tuple[str | None, ...]:

@@ -14,7 +14,7 @@ from zlib import crc32
 import numpy as np
 
 from data_nexus.sandbox.calendar import Days, sessions
-from data_nexus.sandbox.synthetic_names import Named, made_up
+from data_nexus.sandbox.synthetic_names import KNOWN_CODES, Named, made_up
 from data_nexus.sandbox.synthetic_tape import Nature, make_tape
 from data_nexus.sandbox.tape import EMPTY, Listing, SymbolChange, Tape
 
@@ -76,15 +76,15 @@ class SyntheticUniverse:
             start = np.datetime64(listed or recipe.today, "D")
             return make_tape(rng, days[days >= start], Nature())
         days = _span(exchange, recipe)
-        if recipe.clean:
-            return make_tape(rng, days, Nature(fund=named.listing.type == "FUND"))
+        if recipe.clean or _is_known(named):
+            return make_tape(rng, days, _nature(named))
         oddity = named.fate[0]
-        if oddity < EMPTY_SHARE and not _is_known(named):
+        if oddity < EMPTY_SHARE:
             return EMPTY
-        if oddity > 1 - MISSING_SHARE and not _is_known(named):
+        if oddity > 1 - MISSING_SHARE:
             return None
         illiquid = named.fate[1] < ILLIQUID_SHARE
-        nature = Nature(fund=named.listing.type == "FUND", illiquid=illiquid)
+        nature = replace(_nature(named), illiquid=illiquid)
         return make_tape(rng, _lifetime(named, days, recipe.today), nature)
 
     def symbol_changes(self) -> Sequence[SymbolChange]:
@@ -139,10 +139,14 @@ def _lifetime(named: Named, days: Days, today: date) -> Days:
     start, end = 0, len(days)
     if named.listing.delisted:
         end = round(past * (0.3 + 0.65 * named.fate[3]))
-    if named.fate[1] > 1 - LATE_SHARE and not _is_known(named):
+    if named.fate[1] > 1 - LATE_SHARE:
         start = round(end * 0.9 * (1 - named.fate[1]) / LATE_SHARE)
     return days[start:end]
 
 
+def _nature(named: Named) -> Nature:
+    return Nature(fund=named.listing.type == "FUND", eventful=_is_known(named))
+
+
 def _is_known(named: Named) -> bool:
-    return named.listing.symbol in {"AAPL.US", "MSFT.US", "AMZN.US", "TSLA.US", "VTI.US"}
+    return named.listing.exchange == "US" and named.listing.code in KNOWN_CODES

@@ -20,6 +20,7 @@ KNOWN = (
     ("TSLA", "Tesla Inc", "Common Stock", "NASDAQ", "US88160R1016"),
     ("VTI", "Vanguard Total Stock Market Index Fund ETF Shares", "ETF", "NYSE ARCA", None),
 )
+KNOWN_CODES = frozenset(code for code, *_ in KNOWN)
 FIRST = (
     *("Amber", "Bright", "Cedar", "Delta", "Eagle", "Fjord", "Granite", "Harbor", "Iron"),
     *("Juniper", "Keystone", "Lumen", "Meridian", "Nordic", "Onyx", "Pioneer", "Quartz"),

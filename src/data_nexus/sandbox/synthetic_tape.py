@@ -23,10 +23,14 @@ LEAST_PRICE = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Nature:
-    """What kind of tape: a fund has one price a day, an illiquid name many days without trade."""
+    """What kind of tape: a fund has one price a day, an illiquid name many days without trade.
+
+    An eventful one has a split and dividends in any world.
+    """
 
     fund: bool = False
     illiquid: bool = False
+    eventful: bool = False
 
 
 def make_tape(rng: np.random.Generator, days: Days, nature: Nature) -> Tape:
@@ -45,6 +49,8 @@ def make_tape(rng: np.random.Generator, days: Days, nature: Nature) -> Tape:
     walk = np.exp(np.cumsum(moves))
     start = float(np.exp(rng.normal(3.3, 0.8)))
     splits, level = _splits(rng, days, walk * start)
+    if nature.eventful and not splits:
+        splits, level = _one_split(days)
     close = np.maximum(np.round(walk * start * level, decimals), LEAST_PRICE)
     # The open is the close before it, in today's shares, and a gap; a quiet session has none.
     before = np.append(1.0, walk[:-1])
@@ -53,6 +59,7 @@ def make_tape(rng: np.random.Generator, days: Days, nature: Nature) -> Tape:
     still = quiet | nature.fund
     high = np.where(still, close, np.round(np.maximum(opened, close) * (1 + abs(above)), decimals))
     low = np.where(still, close, np.round(np.minimum(opened, close) * (1 - abs(below)), decimals))
+    pays = rng.random() < PAYERS_SHARE or nature.eventful
     volume = np.round(np.exp(rng.normal(rng.uniform(9, 15), 0.5, count)) / level)
     return Tape(
         date=days,
@@ -62,7 +69,7 @@ def make_tape(rng: np.random.Generator, days: Days, nature: Nature) -> Tape:
         close=close,
         volume=np.where(still, 0.0, volume),
         splits=splits,
-        dividends=_dividends(rng, days, close, {split.date for split in splits}),
+        dividends=_dividends(rng, days, close, splits) if pays else (),
     )
 
 
@@ -84,11 +91,17 @@ def _splits(
     return tuple(splits), level
 
 
+def _one_split(days: Days) -> tuple[tuple[Split, ...], Floats]:
+    at = len(days) // 3
+    level = np.ones(len(days))
+    level[at:] /= 4
+    return (Split(days[at].item(), 4, 1),), level
+
+
 def _dividends(
-    rng: np.random.Generator, days: Days, close: Floats, split_days: set[date]
+    rng: np.random.Generator, days: Days, close: Floats, splits: tuple[Split, ...]
 ) -> tuple[Dividend, ...]:
-    if rng.random() > PAYERS_SHARE:
-        return ()
+    split_days = {split.date for split in splits}
     period, step = PERIODS[int(rng.integers(len(PERIODS)))]
     first = int(rng.integers(1, step + 1))
     share = rng.uniform(0.001, 0.008)

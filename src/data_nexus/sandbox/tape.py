@@ -6,9 +6,9 @@ serves on a given day follow from it and from the actions known by then.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import date
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +52,7 @@ class Split:
     consequence of it.
     """
 
-    date: date
+    date: dt.date
     new: float
     old: float
     announced: bool = False
@@ -67,13 +67,13 @@ class Split:
 class Dividend:
     """Cash per share with its ex-date; `stated` is the split-adjusted value of a given source."""
 
-    date: date
+    date: dt.date
     unadjusted: float
     stated: float | None = None
     currency: str = "USD"
-    declared: date | None = None
-    recorded: date | None = None
-    paid: date | None = None
+    declared: dt.date | None = None
+    recorded: dt.date | None = None
+    paid: dt.date | None = None
     period: str | None = None
 
 
@@ -85,7 +85,7 @@ class SymbolChange:
     old: str
     new: str
     name: str
-    effective: date
+    effective: dt.date
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -132,7 +132,7 @@ class Bars:
         """Some of the rows, in the order asked for."""
         return Bars(**{name: getattr(self, name)[chosen] for name in ("date", *FIELDS)})
 
-    def between(self, first: date | None, last: date | None) -> Bars:
+    def between(self, first: dt.date | None, last: dt.date | None) -> Bars:
         """The rows of a window, both ends included."""
         low = 0 if first is None else np.searchsorted(self.date, np.datetime64(first, "D"))
         high = (
@@ -143,9 +143,15 @@ class Bars:
         return self.take(slice(int(low), int(high)))
 
 
+_NOTHING = np.array([], dtype=np.float64)
 EMPTY = Tape(
     date=np.array([], dtype=DAY),
-    **{name: np.array([], dtype=np.float64) for name in FIELDS},
+    open=_NOTHING,
+    high=_NOTHING,
+    low=_NOTHING,
+    close=_NOTHING,
+    volume=_NOTHING,
+    adjusted_close=_NOTHING,
 )
 
 
@@ -171,7 +177,7 @@ def served_bars(tape: Tape, posted_splits: Iterable[Split], posted: Iterable[Div
     )
 
 
-def split_factor_after(day: date, splits: Iterable[Split]) -> float:
+def split_factor_after(day: dt.date, splits: Iterable[Split]) -> float:
     """What an amount of `day` is multiplied with to be in today's shares."""
     return float(np.prod([split.factor for split in splits if split.date > day]))
 
@@ -191,13 +197,12 @@ def _repriced(tape: Tape, splits: Iterable[Split]) -> Tape:
     return tape
 
 
-def _product_after(dates: Days, steps: Iterable[tuple[date, float]]) -> Floats:
+def _product_after(dates: Days, steps: Iterable[tuple[dt.date, float]]) -> Floats:
     """For each date, the product of the factors whose own date is later."""
     factors = np.ones(len(dates) + 1)
     for day, factor in steps:
         factors[np.searchsorted(dates, np.datetime64(day, "D"))] *= factor
-    after: Floats = np.cumprod(factors[::-1])[::-1][1:]
-    return after
+    return _after(factors)
 
 
 def _dividend_factors(tape: Tape, dividends: tuple[Dividend, ...]) -> Floats:
@@ -210,5 +215,10 @@ def _dividend_factors(tape: Tape, dividends: tuple[Dividend, ...]) -> Floats:
         known = at > 0
         kept = 1 - amounts[known] / tape.close[at[known] - 1]
         np.multiply.at(factors, at[known], np.maximum(kept, _LEAST_FACTOR))
-    after: Floats = np.cumprod(factors[::-1])[::-1][1:]
-    return after
+    return _after(factors)
+
+
+def _after(factors: Floats) -> Floats:
+    """For each row, the product of the factors behind it; there is one factor more than rows."""
+    product: Floats = np.multiply.accumulate(factors[::-1])[::-1][1:]
+    return product

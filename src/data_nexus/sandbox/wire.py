@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from email.utils import formatdate
 from enum import Enum, auto
@@ -21,6 +21,7 @@ from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
 from data_nexus.sandbox.bodies import Rendered
+from data_nexus.sandbox.calendar import Days
 from data_nexus.sandbox.render import HTML, packed, unpacked
 
 Headers = tuple[tuple[str, str], ...]
@@ -28,12 +29,25 @@ CHUNK = 1 << 16
 _POLL_SEC = 0.05
 
 
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What the request log tells of an answer: its rows, and their first and last date."""
+
+    rows: int | None = None
+    first: str | None = None
+    last: str | None = None
+
+    @classmethod
+    def on(cls, days: Days) -> Self:
+        """Rows of these dates, ascending."""
+        if not len(days):
+            return cls(0)
+        return cls(len(days), str(days[0]), str(days[-1]))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What the vendor says, before it is framed: one of `plain` and `gzip` is always there.
-
-    `rows`, `first` and `last` tell the request log what was served.
-    """
+    """What the vendor says, before it is framed: one of `plain` and `gzip` is always there."""
 
     status: int = 200
     content_type: str = HTML
@@ -42,12 +56,16 @@ class Answer:
     gzip: bytes | None = None
     sha256: str = ""
     size: int = 0
-    rows: int | None = None
-    first: str | None = None
-    last: str | None = None
+    served: Served = Served()
 
     @classmethod
-    def of(cls, body: bytes, content_type: str = HTML, status: int = 200, **facts: object) -> Self:
+    def of(
+        cls,
+        body: bytes,
+        content_type: str = HTML,
+        status: int = 200,
+        served: Served = Served(),
+    ) -> Self:
         """An answer with a body."""
         digest = sha256(body).hexdigest()
         return cls(
@@ -56,21 +74,18 @@ class Answer:
             plain=body,
             sha256=digest,
             size=len(body),
-            **facts,  # type: ignore[arg-type]
+            served=served,
         )
 
     @classmethod
     def kept(cls, rendered: Rendered, content_type: str) -> Self:
         """An answer from a body that is kept compressed."""
-        days = rendered.date
         return cls(
             content_type=content_type,
             gzip=rendered.gzip,
             sha256=rendered.sha256,
             size=rendered.size,
-            rows=len(days),
-            first=str(days[0]) if len(days) else None,
-            last=str(days[-1]) if len(days) else None,
+            served=Served.on(rendered.date),
         )
 
     @property
@@ -94,13 +109,21 @@ class End(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """Bytes for the wire: in chunks of `step` bytes, `pause_sec` apart, and then the end."""
+    """Bytes for the wire: `prompt` of them at once, the others `step` by `step`; then the end."""
 
     payload: bytes
     end: End = End.KEEP
     step: int = CHUNK
     pause_sec: float = 0.0
     end_after_sec: float = 0.0
+    prompt: int = 0
+
+    def pieces(self) -> Iterator[bytes]:
+        """The payload in the pieces in which it is sent."""
+        if self.prompt:
+            yield self.payload[: self.prompt]
+        for start in range(self.prompt, len(self.payload), self.step):
+            yield self.payload[start : start + self.step]
 
 
 def encoded(answer: Answer, *, gzip: bool) -> tuple[bytes, Headers]:
@@ -162,25 +185,25 @@ class Sent(web.StreamResponse):
         self._request = request
         return None
 
-    async def write_eof(self, data: bytes = b"") -> None:
+    async def write_eof(self, data: bytes = b"") -> None:  # noqa: ARG002 - aiohttp's signature
         """Send all of it, then end the connection as the wire says."""
         request = self._request
         transport = request.transport if request else None
         if request is None or transport is None:
             return
-        payload, step = self._wire.payload, self._wire.step
-        for start in range(0, len(payload), step):
+        for piece in self._wire.pieces():
             if transport.is_closing():
                 return
-            transport.write(payload[start : start + step])
+            transport.write(piece)
             await request.writer.drain()
             if self._wire.pause_sec:
                 await asyncio.sleep(self._wire.pause_sec)
-        await self._finish(transport)
+        if self._wire.end is not End.KEEP:
+            await self._finish(transport)
 
     async def _finish(self, transport: asyncio.Transport) -> None:
         await asyncio.sleep(self._wire.end_after_sec)
-        while self._wire.end is End.HANG and not transport.is_closing():
+        while self._wire.end is End.HANG and not transport.is_closing():  # noqa: ASYNC110 - no event
             await asyncio.sleep(_POLL_SEC)
         if self._wire.end is End.RESET:
             await _drained(transport)
@@ -191,5 +214,5 @@ class Sent(web.StreamResponse):
 
 async def _drained(transport: asyncio.Transport) -> None:
     """Wait until the kernel has all bytes: what it has not, a reset would take back."""
-    while transport.get_write_buffer_size() and not transport.is_closing():
+    while transport.get_write_buffer_size() and not transport.is_closing():  # noqa: ASYNC110
         await asyncio.sleep(_POLL_SEC)

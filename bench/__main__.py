@@ -1,0 +1,87 @@
+"""Owns the command `python -m bench`: which scenarios run, and where the results go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from bench.discovery import measure_discovery
+from bench.dispatch import measure_dispatch
+from bench.memory import measure_memory
+from bench.place import Place, temporary_place
+from bench.real import SYMBOLS, measure_real
+from bench.report import Section, origin, publish
+from bench.throughput import WAYS, measure_throughput
+
+SCENARIOS = (*WAYS, "memory", "dispatch", "discovery", "real")
+PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+EXISTING = click.Path(exists=True, path_type=Path)
+
+
+def _named(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ...]:
+    """Return the scenarios of a list with commas; refuse an unknown one."""
+    chosen = tuple(value.split(","))
+    if unknown := set(chosen) - set(SCENARIOS):
+        raise click.BadParameter(f"there is no {min(unknown)!r}")
+    return chosen
+
+
+@click.command()
+@click.option("--rounds", type=click.IntRange(min=1), default=5, show_default=True)
+@click.option("--only", callback=_named, default=",".join(SCENARIOS), show_default=True)
+@click.option("--market-data", type=EXISTING, help="Folder of recorded bars; for `real`.")
+@click.option("--symbols-file", type=EXISTING, help="A long symbol list; for `discovery`.")
+@click.option("--out", type=click.Path(path_type=Path), default=PAGE, help="The page to renew.")
+def bench(
+    rounds: int,
+    only: tuple[str, ...],
+    market_data: Path | None,
+    symbols_file: Path | None,
+    out: Path,
+) -> None:
+    """Measure, print what was measured, and renew its sections of docs/benchmarks.md.
+
+    Scenarios whose files are not named are left out.
+    """
+    if symbols_file is None and market_data is not None:
+        symbols_file = market_data / SYMBOLS
+    with temporary_place() as place:
+        made = origin(_command(rounds, only, market_data), str(place.answer("SHOW server_version")))
+        for section in _sections(place, rounds, only, market_data, symbols_file):
+            click.echo(f"\n{section.text}")
+            publish(out, section, made)
+
+
+def _sections(
+    place: Place,
+    rounds: int,
+    only: tuple[str, ...],
+    market_data: Path | None,
+    symbols_file: Path | None,
+) -> Iterator[Section]:
+    if ways := [way for way in WAYS if way in only]:
+        yield measure_throughput(place, rounds, ways)
+    if "memory" in only:
+        yield measure_memory(place)
+    if "dispatch" in only:
+        yield measure_dispatch(place)
+    if "discovery" in only and symbols_file:
+        yield measure_discovery(place, rounds, symbols_file)
+    if "real" in only and market_data:
+        yield measure_real(place, market_data)
+
+
+def _command(rounds: int, only: tuple[str, ...], market_data: Path | None) -> str:
+    """Return the command as anybody may give it: where files lie is each machine's own."""
+    parts = ["python -m bench", f"--rounds {rounds}"]
+    if only != SCENARIOS:
+        parts.append(f"--only {','.join(only)}")
+    if market_data:
+        parts.append("--market-data DIR")
+    return " ".join(parts)
+
+
+if __name__ == "__main__":
+    bench()

@@ -1,0 +1,98 @@
+"""A COMMIT whose answer never came was done or was not, and nobody has to guess."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from datetime import date
+
+import pytest
+
+from data_nexus.database.batch import Batch, Receipt, RejectedRow
+from data_nexus.database.store import Due, QueuePosition, open_store
+from data_nexus.errors import StorageUnavailable
+from tests.support.postgres_proxy import Fate, proxy_before
+from tests.support.tables import add_assets, eventually, execute, rows
+from tests.support.workers import Worker, ago, bars_from, batch_for, worker_on
+
+DAY = date(2024, 1, 2)
+BARS = bars_from(DAY, 1.0, 2.0, 3.0)
+
+
+async def commit_through_a_cut(url: str, fate: Fate) -> list[Receipt | None]:
+    """Claim all assets and commit the same bars for each; the session is cut at COMMIT."""
+    async with (
+        proxy_before(url) as proxy,
+        open_store(proxy.url, "public", 1, lease_sec=60) as store,
+    ):
+        leases = await store.claim(Due(ago(1)), QueuePosition(), 10)
+        batches: list[Batch] = [
+            batch_for(lease, BARS, RejectedRow(19_724, "rule", "x")) for lease in leases
+        ]
+        proxy.fate = fate
+        try:
+            return await store.commit(batches, None)
+        finally:
+            assert proxy.struck == 1
+
+
+def contents(url: str) -> tuple[int, ...]:
+    """How many bars, rejects, log entries and loaded assets there are."""
+    counts = rows(
+        url,
+        "SELECT (SELECT count(*) FROM market_data), (SELECT count(*) FROM rejected_rows),"
+        " (SELECT count(*) FROM sync_log),"
+        " (SELECT count(*) FROM assets WHERE last_synced IS NOT NULL AND lease_owner IS NULL)",
+    )
+    return counts[0]
+
+
+def test_a_commit_that_the_server_did_counts_as_done(database_url: str) -> None:
+    add_assets(database_url, "A", "B")
+    receipts = asyncio.run(commit_through_a_cut(database_url, Fate.DONE))
+    assert receipts == [Receipt(3, 0, 0, 1)] * 2
+    assert contents(database_url) == (6, 2, 2, 2)
+
+
+def test_a_commit_that_never_arrived_left_nothing_and_can_be_done_again(
+    worker: Worker, database_url: str
+) -> None:
+    add_assets(database_url, "A", "B")
+    with pytest.raises(StorageUnavailable):
+        asyncio.run(commit_through_a_cut(database_url, Fate.LOST))
+    assert contents(database_url) == (0, 0, 0, 0)
+    eventually(lambda: len(worker.free_orphans()) == 2)
+    leases = worker.claim()
+    assert worker.commit(*(batch_for(lease, BARS) for lease in leases)) == [Receipt(3, 0, 0, 0)] * 2
+    assert contents(database_url) == (6, 0, 2, 2)
+
+
+@pytest.fixture
+def slow_url(database_url: str) -> str:
+    """A database that stays at each COMMIT for a while, whether its client is there or not."""
+    execute(
+        database_url,
+        "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS"
+        " 'BEGIN PERFORM pg_sleep(0.5); RETURN NULL; END'",
+        "CREATE CONSTRAINT TRIGGER dawdle AFTER INSERT ON sync_log"
+        " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION dawdle()",
+    )
+    return database_url
+
+
+@pytest.mark.xfail(reason="the sync log is asked before the old session has ended")
+def test_a_commit_under_way_is_waited_for(slow_url: str) -> None:
+    add_assets(slow_url, "A", "B")
+    receipts = asyncio.run(commit_through_a_cut(slow_url, Fate.PENDING))
+    assert receipts == [Receipt(3, 0, 0, 1)] * 2
+
+
+def test_a_commit_under_way_is_neither_double_nor_lost(slow_url: str) -> None:
+    """Whatever its cut client makes of it, a successor waits for its locks and finds it done."""
+    add_assets(slow_url, "A", "B")
+    with suppress(StorageUnavailable):
+        asyncio.run(commit_through_a_cut(slow_url, Fate.PENDING))
+    with worker_on(slow_url) as successor:
+        assert successor.free_orphans() == []
+        assert successor.claim() == []
+    assert contents(slow_url) == (6, 2, 2, 2)

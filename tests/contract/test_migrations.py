@@ -1,0 +1,213 @@
+"""The migrations, the models and what `alembic` makes are one and the same schema."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from psycopg import sql
+from sqlalchemy.exc import ProgrammingError
+
+from data_nexus.database.connection import PostgresConnection
+from data_nexus.database.models import BARS_VIEW, Tables
+from data_nexus.database.upgrade import check_schema, upgrade
+from data_nexus.errors import SchemaMismatch, StorageUnavailable
+from tests.support.database import Cluster
+from tests.support.source import ROOT
+from tests.support.tables import add_assets, execute, rows, snapshot, value
+
+CATALOGUE = {
+    "columns": """
+        SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
+               a.attidentity, pg_get_expr(d.adbin, d.adrelid), col_description(c.oid, a.attnum)
+        FROM pg_attribute a
+        JOIN pg_class c ON c.oid = a.attrelid
+        LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
+        WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'v')
+          AND a.attnum > 0 AND c.relname <> 'alembic_version'
+        ORDER BY c.relname, a.attnum""",
+    "constraints": """
+        SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid)
+        FROM pg_constraint
+        WHERE connamespace = 'public'::regnamespace
+          AND conrelid::regclass::text <> 'alembic_version'
+        ORDER BY 1, 2""",
+    "indexes": """
+        SELECT tablename, indexname, indexdef
+        FROM pg_indexes
+        WHERE schemaname = 'public' AND tablename <> 'alembic_version'
+        ORDER BY 1, 2""",
+    "views": "SELECT viewname, definition FROM pg_views WHERE schemaname = 'public' ORDER BY 1",
+    "comments": """
+        SELECT relname, obj_description(oid, 'pg_class')
+        FROM pg_class
+        WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
+          AND relname <> 'alembic_version'
+        ORDER BY 1""",
+}
+
+
+@pytest.fixture
+def blank_url(database_url: str) -> str:
+    """A database without any table."""
+    execute(database_url, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
+    return database_url
+
+
+@pytest.fixture
+def modelled_url(cluster: Cluster) -> Iterator[str]:
+    """A database with the tables that the models make."""
+    with cluster.fresh_database() as url:
+        execute(url, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
+        database = PostgresConnection(url)
+        with database.engine.begin() as connection:
+            Tables.metadata.create_all(connection)
+            connection.exec_driver_sql(BARS_VIEW)
+        database.close()
+        yield url
+
+
+def test_alembic_finds_nothing_that_the_migrations_lack(database_url: str) -> None:
+    database = PostgresConnection(database_url)
+    options = {"compare_type": True, "compare_server_default": True}
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts=options)
+        assert compare_metadata(context, Tables.metadata) == []
+    database.close()
+
+
+@pytest.mark.parametrize("part", CATALOGUE)
+def test_models_and_migrations_make_the_same_catalogue(
+    database_url: str, modelled_url: str, part: str
+) -> None:
+    with psycopg.connect(database_url) as migrated, psycopg.connect(modelled_url) as modelled:
+        found = migrated.execute(CATALOGUE[part].encode()).fetchall()
+        assert found
+        assert found == modelled.execute(CATALOGUE[part].encode()).fetchall()
+
+
+def test_no_foreign_key_leaves_a_table_and_each_large_key_begins_with_the_asset(
+    database_url: str,
+) -> None:
+    """A Citus cluster could hold neither otherwise."""
+    assert value(database_url, "SELECT count(*) FROM pg_constraint WHERE contype = 'f'") == 0
+    keys: dict[str, str] = dict(
+        rows(
+            database_url,
+            "SELECT conrelid::regclass::text, pg_get_constraintdef(oid) FROM pg_constraint"
+            " WHERE contype = 'p' AND connamespace = 'public'::regnamespace"
+            " AND conrelid::regclass::text NOT IN"
+            " ('assets', 'runs', 'quota_ledger', 'alembic_version')",
+        )
+    )
+    assert len(keys) == 6
+    assert [key for key in keys.values() if not key.startswith("PRIMARY KEY (asset_id")] == []
+
+
+def alembic(*arguments: str, url: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "alembic", *arguments],
+        cwd=folder,
+        env=os.environ | {"DATABASE_URL": url},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_alembic_upgrade_head_works_from_the_project(blank_url: str) -> None:
+    done = alembic("upgrade", "head", url=blank_url)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    check_schema(blank_url)
+    assert re.search(r"^\w+ \(head\)$", alembic("current", url=blank_url).stdout, re.MULTILINE)
+    assert alembic("check", url=blank_url).returncode == 0
+
+
+def test_an_upgrade_of_a_database_of_this_version_writes_nothing(database_url: str) -> None:
+    add_assets(database_url, "A")
+    before = snapshot(database_url)
+    upgrade(database_url)
+    assert snapshot(database_url) == before
+
+
+def test_upgrades_at_the_same_moment_make_the_tables_once(blank_url: str) -> None:
+    failures: list[BaseException] = []
+
+    def attempt() -> None:
+        try:
+            upgrade(blank_url)
+        except BaseException as failure:  # noqa: BLE001 - whatever it is, the test tells it
+            failures.append(failure)
+
+    threads = [threading.Thread(target=attempt) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    check_schema(blank_url)
+
+
+def test_the_tables_may_live_in_a_schema_of_their_own(blank_url: str) -> None:
+    upgrade(blank_url, "prices_2")
+    check_schema(blank_url, "prices_2")
+    found = rows(blank_url, "SELECT DISTINCT schemaname FROM pg_tables WHERE tablename = 'assets'")
+    assert found == [("prices_2",)]
+    with pytest.raises(SchemaMismatch, match="nexus db upgrade"):
+        check_schema(blank_url)
+
+
+@pytest.mark.parametrize(
+    ("version", "remedy"),
+    [("0000", "run: nexus db upgrade"), ("9999", "install a newer data-nexus")],
+)
+def test_tables_of_another_version_are_refused_with_the_remedy(
+    database_url: str, version: str, remedy: str
+) -> None:
+    with psycopg.connect(database_url) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = %s", [version])
+    with pytest.raises(SchemaMismatch, match=remedy):
+        check_schema(database_url)
+
+
+def test_a_read_only_server_is_refused(database_url: str) -> None:
+    with psycopg.connect(database_url) as connection:
+        name = sql.Identifier(connection.info.dbname)
+        connection.execute(
+            sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = on").format(name)
+        )
+    with pytest.raises(SchemaMismatch, match="read-only"):
+        check_schema(database_url)
+
+
+@pytest.fixture
+def powerless_url(database_url: str) -> Iterator[str]:
+    """The database as a role sees it that may do nothing there."""
+    execute(
+        database_url,
+        "DROP ROLE IF EXISTS powerless",
+        "CREATE ROLE powerless LOGIN",
+        "REVOKE ALL ON SCHEMA public FROM PUBLIC",
+    )
+    yield database_url.replace("//nexus@", "//powerless@")
+    execute(database_url, "DROP ROLE powerless")
+
+
+def test_a_role_without_rights_is_told_so(powerless_url: str) -> None:
+    with pytest.raises((StorageUnavailable, SchemaMismatch), match="permission denied"):
+        check_schema(powerless_url)
+
+
+@pytest.mark.xfail(reason="SQLAlchemy's error is not translated", raises=ProgrammingError)
+def test_a_role_that_may_make_no_tables_is_told_so(powerless_url: str) -> None:
+    with pytest.raises((StorageUnavailable, SchemaMismatch), match="permission denied"):
+        upgrade(powerless_url, "elsewhere")

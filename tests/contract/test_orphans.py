@@ -1,0 +1,77 @@
+"""A worker that died leaves leases behind; they are freed at once, and only those."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import LiteralString
+
+import psycopg
+
+from data_nexus.domain.listing import Lease
+from tests.support.database import Cluster
+from tests.support.tables import add_assets, eventually, rows, value
+from tests.support.workers import Worker, bars_from, batch_for, worker_on
+
+LIFE_SIGNS: LiteralString = (
+    "SELECT count(*) FROM pg_locks"
+    " WHERE locktype = 'advisory' AND (classid::bigint << 32 | objid::bigint) = %s"
+)
+
+
+def ids(leases: list[Lease]) -> list[int]:
+    return [lease.asset_id for lease in leases]
+
+
+def abandoned(url: str, limit: int) -> list[Lease]:
+    """Leases whose worker has left, and whose server session has ended too."""
+    with worker_on(url) as dead:
+        leases = dead.claim(limit)
+    eventually(lambda: value(url, LIFE_SIGNS, dead.store.owner) == 0)
+    return leases
+
+
+def test_only_leases_of_workers_that_have_left_are_freed(worker: Worker, database_url: str) -> None:
+    add_assets(database_url, "A", "B", "C", "D", "E")
+    left = abandoned(database_url, 2)
+    with worker_on(database_url) as alive:
+        held = [*alive.claim(2), *worker.claim(1)]
+        assert sorted(worker.free_orphans()) == ids(left)
+        assert worker.free_orphans() == []
+        still_held = "SELECT id FROM assets WHERE lease_owner IS NOT NULL ORDER BY id"
+        assert [row[0] for row in rows(database_url, still_held)] == ids(held)
+        assert ids(worker.claim()) == ids(left)
+
+
+def test_a_worker_whose_sign_of_life_was_cut_writes_nothing_any_more(
+    worker: Worker, database_url: str
+) -> None:
+    add_assets(database_url, "A")
+    with worker_on(database_url) as cut:
+        (lease,) = cut.claim()
+        cut_off = LIFE_SIGNS.replace("count(*)", "pg_terminate_backend(pid, 10000)")
+        assert rows(database_url, cut_off, cut.store.owner) == [(True,)]
+        assert worker.free_orphans() == [lease.asset_id]
+        assert cut.commit(batch_for(lease, bars_from(date(2024, 1, 2), 1.0))) == [None]
+    assert value(database_url, "SELECT count(*) FROM market_data") == 0
+
+
+def test_a_lock_in_another_database_is_no_sign_of_life(
+    worker: Worker, database_url: str, cluster: Cluster
+) -> None:
+    add_assets(database_url, "A", lease_owner=77, lease_until="infinity")
+    with psycopg.connect(cluster.url) as elsewhere:
+        elsewhere.execute("SELECT pg_advisory_lock(77)")
+        assert len(worker.free_orphans()) == 1
+
+
+def test_rescues_in_a_row_are_counted_until_an_answer_is_settled(
+    worker: Worker, database_url: str
+) -> None:
+    add_assets(database_url, "A")
+    for _ in range(3):
+        abandoned(database_url, 1)
+        worker.free_orphans()
+    (lease,) = worker.claim()
+    assert value(database_url, "SELECT times_rescued FROM assets") == 3
+    worker.commit(batch_for(lease))
+    assert value(database_url, "SELECT times_rescued FROM assets") == 0

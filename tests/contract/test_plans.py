@@ -1,0 +1,147 @@
+"""Where the planner matters: the queue is read by an index, however long it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import psycopg
+import pytest
+
+from data_nexus.database.connection import conninfo
+from data_nexus.database.sql import query
+from tests.support.database import Cluster
+from tests.support.tables import value
+from tests.support.workers import ago
+
+# The planner rightly sorts the few rows of a short queue; a long one must be read in order.
+SHORT, LONG = 1_000, 200_000
+LIMIT = 64
+NOTHING_ASKED = {
+    "after_synced": None,
+    "after_id": 0,
+    "synced_before": ago(1),
+    "exchange": None,
+    "asset_ids": None,
+    "owner": 1,
+    "lease_sec": 60.0,
+    "limit": LIMIT,
+}
+Node = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def queues(cluster: Cluster) -> Iterator[dict[int, str]]:
+    """Databases by the number of their assets."""
+    with ExitStack() as stack:
+        urls = {size: stack.enter_context(cluster.fresh_database()) for size in (SHORT, LONG)}
+        for size, url in urls.items():
+            fill(url, size)
+        yield urls
+
+
+def fill(url: str, size: int) -> None:
+    """A fifth never answered, half answered long ago, the rest just now; 30,000 bars."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO assets (symbol, exchange, last_synced)"
+            " SELECT 'S' || n, (ARRAY['US', 'LSE', 'XETRA', 'TO'])[1 + mod(n, 4)],"
+            " CASE WHEN mod(n, 10) < 2 THEN NULL"
+            " WHEN mod(n, 10) < 7 THEN now() - interval '2 days' - n * interval '1 minute'"
+            " ELSE now() END FROM generate_series(1, %s) n",
+            [size],
+        )
+        connection.execute(
+            "UPDATE assets SET lease_owner = 1, lease_until = 'infinity'"
+            " WHERE id < 1000 AND mod(id, 50) = 9"
+        )
+        connection.execute(
+            "INSERT INTO market_data SELECT a, date '2020-01-01' + d, 1, 1, 1, 1, 1, 1"
+            " FROM generate_series(1, 300) a, generate_series(1, 100) d"
+        )
+        connection.execute("VACUUM ANALYZE")
+
+
+def explain(url: str, name: str, **parameters: object) -> list[Node]:
+    """The plan of a query, run with these parameters and undone: its nodes, the top one first."""
+    explained = b"EXPLAIN (ANALYZE, FORMAT JSON) " + query(name)
+    with psycopg.connect(conninfo(url)) as connection:
+        row = connection.execute(explained, NOTHING_ASKED | parameters, prepare=False).fetchone()
+        connection.rollback()
+    assert row
+    return list(nodes(row[0][0]["Plan"]))
+
+
+def nodes(plan: Node) -> Iterator[Node]:
+    yield plan
+    for below in plan.get("Plans", ()):
+        yield from nodes(below)
+
+
+def scans(plan: list[Node]) -> list[str]:
+    """How the plan reads tables: the kind of each scan and its index or table."""
+    return [
+        f"{node['Node Type']} {node.get('Index Name') or node.get('Relation Name', '')}"
+        for node in plan
+        if node["Node Type"].endswith("Scan")
+    ]
+
+
+def assert_read_in_order(plan: list[Node], index: str) -> None:
+    """The queue is read by the index, as far as is claimed and no farther; nothing is sorted."""
+    assert f"Index Scan {index}" in scans(plan)
+    assert [scan for scan in scans(plan) if scan.startswith("Seq Scan")] == []
+    assert [node["Node Type"] for node in plan if "Sort" in node["Node Type"]] == []
+    assert sum(node.get("Rows Removed by Filter", 0) for node in plan) <= LIMIT
+
+
+@pytest.mark.parametrize("size", [SHORT, LONG])
+def test_a_claim_uses_the_dispatch_index(queues: dict[int, str], size: int) -> None:
+    found = scans(explain(queues[size], "claim_due"))
+    assert [scan for scan in found if scan.endswith("Index Scan assets_dispatch")]
+
+
+def test_a_claim_reads_the_front_of_a_long_queue(queues: dict[int, str]) -> None:
+    plan = explain(queues[LONG], "claim_due")
+    assert_read_in_order(plan, "assets_dispatch")
+    assert plan[0]["Actual Rows"] == LIMIT
+
+
+def test_a_claim_goes_on_in_the_middle_of_a_long_queue(queues: dict[int, str]) -> None:
+    middle = "SELECT percentile_disc(0.4) WITHIN GROUP (ORDER BY last_synced) FROM assets"
+    position = {"after_synced": value(queues[LONG], middle), "after_id": 7}
+    plan = explain(queues[LONG], "claim_due", **position)
+    assert_read_in_order(plan, "assets_dispatch")
+    assert plan[0]["Actual Rows"] == LIMIT
+
+
+def test_a_claim_at_the_end_of_a_long_queue_passes_over_nothing(queues: dict[int, str]) -> None:
+    plan = explain(queues[LONG], "claim_due", after_synced=ago(1), after_id=7)
+    assert_read_in_order(plan, "assets_dispatch")
+    assert plan[0]["Actual Rows"] == 0
+
+
+def test_a_claim_of_one_exchange_reads_that_exchange_s_queue(queues: dict[int, str]) -> None:
+    plan = explain(queues[LONG], "claim_due", exchange="LSE")
+    assert_read_in_order(plan, "assets_dispatch_by_exchange")
+
+
+def test_a_claim_of_some_assets_reads_no_others(queues: dict[int, str]) -> None:
+    plan = explain(queues[LONG], "claim_due", asset_ids=[701, 902])
+    assert [scan for scan in scans(plan) if scan.startswith("Seq Scan")] == []
+    assert sum(node.get("Rows Removed by Filter", 0) for node in plan) <= 2
+
+
+def test_whether_an_asset_has_bars_is_asked_of_the_key(queues: dict[int, str]) -> None:
+    """However many bars there are: one look for each claimed asset."""
+    plan = explain(queues[LONG], "claim_due")
+    (bars,) = (node for node in plan if node.get("Index Name") == "market_data_pkey")
+    assert bars["Actual Loops"] == LIMIT
+    assert bars["Actual Rows"] <= 1
+
+
+@pytest.mark.parametrize("name", ["free_orphans", "renew_leases", "count_leased"])
+def test_leases_are_found_by_an_index_of_their_own(queues: dict[int, str], name: str) -> None:
+    found = scans(explain(queues[LONG], name))
+    assert [scan for scan in found if scan.endswith("Index Scan assets_leased")]

@@ -1,0 +1,104 @@
+"""House law 8: the docs' examples run, as they are written, against the sandbox.
+
+In a `console` block each line `$ nexus …` is a command that must succeed; other lines are what it
+answers, or belong to the shell. A `python` block runs as it would in a notebook, where `await`
+needs no function around it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.support.database import Cluster
+from tests.support.sandbox import sandbox
+from tests.support.source import files, read
+
+BLOCK = re.compile(r"^( *)```(console|python)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+PAGES = [
+    path
+    for path in ("README.md", *files("docs"))
+    if path.endswith(".md") and BLOCK.search(read(path))
+]
+# What a page's prose has introduced before its code begins.
+GIVEN = {
+    "docs/specification.md": """
+        import os
+        from data_nexus.ingestion.asset_discovery import AssetDiscovery
+        from data_nexus.ingestion.history_loader import EODHistoryLoader
+        api_key, db_config = os.environ["EODHD_API_KEY"], os.environ["DATABASE_URL"]
+    """
+}
+NOTEBOOK = """
+import ast, asyncio, sys
+code = compile(sys.stdin.read(), sys.argv[1], "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+if (started := eval(code, {"__name__": "__main__"})) is not None:
+    asyncio.run(started)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """A place to try things: a folder, and an environment with a key, a vendor and a database."""
+
+    folder: Path
+    environment: dict[str, str]
+
+    def run(self, *arguments: str, stdin: str = "") -> None:
+        """Run Python with the arguments; the test fails when the command does."""
+        ended = subprocess.run(
+            [sys.executable, "-W", "error", *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert ended.returncode == 0, f"{shlex.join(arguments)}\n{ended.stdout}{ended.stderr}"
+
+
+@pytest.fixture(scope="module")
+def desk(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """A desk whose database holds a small exchange's bars, as after a first evening."""
+    folder = tmp_path_factory.mktemp("desk")
+    with cluster.fresh_database() as url, sandbox(clean=True, symbols=20, years=2) as vendor:
+        environment = {
+            **os.environ,
+            "DATABASE_URL": url,
+            "EODHD_API_KEY": vendor.token,
+            "EODHD_BASE_URL": vendor.url,
+            "NEXUS_HOME": str(folder / "home"),
+        }
+        desk = Desk(folder, environment)
+        desk.run("-m", "data_nexus", "discover", "--exchange", "US")
+        desk.run("-m", "data_nexus", "backfill", "--no-limit")
+        yield desk
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_examples_of_a_page_run(page: str, desk: Desk) -> None:
+    for _, language, block in BLOCK.findall(read(page)):
+        if language == "python":
+            given = textwrap.dedent(GIVEN.get(page, ""))
+            desk.run("-c", NOTEBOOK, page, stdin=given + textwrap.dedent(block))
+            continue
+        for command in re.findall(r"^ *\$ nexus (.*)$", block, re.MULTILINE):
+            desk.run("-m", "data_nexus", *shlex.split(command, comments=True))
+
+
+def test_the_readme_has_examples_of_both_kinds() -> None:
+    assert {language for _, language, _ in BLOCK.findall(read("README.md"))} == {
+        "console",
+        "python",
+    }

@@ -1,0 +1,44 @@
+"""Owns the comparison of a database with what the vendor serves, in SQL, without the engine."""
+
+from __future__ import annotations
+
+import io
+
+import psycopg
+import pyarrow as pa
+
+from tests.support.sandbox import Sandbox
+
+COLUMNS = ("open", "high", "low", "close", "adjusted_close", "volume")
+_STORED = """
+    SELECT a.symbol || '.' || a.exchange, m.date, m.open, m.high, m.low, m.close,
+           m.adjusted_close, m.volume
+    FROM market_data m JOIN assets a ON a.id = m.asset_id"""
+
+
+def truth(vendor: Sandbox) -> pa.Table:
+    """Every bar that the vendor serves now: symbol, date and the six numbers."""
+    return pa.ipc.open_stream(io.BytesIO(vendor.get("/truth"))).read_all()
+
+
+def differences(url: str, bars: pa.Table) -> dict[str, int]:
+    """Count the bars that are missing from the database and those that are there without cause.
+
+    A bar with another value counts as both; doubles count too.
+    """
+    columns = [bars[name].to_pylist() for name in ("symbol", "date", *COLUMNS)]
+    with psycopg.connect(url) as connection:
+        connection.execute(
+            "CREATE TEMPORARY TABLE truth (symbol text, date date, open float8, high float8,"
+            " low float8, close float8, adjusted_close float8, volume float8)"
+        )
+        with connection.cursor().copy("COPY truth FROM STDIN") as copy:
+            for row in zip(*columns, strict=True):
+                copy.write_row(row)
+        counts = connection.execute(
+            f"SELECT (SELECT count(*) FROM (TABLE truth EXCEPT ALL {_STORED}) AS lost),"
+            f" (SELECT count(*) FROM ({_STORED} EXCEPT ALL TABLE truth) AS invented),"
+            " (SELECT count(*) FROM truth)"
+        ).fetchone()
+    assert counts
+    return {"lost": counts[0], "invented": counts[1], "served": counts[2]}

@@ -1,0 +1,123 @@
+"""Owns the engine's store as its tests use it: a worker's verbs, run to their end one by one.
+
+Builders make the bars and batches that a worker commits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+
+import numpy as np
+
+from data_nexus.database.batch import Batch, Outcome, Receipt, RejectedRow
+from data_nexus.database.store import Due, QueuePosition, Store, open_store
+from data_nexus.domain.bars import EPOCH, Bars
+from data_nexus.domain.listing import Lease
+from data_nexus.domain.window import Window
+
+WINDOW = Window(date(1700, 1, 1), date(2026, 1, 1))
+NO_BARS = Bars(np.empty(0, np.int32), *(np.empty(0) for _ in range(6)))
+
+
+def ago(days: float) -> datetime:
+    """The moment so many days ago."""
+    return datetime.now(UTC) - timedelta(days=days)
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """One worker at the queue."""
+
+    store: Store
+    _runner: asyncio.Runner
+
+    def claim(
+        self,
+        limit: int = 100,
+        *,
+        days_old: float = 1.0,
+        exchange: str | None = None,
+        ids: list[int] | None = None,
+        position: QueuePosition | None = None,
+    ) -> list[Lease]:
+        """Claim assets whose last answer is so old, from a position or from the queue's front."""
+        due = Due(ago(days_old), exchange, ids)
+        claim = self.store.claim(due, position or QueuePosition(), limit)
+        return self._runner.run(claim)
+
+    def commit(self, *batches: Batch, run_id: int | None = None) -> list[Receipt | None]:
+        """Commit batches in one transaction."""
+        return self._runner.run(self.store.commit(batches, run_id))
+
+    def release(self, leases: Sequence[Lease], *, failed: bool = False) -> None:
+        """Give leases back."""
+        self._runner.run(self.store.release(leases, failed=failed))
+
+    def renew(self) -> None:
+        """Hold on to all leases."""
+        self._runner.run(self.store.renew())
+
+    def free_orphans(self) -> list[int]:
+        """Free the leases of workers that have left; the ids of their assets."""
+        return self._runner.run(self.store.free_orphans())
+
+    def count_due(self, *, days_old: float = 1.0, limit: int = 1000) -> int:
+        """Count what could be claimed."""
+        return self._runner.run(self.store.count_due(Due(ago(days_old)), limit))
+
+
+@contextmanager
+def worker_on(url: str, *, lease_sec: float = 60.0) -> Iterator[Worker]:
+    """Yield a worker that lives as long as the block does."""
+    with asyncio.Runner() as runner:
+        stack = AsyncExitStack()
+        opening = open_store(url, "public", 2, lease_sec)
+        store = runner.run(stack.enter_async_context(opening))
+        try:
+            yield Worker(store, runner)
+        finally:
+            runner.run(stack.aclose())
+
+
+def bars_from(first: date, *closes: float, volume: float = 100.0) -> Bars:
+    """Bars of consecutive days whose four prices are the close; adjusted, half of it."""
+    close = np.array(closes, np.float64)
+    return Bars(
+        date=((first - EPOCH).days + np.arange(len(close))).astype(np.int32),
+        open=close,
+        high=close,
+        low=close,
+        close=close,
+        adjusted_close=close / 2,
+        volume=np.full(len(close), volume),
+    )
+
+
+def batch_for(
+    lease: Lease, bars: Bars = NO_BARS, *rejects: RejectedRow, outcome: Outcome | None = None
+) -> Batch:
+    """An answer with these bars and rejected rows; without either it was empty."""
+    received = len(bars) + len(rejects)
+    outcome = outcome or (Outcome.STORED if received else Outcome.EMPTY)
+    return Batch(
+        lease=lease,
+        window=WINDOW,
+        outcome=outcome,
+        bars=bars,
+        rejects=rejects,
+        flags={},
+        repeats=0,
+        calls=1,
+        requests=1,
+        body_sha256=None,
+        absent_days=None if outcome is Outcome.STORED else 1.0,
+    )
+
+
+def reread(lease: Lease) -> Lease:
+    """The lease of an asset that may have bars, so that they are merged."""
+    return replace(lease, is_first=False)

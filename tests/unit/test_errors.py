@@ -1,0 +1,83 @@
+"""Every error says what is done about it and with which code a command ends."""
+
+from __future__ import annotations
+
+import pytest
+
+from data_nexus import errors
+from data_nexus.errors import (
+    AnswerTimedOut,
+    AnswerTooLarge,
+    BrokenAnswer,
+    ConnectionFailed,
+    CredentialsRefused,
+    Fenced,
+    InvariantBroken,
+    NexusError,
+    NotAnAnswer,
+    NotListed,
+    Park,
+    Pause,
+    Postpone,
+    QuotaSpent,
+    RateLimited,
+    RequestRefused,
+    Retry,
+    RowsRefused,
+    SchemaMismatch,
+    Stop,
+    StorageUnavailable,
+    UsageError,
+    VendorFailed,
+    VendorUnavailable,
+    WrongSubject,
+)
+
+# What the engine does next, and the exit code of a command that ends with the error.
+EXPECTED: dict[type[NexusError], tuple[type[NexusError], int]] = {
+    UsageError: (NexusError, 2),
+    ConnectionFailed: (Retry, 6),
+    AnswerTimedOut: (Retry, 6),
+    BrokenAnswer: (Retry, 6),
+    VendorFailed: (Retry, 6),
+    RateLimited: (Postpone, 6),
+    NotAnAnswer: (Park, 3),
+    WrongSubject: (Park, 3),
+    AnswerTooLarge: (Park, 3),
+    RequestRefused: (Park, 3),
+    RowsRefused: (Park, 3),
+    NotListed: (NexusError, 3),
+    QuotaSpent: (Pause, 4),
+    CredentialsRefused: (Stop, 5),
+    VendorUnavailable: (Stop, 6),
+    StorageUnavailable: (Stop, 7),
+    SchemaMismatch: (Stop, 7),
+    InvariantBroken: (Stop, 8),
+    Fenced: (NexusError, 1),
+}
+FAMILIES = {Retry, Postpone, Park, Pause, Stop}
+
+
+def leaves() -> set[type[NexusError]]:
+    """Every error of the module that is no family."""
+    found = {e for e in vars(errors).values() if isinstance(e, type) and issubclass(e, NexusError)}
+    return found - FAMILIES - {NexusError}
+
+
+def test_no_error_is_missing_from_the_table() -> None:
+    assert leaves() == set(EXPECTED)
+
+
+@pytest.mark.parametrize(("error", "expected"), EXPECTED.items(), ids=lambda e: str(e))
+def test_an_error_belongs_to_one_family_and_has_the_contract_s_exit_code(
+    error: type[NexusError], expected: tuple[type[NexusError], int]
+) -> None:
+    family, exit_code = expected
+    families = {one for one in FAMILIES if issubclass(error, one)}
+    assert families == ({family} & FAMILIES)
+    assert error.exit_code == exit_code
+
+
+def test_a_rate_limit_says_how_long_to_wait() -> None:
+    limit = RateLimited("AAPL.US: 429", 12.5)
+    assert (str(limit), limit.wait_sec) == ("AAPL.US: 429", 12.5)

@@ -1,0 +1,38 @@
+"""Owns the README's picture: what `make demo` prints, drawn as an SVG without foreign fonts."""
+
+from __future__ import annotations
+
+import io
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.terminal_theme import MONOKAI
+from rich.text import Text
+
+PICTURE = Path(__file__).parent.parent / "docs" / "demo.svg"
+_FONT_FACES = re.compile(r"@font-face \{.*?\}", re.DOTALL)
+
+
+def draw() -> None:
+    """Run the demo and draw its words; raise if it does not end well."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "data_nexus", "demo"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=True,
+    )
+    words = re.sub(r"NEXUS_HOME=\S+", "NEXUS_HOME=~/.local/share/data-nexus/demo", ended.stdout)
+    console = Console(record=True, width=96, file=io.StringIO())
+    console.print(Text("$ make demo", style="bold"))
+    console.print(Text(words.strip()))
+    svg = console.export_svg(title="make demo", theme=MONOKAI)
+    svg = re.sub(r"<!--.*?-->", "", svg, flags=re.DOTALL)
+    PICTURE.write_text(_FONT_FACES.sub("", svg).replace("Fira Code", "monospace"), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    draw()
