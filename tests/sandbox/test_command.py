@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -41,14 +42,14 @@ def test_a_hanging_request_does_not_keep_it_alive() -> None:
     with sandbox(symbols=5, clean=True) as vendor:
         vendor.post("/faults", {"kind": "hang"})
         host, port = vendor.url.removeprefix("http://").removesuffix("/api").split(":")
-        with socket.create_connection((host, int(port))) as connection:
-            connection.sendall(
-                f"GET /api/eod/AAPL.US?api_token={vendor.token} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
-            )
-            while not vendor.log():
-                pass
-            # Leaving the block ends the process; that it ends at all is the claim.
+        connection = socket.create_connection((host, int(port)))
+        target = f"/api/eod/AAPL.US?api_token={vendor.token}"
+        connection.sendall(f"GET {target} HTTP/1.1\r\nHost: sandbox\r\n\r\n".encode())
+        while not vendor.log():
+            time.sleep(0.01)
         assert vendor.log()[0]["fault"] == "hang"
+    # The block has ended, so the process has too.
+    connection.close()
 
 
 def test_both_listeners_are_of_this_machine_only() -> None:

@@ -151,6 +151,26 @@ def test_the_truth_is_what_is_served(vendor: Sandbox) -> None:
     ]
 
 
+def test_bulk_actions_come_out_on_their_day_and_not_before(vendor: Sandbox) -> None:
+    def bulk(kind: str) -> list[Row]:
+        query = {"date": "2026-11-20", "type": kind}
+        return list(vendor.ask("/eod-bulk-last-day/US", **query).json())
+
+    before = [bulk("splits"), bulk("dividends")]
+    vendor.post("/actions", {"symbol": SYMBOL, "date": "2026-11-20", "split": "3/2"})
+    vendor.post("/actions", {"symbol": "VTI.US", "date": "2026-11-20", "dividend": 1.5})
+    assert [bulk("splits"), bulk("dividends")] == before == [[], []]
+    vendor.post("/clock", {"advance_sec": 86_400})
+    split = [row["split"] for row in bulk("splits") if row["code"] == "AAPL"]
+    paid = [row["dividend"] for row in bulk("dividends") if row["code"] == "VTI"]
+    assert (split, paid) == (["3.000000/2.000000"], ["1.50000"])
+
+
+def test_a_shrunken_list_leaves_the_bulk_day_whole(vendor: Sandbox) -> None:
+    vendor.post("/shrink", {"exchange": "US", "share": 0.5})
+    assert len(vendor.ask("/eod-bulk-last-day/US").json()) == 6
+
+
 def test_warming_renders_every_history(vendor: Sandbox) -> None:
     warmed = vendor.post("/warm")
     assert (warmed["symbols"], warmed["rows"], warmed["kept"]) == (6, 240, 6)

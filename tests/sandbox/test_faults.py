@@ -6,6 +6,7 @@ import base64
 import gzip
 import json
 import socket
+import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,9 @@ from tests.support.sandbox import TOKEN, Sandbox, sandbox
 
 SYMBOL = "AAPL.US"
 ROWS = 30
+QUOTA_TEXT = (
+    b"You exceeded your daily API requests limit.  Please contact support@eodhistoricaldata.com"
+)
 QUERY = f"/api/eod/{SYMBOL}?fmt=json&api_token={TOKEN}"
 
 
@@ -54,19 +58,23 @@ def send(connection: socket.socket, accept: str = "identity") -> None:
 
 
 def received(vendor: Sandbox, accept: str = "identity") -> tuple[bytes, bytes, str]:
-    """Head and body as they came, and how the connection ended: closed, reset or kept."""
-    got = b""
+    """Head and body as they came in a second, and the connection: closed, reset or kept."""
+    got, end = b"", "kept"
+    until = time.monotonic() + 1
     with connected(vendor) as connection:
         send(connection, accept)
         connection.settimeout(0.5)
         try:
-            while piece := connection.recv(1 << 16):
+            while time.monotonic() < until:
+                piece = connection.recv(1 << 16)
                 got += piece
-            end = "closed"
+                if not piece:
+                    end = "closed"
+                    break
         except ConnectionResetError:
             end = "reset"
         except TimeoutError:
-            end = "kept"
+            pass
     head, _, body = got.partition(b"\r\n\r\n")
     return head, body, end
 
@@ -225,11 +233,7 @@ def test_html_repeats_the_url_with_the_token(vendor: Sandbox) -> None:
         ("json_null", b"null"),
         ("json_object", b"{}"),
         ("json_error", b'{"error":"Something went wrong"}'),
-        (
-            "quota_text",
-            b"You exceeded your daily API requests limit.  "
-            b"Please contact support@eodhistoricaldata.com",
-        ),
+        ("quota_text", QUOTA_TEXT),
     ],
 )
 def test_some_faults_only_say_something_else(vendor: Sandbox, kind: str, body: bytes) -> None:
@@ -253,7 +257,8 @@ def test_rows_are_changed_as_the_fault_says(vendor: Sandbox) -> None:
         fault(vendor, kind, **parameters)
         return rows(vendor)
 
-    assert [row["date"] for row in struck("shifted", days=7)][0] == "2026-10-15"
+    assert struck("shifted", days=7)[0] == {**true[0], "date": "2026-10-16"}
+    assert true[0]["date"] == "2026-10-09"
     future = struck("future", count=2)
     assert future[:ROWS] == true
     assert [row["date"] for row in future[ROWS:]] == ["2027-11-19", "2027-11-20"]
@@ -276,7 +281,7 @@ def test_bad_values_stand_in_the_body_as_they_are(vendor: Sandbox) -> None:
         told.append({"row": -1, "field": "date", "raw": '"0000-00-00"'})
         fault(vendor, "bad_values", values=told)
         body = vendor.ask(f"/eod/{SYMBOL}", fmt="json").body.decode()
-        assert body.startswith("[{") and body.count("},{") == ROWS - 1
+        assert body.count("},{") == ROWS - 1
         for name in fields:
             assert f'"{name}":{raw}' in body
         assert '"date":"0000-00-00"' in body

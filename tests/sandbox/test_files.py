@@ -46,7 +46,7 @@ def test_a_parse_gives_back_the_very_floats_of_the_file(folder: Path) -> None:
         rows = vendor.ask("/eod/A.US", fmt="json").json()
         truth = pa.ipc.open_stream(vendor.get("/truth")).read_all()
     table = bars("A", 1).to_pylist()
-    wanted = [[None if row[name] != row[name] else row[name] for name in PRICES] for row in table]  # noqa: PLR0124
+    wanted = [[None if row[name] != row[name] else row[name] for name in PRICES] for row in table]
     assert [[row[name] for name in PRICES] for row in rows] == wanted
     assert [row["volume"] for row in rows] == [row["volume"] for row in table]
     assert [row["date"] for row in rows] == [str(day) for day in DAYS]

@@ -1,4 +1,4 @@
-"""The sandbox writes as the vendor does: recorded bodies, put in as files, come out byte for byte."""
+"""The sandbox writes as the vendor does: recordings, put in as files, come out byte for byte."""
 
 from __future__ import annotations
 
@@ -213,9 +213,18 @@ def test_refusals_have_the_quoted_words(
     assert reply.headers["Content-Type"] == "text/html; charset=UTF-8"
 
 
-def test_an_invalid_parameter_is_told_as_json(eventful: Sandbox) -> None:
-    for path, name in (("/eod/BRK.B.US", "symbol"), ("/eod/AAPL.US?from=yesterday", "from")):
-        path, _, extra = path.partition("?")
-        reply = eventful.ask(path, fmt="json", **({"from_": "yesterday"} if extra else {}))
-        assert reply.status == 422
-        assert list(reply.json()["errors"]) == [name]
+@pytest.mark.parametrize(
+    ("symbol", "query", "name"),
+    [
+        ("BRK.B.US", {}, "symbol"),
+        ("AAPL.US", {"from_": "yesterday"}, "from"),
+        ("AAPL.US", {"to": "2024-02-30"}, "to"),
+        ("AAPL.US", {"period": "y"}, "period"),
+    ],
+)
+def test_an_invalid_parameter_is_told_as_json(
+    symbol: str, query: dict[str, str], name: str, eventful: Sandbox
+) -> None:
+    reply = eventful.ask(f"/eod/{symbol}", fmt="json", **query)
+    assert reply.status == 422
+    assert list(reply.json()["errors"]) == [name]

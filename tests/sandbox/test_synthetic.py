@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import date
+from typing import Any
 
 import pytest
 
 from tests.support.sandbox import Sandbox, sandbox
 
 NOW = "2026-11-20"
+Row = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +38,25 @@ def test_the_same_seed_gives_the_same_world_and_another_one_another() -> None:
     assert bodies[0][1] != bodies[2][1]
 
 
+def test_tomorrow_the_world_only_has_one_more_session() -> None:
+    served = []
+    for now in ("2026-11-19", "2026-11-20"):
+        with sandbox(symbols=30, years=2, now=now) as vendor:
+            found = {code: answer_rows(vendor, code) for code in codes(vendor)}
+            listing = vendor.ask("/exchange-symbol-list/US", delisted=1).body
+            served.append((found, listing))
+    (before, dead), (after, dead_after) = served
+    assert dead == dead_after
+    assert before.keys() == after.keys()
+    raw = ("date", "open", "high", "low", "close")
+    for code, rows in before.items():
+        assert [[row[k] for k in raw] for row in rows] == [
+            [row[k] for k in raw] for row in after[code][: len(rows)]
+        ]
+        assert {row["date"] for row in after[code][len(rows) :]} <= {"2026-11-19"}
+    assert sum(map(len, after.values())) > sum(map(len, before.values()))
+
+
 def test_a_clean_world_has_exactly_the_bars_asked_for() -> None:
     options = {"symbols": 12, "bars_per_symbol": 250, "clean": True, "now": NOW}
     with sandbox(**options) as vendor:  # type: ignore[arg-type]
@@ -59,7 +80,7 @@ def test_candles_bracket_their_prices(world: Sandbox) -> None:
     assert [r for r in rows if not 0 < r["low"] <= min(r["open"], r["close"])] == []
 
 
-def answer_rows(vendor: Sandbox, code: str) -> list[dict[str, float]]:
+def answer_rows(vendor: Sandbox, code: str) -> list[Row]:
     reply = vendor.ask(f"/eod/{code}.US", fmt="json")
     return list(reply.json()) if reply.status == 200 else []
 
@@ -85,7 +106,7 @@ def test_a_dead_listing_has_bars_that_end(world: Sandbox) -> None:
         rows[-1]["date"] for code in codes(world, delisted=1) if (rows := answer_rows(world, code))
     ]
     assert len(ends) > 20
-    assert max(ends) < "2026-11-01"  # type: ignore[operator]
+    assert max(ends) < "2026-11-01"
 
 
 def test_no_bar_lies_on_a_holiday_or_a_weekend(world: Sandbox) -> None:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.sandbox import Sandbox
-from tests.support.source import ROOT
 
 _PATIENCE_SEC = 120.0
 
@@ -93,6 +92,3 @@ def ended(child: subprocess.Popen[str]) -> Finished:
     """Wait for a started command and return how it ended."""
     stdout, stderr = child.communicate(timeout=_PATIENCE_SEC)
     return Finished(child.returncode, stdout, stderr)
-
-
-PROGRAMS = {"ingestion": ROOT / "bin/run_ingestion.py", "verify": ROOT / "scripts/verify_ingestion.py"}

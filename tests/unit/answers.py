@@ -59,7 +59,7 @@ def bars_of(*records: Record) -> Bars:
 def records_of(bars: Bars) -> list[Record]:
     """The columns as records; NaN stays NaN, which equals nothing."""
     rows = zip(*(column.tolist() for column in bars.columns()), strict=True)
-    return [(_as_date(day), *numbers) for day, *numbers in rows]  # type: ignore[misc]
+    return [(_as_date(day), *numbers) for day, *numbers in rows]
 
 
 def _as_date(day: int) -> dt.date | None:

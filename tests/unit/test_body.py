@@ -54,7 +54,7 @@ def test_no_proper_prefix_of_a_body_decodes() -> None:
 def test_no_proper_prefix_of_a_gzip_stream_is_a_body(level: int) -> None:
     stream = gzip.compress(VALID, level)
     for length in range(len(stream)):
-        with pytest.raises(BrokenAnswer, match="MCD.US: the gzip stream"):
+        with pytest.raises(BrokenAnswer, match=r"MCD\.US: the gzip stream"):
             plain(stream[:length], "gzip", CAP, "MCD.US")
 
 
@@ -66,19 +66,19 @@ def test_a_whole_stream_gives_its_text(text: bytes, level: int) -> None:
 
 @pytest.mark.parametrize("stream", BROKEN.values(), ids=BROKEN.keys())
 def test_a_stream_that_is_corrupt_or_followed_by_anything_is_broken(stream: bytes) -> None:
-    with pytest.raises(BrokenAnswer, match="MCD.US: "):
+    with pytest.raises(BrokenAnswer, match=r"MCD\.US: "):
         plain(stream, "gzip", CAP, "MCD.US")
 
 
 def test_what_comes_out_may_fill_the_cap_and_no_more() -> None:
     assert plain(STREAM, "gzip", len(VALID), "MCD.US") == VALID
-    with pytest.raises(AnswerTooLarge, match="MCD.US: more than"):
+    with pytest.raises(AnswerTooLarge, match=r"MCD\.US: more than"):
         plain(STREAM, "gzip", len(VALID) - 1, "MCD.US")
 
 
 def test_a_plain_body_may_fill_the_cap_and_no_more() -> None:
     assert plain(VALID, "", len(VALID), "MCD.US") == VALID
-    with pytest.raises(AnswerTooLarge, match="MCD.US: "):
+    with pytest.raises(AnswerTooLarge, match=r"MCD\.US: "):
         plain(VALID, "", len(VALID) - 1, "MCD.US")
 
 

@@ -30,7 +30,9 @@ def batch_of(asset_id: int, rows: int) -> Batch:
     """An asset's answer of so many rows."""
     numbers = np.ones(rows)
     return Batch(
-        lease=Lease(asset_id, Symbol(f"S{asset_id}", "US"), 1, dt.date(2023, 1, 1), 0, is_first=True),
+        lease=Lease(
+            asset_id, Symbol(f"S{asset_id}", "US"), 1, dt.date(2023, 1, 1), 0, is_first=True
+        ),
         window=WINDOW,
         outcome=Outcome.STORED if rows else Outcome.EMPTY,
         bars=Bars(np.arange(rows, dtype=np.int32), *[numbers] * 6),

@@ -33,7 +33,7 @@ OTHER: dict[str, tuple[str, object]] = {
     "NEXUS_LOG_FORMAT": ("json", "json"),
     "NEXUS_LOG_LEVEL": ("debug", "debug"),
 }
-NUMERIC = [s.variable for s in SETTINGS if s.type in (int, float)]
+NUMERIC = [s.variable for s in SETTINGS if isinstance(s.default, int | float)]
 
 
 def load(folder: Path, **environ: str) -> Settings:
@@ -172,7 +172,7 @@ def test_a_file_that_does_not_fit_is_refused_with_its_name(
 
 def test_a_file_that_is_no_utf_8_is_refused(tmp_path: Path) -> None:
     (tmp_path / "nexus.toml").write_bytes(b'schema = "\xff"')
-    with pytest.raises(UsageError, match="nexus.toml"):
+    with pytest.raises(UsageError, match=r"nexus.toml"):
         load(tmp_path)
 
 
@@ -230,7 +230,10 @@ def test_any_other_root_is_refused_before_a_token_goes_out(tmp_path: Path, url: 
         ("postgresql://me@db:5432/nexus", "postgresql://me@db:5432/nexus"),
         ("postgresql://me:canary@db:5432/nexus", "postgresql://me:***@db:5432/nexus"),
         ("postgresql://me:can%40ary@db/nexus", "postgresql://me:***@db/nexus"),
-        ("postgresql://db:canary@db/db?sslmode=require", "postgresql://db:***@db/db?sslmode=require"),
+        (
+            "postgresql://db:canary@db/db?sslmode=require",
+            "postgresql://db:***@db/db?sslmode=require",
+        ),
         ("postgresql://me:canary@[::1]:5432/nexus", "postgresql://me:***@[::1]:5432/nexus"),
         ("postgresql://me:canary@a,b:5433/nexus", "postgresql://me:***@a,b:5433/nexus"),
     ],

@@ -13,9 +13,7 @@ from tests.unit.answers import Record, bars_of
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 DATES = st.dates(dt.date(1700, 1, 1), dt.date(2100, 1, 1))
-ROWS = st.lists(
-    st.tuples(DATES, NUMBERS, NUMBERS, NUMBERS, NUMBERS, NUMBERS, NUMBERS), max_size=5
-)
+ROWS = st.lists(st.tuples(DATES, NUMBERS, NUMBERS, NUMBERS, NUMBERS, NUMBERS, NUMBERS), max_size=5)
 
 
 def packed(asset_id: int, day: dt.date, *numbers: float) -> bytes:
@@ -32,5 +30,5 @@ def test_the_bytes_are_those_of_the_manual(asset_id: int, rows: list[Record]) ->
 
 
 def test_the_stream_opens_with_the_signature_and_ends_with_minus_one() -> None:
-    assert HEADER == b"PGCOPY\n\377\r\n\0" + struct.pack(">ii", 0, 0)
-    assert TRAILER == struct.pack(">h", -1)
+    assert b"PGCOPY\n\377\r\n\0" + struct.pack(">ii", 0, 0) == HEADER
+    assert struct.pack(">h", -1) == TRAILER

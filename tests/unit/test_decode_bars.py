@@ -199,7 +199,10 @@ def test_an_empty_array_is_an_answer_without_bars(body: bytes) -> None:
         (answer(row(warning="null"), row(date='"2023-01-04"', warning=WARNING)), [3, 4]),
         (answer(row(), row(date='"2023-01-04"'), f'{{"warning":{WARNING}}}'), [3, 4]),
         (answer(f'{{"warning":{WARNING}}}', row()), [3]),
-        (answer(row(), "{" + ",".join(f'"{k}":null' for k in TEXTS) + f',"warning":{WARNING}}}'), [3]),
+        (
+            answer(row(), "{" + ",".join(f'"{k}":null' for k in TEXTS) + f',"warning":{WARNING}}}'),
+            [3],
+        ),
         (answer(f'{{"warning":{WARNING}}}'), []),
     ],
     ids=["each row", "last row", "a row more", "a row before", "a row of nulls", "nothing else"],

@@ -81,13 +81,13 @@ def test_a_line_becomes_a_listing(body: bytes) -> None:
 
 @pytest.mark.parametrize("body", BROKEN.values(), ids=BROKEN.keys())
 def test_what_is_cut_or_neither_json_nor_csv_is_broken(body: bytes) -> None:
-    with pytest.raises(BrokenAnswer, match="^US: "):
+    with pytest.raises(BrokenAnswer, match=r"^US: "):
         decode_symbols(body, "US")
 
 
 @pytest.mark.parametrize("body", NO_ANSWER.values(), ids=NO_ANSWER.keys())
 def test_json_of_another_shape_is_no_symbol_list(body: bytes) -> None:
-    with pytest.raises(NotAnAnswer, match="^US: not a symbol list: "):
+    with pytest.raises(NotAnAnswer, match=r"^US: not a symbol list: "):
         decode_symbols(body, "US")
 
 
@@ -134,9 +134,13 @@ def test_what_the_vendor_does_not_know_is_empty() -> None:
     assert of_nulls == of_gaps == of_csv == Listing(Symbol("A", "US"), *[""] * 6)
 
 
-@pytest.mark.parametrize("code", ["", " ", "../x", "A/B", "A\\B", "A\x00", "A\nB", "x" * 65, "\u202eA"])
+@pytest.mark.parametrize(
+    "code", ["", " ", "../x", "A/B", "A\\B", "A\x00", "A\nB", "x" * 65, "\u202eA"]
+)
 @pytest.mark.parametrize("write", [as_json, as_csv])
-def test_a_line_whose_code_cannot_be_a_symbol_is_refused_alone(code: str, write: Callable[..., bytes]) -> None:
+def test_a_line_whose_code_cannot_be_a_symbol_is_refused_alone(
+    code: str, write: Callable[..., bytes]
+) -> None:
     body = write((code, *AAPL[1:]), AAPL)
     assert decode_symbols(body, "US") == SymbolList((APPLE,), 1)
 
@@ -185,7 +189,12 @@ def test_a_csv_list_that_is_cut_within_a_line_is_broken() -> None:
 
 
 @settings(max_examples=300)
-@given(at=st.integers(0, 400), length=st.integers(0, 9), splice=st.binary(max_size=5), is_csv=st.booleans())
+@given(
+    at=st.integers(0, 400),
+    length=st.integers(0, 9),
+    splice=st.binary(max_size=5),
+    is_csv=st.booleans(),
+)
 def test_a_damaged_list_is_refused_by_name_or_can_be_stored(
     *, at: int, length: int, splice: bytes, is_csv: bool
 ) -> None:

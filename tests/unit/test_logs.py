@@ -195,9 +195,7 @@ def test_every_event_has_a_level() -> None:
 
 @pytest.mark.usefixtures("own_logging")
 @pytest.mark.parametrize("level", LEVELS)
-def test_an_event_is_told_from_its_level_on(
-    level: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_event_is_told_from_its_level_on(level: str, capsys: pytest.CaptureFixture[str]) -> None:
     set_up_logs("json", level.lower(), None)
     for events in LEVELS.values():
         for event in events:

@@ -22,7 +22,9 @@ from tests.support.canary import disguises
 
 NOW = dt.datetime(2024, 3, 1, 12, tzinfo=dt.UTC)
 TOKEN = "canary5f3a9c01e7.28841620"  # noqa: S105 - nobody's
-PAGE = f'<html><link rel="canonical" href="https://eodhd.com/api/eod/X.US?api_token={TOKEN}"></html>'
+PAGE = (
+    f'<html><link rel="canonical" href="https://eodhd.com/api/eod/X.US?api_token={TOKEN}"></html>'
+)
 
 
 @pytest.mark.parametrize(

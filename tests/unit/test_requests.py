@@ -52,7 +52,9 @@ def test_a_symbol_list_holds_the_living_or_the_dead(
     assert dict(request.params) == params
 
 
-@pytest.mark.parametrize("request_", [history_request(AAPL, Window(EARLIEST, EARLIEST)), symbol_list_request("US")])
+@pytest.mark.parametrize(
+    "request_", [history_request(AAPL, Window(EARLIEST, EARLIEST)), symbol_list_request("US")]
+)
 def test_a_request_costs_one_call_and_holds_no_token(request_: Request) -> None:
     assert request_.calls == 1
     assert "api_token" not in dict(request_.params)

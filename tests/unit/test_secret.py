@@ -59,7 +59,9 @@ def test_a_secret_is_not_pickled(protocol: int) -> None:
         pickle.dumps(SECRET, protocol)
 
 
-@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, msgspec.json.encode, vars, json.dumps])
+@pytest.mark.parametrize(
+    "copied", [copy.copy, copy.deepcopy, msgspec.json.encode, vars, json.dumps]
+)
 def test_a_secret_is_not_copied_encoded_or_listed(copied: Callable[[Secret], object]) -> None:
     with pytest.raises(TypeError) as caught:
         copied(SECRET)
@@ -104,12 +106,10 @@ def test_the_variable_is_preferred_to_the_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("environ", [{}, {"EODHD_API_KEY": ""}, {"EODHD_API_KEY": " \n"}])
-def test_without_a_key_the_ways_to_go_on_are_named(
-    tmp_path: Path, environ: dict[str, str]
-) -> None:
+def test_without_a_key_the_ways_to_go_on_are_named(tmp_path: Path, environ: dict[str, str]) -> None:
     settings = settings_with(tmp_path, **environ)
     assert settings.token is None
-    with pytest.raises(UsageError, match="EODHD_API_KEY, or EODHD_API_KEY_FILE.*`nexus demo`"):
+    with pytest.raises(UsageError, match=r"EODHD_API_KEY, or EODHD_API_KEY_FILE.*`nexus demo`"):
         settings.require_token()
 
 

@@ -17,7 +17,9 @@ from tests.unit.answers import WINDOW
 
 CODES = st.text(min_size=1, max_size=64).filter(is_code)
 SYMBOLS = st.builds(Symbol, CODES, st.from_regex(r"[A-Z0-9]{1,16}", fullmatch=True))
-LIKE_SYMBOLS = st.text(max_size=20) | st.text("./\\%?#A\x00\n\u202e ", max_size=20).map("{}.US".format)
+LIKE_SYMBOLS = st.text(max_size=20) | st.text("./\\%?#A\x00\n\u202e ", max_size=20).map(
+    "{}.US".format
+)
 ONE_SEGMENT = re.compile(r"/eod/[A-Za-z0-9_.~%-]+")
 
 
@@ -79,7 +81,7 @@ def test_a_symbol_is_a_code_a_dot_and_an_exchange(text: str, code: str, exchange
     ],
 )
 def test_what_could_leave_a_path_a_line_or_a_file_name_is_no_symbol(text: str) -> None:
-    with pytest.raises(UsageError, match="no symbol|no exchange code"):
+    with pytest.raises(UsageError, match=r"no symbol|no exchange code"):
         parse_symbol(text)
 
 
@@ -131,7 +133,8 @@ def test_an_exchange_is_written_in_capitals(text: str, code: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", " ", "U S", "../x", "US\x00", "US.", "U" * 17, "\u00dcS", "\u00df", "\ufb01", "\u0131"]
+    "text",
+    ["", " ", "U S", "../x", "US\x00", "US.", "U" * 17, "\u00dcS", "\u00df", "\ufb01", "\u0131"],
 )
 def test_what_is_no_exchange_is_refused_even_if_its_capitals_were_one(text: str) -> None:
     with pytest.raises(UsageError, match="no exchange code"):

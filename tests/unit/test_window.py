@@ -39,7 +39,9 @@ def test_the_latest_date_depends_on_the_moment_and_not_on_how_it_is_told(
 
 
 @given(moment=MOMENTS, zone=ZONES)
-def test_no_place_on_earth_is_ahead_of_the_latest_date(moment: dt.datetime, zone: dt.tzinfo) -> None:
+def test_no_place_on_earth_is_ahead_of_the_latest_date(
+    moment: dt.datetime, zone: dt.tzinfo
+) -> None:
     in_utc = moment.replace(tzinfo=dt.UTC)
     assert in_utc.astimezone(zone).date() <= latest_date(in_utc)
 

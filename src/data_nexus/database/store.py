@@ -110,7 +110,9 @@ class Store:
             "lease_sec": self.lease_sec,
         }
         async with self._connection() as connection:
-            rows = await _rows(connection, "claim_due", parameters)
+            # Unprepared: PostgreSQL then plans with the actual values and sees that a filter
+            # that is NULL is no filter.
+            rows = await _rows(connection, "claim_due", parameters, prepare=False)
         rows.sort(key=_queue_order)
         if rows:
             position.last_synced, position.asset_id = rows[-1][7], rows[-1][0]
@@ -209,18 +211,17 @@ class Store:
 
     async def _one(self, name: str, parameters: dict[str, Any]) -> tuple[Any, ...]:
         async with self._connection() as connection:
-            return (await _rows(connection, name, parameters))[0]
+            return (await _rows(connection, name, parameters, prepare=False))[0]
 
     async def _execute(self, name: str, parameters: dict[str, Any]) -> None:
         async with self._connection() as connection:
-            await connection.execute(query(name), parameters, prepare=False)
+            await connection.execute(query(name), parameters)
 
 
 async def _rows(
-    connection: Connection, name: str, parameters: dict[str, Any]
+    connection: Connection, name: str, parameters: dict[str, Any], *, prepare: bool | None = None
 ) -> list[tuple[Any, ...]]:
-    # Unprepared: PostgreSQL plans with the actual values and sees that a NULL filter is no filter.
-    return await (await connection.execute(query(name), parameters, prepare=False)).fetchall()
+    return await (await connection.execute(query(name), parameters, prepare=prepare)).fetchall()
 
 
 async def _write(
@@ -252,11 +253,10 @@ async def _write(
 
 
 async def _copy(connection: Connection, name: str, batches: Sequence[Batch]) -> None:
+    ordered = sorted(batches, key=lambda batch: batch.lease.asset_id)
+    rows = [encode_bars(batch.lease.asset_id, batch.bars) for batch in ordered]
     async with connection.cursor() as cursor, cursor.copy(query(name)) as copy:
-        await copy.write(HEADER)
-        for batch in sorted(batches, key=lambda batch: batch.lease.asset_id):
-            await copy.write(encode_bars(batch.lease.asset_id, batch.bars))
-        await copy.write(TRAILER)
+        await copy.write(b"".join((HEADER, *rows, TRAILER)))
 
 
 def _queue_order(row: tuple[Any, ...]) -> tuple[bool, datetime, int]:

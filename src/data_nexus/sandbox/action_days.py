@@ -8,38 +8,41 @@ from datetime import date
 from data_nexus.sandbox.market import Market
 from data_nexus.sandbox.tape import Dividend, Split
 
+Actions = tuple[Split | Dividend, ...]
+
 
 class ActionDays:
-    """An index of a market's actions, made anew when the market has changed."""
+    """An index of a market's actions; after a change only the symbols concerned are read again."""
 
     def __init__(self, market: Market) -> None:
         self._market = market
-        self._state: tuple[object, ...] = ()
-        self._splits: dict[date, list[tuple[str, Split]]] = {}
-        self._dividends: dict[date, list[tuple[str, Dividend]]] = {}
+        self._version: int | None = None
+        self._known: dict[str, tuple[object, Actions]] = {}
+        self._by_day: dict[date, list[tuple[str, Split | Dividend]]] = {}
 
     def splits(self, day: date) -> list[tuple[str, Split]]:
-        """The splits of a day, each with its symbol."""
-        self._refresh()
-        return self._splits.get(day, [])
+        """The splits of a day that are known by now, each with its symbol."""
+        return [(symbol, each) for symbol, each in self._on(day) if isinstance(each, Split)]
 
     def dividends(self, day: date) -> list[tuple[str, Dividend]]:
-        """The dividends of a day, each with its symbol."""
-        self._refresh()
-        return self._dividends.get(day, [])
+        """The dividends of a day that are known by now, each with its symbol."""
+        return [(symbol, each) for symbol, each in self._on(day) if isinstance(each, Dividend)]
 
-    def _refresh(self) -> None:
+    def _on(self, day: date) -> list[tuple[str, Split | Dividend]]:
+        if self._version != self._market.version:
+            self._read_again()
+        found = self._by_day.get(day, [])
+        return [(symbol, each) for symbol, each in found if self._market.has_out(symbol, day)]
+
+    def _read_again(self) -> None:
         market = self._market
-        through = tuple(market.published_through(code) for code in market.exchanges)
-        if self._state == (market.version, through):
-            return
-        splits: dict[date, list[tuple[str, Split]]] = defaultdict(list)
-        dividends: dict[date, list[tuple[str, Dividend]]] = defaultdict(list)
+        known: dict[str, tuple[object, Actions]] = {}
+        by_day: dict[date, list[tuple[str, Split | Dividend]]] = defaultdict(list)
         for symbol in market.symbols():
-            known_splits, known_dividends = market.actions(symbol)
-            for split in known_splits:
-                splits[split.date].append((symbol, split))
-            for dividend in known_dividends:
-                dividends[dividend.date].append((symbol, dividend))
-        self._splits, self._dividends = splits, dividends
-        self._state = (market.version, through)
+            edition = market.actions_edition(symbol)
+            before = self._known.get(symbol)
+            actions = before[1] if before and before[0] == edition else market.actions(symbol)
+            known[symbol] = (edition, actions)
+            for action in actions:
+                by_day[action.date].append((symbol, action))
+        self._known, self._by_day, self._version = known, by_day, market.version

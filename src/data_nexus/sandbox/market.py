@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
-from operator import attrgetter
 
 import numpy as np
 
@@ -101,14 +100,17 @@ class Market:
         """The listed symbols of an exchange or US venue, or with `delisted` only the dead."""
         venue = None if exchange in self._exchanges else US_VENUES[exchange]
         home = "US" if venue else exchange
-        found = [
+        return [
             place.listing
             for place in self._places.values()
             if place.listing.exchange == home
             and place.listing.delisted is delisted
             and venue in (None, place.listing.venue)
         ]
-        return found[: round(len(found) * self._shares.get(home, 1.0))]
+
+    def listed_share(self, exchange: str) -> float:
+        """How much of the exchange's symbol lists is served."""
+        return self._shares.get(exchange, 1.0)
 
     def place(self, symbol: str) -> Place | None:
         """Where a symbol stands in the market, if it does."""
@@ -133,6 +135,11 @@ class Market:
         amended = self._amendments.get(symbol)
         return (place, self.published_through(exchange), amended.edition if amended else 0)
 
+    def actions_edition(self, symbol: str) -> tuple[object, ...]:
+        """A value that stays equal as long as `actions` does."""
+        amended = self._amendments.get(symbol)
+        return (self._places[symbol], amended.edition if amended else 0)
+
     def history(self, symbol: str) -> History | None:
         """What the vendor serves of the symbol now; None where it answers `not found`."""
         place = self._places.get(symbol)
@@ -150,16 +157,17 @@ class Market:
         valued = tuple((each, _value(each, tuple(splits), posted)) for each in dividends)
         return History(bars, tuple(splits), valued)
 
-    def actions(self, symbol: str) -> tuple[list[Split], list[Dividend]]:
-        """The symbol's actions known by now, by date."""
+    def actions(self, symbol: str) -> tuple[Split | Dividend, ...]:
+        """All actions of the symbol, those to come included."""
         place = self._places[symbol]
         tape = self._universe.tape(place.source, place.listed) or EMPTY
-        through = self.published_through(place.listing.exchange)
-        through = min(through, place.ended or through)
         amended = self._amendments.get(symbol, Amendments())
-        splits = [each for each in (*tape.splits, *amended.splits) if each.date <= through]
-        dividends = [each for each in (*tape.dividends, *amended.dividends) if each.date <= through]
-        return sorted(splits, key=attrgetter("date")), sorted(dividends, key=attrgetter("date"))
+        return (*tape.splits, *amended.splits, *tape.dividends, *amended.dividends)
+
+    def has_out(self, symbol: str, day: date) -> bool:
+        """Whether the symbol's answers may tell of the day by now."""
+        place = self._places[symbol]
+        return day <= min(self.published_through(place.listing.exchange), place.ended or day)
 
     # What the control port may change.
 

@@ -26,11 +26,9 @@ def exchange_symbol_list(vendor: Vendor, asked: Asked) -> Answer:
         return NO_EXCHANGE
     types = TYPES.get(asked.query.get("type", ""))
     delisted = asked.query.get("delisted") == "1"
-    rows = [
-        _row(listing)
-        for listing in vendor.market.listings(exchange, delisted=delisted)
-        if types is None or listing.type in types
-    ]
+    found = vendor.market.listings(exchange, delisted=delisted)
+    served = found[: round(len(found) * vendor.market.listed_share(exchange))]
+    rows = [_row(each) for each in served if types is None or each.type in types]
     if asked.format("csv") == "json":
         content = [dict(zip(KEYS, row, strict=True)) for row in rows]
         return Answer.of(document(content, escaped=False), JSON, served=Served(len(rows)))

@@ -1,7 +1,8 @@
 """Owns the synthetic universe: any number of listings, each tape made when it is asked for.
 
-A tape follows from the seed, the symbol and the day on which the universe began: prices walk at
-random, splits and dividends fall where they fall, and the served columns are derived from both.
+A tape follows from the seed, the symbol and the year in which the universe began, so that a
+world of the same year only has more sessions tomorrow. Prices walk at random, splits and
+dividends fall where they fall, and the served columns are derived from both.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from math import ceil
 from zlib import crc32
 
 import numpy as np
@@ -20,6 +22,7 @@ from data_nexus.sandbox.tape import EMPTY, Listing, SymbolChange, Tape
 
 # How long the universe can be moved on by the clock.
 AHEAD = timedelta(400)
+HALF_A_YEAR = timedelta(183)
 
 DEAD_SHARE = 0.15  # dead listings, on top of the living ones
 REUSED_SHARE = 0.25  # of the dead, whose code a living listing bears
@@ -28,6 +31,7 @@ ILLIQUID_SHARE = 0.08
 EMPTY_SHARE = 0.01  # listed, answers without bars
 MISSING_SHARE = 0.01  # listed, answers `not found`
 RENAMED_SHARE = 0.02
+LEAST_SESSIONS_PER_YEAR = 248  # 2001 had so few
 RENAMES_SINCE = date(2022, 7, 22)  # the vendor's list begins there
 
 
@@ -42,6 +46,11 @@ class Recipe:
     bars_per_symbol: int | None = None
     seed: int = 1
     clean: bool = False
+
+    @property
+    def new_year(self) -> date:
+        """The first day of the year: what shall not change daily is reckoned from it."""
+        return self.today.replace(month=1, day=1)
 
 
 class SyntheticUniverse:
@@ -75,23 +84,24 @@ class SyntheticUniverse:
             days = sessions(exchange, recipe.today, recipe.today + AHEAD)
             start = np.datetime64(listed or recipe.today, "D")
             return make_tape(rng, days[days >= start], Nature())
-        days = _span(exchange, recipe)
-        if recipe.clean or _is_known(named):
-            return make_tape(rng, days, _nature(named))
-        oddity = named.fate[0]
-        if oddity < EMPTY_SHARE:
-            return EMPTY
-        if oddity > 1 - MISSING_SHARE:
-            return None
-        illiquid = named.fate[1] < ILLIQUID_SHARE
-        nature = replace(_nature(named), illiquid=illiquid)
-        return make_tape(rng, _lifetime(named, days, recipe.today), nature)
+        days, nature = _span(exchange, recipe), Nature(fund=named.listing.type == "FUND")
+        if _is_known(named):
+            nature = Nature(split_on=recipe.new_year - HALF_A_YEAR)
+        elif not recipe.clean:
+            oddity = named.fate[0]
+            if oddity > 1 - MISSING_SHARE:
+                return None
+            if oddity < EMPTY_SHARE:
+                return EMPTY
+            days = _lifetime(named, days, recipe.new_year)
+            nature = replace(nature, illiquid=bool(named.fate[1] < ILLIQUID_SHARE))
+        return _last_bars(make_tape(rng, days, nature), recipe)
 
     def symbol_changes(self) -> Sequence[SymbolChange]:
         """Some of the living US listings once had another code."""
         if self._recipe.clean:
             return []
-        span = (self._recipe.today - RENAMES_SINCE).days
+        span = (self._recipe.new_year - RENAMES_SINCE).days
         return [
             SymbolChange(
                 "US",
@@ -122,30 +132,36 @@ def _buried(named: Named, living: list[str]) -> Named:
 
 
 def _span(exchange: str, recipe: Recipe) -> Days:
-    """All sessions of the recipe's span, and those ahead of it."""
+    """All sessions of the recipe's span, from a New Year's Day on, and those ahead of it."""
     bars = recipe.bars_per_symbol
-    years = recipe.years if bars is None else bars / 245 + 1
-    first = recipe.today - timedelta(round(years * 365.25))
-    days = sessions(exchange, first, recipe.today + AHEAD)
-    if bars is None:
-        return days
-    published = int(np.searchsorted(days, np.datetime64(recipe.today, "D")))
-    return days[max(0, published - bars) :]
+    years = ceil(recipe.years if bars is None else bars / LEAST_SESSIONS_PER_YEAR)
+    first = recipe.new_year.replace(year=recipe.today.year - years)
+    return sessions(exchange, first, recipe.today + AHEAD)
 
 
-def _lifetime(named: Named, days: Days, today: date) -> Days:
-    """The sessions of a listing that came late or is dead."""
-    past = int(np.searchsorted(days, np.datetime64(today, "D")))
-    start, end = 0, len(days)
+def _last_bars(tape: Tape, recipe: Recipe) -> Tape:
+    """The tape without the bars before the last ones asked for."""
+    if recipe.bars_per_symbol is None:
+        return tape
+    published = int(np.searchsorted(tape.date, np.datetime64(recipe.today, "D")))
+    kept = tape.rows(slice(max(0, published - recipe.bars_per_symbol), None))
+    first = kept.date[0].item() if len(kept.date) else recipe.today
+    return replace(
+        kept,
+        splits=tuple(split for split in tape.splits if split.date >= first),
+        dividends=tuple(each for each in tape.dividends if each.date >= first),
+    )
+
+
+def _lifetime(named: Named, days: Days, new_year: date) -> Days:
+    """The sessions of a listing that came late or is dead, both before this year."""
+    past = int(np.searchsorted(days, np.datetime64(new_year, "D")))
+    start, end = 0, past
     if named.listing.delisted:
         end = round(past * (0.3 + 0.65 * named.fate[3]))
     if named.fate[1] > 1 - LATE_SHARE:
         start = round(end * 0.9 * (1 - named.fate[1]) / LATE_SHARE)
-    return days[start:end]
-
-
-def _nature(named: Named) -> Nature:
-    return Nature(fund=named.listing.type == "FUND", eventful=_is_known(named))
+    return days[start:end] if named.listing.delisted else days[start:]
 
 
 def _is_known(named: Named) -> bool:

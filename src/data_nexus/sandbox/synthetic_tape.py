@@ -10,7 +10,6 @@ import numpy as np
 from data_nexus.sandbox.calendar import Days
 from data_nexus.sandbox.tape import EMPTY, Dividend, Floats, Split, Tape
 
-# new, old, how often per year
 SPLITS = ((2, 1), (2, 1), (3, 1), (4, 1), (3, 2), (5, 4), (1, 10), (1, 20), (1398, 1000))
 SPLITS_PER_YEAR = 0.06
 SESSIONS_PER_YEAR = 252
@@ -18,49 +17,51 @@ PAYERS_SHARE = 0.45
 PERIODS = (("Quarterly", 63), ("Quarterly", 63), ("Monthly", 21), ("Other", 126), (None, 63))
 QUIET_SHARE = 0.4  # of an illiquid name's sessions
 CENTS_SHARE = 0.6  # of the names are quoted in whole cents
+DATED_SHARE = 0.8  # of the payers, whose declaration, record and payment dates are known
 LEAST_PRICE = 0.01
+CHEAP, DEAR = 5, 200  # nobody splits a share below, or joins shares above
+DRIFT = 0.0003
 
 
 @dataclass(frozen=True, slots=True)
 class Nature:
     """What kind of tape: a fund has one price a day, an illiquid name many days without trade.
 
-    An eventful one has a split and dividends in any world.
+    `split_on` is for names that shall have a split and dividends in any world.
     """
 
     fund: bool = False
     illiquid: bool = False
-    eventful: bool = False
+    split_on: date | None = None
 
 
 def make_tape(rng: np.random.Generator, days: Days, nature: Nature) -> Tape:
-    """A tape over the sessions; raw prices, so that a split shows as a jump."""
-    count = len(days)
-    if not count:
+    """A tape over the sessions; raw prices, so that a split shows as a jump.
+
+    More sessions only add rows: those before them stay what they were.
+    """
+    if not len(days):
         return EMPTY
-    sigma = rng.uniform(0.008, 0.03)
+    dice = rng.spawn(1)[0].random((len(days), 3))
+    sigma, mean_volume = rng.uniform(0.008, 0.03), rng.uniform(9, 15)
     decimals = 2 if rng.random() < CENTS_SHARE else 4
-    moves = rng.normal(0.0003, sigma, count)
-    gaps, above, below = rng.normal(0, sigma / 2, (3, count))
-    quiet = rng.random(count) < QUIET_SHARE if nature.illiquid else np.zeros(count, dtype=bool)
-    quiet[0] = False
-    for column in (moves, gaps, above, below):
-        column[quiet] = 0
-    walk = np.exp(np.cumsum(moves))
     start = float(np.exp(rng.normal(3.3, 0.8)))
-    splits, level = _splits(rng, days, walk * start)
-    if nature.eventful and not splits:
-        splits, level = _one_split(days)
-    close = np.maximum(np.round(walk * start * level, decimals), LEAST_PRICE)
-    # The open is the close before it, in today's shares, and a gap; a quiet session has none.
-    before = np.append(1.0, walk[:-1])
-    opened = np.round(before * start * level * np.exp(gaps), decimals)
-    opened = np.where(quiet | nature.fund, close, np.maximum(opened, LEAST_PRICE))
+    payout = _payout(rng) if rng.random() < PAYERS_SHARE or nature.split_on else None
+    draws = rng.standard_normal((len(days), 5))
+    quiet = (dice[:, 0] < QUIET_SHARE) & nature.illiquid
+    quiet[0] = False
+    walk = start * np.exp(np.cumsum(np.where(quiet, 0, DRIFT + sigma * draws[:, 0])))
+    splits, level = _splits(dice, days, walk, nature.split_on)
+    close = np.maximum(np.round(walk * level, decimals), LEAST_PRICE)
+    # The open is the close before it, in the day's own shares, and a gap.
+    before = np.append(start, walk[:-1]) * level
     still = quiet | nature.fund
-    high = np.where(still, close, np.round(np.maximum(opened, close) * (1 + abs(above)), decimals))
-    low = np.where(still, close, np.round(np.minimum(opened, close) * (1 - abs(below)), decimals))
-    pays = rng.random() < PAYERS_SHARE or nature.eventful
-    volume = np.round(np.exp(rng.normal(rng.uniform(9, 15), 0.5, count)) / level)
+    opened = np.round(before * np.exp(sigma / 2 * draws[:, 1]), decimals)
+    opened = np.where(still, close, np.maximum(opened, LEAST_PRICE))
+    above, below = 1 + sigma / 2 * np.abs(draws[:, 2:4].T)
+    high = np.where(still, close, np.round(np.maximum(opened, close) * above, decimals))
+    low = np.where(still, close, np.round(np.minimum(opened, close) / below, decimals))
+    volume = np.round(np.exp(mean_volume + draws[:, 4] / 2) / level)
     return Tape(
         date=days,
         open=opened,
@@ -69,56 +70,67 @@ def make_tape(rng: np.random.Generator, days: Days, nature: Nature) -> Tape:
         close=close,
         volume=np.where(still, 0.0, volume),
         splits=splits,
-        dividends=_dividends(rng, days, close, splits) if pays else (),
+        dividends=_dividends(payout, days, close, splits) if payout else (),
     )
 
 
 def _splits(
-    rng: np.random.Generator, days: Days, price: Floats
+    dice: Floats, days: Days, price: Floats, split_on: date | None
 ) -> tuple[tuple[Split, ...], Floats]:
     """The splits, and for each session the level to which they brought a share."""
-    count = int(rng.poisson(SPLITS_PER_YEAR * len(days) / SESSIONS_PER_YEAR))
+    ratios = {
+        int(at): SPLITS[int(dice[at, 2] * len(SPLITS))]
+        for at in np.flatnonzero(dice[:, 1] < SPLITS_PER_YEAR / SESSIONS_PER_YEAR)
+    }
+    if split_on:
+        ratios[int(np.searchsorted(days, np.datetime64(split_on, "D")))] = (4, 1)
     level = np.ones(len(days))
     splits = []
-    for at in sorted(set(rng.integers(1, max(2, len(days)), count).tolist())):
-        new, old = SPLITS[int(rng.integers(len(SPLITS)))]
-        cheap = price[at - 1] * level[at - 1] < 5
-        dear = price[at - 1] * level[at - 1] > 200
-        if at >= len(days) or (cheap and new > old) or (dear and old > new):
+    for at, (new, old) in sorted(ratios.items()):
+        if not 0 < at < len(days):
             continue
-        splits.append(Split(days[at].item(), new, old))
-        level[at:] *= old / new
+        worth = price[at - 1] * level[at - 1]
+        sensible = worth > CHEAP if new > old else worth < DEAR
+        if sensible or days[at] == split_on:
+            splits.append(Split(days[at].item(), new, old))
+            level[at:] *= old / new
     return tuple(splits), level
 
 
-def _one_split(days: Days) -> tuple[tuple[Split, ...], Floats]:
-    at = len(days) // 3
-    level = np.ones(len(days))
-    level[at:] /= 4
-    return (Split(days[at].item(), 4, 1),), level
+@dataclass(frozen=True, slots=True)
+class _Payout:
+    """How a name pays: every `step` sessions from `first` on, a share of its price."""
+
+    period: str | None
+    step: int
+    first: int
+    share: float
+    dated: bool
+
+
+def _payout(rng: np.random.Generator) -> _Payout:
+    period, step = PERIODS[int(rng.integers(len(PERIODS)))]
+    first, share = int(rng.integers(1, step + 1)), rng.uniform(0.001, 0.008)
+    return _Payout(period, step, first, share, dated=bool(rng.random() < DATED_SHARE))
 
 
 def _dividends(
-    rng: np.random.Generator, days: Days, close: Floats, splits: tuple[Split, ...]
+    payout: _Payout, days: Days, close: Floats, splits: tuple[Split, ...]
 ) -> tuple[Dividend, ...]:
     split_days = {split.date for split in splits}
-    period, step = PERIODS[int(rng.integers(len(PERIODS)))]
-    first = int(rng.integers(1, step + 1))
-    share = rng.uniform(0.001, 0.008)
-    dated = rng.random() < 0.8
     found = []
-    for at in range(first, len(days), step):
-        amount = round(float(close[at - 1]) * share, 4)
+    for at in range(payout.first, len(days), payout.step):
+        amount = round(float(close[at - 1]) * payout.share, 4)
         day: date = days[at].item()
         if amount > 0 and day not in split_days:
             found.append(
                 Dividend(
                     date=day,
                     unadjusted=amount,
-                    declared=day - timedelta(20) if dated else None,
-                    recorded=day + timedelta(1) if dated else None,
-                    paid=day + timedelta(15) if dated else None,
-                    period=period,
+                    declared=day - timedelta(20) if payout.dated else None,
+                    recorded=day + timedelta(1) if payout.dated else None,
+                    paid=day + timedelta(15) if payout.dated else None,
+                    period=payout.period,
                 )
             )
     return tuple(found)

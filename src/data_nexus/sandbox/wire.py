@@ -128,7 +128,7 @@ class Wire:
 
 def encoded(answer: Answer, *, gzip: bool) -> tuple[bytes, Headers]:
     """The body's bytes as they travel, with the header that says so."""
-    if not gzip:
+    if not gzip or not answer.size:
         return answer.body, ()
     body = packed(answer.body) if answer.gzip is None else answer.gzip
     return body, (("Content-Encoding", "gzip"),)

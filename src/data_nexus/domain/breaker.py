@@ -1,0 +1,105 @@
+"""Owns the circuit breaker and the retry budget: when to stop asking a vendor in trouble. Pure.
+
+Moments are seconds of a monotonic clock; the chance is an argument. One breaker guards one
+endpoint family. It opens when half of the last minute's requests failed, or after a few failed
+connections in a row; then a single, timed probe finds out whether the vendor is back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+MEMORY_SEC = 60.0
+_LEAST_REQUESTS = 20
+_FAILED_SHARE = 0.5
+_UNREACHED_IN_A_ROW = 5
+_FIRST_OPEN_SEC = 30.0
+_LONGEST_OPEN_SEC = 600.0
+_PROBE_SEC = 60.0
+# A retry costs ten requests: so many of a minute's requests may be retries, and a few always.
+_RETRY_SHARE = 0.1
+_MOST_RETRIES_SAVED = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Breaker:
+    """One endpoint family's state: closed (`opened_for` is 0), open until `open_until`, or probing.
+
+    `seconds` holds, for each second of the last minute that had any, the requests and how many of
+    them failed; `times_opened` counts the openings since the last success.
+    """
+
+    seconds: tuple[tuple[int, int, int], ...] = ()
+    unreached: int = 0
+    times_opened: int = 0
+    open_until: float | None = None
+    probing_until: float | None = None
+
+    @property
+    def state(self) -> str:
+        """*closed*, *open* or *probing*, for people."""
+        if self.open_until is None:
+            return "closed"
+        return "open" if self.probing_until is None else "probing"
+
+
+def admit(breaker: Breaker, moment: float) -> tuple[Breaker, float]:
+    """Say how long a request must wait: 0 lets it through, as the single probe if need be."""
+    if breaker.open_until is None:
+        return breaker, 0.0
+    if moment < breaker.open_until:
+        return breaker, breaker.open_until - moment
+    if breaker.probing_until is not None and moment < breaker.probing_until:
+        return breaker, breaker.probing_until - moment
+    return replace(breaker, probing_until=moment + _PROBE_SEC), 0.0
+
+
+def answered(breaker: Breaker, moment: float) -> Breaker:
+    """Note an answer that shows the vendor at work: it closes the breaker."""
+    if breaker.open_until is not None:
+        return Breaker()
+    return replace(breaker, seconds=_counted(breaker, moment, lost=0), unreached=0)
+
+
+def failed(breaker: Breaker, moment: float, chance: float, *, reached: bool) -> Breaker:
+    """Note a failure of the vendor (5xx, timeout, no connection): enough of them open the breaker.
+
+    `chance` in [0, 1) spreads the workers' probes; `reached` says whether a connection was made.
+    """
+    unreached = 0 if reached else breaker.unreached + 1
+    noted = replace(breaker, seconds=_counted(breaker, moment, lost=1), unreached=unreached)
+    if breaker.open_until is not None:
+        return _opened(noted, moment, chance) if breaker.probing_until is not None else noted
+    sent, lost = (sum(second[n] for second in noted.seconds) for n in (1, 2))
+    is_ill = sent >= _LEAST_REQUESTS and lost >= _FAILED_SHARE * sent
+    return _opened(noted, moment, chance) if is_ill or unreached >= _UNREACHED_IN_A_ROW else noted
+
+
+@dataclass(frozen=True, slots=True)
+class RetryBudget:
+    """How many retries are left: each request earns a tenth of one, at most ten are saved up."""
+
+    saved: float = _MOST_RETRIES_SAVED
+
+    def earn(self) -> RetryBudget:
+        """Note a request that was no retry."""
+        return RetryBudget(min(_MOST_RETRIES_SAVED, self.saved + _RETRY_SHARE))
+
+    def spend(self) -> RetryBudget | None:
+        """Take one retry, or None when there is none left."""
+        return RetryBudget(self.saved - 1.0) if self.saved >= 1.0 else None
+
+
+def _opened(breaker: Breaker, moment: float, chance: float) -> Breaker:
+    longest = min(_LONGEST_OPEN_SEC, _FIRST_OPEN_SEC * 2.0**breaker.times_opened)
+    return Breaker(
+        times_opened=breaker.times_opened + 1, open_until=moment + longest * (0.75 + 0.5 * chance)
+    )
+
+
+def _counted(breaker: Breaker, moment: float, *, lost: int) -> tuple[tuple[int, int, int], ...]:
+    now = int(moment)
+    kept = tuple(second for second in breaker.seconds if second[0] > now - MEMORY_SEC)
+    if kept and kept[-1][0] == now:
+        return (*kept[:-1], (now, kept[-1][1] + 1, kept[-1][2] + lost))
+    return (*kept, (now, 1, lost))

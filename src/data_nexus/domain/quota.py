@@ -1,0 +1,163 @@
+"""Owns the arithmetic of the vendor's limits: who may send what, and when. Pure.
+
+Two limits bind a token (vendor documentation, API limits; `docs/DATA_FORMAT_SPEC.md`): calls a day,
+weighted by endpoint, renewed at midnight GMT; and requests a minute, one each whatever they cost.
+The minute is kept by pacing: each request gets a slot, one step after the slot before it, so that
+no 60 seconds hold more than the limit however the vendor's window lies. The day is kept by
+charging each request's calls to the day of its slot.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+
+MINUTE = timedelta(seconds=60)
+# Nothing is sent so close to midnight: our clock and the vendor's may name different days.
+MIDNIGHT_MARGIN = timedelta(seconds=30)
+# What is left unused of the minute, for requests that reach the vendor later than their slot.
+_SPARE_SHARE, _SPARE_REQUESTS = 0.01, 1
+# Another spender of the token fills the minute: so long nothing more is sent.
+_CROWDED = timedelta(seconds=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """What is known of a token's limits and what has been spent of them, at one moment.
+
+    `spent` are the calls charged to the GMT day `day`, by us or, as the vendor tells, by anyone;
+    `day_limit` and `extra` (calls beyond the daily ones, which do not expire) are None until the
+    vendor has told them. No request goes out before `next_slot`.
+    """
+
+    day: date
+    spent: int
+    day_limit: int | None
+    extra: int
+    minute_limit: int
+    next_slot: datetime
+
+    @property
+    def left(self) -> int | None:
+        """Calls that may still be spent on `day`, extra ones included; None while unknown."""
+        if self.day_limit is None:
+            return None
+        return max(0, self.day_limit + self.extra - self.spent)
+
+    @property
+    def resets_at(self) -> datetime:
+        """When the next day's calls may be spent."""
+        return midnight_after(self.day) + MIDNIGHT_MARGIN
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """Permission to send: the moments at which requests may go out, and the quota after it."""
+
+    quota: Quota
+    slots: tuple[datetime, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """No permission: the day's calls are used up until `resets_at`."""
+
+    quota: Quota
+    resets_at: datetime
+
+
+def midnight_after(day: date) -> datetime:
+    """Return the moment at which a GMT day ends."""
+    return datetime.combine(day + timedelta(days=1), time(), UTC)
+
+
+def step(minute_limit: int) -> timedelta:
+    """Return the distance between two slots."""
+    usable = minute_limit * (1 - _SPARE_SHARE) - _SPARE_REQUESTS
+    return MINUTE / max(usable, 1.0)
+
+
+def reserve(
+    quota: Quota, calls: int, moment: datetime, *, most: int = 1, keep_share: float = 0.0
+) -> Granted | Spent:
+    """Grant up to `most` requests of `calls` each, or say when there will be calls again.
+
+    `keep_share` of the day's limit is left for others (repair and interactive work).
+    """
+    first = _outside_midnight(max(quota.next_slot, moment))
+    quota = _on_day(quota, first.date())
+    left = quota.left
+    if left is not None and calls:
+        kept = int((quota.day_limit or 0) * keep_share)
+        most = min(most, (left - kept) // calls)
+    if most < 1:
+        return Spent(quota, quota.resets_at)
+    distance = step(quota.minute_limit)
+    last_moment = midnight_after(quota.day) - MIDNIGHT_MARGIN
+    slots = tuple(
+        slot for n in range(most) if (slot := first + n * distance) < last_moment or n == 0
+    )
+    after = replace(quota, spent=quota.spent + calls * len(slots), next_slot=slots[-1] + distance)
+    return Granted(after, slots)
+
+
+def refund(quota: Quota, calls: int, day: date) -> Quota:
+    """Give back calls of requests that were certainly never sent."""
+    if quota.day != day:
+        return quota
+    return replace(quota, spent=max(0, quota.spent - calls))
+
+
+def heard_minute(quota: Quota, limit: int, remaining: int, moment: datetime) -> Quota:
+    """Learn the minute's limit from an answer's headers, and make room if it is nearly full.
+
+    After a cut the minute still holds what the old limit allowed: nothing is sent until enough of
+    it has passed.
+    """
+    next_slot = max(quota.next_slot, moment)
+    if limit < quota.minute_limit:
+        next_slot += MINUTE * (1 - limit / quota.minute_limit)
+    if remaining <= 0:
+        next_slot = max(next_slot, moment + _CROWDED)
+    return replace(quota, minute_limit=max(limit, 1), next_slot=next_slot)
+
+
+def heard_user(quota: Quota, spent: int, counted_on: date | None, limit: int, extra: int) -> Quota:
+    """Learn the day from the vendor's own count.
+
+    The vendor's counter is lazy: until the first request of a day it shows the day before
+    (`apiRequestsDate`), and then counts nothing yet.
+    """
+    theirs = spent if counted_on == quota.day else 0
+    # The vendor's count includes the extra calls that it has already taken off `extra`.
+    beyond = max(0, theirs - limit)
+    return replace(quota, spent=max(quota.spent, theirs), day_limit=limit, extra=extra + beyond)
+
+
+def heard_spent(quota: Quota) -> Quota:
+    """Believe the vendor that the day's calls are gone (402)."""
+    total = (quota.day_limit or 0) + quota.extra
+    return replace(quota, spent=max(quota.spent, total), day_limit=quota.day_limit or 0)
+
+
+def paused(quota: Quota, until: datetime) -> Quota:
+    """Send nothing before `until` (the vendor asked for it)."""
+    return replace(quota, next_slot=max(quota.next_slot, until))
+
+
+def _on_day(quota: Quota, day: date) -> Quota:
+    """Carry the quota over to the day of a slot; time never runs backwards."""
+    if day <= quota.day:
+        return quota
+    unused_extra = quota.extra
+    if quota.day_limit is not None:
+        unused_extra = max(0, quota.extra - max(0, quota.spent - quota.day_limit))
+    return replace(quota, day=day, spent=0, extra=unused_extra)
+
+
+def _outside_midnight(slot: datetime) -> datetime:
+    midnight = midnight_after(slot.date())
+    if midnight - slot <= MIDNIGHT_MARGIN:
+        return midnight + MIDNIGHT_MARGIN
+    today = datetime.combine(slot.date(), time(), UTC)
+    return max(slot, today + MIDNIGHT_MARGIN)

@@ -1,0 +1,207 @@
+"""What concerns the whole run: credentials, quota, rate, a vendor or a database out of reach."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.commands import Commands, commands_at
+from tests.support.sandbox import Sandbox, sandbox
+from tests.support.tables import value
+from tests.support.truth import differences, truth
+from tests.system.conftest import Placed
+
+SYMBOLS = 60
+
+
+@pytest.fixture(scope="module")
+def shared_vendor() -> Iterator[Sandbox]:
+    with sandbox(symbols=SYMBOLS, bars_per_symbol=10, clean=True) as vendor:
+        yield vendor
+
+
+@pytest.fixture
+def vendor(shared_vendor: Sandbox) -> Iterator[Sandbox]:
+    yield shared_vendor
+    shared_vendor.delete("/faults")
+    shared_vendor.post("/limits", {"daily": 100_000, "used": 0})
+
+
+@pytest.fixture
+def commands(vendor: Sandbox, commands_for: Placed) -> Commands:
+    """Commands whose assets have been discovered."""
+    commands = commands_for(vendor)
+    assert commands.run("discover").code == 0
+    return commands
+
+
+def with_variable(commands: Commands, **variables: str) -> Commands:
+    return replace(commands, environment={**commands.environment, **variables})
+
+
+def eod(vendor: Sandbox, since: int = 0) -> list[dict[str, Any]]:
+    return [entry for entry in vendor.log()[since:] if entry["endpoint"] == "eod"]
+
+
+def closed_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return int(listening.getsockname()[1])
+
+
+def leases(url: str) -> int:
+    return int(value(url, "SELECT count(*) FROM assets WHERE lease_owner IS NOT NULL"))
+
+
+def test_a_refused_token_ends_the_run_at_once_with_5(
+    commands: Commands, vendor: Sandbox, database_url: str
+) -> None:
+    since = len(vendor.log())
+    done = with_variable(commands, EODHD_API_KEY="wrong-0123456789.87654321").run(
+        "backfill", "--no-limit", "--json"
+    )
+    assert done.code == 5
+    assert done.answer["synced"] == 0
+    assert done.answer["requests"] == len(eod(vendor, since)) <= 5
+    assert "wrong-0123456789" not in done.stdout + done.stderr
+    assert leases(database_url) == 0
+
+
+def test_a_refused_product_ends_the_run_with_5_and_what_was_fetched_stays(
+    commands: Commands, vendor: Sandbox, database_url: str
+) -> None:
+    refusal = "Forbidden. Please contact support@eodhistoricaldata.com"
+    symbol = "MSFT.US"
+    vendor.post("/faults", {"kind": "status", "status": 403, "body": refusal, "symbol": symbol})
+    done = commands.run("backfill", "--no-limit", "--concurrency", "1", "--json")
+    assert done.code == 5
+    assert refusal in done.stderr
+    answered = "SELECT count(*) FROM assets WHERE last_synced IS NOT NULL"
+    assert 0 < done.answer["synced"] == value(database_url, answered) < SYMBOLS
+    assert value(database_url, "SELECT max(times_failed) FROM assets") == 0
+    assert leases(database_url) == 0
+
+
+def test_a_spent_quota_pauses_the_run_with_4_and_the_next_day_goes_on(
+    commands: Commands, vendor: Sandbox, database_url: str
+) -> None:
+    since = len(vendor.log())
+    vendor.post("/limits", {"daily": 20, "used": 0})
+    done = commands.run("backfill", "--no-limit", "--json")
+    assert done.code == 4
+    assert done.answer["synced"] == done.answer["inserted"] / 10 == 20
+    refused = [entry["symbol"] for entry in eod(vendor, since) if entry["status"] == 402]
+    assert 1 <= len(refused) <= 5, "nobody goes on asking once one was told"
+    assert leases(database_url) == 0
+    vendor.post("/limits", {"daily": 100_000})
+    resumed = commands.run("backfill", "--no-limit", "--json")
+    assert (resumed.code, resumed.answer["synced"]) == (0, SYMBOLS - 20)
+    served = [entry["symbol"] for entry in eod(vendor, since) if entry["status"] == 200]
+    assert len(served) == len(set(served)) == SYMBOLS
+    assert differences(database_url, truth(vendor))["lost"] == 0
+
+
+@pytest.mark.parametrize("header", ["seconds", "date"])
+def test_all_wait_as_long_as_the_vendor_says_and_no_attempt_is_lost(
+    commands: Commands, vendor: Sandbox, header: str
+) -> None:
+    since, wait = len(vendor.log()), 2
+    until = format_datetime(datetime.now(UTC) + timedelta(seconds=wait + 2), usegmt=True)
+    told = {"Retry-After": str(wait) if header == "seconds" else until}
+    vendor.post(
+        "/faults",
+        {"kind": "status", "status": 429, "headers": told, "symbol": "TSLA.US", "times": 1},
+    )
+    done = commands.run("backfill", "--no-limit", "--json", attempts=1)
+    assert (done.code, done.answer["synced"]) == (0, SYMBOLS)
+    log = eod(vendor, since)
+    (refused,) = (entry for entry in log if entry["status"] == 429)
+    later = [entry["monotonic"] - refused["monotonic"] for entry in log]
+    assert [seconds for seconds in later if 0.3 < seconds < wait - 0.5] == []
+    assert max(later) >= wait - 0.5
+
+
+def test_a_vendor_out_of_reach_ends_the_run_with_6(
+    commands: Commands, vendor: Sandbox, database_url: str
+) -> None:
+    gone = with_variable(commands, EODHD_BASE_URL=f"http://127.0.0.1:{closed_port()}/api")
+    done = gone.run("backfill", "--no-limit", "--json", attempts=2)
+    assert done.code == 6
+    assert done.answer["failed"] < SYMBOLS
+    assert leases(database_url) == 0
+    assert commands.run("backfill", "--no-limit").code == 0
+    assert differences(database_url, truth(vendor))["lost"] == 0
+
+
+def test_a_database_out_of_reach_ends_any_command_with_7(commands: Commands) -> None:
+    url = f"postgresql://nobody:hunter2-canary@127.0.0.1:{closed_port()}/none"
+    lost = with_variable(commands, DATABASE_URL=url)
+    for command in ("discover", "backfill", "status", "verify"):
+        done = lost.run(command, "--json")
+        assert (done.code, done.answer["exit_code"]) == (7, 7)
+        assert "PostgreSQL" in done.answer["error"]
+        assert "hunter2" not in done.stdout + done.stderr
+
+
+def test_a_database_without_tables_is_told_apart_and_upgraded(
+    vendor: Sandbox, tmp_path: Path, database_url: str
+) -> None:
+    """DATABASE_URL names somebody's server: its tables are made when its owner says so."""
+    commands = with_variable(
+        commands_at(tmp_path, vendor, database_url), NEXUS_SCHEMA="prices", NEXUS_WRITERS="1"
+    )
+    refused = commands.run("discover", "--json")
+    assert (refused.code, "nexus db upgrade" in refused.answer["error"]) == (7, True)
+    assert commands.run("db", "upgrade", "--json").code == 0
+    assert commands.run("discover", "--json").code == 0
+    assert commands.run("backfill", "--no-limit").code == 0
+    assert value(database_url, "SELECT count(*) FROM prices.market_data") == SYMBOLS * 10
+    assert value(database_url, "SELECT count(*) FROM public.market_data") == 0
+
+
+def test_without_a_key_the_way_on_is_named(commands: Commands) -> None:
+    environment = dict(commands.environment)
+    del environment["EODHD_API_KEY"]
+    for command in ("discover", "backfill"):
+        done = replace(commands, environment=environment).run(command, "--json")
+        assert done.code == 2
+        assert "nexus demo" in done.answer["error"]
+
+
+def test_the_key_may_lie_in_a_file_that_only_its_owner_reads(
+    commands: Commands, vendor: Sandbox, tmp_path: Path
+) -> None:
+    file = tmp_path / "key"
+    file.write_text(f"{vendor.token}\n")
+    environment = {**commands.environment, "EODHD_API_KEY_FILE": str(file)}
+    del environment["EODHD_API_KEY"]
+    by_file = replace(commands, environment=environment)
+    file.chmod(0o644)
+    assert by_file.run("backfill", "--limit", "1").code == 2
+    file.chmod(0o600)
+    assert by_file.run("backfill", "--limit", "1", "--json").answer["synced"] == 1
+
+
+def test_an_unknown_symbol_is_a_mistake_of_the_command(commands: Commands) -> None:
+    done = commands.run("backfill", "--symbols", "AAPL.US,NOPE.US", "--json")
+    assert done.code == 2
+    assert "NOPE.US" in done.answer["error"]
+    assert "AAPL.US" not in done.answer["error"]
+
+
+def test_a_run_takes_what_it_is_asked_for(
+    commands: Commands, vendor: Sandbox, database_url: str
+) -> None:
+    since = len(vendor.log())
+    assert commands.run("backfill", "--symbols", "AAPL.US,MSFT.US", "--json").answer["synced"] == 2
+    assert {entry["symbol"] for entry in eod(vendor, since)} == {"AAPL.US", "MSFT.US"}
+    assert commands.run("backfill", "--limit", "7", "--json").answer["synced"] == 7
+    assert commands.run("backfill", "--exchange", "LSE", "--json").answer["total_assets"] == 0
+    loaded = "SELECT count(*) FROM assets WHERE last_synced IS NOT NULL"
+    assert value(database_url, loaded) == 9
