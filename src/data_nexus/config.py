@@ -7,19 +7,21 @@ default. `SETTINGS` is the one table that the parser, `nexus config` and the doc
 from __future__ import annotations
 
 import os
+import re
 import stat
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import msgspec
 import platformdirs
 
 from data_nexus.errors import UsageError
 
+_PASSWORD = re.compile(r"((?:ssl)?password=)[^&]*", re.IGNORECASE)
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -59,6 +61,10 @@ class Setting:
         return self.variable.removeprefix("NEXUS_").lower()
 
 
+_Count = Annotated[int, msgspec.Meta(ge=1)]
+_Days = Annotated[int, msgspec.Meta(ge=0)]
+_Seconds = Annotated[float, msgspec.Meta(ge=0)]
+_Deadline = Annotated[float, msgspec.Meta(gt=0)]
 SETTINGS = (
     Setting(
         "DATABASE_URL", str | None, None, "any PostgreSQL 15 or newer; unset: the embedded one"
@@ -66,21 +72,29 @@ SETTINGS = (
     Setting("EODHD_BASE_URL", str, "https://eodhd.com/api", "root of the vendor's REST API"),
     Setting("NEXUS_HOME", str | None, None, "folder of the embedded database; unset: user data"),
     Setting("NEXUS_SCHEMA", str, "public", "PostgreSQL schema that holds the tables"),
-    Setting("NEXUS_CONCURRENCY", int, 5, "requests in flight at once"),
-    Setting("NEXUS_DAYS_OLD", float, 1.0, "an asset is due when its last answer is older (days)"),
-    Setting("NEXUS_BATCH_ROWS", int, 5000, "small assets share a transaction up to so many rows"),
-    Setting("NEXUS_BATCH_SECONDS", float, 0.5, "the longest that an answer waits for company"),
-    Setting("NEXUS_WRITERS", int, 2, "connections that write at once"),
-    Setting("NEXUS_BYTES_IN_FLIGHT", int, 33_554_432, "decoded bytes that may wait to be written"),
-    Setting("NEXUS_ANSWER_CAP", int, 33_554_432, "largest accepted answer, decompressed (bytes)"),
-    Setting("NEXUS_ATTEMPTS", int, 4, "requests per asset and run before it is left due"),
-    Setting("NEXUS_BACKOFF_SECONDS", float, 0.5, "base of the jittered wait between attempts"),
-    Setting("NEXUS_CONNECT_SECONDS", float, 10.0, "deadline for a connection to the vendor"),
-    Setting("NEXUS_ANSWER_SECONDS", float, 60.0, "deadline for a complete answer"),
-    Setting("NEXUS_LEASE_SECONDS", float, 60.0, "how long a claim holds without being renewed"),
-    Setting("NEXUS_REREAD_DAYS", int, 10, "days before the cursor that are read again"),
-    Setting("NEXUS_MAX_SHRINK", float, 0.2, "share of a symbol list that may vanish at once"),
-    Setting("NEXUS_GRACE_SECONDS", float, 25.0, "time to drain after SIGTERM or SIGINT"),
+    Setting("NEXUS_CONCURRENCY", _Count, 5, "requests in flight at once"),
+    Setting(
+        "NEXUS_DAYS_OLD", _Seconds, 1.0, "an asset is due when its last answer is older (days)"
+    ),
+    Setting(
+        "NEXUS_BATCH_ROWS", _Count, 5000, "small assets share a transaction up to so many rows"
+    ),
+    Setting("NEXUS_BATCH_SECONDS", _Seconds, 0.5, "the longest that an answer waits for company"),
+    Setting("NEXUS_WRITERS", _Count, 2, "connections that write at once"),
+    Setting(
+        "NEXUS_BYTES_IN_FLIGHT", _Count, 33_554_432, "decoded bytes that may wait to be written"
+    ),
+    Setting(
+        "NEXUS_ANSWER_CAP", _Count, 33_554_432, "largest accepted answer, decompressed (bytes)"
+    ),
+    Setting("NEXUS_ATTEMPTS", _Count, 4, "requests per asset and run before it is left due"),
+    Setting("NEXUS_BACKOFF_SECONDS", _Seconds, 0.5, "base of the jittered wait between attempts"),
+    Setting("NEXUS_CONNECT_SECONDS", _Deadline, 10.0, "deadline for a connection to the vendor"),
+    Setting("NEXUS_ANSWER_SECONDS", _Deadline, 60.0, "deadline for a complete answer"),
+    Setting("NEXUS_LEASE_SECONDS", _Deadline, 60.0, "how long a claim holds without being renewed"),
+    Setting("NEXUS_REREAD_DAYS", _Days, 10, "days before the cursor that are read again"),
+    Setting("NEXUS_MAX_SHRINK", _Seconds, 0.2, "share of a symbol list that may vanish at once"),
+    Setting("NEXUS_GRACE_SECONDS", _Seconds, 25.0, "time to drain after SIGTERM or SIGINT"),
     Setting("NEXUS_LOG_FORMAT", str, "text", "logs on stderr as text or json"),
     Setting("NEXUS_LOG_LEVEL", str, "warning", "debug, info, warning or error"),
 )
@@ -166,11 +180,13 @@ def without_password(url: str | None) -> str | None:
     """Return a database URL that may be shown: the password is replaced."""
     if url is None:
         return None
-    parts = urlsplit(url)
-    if parts.password is None:
-        return url
-    netloc = parts.netloc.replace(f":{parts.password}@", ":***@")
-    return urlunsplit(parts._replace(netloc=netloc))
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        return "***"
+    user, colon, _ = rest.rpartition("@")[0].partition(":")
+    if colon:
+        rest = f"{user}:***@{rest.rpartition('@')[2]}"
+    return _PASSWORD.sub(r"\1***", f"{scheme}://{rest}")
 
 
 def _resolve(
@@ -228,6 +244,8 @@ def _read_token(environ: Mapping[str, str]) -> Secret | None:
         value = Path(name).read_text(encoding="utf-8").strip()
     except OSError as error:
         raise UsageError(f"EODHD_API_KEY_FILE: {name}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"EODHD_API_KEY_FILE: {name} holds no text") from None
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise UsageError(f"EODHD_API_KEY_FILE: others can read {name}; run: chmod 600 {name}")
     if not value:
@@ -236,9 +254,13 @@ def _read_token(environ: Mapping[str, str]) -> Secret | None:
 
 
 def _check_vendor_root(url: str) -> None:
-    parts = urlsplit(url)
-    if parts.scheme == "https" and parts.hostname:
+    try:
+        parts = urlsplit(url)
+        is_reachable = parts.port != 0 and bool(parts.hostname)
+    except ValueError:
+        is_reachable = False
+    if is_reachable and parts.scheme == "https":
         return
-    if parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS:
+    if is_reachable and parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS:
         return
     raise UsageError("EODHD_BASE_URL must be https, or plain http on a loopback host")

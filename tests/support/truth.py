@@ -16,6 +16,12 @@ _STORED = """
     FROM market_data m JOIN assets a ON a.id = m.asset_id"""
 
 
+def codes(vendor: Sandbox, exchange: str = "US") -> list[str]:
+    """The codes of the exchange's living symbols, in the order in which discovery adds them."""
+    listed = vendor.ask(f"/exchange-symbol-list/{exchange}", fmt="json").json()
+    return sorted(row["Code"] for row in listed)
+
+
 def truth(vendor: Sandbox) -> pa.Table:
     """Every bar that the vendor serves now: symbol, date and the six numbers."""
     return pa.ipc.open_stream(io.BytesIO(vendor.get("/truth"))).read_all()

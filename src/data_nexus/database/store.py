@@ -118,6 +118,10 @@ class Store:
             position.last_synced, position.asset_id = rows[-1][7], rows[-1][0]
         return [Lease(row[0], Symbol(row[1], row[2]), *row[3:7]) for row in rows]
 
+    async def wake_absent(self) -> None:
+        """Let assets that had no bars back into the queue when it is time to ask again."""
+        await self._execute("wake_absent", {})
+
     async def count_due(self, due: Due, limit: int) -> int:
         """Return how many assets `claim` could hand out now, up to `limit`."""
         return int((await self._one("count_due", self._due(due, limit)))[0])

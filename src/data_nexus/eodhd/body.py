@@ -20,10 +20,12 @@ def plain(body: bytes, encoding: str, cap: int, subject: str) -> bytes:
     an encoding that was not asked for; `AnswerTooLarge` when more than `cap` bytes come out.
     """
     if encoding in ("", "identity"):
+        if len(body) > cap:
+            raise AnswerTooLarge(f"{subject}: more than {cap} bytes")
         return body
     if encoding != "gzip":
         raise BrokenAnswer(f"{subject}: encoded as {encoding[:20]!r}, which was not asked for")
-    # The stream's last four bytes tell its length (RFC 1952): a bomb that lies about it stops there.
+    # The last four bytes tell the length (RFC 1952): a bomb that lies about it stops there.
     length = int.from_bytes(body[-4:], "little")
     stream = isal_zlib.decompressobj(wbits=_GZIP)
     try:

@@ -1,8 +1,10 @@
 """Owns the grouping of answers into transactions, bounded by bytes.
 
-Small assets share a transaction up to `batch_rows`; a big one has its own. An answer waits for
-company at most `linger_sec`. `submit` returns as soon as there is room, so that fetching goes on
-while the database works, and waits when too many bytes are pending.
+A transaction is worth its commit from `batch_rows` on: small assets wait for company until there
+are so many rows, at most for `linger_sec`. When the writers are behind, the next one takes what has
+piled up, up to `most_rows`, for fewer and larger transactions are what catches up.
+`submit` returns as soon as there is room, so that fetching goes on while the database works, and
+waits when too many bytes are pending.
 """
 
 from __future__ import annotations
@@ -30,11 +32,14 @@ class Committer:
     commit: Commit
     settled: Settled
     batch_rows: int
+    most_rows: int
     linger_sec: float
     bytes_in_flight: int
     _pending: deque[Batch] = field(default_factory=deque)
     _rows: int = 0
     _bytes: int = 0
+    _ripe_at: float = 0.0
+    _flushing: bool = False
     _closing: bool = False
     _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
@@ -44,15 +49,27 @@ class Committer:
             await self._changed.wait_for(
                 lambda: not self._bytes or self._bytes + batch.nbytes <= self.bytes_in_flight
             )
+            if not self._pending:
+                self._ripe_at = asyncio.get_running_loop().time() + self.linger_sec
             self._pending.append(batch)
             self._rows += _weight(batch)
             self._bytes += batch.nbytes
             self._changed.notify_all()
 
+    async def flush(self) -> None:
+        """Have everything pending committed at once, and wait until it is."""
+        async with self._changed:
+            self._flushing = True
+            self._changed.notify_all()
+            try:
+                await self._changed.wait_for(lambda: not self._bytes)
+            finally:
+                self._flushing = self._closing
+
     async def close(self) -> None:
         """Say that nothing more comes: what is pending is committed at once."""
         async with self._changed:
-            self._closing = True
+            self._flushing = self._closing = True
             self._changed.notify_all()
 
     async def write(self) -> None:
@@ -67,21 +84,29 @@ class Committer:
 
     async def _next_group(self) -> list[Batch]:
         async with self._changed:
-            while self._rows < self.batch_rows and not self._closing:
+            while not self._is_ripe() and not self._closing:
                 try:
-                    async with asyncio.timeout(self.linger_sec if self._pending else None):
+                    async with asyncio.timeout_at(self._ripe_at if self._pending else None):
                         await self._changed.wait()
                 except TimeoutError:
-                    break
+                    continue
             return self._take()
+
+    def _is_ripe(self) -> bool:
+        """Whether a group is due: it is large enough, old enough, or wanted now."""
+        if not self._pending:
+            return False
+        is_old = asyncio.get_running_loop().time() >= self._ripe_at
+        return self._flushing or is_old or self._rows >= self.batch_rows
 
     def _take(self) -> list[Batch]:
         group: list[Batch] = []
         rows = 0
-        while self._pending and (not group or rows + _weight(self._pending[0]) <= self.batch_rows):
+        while self._pending and (not group or rows + _weight(self._pending[0]) <= self.most_rows):
             group.append(self._pending.popleft())
             rows += _weight(group[-1])
         self._rows -= rows
+        self._ripe_at = asyncio.get_running_loop().time() + self.linger_sec
         return group
 
     async def _commit_group(self, group: list[Batch]) -> None:

@@ -36,6 +36,8 @@ from data_nexus.ingestion.tally import Tally
 
 # So many assets in a row without an answer are no longer the assets' own trouble.
 _FAILURES_IN_A_ROW = 25
+# Writers that are behind take so many times `batch_rows` at once (ADR 0017).
+_WHEN_BEHIND = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,7 @@ class Engine:
             commit=self._commit,
             settled=self._settle,
             batch_rows=self.pace.batch_rows,
+            most_rows=_WHEN_BEHIND * self.pace.batch_rows,
             linger_sec=self.pace.linger_sec,
             bytes_in_flight=self.pace.bytes_in_flight,
         )

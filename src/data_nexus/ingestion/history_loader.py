@@ -49,6 +49,7 @@ async def backfill(
         open_store(url, settings.schema, settings.writers, settings.lease_seconds) as store,
         open_attempts(settings, settings.require_token(), observe) as attempts,
     ):
+        await store.wake_absent()
         due = await _due(store, wish)
         limit = _ANY_NUMBER if wish.limit is None else wish.limit
         observe(RunStarted("backfill", await store.count_due(due, limit)))

@@ -9,10 +9,10 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import re
 import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
-from urllib.parse import quote
 
 from data_nexus.config import Secret
 from data_nexus.errors import UsageError
@@ -73,13 +73,13 @@ class LineFormatter(logging.Formatter):
     def __init__(self, *, as_json: bool, token: Secret | None) -> None:
         super().__init__()
         self._as_json = as_json
-        self._forms = _forms(token.reveal()) if token else ()
+        self._token = _spellings(token.reveal()) if token else None
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
         facts = getattr(record, "facts", {})
         moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-        message = record.getMessage()
+        message = _message(record)
         if record.exc_info:
             message = f"{message}: {self.formatException(record.exc_info)}"
         if self._as_json:
@@ -90,13 +90,23 @@ class LineFormatter(logging.Formatter):
         return self._redact("".join(c if c.isprintable() else "·" for c in line_text))
 
     def _redact(self, line: str) -> str:
-        for form in self._forms:
-            line = line.replace(form, "***")
-        return line
+        return self._token.sub("***", line) if self._token else line
 
 
-def _forms(token: str) -> tuple[str, ...]:
-    """Return the spellings of a token that a log line may contain."""
+def _message(record: logging.LogRecord) -> str:
+    """Return the message; a library's mistake in it must not end in a printout of its parts."""
+    try:
+        return record.getMessage()
+    except (TypeError, ValueError):
+        return str(record.msg)
+
+
+def _spellings(token: str) -> re.Pattern[str]:
+    """Return what finds a token: as it is, percent-encoded in part or whole, in base64."""
+    plain = "".join(
+        f"(?:{re.escape(c)}|{''.join(f'(?i:%(?:25)*{byte:02x})' for byte in c.encode())})"
+        for c in token
+    )
     raw = token.encode()
     # Inside a longer text base64 has three alignments; the first and last characters of each
     # depend on the neighbours and are left out.
@@ -104,4 +114,4 @@ def _forms(token: str) -> tuple[str, ...]:
         base64.b64encode(b"\0" * shift + raw).decode()[4 if shift else 0 : -4] for shift in range(3)
     }
     longer = {form for form in in_base64 if len(form) >= 8}
-    return tuple(sorted({token, quote(token, safe=""), *longer}, key=len, reverse=True))
+    return re.compile("|".join([plain, *map(re.escape, sorted(longer, key=len, reverse=True))]))
