@@ -24,6 +24,4 @@ SET lease_owner = %(owner)s,
     times_rescued = least(a.times_rescued + (a.lease_until IS NOT NULL)::int, 32767)
 FROM due
 WHERE a.id = due.id
-RETURNING a.id, a.symbol, a.exchange, a.fence, a.synced_through, a.times_empty,
-          NOT EXISTS (SELECT FROM market_data m WHERE m.asset_id = a.id) AS is_first,
-          a.last_synced;
+RETURNING a.id, a.symbol, a.exchange, a.fence, a.synced_through, a.times_empty, a.last_synced;
