@@ -7,7 +7,9 @@ transaction: fence check, bars, rejects, cursor and sync log, or nothing.
 from __future__ import annotations
 
 import json
+import os
 import secrets
+import socket
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -34,6 +36,7 @@ from data_nexus.errors import RowsRefused, StorageUnavailable
 
 Connection = AsyncConnection[tuple[Any, ...]]
 _POOL_SECONDS = 30.0
+_SEND_BUFFER = 1 << 22
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -67,7 +70,7 @@ async def open_store(url: str, schema: str, writers: int, lease_sec: float) -> A
                 min_size=writers,
                 max_size=writers + 2,
                 kwargs={"autocommit": True},
-                configure=_create_staging,
+                configure=_prepare,
                 timeout=_POOL_SECONDS,
                 open=False,
             ) as pool,
@@ -87,8 +90,12 @@ def storage_errors() -> Iterator[None]:
         raise unavailable(error) from None
 
 
-async def _create_staging(connection: Connection) -> None:
+async def _prepare(connection: Connection) -> None:
     await connection.execute(query("create_staging"))
+    # Rows for PostgreSQL leave in few large pieces, as far as the system allows: with small ones
+    # it would wait for the event loop, which is busy decoding, after each of them.
+    with socket.socket(fileno=os.dup(connection.fileno())) as line:
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
 
 
 @dataclass(slots=True)

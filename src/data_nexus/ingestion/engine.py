@@ -89,6 +89,7 @@ class Engine:
     tally: Tally = field(default_factory=Tally)
     ended_by: NexusError | None = None
     _failures_in_a_row: int = 0
+    _decoding: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def run(self, due: Due, limit: int | None) -> None:
         """Bring the due assets up to date; raise `StorageUnavailable` if the database goes away."""
@@ -156,7 +157,11 @@ class Engine:
             body = await self.attempts.fetch(request, spent)
         except NotListed:
             return absent_batch(lease, window, _paid(spent))
-        batch, notice = batch_of(lease, window, body, _paid(spent))
+        async with self._decoding:
+            batch, notice = batch_of(lease, window, body, _paid(spent))
+            # A pause after each answer: else the answers that arrived together keep the loop so
+            # busy that the writers' sockets starve while PostgreSQL waits for rows.
+            await asyncio.sleep(0)
         if notice:
             self.observe(Warned(str(lease.symbol), notice))
         return batch
