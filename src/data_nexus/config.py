@@ -6,12 +6,14 @@ default. `SETTINGS` is the one table that the parser, `nexus config` and the doc
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import stat
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -36,6 +38,10 @@ class Secret:
     def reveal(self) -> str:
         """Return the token itself; call it only where the request is built."""
         return self._value
+
+    def redact(self, text: str) -> str:
+        """Return `text` with the token blotted out, however it is spelled there."""
+        return _spellings(self._value).sub("***", text)
 
     def __repr__(self) -> str:
         return "***"
@@ -187,6 +193,23 @@ def without_password(url: str | None) -> str | None:
     if colon:
         rest = f"{user}:***@{rest.rpartition('@')[2]}"
     return _PASSWORD.sub(r"\1***", f"{scheme}://{rest}")
+
+
+@cache
+def _spellings(token: str) -> re.Pattern[str]:
+    """Return what finds a token: as it is, percent-encoded in part or whole, in base64."""
+    plain = "".join(
+        f"(?:{re.escape(c)}|{''.join(f'(?i:%(?:25)*{byte:02x})' for byte in c.encode())})"
+        for c in token
+    )
+    raw = token.encode()
+    # Inside a longer text base64 has three alignments; the first and last characters of each
+    # depend on the neighbours and are left out.
+    in_base64 = {
+        base64.b64encode(b"\0" * shift + raw).decode()[4 if shift else 0 : -4] for shift in range(3)
+    }
+    longer = {form for form in in_base64 if len(form) >= 8}
+    return re.compile("|".join([plain, *map(re.escape, sorted(longer, key=len, reverse=True))]))
 
 
 def _resolve(

@@ -42,14 +42,16 @@ def queues(cluster: Cluster) -> Iterator[dict[int, str]]:
 
 
 def fill(url: str, size: int) -> None:
-    """A fifth never answered, half answered long ago, the rest just now."""
+    """A fifth never answered, half answered long ago; the rest just now, dead, or absent."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(
-            "INSERT INTO assets (symbol, exchange, last_synced)"
+            "INSERT INTO assets (symbol, exchange, last_synced, is_delisted, ask_after)"
             " SELECT 'S' || n, (ARRAY['US', 'LSE', 'XETRA', 'TO'])[1 + mod(n, 4)],"
-            " CASE WHEN mod(n, 10) < 2 THEN NULL"
-            " WHEN mod(n, 10) < 7 THEN now() - interval '2 days' - n * interval '1 minute'"
-            " ELSE now() END FROM generate_series(1, %s) n",
+            " CASE WHEN kind < 2 OR kind = 9 THEN NULL"
+            " WHEN kind < 7 THEN now() - interval '2 days' - n * interval '1 minute'"
+            " WHEN kind = 7 THEN now() ELSE now() - interval '900 days' END,"
+            " kind = 8, CASE WHEN kind = 9 THEN now() + interval '1 day' END"
+            " FROM generate_series(1, %s) n, mod(n, 10) kind",
             [size],
         )
         connection.execute(

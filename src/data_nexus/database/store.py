@@ -10,9 +10,10 @@ import json
 import os
 import secrets
 import socket
+import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -36,6 +37,8 @@ from data_nexus.errors import RowsRefused, StorageUnavailable
 
 Connection = AsyncConnection[tuple[Any, ...]]
 _POOL_SECONDS = 30.0
+# A worker distrusts its leases this share of their time before the database does.
+_DISTRUST_SHARE = 1 / 6
 _SEND_BUFFER = 1 << 22
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -106,10 +109,11 @@ class Store:
     _pool: AsyncConnectionPool[Connection]
     owner: int
     lease_sec: float
-    commits: int = field(default=0)
+    _renewed_until: float = 0.0
 
     async def claim(self, due: Due, position: QueuePosition, limit: int) -> list[Lease]:
         """Claim up to `limit` due assets after `position`, and move it on."""
+        trusted_until = self._trust_from(time.monotonic())
         parameters = self._due(due, limit) | {
             "after_synced": position.last_synced,
             "after_id": position.asset_id,
@@ -131,6 +135,7 @@ class Store:
                 synced_through=row[4],
                 times_empty=row[5],
                 is_first=row[4] is None,
+                trusted_until=trusted_until,
             )
             for row in rows
         ]
@@ -164,9 +169,10 @@ class Store:
         happened: the whole transaction is there or none of it.
         """
         receipts: dict[int, Receipt] = {}
+        trusted = [batch for batch in batches if self.trusts(batch.lease)]
         try:
             async with self._connection() as connection, connection.transaction():
-                receipts = await _write(connection, self.owner, batches, run_id)
+                receipts = await _write(connection, self.owner, trusted, run_id)
         except psycopg.errors.UniqueViolation:
             # Bars under an asset without a cursor: someone has moved it. They are merged then.
             if not any(batch.lease.is_first for batch in batches):
@@ -177,7 +183,6 @@ class Store:
         except StorageUnavailable:
             if not receipts or await self._settled(batches) != receipts.keys():
                 raise
-        self.commits += 1
         return [receipts.get(batch.lease.asset_id) for batch in batches]
 
     async def release(self, leases: Sequence[Lease], *, failed: bool) -> None:
@@ -192,7 +197,17 @@ class Store:
 
     async def renew(self) -> None:
         """Hold on to all leases of this worker."""
+        # Trust counts from before the question: a late answer must not stretch it.
+        started = time.monotonic()
         await self._execute("renew_leases", {"owner": self.owner, "lease_sec": self.lease_sec})
+        self._renewed_until = self._trust_from(started)
+
+    def trusts(self, lease: Lease) -> bool:
+        """Say whether this worker may still think that a lease is its own."""
+        return time.monotonic() < max(lease.trusted_until, self._renewed_until)
+
+    def _trust_from(self, moment: float) -> float:
+        return moment + self.lease_sec * (1 - _DISTRUST_SHARE)
 
     async def free_orphans(self) -> list[int]:
         """Free the leases of workers that have left; return the ids of their assets."""
@@ -232,7 +247,9 @@ class Store:
             "asset_ids": [batch.lease.asset_id for batch in batches],
             "fences": [batch.lease.fence for batch in batches],
         }
-        async with self._connection() as connection:
+        asset_ids = {"asset_ids": parameters["asset_ids"]}
+        async with self._connection() as connection, connection.transaction():
+            await _rows(connection, "await_leases", asset_ids)
             return {int(row[0]) for row in await _rows(connection, "settled_fences", parameters)}
 
     async def _one(self, name: str, parameters: dict[str, Any]) -> tuple[Any, ...]:

@@ -33,7 +33,9 @@ class SymbolList:
 class Lease:
     """A claimed asset: who it is, its fence, and what is known of it so far.
 
-    `is_first` says that the asset has no cursor and so no bars: a plain COPY will do.
+    `is_first` says that the asset has no cursor and so no bars: a plain COPY will do. The worker
+    itself distrusts the lease after `trusted_until`, a moment of its monotonic clock, unless it
+    was renewed.
     """
 
     asset_id: int
@@ -42,3 +44,4 @@ class Lease:
     synced_through: date | None
     times_empty: int
     is_first: bool
+    trusted_until: float = float("inf")

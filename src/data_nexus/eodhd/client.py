@@ -25,6 +25,8 @@ from data_nexus.events import Observer, Requested
 
 _HEADERS = {"Accept-Encoding": "gzip", "User-Agent": "data-nexus"}
 _CHUNK = 1 << 18
+_REFUSAL_CAP = 1 << 20
+_REFUSAL_CHARS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +91,8 @@ class VendorClient:
             self._observe(Requested(request.endpoint, request.calls, elapsed, status, size))
         encoding = headers.get("Content-Encoding", "").strip().lower()
         if status != 200:
-            text = b"" if encoding else body
-            raise refusal(status, headers, text, request.subject, datetime.now(UTC))
+            words = self._token.redact(_words(body, encoding, request.subject))
+            raise refusal(status, headers, words.encode(), request.subject, datetime.now(UTC))
         return plain(body, encoding, self._wire.answer_cap, request.subject)
 
     async def _send(self, request: Request) -> tuple[int, dict[str, str], bytes]:
@@ -122,3 +124,13 @@ class VendorClient:
             if len(body) > cap:
                 raise AnswerTooLarge(f"{subject}: more than {cap} bytes")
         return bytes(body)
+
+
+def _words(body: bytes, encoding: str, subject: str) -> str:
+    """Return the beginning of a refusal's text; nothing of one that cannot be read."""
+    try:
+        return plain(body, encoding, _REFUSAL_CAP, subject)[:_REFUSAL_CHARS].decode(
+            "utf-8", "replace"
+        )
+    except (BrokenAnswer, AnswerTooLarge):
+        return ""

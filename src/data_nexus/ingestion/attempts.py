@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from data_nexus.domain.backoff import Backoff
 from data_nexus.eodhd.requests import Request
@@ -14,6 +15,10 @@ from data_nexus.errors import RateLimited, Retry
 from data_nexus.events import Observer, Retried, Waiting
 
 _LONGEST_POSTPONEMENT = 12
+
+
+Answer = TypeVar("Answer")
+Read = Callable[[bytes], Awaitable[Answer]]
 
 
 class Fetch(Protocol):
@@ -55,18 +60,18 @@ class Attempts:
     observe: Observer
     chance: random.Random = field(default_factory=random.Random)
 
-    async def fetch(self, request: Request, spent: list[Request]) -> bytes:
-        """Return the answer's body; append to `spent` each request that was sent.
+    async def fetch(self, request: Request, read: Read[Answer], spent: list[Request]) -> Answer:
+        """Return what `read` makes of the answer's body; append to `spent` each request sent.
 
-        A `Retry` uses up an attempt; a rate limit closes the gate for the whole run and uses up
-        none, but an asset that meets it over and over fails in the end.
+        A `Retry`, from the wire or from `read`, uses up an attempt; a rate limit closes the gate
+        for the whole run and uses up none, but an asset that meets it over and over fails.
         """
         attempt, postponed = 1, 0
         while True:
             await self.gate.passage()
             spent.append(request)
             try:
-                return await self.client.fetch(request)
+                return await read(await self.client.fetch(request))
             except RateLimited as limit:
                 postponed += 1
                 if postponed > _LONGEST_POSTPONEMENT:

@@ -54,7 +54,8 @@ async def backfill(
         limit = _ANY_NUMBER if wish.limit is None else wish.limit
         observe(RunStarted("backfill", await store.count_due(due, limit)))
         run_id = await store.start_run("backfill")
-        engine = Engine(store, attempts, _pace(settings), observe, drain, run_id)
+        redact = settings.require_token().redact
+        engine = Engine(store, attempts, _pace(settings), observe, drain, run_id, redact)
         try:
             await engine.run(due, wish.limit)
         except BaseExceptionGroup as group:

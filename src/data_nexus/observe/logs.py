@@ -6,10 +6,8 @@ stands: as it is, percent-encoded, or in base64.
 
 from __future__ import annotations
 
-import base64
 import json
 import logging
-import re
 import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -73,7 +71,7 @@ class LineFormatter(logging.Formatter):
     def __init__(self, *, as_json: bool, token: Secret | None) -> None:
         super().__init__()
         self._as_json = as_json
-        self._token = _spellings(token.reveal()) if token else None
+        self._token = token
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
@@ -90,7 +88,7 @@ class LineFormatter(logging.Formatter):
         return self._redact("".join(c if c.isprintable() else "·" for c in line_text))
 
     def _redact(self, line: str) -> str:
-        return self._token.sub("***", line) if self._token else line
+        return self._token.redact(line) if self._token else line
 
 
 def _message(record: logging.LogRecord) -> str:
@@ -99,19 +97,3 @@ def _message(record: logging.LogRecord) -> str:
         return record.getMessage()
     except (TypeError, ValueError):
         return str(record.msg)
-
-
-def _spellings(token: str) -> re.Pattern[str]:
-    """Return what finds a token: as it is, percent-encoded in part or whole, in base64."""
-    plain = "".join(
-        f"(?:{re.escape(c)}|{''.join(f'(?i:%(?:25)*{byte:02x})' for byte in c.encode())})"
-        for c in token
-    )
-    raw = token.encode()
-    # Inside a longer text base64 has three alignments; the first and last characters of each
-    # depend on the neighbours and are left out.
-    in_base64 = {
-        base64.b64encode(b"\0" * shift + raw).decode()[4 if shift else 0 : -4] for shift in range(3)
-    }
-    longer = {form for form in in_base64 if len(form) >= 8}
-    return re.compile("|".join([plain, *map(re.escape, sorted(longer, key=len, reverse=True))]))

@@ -1,13 +1,21 @@
 -- Free the leases of workers that have left: the advisory lock that their session held is gone.
-UPDATE assets
-SET lease_owner = NULL, lease_until = NULL, times_rescued = least(times_rescued + 1, 32767)
-WHERE lease_owner IS NOT NULL
-  AND NOT EXISTS (
-      SELECT
-      FROM pg_locks l
-      WHERE l.locktype = 'advisory'
-        AND l.objsubid = 1
-        AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-        AND ((l.classid::bigint << 32) | l.objid::bigint) = lease_owner
-  )
-RETURNING id;
+-- A row that its dying session still holds is left for the next time.
+WITH orphans AS (
+    SELECT id
+    FROM assets
+    WHERE lease_owner IS NOT NULL
+      AND NOT EXISTS (
+          SELECT
+          FROM pg_locks l
+          WHERE l.locktype = 'advisory'
+            AND l.objsubid = 1
+            AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+            AND ((l.classid::bigint << 32) | l.objid::bigint) = lease_owner
+      )
+    FOR UPDATE SKIP LOCKED
+)
+UPDATE assets a
+SET lease_owner = NULL, lease_until = NULL, times_rescued = least(a.times_rescued + 1, 32767)
+FROM orphans
+WHERE a.id = orphans.id
+RETURNING a.id;
