@@ -7,7 +7,6 @@ from datetime import date
 from typing import LiteralString
 
 import psycopg
-import pytest
 
 from data_nexus.database.store import Due, QueuePosition, open_store
 from data_nexus.domain.listing import Lease
@@ -68,7 +67,6 @@ def test_a_lock_in_another_database_is_no_sign_of_life(
         assert len(worker.free_orphans()) == 1
 
 
-@pytest.mark.xfail(reason="what does not fit into one claim is freed and forgotten")
 def test_a_run_takes_over_all_that_a_worker_held_which_leaves_meanwhile(database_url: str) -> None:
     assets = add_assets(database_url, *(f"S{n}" for n in range(101)))
 

@@ -36,7 +36,7 @@ from data_nexus.domain.symbol import Symbol
 from data_nexus.errors import RowsRefused, StorageUnavailable
 
 Connection = AsyncConnection[tuple[Any, ...]]
-_POOL_SECONDS = 30.0
+_POOL_SECONDS = 10.0
 # A worker distrusts its leases this share of their time before the database does.
 _DISTRUST_SHARE = 1 / 6
 _SEND_BUFFER = 1 << 22
@@ -88,7 +88,7 @@ def storage_errors() -> Iterator[None]:
     try:
         yield
     except PoolTimeout:
-        raise StorageUnavailable("PostgreSQL: no connection within 30 seconds") from None
+        raise StorageUnavailable("PostgreSQL: no connection within 10 seconds") from None
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
         raise unavailable(error) from None
 

@@ -26,6 +26,7 @@ class LeaseQueue:
     taken: int = 0
     _ready: deque[Lease] = field(default_factory=deque)
     _position: QueuePosition = field(default_factory=QueuePosition)
+    _orphans: set[int] = field(default_factory=set)
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def next(self) -> Lease | None:
@@ -48,13 +49,18 @@ class LeaseQueue:
         room = _CLAIM if self.limit is None else min(_CLAIM, self.limit - self.taken)
         if room <= 0:
             return []
-        leases = await self.store.claim(self.due, self._position, room)
-        if leases or not (orphans := await self._orphans()):
+        if leases := await self.store.claim(self.due, self._position, room):
             return leases
-        return await self.store.claim(replace(self.due, asset_ids=orphans), QueuePosition(), room)
+        return await self._claim_orphans(room)
 
-    async def _orphans(self) -> list[int]:
-        """Free what left workers held, and return those that this run may take."""
-        freed = await self.store.free_orphans()
-        wanted = self.due.asset_ids
-        return freed if wanted is None else [i for i in freed if i in wanted]
+    async def _claim_orphans(self, room: int) -> list[Lease]:
+        """At the end of the queue, claim what workers held that have left meanwhile."""
+        self._orphans |= set(await self.store.free_orphans())
+        if self.due.asset_ids is not None:
+            self._orphans &= set(self.due.asset_ids)
+        if not self._orphans:
+            return []
+        due = replace(self.due, asset_ids=sorted(self._orphans))
+        leases = await self.store.claim(due, QueuePosition(), room)
+        self._orphans -= {lease.asset_id for lease in leases}
+        return leases
