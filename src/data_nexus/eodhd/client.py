@@ -26,7 +26,6 @@ from data_nexus.events import Observer, Requested
 _HEADERS = {"Accept-Encoding": "gzip", "User-Agent": "data-nexus"}
 _CHUNK = 1 << 18
 _REFUSAL_CAP = 1 << 20
-_REFUSAL_CHARS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +90,7 @@ class VendorClient:
             self._observe(Requested(request.endpoint, request.calls, elapsed, status, size))
         encoding = headers.get("Content-Encoding", "").strip().lower()
         if status != 200:
+            # Redacted as a whole, cut afterwards: a cut through the token would show half of it.
             words = self._token.redact(_words(body, encoding, request.subject))
             raise refusal(status, headers, words.encode(), request.subject, datetime.now(UTC))
         return plain(body, encoding, self._wire.answer_cap, request.subject)
@@ -127,10 +127,8 @@ class VendorClient:
 
 
 def _words(body: bytes, encoding: str, subject: str) -> str:
-    """Return the beginning of a refusal's text; nothing of one that cannot be read."""
+    """Return a refusal's text; nothing of one that cannot be read."""
     try:
-        return plain(body, encoding, _REFUSAL_CAP, subject)[:_REFUSAL_CHARS].decode(
-            "utf-8", "replace"
-        )
+        return plain(body, encoding, _REFUSAL_CAP, subject).decode("utf-8", "replace")
     except (BrokenAnswer, AnswerTooLarge):
         return ""
