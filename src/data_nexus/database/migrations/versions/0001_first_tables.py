@@ -19,4 +19,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Refuse: going back would drop the data."""
-    raise NotImplementedError("the first tables hold all data; drop the database instead")
+    raise RuntimeError("the first tables hold all data; drop the database instead")
