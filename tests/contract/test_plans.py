@@ -137,7 +137,7 @@ def test_a_claim_never_looks_at_the_bars(queues: dict[int, str]) -> None:
     assert {node["Relation Name"] for node in plan if "Relation Name" in node} == {"assets"}
 
 
-@pytest.mark.parametrize("name", ["free_orphans", "renew_leases", "count_leased"])
+@pytest.mark.parametrize("name", ["free_orphans", "renew_leases"])
 def test_leases_are_found_by_an_index_of_their_own(queues: dict[int, str], name: str) -> None:
     found = scans(explain(queues[LONG], name))
     assert [scan for scan in found if scan.endswith("Index Scan assets_leased")]

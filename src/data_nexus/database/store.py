@@ -148,10 +148,6 @@ class Store:
         """Return how many assets `claim` could hand out now, up to `limit`."""
         return int((await self._one("count_due", self._due(due, limit)))[0])
 
-    async def count_leased(self) -> int:
-        """Return how many assets other workers hold."""
-        return int((await self._one("count_leased", {"owner": self.owner}))[0])
-
     async def find_assets(self, symbols: Sequence[Symbol]) -> dict[Symbol, int]:
         """Return the ids of the known ones among `symbols`."""
         parameters = {
