@@ -6,14 +6,16 @@ default. `SETTINGS` is the one table that the parser, `nexus config` and the doc
 
 from __future__ import annotations
 
+import base64
 import os
 import stat
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
 import msgspec
 import platformdirs
@@ -34,6 +36,12 @@ class Secret:
     def reveal(self) -> str:
         """Return the token itself; call it only where the request is built."""
         return self._value
+
+    def redact(self, text: str) -> str:
+        """Return `text` with the token blotted out, however it is spelled there."""
+        for form in _forms(self._value):
+            text = text.replace(form, "***")
+        return text
 
     def __repr__(self) -> str:
         return "***"
@@ -77,7 +85,10 @@ SETTINGS = (
     Setting("NEXUS_BACKOFF_SECONDS", float, 0.5, "base of the jittered wait between attempts"),
     Setting("NEXUS_CONNECT_SECONDS", float, 10.0, "deadline for a connection to the vendor"),
     Setting("NEXUS_ANSWER_SECONDS", float, 60.0, "deadline for a complete answer"),
-    Setting("NEXUS_LEASE_SECONDS", float, 60.0, "how long a claim holds without being renewed"),
+    Setting("NEXUS_RESERVE", float, 0.05, "share of the day's calls that workers leave to others"),
+    Setting("NEXUS_BREAKER_SECONDS", float, 30.0, "first pause when the vendor is in trouble"),
+    Setting("NEXUS_POLL_SECONDS", float, 15.0, "how often an idle worker looks for due assets"),
+    Setting("NEXUS_LEASE_SECONDS", float, 30.0, "how long a claim holds without being renewed"),
     Setting("NEXUS_REREAD_DAYS", int, 10, "days before the cursor that are read again"),
     Setting("NEXUS_MAX_SHRINK", float, 0.2, "share of a symbol list that may vanish at once"),
     Setting("NEXUS_GRACE_SECONDS", float, 25.0, "time to drain after SIGTERM or SIGINT"),
@@ -171,6 +182,19 @@ def without_password(url: str | None) -> str | None:
         return url
     netloc = parts.netloc.replace(f":{parts.password}@", ":***@")
     return urlunsplit(parts._replace(netloc=netloc))
+
+
+@cache
+def _forms(token: str) -> tuple[str, ...]:
+    """Return the spellings of a token that a text may contain, the longest first."""
+    raw = token.encode()
+    # Inside a longer text base64 has three alignments; the first and last characters of each
+    # depend on the neighbours and are left out.
+    in_base64 = {
+        base64.b64encode(b"\0" * shift + raw).decode()[4 if shift else 0 : -4] for shift in range(3)
+    }
+    longer = {form for form in in_base64 if len(form) >= 8}
+    return tuple(sorted({token, quote(token, safe=""), *longer}, key=len, reverse=True))
 
 
 def _resolve(

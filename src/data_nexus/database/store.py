@@ -8,25 +8,29 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
 from psycopg import AsyncConnection
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from psycopg_pool import AsyncConnectionPool
 
+from data_nexus.config import Secret
 from data_nexus.database.batch import (
     Batch,
+    Letter,
     Receipt,
     receipt,
     reject_parameters,
     settle_parameters,
 )
-from data_nexus.database.connection import conninfo, unavailable
+from data_nexus.database.connection import conninfo, storage_errors
 from data_nexus.database.copy import HEADER, TRAILER, encode_bars
+from data_nexus.database.ledger_store import LedgerStore, token_id
 from data_nexus.database.sql import query
 from data_nexus.domain.listing import Lease
 from data_nexus.domain.symbol import Symbol
@@ -34,6 +38,8 @@ from data_nexus.errors import RowsRefused, StorageUnavailable
 
 Connection = AsyncConnection[tuple[Any, ...]]
 _POOL_SECONDS = 30.0
+_DISTRUST_SHARE = 1 / 6
+_MOST_RESCUES = 3
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -76,17 +82,6 @@ async def open_store(url: str, schema: str, writers: int, lease_sec: float) -> A
             yield Store(presence, pool, owner, lease_sec)
 
 
-@contextmanager
-def storage_errors() -> Iterator[None]:
-    """Translate the driver's errors that mean *no database now* into `StorageUnavailable`."""
-    try:
-        yield
-    except PoolTimeout:
-        raise StorageUnavailable("PostgreSQL: no connection within 30 seconds") from None
-    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-        raise unavailable(error) from None
-
-
 async def _create_staging(connection: Connection) -> None:
     await connection.execute(query("create_staging"))
 
@@ -99,11 +94,19 @@ class Store:
     _pool: AsyncConnectionPool[Connection]
     owner: int
     lease_sec: float
-    commits: int = field(default=0)
+    _renewed_until: float = 0.0
 
-    async def claim(self, due: Due, position: QueuePosition, limit: int) -> list[Lease]:
-        """Claim up to `limit` due assets after `position`, and move it on."""
+    async def claim(
+        self, due: Due, position: QueuePosition, limit: int, *, suspect: bool = False
+    ) -> list[Lease]:
+        """Claim up to `limit` due assets after `position`, and move it on.
+
+        `suspect` assets are those whose worker was lost while it held them; they are claimed
+        apart, so that one that takes workers down does not take others' leases with it.
+        """
+        trusted_until = self._trust_from(time.monotonic())
         parameters = self._due(due, limit) | {
+            "suspect": suspect,
             "after_synced": position.last_synced,
             "after_id": position.asset_id,
             "owner": self.owner,
@@ -116,7 +119,18 @@ class Store:
         rows.sort(key=_queue_order)
         if rows:
             position.last_synced, position.asset_id = rows[-1][7], rows[-1][0]
-        return [Lease(row[0], Symbol(row[1], row[2]), *row[3:7]) for row in rows]
+        return [
+            Lease(
+                asset_id=row[0],
+                symbol=Symbol(row[1], row[2]),
+                fence=row[3],
+                synced_through=row[4],
+                times_empty=row[5],
+                is_first=row[6],
+                trusted_until=trusted_until,
+            )
+            for row in rows
+        ]
 
     async def count_due(self, due: Due, limit: int) -> int:
         """Return how many assets `claim` could hand out now, up to `limit`."""
@@ -143,15 +157,15 @@ class Store:
         happened: the whole transaction is there or none of it.
         """
         receipts: dict[int, Receipt] = {}
+        trusted = [batch for batch in batches if self._trusts(batch.lease)]
         try:
             async with self._connection() as connection, connection.transaction():
-                receipts = await _write(connection, self.owner, batches, run_id)
+                receipts = await _write(connection, self.owner, trusted, run_id)
         except (psycopg.DataError, psycopg.IntegrityError) as error:
             raise RowsRefused(f"PostgreSQL refused the rows: {type(error).__name__}") from None
         except StorageUnavailable:
             if not receipts or await self._settled(batches) != receipts.keys():
                 raise
-        self.commits += 1
         return [receipts.get(batch.lease.asset_id) for batch in batches]
 
     async def release(self, leases: Sequence[Lease], *, failed: bool) -> None:
@@ -166,12 +180,42 @@ class Store:
 
     async def renew(self) -> None:
         """Hold on to all leases of this worker."""
+        # Trust counts from before the question: a late answer must not stretch it.
+        started = time.monotonic()
         await self._execute("renew_leases", {"owner": self.owner, "lease_sec": self.lease_sec})
+        self._renewed_until = self._trust_from(started)
 
-    async def free_orphans(self) -> list[int]:
-        """Free the leases of workers that have left; return the ids of their assets."""
-        async with self._connection() as connection:
-            return [int(row[0]) for row in await _rows(connection, "free_orphans", {})]
+    async def free_lost_leases(self) -> list[int]:
+        """Free leases that ran out or whose worker has left; return the ids of their assets.
+
+        An asset whose worker was lost three times in a row becomes a dead letter.
+        """
+        async with self._connection() as connection, connection.transaction():
+            freed = [int(row[0]) for row in await _rows(connection, "free_lost_leases", {})]
+            if freed:
+                await connection.execute(query("park_rescued"), {"most": _MOST_RESCUES})
+        return freed
+
+    async def park(self, lease: Lease, letter: Letter) -> None:
+        """Park an asset with a dead letter, if the lease is still this worker's."""
+        parameters = asdict(letter) | {
+            "asset_id": lease.asset_id,
+            "fence": lease.fence,
+            "owner": self.owner,
+        }
+        await self._execute("park_asset", parameters)
+
+    async def report(self, state: dict[str, Any]) -> None:
+        """Show how this worker is doing, for `nexus status`."""
+        await self._execute("report_worker", {"owner": self.owner, "state": json.dumps(state)})
+
+    async def leave(self) -> None:
+        """Take this worker off the list."""
+        await self._execute("remove_worker", {"owner": self.owner})
+
+    def ledger(self, token: Secret) -> LedgerStore:
+        """Return the ledger's row of a token."""
+        return LedgerStore(self._pool, token_id(token))
 
     async def days_ago(self, days: float) -> datetime:
         """Return the moment so many days ago, by the database's clock."""
@@ -192,6 +236,13 @@ class Store:
         with storage_errors():
             async with self._pool.connection() as connection:
                 yield connection
+
+    def _trust_from(self, moment: float) -> float:
+        return moment + self.lease_sec * (1 - _DISTRUST_SHARE)
+
+    def _trusts(self, lease: Lease) -> bool:
+        """Whether this worker may still think that the lease is its own (monotonic time)."""
+        return time.monotonic() < max(lease.trusted_until, self._renewed_until)
 
     def _due(self, due: Due, limit: int) -> dict[str, Any]:
         return {

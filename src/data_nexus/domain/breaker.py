@@ -13,7 +13,6 @@ MEMORY_SEC = 60.0
 _LEAST_REQUESTS = 20
 _FAILED_SHARE = 0.5
 _UNREACHED_IN_A_ROW = 5
-_FIRST_OPEN_SEC = 30.0
 _LONGEST_OPEN_SEC = 600.0
 _PROBE_SEC = 60.0
 # A retry costs ten requests: so many of a minute's requests may be retries, and a few always.
@@ -34,6 +33,7 @@ class Breaker:
     times_opened: int = 0
     open_until: float | None = None
     probing_until: float | None = None
+    first_open_sec: float = 30.0
 
     @property
     def state(self) -> str:
@@ -57,7 +57,7 @@ def admit(breaker: Breaker, moment: float) -> tuple[Breaker, float]:
 def answered(breaker: Breaker, moment: float) -> Breaker:
     """Note an answer that shows the vendor at work: it closes the breaker."""
     if breaker.open_until is not None:
-        return Breaker()
+        return Breaker(first_open_sec=breaker.first_open_sec)
     return replace(breaker, seconds=_counted(breaker, moment, lost=0), unreached=0)
 
 
@@ -91,9 +91,11 @@ class RetryBudget:
 
 
 def _opened(breaker: Breaker, moment: float, chance: float) -> Breaker:
-    longest = min(_LONGEST_OPEN_SEC, _FIRST_OPEN_SEC * 2.0**breaker.times_opened)
+    longest = min(_LONGEST_OPEN_SEC, breaker.first_open_sec * 2.0**breaker.times_opened)
     return Breaker(
-        times_opened=breaker.times_opened + 1, open_until=moment + longest * (0.75 + 0.5 * chance)
+        times_opened=breaker.times_opened + 1,
+        open_until=moment + longest * (0.75 + 0.5 * chance),
+        first_open_sec=breaker.first_open_sec,
     )
 
 

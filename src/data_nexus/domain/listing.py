@@ -34,7 +34,8 @@ class Lease:
     """A claimed asset: who it is, its fence, and what is known of it so far.
 
     `is_first` promises that no bar of the asset is stored, so that a plain COPY is safe while
-    the lease is held.
+    the lease is held. The worker itself distrusts the lease after `trusted_until`, a moment of
+    its monotonic clock, unless it was renewed.
     """
 
     asset_id: int
@@ -43,3 +44,4 @@ class Lease:
     synced_through: date | None
     times_empty: int
     is_first: bool
+    trusted_until: float

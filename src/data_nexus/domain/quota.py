@@ -77,6 +77,16 @@ def step(minute_limit: int) -> timedelta:
     return MINUTE / max(usable, 1.0)
 
 
+def on_day(quota: Quota, day: date) -> Quota:
+    """Return the quota as it stands on a day; time never runs backwards."""
+    if day <= quota.day:
+        return quota
+    unused_extra = quota.extra
+    if quota.day_limit is not None:
+        unused_extra = max(0, quota.extra - max(0, quota.spent - quota.day_limit))
+    return replace(quota, day=day, spent=0, extra=unused_extra)
+
+
 def reserve(
     quota: Quota, calls: int, moment: datetime, *, most: int = 1, keep_share: float = 0.0
 ) -> Granted | Spent:
@@ -85,7 +95,7 @@ def reserve(
     `keep_share` of the day's limit is left for others (repair and interactive work).
     """
     first = _outside_midnight(max(quota.next_slot, moment))
-    quota = _on_day(quota, first.date())
+    quota = on_day(quota, first.date())
     left = quota.left
     if left is not None and calls:
         kept = int((quota.day_limit or 0) * keep_share)
@@ -128,6 +138,8 @@ def heard_user(quota: Quota, spent: int, counted_on: date | None, limit: int, ex
     The vendor's counter is lazy: until the first request of a day it shows the day before
     (`apiRequestsDate`), and then counts nothing yet.
     """
+    if counted_on is not None and counted_on > quota.day:
+        quota = on_day(quota, counted_on)
     theirs = spent if counted_on == quota.day else 0
     # The vendor's count includes the extra calls that it has already taken off `extra`.
     beyond = max(0, theirs - limit)
@@ -143,16 +155,6 @@ def heard_spent(quota: Quota) -> Quota:
 def paused(quota: Quota, until: datetime) -> Quota:
     """Send nothing before `until` (the vendor asked for it)."""
     return replace(quota, next_slot=max(quota.next_slot, until))
-
-
-def _on_day(quota: Quota, day: date) -> Quota:
-    """Carry the quota over to the day of a slot; time never runs backwards."""
-    if day <= quota.day:
-        return quota
-    unused_extra = quota.extra
-    if quota.day_limit is not None:
-        unused_extra = max(0, quota.extra - max(0, quota.spent - quota.day_limit))
-    return replace(quota, day=day, spent=0, extra=unused_extra)
 
 
 def _outside_midnight(slot: datetime) -> datetime:

@@ -23,7 +23,7 @@ def plain(body: bytes, encoding: str, cap: int, subject: str) -> bytes:
         return body
     if encoding != "gzip":
         raise BrokenAnswer(f"{subject}: encoded as {encoding[:20]!r}, which was not asked for")
-    # The stream's last four bytes tell its length (RFC 1952): a bomb that lies about it stops there.
+    # The last four bytes tell the length (RFC 1952): a bomb that lies about it stops there.
     length = int.from_bytes(body[-4:], "little")
     stream = isal_zlib.decompressobj(wbits=_GZIP)
     try:

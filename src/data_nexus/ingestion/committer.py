@@ -35,6 +35,8 @@ class Committer:
     _pending: deque[Batch] = field(default_factory=deque)
     _rows: int = 0
     _bytes: int = 0
+    _ripe_at: float = 0.0
+    _flushing: bool = False
     _closing: bool = False
     _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
@@ -44,15 +46,25 @@ class Committer:
             await self._changed.wait_for(
                 lambda: not self._bytes or self._bytes + batch.nbytes <= self.bytes_in_flight
             )
+            if not self._pending:
+                self._ripe_at = asyncio.get_running_loop().time() + self.linger_sec
             self._pending.append(batch)
             self._rows += _weight(batch)
             self._bytes += batch.nbytes
             self._changed.notify_all()
 
+    async def flush(self) -> None:
+        """Have everything pending committed at once, and wait until it is."""
+        async with self._changed:
+            self._flushing = True
+            self._changed.notify_all()
+            await self._changed.wait_for(lambda: not self._bytes)
+            self._flushing = False
+
     async def close(self) -> None:
         """Say that nothing more comes: what is pending is committed at once."""
         async with self._changed:
-            self._closing = True
+            self._flushing = self._closing = True
             self._changed.notify_all()
 
     async def write(self) -> None:
@@ -67,13 +79,20 @@ class Committer:
 
     async def _next_group(self) -> list[Batch]:
         async with self._changed:
-            while self._rows < self.batch_rows and not self._closing:
+            while not self._is_ripe() and not self._closing:
                 try:
-                    async with asyncio.timeout(self.linger_sec if self._pending else None):
+                    async with asyncio.timeout_at(self._ripe_at if self._pending else None):
                         await self._changed.wait()
                 except TimeoutError:
-                    break
+                    continue
             return self._take()
+
+    def _is_ripe(self) -> bool:
+        """Whether a group is due: it is large enough, old enough, or wanted now."""
+        if not self._pending:
+            return False
+        is_old = asyncio.get_running_loop().time() >= self._ripe_at
+        return self._flushing or is_old or self._rows >= self.batch_rows
 
     def _take(self) -> list[Batch]:
         group: list[Batch] = []
@@ -82,6 +101,7 @@ class Committer:
             group.append(self._pending.popleft())
             rows += _weight(group[-1])
         self._rows -= rows
+        self._ripe_at = asyncio.get_running_loop().time() + self.linger_sec
         return group
 
     async def _commit_group(self, group: list[Batch]) -> None:

@@ -8,7 +8,7 @@ been paid for is still committed.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -25,17 +25,14 @@ from data_nexus.errors import (
     Postpone,
     Retry,
     Stop,
-    VendorUnavailable,
 )
-from data_nexus.events import Absent, Committed, Draining, Failed, Observer, Warned
+from data_nexus.events import Absent, Committed, Draining, Failed, Observer, Parked, Warned
 from data_nexus.ingestion.attempts import Attempts
 from data_nexus.ingestion.committer import Committer
+from data_nexus.ingestion.letters import letter_of
 from data_nexus.ingestion.pipeline import Paid, absent_batch, batch_of
 from data_nexus.ingestion.queue import LeaseQueue
 from data_nexus.ingestion.tally import Tally
-
-# So many assets in a row without an answer are no longer the assets' own trouble.
-_FAILURES_IN_A_ROW = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +81,13 @@ class Engine:
     observe: Observer
     drain: Drain
     run_id: int
+    redact: Callable[[str], str]
     tally: Tally = field(default_factory=Tally)
     ended_by: NexusError | None = None
-    _failures_in_a_row: int = 0
 
     async def run(self, due: Due, limit: int | None) -> None:
         """Bring the due assets up to date; raise `StorageUnavailable` if the database goes away."""
-        await self.store.free_orphans()
+        await self.store.free_lost_leases()
         queue = LeaseQueue(self.store, due, limit)
         committer = Committer(
             commit=self._commit,
@@ -106,6 +103,8 @@ class Engine:
                 for n in range(self.pace.writers)
             ]
             await self._fetch_all(queue, committer)
+            await committer.flush()
+            await self._ask_suspects(queue, committer)
             await committer.close()
             await asyncio.wait(writers)
             await self.store.release(queue.untouched(), failed=False)
@@ -134,17 +133,29 @@ class Engine:
 
     async def _fetch_on(self, queue: LeaseQueue, committer: Committer) -> None:
         while not self.drain.wished.is_set() and (lease := await queue.next()):
-            spent: list[Request] = []
-            try:
-                await committer.submit(await self._ask(lease, spent))
-                self._failures_in_a_row = 0
-            except asyncio.CancelledError:
-                await asyncio.shield(self.store.release([lease], failed=False))
-                raise
-            except NexusError as error:
-                await self._settle_error(lease, error)
-            finally:
-                self.tally.count_spent(spent)
+            await self._settle_one(lease, committer)
+
+    async def _ask_suspects(self, queue: LeaseQueue, committer: Committer) -> None:
+        """Ask for the assets that were in a lost worker's hands, one by one.
+
+        If one of them takes this worker down as well, it goes alone, and only it is suspected.
+        """
+        while not self.drain.wished.is_set() and (lease := await queue.next_suspect()):
+            await self._settle_one(lease, committer)
+            await committer.flush()
+
+    async def _settle_one(self, lease: Lease, committer: Committer) -> None:
+        """Take one lease to its end: an answer for the committer, or an error settled."""
+        spent: list[Request] = []
+        try:
+            await committer.submit(await self._ask(lease, spent))
+        except asyncio.CancelledError:
+            await asyncio.shield(self.store.release([lease], failed=False))
+            raise
+        except NexusError as error:
+            await self._settle_error(lease, error)
+        finally:
+            self.tally.count_spent(spent)
 
     async def _ask(self, lease: Lease, spent: list[Request]) -> Batch:
         window = window_to_ask(lease.synced_through, self.pace.reread_days, datetime.now(UTC))
@@ -153,7 +164,11 @@ class Engine:
             body = await self.attempts.fetch(request, spent)
         except NotListed:
             return absent_batch(lease, window, _paid(spent))
-        batch, notice = batch_of(lease, window, body, _paid(spent))
+        try:
+            batch, notice = batch_of(lease, window, body, _paid(spent))
+        except Park as unfit:
+            unfit.status, unfit.body = 200, body
+            raise
         if notice:
             self.observe(Warned(str(lease.symbol), notice))
         return batch
@@ -165,19 +180,18 @@ class Engine:
                 self._end(error)
                 await self.store.release([lease], failed=False)
             case Retry() | Postpone():
-                await self._fail(lease, str(error))
-                self._failures_in_a_row += 1
-                if self._failures_in_a_row >= _FAILURES_IN_A_ROW:
-                    self._end(VendorUnavailable(f"{_FAILURES_IN_A_ROW} assets in a row: {error}"))
+                self.tally.failed += 1
+                self.observe(Failed(str(lease.symbol), str(error)))
+                await self.store.release([lease], failed=True)
             case Park():
-                await self._fail(lease, str(error))
+                await self._park(lease, error)
             case _:
                 raise error
 
-    async def _fail(self, lease: Lease, reason: str) -> None:
-        self.tally.failed += 1
-        self.observe(Failed(str(lease.symbol), reason))
-        await self.store.release([lease], failed=True)
+    async def _park(self, lease: Lease, unfit: Park) -> None:
+        self.tally.parked += 1
+        self.observe(Parked(str(lease.symbol), str(unfit)))
+        await self.store.park(lease, letter_of(lease, unfit, self.redact))
 
     async def _commit(self, batches: Sequence[Batch]) -> list[Receipt | None]:
         receipts = await self.store.commit(batches, self.run_id)
@@ -190,7 +204,7 @@ class Engine:
             self.tally.fenced += 1
             self.observe(Failed(name, "another worker took the asset over; nothing was written"))
         elif isinstance(result, Park):
-            await self._fail(batch.lease, f"{name}: {result}")
+            await self._park(batch.lease, result)
         else:
             self.tally.count_commit(batch, result)
             self.observe(_told(name, batch, result))
@@ -199,6 +213,8 @@ class Engine:
         while True:
             await asyncio.sleep(self.store.lease_sec / 3)
             await self.store.renew()
+            await self.store.free_lost_leases()
+            await self.store.report(self.attempts.state() | {"requests": self.tally.requests})
 
 
 def _paid(spent: Sequence[Request]) -> Paid:

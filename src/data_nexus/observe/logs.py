@@ -6,13 +6,11 @@ stands: as it is, percent-encoded, or in base64.
 
 from __future__ import annotations
 
-import base64
 import json
 import logging
 import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
-from urllib.parse import quote
 
 from data_nexus.config import Secret
 from data_nexus.errors import UsageError
@@ -22,6 +20,7 @@ from data_nexus.events import (
     Draining,
     Event,
     Failed,
+    Parked,
     Requested,
     Retried,
     RunFinished,
@@ -39,6 +38,7 @@ _LEVELS = {
     RunFinished: logging.INFO,
     Retried: logging.INFO,
     Failed: logging.WARNING,
+    Parked: logging.WARNING,
     Waiting: logging.WARNING,
     Draining: logging.WARNING,
     Warned: logging.WARNING,
@@ -73,7 +73,7 @@ class LineFormatter(logging.Formatter):
     def __init__(self, *, as_json: bool, token: Secret | None) -> None:
         super().__init__()
         self._as_json = as_json
-        self._forms = _forms(token.reveal()) if token else ()
+        self._token = token
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
@@ -90,18 +90,4 @@ class LineFormatter(logging.Formatter):
         return self._redact("".join(c if c.isprintable() else "·" for c in line_text))
 
     def _redact(self, line: str) -> str:
-        for form in self._forms:
-            line = line.replace(form, "***")
-        return line
-
-
-def _forms(token: str) -> tuple[str, ...]:
-    """Return the spellings of a token that a log line may contain."""
-    raw = token.encode()
-    # Inside a longer text base64 has three alignments; the first and last characters of each
-    # depend on the neighbours and are left out.
-    in_base64 = {
-        base64.b64encode(b"\0" * shift + raw).decode()[4 if shift else 0 : -4] for shift in range(3)
-    }
-    longer = {form for form in in_base64 if len(form) >= 8}
-    return tuple(sorted({token, quote(token, safe=""), *longer}, key=len, reverse=True))
+        return line if self._token is None else self._token.redact(line)

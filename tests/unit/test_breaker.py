@@ -1,0 +1,92 @@
+"""The circuit breaker, the retry budget and the breadth."""
+
+from __future__ import annotations
+
+from data_nexus.domain.breadth import Breadth, narrowed, widened
+from data_nexus.domain.breaker import Breaker, RetryBudget, admit, answered, failed
+
+
+def failing(breaker: Breaker, times: int, *, reached: bool = True, at: float = 0.0) -> Breaker:
+    for n in range(times):
+        breaker = failed(breaker, at + n * 0.1, 0.5, reached=reached)
+    return breaker
+
+
+def test_a_few_failures_among_many_answers_leave_it_closed() -> None:
+    breaker = Breaker()
+    for n in range(100):
+        breaker = answered(breaker, n * 0.1)
+    assert failing(breaker, 19, at=10).state == "closed"
+
+
+def test_half_of_twenty_failing_open_it() -> None:
+    breaker = Breaker()
+    for n in range(10):
+        breaker = answered(breaker, n * 0.1)
+    assert failing(breaker, 9, at=1).state == "closed"
+    assert failing(breaker, 10, at=1).state == "open"
+
+
+def test_five_failed_connections_in_a_row_open_it() -> None:
+    assert failing(Breaker(), 4, reached=False).state == "closed"
+    assert failing(Breaker(), 5, reached=False).state == "open"
+
+
+def test_old_failures_are_forgotten() -> None:
+    assert failing(failing(Breaker(), 15), 15, at=100).state == "closed"
+
+
+def test_an_open_breaker_lets_one_probe_through_when_its_time_has_come() -> None:
+    breaker = failing(Breaker(), 5, reached=False)
+    breaker, wait = admit(breaker, 1.0)
+    assert 25 < wait <= 30
+    breaker, wait = admit(breaker, 31.0)
+    assert (wait, breaker.state) == (0.0, "probing")
+    breaker, wait = admit(breaker, 31.0)
+    assert wait > 0
+
+
+def test_a_probe_that_is_never_answered_gives_way_to_another() -> None:
+    breaker, _ = admit(failing(Breaker(), 5, reached=False), 31.0)
+    breaker, wait = admit(breaker, 100.0)
+    assert wait == 0.0
+
+
+def test_a_good_probe_closes_it_and_a_bad_one_opens_it_for_longer() -> None:
+    probing, _ = admit(failing(Breaker(), 5, reached=False), 31.0)
+    assert answered(probing, 32.0).state == "closed"
+    again = failed(probing, 32.0, 0.5, reached=False)
+    assert again.times_opened == 2
+    assert admit(again, 32.0)[1] == 60.0
+
+
+def test_retries_are_a_tenth_of_the_requests() -> None:
+    budget: RetryBudget | None = RetryBudget(0.0)
+    retries = 0
+    for _ in range(1000):
+        assert budget is not None
+        budget = budget.earn()
+        if (spent := budget.spend()) is not None:
+            budget, retries = spent, retries + 1
+    assert 95 <= retries <= 100
+
+
+def test_the_breadth_grows_by_one_a_round_and_halves_on_trouble() -> None:
+    breadth = Breadth(16)
+    for _ in range(4):
+        breadth = widened(breadth)
+    assert breadth.requests == 4 or breadth.requests == 5
+    for _ in range(500):
+        breadth = widened(breadth)
+    assert breadth.requests == 16
+    halved = narrowed(breadth, 10.0, 1.0)
+    assert halved.requests == 8
+    assert narrowed(halved, 10.5, 1.0).requests == 8
+    assert narrowed(halved, 11.5, 1.0).requests == 4
+
+
+def test_the_breadth_never_falls_below_one() -> None:
+    breadth = Breadth(5)
+    for n in range(10):
+        breadth = narrowed(breadth, float(n * 10), 1.0)
+    assert breadth.requests == 1

@@ -1,0 +1,42 @@
+"""The plan of a load."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from data_nexus.domain.plan import plan_histories
+from data_nexus.domain.quota import Quota
+
+NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
+
+
+def quota(spent: int, limit: int | None) -> Quota:
+    return Quota(NOON.date(), spent, limit, 0, 1000, NOON)
+
+
+def test_five_hundred_calls_a_day_make_four_days_of_two_thousand_assets() -> None:
+    found = plan_histories({"US": 2000}, quota(0, 500), NOON)
+    assert (found.calls, found.requests, found.quota_left, found.days) == (2000, 2000, 500, 4)
+    assert timedelta(days=2, hours=12) < timedelta(seconds=found.eta_sec) < timedelta(days=3)
+
+
+def test_what_fits_into_today_takes_as_long_as_the_pace() -> None:
+    found = plan_histories({"LSE": 100, "US": 889}, quota(0, 100_000), NOON)
+    assert found.days == 1
+    assert 59 < found.eta_sec < 61
+    assert [(step.exchange, step.calls) for step in found.steps] == [("LSE", 100), ("US", 889)]
+
+
+def test_nothing_due_takes_no_day() -> None:
+    found = plan_histories({}, quota(0, 500), NOON)
+    assert (found.calls, found.days, found.eta_sec) == (0, 0, 0.0)
+
+
+def test_yesterdays_spending_does_not_count_today() -> None:
+    yesterday = Quota(NOON.date() - timedelta(days=1), 500, 500, 0, 1000, NOON)
+    assert plan_histories({"US": 10}, yesterday, NOON).quota_left == 500
+
+
+def test_an_unknown_limit_is_not_guessed() -> None:
+    found = plan_histories({"US": 10}, quota(0, None), NOON)
+    assert (found.quota_left, found.days) == (None, None)

@@ -1,0 +1,177 @@
+"""The limits' arithmetic, and a day of it in virtual time."""
+
+from __future__ import annotations
+
+import bisect
+import random
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from data_nexus.domain.quota import (
+    MIDNIGHT_MARGIN,
+    Granted,
+    Quota,
+    Spent,
+    heard_minute,
+    heard_spent,
+    heard_user,
+    paused,
+    refund,
+    reserve,
+    step,
+)
+
+NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
+TODAY = NOON.date()
+
+
+def quota(
+    *,
+    spent: int = 0,
+    day_limit: int | None = 1000,
+    extra: int = 0,
+    minute_limit: int = 1000,
+    next_slot: datetime = NOON,
+) -> Quota:
+    return Quota(TODAY, spent, day_limit, extra, minute_limit, next_slot)
+
+
+def granted(found: Granted | Spent) -> Granted:
+    assert isinstance(found, Granted)
+    return found
+
+
+def test_a_reservation_is_charged_before_anything_is_sent() -> None:
+    found = granted(reserve(quota(spent=10), 5, NOON, most=3))
+    assert found.quota.spent == 25
+    assert len(found.slots) == 3
+
+
+def test_slots_never_go_back_in_time() -> None:
+    late = NOON + timedelta(seconds=7)
+    assert granted(reserve(quota(next_slot=late), 1, NOON)).slots == (late,)
+
+
+def test_no_more_is_granted_than_the_day_holds() -> None:
+    found = granted(reserve(quota(spent=998), 1, NOON, most=20))
+    assert len(found.slots) == 2
+    assert reserve(found.quota, 1, NOON) == Spent(found.quota, found.quota.resets_at)
+
+
+def test_a_reserve_is_left_to_others() -> None:
+    found = granted(reserve(quota(spent=940), 1, NOON, most=20, keep_share=0.05))
+    assert found.quota.spent == 950
+
+
+def test_a_free_request_needs_no_calls() -> None:
+    assert granted(reserve(quota(spent=1000), 0, NOON)).quota.spent == 1000
+
+
+def test_extra_calls_are_drawn_when_the_day_is_spent_and_do_not_come_back() -> None:
+    used = granted(reserve(quota(spent=1000, extra=30), 1, NOON, most=20)).quota
+    assert used.left == 10
+    tomorrow = granted(reserve(used, 1, NOON + timedelta(days=1))).quota
+    assert (tomorrow.spent, tomorrow.extra) == (1, 10)
+
+
+def test_a_cut_of_the_limit_waits_until_the_minute_has_room() -> None:
+    cut = heard_minute(quota(minute_limit=1200), 600, 0, NOON)
+    assert cut.minute_limit == 600
+    assert cut.next_slot == NOON + timedelta(seconds=30)
+
+
+def test_a_crowded_minute_makes_everybody_wait() -> None:
+    assert heard_minute(quota(), 1000, 0, NOON).next_slot == NOON + timedelta(seconds=2)
+
+
+def test_a_raised_limit_holds_at_once() -> None:
+    raised = heard_minute(quota(minute_limit=600), 1200, 100, NOON)
+    assert (raised.minute_limit, raised.next_slot) == (1200, NOON)
+
+
+def test_someone_else_spending_lowers_what_is_left() -> None:
+    assert heard_user(quota(spent=10), 300, TODAY, 1000, 0).left == 700
+
+
+def test_the_lazy_counter_of_yesterday_counts_nothing() -> None:
+    heard = heard_user(quota(spent=10), 900, TODAY - timedelta(days=1), 1000, 5)
+    assert (heard.spent, heard.left) == (10, 995)
+
+
+def test_a_vendor_that_has_passed_midnight_is_believed() -> None:
+    heard = heard_user(quota(spent=1000), 3, TODAY + timedelta(days=1), 1000, 0)
+    assert (heard.day, heard.spent) == (TODAY + timedelta(days=1), 3)
+
+
+def test_our_own_count_is_never_lowered_by_the_vendors() -> None:
+    assert heard_user(quota(spent=50), 20, TODAY, 1000, 0).spent == 50
+
+
+def test_extra_calls_that_the_vendor_has_drawn_are_counted_once() -> None:
+    # 30 of 100 extra calls are gone: the vendor shows 1030 used and 70 extra left.
+    assert heard_user(quota(), 1030, TODAY, 1000, 70).left == 70
+
+
+def test_a_refusal_ends_the_day() -> None:
+    spent = heard_spent(quota(spent=3, extra=7))
+    assert spent.left == 0
+    assert isinstance(reserve(spent, 1, NOON), Spent)
+
+
+def test_a_pause_moves_the_next_slot() -> None:
+    until = NOON + timedelta(seconds=40)
+    assert granted(reserve(paused(quota(), until), 1, NOON)).slots == (until,)
+
+
+def test_a_refund_of_yesterday_is_forgotten() -> None:
+    assert refund(quota(spent=10), 1, TODAY) == quota(spent=9)
+    assert refund(quota(spent=10), 1, TODAY - timedelta(days=1)) == quota(spent=10)
+
+
+def test_nothing_is_sent_around_midnight() -> None:
+    late = datetime(2026, 3, 10, 23, 59, 45, tzinfo=UTC)
+    found = granted(reserve(quota(), 1, late, most=5))
+    assert found.slots[0] == datetime(2026, 3, 11, tzinfo=UTC) + MIDNIGHT_MARGIN
+    assert found.quota.day == date(2026, 3, 11)
+
+
+@given(st.integers(1, 5000))
+def test_sixty_seconds_of_slots_never_exceed_the_limit(limit: int) -> None:
+    assert timedelta(seconds=60) / step(limit) <= max(limit - 1, 1)
+
+
+def most_in_a_minute(moments: list[float]) -> int:
+    return max(
+        bisect.bisect_left(moments, moment + 60) - n for n, moment in enumerate(moments)
+    )
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_day_of_a_hundred_thousand_calls(seed: int) -> None:
+    """Eight workers over 24 hours across midnight: nothing overspent, at least 98 % used."""
+    chance = random.Random(seed)
+    day_limit, minute_limit = 50_000, 1000
+    start = NOON + timedelta(seconds=chance.uniform(0, 3600))
+    state = quota(day_limit=day_limit, minute_limit=minute_limit, next_slot=start)
+    workers = [start] * 8
+    sent: list[datetime] = []
+    while (now := min(workers)) < start + timedelta(hours=24):
+        worker = workers.index(now)
+        found = reserve(state, 1, now, most=chance.randint(1, 20))
+        state = found.quota
+        if isinstance(found, Spent):
+            workers[worker] = found.resets_at
+            continue
+        late = [timedelta(seconds=chance.expovariate(20)) for _ in found.slots]
+        sent += [max(slot, now) + delay for slot, delay in zip(found.slots, late, strict=True)]
+        workers[worker] = max(now, found.slots[-1]) + timedelta(seconds=chance.expovariate(50))
+    sent.sort()
+    assert most_in_a_minute([moment.timestamp() for moment in sent]) <= minute_limit
+    by_day = {day: sum(moment.date() == day for moment in sent) for day in {m.date() for m in sent}}
+    assert max(by_day.values()) <= day_limit
+    assert sum(by_day.values()) >= 0.98 * 2 * day_limit
+    first_minutes = [m for m in sent if m < start + timedelta(minutes=30)]
+    assert len(first_minutes) >= 0.98 * 30 * minute_limit
