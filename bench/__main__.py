@@ -45,10 +45,11 @@ def bench(
 
     Scenarios whose files are not named are left out.
     """
-    if symbols_file is None and market_data is not None:
-        symbols_file = market_data / SYMBOLS
+    if symbols_file is None and market_data is None and {"discovery", "real"} & set(only):
+        click.echo("Without --market-data there is no `real` and no `discovery`.")
     with temporary_place() as place:
-        made = origin(_command(rounds, only, market_data), str(place.answer("SHOW server_version")))
+        command = _command(rounds, only, market_data, symbols_file)
+        made = origin(command, str(place.answer("SHOW server_version")))
         for section in _sections(place, rounds, only, market_data, symbols_file):
             click.echo(f"\n{section.text}")
             publish(out, section, made)
@@ -67,19 +68,24 @@ def _sections(
         yield measure_memory(place)
     if "dispatch" in only:
         yield measure_dispatch(place)
-    if "discovery" in only and symbols_file:
-        yield measure_discovery(place, rounds, symbols_file)
+    listed = symbols_file or (market_data and market_data / SYMBOLS)
+    if "discovery" in only and listed:
+        yield measure_discovery(place, rounds, listed)
     if "real" in only and market_data:
         yield measure_real(place, market_data)
 
 
-def _command(rounds: int, only: tuple[str, ...], market_data: Path | None) -> str:
+def _command(
+    rounds: int, only: tuple[str, ...], market_data: Path | None, symbols_file: Path | None
+) -> str:
     """Return the command as anybody may give it: where files lie is each machine's own."""
     parts = ["python -m bench", f"--rounds {rounds}"]
     if only != SCENARIOS:
         parts.append(f"--only {','.join(only)}")
     if market_data:
         parts.append("--market-data DIR")
+    if symbols_file:
+        parts.append(f"--symbols-file {symbols_file.name}")
     return " ".join(parts)
 
 

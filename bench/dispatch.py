@@ -66,6 +66,7 @@ class Claiming:
     first_ms: float
     later_ms: float
     plan: dict[str, Any]
+    told: str
 
 
 def measure_dispatch(place: Place) -> Section:
@@ -87,7 +88,8 @@ def measure_dispatch(place: Place) -> Section:
         "index",
         "sort",
     )
-    return Section("Dispatch", table(header, map(_row, found)) + _NOTES)
+    longest = f"\nThe plan of the last line:\n\n```\n{found[-1].told}\n```\n"
+    return Section("Dispatch", table(header, map(_row, found)) + _NOTES + longest)
 
 
 def _measure(place: Place, situation: str, assets: int) -> Iterator[Claiming]:
@@ -95,10 +97,11 @@ def _measure(place: Place, situation: str, assets: int) -> Iterator[Claiming]:
     with place.template(lambda url: _fill(url, situation, assets)) as template:
         for exchange in (None, "US"):
             with place.copy_of(template) as url:
-                plan = _explain(url, exchange)
+                plan = _plan(url, exchange, assets)
+                told = "\n".join(_explain(url, exchange, b"TEXT"))
                 first, later = asyncio.run(_claim_repeatedly(url, exchange))
             click.echo(f"  first {first:.1f} ms, later {later:.1f} ms, by {_index(plan)}")
-            yield Claiming(assets, situation, exchange, first, later, plan)
+            yield Claiming(assets, situation, exchange, first, later, plan, told)
 
 
 def _fill(url: str, situation: str, assets: int) -> None:
@@ -122,8 +125,16 @@ async def _claim_repeatedly(url: str, exchange: str | None) -> tuple[float, floa
     return times[0], median(times[1:])
 
 
-def _explain(url: str, exchange: str | None) -> dict[str, Any]:
-    """Return the executed plan of a run's first claim, undone again."""
+def _plan(url: str, exchange: str | None, assets: int) -> dict[str, Any]:
+    """Return the executed plan of a run's first claim; refuse one that does not suit a queue."""
+    plan: dict[str, Any] = _explain(url, exchange, b"JSON")[0][0]
+    if any(_walks_or_sorts(node) for node in _nodes(plan["Plan"])) or not _index(plan):
+        raise RuntimeError(f"{assets:,} assets: the claim walks or sorts:\n{json.dumps(plan)}")
+    return plan
+
+
+def _explain(url: str, exchange: str | None, form: bytes) -> list[Any]:
+    """Return what PostgreSQL explains about a run's first claim; the claim is undone again."""
     parameters = {
         "after_synced": None,
         "after_id": 0,
@@ -134,14 +145,11 @@ def _explain(url: str, exchange: str | None) -> dict[str, Any]:
         "owner": 1,
         "lease_sec": 60.0,
     }
-    explained = b"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + query("claim_due")
+    explained = b"EXPLAIN (ANALYZE, BUFFERS, FORMAT " + form + b") " + query("claim_due")
     with psycopg.connect(conninfo(url)) as connection:
-        row = connection.execute(explained, parameters, prepare=False).fetchone()
+        rows = connection.execute(explained, parameters, prepare=False).fetchall()
         connection.rollback()
-    plan: dict[str, Any] = row[0][0] if row else {}
-    if any(_walks_or_sorts(node) for node in _nodes(plan["Plan"])) or _index(plan) == "none":
-        raise RuntimeError(f"the claim walks or sorts the table:\n{json.dumps(plan, indent=1)}")
-    return plan
+    return [row[0] for row in rows]
 
 
 def _yesterday() -> datetime:
@@ -162,7 +170,7 @@ def _walks_or_sorts(node: dict[str, Any]) -> bool:
 
 def _index(plan: dict[str, Any]) -> str:
     names = [node["Index Name"] for node in _nodes(plan["Plan"]) if "Index Name" in node]
-    return next((name for name in names if name.startswith(_INDEX)), "none")
+    return next((name for name in names if name.startswith(_INDEX)), "")
 
 
 def _row(found: Claiming) -> tuple[str, ...]:

@@ -114,7 +114,7 @@ def temporary_place() -> Iterator[Place]:
 @contextmanager
 def warmed_sandbox(place: Place, *options: str | Path) -> Iterator[SandboxVendor]:
     """Give a sandbox that has every answer ready, so that serving costs the engine least."""
-    settings = load_settings(environ={}, folder=place.folder)
+    settings = load_settings(environ={"NEXUS_HOME": str(place.folder)}, folder=place.folder)
     chosen = [*_ENDLESS, *_SAME_DAY, *map(str, options)]
     with sandbox_vendor(settings, chosen) as vendor:
         vendor.ask("/warm", {})

@@ -32,7 +32,7 @@ class Finished:
 def run_python(
     arguments: Sequence[str | Path], environment: Mapping[str, str], folder: Path
 ) -> Finished:
-    """Run a Python program in `folder`, with default settings but for `environment`.
+    """Run a Python program in `folder`, its home too, with default settings but `environment`.
 
     Raises `RuntimeError` if it fails; its messages stand on stderr.
     """
@@ -40,7 +40,7 @@ def run_python(
     done = subprocess.run(  # noqa: S603 - our own programs
         [sys.executable, HERE / "launch.py", sys.executable, *arguments],
         stdout=subprocess.PIPE,
-        env={**settings, **environment},
+        env={**settings, "NEXUS_HOME": str(folder), **environment},
         cwd=folder,
         check=True,
     )

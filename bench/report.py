@@ -52,7 +52,7 @@ def origin(command: str, server: str) -> str:
     packages = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
     return (
         f"Made by `{command}` on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC: {os.cpu_count()}"
-        f" processors ({_processor()}), {memory:.0f} GiB, {platform.system()}"
+        f" processors ({_cpu_model()}), {memory:.0f} GiB, {platform.system()}"
         f" {platform.release()}, load {os.getloadavg()[0]:.1f} before; PostgreSQL {server},"
         f" Python {platform.python_version()}, {packages}.\n"
     )
@@ -63,12 +63,12 @@ def publish(page: Path, section: Section, made: str) -> None:
     text = page.read_text(encoding="utf-8") if page.exists() else ""
     parts = re.split(r"^## (.+)\n", text, flags=re.MULTILINE)
     kept = dict(zip(parts[1::2], parts[2::2], strict=True))
-    kept[section.title] = f"\n{made}\n{section.text.strip()}\n\n"
-    chapters = [f"## {title}\n{kept[title]}" for title in _ORDER if title in kept]
-    page.write_text("\n".join([INTRODUCTION, "".join(chapters)]).strip() + "\n", encoding="utf-8")
+    kept[section.title] = f"{made}\n{section.text}"
+    chapters = [f"## {title}\n\n{kept[title].strip()}\n" for title in _ORDER if title in kept]
+    page.write_text("\n".join([INTRODUCTION, *chapters]), encoding="utf-8")
 
 
-def _processor() -> str:
+def _cpu_model() -> str:
     lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     models = [line.partition(": ")[2] for line in lines if line.startswith("model name")]
     return models[0] if models else platform.machine()

@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import stat
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote, urlsplit, urlunsplit
+from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import msgspec
 import platformdirs
 
 from data_nexus.errors import UsageError
 
+_PASSWORD = re.compile(r"((?:ssl)?password=)[^&]*", re.IGNORECASE)
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -39,9 +41,7 @@ class Secret:
 
     def redact(self, text: str) -> str:
         """Return `text` with the token blotted out, however it is spelled there."""
-        for form in _forms(self._value):
-            text = text.replace(form, "***")
-        return text
+        return _spellings(self._value).sub("***", text)
 
     def __repr__(self) -> str:
         return "***"
@@ -67,6 +67,11 @@ class Setting:
         return self.variable.removeprefix("NEXUS_").lower()
 
 
+_Count = Annotated[int, msgspec.Meta(ge=1)]
+_Days = Annotated[int, msgspec.Meta(ge=0)]
+_Seconds = Annotated[float, msgspec.Meta(ge=0)]
+_Share = Annotated[float, msgspec.Meta(ge=0, lt=1)]
+_Deadline = Annotated[float, msgspec.Meta(gt=0)]
 SETTINGS = (
     Setting(
         "DATABASE_URL", str | None, None, "any PostgreSQL 15 or newer; unset: the embedded one"
@@ -74,24 +79,32 @@ SETTINGS = (
     Setting("EODHD_BASE_URL", str, "https://eodhd.com/api", "root of the vendor's REST API"),
     Setting("NEXUS_HOME", str | None, None, "folder of the embedded database; unset: user data"),
     Setting("NEXUS_SCHEMA", str, "public", "PostgreSQL schema that holds the tables"),
-    Setting("NEXUS_CONCURRENCY", int, 5, "requests in flight at once"),
-    Setting("NEXUS_DAYS_OLD", float, 1.0, "an asset is due when its last answer is older (days)"),
-    Setting("NEXUS_BATCH_ROWS", int, 5000, "small assets share a transaction up to so many rows"),
-    Setting("NEXUS_BATCH_SECONDS", float, 0.5, "the longest that an answer waits for company"),
-    Setting("NEXUS_WRITERS", int, 2, "connections that write at once"),
-    Setting("NEXUS_BYTES_IN_FLIGHT", int, 33_554_432, "decoded bytes that may wait to be written"),
-    Setting("NEXUS_ANSWER_CAP", int, 33_554_432, "largest accepted answer, decompressed (bytes)"),
-    Setting("NEXUS_ATTEMPTS", int, 4, "requests per asset and run before it is left due"),
-    Setting("NEXUS_BACKOFF_SECONDS", float, 0.5, "base of the jittered wait between attempts"),
-    Setting("NEXUS_CONNECT_SECONDS", float, 10.0, "deadline for a connection to the vendor"),
-    Setting("NEXUS_ANSWER_SECONDS", float, 60.0, "deadline for a complete answer"),
-    Setting("NEXUS_RESERVE", float, 0.05, "share of the day's calls that workers leave to others"),
-    Setting("NEXUS_BREAKER_SECONDS", float, 30.0, "first pause when the vendor is in trouble"),
-    Setting("NEXUS_POLL_SECONDS", float, 15.0, "how often an idle worker looks for due assets"),
-    Setting("NEXUS_LEASE_SECONDS", float, 30.0, "how long a claim holds without being renewed"),
-    Setting("NEXUS_REREAD_DAYS", int, 10, "days before the cursor that are read again"),
-    Setting("NEXUS_MAX_SHRINK", float, 0.2, "share of a symbol list that may vanish at once"),
-    Setting("NEXUS_GRACE_SECONDS", float, 25.0, "time to drain after SIGTERM or SIGINT"),
+    Setting("NEXUS_CONCURRENCY", _Count, 5, "requests in flight at once"),
+    Setting(
+        "NEXUS_DAYS_OLD", _Seconds, 1.0, "an asset is due when its last answer is older (days)"
+    ),
+    Setting(
+        "NEXUS_BATCH_ROWS", _Count, 5000, "small assets share a transaction up to so many rows"
+    ),
+    Setting("NEXUS_BATCH_SECONDS", _Seconds, 0.5, "the longest that an answer waits for company"),
+    Setting("NEXUS_WRITERS", _Count, 2, "connections that write at once"),
+    Setting(
+        "NEXUS_BYTES_IN_FLIGHT", _Count, 33_554_432, "decoded bytes that may wait to be written"
+    ),
+    Setting(
+        "NEXUS_ANSWER_CAP", _Count, 33_554_432, "largest accepted answer, decompressed (bytes)"
+    ),
+    Setting("NEXUS_ATTEMPTS", _Count, 4, "requests per asset and run before it is left due"),
+    Setting("NEXUS_BACKOFF_SECONDS", _Seconds, 0.5, "base of the jittered wait between attempts"),
+    Setting("NEXUS_CONNECT_SECONDS", _Deadline, 10.0, "deadline for a connection to the vendor"),
+    Setting("NEXUS_ANSWER_SECONDS", _Deadline, 60.0, "deadline for a complete answer"),
+    Setting("NEXUS_RESERVE", _Share, 0.05, "share of the day's calls that workers leave to others"),
+    Setting("NEXUS_BREAKER_SECONDS", _Deadline, 30.0, "first pause when the vendor is in trouble"),
+    Setting("NEXUS_POLL_SECONDS", _Deadline, 15.0, "how often an idle worker looks for due assets"),
+    Setting("NEXUS_LEASE_SECONDS", _Deadline, 30.0, "how long a claim holds without being renewed"),
+    Setting("NEXUS_REREAD_DAYS", _Days, 10, "days before the cursor that are read again"),
+    Setting("NEXUS_MAX_SHRINK", _Seconds, 0.2, "share of a symbol list that may vanish at once"),
+    Setting("NEXUS_GRACE_SECONDS", _Seconds, 25.0, "time to drain after SIGTERM or SIGINT"),
     Setting("NEXUS_LOG_FORMAT", str, "text", "logs on stderr as text or json"),
     Setting("NEXUS_LOG_LEVEL", str, "warning", "debug, info, warning or error"),
 )
@@ -177,16 +190,22 @@ def without_password(url: str | None) -> str | None:
     """Return a database URL that may be shown: the password is replaced."""
     if url is None:
         return None
-    parts = urlsplit(url)
-    if parts.password is None:
-        return url
-    netloc = parts.netloc.replace(f":{parts.password}@", ":***@")
-    return urlunsplit(parts._replace(netloc=netloc))
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        return "***"
+    user, colon, _ = rest.rpartition("@")[0].partition(":")
+    if colon:
+        rest = f"{user}:***@{rest.rpartition('@')[2]}"
+    return _PASSWORD.sub(r"\1***", f"{scheme}://{rest}")
 
 
 @cache
-def _forms(token: str) -> tuple[str, ...]:
-    """Return the spellings of a token that a text may contain, the longest first."""
+def _spellings(token: str) -> re.Pattern[str]:
+    """Return what finds a token: as it is, percent-encoded in part or whole, in base64."""
+    plain = "".join(
+        f"(?:{re.escape(c)}|{''.join(f'(?i:%(?:25)*{byte:02x})' for byte in c.encode())})"
+        for c in token
+    )
     raw = token.encode()
     # Inside a longer text base64 has three alignments; the first and last characters of each
     # depend on the neighbours and are left out.
@@ -194,7 +213,7 @@ def _forms(token: str) -> tuple[str, ...]:
         base64.b64encode(b"\0" * shift + raw).decode()[4 if shift else 0 : -4] for shift in range(3)
     }
     longer = {form for form in in_base64 if len(form) >= 8}
-    return tuple(sorted({token, quote(token, safe=""), *longer}, key=len, reverse=True))
+    return re.compile("|".join([plain, *map(re.escape, sorted(longer, key=len, reverse=True))]))
 
 
 def _resolve(
@@ -252,6 +271,8 @@ def _read_token(environ: Mapping[str, str]) -> Secret | None:
         value = Path(name).read_text(encoding="utf-8").strip()
     except OSError as error:
         raise UsageError(f"EODHD_API_KEY_FILE: {name}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"EODHD_API_KEY_FILE: {name} holds no text") from None
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise UsageError(f"EODHD_API_KEY_FILE: others can read {name}; run: chmod 600 {name}")
     if not value:
@@ -260,9 +281,13 @@ def _read_token(environ: Mapping[str, str]) -> Secret | None:
 
 
 def _check_vendor_root(url: str) -> None:
-    parts = urlsplit(url)
-    if parts.scheme == "https" and parts.hostname:
+    try:
+        parts = urlsplit(url)
+        is_reachable = parts.port != 0 and bool(parts.hostname)
+    except ValueError:
+        is_reachable = False
+    if is_reachable and parts.scheme == "https":
         return
-    if parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS:
+    if is_reachable and parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS:
         return
     raise UsageError("EODHD_BASE_URL must be https, or plain http on a loopback host")

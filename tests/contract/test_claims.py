@@ -91,7 +91,6 @@ def test_what_is_not_due_is_never_handed_out(
     "columns",
     [
         {"last_synced": ago(1.5)},
-        {"ask_after": ago(1)},
         {"is_delisted": True},
         {"lease_owner": 1, "lease_until": ago(1)},
         {"times_failed": 30_000},
@@ -103,6 +102,17 @@ def test_what_is_due_is_handed_out(
 ) -> None:
     add_assets(database_url, "DUE", **columns)
     assert (worker.count_due(), codes(worker.claim())) == (1, ["DUE"])
+
+
+def test_an_absent_asset_is_due_again_once_it_may_be_asked_for(
+    worker: Worker, database_url: str
+) -> None:
+    add_assets(database_url, "PAST", ask_after=ago(0.1), times_empty=2)
+    add_assets(database_url, "FUTURE", ask_after=ago(-0.1))
+    assert worker.claim() == []
+    worker.wake_absent()
+    assert codes(worker.claim()) == ["PAST"]
+    assert value(database_url, "SELECT times_empty FROM assets WHERE symbol = 'PAST'") == 2
 
 
 def test_due_is_what_was_answered_longer_ago_than_asked_for(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,28 @@ class Finished:
 
 
 @dataclass(frozen=True, slots=True)
+class Running:
+    """A command under way."""
+
+    child: subprocess.Popen[str]
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self.child.send_signal(number)
+
+    def says(self, text: str) -> None:
+        """Wait for the next line on stderr, and expect the text in it."""
+        assert self.child.stderr
+        line = self.child.stderr.readline()
+        assert text in line, line
+
+    def end(self) -> Finished:
+        """Wait for its end."""
+        stdout, stderr = self.child.communicate(timeout=_PATIENCE_SEC)
+        return Finished(self.child.returncode, stdout, stderr)
+
+
+@dataclass(frozen=True, slots=True)
 class Commands:
     """A place to run commands: a folder that is their home, and their environment."""
 
@@ -46,7 +70,7 @@ class Commands:
         done = subprocess.run(
             [sys.executable, *arguments],
             cwd=self.folder,
-            env=self._environment(settings),
+            env=self.environment_with(settings),
             capture_output=True,
             text=True,
             timeout=_PATIENCE_SEC,
@@ -54,18 +78,24 @@ class Commands:
         )
         return Finished(done.returncode, done.stdout, done.stderr)
 
-    def start(self, *arguments: str, **settings: object) -> subprocess.Popen[str]:
-        """Start `nexus`, and leave it running."""
-        return subprocess.Popen(
+    @contextmanager
+    def running(self, *arguments: str, **settings: object) -> Iterator[Running]:
+        """Start `nexus`; it is killed at the end of the block unless it has ended."""
+        with subprocess.Popen(
             [sys.executable, "-m", "data_nexus", *arguments],
             cwd=self.folder,
-            env=self._environment(settings),
+            env=self.environment_with(settings),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-        )
+        ) as child:
+            try:
+                yield Running(child)
+            finally:
+                child.kill()
 
-    def _environment(self, settings: Mapping[str, object]) -> dict[str, str]:
+    def environment_with(self, settings: Mapping[str, object]) -> dict[str, str]:
+        """The environment with some settings."""
         given = {f"NEXUS_{key.upper()}": str(setting) for key, setting in settings.items()}
         return {**self.environment, **given}
 
@@ -73,10 +103,10 @@ class Commands:
 def commands_at(folder: Path, vendor: Sandbox, database_url: str | None = None) -> Commands:
     """Commands that ask this vendor; without a URL the database is embedded in the folder.
 
-    Nothing of the caller's environment reaches them but the way to programs.
+    Nothing of the caller's environment reaches them but the ways to programs and modules.
     """
     environment = {
-        "PATH": os.environ["PATH"],
+        **{way: os.environ[way] for way in ("PATH", "PYTHONPATH") if way in os.environ},
         "HOME": str(folder),
         "NEXUS_HOME": str(folder / "nexus"),
         "EODHD_API_KEY": vendor.token,
@@ -86,9 +116,3 @@ def commands_at(folder: Path, vendor: Sandbox, database_url: str | None = None) 
     if database_url is not None:
         environment["DATABASE_URL"] = database_url
     return Commands(folder, environment)
-
-
-def ended(child: subprocess.Popen[str]) -> Finished:
-    """Wait for a started command and return how it ended."""
-    stdout, stderr = child.communicate(timeout=_PATIENCE_SEC)
-    return Finished(child.returncode, stdout, stderr)

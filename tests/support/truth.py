@@ -6,6 +6,7 @@ import io
 
 import psycopg
 import pyarrow as pa
+from pyarrow import csv
 
 from tests.support.sandbox import Sandbox
 
@@ -14,6 +15,12 @@ _STORED = """
     SELECT a.symbol || '.' || a.exchange, m.date, m.open, m.high, m.low, m.close,
            m.adjusted_close, m.volume
     FROM market_data m JOIN assets a ON a.id = m.asset_id"""
+
+
+def codes(vendor: Sandbox, exchange: str = "US") -> list[str]:
+    """The codes of the exchange's living symbols, in the order in which discovery adds them."""
+    listed = vendor.ask(f"/exchange-symbol-list/{exchange}", fmt="json").json()
+    return sorted(row["Code"] for row in listed)
 
 
 def truth(vendor: Sandbox) -> pa.Table:
@@ -26,15 +33,15 @@ def differences(url: str, bars: pa.Table) -> dict[str, int]:
 
     A bar with another value counts as both; doubles count too.
     """
-    columns = [bars[name].to_pylist() for name in ("symbol", "date", *COLUMNS)]
+    text = io.BytesIO()
+    csv.write_csv(bars.select(["symbol", "date", *COLUMNS]), text)
     with psycopg.connect(url) as connection:
         connection.execute(
             "CREATE TEMPORARY TABLE truth (symbol text, date date, open float8, high float8,"
             " low float8, close float8, adjusted_close float8, volume float8)"
         )
-        with connection.cursor().copy("COPY truth FROM STDIN") as copy:
-            for row in zip(*columns, strict=True):
-                copy.write_row(row)
+        with connection.cursor().copy("COPY truth FROM STDIN (FORMAT csv, HEADER)") as copy:
+            copy.write(text.getvalue())
         counts = connection.execute(
             f"SELECT (SELECT count(*) FROM (TABLE truth EXCEPT ALL {_STORED}) AS lost),"
             f" (SELECT count(*) FROM ({_STORED} EXCEPT ALL TABLE truth) AS invented),"

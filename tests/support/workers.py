@@ -65,6 +65,10 @@ class Worker:
         """Free the leases of workers that have left; the ids of their assets."""
         return self._runner.run(self.store.free_orphans())
 
+    def wake_absent(self) -> None:
+        """Let absent assets back into the queue."""
+        self._runner.run(self.store.wake_absent())
+
     def count_due(self, *, days_old: float = 1.0, limit: int = 1000) -> int:
         """Count what could be claimed."""
         return self._runner.run(self.store.count_due(Due(ago(days_old)), limit))

@@ -1,13 +1,15 @@
-"""Discovery over HTTP: the vendor's list becomes assets, and a list that is none changes nothing."""
+"""Discovery over HTTP: the vendor's list becomes assets; what is no list changes nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from tests.support.commands import Commands
+from tests.support.commands import Commands, commands_at
+from tests.support.database import Cluster
 from tests.support.sandbox import Sandbox, sandbox
 from tests.support.tables import rows, snapshot, value
 from tests.system.conftest import Placed
@@ -15,7 +17,7 @@ from tests.system.conftest import Placed
 SYMBOLS = 40
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def vendor() -> Iterator[Sandbox]:
     with sandbox(symbols=SYMBOLS, years=1, exchange=["US", "LSE"]) as running:
         yield running
@@ -24,6 +26,25 @@ def vendor() -> Iterator[Sandbox]:
 @pytest.fixture
 def commands(vendor: Sandbox, commands_for: Placed) -> Commands:
     return commands_for(vendor)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Commands whose exchange has been discovered, its vendor, and the database."""
+
+    commands: Commands
+    vendor: Sandbox
+    url: str
+
+
+@pytest.fixture(scope="module")
+def known(
+    vendor: Sandbox, cluster: Cluster, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Known]:
+    with cluster.fresh_database() as url:
+        commands = commands_at(tmp_path_factory.mktemp("known"), vendor, url)
+        assert commands.run("discover").code == 0
+        yield Known(commands, vendor, url)
 
 
 def counts(answer: Any) -> list[tuple[int, ...]]:  # noqa: ANN401
@@ -46,8 +67,10 @@ def test_the_assets_are_the_vendor_s_list(
 ) -> None:
     commands.run("discover", "--exchange", "US", "--exchange", "LSE", "--delisted")
     expected = {
-        (row["Code"], exchange, row["Exchange"], row["Name"].strip(), row["Type"], row["Country"])
-        + (row["Currency"], row["Isin"] or None, bool(delisted))
+        (
+            *(row["Code"], exchange, row["Name"].strip(), row["Isin"] or None, bool(delisted)),
+            *(row[key] for key in ("Exchange", "Type", "Country", "Currency")),
+        )
         for exchange in ("US", "LSE")
         for delisted in (0, 1)
         for row in vendor.ask(
@@ -56,20 +79,24 @@ def test_the_assets_are_the_vendor_s_list(
     }
     stored = rows(
         database_url,
-        "SELECT symbol, exchange, venue, name, asset_type, country, currency, isin, is_delisted"
+        "SELECT symbol, exchange, name, isin, is_delisted, venue, asset_type, country, currency"
         " FROM assets",
     )
     assert set(stored) == expected
     assert len(stored) == len(expected)
 
 
-def test_news_of_the_list_arrive(commands: Commands, vendor: Sandbox, database_url: str) -> None:
-    commands.run("discover")
-    vendor.post("/list", {"action": "list", "symbol": "FRESH.US", "name": "Fresh Inc"})
-    vendor.post("/list", {"action": "change", "symbol": "AAPL.US", "name": "Apple & Sons"})
-    vendor.post("/list", {"action": "remove", "symbol": "TSLA.US"})
-    answer = commands.run("discover", "--json").answer
+def test_news_of_the_list_arrive(commands_for: Placed, database_url: str) -> None:
+    with sandbox(symbols=SYMBOLS, years=1) as vendor:
+        commands = commands_for(vendor)
+        commands.run("discover")
+        vendor.post("/list", {"action": "list", "symbol": "FRESH.US", "name": "Fresh Inc"})
+        vendor.post("/list", {"action": "change", "symbol": "AAPL.US", "name": "Apple & Sons"})
+        vendor.post("/list", {"action": "remove", "symbol": "TSLA.US"})
+        answer = commands.run("discover", "--json").answer
+        resting = commands.run("backfill", "--symbols", "TSLA.US", "--json").answer
     assert counts(answer) == [(1, 0, 1, SYMBOLS - 2)]
+    assert resting["total_assets"] == 0
     assert answer["exchanges"][0]["updated"] == 1
     assert rows(
         database_url,
@@ -80,7 +107,6 @@ def test_news_of_the_list_arrive(commands: Commands, vendor: Sandbox, database_u
         ("FRESH", "Fresh Inc", True),
         ("TSLA", "Tesla Inc", False),
     ]
-    assert commands.run("backfill", "--symbols", "TSLA.US", "--json").answer["total_assets"] == 0
 
 
 def test_a_list_that_shrank_too_much_deactivates_nobody_and_ends_with_3(
@@ -121,16 +147,14 @@ def test_a_list_that_shrank_too_much_deactivates_nobody_and_ends_with_3(
     ],
     ids=lambda part: " ".join(map(str, part.values())) if isinstance(part, dict) else str(part),
 )
-def test_what_is_no_list_changes_nothing(
-    commands: Commands, vendor: Sandbox, database_url: str, fault: dict[str, Any], code: int
-) -> None:
-    commands.run("discover")
-    before = snapshot(database_url, "assets")
-    vendor.post("/faults", {**fault, "endpoint": "exchange-symbol-list"})
-    done = commands.run("discover", "--json", attempts=2)
+def test_what_is_no_list_changes_nothing(known: Known, fault: dict[str, Any], code: int) -> None:
+    before = snapshot(known.url, "assets")
+    known.vendor.post("/faults", {**fault, "endpoint": "exchange-symbol-list"})
+    done = known.commands.run("discover", "--json", attempts=2)
+    known.vendor.delete("/faults")
     assert (done.code, done.answer["exit_code"]) == (code, code)
     assert done.answer["error"].startswith(("US: ", "the vendor knows no exchange"))
-    assert snapshot(database_url, "assets") == before
+    assert snapshot(known.url, "assets") == before
 
 
 def test_an_exchange_that_nobody_knows_is_a_mistake_of_the_command(commands: Commands) -> None:

@@ -18,8 +18,8 @@ import pytest
 from tests.support.commands import Finished, commands_at
 from tests.support.database import Cluster
 from tests.support.sandbox import Sandbox, sandbox
-from tests.support.tables import rows, value
-from tests.support.truth import differences, truth
+from tests.support.tables import add_assets, rows, value
+from tests.support.truth import codes, differences, truth
 
 ATTEMPTS = 3
 BARS = 30
@@ -182,9 +182,9 @@ def ordeal(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         sandbox(symbols=2 * len(FAULTS), bars_per_symbol=BARS, clean=True) as vendor,
     ):
         commands = commands_at(tmp_path_factory.mktemp("ordeal"), vendor, url)
-        assert commands.run("discover").code == 0
+        add_assets(url, *codes(vendor))
         # The queue is in this order: failures and successes take turns.
-        symbols = [row[0] for row in rows(url, "SELECT symbol || '.US' FROM assets ORDER BY id")]
+        symbols = [f"{code}.US" for code in codes(vendor)]
         struck = dict(zip(FAULTS, symbols[::2], strict=True))
         for name, fault in FAULTS.items():
             vendor.post("/faults", {**fault, "symbol": struck[name], "endpoint": "eod"})
@@ -210,7 +210,7 @@ def test_the_run_ends_with_3_and_tells_each_asset_s_trouble(ordeal: Ordeal) -> N
 
 
 def test_nobody_else_suffered(ordeal: Ordeal) -> None:
-    stored = dict(
+    stored: dict[str, int] = dict(
         rows(
             ordeal.url,
             "SELECT symbol || '.US', inserted FROM sync_log JOIN assets a ON a.id = asset_id"

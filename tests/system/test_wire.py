@@ -8,8 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.commands import Commands
 from tests.support.sandbox import Sandbox, sandbox
-from tests.support.tables import rows
+from tests.support.tables import add_assets, rows
+from tests.support.truth import codes
 from tests.system.conftest import Placed
 
 SYMBOLS = 12
@@ -25,6 +27,13 @@ def shared_vendor() -> Iterator[Sandbox]:
 def vendor(shared_vendor: Sandbox) -> Iterator[Sandbox]:
     yield shared_vendor
     shared_vendor.delete("/faults")
+
+
+@pytest.fixture
+def commands(vendor: Sandbox, commands_for: Placed, database_url: str) -> Commands:
+    """Commands whose assets are known already."""
+    add_assets(database_url, *codes(vendor))
+    return commands_for(vendor)
 
 
 def asked(vendor: Sandbox, since: int) -> Counter[str]:
@@ -44,11 +53,9 @@ def asked(vendor: Sandbox, since: int) -> Counter[str]:
     ids=lambda fault: fault["kind"],
 )
 def test_a_failed_attempt_is_one_request_on_a_kept_connection_too(
-    vendor: Sandbox, commands_for: Placed, fault: dict[str, object]
+    vendor: Sandbox, commands: Commands, fault: dict[str, object]
 ) -> None:
     """A client that sends a dropped GET again by itself would double what is paid."""
-    commands = commands_for(vendor)
-    commands.run("discover")
     since = len(vendor.log())
     vendor.post("/faults", {**fault, "endpoint": "eod", "symbol": "MSFT.US"})
     done = commands.run("backfill", "--concurrency", "1", "--json", attempts=3, answer_seconds=0.5)
@@ -60,11 +67,9 @@ def test_a_failed_attempt_is_one_request_on_a_kept_connection_too(
 
 
 def test_a_request_that_meets_a_closing_connection_is_a_counted_attempt(
-    vendor: Sandbox, commands_for: Placed
+    vendor: Sandbox, commands: Commands
 ) -> None:
     """The vendor says keep-alive and hangs up a moment later, as the next request arrives."""
-    commands = commands_for(vendor)
-    commands.run("discover")
     since = len(vendor.log())
     vendor.post("/faults", {"kind": "close_idle", "endpoint": "eod", "after_sec": 0.2})
     done = commands.run(
@@ -80,10 +85,8 @@ def test_a_request_that_meets_a_closing_connection_is_a_counted_attempt(
 
 
 def test_what_a_run_paid_stands_in_the_log_of_its_answers(
-    vendor: Sandbox, commands_for: Placed, database_url: str
+    vendor: Sandbox, commands: Commands, database_url: str
 ) -> None:
-    commands = commands_for(vendor)
-    commands.run("discover")
     vendor.post("/faults", {"kind": "rst_before", "symbol": "MSFT.US", "times": 2})
     done = commands.run("backfill", "--json")
     assert done.code == 0
@@ -97,10 +100,8 @@ def test_what_a_run_paid_stands_in_the_log_of_its_answers(
 
 
 def test_the_request_names_no_dates_at_first_and_later_only_what_is_new(
-    vendor: Sandbox, commands_for: Placed, database_url: str
+    vendor: Sandbox, commands: Commands, database_url: str
 ) -> None:
-    commands = commands_for(vendor)
-    commands.run("discover")
     since = len(vendor.log())
     commands.run("backfill")
     assert {"from", "to"} & {
@@ -108,7 +109,7 @@ def test_the_request_names_no_dates_at_first_and_later_only_what_is_new(
     } == set()
     since = len(vendor.log())
     done = commands.run("backfill", "--days-old", "0", "--json")
-    cursors = dict(
+    cursors: dict[str, str] = dict(
         rows(
             database_url,
             "SELECT symbol || '.US', (synced_through - 10)::text FROM assets",

@@ -82,12 +82,30 @@ def test_a_plain_body_may_fill_the_cap_and_no_more() -> None:
         plain(VALID, "", len(VALID) - 1, "MCD.US")
 
 
-def test_a_bomb_is_stopped_at_the_cap() -> None:
-    bomb = gzip.compress(bytes(64 << 20))
+BOMB = gzip.compress(bytes(64 << 20))
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [BOMB, BOMB[:-4] + bytes(4), BOMB[:-4] + b"\xff\xff\xff\xff", BOMB[: len(BOMB) // 2]],
+    ids=["honest", "says it is empty", "says it is vast", "cut"],
+)
+def test_a_bomb_is_stopped_at_the_cap(stream: bytes) -> None:
     tracemalloc.start()
     try:
-        with pytest.raises(AnswerTooLarge):
-            plain(bomb, "gzip", CAP, "MCD.US")
+        with pytest.raises((AnswerTooLarge, BrokenAnswer)):
+            plain(stream, "gzip", CAP, "MCD.US")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 8 << 20
+
+
+def test_a_bomb_within_the_cap_is_stopped_at_the_length_that_it_claims() -> None:
+    tracemalloc.start()
+    try:
+        with pytest.raises(BrokenAnswer):
+            plain(BOMB[:-4] + bytes(4), "gzip", 128 << 20, "MCD.US")
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

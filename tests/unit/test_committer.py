@@ -3,104 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_nexus.database.batch import Batch, Outcome, Receipt
-from data_nexus.domain.bars import Bars
-from data_nexus.domain.listing import Lease
-from data_nexus.domain.symbol import Symbol
+from data_nexus.database.batch import Batch, Receipt
 from data_nexus.errors import RowsRefused, StorageUnavailable
-from data_nexus.ingestion.committer import Committer
-from tests.unit.answers import WINDOW
-
-FOREVER = 3600.0
-SOON = 0.02
-PATIENCE = 10.0
-Commit = Callable[[Sequence[Batch]], Awaitable[list[Receipt | None]]]
-
-
-def batch_of(asset_id: int, rows: int) -> Batch:
-    """An asset's answer of so many rows."""
-    numbers = np.ones(rows)
-    return Batch(
-        lease=Lease(
-            asset_id, Symbol(f"S{asset_id}", "US"), 1, dt.date(2023, 1, 1), 0, is_first=True
-        ),
-        window=WINDOW,
-        outcome=Outcome.STORED if rows else Outcome.EMPTY,
-        bars=Bars(np.arange(rows, dtype=np.int32), *[numbers] * 6),
-        rejects=(),
-        flags={},
-        repeats=0,
-        calls=1,
-        requests=1,
-        body_sha256=None,
-        absent_days=None,
-    )
-
-
-def receipt_of(batch: Batch) -> Receipt:
-    """The receipt of a batch whose rows were all new."""
-    return Receipt(batch.received, 0, 0, 0)
-
-
-@dataclass
-class Witness:
-    """Hears what is committed and what is settled; `committed` is set with the first group."""
-
-    groups: list[list[int]] = field(default_factory=list)
-    settled: list[tuple[int, Receipt | RowsRefused | None]] = field(default_factory=list)
-    committed: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def commit(self, group: Sequence[Batch]) -> list[Receipt | None]:
-        """Write a group: all of it is new."""
-        self.groups.append([batch.lease.asset_id for batch in group])
-        self.committed.set()
-        return [receipt_of(batch) for batch in group]
-
-    async def settle(self, batch: Batch, result: Receipt | RowsRefused | None) -> None:
-        """Hear what became of a batch."""
-        self.settled.append((batch.lease.asset_id, result))
-
-    def committer(
-        self,
-        commit: Commit | None = None,
-        *,
-        batch_rows: int = 100,
-        linger_sec: float = FOREVER,
-        bytes_in_flight: int = 1 << 30,
-    ) -> Committer:
-        """A committer that this witness hears."""
-        return Committer(
-            commit=commit or self.commit,
-            settled=self.settle,
-            batch_rows=batch_rows,
-            linger_sec=linger_sec,
-            bytes_in_flight=bytes_in_flight,
-        )
-
-
-async def run_through(committer: Committer, sizes: Sequence[int], writers: int = 1) -> None:
-    """Submit batches of these sizes, numbered from 0, and write them all."""
-    async with asyncio.TaskGroup() as tasks:
-        for _ in range(writers):
-            tasks.create_task(committer.write())
-        for number, rows in enumerate(sizes):
-            await committer.submit(batch_of(number, rows))
-        await committer.close()
-
-
-async def until(event: asyncio.Event) -> None:
-    """Wait for what must happen, but not for ever."""
-    async with asyncio.timeout(PATIENCE):
-        await event.wait()
+from tests.unit.witness import FOREVER, SOON, Witness, batch_of, receipt_of, run, run_through
 
 
 @pytest.mark.parametrize(
@@ -129,7 +40,7 @@ def test_small_assets_share_a_transaction_and_a_big_one_has_its_own(
         await committer.write()
         return witness
 
-    witness = asyncio.run(scenario())
+    witness = run(scenario())
     assert witness.groups == groups
     assert witness.settled == [(n, Receipt(rows, 0, 0, 0)) for n, rows in enumerate(sizes)]
 
@@ -149,7 +60,7 @@ def test_every_batch_is_committed_once_and_settled_once(
         await run_through(committer, sizes, writers)
         return witness
 
-    witness = asyncio.run(scenario())
+    witness = run(scenario())
     assert sorted(number for group in witness.groups for number in group) == [*range(len(sizes))]
     assert sorted(number for number, _ in witness.settled) == [*range(len(sizes))]
     for group in witness.groups:
@@ -164,12 +75,25 @@ def test_a_full_group_does_not_wait_for_company() -> None:
             tasks.create_task(committer.write())
             for number in range(3):
                 await committer.submit(batch_of(number, 50))
-            await until(witness.committed)
+            await witness.committed.wait()
             before_the_end = list(witness.groups)
             await committer.close()
         return before_the_end
 
-    assert asyncio.run(scenario()) == [[0, 1]]
+    assert run(scenario()) == [[0, 1]]
+
+
+def test_a_writer_that_is_behind_takes_what_has_piled_up() -> None:
+    async def scenario() -> Witness:
+        witness = Witness()
+        committer = witness.committer(most_rows=250)
+        for number in range(8):
+            await committer.submit(batch_of(number, 60))
+        await committer.close()
+        await committer.write()
+        return witness
+
+    assert run(scenario()).groups == [[0, 1, 2, 3], [4, 5, 6, 7]]
 
 
 def test_a_lone_answer_waits_for_company_only_so_long() -> None:
@@ -179,12 +103,12 @@ def test_a_lone_answer_waits_for_company_only_so_long() -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(committer.write())
             await committer.submit(batch_of(0, 1))
-            await until(witness.committed)
+            await witness.committed.wait()
             before_the_end = list(witness.groups)
             await committer.close()
         return before_the_end
 
-    assert asyncio.run(scenario()) == [[0]]
+    assert run(scenario()) == [[0]]
 
 
 def test_company_that_keeps_coming_does_not_prolong_the_wait() -> None:
@@ -200,7 +124,7 @@ def test_company_that_keeps_coming_does_not_prolong_the_wait() -> None:
             await committer.close()
         return before_the_end
 
-    assert len(asyncio.run(scenario())) > 1
+    assert len(run(scenario())) > 1
 
 
 def test_every_writer_goes_on_writing_after_a_quiet_time() -> None:
@@ -223,24 +147,68 @@ def test_every_writer_goes_on_writing_after_a_quiet_time() -> None:
                 tasks.create_task(committer.write())
             await asyncio.sleep(SOON)
             await committer.submit(batch_of(0, 1))
-            await until(witness.committed)
+            await witness.committed.wait()
             await asyncio.sleep(SOON)
             await committer.submit(batch_of(1, 100))
             await committer.submit(batch_of(2, 100))
             await committer.close()
         return together
 
-    assert asyncio.run(scenario()) == 2
+    assert run(scenario()) == 2
 
 
 def test_closing_commits_what_is_pending_at_once() -> None:
     async def scenario() -> list[list[int]]:
         witness = Witness()
-        async with asyncio.timeout(PATIENCE):
-            await run_through(witness.committer(linger_sec=FOREVER), [1, 1], writers=2)
+        await run_through(witness.committer(linger_sec=FOREVER), [1, 1], writers=2)
         return witness.groups
 
-    assert asyncio.run(scenario()) == [[0, 1]]
+    assert run(scenario()) == [[0, 1]]
+
+
+def test_a_flush_commits_what_is_pending_and_returns_when_it_is_written() -> None:
+    async def scenario() -> tuple[list[list[int]], list[list[int]]]:
+        witness = Witness()
+        committer = witness.committer()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(committer.write())
+            await committer.flush()
+            await committer.submit(batch_of(0, 1))
+            await committer.submit(batch_of(1, 1))
+            await committer.flush()
+            after_the_flush = list(witness.groups)
+            for number in (2, 3):
+                await committer.submit(batch_of(number, 1))
+                await asyncio.sleep(SOON)
+            await committer.close()
+        return after_the_flush, witness.groups
+
+    assert run(scenario()) == ([[0, 1]], [[0, 1], [2, 3]])
+
+
+def test_a_flush_that_was_cancelled_flushes_no_more() -> None:
+    async def scenario() -> list[list[int]]:
+        witness, release = Witness(), asyncio.Event()
+
+        async def commit(group: Sequence[Batch]) -> list[Receipt | None]:
+            await release.wait()
+            return await witness.commit(group)
+
+        committer = witness.committer(commit)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(committer.write())
+            await committer.submit(batch_of(0, 1))
+            flushing = tasks.create_task(committer.flush())
+            await asyncio.sleep(SOON)
+            flushing.cancel()
+            release.set()
+            for number in (1, 2):
+                await committer.submit(batch_of(number, 1))
+                await asyncio.sleep(SOON)
+            await committer.close()
+        return witness.groups
+
+    assert run(scenario()) == [[0], [1, 2]]
 
 
 def test_submitting_waits_while_too_many_bytes_are_pending() -> None:
@@ -258,26 +226,24 @@ def test_submitting_waits_while_too_many_bytes_are_pending() -> None:
             tasks.create_task(committer.write())
             await committer.submit(first)
             second = tasks.create_task(committer.submit(batch_of(1, 100)))
-            await until(witness.committed)
+            await witness.committed.wait()
             await asyncio.sleep(SOON)
             was_done_early = second.done()
             release.set()
-            async with asyncio.timeout(PATIENCE):
-                await second
+            await second
             await committer.close()
         return was_done_early, witness.groups == [[0], [1]]
 
-    assert asyncio.run(scenario()) == (False, True)
+    assert run(scenario()) == (False, True)
 
 
 def test_a_batch_beyond_all_bounds_goes_alone_instead_of_waiting_for_ever() -> None:
     async def scenario() -> list[list[int]]:
         witness = Witness()
-        async with asyncio.timeout(PATIENCE):
-            await run_through(witness.committer(bytes_in_flight=1), [100, 100, 100])
+        await run_through(witness.committer(bytes_in_flight=1), [100, 100, 100])
         return witness.groups
 
-    assert asyncio.run(scenario()) == [[0], [1], [2]]
+    assert run(scenario()) == [[0], [1], [2]]
 
 
 def test_one_asset_s_poison_does_not_touch_the_others() -> None:
@@ -295,7 +261,7 @@ def test_one_asset_s_poison_does_not_touch_the_others() -> None:
         await run_through(witness.committer(commit), [1, 2, 3])
         return witness
 
-    witness = asyncio.run(scenario())
+    witness = run(scenario())
     assert witness.groups == [[0, 1, 2], [0], [1], [2]]
     assert witness.settled == [(0, Receipt(1, 0, 0, 0)), (1, poison), (2, Receipt(3, 0, 0, 0))]
 
@@ -310,7 +276,7 @@ def test_a_lost_lease_is_settled_as_such() -> None:
         await run_through(witness.committer(commit), [1, 2])
         return witness
 
-    assert asyncio.run(scenario()).settled == [(0, None), (1, Receipt(2, 0, 0, 0))]
+    assert run(scenario()).settled == [(0, None), (1, Receipt(2, 0, 0, 0))]
 
 
 def test_a_lost_database_ends_the_writing() -> None:
@@ -324,4 +290,4 @@ def test_a_lost_database_ends_the_writing() -> None:
         await committer.write()
 
     with pytest.raises(StorageUnavailable, match="gone"):
-        asyncio.run(scenario())
+        run(scenario())

@@ -20,6 +20,7 @@ BREAKERS: dict[str, tuple[Record, ...]] = {
     "date lies in the window": (record(date=WINDOW.first - ONE_DAY),),
     "prices are present": (record(open=math.nan),),
     "prices are finite": (record(high=math.inf),),
+    "prices are plausible": (record(high=1e300),),
     "prices are not negative": (record(low=-0.0001),),
     "close is above zero": (record(close=0.0),),
     "no price is the placeholder": (record(high=999999.9999),),
@@ -100,11 +101,15 @@ def test_a_bar_at_the_edge_of_a_rule_breaks_none(bar: Record) -> None:
         (record(high=0.0), {"high is highest", "low is lowest"}),
         (record(high=250.0, low=270.0), {"high is highest", "low is lowest"}),
         (record(open=0.0, high=264.0), {"open is above zero", "high is highest"}),
+        (record(open=1.0, close=1.0, high=2.0, low=3.0), {"high is highest", "low is lowest"}),
+        (record(open=3.0, close=3.0, high=1.0, low=2.0), {"high is highest", "low is lowest"}),
         (record(open=300.0), {"high is highest"}),
         (record(open=200.0), {"low is lowest"}),
     ],
 )
-def test_an_open_of_zero_is_no_open_for_high_and_low(bar: Record, flags: set[str]) -> None:
+def test_high_and_low_bracket_the_others_of_which_an_open_of_zero_is_none(
+    bar: Record, flags: set[str]
+) -> None:
     assert check(bars_of(bar), WINDOW).flags == dict.fromkeys(flags, 1)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
@@ -67,6 +67,10 @@ class Batch:
     def received(self) -> int:
         """The number of rows that the vendor sent."""
         return len(self.bars) + self.repeats + len(self.rejects)
+
+    def as_reread(self) -> Batch:
+        """Return the same batch as one that meets bars already stored."""
+        return replace(self, lease=replace(self.lease, is_first=False))
 
     @property
     def nbytes(self) -> int:

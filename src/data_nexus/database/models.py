@@ -29,6 +29,12 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 Moment = DateTime(timezone=True)
 _PRICES = ("open", "high", "low", "close", "adjusted_close")
 _NEVER = "'-infinity'::timestamptz"
+# Assets that can be due. The others are in no dispatch index, so that a claim never steps over
+# them, however many dead, paused or absent ones there are.
+_IN_QUEUE = (
+    "is_active AND ask_after IS NULL AND parked_at IS NULL AND retired_at IS NULL"
+    " AND NOT (is_delisted AND last_synced IS NOT NULL)"
+)
 
 
 class Tables(DeclarativeBase):
@@ -61,15 +67,16 @@ class Asset(Tables):
             "assets_dispatch",
             text(f"coalesce(last_synced, {_NEVER})"),
             "id",
-            postgresql_where=text("is_active"),
+            postgresql_where=text(_IN_QUEUE),
         ),
         Index(
             "assets_dispatch_by_exchange",
             "exchange",
             text(f"coalesce(last_synced, {_NEVER})"),
             "id",
-            postgresql_where=text("is_active"),
+            postgresql_where=text(_IN_QUEUE),
         ),
+        Index("assets_absent", "ask_after", postgresql_where=text("ask_after IS NOT NULL")),
         Index("assets_leased", "lease_owner", postgresql_where=text("lease_owner IS NOT NULL")),
         {"comment": "every listing ever seen; the table is the dispatch queue"},
     )

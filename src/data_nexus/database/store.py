@@ -71,7 +71,7 @@ async def open_store(url: str, schema: str, writers: int, lease_sec: float) -> A
             AsyncConnectionPool(
                 target,
                 min_size=writers,
-                max_size=writers,
+                max_size=writers + 2,
                 kwargs={"autocommit": True},
                 configure=_create_staging,
                 timeout=_POOL_SECONDS,
@@ -118,7 +118,7 @@ class Store:
             rows = await _rows(connection, "claim_due", parameters, prepare=False)
         rows.sort(key=_queue_order)
         if rows:
-            position.last_synced, position.asset_id = rows[-1][7], rows[-1][0]
+            position.last_synced, position.asset_id = rows[-1][6], rows[-1][0]
         return [
             Lease(
                 asset_id=row[0],
@@ -126,11 +126,15 @@ class Store:
                 fence=row[3],
                 synced_through=row[4],
                 times_empty=row[5],
-                is_first=row[6],
+                is_first=row[4] is None,
                 trusted_until=trusted_until,
             )
             for row in rows
         ]
+
+    async def wake_absent(self) -> None:
+        """Let assets that had no bars back into the queue when it is time to ask again."""
+        await self._execute("wake_absent", {})
 
     async def count_due(self, due: Due, limit: int) -> int:
         """Return how many assets `claim` could hand out now, up to `limit`."""
@@ -161,6 +165,11 @@ class Store:
         try:
             async with self._connection() as connection, connection.transaction():
                 receipts = await _write(connection, self.owner, trusted, run_id)
+        except psycopg.errors.UniqueViolation:
+            # Bars under an asset without a cursor: someone has moved it. They are merged then.
+            if not any(batch.lease.is_first for batch in batches):
+                raise
+            return await self.commit([batch.as_reread() for batch in batches], run_id)
         except (psycopg.DataError, psycopg.IntegrityError) as error:
             raise RowsRefused(f"PostgreSQL refused the rows: {type(error).__name__}") from None
         except StorageUnavailable:
@@ -312,4 +321,4 @@ async def _copy(connection: Connection, name: str, batches: Sequence[Batch]) -> 
 
 def _queue_order(row: tuple[Any, ...]) -> tuple[bool, datetime, int]:
     """Sort claimed rows as the queue does: never answered first, then the oldest answer."""
-    return row[7] is not None, row[7] or _NEVER, row[0]
+    return row[6] is not None, row[6] or _NEVER, row[0]

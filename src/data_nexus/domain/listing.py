@@ -33,9 +33,9 @@ class SymbolList:
 class Lease:
     """A claimed asset: who it is, its fence, and what is known of it so far.
 
-    `is_first` promises that no bar of the asset is stored, so that a plain COPY is safe while
-    the lease is held. The worker itself distrusts the lease after `trusted_until`, a moment of
-    its monotonic clock, unless it was renewed.
+    `is_first` says that the asset has no cursor and so no bars: a plain COPY will do. The worker
+    itself distrusts the lease after `trusted_until`, a moment of its monotonic clock, unless it
+    was renewed.
     """
 
     asset_id: int

@@ -20,6 +20,8 @@ from data_nexus.domain.window import Window
 
 # What the vendor sends where it has no price; seen in public clients' issue threads.
 PLACEHOLDER = 999_999.9999
+# The vendor states four decimals, which a double cannot hold beyond this.
+_HIGHEST_PRICE = 1e12
 
 
 class Grade(StrEnum):
@@ -93,6 +95,12 @@ BAR_RULES = (
         Grade.REJECT,
         "no price is beyond what a double can hold",
         lambda b, _: _all_prices(b, lambda p: ~np.isinf(p)),
+    ),
+    Rule(
+        "prices are plausible",
+        Grade.REJECT,
+        "no price is beyond 1,000,000,000,000",
+        lambda b, _: _all_prices(b, lambda p: ~(p > _HIGHEST_PRICE)),
     ),
     Rule(
         "prices are not negative",

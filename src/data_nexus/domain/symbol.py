@@ -12,7 +12,7 @@ from data_nexus.errors import UsageError
 _CODE = re.compile(
     r"(?!\.{1,2}$)[^\x00-\x20\x7f-\xa0/\\?#%.](?:[^\x00-\x1f\x7f-\xa0/\\?#%]{0,62}[^\x00-\x20\x7f-\xa0/\\?#%])?"
 )
-_EXCHANGE = re.compile(r"[A-Z0-9]{1,16}")
+_EXCHANGE = re.compile(r"[A-Za-z0-9]{1,16}")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -33,10 +33,10 @@ def is_code(text: str) -> bool:
 
 def exchange_code(text: str) -> str:
     """Return `text` as an exchange code; raise `UsageError` if it cannot be one."""
-    code = text.strip().upper()
+    code = text.strip()
     if _EXCHANGE.fullmatch(code) is None:
         raise UsageError(f"{text!r} is no exchange code; write it like US, LSE or XETRA")
-    return code
+    return code.upper()
 
 
 def parse_symbol(text: str) -> Symbol:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 EARLIEST = date(1700, 1, 1)
 _FARTHEST_ZONE = timedelta(hours=14)
@@ -27,7 +27,7 @@ def latest_date(moment: datetime) -> date:
 
     A session in Auckland may carry tomorrow's date by UTC: that is no bar from the future.
     """
-    return (moment + _FARTHEST_ZONE).date()
+    return (moment.astimezone(UTC) + _FARTHEST_ZONE).date()
 
 
 def window_to_ask(synced_through: date | None, reread_days: int, moment: datetime) -> Window:

@@ -20,6 +20,8 @@ def plain(body: bytes, encoding: str, cap: int, subject: str) -> bytes:
     an encoding that was not asked for; `AnswerTooLarge` when more than `cap` bytes come out.
     """
     if encoding in ("", "identity"):
+        if len(body) > cap:
+            raise AnswerTooLarge(f"{subject}: more than {cap} bytes")
         return body
     if encoding != "gzip":
         raise BrokenAnswer(f"{subject}: encoded as {encoding[:20]!r}, which was not asked for")

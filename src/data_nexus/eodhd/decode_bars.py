@@ -72,7 +72,7 @@ def decode_bars(body: bytes, symbol: Symbol) -> History:
 def excerpts(body: bytes, rows: Iterable[int]) -> list[str]:
     """Return the vendor's own text of the given rows of an eod answer, each bounded in length."""
     sent = _raw.decode(body)
-    if b'"warning"' in body:
+    if b"warning" in body or b"\\" in body:
         sent = [raw for raw in sent if not _is_notice(_loose.decode(raw))]
     return [bytes(sent[row]).decode("utf-8", "replace")[:EXCERPT_CHARS] for row in rows]
 
@@ -117,12 +117,13 @@ def _check_subject(rows: list[dict[str, object]], symbol: Symbol) -> None:
     accepted = {symbol.code, str(symbol)}
     for row in rows:
         named = {str(row[key]) for key in _SUBJECT_KEYS if row.get(key) is not None}
-        if named - accepted:
-            raise WrongSubject(f"{symbol}: the answer speaks of {min(named)[:40]!r}")
+        if strangers := named - accepted:
+            raise WrongSubject(f"{symbol}: the answer speaks of {min(strangers)[:40]!r}")
 
 
 def _as_days(value: object) -> int:
-    if not isinstance(value, str) or len(value) != 10:
+    # `fromisoformat` also reads 20230103 and 2023-W01-2, which the vendor never sends.
+    if not isinstance(value, str) or (len(value), value[4:5], value[7:8]) != (10, "-", "-"):
         return int(NO_DATE)
     try:
         return date.fromisoformat(value).toordinal() - int(_EPOCH_ORDINAL)

@@ -1,8 +1,10 @@
 """Owns the grouping of answers into transactions, bounded by bytes.
 
-Small assets share a transaction up to `batch_rows`; a big one has its own. An answer waits for
-company at most `linger_sec`. `submit` returns as soon as there is room, so that fetching goes on
-while the database works, and waits when too many bytes are pending.
+A transaction is worth its commit from `batch_rows` on: small assets wait for company until there
+are so many rows, at most for `linger_sec`. When the writers are behind, the next one takes what has
+piled up, up to `most_rows`, for fewer and larger transactions are what catches up.
+`submit` returns as soon as there is room, so that fetching goes on while the database works, and
+waits when too many bytes are pending.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ class Committer:
     commit: Commit
     settled: Settled
     batch_rows: int
+    most_rows: int
     linger_sec: float
     bytes_in_flight: int
     _pending: deque[Batch] = field(default_factory=deque)
@@ -58,8 +61,10 @@ class Committer:
         async with self._changed:
             self._flushing = True
             self._changed.notify_all()
-            await self._changed.wait_for(lambda: not self._bytes)
-            self._flushing = False
+            try:
+                await self._changed.wait_for(lambda: not self._bytes)
+            finally:
+                self._flushing = self._closing
 
     async def close(self) -> None:
         """Say that nothing more comes: what is pending is committed at once."""
@@ -97,7 +102,7 @@ class Committer:
     def _take(self) -> list[Batch]:
         group: list[Batch] = []
         rows = 0
-        while self._pending and (not group or rows + _weight(self._pending[0]) <= self.batch_rows):
+        while self._pending and (not group or rows + _weight(self._pending[0]) <= self.most_rows):
             group.append(self._pending.popleft())
             rows += _weight(group[-1])
         self._rows -= rows

@@ -34,6 +34,9 @@ from data_nexus.ingestion.pipeline import Paid, absent_batch, batch_of
 from data_nexus.ingestion.queue import LeaseQueue
 from data_nexus.ingestion.tally import Tally
 
+# Writers that are behind take so many times `batch_rows` at once (ADR 0017).
+_WHEN_BEHIND = 10
+
 
 @dataclass(frozen=True, slots=True)
 class Pace:
@@ -93,6 +96,7 @@ class Engine:
             commit=self._commit,
             settled=self._settle,
             batch_rows=self.pace.batch_rows,
+            most_rows=_WHEN_BEHIND * self.pace.batch_rows,
             linger_sec=self.pace.linger_sec,
             bytes_in_flight=self.pace.bytes_in_flight,
         )

@@ -58,6 +58,7 @@ async def backfill(
     """Bring due assets up to date, symbol by symbol, and report; raise what no run survives."""
     started = time.monotonic()
     async with open_run(settings, url, observe, errand) as (store, attempts):
+        await store.wake_absent()
         due = await _due(store, wish)
         limit = _ANY_NUMBER if wish.limit is None else wish.limit
         observe(RunStarted("backfill", await store.count_due(due, limit)))

@@ -65,6 +65,7 @@ class Shift:
         engine = self._engine(run_id)
         while not self.drain.wished.is_set():
             before = self.tally.assets
+            await self.store.wake_absent()
             synced_before = await self.store.days_ago(self.settings.days_old)
             await engine.run(Due(synced_before, exchange), None)
             if self.tally.assets == before:

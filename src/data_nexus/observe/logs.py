@@ -79,7 +79,7 @@ class LineFormatter(logging.Formatter):
         """Return the line."""
         facts = getattr(record, "facts", {})
         moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-        message = record.getMessage()
+        message = _message(record)
         if record.exc_info:
             message = f"{message}: {self.formatException(record.exc_info)}"
         if self._as_json:
@@ -91,3 +91,11 @@ class LineFormatter(logging.Formatter):
 
     def _redact(self, line: str) -> str:
         return line if self._token is None else self._token.redact(line)
+
+
+def _message(record: logging.LogRecord) -> str:
+    """Return the message; a library's mistake in it must not end in a printout of its parts."""
+    try:
+        return record.getMessage()
+    except (TypeError, ValueError):
+        return str(record.msg)

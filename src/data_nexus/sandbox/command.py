@@ -29,6 +29,7 @@ from data_nexus.sandbox.vendor import Vendor
 TOKEN_VARIABLE = "NEXUS_SANDBOX_TOKEN"  # noqa: S105 - a name, not a token
 DEFAULT_TOKEN = "sandbox-token"  # noqa: S105 - of no worth elsewhere
 MIB = 1 << 20
+MOMENT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"])
 EXISTING = click.Path(exists=True, path_type=Path)
 
 
@@ -46,7 +47,7 @@ EXISTING = click.Path(exists=True, path_type=Path)
 @click.option("--splits", type=EXISTING, multiple=True, help="A file of splits.")
 @click.option("--dividends", type=EXISTING, multiple=True, help="A file of dividends.")
 @click.option("--symbol-list", type=EXISTING, multiple=True, help="A file of listings.")
-@click.option("--now", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]), help="In UTC.")
+@click.option("--now", type=MOMENT, help="Where the vendor's clock starts (UTC).")
 @click.option("--minute-limit", default=1000, show_default=True, help="Requests a minute.")
 @click.option("--daily-limit", default=100_000, show_default=True, help="Calls a day.")
 @click.option("--extra-limit", default=0, show_default=True, help="Calls beyond the daily ones.")

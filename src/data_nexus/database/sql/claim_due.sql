@@ -9,7 +9,7 @@ WITH due AS (
       AND (%(exchange)s::text IS NULL OR exchange = %(exchange)s)
       AND (%(asset_ids)s::int[] IS NULL OR id = ANY (%(asset_ids)s))
       AND NOT (is_delisted AND last_synced IS NOT NULL)
-      AND (ask_after IS NULL OR ask_after <= now())
+      AND ask_after IS NULL
       AND lease_owner IS NULL
       AND parked_at IS NULL
       AND (times_rescued > 0) = %(suspect)s
@@ -24,6 +24,4 @@ SET lease_owner = %(owner)s,
     fence = a.fence + 1
 FROM due
 WHERE a.id = due.id
-RETURNING a.id, a.symbol, a.exchange, a.fence, a.synced_through, a.times_empty,
-          NOT EXISTS (SELECT FROM market_data m WHERE m.asset_id = a.id) AS is_first,
-          a.last_synced;
+RETURNING a.id, a.symbol, a.exchange, a.fence, a.synced_through, a.times_empty, a.last_synced;

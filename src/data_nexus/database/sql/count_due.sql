@@ -8,7 +8,7 @@ FROM (
       AND (%(exchange)s::text IS NULL OR exchange = %(exchange)s)
       AND (%(asset_ids)s::int[] IS NULL OR id = ANY (%(asset_ids)s))
       AND NOT (is_delisted AND last_synced IS NOT NULL)
-      AND (ask_after IS NULL OR ask_after <= now())
+      AND ask_after IS NULL
       AND lease_owner IS NULL
       AND parked_at IS NULL
       AND retired_at IS NULL

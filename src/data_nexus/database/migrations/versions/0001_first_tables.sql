@@ -26,9 +26,10 @@ CREATE TABLE assets (
     created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     PRIMARY KEY (id)
 );
+CREATE INDEX assets_absent ON assets (ask_after) WHERE ask_after IS NOT NULL;
 CREATE UNIQUE INDEX assets_code ON assets (exchange, symbol) WHERE retired_at IS NULL;
-CREATE INDEX assets_dispatch ON assets (coalesce(last_synced, '-infinity'::timestamptz), id) WHERE is_active;
-CREATE INDEX assets_dispatch_by_exchange ON assets (exchange, coalesce(last_synced, '-infinity'::timestamptz), id) WHERE is_active;
+CREATE INDEX assets_dispatch ON assets (coalesce(last_synced, '-infinity'::timestamptz), id) WHERE is_active AND ask_after IS NULL AND parked_at IS NULL AND retired_at IS NULL AND NOT (is_delisted AND last_synced IS NOT NULL);
+CREATE INDEX assets_dispatch_by_exchange ON assets (exchange, coalesce(last_synced, '-infinity'::timestamptz), id) WHERE is_active AND ask_after IS NULL AND parked_at IS NULL AND retired_at IS NULL AND NOT (is_delisted AND last_synced IS NOT NULL);
 CREATE INDEX assets_leased ON assets (lease_owner) WHERE lease_owner IS NOT NULL;
 COMMENT ON TABLE assets IS 'every listing ever seen; the table is the dispatch queue';
 COMMENT ON COLUMN assets.symbol IS 'the code, AAPL';

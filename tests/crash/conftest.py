@@ -1,0 +1,97 @@
+"""Gives crash tests a vendor, and a database whose assets are known and can be armed again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from tests.support.commands import Commands, commands_at
+from tests.support.database import Cluster
+from tests.support.forked_commands import forked
+from tests.support.sandbox import Sandbox, sandbox
+from tests.support.tables import add_assets, execute, rows, value
+from tests.support.truth import codes, differences, truth
+
+SYMBOLS, BARS = 30, 2000
+
+
+@dataclass(slots=True)
+class Field:
+    """Where the kills take place: commands, their vendor and their database."""
+
+    commands: Commands
+    vendor: Sandbox
+    url: str
+    symbols: list[str]
+
+    def arm(self, *, empty: bool) -> None:
+        """Make all assets due again: with nothing stored, or with what is there to be re-read."""
+        execute(self.url, "TRUNCATE sync_log, rejected_rows, market_data_revisions, runs")
+        if empty:
+            execute(
+                self.url,
+                "TRUNCATE market_data",
+                "UPDATE assets SET last_synced = NULL, synced_through = NULL",
+            )
+        # Before the cursor nothing would be asked for that a re-read could meet.
+        execute(
+            self.url,
+            "UPDATE assets SET last_synced = last_synced - interval '9 days', ask_after = NULL,"
+            " synced_through = synced_through - 3000, times_failed = 0, times_rescued = 0",
+        )
+
+    def backfill(self, **settings: object) -> int | None:
+        """Run a backfill of all that is due to its end; its exit code."""
+        with forked(self.commands, "backfill", "--no-limit", **settings) as running:
+            running.join(120)
+        return running.exitcode
+
+    def finished(self) -> set[str]:
+        """The assets whose answer is committed since the last arming."""
+        query = "SELECT symbol || '.US' FROM sync_log JOIN assets a ON a.id = asset_id"
+        return {row[0] for row in rows(self.url, query)}
+
+    def asked(self, since: int) -> list[str]:
+        """The symbols whose history was asked for since a length of the vendor's log."""
+        return [entry["symbol"] for entry in self.vendor.get(f"/log?since={since}")]
+
+    def requests(self) -> int:
+        """The length of the vendor's log."""
+        return int(self.vendor.get("/stats")["requests"])
+
+    def assert_whole(self, rejected: int = 0) -> None:
+        """All is stored once and as the vendor serves it, and nobody holds anything."""
+        served = truth(self.vendor)
+        counts = differences(self.url, served)
+        assert counts == {"lost": 0, "invented": 0, "served": SYMBOLS * BARS}
+        held = (
+            "SELECT count(*) FROM assets WHERE lease_owner IS NOT NULL OR lease_until IS NOT NULL"
+        )
+        assert value(self.url, held) == 0
+        assert rows(
+            self.url,
+            "SELECT count(*), count(DISTINCT asset_id), sum(received), sum(inserted + revised"
+            " + unchanged + rejected) FROM sync_log WHERE outcome = 'stored'",
+        ) == [(SYMBOLS, SYMBOLS, *[SYMBOLS * BARS + rejected] * 2)]
+        assert value(self.url, "SELECT count(*) FROM rejected_rows") == rejected
+        ahead = (
+            "SELECT count(*) FROM assets a WHERE synced_through IS DISTINCT FROM"
+            " (SELECT max(date) FROM market_data m WHERE m.asset_id = a.id)"
+        )
+        assert value(self.url, ahead) == 0
+
+
+@pytest.fixture(scope="module")
+def field(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Field]:
+    options = {"symbols": SYMBOLS, "bars_per_symbol": BARS, "clean": True, "latency": 3}
+    with (
+        cluster.fresh_database() as url,
+        sandbox(minute_limit=1_000_000, **options) as vendor,  # type: ignore[arg-type]
+    ):
+        vendor.post("/warm")
+        listed = codes(vendor)
+        add_assets(url, *listed)
+        commands = commands_at(tmp_path_factory.mktemp("field"), vendor, url)
+        yield Field(commands, vendor, url, [f"{code}.US" for code in listed])

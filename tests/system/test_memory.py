@@ -1,0 +1,73 @@
+"""What the vendor sends may be as large as it likes: the engine's memory stays bounded."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests.support.commands import Commands, commands_at
+from tests.support.database import Cluster
+from tests.support.sandbox import Sandbox, sandbox
+from tests.support.tables import add_assets, rows
+from tests.support.truth import codes
+
+MIB = 1 << 20
+ALLOWED = 64 * MIB
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Commands, their vendor and database, and what a backfill of sound answers takes."""
+
+    commands: Commands
+    vendor: Sandbox
+    url: str
+    ordinary: int
+
+
+@pytest.fixture(scope="module")
+def place(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    with (
+        cluster.fresh_database() as url,
+        sandbox(symbols=10, bars_per_symbol=10, clean=True) as vendor,
+    ):
+        add_assets(url, *codes(vendor))
+        commands = commands_at(tmp_path_factory.mktemp("memory"), vendor, url)
+        code, ordinary = peak(commands)
+        assert code == 0
+        yield Place(commands, vendor, url, ordinary)
+
+
+def peak(commands: Commands) -> tuple[int, int]:
+    """A backfill's exit code, and the most memory that it held, in bytes."""
+    with commands.running("backfill", "--days-old", "0") as backfill:
+        child = backfill.child
+        assert child.stderr
+        child.stderr.read()
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+    return child.returncode, usage.ru_maxrss * 1024
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "bomb", "mib": 200},
+        {"kind": "truncate_close", "body": "[" + " " * 40 * MIB + "]", "bytes": 41 * MIB},
+        {"kind": "truncate_length", "length": 1 << 40, "bytes": 1000},
+        {"kind": "header_bomb", "count": 10_000, "size": 1000},
+    ],
+    ids=lambda fault: fault["kind"],
+)
+def test_an_answer_beyond_the_cap_costs_bounded_memory(place: Place, fault: dict[str, Any]) -> None:
+    place.vendor.post("/faults", {**fault, "symbol": "AAPL.US"})
+    code, hostile = peak(place.commands)
+    place.vendor.delete("/faults")
+    assert code == 3
+    assert hostile - place.ordinary < ALLOWED
+    failed = "SELECT symbol FROM assets WHERE times_failed > 0 AND lease_owner IS NULL"
+    assert rows(place.url, failed) == [("AAPL",)]
