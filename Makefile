@@ -28,7 +28,7 @@ test: lint  ## Lint, then run every test.
 	@$(BIN)/pytest
 
 bench: .venv/installed  ## Measure, and print what was measured.
-	@$(BIN)/python -m bench
+	@$(BIN)/python -m bench $(BENCH)
 
 lint: .venv/installed  ## Check style, types and layers.
 	@$(BIN)/ruff check --quiet

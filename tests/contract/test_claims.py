@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from dataclasses import replace
 from datetime import date
 from itertools import chain
 from typing import Any
 
 import pytest
 
+from data_nexus.database.batch import RejectedRow
 from data_nexus.database.store import Due, QueuePosition, Store, open_store
 from data_nexus.domain.listing import Lease
 from data_nexus.domain.symbol import Symbol
 from tests.support.tables import add_assets, execute, rows, value
-from tests.support.workers import Worker, ago, bars_from, batch_for, worker_on
+from tests.support.workers import NO_BARS, Worker, ago, bars_from, batch_for, worker_on
 
 
 def codes(leases: list[Lease]) -> list[str]:
@@ -28,14 +31,15 @@ def test_the_never_answered_come_first_and_then_the_oldest_answer(
     add_assets(database_url, "NINE", last_synced=ago(9))
     add_assets(database_url, "FIVE", last_synced=ago(5))
     add_assets(database_url, "NEW3")
-    assert codes(worker.claim()) == ["NEW1", "NEW2", "NEW3", "NINE", "FIVE", "THREE"]
+    position = QueuePosition()
+    found = [codes(worker.claim(2, position=position)) for _ in range(3)]
+    assert found == [["NEW1", "NEW2"], ["NEW3", "NINE"], ["FIVE", "THREE"]]
 
 
 def test_a_claim_takes_no_more_than_its_limit_and_the_next_goes_on(
     worker: Worker, database_url: str
 ) -> None:
-    add_assets(database_url, "A", "B")
-    add_assets(database_url, "C", "D", "E", last_synced=ago(3))
+    add_assets(database_url, "A", "B", "C", "D", "E", last_synced=ago(3))
     position = QueuePosition()
     found = [codes(worker.claim(2, position=position)) for _ in range(4)]
     assert found == [["A", "B"], ["C", "D"], ["E"], []]
@@ -52,19 +56,27 @@ def test_a_position_is_passed_once_and_a_new_walk_begins_at_the_front(
 
 
 def test_a_lease_tells_what_is_known_of_its_asset(worker: Worker, database_url: str) -> None:
-    (asset_id,) = add_assets(
-        database_url, "AAPL", synced_through=date(2024, 5, 6), times_empty=3, fence=7
-    )
-    symbol = Symbol("AAPL", "US")
-    assert worker.claim() == [Lease(asset_id, symbol, 8, date(2024, 5, 6), 3, is_first=True)]
+    cursor = date(2024, 5, 6)
+    old, new = add_assets(database_url, "OLD", "NEW", synced_through=cursor, times_empty=3, fence=7)
+    execute(database_url, "UPDATE assets SET synced_through = NULL WHERE symbol = 'NEW'")
+    before = time.monotonic()
+    claimed = worker.claim()
+    assert all(lease.trusted_until > before for lease in claimed)
+    forever = [replace(lease, trusted_until=float("inf")) for lease in claimed]
+    assert forever == [
+        Lease(old, Symbol("OLD", "US"), 8, cursor, 3, is_first=False),
+        Lease(new, Symbol("NEW", "US"), 8, None, 3, is_first=True),
+    ]
 
 
-def test_an_asset_with_a_single_bar_is_no_first_load(worker: Worker, database_url: str) -> None:
-    add_assets(database_url, "A", "B")
-    first, _ = worker.claim()
-    worker.commit(batch_for(first, bars_from(date(2024, 1, 2), 10.0)))
+def test_a_load_is_the_first_until_a_bar_is_stored(worker: Worker, database_url: str) -> None:
+    add_assets(database_url, "A")
+    (lease,) = worker.claim()
+    worker.commit(batch_for(lease, NO_BARS, RejectedRow(19_724, "rule", "x")))
+    (lease,) = worker.claim(days_old=0)
+    assert lease.is_first
+    worker.commit(batch_for(lease, bars_from(date(2024, 1, 2), 10.0)))
     assert [lease.is_first for lease in worker.claim(days_old=0)] == [False]
-    worker.release(worker.claim(ids=[first.asset_id]))
 
 
 @pytest.mark.parametrize(
@@ -180,6 +192,18 @@ def test_a_stale_lease_gives_nothing_back(database_url: str) -> None:
         assert rows(database_url, "SELECT lease_owner, times_failed FROM assets") == [
             (second.store.owner, 0)
         ]
+
+
+def test_a_lease_that_its_own_worker_claimed_again_gives_nothing_back(
+    worker: Worker, database_url: str
+) -> None:
+    add_assets(database_url, "A")
+    stale = worker.claim()
+    execute(database_url, "UPDATE assets SET lease_until = now() - interval '1 second'")
+    worker.claim()
+    worker.release(stale, failed=True)
+    held = "SELECT lease_owner, times_failed FROM assets"
+    assert rows(database_url, held) == [(worker.store.owner, 0)]
 
 
 def test_workers_that_claim_at_the_same_time_share_no_asset(database_url: str) -> None:

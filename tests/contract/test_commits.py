@@ -159,6 +159,19 @@ def test_a_stale_fence_writes_nothing(database_url: str) -> None:
     assert rows(database_url, "SELECT close FROM market_data") == [(2.0,)]
 
 
+def test_a_fence_that_the_same_worker_has_raised_is_stale_too(
+    worker: Worker, database_url: str
+) -> None:
+    add_assets(database_url, "A")
+    (stale,) = worker.claim()
+    execute(database_url, "UPDATE assets SET lease_until = now() - interval '1 second'")
+    (held,) = worker.claim()
+    before = snapshot(database_url)
+    assert worker.commit(batch_for(stale, bars_from(DAY, 1.0))) == [None]
+    assert snapshot(database_url) == before
+    assert worker.commit(batch_for(held, bars_from(DAY, 2.0))) == [Receipt(1, 0, 0, 0)]
+
+
 def test_a_lost_lease_in_a_group_costs_the_others_nothing(
     worker: Worker, database_url: str
 ) -> None:

@@ -168,7 +168,6 @@ def test_the_list_of_the_dead_adds_them_marked_and_deactivates_nobody(database_u
     assert snapshot(database_url, "assets") == before
 
 
-@pytest.mark.xfail(reason="every living asset counts as missing from the list of the dead")
 def test_the_list_of_the_dead_counts_nobody_as_deactivated(database_url: str) -> None:
     store(database_url, listings("A", "B"))
     assert counts(store(database_url, listings("DEAD"), delisted=True)) == (1, 0, 0, 0, 0)

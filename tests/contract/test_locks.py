@@ -6,11 +6,9 @@ import asyncio
 from datetime import date
 
 import psycopg
-import pytest
 
 from data_nexus.database.batch import Receipt
 from data_nexus.database.store import Due, QueuePosition, open_store
-from data_nexus.errors import StorageUnavailable
 from tests.support.tables import add_assets
 from tests.support.workers import ago, bars_from, batch_for
 
@@ -48,7 +46,6 @@ async def renew_into_a_commit(url: str) -> list[Receipt | None]:
         return receipts
 
 
-@pytest.mark.xfail(reason="renew_leases locks in the queue's order", raises=StorageUnavailable)
 def test_a_renewal_and_a_commit_never_lock_each_other_out(database_url: str) -> None:
     """The queue hands out in the order of answers, a commit locks in the order of ids."""
     add_assets(database_url, "A", last_synced=ago(2))

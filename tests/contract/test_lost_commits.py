@@ -80,7 +80,6 @@ def slow_url(database_url: str) -> str:
     return database_url
 
 
-@pytest.mark.xfail(reason="the sync log is asked before the old session has ended")
 def test_a_commit_under_way_is_waited_for(slow_url: str) -> None:
     add_assets(slow_url, "A", "B")
     receipts = asyncio.run(commit_through_a_cut(slow_url, Fate.PENDING))

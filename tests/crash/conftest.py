@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import psycopg
 import pytest
+from psycopg import sql
 
 from tests.support.commands import Commands, commands_at
 from tests.support.database import Cluster
@@ -52,6 +54,18 @@ class Field:
         """The assets whose answer is committed since the last arming."""
         query = "SELECT symbol || '.US' FROM sync_log JOIN assets a ON a.id = asset_id"
         return {row[0] for row in rows(self.url, query)}
+
+    def assert_nothing_without_its_log(self, *, is_first_load: bool) -> None:
+        """What an answer wrote and the log entry that tells of it are there together."""
+        tables = ["rejected_rows", "market_data_revisions", *["market_data"] * is_first_load]
+        query = (
+            "SELECT count(*) FROM {} t"
+            " WHERE NOT EXISTS (SELECT FROM sync_log s WHERE s.asset_id = t.asset_id)"
+        )
+        with psycopg.connect(self.url) as connection:
+            for table in tables:
+                found = connection.execute(sql.SQL(query).format(sql.Identifier(table)))
+                assert found.fetchone() == (0,), table
 
     def asked(self, since: int) -> list[str]:
         """The symbols whose history was asked for since a length of the vendor's log."""

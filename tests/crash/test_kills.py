@@ -64,12 +64,13 @@ def revisions(url: str) -> list[tuple[str, str, float]]:
     return [(row[0], row[1], row[2]) for row in rows(url, query)]
 
 
-def run_round(field: Field, chance: random.Random, kills: int) -> int:
+def run_round(field: Field, chance: random.Random, kills: int, *, is_first_load: bool) -> int:
     """Kill and resume until all is done, or enough were killed; return how many were."""
     begun, killed = field.requests(), 0
     finished_at: dict[str, int] = {}
     while killed < kills and len(field.finished()) < SYMBOLS:
         killed += kill_one(field, chance)
+        field.assert_nothing_without_its_log(is_first_load=is_first_load)
         # Whatever is committed by now must not be asked for from now on.
         at = field.requests()
         finished_at |= {symbol: at for symbol in field.finished() if symbol not in finished_at}
@@ -89,7 +90,7 @@ def test_kills_at_random_moments_leave_no_trace(field: Field) -> None:
         is_first_load = rounds % 2 == 0
         field.arm(empty=is_first_load)
         restated = set() if is_first_load else restate(field, chance)
-        killed += run_round(field, chance, KILLS - killed)
+        killed += run_round(field, chance, KILLS - killed, is_first_load=is_first_load)
         rounds += 1
         field.assert_whole()
         assert sorted(revisions(field.url)) == sorted(restated), "each old value is kept once"

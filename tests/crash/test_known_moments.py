@@ -86,6 +86,7 @@ def test_a_first_load_killed_as_it(field: Field, moment: str) -> None:
     reject = {"kind": "future", "count": 1, "endpoint": "eod"}
     field.vendor.post("/faults", reject)
     die_behind(field, *MOMENTS[moment])
+    field.assert_nothing_without_its_log(is_first_load=True)
     resume(field)
     field.vendor.delete("/faults")
     field.assert_whole(rejected=SYMBOLS)
@@ -99,12 +100,12 @@ def test_a_re_read_killed_as_it(field: Field, moment: str) -> None:
     change = {"symbol": symbol, "date": bars["date"][row], "close": bars["close"][row] + 1}
     field.vendor.post("/restate", change)
     die_behind(field, *RE_READ_MOMENTS[moment])
+    field.assert_nothing_without_its_log(is_first_load=False)
     resume(field)
     field.assert_whole()
     assert value(field.url, "SELECT count(*) FROM market_data_revisions") == 1
 
 
-@pytest.mark.xfail(reason="free_orphans waits for the dead worker's transaction, and gives up")
 def test_a_successor_works_while_the_dead_worker_s_transaction_lives_on(field: Field) -> None:
     field.arm(empty=True)
     with psycopg.connect(field.url) as holder:

@@ -54,7 +54,6 @@ def test_a_worker_that_slept_beyond_its_leases_writes_nothing_late(field: Field)
     assert (slept > 0, woke, successor) == (True, 0, (0, SYMBOLS))
 
 
-@pytest.mark.xfail(reason="a lease is believed in however long ago it was renewed")
 def test_a_worker_that_slept_spends_no_call_on_leases_that_it_lost(field: Field) -> None:
     assert sleep_beyond_the_leases(field) == 0
 

@@ -85,7 +85,6 @@ def test_a_refused_product_ends_the_run_with_5_and_what_was_fetched_stays(
     assert leases(database_url) == 0
 
 
-@pytest.mark.xfail(reason="the words of a compressed refusal are dropped")
 def test_a_refusal_is_told_in_the_vendor_s_words(commands: Commands, vendor: Sandbox) -> None:
     words = "Only EOD data allowed for free users."
     vendor.post("/faults", {"kind": "status", "status": 403, "body": words})

@@ -143,7 +143,6 @@ def test_a_run_that_waits_for_the_vendor_s_limit_can_be_drained(
     assert leases(database_url) == 0
 
 
-@pytest.mark.xfail(reason="a run that ends by itself hears no signal any more")
 def test_a_second_signal_also_ends_a_run_that_ends_by_itself(
     commands: Commands, vendor: Sandbox, database_url: str
 ) -> None:

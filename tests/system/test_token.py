@@ -153,7 +153,6 @@ def echoing(cluster: Cluster, tmp_path: Path) -> Iterator[tuple[Outpour, Sandbox
         yield Outpour(commands_at(tmp_path, vendor, url), url), vendor
 
 
-@pytest.mark.xfail(reason="what a refusal says is passed on as it is")
 def test_a_refusal_that_repeats_the_token_is_told_without_it(
     echoing: tuple[Outpour, Sandbox],
 ) -> None:
@@ -166,7 +165,6 @@ def test_a_refusal_that_repeats_the_token_is_told_without_it(
     assert disguises(outpour.dump(), TOKEN) == []
 
 
-@pytest.mark.xfail(reason="the vendor's text is kept as it is")
 def test_a_rejected_row_that_repeats_the_token_is_kept_without_it(
     echoing: tuple[Outpour, Sandbox],
 ) -> None:

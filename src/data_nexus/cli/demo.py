@@ -23,7 +23,7 @@ def demo(as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
     settings = settings_from(options)
 
     def say(line: str) -> None:
-        error_console.print(line)
+        error_console.print(line, soft_wrap=True)
 
     figures = run_demo(settings, say, log_event)
     if as_json:

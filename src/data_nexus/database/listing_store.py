@@ -57,9 +57,10 @@ async def store_listings(
             await connection.execute(query("create_staged_listings"))
             await _stage(connection, listings)
             compared = await _compare(connection, exchange, delisted=delisted, types=types)
-            active, missing = compared["active"], compared["missing"]
-            shrunk = not delisted and missing > max_shrink * active
-            if not delisted and missing and not shrunk:
+            active = compared["active"]
+            missing = 0 if delisted else compared["missing"]
+            shrunk = missing > max_shrink * active
+            if missing and not shrunk:
                 await connection.execute(
                     query("deactivate_missing"), {"exchange": exchange, "types": list(types)}
                 )

@@ -7,7 +7,9 @@ transaction: fence check, bars, rejects, cursor and sync log, or nothing.
 from __future__ import annotations
 
 import json
+import os
 import secrets
+import socket
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -38,7 +40,9 @@ from data_nexus.errors import RowsRefused, StorageUnavailable
 
 Connection = AsyncConnection[tuple[Any, ...]]
 _POOL_SECONDS = 30.0
+# A worker distrusts its leases this share of their time before the database does.
 _DISTRUST_SHARE = 1 / 6
+_SEND_BUFFER = 1 << 22
 _MOST_RESCUES = 3
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -73,7 +77,7 @@ async def open_store(url: str, schema: str, writers: int, lease_sec: float) -> A
                 min_size=writers,
                 max_size=writers + 2,
                 kwargs={"autocommit": True},
-                configure=_create_staging,
+                configure=_prepare,
                 timeout=_POOL_SECONDS,
                 open=False,
             ) as pool,
@@ -82,8 +86,12 @@ async def open_store(url: str, schema: str, writers: int, lease_sec: float) -> A
             yield Store(presence, pool, owner, lease_sec)
 
 
-async def _create_staging(connection: Connection) -> None:
+async def _prepare(connection: Connection) -> None:
     await connection.execute(query("create_staging"))
+    # Rows for PostgreSQL leave in few large pieces, as far as the system allows: with small ones
+    # it would wait for the event loop, which is busy decoding, after each of them.
+    with socket.socket(fileno=os.dup(connection.fileno())) as line:
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
 
 
 @dataclass(slots=True)
@@ -161,7 +169,7 @@ class Store:
         happened: the whole transaction is there or none of it.
         """
         receipts: dict[int, Receipt] = {}
-        trusted = [batch for batch in batches if self._trusts(batch.lease)]
+        trusted = [batch for batch in batches if self.trusts(batch.lease)]
         try:
             async with self._connection() as connection, connection.transaction():
                 receipts = await _write(connection, self.owner, trusted, run_id)
@@ -193,6 +201,13 @@ class Store:
         started = time.monotonic()
         await self._execute("renew_leases", {"owner": self.owner, "lease_sec": self.lease_sec})
         self._renewed_until = self._trust_from(started)
+
+    def trusts(self, lease: Lease) -> bool:
+        """Say whether this worker may still think that a lease is its own."""
+        return time.monotonic() < max(lease.trusted_until, self._renewed_until)
+
+    def _trust_from(self, moment: float) -> float:
+        return moment + self.lease_sec * (1 - _DISTRUST_SHARE)
 
     async def free_lost_leases(self) -> list[int]:
         """Free leases that ran out or whose worker has left; return the ids of their assets.
@@ -246,13 +261,6 @@ class Store:
             async with self._pool.connection() as connection:
                 yield connection
 
-    def _trust_from(self, moment: float) -> float:
-        return moment + self.lease_sec * (1 - _DISTRUST_SHARE)
-
-    def _trusts(self, lease: Lease) -> bool:
-        """Whether this worker may still think that the lease is its own (monotonic time)."""
-        return time.monotonic() < max(lease.trusted_until, self._renewed_until)
-
     def _due(self, due: Due, limit: int) -> dict[str, Any]:
         return {
             "synced_before": due.synced_before,
@@ -266,7 +274,9 @@ class Store:
             "asset_ids": [batch.lease.asset_id for batch in batches],
             "fences": [batch.lease.fence for batch in batches],
         }
-        async with self._connection() as connection:
+        asset_ids = {"asset_ids": parameters["asset_ids"]}
+        async with self._connection() as connection, connection.transaction():
+            await _rows(connection, "await_leases", asset_ids)
             return {int(row[0]) for row in await _rows(connection, "settled_fences", parameters)}
 
     async def _one(self, name: str, parameters: dict[str, Any]) -> tuple[Any, ...]:

@@ -8,12 +8,13 @@ from contextlib import contextmanager
 import psycopg
 from psycopg import sql
 from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from data_nexus.config import load_settings
 from data_nexus.database.connection import PostgresConnection, unavailable
 from data_nexus.database.embedded import embedded_server
 from data_nexus.database.migrations import FOLDER, HEAD
-from data_nexus.errors import SchemaMismatch
+from data_nexus.errors import SchemaMismatch, StorageUnavailable
 
 OLDEST_SERVER = 150_000
 # Two upgrades at once would race for the same tables; the number is arbitrary and ours.
@@ -32,6 +33,9 @@ def upgrade(url: str, schema: str = "public") -> None:
             connection.commit()
             _run_alembic(connection)
             connection.commit()
+    except SQLAlchemyError as error:
+        reason = str(error.__cause__ or error).strip().splitlines()[0]
+        raise StorageUnavailable(f"PostgreSQL: {reason}") from None
     finally:
         database.close()
 

@@ -44,4 +44,4 @@ class Lease:
     synced_through: date | None
     times_empty: int
     is_first: bool
-    trusted_until: float
+    trusted_until: float = float("inf")

@@ -33,6 +33,8 @@ from data_nexus.events import Observer, Requested
 _HEADERS = {"Accept-Encoding": "gzip", "User-Agent": "data-nexus"}
 _CHUNK = 1 << 18
 _MOST = 1_000_000_000
+_REFUSAL_CAP = 1 << 20
+_REFUSAL_CHARS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +105,8 @@ class VendorClient:
         self.minute = _minute_limit(headers) or self.minute
         encoding = headers.get("Content-Encoding", "").strip().lower()
         if status != 200:
-            text = b"" if encoding else body
-            raise refusal(status, headers, text, request.subject, datetime.now(UTC))
+            words = self._token.redact(_words(body, encoding, request.subject))
+            raise refusal(status, headers, words.encode(), request.subject, datetime.now(UTC))
         return plain(body, encoding, self._wire.answer_cap, request.subject)
 
     async def _send(self, request: Request) -> tuple[int, dict[str, str], bytes]:
@@ -146,3 +148,13 @@ def _minute_limit(headers: Mapping[str, str]) -> MinuteLimit | None:
     if limit.isdecimal() and remaining.isdecimal() and int(limit) > 0:
         return MinuteLimit(min(int(limit), _MOST), int(remaining))
     return None
+
+
+def _words(body: bytes, encoding: str, subject: str) -> str:
+    """Return the beginning of a refusal's text; nothing of one that cannot be read."""
+    try:
+        return plain(body, encoding, _REFUSAL_CAP, subject)[:_REFUSAL_CHARS].decode(
+            "utf-8", "replace"
+        )
+    except (BrokenAnswer, AnswerTooLarge):
+        return ""

@@ -22,7 +22,7 @@ _SAID_CHARS = 120
 def refusal(
     status: int, headers: Mapping[str, str], body: bytes, subject: str, moment: datetime
 ) -> NexusError:
-    """Return the error for an answer that is not 200, by status first and body for its words."""
+    """Return the error for an answer that is not 200, by status first, in the vendor's words."""
     text = f"{subject}: {status} {said(body)}".rstrip()
     if status == 429:
         return RateLimited(text, retry_after_sec(headers.get("Retry-After"), moment))
@@ -40,10 +40,10 @@ def said(body: bytes) -> str:
 
     The vendor's HTML pages repeat the request's URL and with it the token.
     """
-    text = body[: 4 * _SAID_CHARS].decode("utf-8", "replace")
-    if "<" in text or "://" in text or "api_token" in text:
+    words = body[: 4 * _SAID_CHARS].decode("utf-8", "replace")
+    if "<" in words or "://" in words or "api_token" in words:
         return ""
-    return "".join(c for c in " ".join(text.split()) if c.isprintable())[:_SAID_CHARS]
+    return "".join(c for c in " ".join(words.split()) if c.isprintable())[:_SAID_CHARS]
 
 
 # 423 closes an endpoint for the plan; the daily quota's 402 comes only when extra calls are gone.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from data_nexus.database.listing_store import ListingChanges, store_listings
+from data_nexus.domain.listing import SymbolList
 from data_nexus.domain.symbol import exchange_code
 from data_nexus.eodhd.decode_symbols import decode_symbols
 from data_nexus.eodhd.requests import Request, symbol_list_request
@@ -75,11 +76,15 @@ async def discover(
     `spent` receives the requests sent. Raises `UsageError` for an exchange that the vendor does
     not know, or what `Attempts.fetch` raises.
     """
+
+    async def read(body: bytes) -> SymbolList:
+        return decode_symbols(body, exchange)
+
     try:
-        body = await attempts.fetch(symbol_list_request(exchange, delisted=delisted), spent)
+        request = symbol_list_request(exchange, delisted=delisted)
+        symbols = await attempts.fetch(request, read, spent)
     except NotListed:
         raise UsageError(f"the vendor knows no exchange {exchange!r}") from None
-    symbols = decode_symbols(body, exchange)
     if symbols.refused:
         text = f"{symbols.refused} lines repeat a code or hold none that can be used"
         observe(Warned(exchange, text))

@@ -10,10 +10,10 @@ import asyncio
 import random
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from data_nexus.domain.backoff import Backoff
 from data_nexus.domain.breadth import Breadth, narrowed, widened
@@ -41,6 +41,8 @@ from data_nexus.ingestion.ledger import Ledger
 _LONGEST_POSTPONEMENT = 12
 _USER_EVERY_SEC = 600.0
 _ROUND_SEC = 1.0
+Answer = TypeVar("Answer")
+Read = Callable[[bytes], Awaitable[Answer]]
 
 
 @dataclass(slots=True)
@@ -80,17 +82,18 @@ class Attempts:
             "breakers": {str(name): breaker.state for name, breaker in self.breakers.items()},
         }
 
-    async def fetch(self, request: Request, spent: list[Request]) -> bytes:
-        """Return the answer's body; append to `spent` each request that was sent.
+    async def fetch(self, request: Request, read: Read[Answer], spent: list[Request]) -> Answer:
+        """Return what `read` makes of the answer's body; append to `spent` each request sent.
 
-        A `Retry` uses up an attempt and a share of the retry budget. A rate limit pauses every
-        worker and uses up neither, but an asset that meets it over and over fails in the end.
+        A `Retry`, from the wire or from `read`, uses up an attempt and a share of the retry
+        budget. A rate limit pauses every worker and uses up neither, but an asset that meets it
+        over and over fails in the end.
         """
         await self._learn_the_day(spent)
         attempt, postponed = 1, 0
         while True:
             try:
-                body = await self._send(request, spent)
+                answer = await read(await self._send(request, spent))
             except RateLimited as limit:
                 postponed += 1
                 if postponed > _LONGEST_POSTPONEMENT:
@@ -108,7 +111,7 @@ class Attempts:
             else:
                 if attempt == 1:
                     self.budget = self.budget.earn()
-                return body
+                return answer
 
     async def _send(self, request: Request, spent: list[Request]) -> bytes:
         await self._pass_breaker(request.endpoint)

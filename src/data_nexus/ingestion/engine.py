@@ -15,9 +15,10 @@ from datetime import UTC, datetime
 from data_nexus.database.batch import Batch, Outcome, Receipt
 from data_nexus.database.store import Due, Store
 from data_nexus.domain.listing import Lease
-from data_nexus.domain.window import window_to_ask
+from data_nexus.domain.window import Window, window_to_ask
 from data_nexus.eodhd.requests import Request, history_request
 from data_nexus.errors import (
+    Fenced,
     NexusError,
     NotListed,
     Park,
@@ -64,7 +65,7 @@ class Drain:
 
     def request(self, reason: str) -> None:
         """Ask the run to drain."""
-        if not self.wished.is_set():
+        if self.reason is None:
             self.reason = reason
             self.observe(Draining(reason))
             self.wished.set()
@@ -87,6 +88,7 @@ class Engine:
     redact: Callable[[str], str]
     tally: Tally = field(default_factory=Tally)
     ended_by: NexusError | None = None
+    _decoding: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def run(self, due: Due, limit: int | None) -> None:
         """Bring the due assets up to date; raise `StorageUnavailable` if the database goes away."""
@@ -162,17 +164,30 @@ class Engine:
             self.tally.count_spent(spent)
 
     async def _ask(self, lease: Lease, spent: list[Request]) -> Batch:
+        if not self.store.trusts(lease):
+            raise Fenced(f"{lease.symbol}: the lease may have run out")
         window = window_to_ask(lease.synced_through, self.pace.reread_days, datetime.now(UTC))
-        request = history_request(lease.symbol, window)
+
+        async def read(body: bytes) -> Batch:
+            return await self._read(lease, window, body, spent)
+
         try:
-            body = await self.attempts.fetch(request, spent)
+            return await self.attempts.fetch(history_request(lease.symbol, window), read, spent)
         except NotListed:
             return absent_batch(lease, window, _paid(spent))
-        try:
-            batch, notice = batch_of(lease, window, body, _paid(spent))
-        except Park as unfit:
-            unfit.status, unfit.body = 200, body
-            raise
+
+    async def _read(
+        self, lease: Lease, window: Window, body: bytes, spent: Sequence[Request]
+    ) -> Batch:
+        async with self._decoding:
+            try:
+                batch, notice = batch_of(lease, window, body, _paid(spent), self.redact)
+            except Park as unfit:
+                unfit.status, unfit.body = 200, body
+                raise
+            # A pause after each answer: else the answers that arrived together keep the loop so
+            # busy that the writers' sockets starve while PostgreSQL waits for rows.
+            await asyncio.sleep(0)
         if notice:
             self.observe(Warned(str(lease.symbol), notice))
         return batch
@@ -189,6 +204,8 @@ class Engine:
                 await self.store.release([lease], failed=True)
             case Park():
                 await self._park(lease, error)
+            case Fenced():
+                self._count_fenced(str(lease.symbol))
             case _:
                 raise error
 
@@ -205,13 +222,16 @@ class Engine:
     async def _settle(self, batch: Batch, result: Receipt | Park | None) -> None:
         name = str(batch.lease.symbol)
         if result is None:
-            self.tally.fenced += 1
-            self.observe(Failed(name, "another worker took the asset over; nothing was written"))
+            self._count_fenced(name)
         elif isinstance(result, Park):
             await self._park(batch.lease, result)
         else:
             self.tally.count_commit(batch, result)
             self.observe(_told(name, batch, result))
+
+    def _count_fenced(self, name: str) -> None:
+        self.tally.fenced += 1
+        self.observe(Failed(name, "the lease was lost; nothing was written"))
 
     async def _renew(self) -> None:
         while True:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from data_nexus.database.batch import Batch, Outcome, RejectedRow
@@ -24,9 +25,12 @@ class Paid:
     requests: int
 
 
-def batch_of(lease: Lease, window: Window, body: bytes, paid: Paid) -> tuple[Batch, str | None]:
+def batch_of(
+    lease: Lease, window: Window, body: bytes, paid: Paid, redact: Callable[[str], str]
+) -> tuple[Batch, str | None]:
     """Return an answer as a batch to commit, and the vendor's notice if it sent one.
 
+    `redact` blots out the token, should the vendor's text repeat it.
     Raises a typed refusal for an answer that is not what was asked for.
     """
     history = decode_bars(body, lease.symbol)
@@ -38,7 +42,7 @@ def batch_of(lease: Lease, window: Window, body: bytes, paid: Paid) -> tuple[Bat
         window=window,
         outcome=outcome,
         bars=checked.kept,
-        rejects=_rejected_rows(body, history, checked),
+        rejects=_rejected_rows(body, history, checked, redact),
         flags=checked.flags,
         repeats=checked.repeats,
         calls=paid.calls,
@@ -66,12 +70,14 @@ def absent_batch(lease: Lease, window: Window, paid: Paid) -> Batch:
     )
 
 
-def _rejected_rows(body: bytes, history: History, checked: Checked) -> tuple[RejectedRow, ...]:
+def _rejected_rows(
+    body: bytes, history: History, checked: Checked, redact: Callable[[str], str]
+) -> tuple[RejectedRow, ...]:
     if not checked.rejects:
         return ()
     texts = excerpts(body, [reject.row for reject in checked.rejects])
     return tuple(
-        RejectedRow(int(history.bars.date[reject.row]), reject.rule, text)
+        RejectedRow(int(history.bars.date[reject.row]), reject.rule, redact(text))
         for reject, text in zip(checked.rejects, texts, strict=True)
     )
 

@@ -90,7 +90,7 @@ class LineFormatter(logging.Formatter):
         return self._redact("".join(c if c.isprintable() else "·" for c in line_text))
 
     def _redact(self, line: str) -> str:
-        return line if self._token is None else self._token.redact(line)
+        return self._token.redact(line) if self._token else line
 
 
 def _message(record: logging.LogRecord) -> str:

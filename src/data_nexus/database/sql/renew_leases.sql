@@ -1,4 +1,8 @@
--- Hold on to the leases of this worker for another while.
-UPDATE assets
+-- Hold on to the leases of this worker for another while; those being committed need it no more.
+WITH held AS (
+    SELECT id FROM assets WHERE lease_owner = %(owner)s FOR UPDATE SKIP LOCKED
+)
+UPDATE assets a
 SET lease_until = now() + make_interval(secs => %(lease_sec)s)
-WHERE lease_owner = %(owner)s;
+FROM held
+WHERE a.id = held.id;
