@@ -75,7 +75,7 @@ def test_the_breadth_grows_by_one_a_round_and_halves_on_trouble() -> None:
     breadth = Breadth(16)
     for _ in range(4):
         breadth = widened(breadth)
-    assert breadth.requests == 4 or breadth.requests == 5
+    assert breadth.requests in {4, 5}
     for _ in range(500):
         breadth = widened(breadth)
     assert breadth.requests == 16

@@ -144,15 +144,13 @@ def test_sixty_seconds_of_slots_never_exceed_the_limit(limit: int) -> None:
 
 
 def most_in_a_minute(moments: list[float]) -> int:
-    return max(
-        bisect.bisect_left(moments, moment + 60) - n for n, moment in enumerate(moments)
-    )
+    return max(bisect.bisect_left(moments, moment + 60) - n for n, moment in enumerate(moments))
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_a_day_of_a_hundred_thousand_calls(seed: int) -> None:
     """Eight workers over 24 hours across midnight: nothing overspent, at least 98 % used."""
-    chance = random.Random(seed)
+    chance = random.Random(seed)  # noqa: S311 - a simulation
     day_limit, minute_limit = 50_000, 1000
     start = NOON + timedelta(seconds=chance.uniform(0, 3600))
     state = quota(day_limit=day_limit, minute_limit=minute_limit, next_slot=start)
