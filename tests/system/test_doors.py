@@ -19,7 +19,7 @@ from data_nexus.ingestion.history_loader import EODHistoryLoader
 from tests.support.commands import Commands
 from tests.support.sandbox import Sandbox, sandbox
 from tests.support.source import ROOT
-from tests.support.tables import rows, value
+from tests.support.tables import add_assets, rows, value
 from tests.support.truth import differences, truth
 from tests.system.conftest import Placed
 
@@ -182,6 +182,21 @@ def test_each_answer_in_json_is_one_document_with_the_promised_keys(commands: Co
     states = {"total", "with_data", "without_data", "fresh", "stale", "parked"}
     assert states <= status["assets"].keys()
     assert {"used", "limit", "extra", "resets_at"} <= status["quota"].keys()
+
+
+@pytest.mark.parametrize("arguments", [("backfill",), ("status", "--json"), ("bars", "AAPL.US")])
+def test_a_reader_that_left_is_no_bug_and_stops_no_work(
+    commands: Commands, database_url: str, arguments: tuple[str, ...]
+) -> None:
+    """As in `nexus bars AAPL.US | head -1`."""
+    add_assets(database_url, "AAPL")
+    with commands.running(*arguments) as running:
+        assert running.child.stdout
+        running.child.stdout.close()
+        assert running.child.stderr
+        assert (running.child.wait(60), running.child.stderr.read()) == (0, "")
+    loaded = "SELECT count(*) FROM assets WHERE last_synced IS NOT NULL"
+    assert value(database_url, loaded) == (arguments == ("backfill",))
 
 
 @pytest.mark.parametrize(

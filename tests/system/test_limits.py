@@ -139,8 +139,10 @@ def test_all_wait_as_long_as_the_vendor_says_and_no_attempt_is_lost(
     told = {"Retry-After": str(wait) if header == "seconds" else until}
     vendor.post(
         "/faults",
-        {"kind": "status", "status": 429, "headers": told, "symbol": "TSLA.US", "times": 1},
+        {"kind": "status", "status": 429, "headers": told, "symbol": "AMZN.US", "times": 1},
     )
+    # The others take their time, so that they are not done before the wait begins.
+    vendor.post("/faults", {"kind": "slow", "bytes_per_sec": 8000, "endpoint": "eod"})
     done = commands.run("backfill", "--no-limit", "--json", attempts=1)
     assert (done.code, done.answer["synced"]) == (0, SYMBOLS)
     log = eod(vendor, since)

@@ -69,9 +69,9 @@ def run(command: click.Command, arguments: list[str] | None = None) -> int:
         return 130
     except (click.ClickException, NexusError) as error:
         return _told(error, as_json=as_json)
-    except BrokenPipeError:
-        # Who reads us has left (`nexus bars … | head`); there is nobody to tell.
-        sys.stderr.close()
+    except (BrokenPipeError, SystemExit):
+        # Who reads us has left (`nexus bars … | head`), in which case click leaves at once: there
+        # is nobody to tell, and nothing went wrong.
         return 0
     except Exception:
         logging.getLogger("data_nexus").exception("a bug of ours; please report it")

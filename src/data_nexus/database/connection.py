@@ -67,7 +67,7 @@ def storage_errors() -> Iterator[None]:
     try:
         yield
     except PoolTimeout:
-        raise StorageUnavailable("PostgreSQL: no connection within 30 seconds") from None
+        raise StorageUnavailable("PostgreSQL: no connection within 10 seconds") from None
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
         raise unavailable(error) from None
 

@@ -39,7 +39,7 @@ from data_nexus.domain.symbol import Symbol
 from data_nexus.errors import RowsRefused, StorageUnavailable
 
 Connection = AsyncConnection[tuple[Any, ...]]
-_POOL_SECONDS = 30.0
+_POOL_SECONDS = 10.0
 # A worker distrusts its leases this share of their time before the database does.
 _DISTRUST_SHARE = 1 / 6
 _SEND_BUFFER = 1 << 22

@@ -110,6 +110,7 @@ class Engine:
             ]
             await self._fetch_all(queue, committer)
             await committer.flush()
+            await self.store.free_lost_leases()
             await self._ask_suspects(queue, committer)
             await committer.close()
             await asyncio.wait(writers)
