@@ -66,6 +66,6 @@ class LedgerStore:
         with storage_errors():
             async with self._pool.connection() as connection, connection.transaction():
                 # Losing the last half second of charges in a crash of the server is harmless: the
-                # vendor's own count is asked for before anything is spent again (ADR 0017).
+                # vendor's own count is asked for before anything is spent again (ADR 0018).
                 await connection.execute("SET LOCAL synchronous_commit = off")
                 yield connection
