@@ -181,9 +181,9 @@ def test_a_refusal_that_repeats_the_token_is_told_without_it(
 def test_a_dead_letter_shows_no_part_of_a_token_at_its_end(
     echoing: tuple[Outpour, Sandbox], status: int
 ) -> None:
-    """Wherever the excerpt of an answer ends, it does not end within the token."""
+    """The token lies where an excerpt ends: a refusal's after 500, an answer's after 2000."""
     outpour, vendor = echoing
-    words = {"error": (TOKEN + " ") * 200}
+    words = {"error": f"{TOKEN:x>495}{TOKEN:x>1500}"}
     if status == 200:
         vendor.post("/faults", {"kind": "hostile_json", "body": json.dumps(words)})
     else:
