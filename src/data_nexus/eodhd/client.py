@@ -34,7 +34,6 @@ _HEADERS = {"Accept-Encoding": "gzip", "User-Agent": "data-nexus"}
 _CHUNK = 1 << 18
 _MOST = 1_000_000_000
 _REFUSAL_CAP = 1 << 20
-_REFUSAL_CHARS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +104,7 @@ class VendorClient:
         self.minute = _minute_limit(headers) or self.minute
         encoding = headers.get("Content-Encoding", "").strip().lower()
         if status != 200:
+            # Redacted as a whole, cut afterwards: a cut through the token would show half of it.
             words = self._token.redact(_words(body, encoding, request.subject))
             raise refusal(status, headers, words.encode(), request.subject, datetime.now(UTC))
         return plain(body, encoding, self._wire.answer_cap, request.subject)
@@ -151,10 +151,8 @@ def _minute_limit(headers: Mapping[str, str]) -> MinuteLimit | None:
 
 
 def _words(body: bytes, encoding: str, subject: str) -> str:
-    """Return the beginning of a refusal's text; nothing of one that cannot be read."""
+    """Return a refusal's text; nothing of one that cannot be read."""
     try:
-        return plain(body, encoding, _REFUSAL_CAP, subject)[:_REFUSAL_CHARS].decode(
-            "utf-8", "replace"
-        )
+        return plain(body, encoding, _REFUSAL_CAP, subject).decode("utf-8", "replace")
     except (BrokenAnswer, AnswerTooLarge):
         return ""

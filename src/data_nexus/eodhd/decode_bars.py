@@ -7,7 +7,7 @@ way, which reads value by value, leaves NaN where no number stands and lets the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
 from operator import attrgetter
@@ -69,12 +69,15 @@ def decode_bars(body: bytes, symbol: Symbol) -> History:
     return History(Bars(ordinals - _EPOCH_ORDINAL, *numbers))
 
 
-def excerpts(body: bytes, rows: Iterable[int]) -> list[str]:
-    """Return the vendor's own text of the given rows of an eod answer, each bounded in length."""
+def excerpts(body: bytes, rows: Iterable[int], redact: Callable[[str], str] = str) -> list[str]:
+    """Return the vendor's own text of the given rows of an eod answer, each bounded in length.
+
+    `redact` sees each text whole: a cut through the token would show half of it.
+    """
     sent = _raw.decode(body)
     if b"warning" in body or b"\\" in body:
         sent = [raw for raw in sent if not _is_notice(_loose.decode(raw))]
-    return [bytes(sent[row]).decode("utf-8", "replace")[:EXCERPT_CHARS] for row in rows]
+    return [redact(bytes(sent[row]).decode("utf-8", "replace"))[:EXCERPT_CHARS] for row in rows]
 
 
 def _decode_loosely(body: bytes, symbol: Symbol) -> History:

@@ -75,9 +75,9 @@ def _rejected_rows(
 ) -> tuple[RejectedRow, ...]:
     if not checked.rejects:
         return ()
-    texts = excerpts(body, [reject.row for reject in checked.rejects])
+    texts = excerpts(body, [reject.row for reject in checked.rejects], redact)
     return tuple(
-        RejectedRow(int(history.bars.date[reject.row]), reject.rule, redact(text))
+        RejectedRow(int(history.bars.date[reject.row]), reject.rule, text)
         for reject, text in zip(checked.rejects, texts, strict=True)
     )
 
