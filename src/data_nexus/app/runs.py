@@ -89,7 +89,7 @@ async def _discover_all(
         figures = {
             "exchanges": [one.figures() for one in found],
             "calls": sum(request.calls for request in spent),
-            "requests": len(spent),
+            "requests": len(spent) + len(attempts.account_requests),
             "duration_sec": round(time.monotonic() - started, 3),
         }
         await store.finish_run(run_id, "done", figures)

@@ -49,7 +49,7 @@ Read = Callable[[bytes], Awaitable[Answer]]
 class Attempts:
     """Asks until an answer comes or the attempts are used up.
 
-    `patience` is how many times in a row the breaker may open before the vendor counts as
+    `account_requests` are those that no asset is to be charged with. `patience` is how many times in a row the breaker may open before the vendor counts as
     unavailable; None waits for ever.
     """
 
@@ -64,6 +64,7 @@ class Attempts:
     budget: RetryBudget = field(default_factory=RetryBudget)
     breakers: dict[Endpoint, Breaker] = field(init=False)
     retries: int = 0
+    account_requests: list[Request] = field(default_factory=list)
     _in_flight: int = 0
     _room: asyncio.Condition = field(default_factory=asyncio.Condition)
     _asking_user: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -89,7 +90,7 @@ class Attempts:
         budget. A rate limit pauses every worker and uses up neither, but an asset that meets it
         over and over fails in the end.
         """
-        await self._learn_the_day(spent)
+        await self._learn_the_day()
         attempt, postponed = 1, 0
         while True:
             try:
@@ -187,7 +188,7 @@ class Attempts:
         if self.client.minute is not None:
             await self.ledger.heard_minute(self.client.minute.limit, self.client.minute.remaining)
 
-    async def _learn_the_day(self, spent: list[Request]) -> None:
+    async def _learn_the_day(self) -> None:
         """Ask for the vendor's own count, at first and now and then: others may spend the key."""
         async with self._asking_user:
             now = time.monotonic()
@@ -195,7 +196,7 @@ class Attempts:
                 return
             self._user_asked_at = now
             try:
-                account = decode_user(await self._send(user_request(), spent))
+                account = decode_user(await self._send(user_request(), self.account_requests))
             except CredentialsRefused as refused:
                 # A 403 refuses the endpoint only (the demo key has no account); a 401 the token.
                 if refused.status == 401:

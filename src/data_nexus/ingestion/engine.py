@@ -115,6 +115,8 @@ class Engine:
             await committer.close()
             await asyncio.wait(writers)
             await self.store.release(queue.untouched(), failed=False)
+            self.tally.count_spent(self.attempts.account_requests)
+            self.attempts.account_requests.clear()
             renewing.cancel()
 
     def _end(self, error: NexusError) -> None:

@@ -91,8 +91,9 @@ class Ledger:
 
     async def heard_spent(self) -> None:
         """Believe a 402: nothing is left of the day."""
-        self._ready.clear()
-        await self.store.change(lambda quota, _: (heard_spent(quota), None))
+        async with self._lock:
+            self._ready.clear()
+            await self.store.change(lambda quota, _: (heard_spent(quota), None))
 
     async def pause(self, seconds: float, reason: str) -> None:
         """Let nobody send anything for so long: the vendor asked for it."""
