@@ -49,8 +49,8 @@ Read = Callable[[bytes], Awaitable[Answer]]
 class Attempts:
     """Asks until an answer comes or the attempts are used up.
 
-    `account_requests` are those that no asset is to be charged with. `patience` is how many times in a row the breaker may open before the vendor counts as
-    unavailable; None waits for ever.
+    `account_requests` are those that no asset is to be charged with. `patience` is how many times
+    in a row the breaker may open before the vendor counts as unavailable; None waits for ever.
     """
 
     client: VendorClient
