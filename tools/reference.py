@@ -27,8 +27,7 @@ _OTHER_CODES = (
     (1, "a bug of ours; please report it"),
     (
         3,
-        "done, but assets failed or were parked, checks failed, or a symbol list was taken for"
-        " truncated",
+        "done, but assets failed or were parked, checks failed, or a symbol list was cut",
     ),
     (75, "SIGTERM: drained with work left; run it again to go on"),
     (130, "SIGINT: drained with work left; or a second SIGINT ended it at once"),
