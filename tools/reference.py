@@ -25,7 +25,10 @@ _FATE = {
 _OTHER_CODES = (
     (0, "done, or nothing was due"),
     (1, "a bug of ours; please report it"),
-    (3, "done, but assets failed, checks failed, or a symbol list was taken for truncated"),
+    (
+        3,
+        "done, but assets failed or were parked, checks failed, or a symbol list was cut",
+    ),
     (75, "SIGTERM: drained with work left; run it again to go on"),
     (130, "SIGINT: drained with work left; or a second SIGINT ended it at once"),
     (143, "a second SIGTERM ended it at once"),

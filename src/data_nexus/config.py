@@ -70,6 +70,7 @@ class Setting:
 _Count = Annotated[int, msgspec.Meta(ge=1)]
 _Days = Annotated[int, msgspec.Meta(ge=0)]
 _Seconds = Annotated[float, msgspec.Meta(ge=0)]
+_Share = Annotated[float, msgspec.Meta(ge=0, lt=1)]
 _Deadline = Annotated[float, msgspec.Meta(gt=0)]
 SETTINGS = (
     Setting(
@@ -97,7 +98,10 @@ SETTINGS = (
     Setting("NEXUS_BACKOFF_SECONDS", _Seconds, 0.5, "base of the jittered wait between attempts"),
     Setting("NEXUS_CONNECT_SECONDS", _Deadline, 10.0, "deadline for a connection to the vendor"),
     Setting("NEXUS_ANSWER_SECONDS", _Deadline, 60.0, "deadline for a complete answer"),
-    Setting("NEXUS_LEASE_SECONDS", _Deadline, 60.0, "how long a claim holds without being renewed"),
+    Setting("NEXUS_RESERVE", _Share, 0.05, "share of the day's calls that workers leave to others"),
+    Setting("NEXUS_BREAKER_SECONDS", _Deadline, 30.0, "first pause when the vendor is in trouble"),
+    Setting("NEXUS_POLL_SECONDS", _Deadline, 15.0, "how often an idle worker looks for due assets"),
+    Setting("NEXUS_LEASE_SECONDS", _Deadline, 30.0, "how long a claim holds without being renewed"),
     Setting("NEXUS_REREAD_DAYS", _Days, 10, "days before the cursor that are read again"),
     Setting("NEXUS_MAX_SHRINK", _Seconds, 0.2, "share of a symbol list that may vanish at once"),
     Setting("NEXUS_GRACE_SECONDS", _Seconds, 25.0, "time to drain after SIGTERM or SIGINT"),

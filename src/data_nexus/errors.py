@@ -12,6 +12,8 @@ a URL, because the vendor's URLs carry the token. Five families say what the eng
 
 from __future__ import annotations
 
+from datetime import datetime
+
 
 class NexusError(Exception):
     """Any failure that Data Nexus foresees; `exit_code` is the command's exit code."""
@@ -33,6 +35,10 @@ class Retry(NexusError):
 
 class ConnectionFailed(Retry):
     """The vendor could not be reached, or hung up before its answer was complete."""
+
+
+class NotSent(ConnectionFailed):
+    """No connection came about: certainly nothing was sent, and nothing is to be paid."""
 
 
 class AnswerTimedOut(Retry):
@@ -62,9 +68,17 @@ class RateLimited(Postpone):
 
 
 class Park(NexusError):
-    """This asset's answer is unfit for a reason of its own."""
+    """This asset's answer is unfit for a reason of its own: it becomes a dead letter.
+
+    `status` and `body` are what the vendor answered, as far as known.
+    """
 
     exit_code = 3
+
+    def __init__(self, message: str, status: int | None = None, body: bytes = b"") -> None:
+        super().__init__(message)
+        self.status = status
+        self.body = body
 
 
 class NotAnAnswer(Park):
@@ -100,7 +114,14 @@ class Pause(NexusError):
 
 
 class QuotaSpent(Pause):
-    """The vendor's daily calls, extra calls included, are used up (402)."""
+    """The vendor's daily calls, extra calls included, are used up.
+
+    `resets_at` is when there will be calls again; None if only the vendor said so (402).
+    """
+
+    def __init__(self, message: str, resets_at: datetime | None = None) -> None:
+        super().__init__(message)
+        self.resets_at = resets_at
 
 
 class Stop(NexusError):
@@ -108,9 +129,13 @@ class Stop(NexusError):
 
 
 class CredentialsRefused(Stop):
-    """The vendor refused the token or the product (401, 403)."""
+    """The vendor refused the token (401) or the product (403); `status` says which."""
 
     exit_code = 5
+
+    def __init__(self, message: str, status: int = 401) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class VendorUnavailable(Stop):

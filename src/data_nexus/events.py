@@ -59,6 +59,14 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
+class Parked:
+    """An asset's answer was unfit: it is a dead letter now and waits for a person."""
+
+    symbol: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Retried:
     """An attempt failed; the next one follows after `seconds`."""
 
@@ -106,6 +114,7 @@ Event = (
     | Committed
     | Absent
     | Failed
+    | Parked
     | Retried
     | Waiting
     | Draining

@@ -61,7 +61,8 @@ def test_a_lease_tells_what_is_known_of_its_asset(worker: Worker, database_url: 
     execute(database_url, "UPDATE assets SET synced_through = NULL WHERE symbol = 'NEW'")
     before = time.monotonic()
     claimed = worker.claim()
-    assert all(lease.trusted_until > before for lease in claimed)
+    # The worker, whose leases hold for 60 s, distrusts them before the database does.
+    assert all(before < lease.trusted_until < before + 60 for lease in claimed)
     forever = [replace(lease, trusted_until=float("inf")) for lease in claimed]
     assert forever == [
         Lease(old, Symbol("OLD", "US"), 8, cursor, 3, is_first=False),
@@ -89,6 +90,7 @@ def test_a_load_is_the_first_until_a_bar_is_stored(worker: Worker, database_url:
         {"ask_after": ago(-1)},
         {"is_delisted": True, "last_synced": ago(900)},
         {"lease_owner": 1, "lease_until": ago(-1)},
+        pytest.param({"lease_owner": 1, "lease_until": ago(1)}, id="expired but not freed"),
     ],
     ids=" ".join,
 )
@@ -96,7 +98,7 @@ def test_what_is_not_due_is_never_handed_out(
     worker: Worker, database_url: str, columns: dict[str, Any]
 ) -> None:
     add_assets(database_url, "REST", **columns)
-    assert (worker.count_due(), worker.claim()) == (0, [])
+    assert (worker.count_due(), worker.claim(), worker.claim(suspect=True)) == (0, [], [])
 
 
 @pytest.mark.parametrize(
@@ -104,7 +106,6 @@ def test_what_is_not_due_is_never_handed_out(
     [
         {"last_synced": ago(1.5)},
         {"is_delisted": True},
-        {"lease_owner": 1, "lease_until": ago(1)},
         {"times_failed": 30_000},
     ],
     ids=" ".join,
@@ -114,6 +115,17 @@ def test_what_is_due_is_handed_out(
 ) -> None:
     add_assets(database_url, "DUE", **columns)
     assert (worker.count_due(), codes(worker.claim())) == (1, ["DUE"])
+
+
+def test_an_expired_lease_is_due_once_it_is_freed_and_is_claimed_apart(
+    worker: Worker, database_url: str
+) -> None:
+    (lost,) = add_assets(database_url, "LOST", lease_owner=1, lease_until=ago(1))
+    add_assets(database_url, "OTHER")
+    assert worker.free_lost_leases() == [lost]
+    assert worker.count_due() == 2
+    assert codes(worker.claim()) == ["OTHER"]
+    assert codes(worker.claim(suspect=True)) == ["LOST"]
 
 
 def test_an_absent_asset_is_due_again_once_it_may_be_asked_for(
@@ -149,9 +161,9 @@ def test_a_held_lease_is_nobody_else_s_until_it_expires(database_url: str) -> No
     add_assets(database_url, "A")
     with worker_on(database_url) as first, worker_on(database_url) as second:
         (held,) = first.claim()
-        assert second.claim() == []
+        assert (second.claim(), second.take_over()) == ([], [])
         execute(database_url, "UPDATE assets SET lease_until = now() - interval '1 second'")
-        (taken,) = second.claim()
+        (taken,) = second.take_over()
     assert (taken.asset_id, taken.fence) == (held.asset_id, held.fence + 1)
     assert rows(database_url, "SELECT lease_owner, times_rescued FROM assets") == [
         (second.store.owner, 1)
@@ -187,7 +199,7 @@ def test_a_stale_lease_gives_nothing_back(database_url: str) -> None:
     with worker_on(database_url) as first, worker_on(database_url) as second:
         stale = first.claim()
         execute(database_url, "UPDATE assets SET lease_until = now() - interval '1 second'")
-        second.claim()
+        assert codes(second.take_over()) == ["A"]
         first.release(stale, failed=True)
         assert rows(database_url, "SELECT lease_owner, times_failed FROM assets") == [
             (second.store.owner, 0)
@@ -200,7 +212,7 @@ def test_a_lease_that_its_own_worker_claimed_again_gives_nothing_back(
     add_assets(database_url, "A")
     stale = worker.claim()
     execute(database_url, "UPDATE assets SET lease_until = now() - interval '1 second'")
-    worker.claim()
+    assert codes(worker.take_over()) == ["A"]
     worker.release(stale, failed=True)
     held = "SELECT lease_owner, times_failed FROM assets"
     assert rows(database_url, held) == [(worker.store.owner, 0)]

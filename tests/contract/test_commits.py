@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import LiteralString
@@ -149,7 +150,7 @@ def test_a_stale_fence_writes_nothing(database_url: str) -> None:
     with worker_on(database_url) as first, worker_on(database_url) as second:
         (stale,) = first.claim()
         execute(database_url, "UPDATE assets SET lease_until = now() - interval '1 second'")
-        (held,) = second.claim()
+        (held,) = second.take_over()
         before = snapshot(database_url)
         late = batch_for(stale, bars_from(DAY, 1.0), RejectedRow(int(NO_DATE), "rule", "x"))
         assert first.commit(late) == [None]
@@ -165,11 +166,27 @@ def test_a_fence_that_the_same_worker_has_raised_is_stale_too(
     add_assets(database_url, "A")
     (stale,) = worker.claim()
     execute(database_url, "UPDATE assets SET lease_until = now() - interval '1 second'")
-    (held,) = worker.claim()
+    (held,) = worker.take_over()
     before = snapshot(database_url)
     assert worker.commit(batch_for(stale, bars_from(DAY, 1.0))) == [None]
     assert snapshot(database_url) == before
     assert worker.commit(batch_for(held, bars_from(DAY, 2.0))) == [Receipt(1, 0, 0, 0)]
+
+
+def test_a_lease_whose_time_has_passed_on_the_worker_s_own_clock_writes_nothing(
+    worker: Worker, database_url: str
+) -> None:
+    """Even if the database would still take it: a worker that was stopped must not trust itself."""
+    add_assets(database_url, "OLD", "KEPT")
+    old, kept = worker.claim()
+    before = snapshot(database_url)
+    late = batch_for(replace(old, trusted_until=time.monotonic()), bars_from(DAY, 1.0))
+    assert worker.commit(late) == [None]
+    assert snapshot(database_url) == before
+    receipts = worker.commit(late, batch_for(kept, bars_from(DAY, 2.0)))
+    assert receipts == [None, Receipt(1, 0, 0, 0)]
+    worker.renew()
+    assert worker.commit(late) == [Receipt(1, 0, 0, 0)]
 
 
 def test_a_lost_lease_in_a_group_costs_the_others_nothing(

@@ -61,8 +61,8 @@ def test_a_commit_that_never_arrived_left_nothing_and_can_be_done_again(
     with pytest.raises(StorageUnavailable):
         asyncio.run(commit_through_a_cut(database_url, Fate.LOST))
     assert contents(database_url) == (0, 0, 0, 0)
-    eventually(lambda: len(worker.free_orphans()) == 2)
-    leases = worker.claim()
+    eventually(lambda: len(worker.free_lost_leases()) == 2)
+    leases = worker.claim(suspect=True)
     assert worker.commit(*(batch_for(lease, BARS) for lease in leases)) == [Receipt(3, 0, 0, 0)] * 2
     assert contents(database_url) == (6, 0, 2, 2)
 
@@ -92,6 +92,6 @@ def test_a_commit_under_way_is_neither_double_nor_lost(slow_url: str) -> None:
     with suppress(StorageUnavailable):
         asyncio.run(commit_through_a_cut(slow_url, Fate.PENDING))
     with worker_on(slow_url) as successor:
-        assert successor.free_orphans() == []
-        assert successor.claim() == []
+        assert successor.free_lost_leases() == []
+        assert (successor.claim(), successor.claim(suspect=True)) == ([], [])
     assert contents(slow_url) == (6, 2, 2, 2)

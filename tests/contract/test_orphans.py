@@ -25,10 +25,10 @@ def ids(leases: list[Lease]) -> list[int]:
     return [lease.asset_id for lease in leases]
 
 
-def abandoned(url: str, limit: int) -> list[Lease]:
+def abandoned(url: str, limit: int, *, suspect: bool = False) -> list[Lease]:
     """Leases whose worker has left, and whose server session has ended too."""
     with worker_on(url) as dead:
-        leases = dead.claim(limit)
+        leases = dead.claim(limit, suspect=suspect)
     eventually(lambda: value(url, LIFE_SIGNS, dead.store.owner) == 0)
     return leases
 
@@ -38,11 +38,11 @@ def test_only_leases_of_workers_that_have_left_are_freed(worker: Worker, databas
     left = abandoned(database_url, 2)
     with worker_on(database_url) as alive:
         held = [*alive.claim(2), *worker.claim(1)]
-        assert sorted(worker.free_orphans()) == ids(left)
-        assert worker.free_orphans() == []
+        assert sorted(worker.free_lost_leases()) == ids(left)
+        assert worker.free_lost_leases() == []
         still_held = "SELECT id FROM assets WHERE lease_owner IS NOT NULL ORDER BY id"
         assert [row[0] for row in rows(database_url, still_held)] == ids(held)
-        assert ids(worker.claim()) == ids(left)
+        assert ids(worker.claim(suspect=True)) == ids(left)
 
 
 def test_a_worker_whose_sign_of_life_was_cut_writes_nothing_any_more(
@@ -53,7 +53,7 @@ def test_a_worker_whose_sign_of_life_was_cut_writes_nothing_any_more(
         (lease,) = cut.claim()
         cut_off = LIFE_SIGNS.replace("count(*)", "pg_terminate_backend(pid, 10000)")
         assert rows(database_url, cut_off, cut.store.owner) == [(True,)]
-        assert worker.free_orphans() == [lease.asset_id]
+        assert worker.free_lost_leases() == [lease.asset_id]
         assert cut.commit(batch_for(lease, bars_from(date(2024, 1, 2), 1.0))) == [None]
     assert value(database_url, "SELECT count(*) FROM market_data") == 0
 
@@ -64,7 +64,7 @@ def test_a_lock_in_another_database_is_no_sign_of_life(
     add_assets(database_url, "A", lease_owner=77, lease_until="infinity")
     with psycopg.connect(cluster.url) as elsewhere:
         elsewhere.execute("SELECT pg_advisory_lock(77)")
-        assert len(worker.free_orphans()) == 1
+        assert len(worker.free_lost_leases()) == 1
 
 
 def test_a_run_takes_over_all_that_a_worker_held_which_leaves_meanwhile(database_url: str) -> None:
@@ -88,10 +88,34 @@ def test_rescues_in_a_row_are_counted_until_an_answer_is_settled(
     worker: Worker, database_url: str
 ) -> None:
     add_assets(database_url, "A")
-    for _ in range(3):
-        abandoned(database_url, 1)
-        worker.free_orphans()
-    (lease,) = worker.claim()
-    assert value(database_url, "SELECT times_rescued FROM assets") == 3
+    for suspect in (False, True):
+        abandoned(database_url, 1, suspect=suspect)
+        worker.free_lost_leases()
+    (lease,) = worker.claim(suspect=True)
+    assert value(database_url, "SELECT times_rescued FROM assets") == 2
     worker.commit(batch_for(lease))
     assert value(database_url, "SELECT times_rescued FROM assets") == 0
+
+
+def test_an_asset_given_back_is_no_suspect_any_more(worker: Worker, database_url: str) -> None:
+    add_assets(database_url, "A")
+    abandoned(database_url, 1)
+    worker.release(worker.take_over())
+    assert value(database_url, "SELECT times_rescued FROM assets") == 0
+    assert len(worker.claim()) == 1
+
+
+def test_an_asset_rescued_three_times_in_a_row_is_parked(worker: Worker, database_url: str) -> None:
+    lost, _ = add_assets(database_url, "LOST", "OTHER")
+    state = "SELECT times_rescued, parked_at IS NOT NULL, lease_owner FROM assets WHERE symbol = %s"
+    for times in (1, 2, 3):
+        assert ids(abandoned(database_url, 1, suspect=times > 1)) == [lost]
+        assert worker.free_lost_leases() == [lost]
+        assert rows(database_url, state, "LOST") == [(times, times == 3, None)]
+    assert worker.free_lost_leases() == []
+    assert worker.claim(suspect=True) == []
+    letters = rows(database_url, "SELECT asset_id, endpoint, reason, count FROM dead_letters")
+    assert letters == [
+        (lost, "eod", "its worker ended 3 times in a row while it held the asset", 1)
+    ]
+    assert rows(database_url, state, "OTHER") == [(0, False, None)]

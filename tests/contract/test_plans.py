@@ -24,6 +24,7 @@ NOTHING_ASKED = {
     "synced_before": ago(1),
     "exchange": None,
     "asset_ids": None,
+    "suspect": False,
     "owner": 1,
     "lease_sec": 60.0,
     "limit": LIMIT,
@@ -137,7 +138,7 @@ def test_a_claim_never_looks_at_the_bars(queues: dict[int, str]) -> None:
     assert {node["Relation Name"] for node in plan if "Relation Name" in node} == {"assets"}
 
 
-@pytest.mark.parametrize("name", ["free_orphans", "renew_leases"])
+@pytest.mark.parametrize("name", ["free_lost_leases", "renew_leases"])
 def test_leases_are_found_by_an_index_of_their_own(queues: dict[int, str], name: str) -> None:
     found = scans(explain(queues[LONG], name))
     assert [scan for scan in found if scan.endswith("Index Scan assets_leased")]

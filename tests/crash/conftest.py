@@ -30,7 +30,10 @@ class Field:
 
     def arm(self, *, empty: bool) -> None:
         """Make all assets due again: with nothing stored, or with what is there to be re-read."""
-        execute(self.url, "TRUNCATE sync_log, rejected_rows, market_data_revisions, runs")
+        execute(
+            self.url,
+            "TRUNCATE sync_log, rejected_rows, market_data_revisions, dead_letters, runs",
+        )
         if empty:
             execute(
                 self.url,
@@ -41,7 +44,8 @@ class Field:
         execute(
             self.url,
             "UPDATE assets SET last_synced = last_synced - interval '9 days', ask_after = NULL,"
-            " synced_through = synced_through - 3000, times_failed = 0, times_rescued = 0",
+            " synced_through = synced_through - 3000, times_failed = 0, times_rescued = 0,"
+            " parked_at = NULL",
         )
 
     def backfill(self, **settings: object) -> int | None:
@@ -69,14 +73,15 @@ class Field:
 
     def asked(self, since: int) -> list[str]:
         """The symbols whose history was asked for since a length of the vendor's log."""
-        return [entry["symbol"] for entry in self.vendor.get(f"/log?since={since}")]
+        log = self.vendor.get(f"/log?since={since}")
+        return [entry["symbol"] for entry in log if entry["endpoint"] == "eod"]
 
     def requests(self) -> int:
         """The length of the vendor's log."""
         return int(self.vendor.get("/stats")["requests"])
 
     def assert_whole(self, rejected: int = 0) -> None:
-        """All is stored once and as the vendor serves it, and nobody holds anything."""
+        """All is stored once and as the vendor serves it; nobody holds or waits for anything."""
         served = truth(self.vendor)
         counts = differences(self.url, served)
         assert counts == {"lost": 0, "invented": 0, "served": SYMBOLS * BARS}
@@ -84,6 +89,8 @@ class Field:
             "SELECT count(*) FROM assets WHERE lease_owner IS NOT NULL OR lease_until IS NOT NULL"
         )
         assert value(self.url, held) == 0
+        parked = "SELECT (SELECT count(*) FROM dead_letters), count(parked_at) FROM assets"
+        assert rows(self.url, parked) == [(0, 0)]
         assert rows(
             self.url,
             "SELECT count(*), count(DISTINCT asset_id), sum(received), sum(inserted + revised"

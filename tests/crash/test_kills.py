@@ -13,7 +13,7 @@ import psycopg
 
 from tests.crash.conftest import BARS, SYMBOLS, Field
 from tests.support.forked_commands import forked
-from tests.support.tables import rows, value
+from tests.support.tables import execute, rows, value
 
 KILLS = int(os.environ.get("NEXUS_KILLS", "25"))
 SEED = int(os.environ.get("NEXUS_KILL_SEED", "1"))
@@ -44,6 +44,15 @@ def kill_one(field: Field, chance: random.Random) -> bool:
     return backfill.exitcode == -9
 
 
+def forget_the_second_loss(field: Field) -> None:
+    """Let no asset be given up because chance struck it three times in a row.
+
+    A worker's death costs each asset that it held one of three lives; here it is always the test
+    that kills, never the asset.
+    """
+    execute(field.url, "UPDATE assets SET times_rescued = 1 WHERE times_rescued > 1")
+
+
 def restate(field: Field, chance: random.Random) -> set[tuple[str, str, float]]:
     """Let the vendor restate some bars; what they were before."""
     before = set()
@@ -69,6 +78,7 @@ def run_round(field: Field, chance: random.Random, kills: int, *, is_first_load:
     begun, killed = field.requests(), 0
     finished_at: dict[str, int] = {}
     while killed < kills and len(field.finished()) < SYMBOLS:
+        forget_the_second_loss(field)
         killed += kill_one(field, chance)
         field.assert_nothing_without_its_log(is_first_load=is_first_load)
         # Whatever is committed by now must not be asked for from now on.
@@ -76,7 +86,7 @@ def run_round(field: Field, chance: random.Random, kills: int, *, is_first_load:
         finished_at |= {symbol: at for symbol in field.finished() if symbol not in finished_at}
     assert field.backfill() == 0
     asked = field.asked(begun)
-    again = {s for s, at in finished_at.items() if s in asked[at - begun :]}
+    again = {s for s, at in finished_at.items() if s in field.asked(at)}
     assert again == set(), "they were finished and asked for again"
     assert set(asked) == set(field.symbols)
     return killed

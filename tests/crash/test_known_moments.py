@@ -129,3 +129,26 @@ def test_a_worker_killed_while_the_vendor_keeps_silent(field: Field) -> None:
     assert field.asked(begun).count(field.symbols[9]) == 1
     resume(field)
     field.assert_whole()
+
+
+def test_an_asset_that_takes_three_workers_down_is_given_up_and_no_other(field: Field) -> None:
+    field.arm(empty=True)
+    symbol = field.symbols[9]
+    field.vendor.post("/faults", {"kind": "hang", "endpoint": "eod", "symbol": symbol})
+    for _ in range(3):
+        begun = field.requests()
+        with forked(field.commands, "backfill", "--no-limit") as backfill:
+            eventually(lambda: symbol in field.asked(begun))  # noqa: B023 - called at once
+            eventually(lambda: len(field.finished()) == SYMBOLS - 1)
+            backfill.kill()
+            backfill.join()
+    begun = field.requests()
+    parked = "SELECT count(*) FROM assets WHERE parked_at IS NOT NULL"
+    eventually(lambda: field.backfill() == 0 and value(field.url, parked))
+    assert field.asked(begun) == []
+    field.vendor.delete("/faults")
+    letters = field.commands.run("dead-letters", "list", "--json").answer["dead_letters"]
+    assert [letter["symbol"] for letter in letters] == [symbol]
+    assert field.commands.run("dead-letters", "retry", symbol).code == 0
+    resume(field)
+    field.assert_whole()

@@ -72,7 +72,10 @@ class Desk:
 def desk(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """A desk whose database holds a small exchange's bars, as after a first evening."""
     folder = tmp_path_factory.mktemp("desk")
-    with cluster.fresh_database() as url, sandbox(clean=True, symbols=20, years=2) as vendor:
+    with (
+        cluster.fresh_database() as url,
+        sandbox(clean=True, symbols=20, years=2, minute_limit=1_000_000) as vendor,
+    ):
         environment = {
             **os.environ,
             "DATABASE_URL": url,

@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 
-from data_nexus.database.batch import Batch, Outcome, Receipt, RejectedRow
+from data_nexus.database.batch import Batch, Letter, Outcome, Receipt, RejectedRow
 from data_nexus.database.store import Due, QueuePosition, Store, open_store
 from data_nexus.domain.bars import EPOCH, Bars
 from data_nexus.domain.listing import Lease
@@ -43,11 +43,15 @@ class Worker:
         exchange: str | None = None,
         ids: list[int] | None = None,
         position: QueuePosition | None = None,
+        suspect: bool = False,
     ) -> list[Lease]:
-        """Claim assets whose last answer is so old, from a position or from the queue's front."""
+        """Claim assets whose last answer is so old, from a position or from the queue's front.
+
+        The suspect ones, whose worker was lost, are claimed apart.
+        """
         due = Due(ago(days_old), exchange, ids)
-        claim = self.store.claim(due, position or QueuePosition(), limit)
-        return self._runner.run(claim)
+        place = position or QueuePosition()
+        return self._runner.run(self.store.claim(due, place, limit, suspect=suspect))
 
     def commit(self, *batches: Batch, run_id: int | None = None) -> list[Receipt | None]:
         """Commit batches in one transaction."""
@@ -61,9 +65,18 @@ class Worker:
         """Hold on to all leases."""
         self._runner.run(self.store.renew())
 
-    def free_orphans(self) -> list[int]:
-        """Free the leases of workers that have left; the ids of their assets."""
-        return self._runner.run(self.store.free_orphans())
+    def free_lost_leases(self) -> list[int]:
+        """Free leases that ran out or whose worker has left; the ids of their assets."""
+        return self._runner.run(self.store.free_lost_leases())
+
+    def take_over(self) -> list[Lease]:
+        """Free lost leases and claim the assets that lost them."""
+        self.free_lost_leases()
+        return self.claim(suspect=True)
+
+    def park(self, lease: Lease, letter: Letter) -> None:
+        """Park an asset with a dead letter."""
+        self._runner.run(self.store.park(lease, letter))
 
     def wake_absent(self) -> None:
         """Let absent assets back into the queue."""

@@ -20,7 +20,7 @@ SYMBOLS = 30
 @pytest.fixture
 def vendor() -> Iterator[Sandbox]:
     """A vendor on a Tuesday evening of 2026, with a year of bars up to the Friday before."""
-    options = {"symbols": SYMBOLS, "years": 1, "clean": True}
+    options = {"symbols": SYMBOLS, "years": 1, "clean": True, "minute_limit": 1_000_000}
     with sandbox(now="2026-11-10T22:00:00", **options) as running:  # type: ignore[arg-type]
         running.post("/publish", {"exchange": "US", "date": "2026-11-06"})
         yield running

@@ -30,7 +30,8 @@ VERIFICATION = ROOT / "scripts/verify_ingestion.py"
 
 @pytest.fixture(scope="module")
 def shared_vendor() -> Iterator[Sandbox]:
-    with sandbox(symbols=SYMBOLS, bars_per_symbol=BARS, clean=True) as vendor:
+    options = {"symbols": SYMBOLS, "bars_per_symbol": BARS, "clean": True}
+    with sandbox(minute_limit=1_000_000, **options) as vendor:  # type: ignore[arg-type]
         yield vendor
 
 
@@ -49,6 +50,7 @@ def commands(vendor: Sandbox, commands_for: Placed) -> Commands:
 def in_process(vendor: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
     """The vendor, as settings of this process name it."""
     monkeypatch.setenv("EODHD_BASE_URL", vendor.url)
+    monkeypatch.setenv("NEXUS_BACKOFF_SECONDS", "0.01")
     monkeypatch.delenv("DATABASE_URL", raising=False)
     return vendor
 
@@ -79,7 +81,7 @@ def test_the_verification_script_runs_the_five_checks(commands: Commands) -> Non
 
 def test_the_verification_script_says_what_failed(commands: Commands, vendor: Sandbox) -> None:
     vendor.post("/faults", {"kind": "status", "status": 500, "endpoint": "eod"})
-    done = commands.run_program(VERIFICATION, attempts=1)
+    done = commands.run_program(VERIFICATION, attempts=1, breaker_seconds=0.05)
     assert done.code == 3
     assert re.findall(r"^FAIL  (.*?):", done.stdout, re.MULTILINE)[0] == "small backfill"
 
@@ -118,15 +120,22 @@ def test_the_history_loader_raises_what_ended_it(in_process: Sandbox, database_u
         asyncio.run(EODHistoryLoader(in_process.token, database_url).run_cycle())
 
 
-def test_a_failed_asset_is_a_figure_and_no_error(in_process: Sandbox, database_url: str) -> None:
-    in_process.post("/faults", {"kind": "status", "status": 422, "symbol": "AAPL.US"})
+@pytest.mark.parametrize(("status", "figure"), [(500, "failed"), (422, "parked")])
+def test_an_asset_in_trouble_is_a_figure_and_no_error(
+    in_process: Sandbox, database_url: str, status: int, figure: str
+) -> None:
+    in_process.post("/faults", {"kind": "status", "status": status, "symbol": "AAPL.US"})
 
     async def load() -> dict[str, Any]:
         await AssetDiscovery(in_process.token, database_url).discover_exchange("US")
         return await EODHistoryLoader(in_process.token, database_url).run_cycle()
 
     figures = asyncio.run(load())
-    assert (figures["total_assets"], figures["failed"]) == (SYMBOLS, 1)
+    assert (figures["total_assets"], figures["synced"], figures[figure]) == (
+        SYMBOLS,
+        SYMBOLS - 1,
+        1,
+    )
 
 
 def test_a_notebook_reads_bars_and_works_with_the_models(
@@ -156,13 +165,15 @@ KEYS = {
         *("total_assets", "synced", "failed", "parked", "total_rows", "inserted", "revised"),
         *("unchanged", "rejected", "calls", "requests", "duration_sec"),
     },
-    "status": {"assets", "rows", "first_date", "last_date", "quota"},
+    "plan": {"steps", "calls", "requests", "quota_left", "days", "eta_sec"},
+    "dead-letters list": {"dead_letters"},
+    "status": {"assets", "rows", "first_date", "last_date", "quota", "workers"},
 }
 
 
 def test_each_answer_in_json_is_one_document_with_the_promised_keys(commands: Commands) -> None:
     for command, keys in KEYS.items():
-        done = commands.run(command, "--json")
+        done = commands.run(*command.split(), "--json")
         assert done.code == 0
         assert keys <= json.loads(done.stdout).keys()
     discovered = commands.run("discover", "--json").answer["exchanges"][0]
@@ -196,6 +207,11 @@ def test_a_reader_that_left_is_no_bug_and_stops_no_work(
         ("backfill", "--exchange", "../etc"),
         ("discover", "--exchange", "U S"),
         ("bars", "NOPE.US"),
+        ("plan", "--exchange", "../etc"),
+        ("worker", "--exchange", "../etc"),
+        ("dead-letters", "retry"),
+        ("dead-letters", "drop", "AAPL.US", "--all"),
+        ("dead-letters", "show", "NOPE.US"),
         ("nonsense",),
     ],
     ids=" ".join,

@@ -7,6 +7,7 @@ what was paid for.
 from __future__ import annotations
 
 import base64
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -41,6 +42,8 @@ def raw(text: bytes) -> dict[str, Any]:
     return {"kind": "raw", "raw_base64": base64.b64encode(text).decode()}
 
 
+# So many assets to each fault: the rest are well, and what they cost earns the retries.
+ASSETS = 20
 # Asked for again as often as may be, and left due without a row.
 RETRIES: dict[str, dict[str, Any]] = {
     "500": status(500),
@@ -65,32 +68,33 @@ RETRIES: dict[str, dict[str, Any]] = {
     "an encoding not asked for": raw(
         b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Encoding: br\r\n\r\n[]"
     ),
-}
-# Refused for what it says, once or after as many attempts.
-REFUSALS: dict[str, dict[str, Any]] = {
+    # What is no JSON may be a passing trouble on the way.
     "cut and closed": {"kind": "truncate_close"},
-    "400": status(400, "Bad Request"),
-    "422": status(422, '{"errors":{"to":["The to is invalid."]}}'),
-    "423": status(423, "Bulk requests are prohibited for free users."),
-    "redirected": {"kind": "redirect", "location": "/api/eod/AAPL.US?fmt=json"},
-    "redirected elsewhere": {"kind": "redirect", "location": "http://127.0.0.1:1/", "status": 301},
     "a page": {"kind": "html"},
     "nothing": {"kind": "empty"},
-    "null": {"kind": "json_null"},
-    "an object": {"kind": "json_object"},
-    "an error in JSON": {"kind": "json_error"},
     "the quota's words": {"kind": "quota_text"},
     "NaN in JSON": answer(ROWS % ("NaN", "")),
     "Infinity in JSON": answer(ROWS % ("Infinity", "")),
     "deep nesting": answer("[" * 100_000),
     "not UTF-8": answer(b'[{"date":"\xff\xfe"}]'),
+    "JSON and then more": answer("[]]"),
+}
+# Refused for what it says: asked for once, and kept for a person to look at.
+UNFIT: dict[str, dict[str, Any]] = {
+    "400": status(400, "Bad Request"),
+    "422": status(422, '{"errors":{"to":["The to is invalid."]}}'),
+    "423": status(423, "Bulk requests are prohibited for free users."),
+    "redirected": {"kind": "redirect", "location": "/api/eod/AAPL.US?fmt=json"},
+    "redirected elsewhere": {"kind": "redirect", "location": "http://127.0.0.1:1/", "status": 301},
+    "null": {"kind": "json_null"},
+    "an object": {"kind": "json_object"},
+    "an error in JSON": {"kind": "json_error"},
     "a list of numbers": answer("[1,2,3]"),
     "rows of another endpoint": answer('[{"date":"2024-01-02","split":"2/1"}]'),
     "another symbol": answer(ROWS % ("1", ',"code":"OTHER"')),
     "another range": {"kind": "shifted", "days": 4000},
     "a bomb": {"kind": "bomb", "mib": 2},
     "over the cap": answer("[" + " " * 300_000 + "]"),
-    "JSON and then more": answer("[]]"),
 }
 # Known not to be there, for now.
 ABSENCES: dict[str, dict[str, Any]] = {
@@ -126,7 +130,7 @@ SURVIVALS: dict[str, tuple[dict[str, Any], tuple[int, int, int]]] = {
         (BARS - 8, 0, 8),
     ),
 }
-FAULTS = RETRIES | REFUSALS | ABSENCES | {name: fault for name, (fault, _) in SURVIVALS.items()}
+FAULTS = RETRIES | UNFIT | ABSENCES | {name: fault for name, (fault, _) in SURVIVALS.items()}
 
 
 class Facts(NamedTuple):
@@ -135,12 +139,17 @@ class Facts(NamedTuple):
     is_answered: bool
     times_failed: int
     rests: bool
+    is_parked: bool
     bars: int
     log_entries: int
 
 
-LEFT_DUE = Facts(is_answered=False, times_failed=1, rests=False, bars=0, log_entries=0)
-RESTING = Facts(is_answered=False, times_failed=0, rests=True, bars=0, log_entries=1)
+WITHOUT = Facts(
+    is_answered=False, times_failed=0, rests=False, is_parked=False, bars=0, log_entries=0
+)
+LEFT_DUE = WITHOUT._replace(times_failed=1)
+PARKED = WITHOUT._replace(is_parked=True)
+RESTING = WITHOUT._replace(rests=True, log_entries=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +162,10 @@ class Ordeal:
     struck: dict[str, str]
     healthy: list[str]
     facts: dict[str, Facts]
+    letters: dict[str, dict[str, Any]]
     repaired: Finished
+    pardoned: Finished
+    retried: Finished
     url: str
 
     def requests(self, name: str) -> int:
@@ -167,6 +179,7 @@ def facts_of(url: str, symbol: str) -> Facts:
         *rows(
             url,
             "SELECT last_synced IS NOT NULL, times_failed, coalesce(ask_after > now(), false),"
+            " parked_at IS NOT NULL,"
             " (SELECT count(*) FROM market_data WHERE asset_id = a.id),"
             " (SELECT count(*) FROM sync_log WHERE asset_id = a.id)"
             " FROM assets a WHERE symbol || '.' || exchange = %s",
@@ -179,34 +192,50 @@ def facts_of(url: str, symbol: str) -> Facts:
 def ordeal(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ordeal]:
     with (
         cluster.fresh_database() as url,
-        sandbox(symbols=2 * len(FAULTS), bars_per_symbol=BARS, clean=True) as vendor,
+        sandbox(
+            symbols=ASSETS * len(FAULTS), bars_per_symbol=BARS, clean=True, minute_limit=1_000_000
+        ) as vendor,
     ):
         commands = commands_at(tmp_path_factory.mktemp("ordeal"), vendor, url)
         add_assets(url, *codes(vendor))
-        # The queue is in this order: failures and successes take turns.
+        # The queue is in this order: failures lie scattered among successes.
         symbols = [f"{code}.US" for code in codes(vendor)]
-        struck = dict(zip(FAULTS, symbols[::2], strict=True))
+        struck = dict(zip(FAULTS, symbols[::ASSETS], strict=True))
         for name, fault in FAULTS.items():
             vendor.post("/faults", {**fault, "symbol": struck[name], "endpoint": "eod"})
+        begun = len(vendor.log())
         done = commands.run(
             *("backfill", "--no-limit", "--concurrency", "8", "--json"),
             attempts=ATTEMPTS,
             answer_seconds=1.5,
             answer_cap=200_000,
         )
-        log = [entry for entry in vendor.log() if entry["endpoint"] == "eod"]
+        log = vendor.log()[begun:]
         facts = {name: facts_of(url, symbol) for name, symbol in struck.items()}
+        listed = commands.run("dead-letters", "list", "--json").answer["dead_letters"]
         vendor.delete("/faults")
-        repaired = commands.run("backfill", "--no-limit", "--json")
-        yield Ordeal(done, vendor, log, struck, symbols[1::2], facts, repaired, url)
+        yield Ordeal(
+            done=done,
+            vendor=vendor,
+            log=log,
+            struck=struck,
+            healthy=[symbol for symbol in symbols if symbol not in struck.values()],
+            facts=facts,
+            letters={letter["symbol"]: letter for letter in listed},
+            repaired=commands.run("backfill", "--no-limit", "--json"),
+            pardoned=commands.run("dead-letters", "retry", "--all", "--json"),
+            retried=commands.run("backfill", "--no-limit", "--json"),
+            url=url,
+        )
 
 
 def test_the_run_ends_with_3_and_tells_each_asset_s_trouble(ordeal: Ordeal) -> None:
     assert ordeal.done.code == 3, ordeal.done.stderr
-    failed = {ordeal.struck[name] for name in RETRIES | REFUSALS}
-    assert ordeal.done.answer["failed"] == len(failed)
-    told = re.findall(r"Failed symbol=(\S+) ", ordeal.done.stderr)
-    assert Counter(told) == Counter(failed)
+    for figure, names in (("failed", RETRIES), ("parked", UNFIT)):
+        symbols = [ordeal.struck[name] for name in names]
+        assert ordeal.done.answer[figure] == len(symbols)
+        told = re.findall(rf"{figure.title()} symbol=(\S+) ", ordeal.done.stderr)
+        assert Counter(told) == Counter(symbols)
 
 
 def test_nobody_else_suffered(ordeal: Ordeal) -> None:
@@ -241,14 +270,31 @@ def test_what_may_pass_is_tried_again_and_then_left_due(ordeal: Ordeal, name: st
     assert ordeal.requests(name) == ATTEMPTS
 
 
-@pytest.mark.parametrize("name", REFUSALS)
-def test_what_is_no_answer_is_refused_and_left_due(ordeal: Ordeal, name: str) -> None:
-    assert ordeal.facts[name] == LEFT_DUE
-    assert 1 <= ordeal.requests(name) <= ATTEMPTS
+@pytest.mark.parametrize("name", UNFIT)
+def test_what_is_unfit_is_asked_for_once_and_becomes_a_dead_letter(
+    ordeal: Ordeal, name: str
+) -> None:
+    symbol = ordeal.struck[name]
+    assert ordeal.facts[name] == PARKED
+    assert ordeal.requests(name) == 1
+    letter = ordeal.letters[symbol]
+    assert letter["request"].startswith(f"/eod/{symbol}")
+    assert (letter["endpoint"], letter["count"], letter["is_parked"]) == ("eod", 1, True)
+    assert symbol in letter["reason"]
 
 
-def test_a_cut_body_without_a_length_is_tried_again_too(ordeal: Ordeal) -> None:
-    assert ordeal.requests("cut and closed") == ATTEMPTS
+def test_a_dead_letter_holds_the_status_and_what_was_said(ordeal: Ordeal) -> None:
+    for name, fault in UNFIT.items():
+        letter = ordeal.letters[ordeal.struck[name]]
+        if fault["kind"] == "status":
+            assert (letter["status"], letter["excerpt"]) == (fault["status"], fault["body"])
+            assert letter["body_sha256"] == hashlib.sha256(fault["body"].encode()).hexdigest()
+    odd = ordeal.letters[ordeal.struck["a list of numbers"]]
+    assert (odd["status"], odd["excerpt"]) == (200, "[1,2,3]")
+
+
+def test_dead_letters_are_exactly_the_unfit(ordeal: Ordeal) -> None:
+    assert ordeal.letters.keys() == {ordeal.struck[name] for name in UNFIT}
 
 
 @pytest.mark.parametrize("name", ABSENCES)
@@ -260,7 +306,7 @@ def test_what_has_no_bars_is_asked_again_rarely(ordeal: Ordeal, name: str) -> No
 @pytest.mark.parametrize("name", SURVIVALS)
 def test_what_can_be_used_is_stored_and_the_rest_accounted_for(ordeal: Ordeal, name: str) -> None:
     kept, repeated, rejected = SURVIVALS[name][1]
-    assert ordeal.facts[name] == Facts(True, 0, False, kept, 1)  # noqa: FBT003 - as listed
+    assert ordeal.facts[name] == WITHOUT._replace(is_answered=True, bars=kept, log_entries=1)
     logged = rows(
         ordeal.url,
         "SELECT received, inserted, unchanged, rejected, (SELECT count(*) FROM rejected_rows r"
@@ -273,10 +319,16 @@ def test_what_can_be_used_is_stored_and_the_rest_accounted_for(ordeal: Ordeal, n
 
 def test_once_the_faults_are_over_a_run_asks_for_what_is_due_and_has_all(ordeal: Ordeal) -> None:
     assert ordeal.repaired.code == 0, ordeal.repaired.stderr
-    due = [name for name in FAULTS if name in RETRIES | REFUSALS]
-    assert ordeal.repaired.answer["synced"] == ordeal.repaired.answer["requests"] == len(due)
+    assert ordeal.repaired.answer["synced"] == ordeal.repaired.answer["calls"] == len(RETRIES)
+
+
+def test_a_dead_letter_that_is_retried_goes_the_ordinary_way_and_is_gone(ordeal: Ordeal) -> None:
+    assert ordeal.pardoned.answer == {"assets": len(UNFIT)}
+    assert ordeal.retried.code == 0, ordeal.retried.stderr
+    assert ordeal.retried.answer["synced"] == ordeal.retried.answer["calls"] == len(UNFIT)
+    assert value(ordeal.url, "SELECT count(*) FROM dead_letters") == 0
     served = truth(ordeal.vendor)
-    whole = {*ordeal.healthy, *(ordeal.struck[name] for name in due)}
+    whole = {*ordeal.healthy, *(ordeal.struck[name] for name in RETRIES | UNFIT)}
     mask = [symbol in whole for symbol in served["symbol"].to_pylist()]
     counts = differences(ordeal.url, served.filter(mask))
     assert (counts["lost"], counts["served"]) == (0, BARS * len(whole))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
@@ -23,7 +24,7 @@ SYMBOLS = 60
 
 @pytest.fixture(scope="module")
 def shared_vendor() -> Iterator[Sandbox]:
-    with sandbox(symbols=SYMBOLS, bars_per_symbol=10, clean=True) as vendor:
+    with sandbox(symbols=SYMBOLS, bars_per_symbol=10, clean=True, minute_limit=1_000_000) as vendor:
         yield vendor
 
 
@@ -67,7 +68,7 @@ def test_a_refused_token_ends_the_run_at_once_with_5(
     )
     assert done.code == 5
     assert done.answer["synced"] == 0
-    assert done.answer["requests"] == len(eod(vendor, since)) <= 5
+    assert done.answer["requests"] == len(vendor.log()[since:]) <= 5
     assert "wrong-0123456789" not in done.stdout + done.stderr
     assert leases(database_url) == 0
 
@@ -92,16 +93,17 @@ def test_a_refusal_is_told_in_the_vendor_s_words(commands: Commands, vendor: San
     assert words in done.stderr
 
 
-def test_a_spent_quota_pauses_the_run_with_4_and_the_next_day_goes_on(
+def test_a_quota_that_does_not_suffice_is_spent_to_the_last_call_and_ends_the_run_with_4(
     commands: Commands, vendor: Sandbox, database_url: str
 ) -> None:
     since = len(vendor.log())
     vendor.post("/limits", {"daily": 20, "used": 0})
     done = commands.run("backfill", "--no-limit", "--json")
     assert done.code == 4
+    assert re.search(r"they are renewed at \d{4}-\d\d-\d\d \d\d:\d\d UTC", done.stderr)
     assert done.answer["synced"] == done.answer["inserted"] / 10 == 20
-    refused = [entry["symbol"] for entry in eod(vendor, since) if entry["status"] == 402]
-    assert 1 <= len(refused) <= 5, "nobody goes on asking once one was told"
+    statuses = {entry["status"] for entry in eod(vendor, since)}
+    assert statuses == {200}, "nothing is sent that the day does not hold"
     assert leases(database_url) == 0
     vendor.post("/limits", {"daily": 100_000})
     resumed = commands.run("backfill", "--no-limit", "--json")
@@ -109,6 +111,23 @@ def test_a_spent_quota_pauses_the_run_with_4_and_the_next_day_goes_on(
     served = [entry["symbol"] for entry in eod(vendor, since) if entry["status"] == 200]
     assert len(served) == len(set(served)) == SYMBOLS
     assert differences(database_url, truth(vendor))["lost"] == 0
+
+
+def test_a_402_that_nobody_expected_ends_the_run_with_4_and_is_believed_by_the_next(
+    commands: Commands, vendor: Sandbox, database_url: str
+) -> None:
+    since = len(vendor.log())
+    vendor.post("/faults", {"kind": "status", "status": 402, "symbol": "TSLA.US", "times": 1})
+    done = commands.run("backfill", "--no-limit", "--json")
+    assert (done.code, "they are renewed at" in done.stderr) == (4, True)
+    refused = [entry for entry in eod(vendor, since) if entry["status"] == 402]
+    assert len(refused) == 1, "nobody goes on asking once one was told"
+    assert done.answer["synced"] == len(eod(vendor, since)) - 1
+    assert leases(database_url) == 0
+    assert value(database_url, "SELECT max(times_failed) FROM assets") == 0
+    since = len(vendor.log())
+    again = commands.run("backfill", "--no-limit", "--json")
+    assert (again.code, again.answer["calls"], eod(vendor, since)) == (4, 0, [])
 
 
 @pytest.mark.parametrize("header", ["seconds", "date"])
@@ -137,9 +156,11 @@ def test_a_vendor_out_of_reach_ends_the_run_with_6(
     commands: Commands, vendor: Sandbox, database_url: str
 ) -> None:
     gone = with_variable(commands, EODHD_BASE_URL=f"http://127.0.0.1:{closed_port()}/api")
-    done = gone.run("backfill", "--no-limit", "--json", attempts=2)
+    done = gone.run("backfill", "--no-limit", "--json", attempts=2, breaker_seconds=0.05)
     assert done.code == 6
     assert done.answer["failed"] < SYMBOLS
+    assert (done.answer["requests"], done.answer["calls"]) == (0, 0), "nothing was sent"
+    assert value(database_url, "SELECT spent FROM quota_ledger") == 0
     assert leases(database_url) == 0
     assert commands.run("backfill", "--no-limit").code == 0
     assert differences(database_url, truth(vendor))["lost"] == 0
@@ -148,7 +169,7 @@ def test_a_vendor_out_of_reach_ends_the_run_with_6(
 def test_a_database_out_of_reach_ends_any_command_with_7(commands: Commands) -> None:
     url = f"postgresql://nobody:hunter2-canary@127.0.0.1:{closed_port()}/none"
     lost = with_variable(commands, DATABASE_URL=url)
-    for command in ("discover", "backfill", "status", "verify"):
+    for command in ("discover", "backfill", "plan", "status", "verify"):
         done = lost.run(command, "--json")
         assert (done.code, done.answer["exit_code"]) == (7, 7)
         assert "PostgreSQL" in done.answer["error"]
@@ -174,7 +195,7 @@ def test_a_database_without_tables_is_told_apart_and_upgraded(
 def test_without_a_key_the_way_on_is_named(commands: Commands) -> None:
     environment = dict(commands.environment)
     del environment["EODHD_API_KEY"]
-    for command in ("discover", "backfill"):
+    for command in ("discover", "backfill", "worker"):
         done = replace(commands, environment=environment).run(command, "--json")
         assert done.code == 2
         assert "nexus demo" in done.answer["error"]

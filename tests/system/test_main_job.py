@@ -19,7 +19,7 @@ from tests.support.truth import differences, truth
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """The commands of the main job, as they ended, and the vendor's log after each backfill."""
+    """The commands of the main job, as they ended, and what the vendor was asked by backfills."""
 
     commands: Commands
     vendor: Sandbox
@@ -34,14 +34,16 @@ class Job:
 @pytest.fixture(scope="module")
 def job(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Job]:
     folder = tmp_path_factory.mktemp("bare")
-    with sandbox(symbols=300, years=2) as vendor:
+    with sandbox(symbols=300, years=2, minute_limit=1_000_000) as vendor:
         commands = commands_at(folder, vendor)
         discovered = commands.run("discover", "--exchange", "US", "--delisted", "--json")
+        begun = len(vendor.log())
         first = commands.run("backfill", "--no-limit", "--json")
-        asked = vendor.log()
+        asked = vendor.log()[begun:]
         second = commands.run("backfill", "--no-limit", "--json")
         with embedded_server(folder / "nexus") as url:
-            yield Job(commands, vendor, discovered, first, asked, second, vendor.log(), url)
+            log = vendor.log()[begun:]
+            yield Job(commands, vendor, discovered, first, asked, second, log, url)
     remove(folder / "nexus")
 
 
@@ -53,7 +55,7 @@ def test_every_command_ends_well_and_says_nothing_beside_its_answer(job: Job) ->
 def test_discovery_lists_the_living_and_the_dead(job: Job) -> None:
     answer = job.discovered.answer
     assert [exchange["added"] for exchange in answer["exchanges"]] == [300, 45]
-    assert answer["calls"] == 2
+    assert (answer["calls"], answer["requests"]) == (2, 3), "two lists, and the account once"
 
 
 def test_what_is_stored_is_what_the_vendor_serves_to_the_last_bit(job: Job) -> None:
@@ -70,10 +72,16 @@ def test_each_asset_was_asked_for_once(job: Job) -> None:
 
 def test_the_figures_are_those_of_the_vendor_s_own_log(job: Job) -> None:
     answer, asked = job.first.answer, [e for e in job.asked if e["endpoint"] == "eod"]
-    assert answer["requests"] == answer["calls"] == len(asked) == sum(e["cost"] for e in asked)
+    assert answer["requests"] == len(job.asked)
+    assert answer["calls"] == len(asked) == sum(e["cost"] for e in job.asked)
     assert answer["total_rows"] == sum(entry["rows"] or 0 for entry in asked)
     assert answer["inserted"] == value(job.url, "SELECT count(*) FROM market_data")
     assert answer["total_assets"] == answer["synced"] + answer["absent"] == 345
+
+
+def test_the_account_is_asked_for_once_before_anything_is_paid_for(job: Job) -> None:
+    endpoints = [entry["endpoint"] for entry in job.asked]
+    assert (endpoints[0], endpoints.count("user")) == ("user", 1)
 
 
 def test_absent_assets_stay_without_an_answer_and_rest(job: Job) -> None:
@@ -118,6 +126,7 @@ def test_status_tells_what_is_there(job: Job) -> None:
     dates = rows(job.url, "SELECT min(date)::text, max(date)::text FROM market_data")
     assert [(status["first_date"], status["last_date"])] == dates
     assert status["quota"]["used"] == 2 + job.first.answer["calls"]
+    assert (status["quota"]["limit"], status["quota"]["extra"]) == (100_000, 0)
     assert {"used", "limit", "extra", "resets_at"} <= status["quota"].keys()
 
 

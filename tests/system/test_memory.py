@@ -35,7 +35,7 @@ class Place:
 def place(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     with (
         cluster.fresh_database() as url,
-        sandbox(symbols=10, bars_per_symbol=10, clean=True) as vendor,
+        sandbox(symbols=10, bars_per_symbol=10, clean=True, minute_limit=1_000_000) as vendor,
     ):
         add_assets(url, *codes(vendor))
         commands = commands_at(tmp_path_factory.mktemp("memory"), vendor, url)
@@ -75,5 +75,9 @@ def test_an_answer_beyond_the_cap_costs_bounded_memory(place: Place, fault: dict
     place.vendor.delete("/faults")
     assert code == 3
     assert hostile - place.ordinary < ALLOWED
-    failed = "SELECT symbol FROM assets WHERE times_failed > 0 AND lease_owner IS NULL"
+    failed = (
+        "SELECT symbol FROM assets"
+        " WHERE (times_failed > 0 OR parked_at IS NOT NULL) AND lease_owner IS NULL"
+    )
     assert rows(place.url, failed) == [("AAPL",)]
+    assert place.commands.run("dead-letters", "retry", "--all").code == 0

@@ -90,7 +90,13 @@ def command_lines() -> bytes:
 def outpour(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outpour]:
     with (
         cluster.fresh_database() as url,
-        sandbox(symbols=4 * len(ECHOES), bars_per_symbol=10, clean=True, latency=20) as vendor,
+        sandbox(
+            symbols=4 * len(ECHOES),
+            bars_per_symbol=10,
+            clean=True,
+            latency=20,
+            minute_limit=1_000_000,
+        ) as vendor,
     ):
         listed = codes(vendor)
         commands = commands_at(tmp_path_factory.mktemp("outpour"), vendor, url)
@@ -100,6 +106,10 @@ def outpour(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Itera
             vendor.post("/faults", {**fault, "symbol": f"{code}.US"})
         outpour.run("backfill", "--no-limit", "--log-format", "json", attempts=2)
         outpour.run("backfill", "--no-limit", attempts=2)
+        outpour.run("dead-letters", "list")
+        outpour.run("dead-letters", "show", f"{listed[9]}.US")
+        outpour.run("dead-letters", "list", "--json")
+        outpour.run("plan")
         refuse(vendor)
         outpour.run("backfill", "--days-old", "0", "--json")
         outpour.run("discover", "--json")
@@ -121,7 +131,9 @@ def refuse(vendor: Sandbox) -> None:
 def test_the_commands_wrote_and_were_seen(outpour: Outpour) -> None:
     stderr = outpour.written["backfill --no-limit --log-format json, stderr"]
     events = {json.loads(line)["event"] for line in stderr.splitlines()}
-    assert {"Requested", "Retried", "Failed", "Committed", "Absent", "Warned"} <= events
+    assert {"Requested", "Retried", "Failed", "Parked", "Committed", "Absent", "Warned"} <= events
+    letter = outpour.written["dead-letters list --json, stdout"]
+    assert b"***" in letter, "a letter repeats what the vendor said"
     assert b"data_nexus\0backfill" in outpour.listed
     assert b"COPY public.market_data" in outpour.dump()
 
@@ -160,6 +172,25 @@ def test_a_refusal_that_repeats_the_token_is_told_without_it(
     vendor.post("/faults", plain(403, f"The token {TOKEN} may not do this."))
     outpour.run("backfill")
     outpour.run("discover", "--json")
+    shown = [where for where, text in outpour.written.items() if disguises(text, TOKEN)]
+    assert shown == []
+    assert disguises(outpour.dump(), TOKEN) == []
+
+
+@pytest.mark.parametrize("status", [200, 422])
+def test_a_dead_letter_shows_no_part_of_a_token_at_its_end(
+    echoing: tuple[Outpour, Sandbox], status: int
+) -> None:
+    """The token lies where an excerpt ends: a refusal's after 500, an answer's after 2000."""
+    outpour, vendor = echoing
+    words = {"error": f"{TOKEN:x>495}{TOKEN:x>1500}"}
+    if status == 200:
+        vendor.post("/faults", {"kind": "hostile_json", "body": json.dumps(words)})
+    else:
+        vendor.post("/faults", plain(status, json.dumps(words)))
+    outpour.run("backfill")
+    outpour.run("dead-letters", "list", "--json")
+    assert b'"status": %d' % status in outpour.written["dead-letters list --json, stdout"]
     shown = [where for where, text in outpour.written.items() if disguises(text, TOKEN)]
     assert shown == []
     assert disguises(outpour.dump(), TOKEN) == []

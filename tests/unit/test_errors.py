@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from data_nexus import errors
@@ -16,6 +18,7 @@ from data_nexus.errors import (
     NexusError,
     NotAnAnswer,
     NotListed,
+    NotSent,
     Park,
     Pause,
     Postpone,
@@ -37,6 +40,7 @@ from data_nexus.errors import (
 EXPECTED: dict[type[NexusError], tuple[type[NexusError], int]] = {
     UsageError: (NexusError, 2),
     ConnectionFailed: (Retry, 6),
+    NotSent: (Retry, 6),
     AnswerTimedOut: (Retry, 6),
     BrokenAnswer: (Retry, 6),
     VendorFailed: (Retry, 6),
@@ -80,3 +84,25 @@ def test_an_error_belongs_to_one_family_and_has_the_contract_s_exit_code(
 def test_a_rate_limit_says_how_long_to_wait() -> None:
     limit = RateLimited("AAPL.US: 429", 12.5)
     assert (str(limit), limit.wait_sec) == ("AAPL.US: 429", 12.5)
+
+
+def test_what_was_not_sent_is_a_failed_connection() -> None:
+    assert issubclass(NotSent, ConnectionFailed)
+
+
+def test_an_unfit_answer_keeps_what_the_vendor_answered() -> None:
+    unfit = RequestRefused("AAPL.US: 422", 422, b"{}")
+    assert (str(unfit), unfit.status, unfit.body) == ("AAPL.US: 422", 422, b"{}")
+    unknown = RowsRefused("AAPL.US: refused")
+    assert (unknown.status, unknown.body) == (None, b"")
+
+
+def test_a_spent_quota_says_when_it_is_renewed_as_far_as_known() -> None:
+    reset = datetime(2024, 1, 3, tzinfo=UTC)
+    assert QuotaSpent("spent", reset).resets_at == reset
+    assert QuotaSpent("402").resets_at is None
+
+
+def test_refused_credentials_tell_a_bad_token_from_a_product_not_bought() -> None:
+    assert CredentialsRefused("401").status == 401
+    assert CredentialsRefused("403", 403).status == 403

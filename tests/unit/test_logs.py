@@ -22,6 +22,7 @@ from data_nexus.events import (
     Draining,
     Event,
     Failed,
+    Parked,
     Requested,
     Retried,
     RunFinished,
@@ -46,7 +47,8 @@ LEVELS: dict[str, tuple[Event, ...]] = {
         Retried("AAPL.US", "AAPL.US: the answer was cut", 1, 0.25),
     ),
     "WARNING": (
-        Failed("AAPL.US", "AAPL.US: 422"),
+        Failed("AAPL.US", "AAPL.US: the answer was cut"),
+        Parked("AAPL.US", "AAPL.US: 422"),
         Waiting("the vendor's minute limit", 5.0),
         Draining("SIGTERM"),
         Warned("AAPL.US", "Data is limited by one year"),

@@ -30,7 +30,18 @@ from data_nexus.events import Observer
 from data_nexus.ingestion.history_loader import Wish
 from data_nexus.research.bars import read_bars
 
-_UNIVERSE = ("--exchange", "US", "--symbols", "80", "--years", "20", "--latency", "40")
+_UNIVERSE = (
+    "--exchange",
+    "US",
+    "--symbols",
+    "80",
+    "--years",
+    "20",
+    "--latency",
+    "40",
+    "--minute-limit",
+    "1000000",
+)
 _KILL_AFTER_REQUESTS = 30
 _PATIENCE_SEC = 60.0
 Say = Callable[[str], None]

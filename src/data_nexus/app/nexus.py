@@ -65,7 +65,7 @@ class Nexus:
 
     def status(self) -> dict[str, Any]:
         """Return what the database holds, as `nexus status --json` tells it."""
-        return overview(self._database, self._settings.days_old)
+        return overview(self._database, self._settings.days_old, self._settings.token)
 
     def close(self) -> None:
         """Close the connections and leave the embedded server."""

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from data_nexus.app.signals import draining_on_signals
 from data_nexus.config import Settings
-from data_nexus.database.store import open_store
 from data_nexus.eodhd.requests import Request
 from data_nexus.events import Observer
-from data_nexus.ingestion.asset_discovery import Discovered, Tables, discover
+from data_nexus.ingestion.asset_discovery import Tables, discover
 from data_nexus.ingestion.engine import Drain
 from data_nexus.ingestion.history_loader import Report, Wish, backfill
-from data_nexus.ingestion.opening import open_attempts, open_database_async
+from data_nexus.ingestion.opening import ONE_SHOT, Errand, open_database_async, open_run
+from data_nexus.ingestion.worker import work
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +27,18 @@ class DiscoveryWish:
     types: tuple[str, ...] = ()
 
 
-def run_backfill(settings: Settings, wish: Wish, observe: Observer) -> Report:
+def run_backfill(
+    settings: Settings, wish: Wish, observe: Observer, errand: Errand = ONE_SHOT
+) -> Report:
     """Bring due assets up to date; SIGINT and SIGTERM drain the run."""
     settings.require_token()
-    return asyncio.run(_backfill(settings, wish, observe))
+    return asyncio.run(_backfill(settings, wish, observe, errand))
+
+
+def run_worker(settings: Settings, exchange: str | None, observe: Observer) -> Report:
+    """Load whatever is due until a signal drains the worker."""
+    settings.require_token()
+    return asyncio.run(_work(settings, exchange, observe))
 
 
 def run_discovery(settings: Settings, wish: DiscoveryWish, observe: Observer) -> dict[str, Any]:
@@ -40,11 +47,18 @@ def run_discovery(settings: Settings, wish: DiscoveryWish, observe: Observer) ->
     return asyncio.run(_discover_all(settings, wish, observe))
 
 
-async def _backfill(settings: Settings, wish: Wish, observe: Observer) -> Report:
+async def _backfill(settings: Settings, wish: Wish, observe: Observer, errand: Errand) -> Report:
     drain = Drain(observe)
     with draining_on_signals(drain):
         async with open_database_async(settings) as url:
-            return await backfill(settings, url, wish, observe, drain)
+            return await backfill(settings, url, wish, observe, drain, errand)
+
+
+async def _work(settings: Settings, exchange: str | None, observe: Observer) -> Report:
+    drain = Drain(observe)
+    with draining_on_signals(drain):
+        async with open_database_async(settings) as url:
+            return await work(settings, url, exchange, observe, drain)
 
 
 async def _discover_all(
@@ -54,28 +68,14 @@ async def _discover_all(
     spent: list[Request] = []
     async with (
         open_database_async(settings) as url,
-        open_store(url, settings.schema, 1, settings.lease_seconds) as store,
+        open_run(settings, url, observe) as (store, attempts),
     ):
         run_id = await store.start_run("discover")
-        found = await _ask_for_lists(settings, url, wish, observe, spent)
-        figures = {
-            "exchanges": [one.figures() for one in found],
-            "calls": sum(request.calls for request in spent),
-            "requests": len(spent),
-            "duration_sec": round(time.monotonic() - started, 3),
-        }
-        await store.finish_run(run_id, "done", figures)
-    return figures
-
-
-async def _ask_for_lists(
-    settings: Settings, url: str, wish: DiscoveryWish, observe: Observer, spent: list[Request]
-) -> Sequence[Discovered]:
-    async with open_attempts(settings, settings.require_token(), observe) as attempts:
-        return [
+        tables = Tables(url, settings.schema)
+        found = [
             await discover(
                 attempts,
-                Tables(url, settings.schema),
+                tables,
                 exchange,
                 delisted=delisted,
                 types=wish.types,
@@ -86,3 +86,11 @@ async def _ask_for_lists(
             for exchange in wish.exchanges
             for delisted in ((False, True) if wish.delisted else (False,))
         ]
+        figures = {
+            "exchanges": [one.figures() for one in found],
+            "calls": sum(request.calls for request in spent),
+            "requests": len(spent) + len(attempts.account_requests),
+            "duration_sec": round(time.monotonic() - started, 3),
+        }
+        await store.finish_run(run_id, "done", figures)
+    return figures

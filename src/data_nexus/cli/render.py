@@ -47,3 +47,27 @@ def shown(value: object) -> str:
 def is_terminal() -> bool:
     """Say whether a person is watching stderr."""
     return sys.stderr.isatty()
+
+
+def print_run(figures: Mapping[str, Any]) -> None:
+    """Print a run's figures as sentences."""
+    if not figures["total_assets"]:
+        console.print("Nothing is due.")
+        return
+    seconds = figures["duration_sec"]
+    console.print(
+        f"{figures['synced']:,} assets synced, {figures['absent']:,} without bars,"
+        f" {figures['failed']:,} failed, {figures['parked']:,} parked"
+    )
+    console.print(
+        f"{figures['total_rows']:,} rows received: {figures['inserted']:,} inserted,"
+        f" {figures['revised']:,} revised, {figures['unchanged']:,} unchanged,"
+        f" {figures['rejected']:,} rejected"
+    )
+    for title, counts in (("odd", figures["flagged"]), ("rejected", figures["rejected_by_rule"])):
+        for rule, count in sorted(counts.items()):
+            console.print(f'  {title}: {count:,} rows break the rule "{rule}"')
+    console.print(
+        f"{figures['calls']:,} calls in {figures['requests']:,} requests, {seconds:.1f} s"
+        f" ({figures['total_rows'] / max(seconds, 0.001):,.0f} rows/s)"
+    )

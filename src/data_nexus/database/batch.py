@@ -31,6 +31,18 @@ class RejectedRow:
     excerpt: str
 
 
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A dead letter: what was asked, what came, and why it is unfit."""
+
+    endpoint: str
+    request: str
+    status: int | None
+    reason: str
+    excerpt: str
+    body_sha256: str | None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
     """One asset's answer, ready to be committed under its lease.

@@ -11,6 +11,7 @@ from functools import cached_property
 
 import psycopg
 from psycopg import conninfo as libpq
+from psycopg_pool import PoolTimeout
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -58,6 +59,17 @@ def unavailable(error: psycopg.Error) -> StorageUnavailable:
     """Translate a driver's error into the house's; its text holds no password."""
     reason = str(error).strip().splitlines()
     return StorageUnavailable(f"PostgreSQL: {reason[0] if reason else type(error).__name__}")
+
+
+@contextmanager
+def storage_errors() -> Iterator[None]:
+    """Translate the driver's errors that mean *no database now* into `StorageUnavailable`."""
+    try:
+        yield
+    except PoolTimeout:
+        raise StorageUnavailable("PostgreSQL: no connection within 10 seconds") from None
+    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        raise unavailable(error) from None
 
 
 class PostgresConnection:

@@ -221,10 +221,11 @@ class DeadLetter(Tables):
 
     asset_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     endpoint: Mapped[str] = mapped_column(primary_key=True)
-    status: Mapped[int | None]
+    request: Mapped[str] = mapped_column(comment="path and parameters, without the token")
+    status: Mapped[int | None] = mapped_column(comment="of HTTP, where there was an answer")
     reason: Mapped[str]
-    excerpt: Mapped[str] = mapped_column(server_default="")
-    body_sha256: Mapped[str | None]
+    excerpt: Mapped[str] = mapped_column(server_default="", comment="of the body, bounded")
+    body_sha256: Mapped[str | None] = mapped_column(comment="of the whole body")
     first_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
     last_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
     count: Mapped[int] = mapped_column(server_default="1")
@@ -258,15 +259,35 @@ class Sync(Tables):
 
 
 class Quota(Tables):
-    """What was spent of a token's quota in one window of time."""
+    """What a token may still ask for: shared by all workers, charged before anything is sent."""
 
     __tablename__ = "quota_ledger"
 
     token_id: Mapped[str] = mapped_column(primary_key=True, comment="a keyed hash of the token")
-    kind: Mapped[str] = mapped_column(primary_key=True, comment="day or minute")
-    window_start: Mapped[dt.datetime] = mapped_column(primary_key=True)
-    spent: Mapped[int] = mapped_column(server_default="0")
-    cap: Mapped[int | None]
+    day: Mapped[dt.date] = mapped_column(comment="the GMT day that `spent` belongs to")
+    spent: Mapped[int] = mapped_column(
+        server_default="0", comment="calls of the day: charged by us, or more as the vendor counts"
+    )
+    day_limit: Mapped[int | None] = mapped_column(comment="as the vendor tells; NULL is not yet")
+    extra: Mapped[int] = mapped_column(server_default="0", comment="calls beyond the daily ones")
+    minute_limit: Mapped[int] = mapped_column(comment="requests a minute, as its headers tell")
+    next_slot: Mapped[dt.datetime] = mapped_column(comment="when the next request may go out")
+    told_at: Mapped[dt.datetime | None] = mapped_column(
+        comment="when the vendor last told the day's count"
+    )
+
+
+class Worker(Tables):
+    """A process that loads, as it last showed itself."""
+
+    __tablename__ = "workers"
+
+    owner: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    started_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+    seen_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+    state: Mapped[dict[str, Any]] = mapped_column(
+        JSONB, comment="in flight, breadth, retry budget, breakers, what it waits for"
+    )
 
 
 class Run(Tables):

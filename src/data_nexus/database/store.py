@@ -11,25 +11,28 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
 from psycopg import AsyncConnection
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from psycopg_pool import AsyncConnectionPool
 
+from data_nexus.config import Secret
 from data_nexus.database.batch import (
     Batch,
+    Letter,
     Receipt,
     receipt,
     reject_parameters,
     settle_parameters,
 )
-from data_nexus.database.connection import conninfo, unavailable
+from data_nexus.database.connection import conninfo, storage_errors
 from data_nexus.database.copy import HEADER, TRAILER, encode_bars
+from data_nexus.database.ledger_store import LedgerStore, token_id
 from data_nexus.database.sql import query
 from data_nexus.domain.listing import Lease
 from data_nexus.domain.symbol import Symbol
@@ -40,6 +43,7 @@ _POOL_SECONDS = 10.0
 # A worker distrusts its leases this share of their time before the database does.
 _DISTRUST_SHARE = 1 / 6
 _SEND_BUFFER = 1 << 22
+_MOST_RESCUES = 3
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -82,17 +86,6 @@ async def open_store(url: str, schema: str, writers: int, lease_sec: float) -> A
             yield Store(presence, pool, owner, lease_sec)
 
 
-@contextmanager
-def storage_errors() -> Iterator[None]:
-    """Translate the driver's errors that mean *no database now* into `StorageUnavailable`."""
-    try:
-        yield
-    except PoolTimeout:
-        raise StorageUnavailable("PostgreSQL: no connection within 10 seconds") from None
-    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-        raise unavailable(error) from None
-
-
 async def _prepare(connection: Connection) -> None:
     await connection.execute(query("create_staging"))
     # Rows for PostgreSQL leave in few large pieces, as far as the system allows: with small ones
@@ -111,10 +104,17 @@ class Store:
     lease_sec: float
     _renewed_until: float = 0.0
 
-    async def claim(self, due: Due, position: QueuePosition, limit: int) -> list[Lease]:
-        """Claim up to `limit` due assets after `position`, and move it on."""
+    async def claim(
+        self, due: Due, position: QueuePosition, limit: int, *, suspect: bool = False
+    ) -> list[Lease]:
+        """Claim up to `limit` due assets after `position`, and move it on.
+
+        `suspect` assets are those whose worker was lost while it held them; they are claimed
+        apart, so that one that takes workers down does not take others' leases with it.
+        """
         trusted_until = self._trust_from(time.monotonic())
         parameters = self._due(due, limit) | {
+            "suspect": suspect,
             "after_synced": position.last_synced,
             "after_id": position.asset_id,
             "owner": self.owner,
@@ -205,10 +205,37 @@ class Store:
     def _trust_from(self, moment: float) -> float:
         return moment + self.lease_sec * (1 - _DISTRUST_SHARE)
 
-    async def free_orphans(self) -> list[int]:
-        """Free the leases of workers that have left; return the ids of their assets."""
-        async with self._connection() as connection:
-            return [int(row[0]) for row in await _rows(connection, "free_orphans", {})]
+    async def free_lost_leases(self) -> list[int]:
+        """Free leases that ran out or whose worker has left; return the ids of their assets.
+
+        An asset whose worker was lost three times in a row becomes a dead letter.
+        """
+        async with self._connection() as connection, connection.transaction():
+            freed = [int(row[0]) for row in await _rows(connection, "free_lost_leases", {})]
+            if freed:
+                await connection.execute(query("park_rescued"), {"most": _MOST_RESCUES})
+        return freed
+
+    async def park(self, lease: Lease, letter: Letter) -> None:
+        """Park an asset with a dead letter, if the lease is still this worker's."""
+        parameters = asdict(letter) | {
+            "asset_id": lease.asset_id,
+            "fence": lease.fence,
+            "owner": self.owner,
+        }
+        await self._execute("park_asset", parameters)
+
+    async def report(self, state: dict[str, Any]) -> None:
+        """Show how this worker is doing, for `nexus status`."""
+        await self._execute("report_worker", {"owner": self.owner, "state": json.dumps(state)})
+
+    async def leave(self) -> None:
+        """Take this worker off the list."""
+        await self._execute("remove_worker", {"owner": self.owner})
+
+    def ledger(self, token: Secret) -> LedgerStore:
+        """Return the ledger's row of a token."""
+        return LedgerStore(self._pool, token_id(token))
 
     async def days_ago(self, days: float) -> datetime:
         """Return the moment so many days ago, by the database's clock."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
@@ -20,11 +21,18 @@ from data_nexus.config import Secret
 from data_nexus.eodhd.body import plain
 from data_nexus.eodhd.refusals import refusal
 from data_nexus.eodhd.requests import Request
-from data_nexus.errors import AnswerTimedOut, AnswerTooLarge, BrokenAnswer, ConnectionFailed
+from data_nexus.errors import (
+    AnswerTimedOut,
+    AnswerTooLarge,
+    BrokenAnswer,
+    ConnectionFailed,
+    NotSent,
+)
 from data_nexus.events import Observer, Requested
 
 _HEADERS = {"Accept-Encoding": "gzip", "User-Agent": "data-nexus"}
 _CHUNK = 1 << 18
+_MOST = 1_000_000_000
 _REFUSAL_CAP = 1 << 20
 
 
@@ -39,15 +47,22 @@ class Wire:
     answer_cap: int
 
 
+@dataclass(frozen=True, slots=True)
+class MinuteLimit:
+    """What an answer's headers say of the minute: requests allowed, requests left."""
+
+    limit: int
+    remaining: int
+
+
 class VendorClient:
-    """The vendor's REST API; `requests` and `calls` count what was sent and what it cost."""
+    """The vendor's REST API; `minute` is what the last answer's headers said of it."""
 
     def __init__(self, wire: Wire, token: Secret, observe: Observer) -> None:
         self._wire = wire
         self._token = token
         self._observe = observe
-        self.requests = 0
-        self.calls = 0
+        self.minute: MinuteLimit | None = None
 
     async def __aenter__(self) -> Self:
         wire = self._wire
@@ -79,8 +94,6 @@ class VendorClient:
         Raises the error that says what to do: `Retry` kinds for what may pass, and what
         `refusal` makes of a status other than 200.
         """
-        self.requests += 1
-        self.calls += request.calls
         started, status, size = time.monotonic(), 0, 0
         try:
             status, headers, body = await self._send(request)
@@ -88,6 +101,7 @@ class VendorClient:
         finally:
             elapsed = time.monotonic() - started
             self._observe(Requested(request.endpoint, request.calls, elapsed, status, size))
+        self.minute = _minute_limit(headers) or self.minute
         encoding = headers.get("Content-Encoding", "").strip().lower()
         if status != 200:
             # Redacted as a whole, cut afterwards: a cut through the token would show half of it.
@@ -104,6 +118,8 @@ class VendorClient:
             async with self._session.get(target, allow_redirects=False) as answer:
                 body = await self._read(answer, subject)
                 return answer.status, dict(answer.headers), body
+        except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError) as error:
+            raise NotSent(f"{subject}: no connection ({type(error).__name__})") from None
         except TimeoutError:
             raise AnswerTimedOut(f"{subject}: no complete answer in time") from None
         except aiohttp.ClientPayloadError:
@@ -124,6 +140,14 @@ class VendorClient:
             if len(body) > cap:
                 raise AnswerTooLarge(f"{subject}: more than {cap} bytes")
         return bytes(body)
+
+
+def _minute_limit(headers: Mapping[str, str]) -> MinuteLimit | None:
+    """Read the short-window headers; they count requests, not the daily calls."""
+    limit, remaining = (headers.get(f"X-RateLimit-{name}", "") for name in ("Limit", "Remaining"))
+    if limit.isdecimal() and remaining.isdecimal() and int(limit) > 0:
+        return MinuteLimit(min(int(limit), _MOST), int(remaining))
+    return None
 
 
 def _words(body: bytes, encoding: str, subject: str) -> str:

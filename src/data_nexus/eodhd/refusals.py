@@ -26,11 +26,13 @@ def refusal(
     text = f"{subject}: {status} {said(body)}".rstrip()
     if status == 429:
         return RateLimited(text, retry_after_sec(headers.get("Retry-After"), moment))
+    if status in (401, 403):
+        return CredentialsRefused(text, status)
     if status in _BY_STATUS:
         return _BY_STATUS[status](text)
     if status == 408 or status >= 500:
         return VendorFailed(text)
-    return RequestRefused(text)
+    return RequestRefused(text, status, body)
 
 
 def said(body: bytes) -> str:
@@ -46,8 +48,6 @@ def said(body: bytes) -> str:
 
 # 423 closes an endpoint for the plan; the daily quota's 402 comes only when extra calls are gone.
 _BY_STATUS: dict[int, type[NexusError]] = {
-    401: CredentialsRefused,
     402: QuotaSpent,
-    403: CredentialsRefused,
     404: NotListed,
 }

@@ -21,12 +21,12 @@ class Request:
 
     endpoint: Endpoint
     subject: str
-    params: tuple[tuple[str, str], ...]
+    params: tuple[tuple[str, str], ...] = ()
 
     @property
     def path(self) -> str:
         """The path below the API's root, percent-encoded."""
-        return f"/{self.endpoint}/{quote(self.subject, safe='')}"
+        return f"/{self.endpoint}/{quote(self.subject, safe='')}".rstrip("/")
 
     @property
     def calls(self) -> int:
@@ -45,3 +45,8 @@ def symbol_list_request(exchange: str, *, delisted: bool = False) -> Request:
     """Ask for an exchange's symbols: the listed ones, or with `delisted` only the dead ones."""
     dead = (("delisted", "1"),) if delisted else ()
     return Request(Endpoint.SYMBOLS, exchange, (*dead, ("fmt", "json")))
+
+
+def user_request() -> Request:
+    """Ask for the account itself: what it may do and what it has spent."""
+    return Request(Endpoint.USER, "")

@@ -14,7 +14,7 @@ from data_nexus.eodhd.requests import Request, symbol_list_request
 from data_nexus.errors import NotListed, UsageError
 from data_nexus.events import Observer, Warned, ignore
 from data_nexus.ingestion.attempts import Attempts
-from data_nexus.ingestion.opening import open_attempts, open_database_async, settings_for
+from data_nexus.ingestion.opening import open_database_async, open_run, settings_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ class AssetDiscovery:
         settings = self._settings
         async with (
             open_database_async(settings) as url,
-            open_attempts(settings, settings.require_token(), self._observe) as attempts,
+            open_run(settings, url, self._observe) as (_, attempts),
         ):
             found = await discover(
                 attempts,

@@ -1,86 +1,214 @@
-"""Owns the retries: the one place that asks again, with full jitter and a shared pause."""
+"""Owns the retries: the one place that asks again.
+
+On its way a request passes the breaker of its endpoint (is the vendor up?), the breadth (may one
+more be in flight?) and the ledger (is it paid for, and is it its turn?).
+"""
 
 from __future__ import annotations
 
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 from data_nexus.domain.backoff import Backoff
-from data_nexus.eodhd.requests import Request
-from data_nexus.errors import RateLimited, Retry
-from data_nexus.events import Observer, Retried, Waiting
+from data_nexus.domain.breadth import Breadth, narrowed, widened
+from data_nexus.domain.breaker import Breaker, RetryBudget, admit, answered, failed
+from data_nexus.domain.cost import Endpoint
+from data_nexus.eodhd.client import VendorClient
+from data_nexus.eodhd.decode_user import decode_user
+from data_nexus.eodhd.requests import Request, user_request
+from data_nexus.errors import (
+    AnswerTimedOut,
+    ConnectionFailed,
+    CredentialsRefused,
+    NexusError,
+    NotSent,
+    Park,
+    QuotaSpent,
+    RateLimited,
+    Retry,
+    VendorFailed,
+    VendorUnavailable,
+)
+from data_nexus.events import Observer, Retried, Waiting, Warned
+from data_nexus.ingestion.ledger import Ledger
 
 _LONGEST_POSTPONEMENT = 12
-
-
+_USER_EVERY_SEC = 600.0
+_ROUND_SEC = 1.0
 Answer = TypeVar("Answer")
 Read = Callable[[bytes], Awaitable[Answer]]
 
 
-class Fetch(Protocol):
-    """What the retries need of the vendor's client."""
-
-    async def fetch(self, request: Request) -> bytes:
-        """Send one request once and return the answer's body."""
-        ...
-
-
-@dataclass(slots=True)
-class Gate:
-    """The pause that all of a run's requests share; a 429 closes it for as long as told."""
-
-    observe: Observer
-    not_before: float = 0.0
-
-    async def passage(self) -> None:
-        """Wait until requests may go out."""
-        if (wait := self.not_before - time.monotonic()) > 0:
-            await asyncio.sleep(wait)
-            await self.passage()
-
-    def close_for(self, seconds: float, reason: str) -> None:
-        """Let nothing out for so long, unless it is closed for longer already."""
-        until = time.monotonic() + seconds
-        if until > self.not_before:
-            self.not_before = until
-            self.observe(Waiting(reason, seconds))
-
-
 @dataclass(slots=True)
 class Attempts:
-    """Asks until an answer comes or the attempts are used up; counts what went over the wire."""
+    """Asks until an answer comes or the attempts are used up.
 
-    client: Fetch
-    gate: Gate
+    `account_requests` are those that no asset is to be charged with. `patience` is how many times
+    in a row the breaker may open before the vendor counts as unavailable; None waits for ever.
+    """
+
+    client: VendorClient
+    ledger: Ledger
     backoff: Backoff
     observe: Observer
+    breadth: Breadth
+    patience: int | None = 3
+    breaker_sec: float = 30.0
     chance: random.Random = field(default_factory=random.Random)
+    budget: RetryBudget = field(default_factory=RetryBudget)
+    breakers: dict[Endpoint, Breaker] = field(init=False)
+    retries: int = 0
+    account_requests: list[Request] = field(default_factory=list)
+    _in_flight: int = 0
+    _room: asyncio.Condition = field(default_factory=asyncio.Condition)
+    _asking_user: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _user_asked_at: float | None = None
+
+    def __post_init__(self) -> None:
+        self.breakers = defaultdict(lambda: Breaker(first_open_sec=self.breaker_sec))
+
+    def state(self) -> dict[str, Any]:
+        """Return how it stands with the vendor, for people to read."""
+        return {
+            "in_flight": self._in_flight,
+            "breadth": self.breadth.requests,
+            "retries": self.retries,
+            "retry_budget": round(self.budget.saved, 1),
+            "breakers": {str(name): breaker.state for name, breaker in self.breakers.items()},
+        }
 
     async def fetch(self, request: Request, read: Read[Answer], spent: list[Request]) -> Answer:
         """Return what `read` makes of the answer's body; append to `spent` each request sent.
 
-        A `Retry`, from the wire or from `read`, uses up an attempt; a rate limit closes the gate
-        for the whole run and uses up none, but an asset that meets it over and over fails.
+        A `Retry`, from the wire or from `read`, uses up an attempt and a share of the retry
+        budget. A rate limit pauses every worker and uses up neither, but an asset that meets it
+        over and over fails in the end.
         """
+        await self._learn_the_day()
         attempt, postponed = 1, 0
         while True:
-            await self.gate.passage()
-            spent.append(request)
             try:
-                return await read(await self.client.fetch(request))
+                answer = await read(await self._send(request, spent))
             except RateLimited as limit:
                 postponed += 1
                 if postponed > _LONGEST_POSTPONEMENT:
                     raise
-                self.gate.close_for(limit.wait_sec, "the vendor's minute limit")
-            except Retry as error:
-                if attempt >= self.backoff.attempts:
+                await self.ledger.pause(limit.wait_sec, "the vendor's minute limit")
+            except QuotaSpent as refused:
+                if refused.resets_at is not None:
                     raise
-                wait = self.backoff.wait_sec(attempt, self.chance.random())
-                self.observe(Retried(request.subject, str(error), attempt, wait))
+                # The next admission waits for the reset, or says when it will be.
+                await self.ledger.heard_spent()
+                self._user_asked_at = None
+            except Retry as error:
+                await self._wait_to_retry(request, error, attempt)
                 attempt += 1
-                await asyncio.sleep(wait)
+            else:
+                if attempt == 1:
+                    self.budget = self.budget.earn()
+                return answer
+
+    async def _send(self, request: Request, spent: list[Request]) -> bytes:
+        await self._pass_breaker(request.endpoint)
+        async with self._in_breadth():
+            slot = await self.ledger.admit(request.calls)
+            spent.append(request)
+            try:
+                body = await self.client.fetch(request)
+            except NotSent:
+                spent.pop()
+                await self.ledger.refund(slot)
+                self._note_trouble(request.endpoint, reached=False)
+                raise
+            except (ConnectionFailed, AnswerTimedOut, VendorFailed) as error:
+                self._note_trouble(request.endpoint, reached=True)
+                if isinstance(error, AnswerTimedOut):
+                    self.breadth = narrowed(self.breadth, time.monotonic(), _ROUND_SEC)
+                raise
+            except RateLimited:
+                self.breadth = narrowed(self.breadth, time.monotonic(), _ROUND_SEC)
+                raise
+            except NexusError:
+                self._note_answer(request.endpoint)
+                raise
+            finally:
+                await self._learn_the_minute()
+        self._note_answer(request.endpoint)
+        self.breadth = widened(self.breadth)
+        return body
+
+    async def _wait_to_retry(self, request: Request, error: Retry, attempt: int) -> None:
+        left = self.budget.spend()
+        if attempt >= self.backoff.attempts or left is None:
+            raise error
+        self.budget = left
+        self.retries += 1
+        wait = self.backoff.wait_sec(attempt, self.chance.random())
+        self.observe(Retried(request.subject, str(error), attempt, wait))
+        await asyncio.sleep(wait)
+
+    async def _pass_breaker(self, endpoint: Endpoint) -> None:
+        while True:
+            self.breakers[endpoint], wait = admit(self.breakers[endpoint], time.monotonic())
+            if not wait:
+                return
+            times = self.breakers[endpoint].times_opened
+            if self.patience is not None and times > self.patience:
+                raise VendorUnavailable(f"{endpoint}: no usable answer after {times} pauses")
+            self.observe(Waiting("the vendor to recover", wait))
+            await asyncio.sleep(wait)
+
+    @asynccontextmanager
+    async def _in_breadth(self) -> AsyncIterator[None]:
+        async with self._room:
+            await self._room.wait_for(lambda: self._in_flight < self.breadth.requests)
+            self._in_flight += 1
+        try:
+            yield
+        finally:
+            async with self._room:
+                self._in_flight -= 1
+                self._room.notify_all()
+
+    def _note_trouble(self, endpoint: Endpoint, *, reached: bool) -> None:
+        self.breakers[endpoint] = failed(
+            self.breakers[endpoint], time.monotonic(), self.chance.random(), reached=reached
+        )
+
+    def _note_answer(self, endpoint: Endpoint) -> None:
+        self.breakers[endpoint] = answered(self.breakers[endpoint], time.monotonic())
+
+    async def _learn_the_minute(self) -> None:
+        if self.client.minute is not None:
+            await self.ledger.heard_minute(self.client.minute.limit, self.client.minute.remaining)
+
+    async def _learn_the_day(self) -> None:
+        """Ask for the vendor's own count, at first and now and then: others may spend the key."""
+        async with self._asking_user:
+            now = time.monotonic()
+            if self._user_asked_at is not None and now < self._user_asked_at + _USER_EVERY_SEC:
+                return
+            self._user_asked_at = now
+            try:
+                account = decode_user(await self._send(user_request(), self.account_requests))
+            except CredentialsRefused as refused:
+                # A 403 refuses the endpoint only (the demo key has no account); a 401 the token.
+                if refused.status == 401:
+                    raise
+            except (Retry, Park, RateLimited) as error:
+                self.observe(Warned("user", f"the day's count is not known: {error}"))
+            else:
+                await self.ledger.heard_user(
+                    account.spent, account.counted_on, account.day_limit, account.extra
+                )
+
+
+def breadth_of(concurrency: int) -> Breadth:
+    """Return the breadth that a run starts with."""
+    return replace(Breadth(concurrency), allowed=float(min(concurrency, 4)))

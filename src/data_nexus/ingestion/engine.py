@@ -26,17 +26,15 @@ from data_nexus.errors import (
     Postpone,
     Retry,
     Stop,
-    VendorUnavailable,
 )
-from data_nexus.events import Absent, Committed, Draining, Failed, Observer, Warned
+from data_nexus.events import Absent, Committed, Draining, Failed, Observer, Parked, Warned
 from data_nexus.ingestion.attempts import Attempts
 from data_nexus.ingestion.committer import Committer
+from data_nexus.ingestion.letters import letter_of
 from data_nexus.ingestion.pipeline import Paid, absent_batch, batch_of
 from data_nexus.ingestion.queue import LeaseQueue
 from data_nexus.ingestion.tally import Tally
 
-# So many assets in a row without an answer are no longer the assets' own trouble.
-_FAILURES_IN_A_ROW = 25
 # Writers that are behind take so many times `batch_rows` at once (ADR 0017).
 _WHEN_BEHIND = 10
 
@@ -90,12 +88,11 @@ class Engine:
     redact: Callable[[str], str]
     tally: Tally = field(default_factory=Tally)
     ended_by: NexusError | None = None
-    _failures_in_a_row: int = 0
     _decoding: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def run(self, due: Due, limit: int | None) -> None:
         """Bring the due assets up to date; raise `StorageUnavailable` if the database goes away."""
-        await self.store.free_orphans()
+        await self.store.free_lost_leases()
         queue = LeaseQueue(self.store, due, limit)
         committer = Committer(
             commit=self._commit,
@@ -112,9 +109,14 @@ class Engine:
                 for n in range(self.pace.writers)
             ]
             await self._fetch_all(queue, committer)
+            await committer.flush()
+            await self.store.free_lost_leases()
+            await self._ask_suspects(queue, committer)
             await committer.close()
             await asyncio.wait(writers)
             await self.store.release(queue.untouched(), failed=False)
+            self.tally.count_spent(self.attempts.account_requests)
+            self.attempts.account_requests.clear()
             renewing.cancel()
 
     def _end(self, error: NexusError) -> None:
@@ -140,17 +142,29 @@ class Engine:
 
     async def _fetch_on(self, queue: LeaseQueue, committer: Committer) -> None:
         while not self.drain.wished.is_set() and (lease := await queue.next()):
-            spent: list[Request] = []
-            try:
-                await committer.submit(await self._ask(lease, spent))
-                self._failures_in_a_row = 0
-            except asyncio.CancelledError:
-                await asyncio.shield(self.store.release([lease], failed=False))
-                raise
-            except NexusError as error:
-                await self._settle_error(lease, error)
-            finally:
-                self.tally.count_spent(spent)
+            await self._settle_one(lease, committer)
+
+    async def _ask_suspects(self, queue: LeaseQueue, committer: Committer) -> None:
+        """Ask for the assets that were in a lost worker's hands, one by one.
+
+        If one of them takes this worker down as well, it goes alone, and only it is suspected.
+        """
+        while not self.drain.wished.is_set() and (lease := await queue.next_suspect()):
+            await self._settle_one(lease, committer)
+            await committer.flush()
+
+    async def _settle_one(self, lease: Lease, committer: Committer) -> None:
+        """Take one lease to its end: an answer for the committer, or an error settled."""
+        spent: list[Request] = []
+        try:
+            await committer.submit(await self._ask(lease, spent))
+        except asyncio.CancelledError:
+            await asyncio.shield(self.store.release([lease], failed=False))
+            raise
+        except NexusError as error:
+            await self._settle_error(lease, error)
+        finally:
+            self.tally.count_spent(spent)
 
     async def _ask(self, lease: Lease, spent: list[Request]) -> Batch:
         if not self.store.trusts(lease):
@@ -169,7 +183,11 @@ class Engine:
         self, lease: Lease, window: Window, body: bytes, spent: Sequence[Request]
     ) -> Batch:
         async with self._decoding:
-            batch, notice = batch_of(lease, window, body, _paid(spent), self.redact)
+            try:
+                batch, notice = batch_of(lease, window, body, _paid(spent), self.redact)
+            except Park as unfit:
+                unfit.status, unfit.body = 200, body
+                raise
             # A pause after each answer: else the answers that arrived together keep the loop so
             # busy that the writers' sockets starve while PostgreSQL waits for rows.
             await asyncio.sleep(0)
@@ -184,21 +202,20 @@ class Engine:
                 self._end(error)
                 await self.store.release([lease], failed=False)
             case Retry() | Postpone():
-                await self._fail(lease, str(error))
-                self._failures_in_a_row += 1
-                if self._failures_in_a_row >= _FAILURES_IN_A_ROW:
-                    self._end(VendorUnavailable(f"{_FAILURES_IN_A_ROW} assets in a row: {error}"))
+                self.tally.failed += 1
+                self.observe(Failed(str(lease.symbol), str(error)))
+                await self.store.release([lease], failed=True)
             case Park():
-                await self._fail(lease, str(error))
+                await self._park(lease, error)
             case Fenced():
                 self._count_fenced(str(lease.symbol))
             case _:
                 raise error
 
-    async def _fail(self, lease: Lease, reason: str) -> None:
-        self.tally.failed += 1
-        self.observe(Failed(str(lease.symbol), reason))
-        await self.store.release([lease], failed=True)
+    async def _park(self, lease: Lease, unfit: Park) -> None:
+        self.tally.parked += 1
+        self.observe(Parked(str(lease.symbol), str(unfit)))
+        await self.store.park(lease, letter_of(lease, unfit, self.redact))
 
     async def _commit(self, batches: Sequence[Batch]) -> list[Receipt | None]:
         receipts = await self.store.commit(batches, self.run_id)
@@ -210,7 +227,7 @@ class Engine:
         if result is None:
             self._count_fenced(name)
         elif isinstance(result, Park):
-            await self._fail(batch.lease, f"{name}: {result}")
+            await self._park(batch.lease, result)
         else:
             self.tally.count_commit(batch, result)
             self.observe(_told(name, batch, result))
@@ -223,6 +240,8 @@ class Engine:
         while True:
             await asyncio.sleep(self.store.lease_sec / 3)
             await self.store.renew()
+            await self.store.free_lost_leases()
+            await self.store.report(self.attempts.state() | {"requests": self.tally.requests})
 
 
 def _paid(spent: Sequence[Request]) -> Paid:

@@ -11,12 +11,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from data_nexus.config import Settings
-from data_nexus.database.store import Due, Store, open_store
+from data_nexus.database.store import Due, Store
 from data_nexus.domain.symbol import Symbol, parse_symbol
 from data_nexus.errors import NexusError, UsageError
 from data_nexus.events import Observer, RunFinished, RunStarted, ignore
 from data_nexus.ingestion.engine import Drain, Engine, Pace
-from data_nexus.ingestion.opening import open_attempts, open_database_async, settings_for
+from data_nexus.ingestion.opening import (
+    ONE_SHOT,
+    Errand,
+    foreseen,
+    open_database_async,
+    open_run,
+    settings_for,
+)
 
 _ANY_NUMBER = 2_000_000_000
 
@@ -41,29 +48,38 @@ class Report:
 
 
 async def backfill(
-    settings: Settings, url: str, wish: Wish, observe: Observer, drain: Drain
+    settings: Settings,
+    url: str,
+    wish: Wish,
+    observe: Observer,
+    drain: Drain,
+    errand: Errand = ONE_SHOT,
 ) -> Report:
     """Bring due assets up to date, symbol by symbol, and report; raise what no run survives."""
     started = time.monotonic()
-    async with (
-        open_store(url, settings.schema, settings.writers, settings.lease_seconds) as store,
-        open_attempts(settings, settings.require_token(), observe) as attempts,
-    ):
+    async with open_run(settings, url, observe, errand) as (store, attempts):
         await store.wake_absent()
         due = await _due(store, wish)
         limit = _ANY_NUMBER if wish.limit is None else wish.limit
         observe(RunStarted("backfill", await store.count_due(due, limit)))
         run_id = await store.start_run("backfill")
-        redact = settings.require_token().redact
-        engine = Engine(store, attempts, _pace(settings), observe, drain, run_id, redact)
+        engine = Engine(
+            store=store,
+            attempts=attempts,
+            pace=pace_of(settings),
+            observe=observe,
+            drain=drain,
+            run_id=run_id,
+            redact=settings.require_token().redact,
+        )
         try:
             await engine.run(due, wish.limit)
         except BaseExceptionGroup as group:
-            raise _foreseen(group) from None
+            raise foreseen(group) from None
         figures = engine.tally.figures(time.monotonic() - started)
         report = Report(figures, engine.ended_by, drain.reason)
-        await store.finish_run(run_id, _outcome(report), figures)
-        observe(RunFinished("backfill", _outcome(report), figures["duration_sec"]))
+        await store.finish_run(run_id, outcome_of(report), figures)
+        observe(RunFinished("backfill", outcome_of(report), figures["duration_sec"]))
         return report
 
 
@@ -116,7 +132,8 @@ async def _due(store: Store, wish: Wish) -> Due:
     return Due(synced_before, wish.exchange, list(known.values()))
 
 
-def _pace(settings: Settings) -> Pace:
+def pace_of(settings: Settings) -> Pace:
+    """Return how a run works by the settings."""
     return Pace(
         concurrency=settings.concurrency,
         writers=settings.writers,
@@ -128,15 +145,8 @@ def _pace(settings: Settings) -> Pace:
     )
 
 
-def _outcome(report: Report) -> str:
+def outcome_of(report: Report) -> str:
+    """Say in words how a run ended."""
     if report.ended_by is not None:
         return f"ended early: {report.ended_by}"
     return f"drained: {report.drained_by}" if report.drained_by else "done"
-
-
-def _foreseen(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Return the first foreseen error of a group, or else the group itself."""
-    found: BaseException = group.subgroup(NexusError) or group
-    while isinstance(found, BaseExceptionGroup) and group.subgroup(NexusError):
-        found = found.exceptions[0]
-    return found

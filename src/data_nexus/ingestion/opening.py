@@ -5,13 +5,36 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass
 
 from data_nexus.config import Secret, Settings, load_settings
 from data_nexus.database.opening import database_url, open_database
+from data_nexus.database.store import Store, open_store
 from data_nexus.domain.backoff import Backoff
 from data_nexus.eodhd.client import VendorClient, Wire
+from data_nexus.errors import NexusError
 from data_nexus.events import Observer
-from data_nexus.ingestion.attempts import Attempts, Gate
+from data_nexus.ingestion.attempts import Attempts, breadth_of
+from data_nexus.ingestion.ledger import Ledger
+
+_PATIENCE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """How a run behaves towards the limits.
+
+    `waits`: it sleeps until the quota resets or the vendor recovers instead of ending.
+    `leaves_reserve`: it leaves a share of the day's calls to repair and to people.
+    """
+
+    waits: bool = False
+    leaves_reserve: bool = False
+
+
+ONE_SHOT = Errand()
+PATIENT = Errand(waits=True)
+WORKER = Errand(waits=True, leaves_reserve=True)
 
 
 def settings_for(
@@ -31,10 +54,11 @@ async def open_database_async(settings: Settings) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def open_attempts(
-    settings: Settings, token: Secret, observe: Observer
-) -> AsyncIterator[Attempts]:
-    """Open the way to the vendor, with retries as the settings say."""
+async def open_run(
+    settings: Settings, url: str, observe: Observer, errand: Errand = ONE_SHOT
+) -> AsyncIterator[tuple[Store, Attempts]]:
+    """Open what a run works with: the store, and the way to the vendor with its limits."""
+    token = settings.require_token()
     wire = Wire(
         base_url=settings.eodhd_base_url,
         concurrency=settings.concurrency,
@@ -42,6 +66,37 @@ async def open_attempts(
         answer_sec=settings.answer_seconds,
         answer_cap=settings.answer_cap,
     )
-    async with VendorClient(wire, token, observe) as client:
-        backoff = Backoff(settings.attempts, settings.backoff_seconds)
-        yield Attempts(client, Gate(observe), backoff, observe)
+    async with (
+        open_store(url, settings.schema, settings.writers, settings.lease_seconds) as store,
+        VendorClient(wire, token, observe) as client,
+    ):
+        ledger = Ledger(
+            store.ledger(token),
+            observe,
+            keep_share=settings.reserve if errand.leaves_reserve else 0.0,
+            waits=errand.waits,
+        )
+        yield (
+            store,
+            Attempts(
+                client=client,
+                ledger=ledger,
+                backoff=Backoff(settings.attempts, settings.backoff_seconds),
+                observe=observe,
+                breadth=breadth_of(settings.concurrency),
+                patience=None if errand.waits else _PATIENCE,
+                breaker_sec=settings.breaker_seconds,
+            ),
+        )
+        await ledger.close()
+        await store.leave()
+
+
+def foreseen(error: BaseException) -> BaseException:
+    """Return the first foreseen error of a group, or else the error itself."""
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    found: BaseException | None = error.subgroup(NexusError)
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]
+    return found or error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from data_nexus.database.store import Due, QueuePosition, Store
 from data_nexus.domain.listing import Lease
@@ -16,8 +16,8 @@ _CLAIM = 64
 class LeaseQueue:
     """Claims due assets a handful at a time, from the front of the queue to its end, once.
 
-    `limit` bounds how many assets the run takes; None is no bound. At the end the leases of
-    workers that have left meanwhile are taken over.
+    `limit` bounds how many assets the run takes; None is no bound. Assets whose worker was lost
+    come last and one by one.
     """
 
     store: Store
@@ -26,7 +26,7 @@ class LeaseQueue:
     taken: int = 0
     _ready: deque[Lease] = field(default_factory=deque)
     _position: QueuePosition = field(default_factory=QueuePosition)
-    _orphans: set[int] = field(default_factory=set)
+    _suspects: QueuePosition = field(default_factory=QueuePosition)
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def next(self) -> Lease | None:
@@ -45,22 +45,14 @@ class LeaseQueue:
         self._ready.clear()
         return left
 
+    async def next_suspect(self) -> Lease | None:
+        """Return the next lease of an asset whose worker was lost, to be asked for alone."""
+        if self.limit is not None and self.taken >= self.limit:
+            return None
+        leases = await self.store.claim(self.due, self._suspects, 1, suspect=True)
+        self.taken += len(leases)
+        return leases[0] if leases else None
+
     async def _claim(self) -> list[Lease]:
         room = _CLAIM if self.limit is None else min(_CLAIM, self.limit - self.taken)
-        if room <= 0:
-            return []
-        if leases := await self.store.claim(self.due, self._position, room):
-            return leases
-        return await self._claim_orphans(room)
-
-    async def _claim_orphans(self, room: int) -> list[Lease]:
-        """At the end of the queue, claim what workers held that have left meanwhile."""
-        self._orphans |= set(await self.store.free_orphans())
-        if self.due.asset_ids is not None:
-            self._orphans &= set(self.due.asset_ids)
-        if not self._orphans:
-            return []
-        due = replace(self.due, asset_ids=sorted(self._orphans))
-        leases = await self.store.claim(due, QueuePosition(), room)
-        self._orphans -= {lease.asset_id for lease in leases}
-        return leases
+        return await self.store.claim(self.due, self._position, room) if room > 0 else []

@@ -18,6 +18,7 @@ class Tally:
     synced: int = 0
     absent: int = 0
     failed: int = 0
+    parked: int = 0
     fenced: int = 0
     received: int = 0
     inserted: int = 0
@@ -29,6 +30,11 @@ class Tally:
     commits: int = 0
     flagged: Counter[str] = field(default_factory=Counter)
     rejected_by_rule: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def assets(self) -> int:
+        """How many assets came to an end, whichever."""
+        return self.synced + self.absent + self.failed + self.parked + self.fenced
 
     def count_commit(self, batch: Batch, done: Receipt) -> None:
         """Count one committed batch."""
@@ -51,11 +57,11 @@ class Tally:
     def figures(self, seconds: float) -> dict[str, Any]:
         """Return the figures under the names of the command's JSON."""
         return {
-            "total_assets": self.synced + self.absent + self.failed + self.fenced,
+            "total_assets": self.assets,
             "synced": self.synced,
             "absent": self.absent,
             "failed": self.failed,
-            "parked": 0,
+            "parked": self.parked,
             "fenced": self.fenced,
             "total_rows": self.received,
             "inserted": self.inserted,

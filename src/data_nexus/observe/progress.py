@@ -23,6 +23,7 @@ from data_nexus.events import (
     Event,
     Failed,
     Observer,
+    Parked,
     Requested,
     RunStarted,
     Waiting,
@@ -51,7 +52,7 @@ class ProgressDisplay:
             case Committed(received=received):
                 self.rows += received
                 self._advance()
-            case Absent() | Failed():
+            case Absent() | Failed() | Parked():
                 self._advance()
             case Waiting(reason, seconds):
                 self.waits_for, self.waiting_until = reason, time.monotonic() + seconds

@@ -10,8 +10,9 @@ WITH due AS (
       AND (%(asset_ids)s::int[] IS NULL OR id = ANY (%(asset_ids)s))
       AND NOT (is_delisted AND last_synced IS NOT NULL)
       AND ask_after IS NULL
-      AND (lease_until IS NULL OR lease_until < now())
+      AND lease_owner IS NULL
       AND parked_at IS NULL
+      AND (times_rescued > 0) = %(suspect)s
       AND retired_at IS NULL
     ORDER BY coalesce(last_synced, '-infinity'::timestamptz), id
     LIMIT %(limit)s
@@ -20,8 +21,7 @@ WITH due AS (
 UPDATE assets a
 SET lease_owner = %(owner)s,
     lease_until = now() + make_interval(secs => %(lease_sec)s),
-    fence = a.fence + 1,
-    times_rescued = least(a.times_rescued + (a.lease_until IS NOT NULL)::int, 32767)
+    fence = a.fence + 1
 FROM due
 WHERE a.id = due.id
 RETURNING a.id, a.symbol, a.exchange, a.fence, a.synced_through, a.times_empty, a.last_synced;

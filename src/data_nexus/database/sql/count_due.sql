@@ -9,7 +9,7 @@ FROM (
       AND (%(asset_ids)s::int[] IS NULL OR id = ANY (%(asset_ids)s))
       AND NOT (is_delisted AND last_synced IS NOT NULL)
       AND ask_after IS NULL
-      AND (lease_until IS NULL OR lease_until < now())
+      AND lease_owner IS NULL
       AND parked_at IS NULL
       AND retired_at IS NULL
     LIMIT %(limit)s

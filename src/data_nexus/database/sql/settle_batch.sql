@@ -18,6 +18,8 @@ WITH settled AS (
     SELECT asset_id, fence, %(run_id)s::int, outcome, window_first, window_last, received, inserted,
            revised, unchanged, rejected, flagged, calls, requests, body_sha256
     FROM settled
+), healed AS (
+    DELETE FROM dead_letters d USING settled s WHERE d.asset_id = s.asset_id
 )
 UPDATE assets a
 SET last_synced = CASE WHEN s.outcome = 'stored' THEN now() ELSE a.last_synced END,

@@ -1,4 +1,4 @@
--- What the database holds: assets by state, bars, dates, and the calls of the vendor's day so far.
+-- What the database holds: assets by state, and their dates.
 WITH current AS (
     SELECT a.*,
            (SELECT m.date FROM market_data m WHERE m.asset_id = a.id ORDER BY m.date LIMIT 1) AS first_date,
@@ -14,8 +14,5 @@ SELECT count(*) AS total,
        count(*) FILTER (WHERE NOT is_active) AS inactive,
        count(*) FILTER (WHERE lease_until >= now()) AS leased,
        min(first_date) AS first_date,
-       max(last_date) AS last_date,
-       (SELECT coalesce(sum((figures ->> 'calls')::int), 0)
-        FROM runs
-        WHERE started_at >= date_trunc('day', now(), 'UTC')) AS calls_today
+       max(last_date) AS last_date
 FROM current;

@@ -1,0 +1,18 @@
+"""Owns how a run's report becomes a last word and an exit code."""
+
+from __future__ import annotations
+
+from data_nexus.app.signals import DRAINED
+from data_nexus.cli.render import print_error
+from data_nexus.ingestion.history_loader import Report
+
+
+def exit_code_of(report: Report) -> int:
+    """Say on stderr why a run ended early, if it did, and return the command's exit code."""
+    if report.ended_by is not None:
+        print_error(f"{report.ended_by}; run it again to go on", 0, as_json=False)
+        return report.ended_by.exit_code
+    if report.drained_by is not None:
+        print_error(f"stopped by {report.drained_by}; run it again to go on", 0, as_json=False)
+        return DRAINED[report.drained_by]
+    return 3 if report.figures["failed"] or report.figures["parked"] else 0

@@ -1,0 +1,56 @@
+"""Owns what people see of the limits: the quota as last known, the workers, what is due."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg.rows import dict_row
+
+from data_nexus.config import Secret
+from data_nexus.database.connection import PostgresConnection
+from data_nexus.database.ledger_store import UNTOLD_MINUTE_LIMIT, token_id
+from data_nexus.database.sql import query
+from data_nexus.domain.quota import Quota
+
+
+@dataclass(frozen=True, slots=True)
+class KnownQuota:
+    """A token's quota as the ledger has it, at the database's `moment`; `told_at` may be None."""
+
+    quota: Quota
+    moment: datetime
+    told_at: datetime | None
+
+
+def known_quota(database: PostgresConnection, token: Secret | None) -> KnownQuota:
+    """Return the quota of a token, or of the one used last; an unknown one has no limits yet."""
+    name = token_id(token) if token else None
+    with database.connect() as connection:
+        cursor = connection.cursor(row_factory=dict_row)
+        row = cursor.execute(query("read_quota"), {"token_id": name}).fetchone()
+        if row is None:
+            moment = connection.execute("SELECT clock_timestamp()").fetchall()[0][0]
+            empty = Quota(moment.date(), 0, None, 0, UNTOLD_MINUTE_LIMIT, moment)
+            return KnownQuota(empty, moment, None)
+    moment, told_at = row.pop("moment"), row.pop("told_at")
+    return KnownQuota(Quota(**row), moment, told_at)
+
+
+def due_by_exchange(
+    database: PostgresConnection, days_old: float, exchange: str | None
+) -> dict[str, int]:
+    """Return how many assets are due in each exchange."""
+    with database.connect() as connection:
+        found = connection.execute(
+            query("due_by_exchange"), {"days_old": days_old, "exchange": exchange}
+        )
+        return {row[0]: int(row[1]) for row in found}
+
+
+def live_workers(database: PostgresConnection) -> list[dict[str, Any]]:
+    """Return the workers seen lately: since when, last seen, and how they are doing."""
+    with database.connect() as connection:
+        cursor = connection.cursor(row_factory=dict_row)
+        return cursor.execute(query("live_workers")).fetchall()

@@ -1,0 +1,44 @@
+"""Owns the account's answer: what the vendor itself says of the day's calls. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+import msgspec
+
+from data_nexus.errors import BrokenAnswer, NotAnAnswer
+
+
+class _User(msgspec.Struct, rename="camel"):
+    api_requests: int
+    daily_rate_limit: int
+    api_requests_date: str | None = None
+    extra_limit: int | None = None
+
+
+_user = msgspec.json.Decoder(_User, strict=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The vendor's own count: `spent` calls on the day `counted_on`, the limit, the extra calls."""
+
+    spent: int
+    counted_on: date | None
+    day_limit: int
+    extra: int
+
+
+def decode_user(body: bytes) -> Account:
+    """Return what `user` answers; raise `BrokenAnswer` or `NotAnAnswer` for anything else."""
+    try:
+        user = _user.decode(body)
+        counted_on = date.fromisoformat(user.api_requests_date) if user.api_requests_date else None
+    except msgspec.ValidationError:
+        raise NotAnAnswer("user: not an account's answer") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise BrokenAnswer("user: no JSON") from None
+    except ValueError:
+        raise NotAnAnswer("user: its date is no date") from None
+    return Account(user.api_requests, counted_on, user.daily_rate_limit, user.extra_limit or 0)

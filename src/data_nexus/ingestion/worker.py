@@ -1,0 +1,97 @@
+"""Owns the worker: one of a fleet, loading whatever is due until it is told to stop.
+
+It waits for quota, for a vendor that recovers and for a database that comes back; it ends for
+refused credentials and for a drain.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+from data_nexus.config import Settings
+from data_nexus.database.store import Due, Store
+from data_nexus.errors import NexusError, StorageUnavailable
+from data_nexus.events import Observer, RunFinished, RunStarted, Waiting
+from data_nexus.ingestion.attempts import Attempts
+from data_nexus.ingestion.engine import Drain, Engine
+from data_nexus.ingestion.history_loader import Report, outcome_of, pace_of
+from data_nexus.ingestion.opening import WORKER, foreseen, open_run
+from data_nexus.ingestion.tally import Tally
+
+_DATABASE_SEC = 3.0
+
+
+async def work(
+    settings: Settings, url: str, exchange: str | None, observe: Observer, drain: Drain
+) -> Report:
+    """Load what becomes due until `drain` is wished or the vendor refuses the key; report."""
+    started = time.monotonic()
+    tally = Tally()
+    ended_by: NexusError | None = None
+    observe(RunStarted("worker", 0))
+    while not drain.wished.is_set():
+        try:
+            async with open_run(settings, url, observe, WORKER) as (store, attempts):
+                shift = Shift(settings, store, attempts, observe, drain, tally)
+                ended_by = await shift.work(exchange)
+        except (StorageUnavailable, BaseExceptionGroup) as error:
+            cause = foreseen(error)
+            if not isinstance(cause, StorageUnavailable):
+                raise cause from None
+            observe(Waiting("the database", _DATABASE_SEC))
+            await _sleep(drain, _DATABASE_SEC)
+    report = Report(tally.figures(time.monotonic() - started), ended_by, drain.reason)
+    observe(RunFinished("worker", outcome_of(report), report.figures["duration_sec"]))
+    return report
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """A worker's time with one open store: pass after pass over the queue."""
+
+    settings: Settings
+    store: Store
+    attempts: Attempts
+    observe: Observer
+    drain: Drain
+    tally: Tally
+
+    async def work(self, exchange: str | None) -> NexusError | None:
+        """Work until drained; return the error that ended it, if one did."""
+        run_id = await self.store.start_run("worker")
+        started = time.monotonic()
+        engine = self._engine(run_id)
+        while not self.drain.wished.is_set():
+            before = self.tally.assets
+            await self.store.wake_absent()
+            synced_before = await self.store.days_ago(self.settings.days_old)
+            await engine.run(Due(synced_before, exchange), None)
+            if self.tally.assets == before:
+                await self.store.free_lost_leases()
+                await _sleep(self.drain, self.settings.poll_seconds)
+        figures = self.tally.figures(time.monotonic() - started)
+        await self.store.finish_run(run_id, str(engine.ended_by or "drained"), figures)
+        return engine.ended_by
+
+    def _engine(self, run_id: int) -> Engine:
+        return Engine(
+            store=self.store,
+            attempts=self.attempts,
+            pace=pace_of(self.settings),
+            observe=self.observe,
+            drain=self.drain,
+            run_id=run_id,
+            redact=self.settings.require_token().redact,
+            tally=self.tally,
+        )
+
+
+async def _sleep(drain: Drain, seconds: float) -> None:
+    """Sleep, but wake up at once for a drain."""
+    try:
+        async with asyncio.timeout(seconds):
+            await drain.wished.wait()
+    except TimeoutError:
+        return
