@@ -116,12 +116,16 @@ class Pause(NexusError):
 class QuotaSpent(Pause):
     """The vendor's daily calls, extra calls included, are used up.
 
-    `resets_at` is when there will be calls again; None if only the vendor said so (402).
+    `resets_at` is when there will be calls again, in `resets_in_sec` seconds; None if only the
+    vendor said so (402).
     """
 
-    def __init__(self, message: str, resets_at: datetime | None = None) -> None:
+    def __init__(
+        self, message: str, resets_at: datetime | None = None, resets_in_sec: float = 0.0
+    ) -> None:
         super().__init__(message)
         self.resets_at = resets_at
+        self.resets_in_sec = resets_in_sec
 
 
 class Stop(NexusError):
@@ -145,9 +149,16 @@ class VendorUnavailable(Stop):
 
 
 class StorageUnavailable(Stop):
-    """PostgreSQL cannot be reached, started or written to."""
+    """PostgreSQL cannot be reached, started or written to.
+
+    `passes`: the trouble concerned one session or transaction, which may be repeated.
+    """
 
     exit_code = 7
+
+    def __init__(self, message: str, *, passes: bool = False) -> None:
+        super().__init__(message)
+        self.passes = passes
 
 
 class SchemaMismatch(Stop):

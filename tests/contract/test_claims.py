@@ -120,7 +120,7 @@ def test_what_is_due_is_handed_out(
 def test_an_expired_lease_is_due_once_it_is_freed_and_is_claimed_apart(
     worker: Worker, database_url: str
 ) -> None:
-    (lost,) = add_assets(database_url, "LOST", lease_owner=1, lease_until=ago(1))
+    (lost,) = add_assets(database_url, "LOST", lease_owner=1, lease_until=ago(1e-6))
     add_assets(database_url, "OTHER")
     assert worker.free_lost_leases() == [lost]
     assert worker.count_due() == 2

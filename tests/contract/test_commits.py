@@ -185,8 +185,14 @@ def test_a_lease_whose_time_has_passed_on_the_worker_s_own_clock_writes_nothing(
     assert snapshot(database_url) == before
     receipts = worker.commit(late, batch_for(kept, bars_from(DAY, 2.0)))
     assert receipts == [None, Receipt(1, 0, 0, 0)]
+
+
+def test_a_renewed_lease_is_trusted_again(worker: Worker, database_url: str) -> None:
+    add_assets(database_url, "A")
+    (lease,) = worker.claim()
     worker.renew()
-    assert worker.commit(late) == [Receipt(1, 0, 0, 0)]
+    doubted = replace(lease, trusted_until=time.monotonic())
+    assert worker.commit(batch_for(doubted, bars_from(DAY, 1.0))) == [Receipt(1, 0, 0, 0)]
 
 
 def test_a_lost_lease_in_a_group_costs_the_others_nothing(

@@ -44,11 +44,13 @@ def with_ledgers(url: str, use: Callable[[LedgerStore, LedgerStore], Awaitable[T
     return asyncio.run(run())
 
 
-async def begin(ledger: LedgerStore, **known: int) -> None:
+async def begin(
+    ledger: LedgerStore, *, day_limit: int, extra: int = 0, minute_limit: int = 300
+) -> None:
     """Let it be noon, with nothing spent and these limits."""
 
     def noon(quota: Quota, _: datetime) -> tuple[Quota, None]:
-        return replace(quota, day=NOON.date(), next_slot=NOON, **known), None
+        return Quota(NOON.date(), quota.spent, day_limit, extra, minute_limit, NOON), None
 
     await ledger.change(noon)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import date
 from typing import LiteralString
 
@@ -67,21 +68,29 @@ def test_a_lock_in_another_database_is_no_sign_of_life(
         assert len(worker.free_lost_leases()) == 1
 
 
-def test_a_run_takes_over_all_that_a_worker_held_which_leaves_meanwhile(database_url: str) -> None:
+def test_a_queue_takes_over_all_that_a_worker_held_which_leaves_meanwhile(
+    database_url: str,
+) -> None:
     assets = add_assets(database_url, *(f"S{n}" for n in range(101)))
 
-    async def walk() -> list[int]:
+    async def walk() -> tuple[list[Lease], list[Lease]]:
         async with open_store(database_url, "public", 2, lease_sec=60) as store:
             queue = LeaseQueue(store, Due(ago(1)), limit=None)
             async with open_store(database_url, "public", 1, lease_sec=60) as leaving:
                 await leaving.claim(Due(ago(1)), QueuePosition(), 100)
-                found = [await queue.next()]
+                found = [lease async for lease in leases(queue.next)]
             eventually(lambda: value(database_url, LIFE_SIGNS, leaving.owner) == 0)
-            while lease := await queue.next():
-                found.append(lease)
-        return [lease.asset_id for lease in found if lease]
+            await store.free_lost_leases()
+            return found, [lease async for lease in leases(queue.next_suspect)]
 
-    assert sorted(asyncio.run(walk())) == assets
+    found, taken_over = asyncio.run(walk())
+    assert (ids(found), ids(taken_over)) == (assets[-1:], assets[:-1])
+
+
+async def leases(ask: Callable[[], Awaitable[Lease | None]]) -> AsyncIterator[Lease]:
+    """Every lease that a queue hands out."""
+    while lease := await ask():
+        yield lease
 
 
 def test_rescues_in_a_row_are_counted_until_an_answer_is_settled(
@@ -97,12 +106,20 @@ def test_rescues_in_a_row_are_counted_until_an_answer_is_settled(
     assert value(database_url, "SELECT times_rescued FROM assets") == 0
 
 
-def test_an_asset_given_back_is_no_suspect_any_more(worker: Worker, database_url: str) -> None:
+def test_an_asset_that_failed_is_no_suspect_any_more(worker: Worker, database_url: str) -> None:
+    add_assets(database_url, "A")
+    abandoned(database_url, 1)
+    worker.release(worker.take_over(), failed=True)
+    assert value(database_url, "SELECT times_rescued FROM assets") == 0
+    assert len(worker.claim()) == 1
+
+
+def test_an_asset_given_back_unasked_stays_a_suspect(worker: Worker, database_url: str) -> None:
     add_assets(database_url, "A")
     abandoned(database_url, 1)
     worker.release(worker.take_over())
-    assert value(database_url, "SELECT times_rescued FROM assets") == 0
-    assert len(worker.claim()) == 1
+    assert worker.claim() == []
+    assert len(worker.claim(suspect=True)) == 1
 
 
 def test_an_asset_rescued_three_times_in_a_row_is_parked(worker: Worker, database_url: str) -> None:

@@ -138,7 +138,11 @@ def test_a_claim_never_looks_at_the_bars(queues: dict[int, str]) -> None:
     assert {node["Relation Name"] for node in plan if "Relation Name" in node} == {"assets"}
 
 
-@pytest.mark.parametrize("name", ["free_lost_leases", "renew_leases"])
-def test_leases_are_found_by_an_index_of_their_own(queues: dict[int, str], name: str) -> None:
-    found = scans(explain(queues[LONG], name))
+def test_lost_leases_are_found_by_an_index_of_their_own(queues: dict[int, str]) -> None:
+    found = scans(explain(queues[LONG], "free_lost_leases"))
     assert [scan for scan in found if scan.endswith("Index Scan assets_leased")]
+
+
+def test_leases_are_renewed_without_a_look_at_other_assets(queues: dict[int, str]) -> None:
+    plan = explain(queues[LONG], "renew_leases", asset_ids=[59, 109])
+    assert [scan for scan in scans(plan) if scan.startswith("Seq Scan")] == []

@@ -18,6 +18,7 @@ from data_nexus.domain.quota import (
     heard_minute,
     heard_spent,
     heard_user,
+    on_day,
     paused,
     refund,
     reserve,
@@ -119,6 +120,18 @@ def test_a_refusal_ends_the_day() -> None:
     spent = heard_spent(quota(spent=3, extra=7))
     assert spent.left == 0
     assert isinstance(reserve(spent, 1, NOON), Spent)
+
+
+def test_a_refusal_is_taken_back_by_a_count_that_shows_calls_left_and_by_no_other() -> None:
+    refused = heard_spent(quota(spent=3, extra=7))
+    assert heard_user(refused, 1000, TODAY, 1000, 0).left == 0
+    assert heard_user(refused, 1000, TODAY, 1000, 2).left == 2
+    assert heard_user(refused, 400, TODAY, 1000, 0).left == 600
+
+
+def test_a_refusal_holds_for_its_day_only() -> None:
+    tomorrow = on_day(heard_spent(quota(spent=3)), TODAY + timedelta(days=1))
+    assert tomorrow.left == 1000
 
 
 def test_a_pause_moves_the_next_slot() -> None:

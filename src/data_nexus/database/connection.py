@@ -5,18 +5,24 @@ The engine's async connections are opened by `store`; both sides read the same o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from typing import Any, TypeVar
 
 import psycopg
+from psycopg import AsyncConnection
 from psycopg import conninfo as libpq
 from psycopg_pool import PoolTimeout
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import Session, sessionmaker
 
+from data_nexus.database.sql import query
 from data_nexus.errors import StorageUnavailable, UsageError
 
+AsyncSession = AsyncConnection[tuple[Any, ...]]
+Result = TypeVar("Result")
 _SCHEMES = ("postgresql", "postgres", "postgresql+psycopg", "postgresql+psycopg2")
 # A client that was stopped inside a transaction must not block its successor for long, and a
 # peer that is gone must be noticed.
@@ -26,6 +32,10 @@ _SESSION = {
     "statement_timeout": "120s",
     "timezone": "UTC",
 }
+# Serialization failure, deadlock, lock timeout, statement timeout, a session that was ended by an
+# operator, by its idleness, or that was cut (no code).
+_PASSING = frozenset({"40001", "40P01", "55P03", "57014", "57P01", "25P03", "08006", None})
+_REPEAT_AFTER_SEC = (0.05, 0.5, 2.0)
 _TCP = {
     "keepalives_idle": 10,
     "keepalives_interval": 5,
@@ -58,7 +68,8 @@ def conninfo(url: str, schema: str = "public", *, role: str = "engine") -> str:
 def unavailable(error: psycopg.Error) -> StorageUnavailable:
     """Translate a driver's error into the house's; its text holds no password."""
     reason = str(error).strip().splitlines()
-    return StorageUnavailable(f"PostgreSQL: {reason[0] if reason else type(error).__name__}")
+    text = f"PostgreSQL: {reason[0] if reason else type(error).__name__}"
+    return StorageUnavailable(text, passes=error.sqlstate in _PASSING)
 
 
 @contextmanager
@@ -68,8 +79,35 @@ def storage_errors() -> Iterator[None]:
         yield
     except PoolTimeout:
         raise StorageUnavailable("PostgreSQL: no connection within 10 seconds") from None
-    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+    except (
+        psycopg.OperationalError,
+        psycopg.InterfaceError,
+        psycopg.errors.IdleInTransactionSessionTimeout,
+    ) as error:
         raise unavailable(error) from None
+
+
+async def repeated(work: Callable[[], Awaitable[Result]]) -> Result:
+    """Do a transaction, and do it again when a passing trouble of the database undid it.
+
+    `work` is a whole transaction that may be done twice. Raises `StorageUnavailable` for what
+    does not pass, or not soon.
+    """
+    for wait in _REPEAT_AFTER_SEC:
+        try:
+            return await work()
+        except StorageUnavailable as error:
+            if not error.passes:
+                raise
+        await asyncio.sleep(wait)
+    return await work()
+
+
+async def rows_of(
+    connection: AsyncSession, name: str, parameters: dict[str, Any], *, prepare: bool | None = None
+) -> list[tuple[Any, ...]]:
+    """Run the query `name` and return all its rows."""
+    return await (await connection.execute(query(name), parameters, prepare=prepare)).fetchall()
 
 
 class PostgresConnection:

@@ -7,14 +7,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 
 from data_nexus.config import Secret
-from data_nexus.database.connection import storage_errors
+from data_nexus.database.connection import AsyncSession, repeated, storage_errors
 from data_nexus.database.sql import query
 from data_nexus.domain.quota import Quota
 
@@ -33,7 +32,7 @@ def token_id(token: Secret) -> str:
 class LedgerStore:
     """The row of one token. Each change locks it, so that workers take turns."""
 
-    _pool: AsyncConnectionPool[AsyncConnection[tuple[Any, ...]]]
+    _pool: AsyncConnectionPool[AsyncSession]
     token_id: str
 
     async def change(
@@ -42,7 +41,13 @@ class LedgerStore:
         """Let `decide` turn the quota and the database's moment into a new quota and a result.
 
         Returns the result and that moment. With `told` the row also notes that the vendor told.
+        `decide` may be called twice, when the first transaction was undone.
         """
+        return await repeated(lambda: self._change_once(decide, told=told))
+
+    async def _change_once(
+        self, decide: Callable[[Quota, datetime], tuple[Quota, Result]], *, told: bool
+    ) -> tuple[Result, datetime]:
         async with self._transaction() as connection:
             cursor = connection.cursor(row_factory=dict_row)
             await cursor.execute(query("lock_quota"), {"token_id": self.token_id})
@@ -62,7 +67,7 @@ class LedgerStore:
         return result, moment
 
     @asynccontextmanager
-    async def _transaction(self) -> AsyncIterator[AsyncConnection[tuple[Any, ...]]]:
+    async def _transaction(self) -> AsyncIterator[AsyncSession]:
         with storage_errors():
             async with self._pool.connection() as connection, connection.transaction():
                 # Losing the last half second of charges in a crash of the server is harmless: the

@@ -221,7 +221,6 @@ class DeadLetter(Tables):
 
     asset_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     endpoint: Mapped[str] = mapped_column(primary_key=True)
-    request: Mapped[str] = mapped_column(comment="path and parameters, without the token")
     status: Mapped[int | None] = mapped_column(comment="of HTTP, where there was an answer")
     reason: Mapped[str]
     excerpt: Mapped[str] = mapped_column(server_default="", comment="of the body, bounded")
@@ -229,6 +228,9 @@ class DeadLetter(Tables):
     first_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
     last_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
     count: Mapped[int] = mapped_column(server_default="1")
+    request: Mapped[str] = mapped_column(
+        server_default="", comment="path and parameters, without the token"
+    )
 
 
 class Sync(Tables):
@@ -270,6 +272,10 @@ class Quota(Tables):
     )
     day_limit: Mapped[int | None] = mapped_column(comment="as the vendor tells; NULL is not yet")
     extra: Mapped[int] = mapped_column(server_default="0", comment="calls beyond the daily ones")
+    refused: Mapped[bool] = mapped_column(
+        server_default="false",
+        comment="the vendor said that the day is spent (402), and has not told otherwise since",
+    )
     minute_limit: Mapped[int] = mapped_column(comment="requests a minute, as its headers tell")
     next_slot: Mapped[dt.datetime] = mapped_column(comment="when the next request may go out")
     told_at: Mapped[dt.datetime | None] = mapped_column(

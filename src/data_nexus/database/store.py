@@ -11,9 +11,9 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,23 +22,21 @@ from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
 from data_nexus.config import Secret
-from data_nexus.database.batch import (
-    Batch,
-    Letter,
-    Receipt,
-    receipt,
-    reject_parameters,
-    settle_parameters,
+from data_nexus.database.batch import Batch, Letter, Receipt
+from data_nexus.database.commit import write_batches
+from data_nexus.database.connection import (
+    AsyncSession,
+    conninfo,
+    repeated,
+    rows_of,
+    storage_errors,
 )
-from data_nexus.database.connection import conninfo, storage_errors
-from data_nexus.database.copy import HEADER, TRAILER, encode_bars
 from data_nexus.database.ledger_store import LedgerStore, token_id
 from data_nexus.database.sql import query
 from data_nexus.domain.listing import Lease
 from data_nexus.domain.symbol import Symbol
 from data_nexus.errors import RowsRefused, StorageUnavailable
 
-Connection = AsyncConnection[tuple[Any, ...]]
 _POOL_SECONDS = 10.0
 # A worker distrusts its leases this share of their time before the database does.
 _DISTRUST_SHARE = 1 / 6
@@ -86,7 +84,7 @@ async def open_store(url: str, schema: str, writers: int, lease_sec: float) -> A
             yield Store(presence, pool, owner, lease_sec)
 
 
-async def _prepare(connection: Connection) -> None:
+async def _prepare(connection: AsyncSession) -> None:
     await connection.execute(query("create_staging"))
     # Rows for PostgreSQL leave in few large pieces, as far as the system allows: with small ones
     # it would wait for the event loop, which is busy decoding, after each of them.
@@ -98,11 +96,12 @@ async def _prepare(connection: Connection) -> None:
 class Store:
     """The engine's verbs on the database, as the worker `owner`."""
 
-    _presence: Connection
-    _pool: AsyncConnectionPool[Connection]
+    _presence: AsyncSession
+    _pool: AsyncConnectionPool[AsyncSession]
     owner: int
     lease_sec: float
-    _renewed_until: float = 0.0
+    # The assets whose leases this worker knows to hold, and until when it trusts a renewed one.
+    _held: dict[int, float] = field(default_factory=dict)
 
     async def claim(
         self, due: Due, position: QueuePosition, limit: int, *, suspect: bool = False
@@ -120,11 +119,9 @@ class Store:
             "owner": self.owner,
             "lease_sec": self.lease_sec,
         }
-        async with self._connection() as connection:
-            # Unprepared: PostgreSQL then plans with the actual values and sees that a filter
-            # that is NULL is no filter.
-            rows = await _rows(connection, "claim_due", parameters, prepare=False)
+        rows = await self._rows("claim_due", parameters)
         rows.sort(key=_queue_order)
+        self._held.update((row[0], 0.0) for row in rows)
         if rows:
             position.last_synced, position.asset_id = rows[-1][6], rows[-1][0]
         return [
@@ -154,21 +151,13 @@ class Store:
             "symbols": [symbol.code for symbol in symbols],
             "exchanges": [symbol.exchange for symbol in symbols],
         }
-        async with self._connection() as connection:
-            rows = await _rows(connection, "find_assets", parameters)
+        rows = await self._rows("find_assets", parameters)
         return {Symbol(row[1], row[2]): int(row[0]) for row in rows}
 
     async def commit(self, batches: Sequence[Batch], run_id: int | None) -> list[Receipt | None]:
-        """Commit batches in one transaction; None stands for a batch whose lease was lost.
-
-        When the connection breaks while COMMIT is under way, the sync log says whether it
-        happened: the whole transaction is there or none of it.
-        """
-        receipts: dict[int, Receipt] = {}
-        trusted = [batch for batch in batches if self.trusts(batch.lease)]
+        """Commit batches in one transaction; None stands for a batch whose lease was lost."""
         try:
-            async with self._connection() as connection, connection.transaction():
-                receipts = await _write(connection, self.owner, trusted, run_id)
+            receipts = await repeated(lambda: self._commit_once(batches, run_id))
         except psycopg.errors.UniqueViolation:
             # Bars under an asset without a cursor: someone has moved it. They are merged then.
             if not any(batch.lease.is_first for batch in batches):
@@ -176,10 +165,23 @@ class Store:
             return await self.commit([batch.as_reread() for batch in batches], run_id)
         except (psycopg.DataError, psycopg.IntegrityError) as error:
             raise RowsRefused(f"PostgreSQL refused the rows: {type(error).__name__}") from None
+        self._let_go(batch.lease for batch in batches)
+        return [receipts.get(batch.lease.asset_id) for batch in batches]
+
+    async def _commit_once(
+        self, batches: Sequence[Batch], run_id: int | None
+    ) -> dict[int, Receipt]:
+        receipts: dict[int, Receipt] = {}
+        trusted = [batch for batch in batches if self.trusts(batch.lease)]
+        try:
+            async with self._connection() as connection, connection.transaction():
+                receipts = await write_batches(connection, self.owner, trusted, run_id)
         except StorageUnavailable:
+            # The connection may have broken while COMMIT was under way. The sync log says whether
+            # it happened: the whole transaction is there or none of it.
             if not receipts or await self._settled(batches) != receipts.keys():
                 raise
-        return [receipts.get(batch.lease.asset_id) for batch in batches]
+        return receipts
 
     async def release(self, leases: Sequence[Lease], *, failed: bool) -> None:
         """Give leases back without an answer; the assets stay due."""
@@ -190,17 +192,36 @@ class Store:
             "owner": self.owner,
         }
         await self._execute("release_leases", parameters)
+        self._let_go(leases)
 
     async def renew(self) -> None:
-        """Hold on to all leases of this worker."""
+        """Hold on to the leases that this worker knows of; any other of its own may run out."""
         # Trust counts from before the question: a late answer must not stretch it.
-        started = time.monotonic()
-        await self._execute("renew_leases", {"owner": self.owner, "lease_sec": self.lease_sec})
-        self._renewed_until = self._trust_from(started)
+        trusted_until = self._trust_from(time.monotonic())
+        parameters = {
+            "owner": self.owner,
+            "lease_sec": self.lease_sec,
+            "asset_ids": list(self._held),
+        }
+        for (asset_id,) in await self._rows("renew_leases", parameters):
+            self._held[asset_id] = trusted_until
+
+    async def watch(self) -> None:
+        """Run until the session that proves that this worker lives is gone, and say so.
+
+        Others may have taken its leases over from then on. Raises `StorageUnavailable`.
+        """
+        with storage_errors():
+            async for _ in self._presence.notifies():
+                pass
 
     def trusts(self, lease: Lease) -> bool:
         """Say whether this worker may still think that a lease is its own."""
-        return time.monotonic() < max(lease.trusted_until, self._renewed_until)
+        return time.monotonic() < max(lease.trusted_until, self._held.get(lease.asset_id, 0.0))
+
+    def _let_go(self, leases: Iterable[Lease]) -> None:
+        for lease in leases:
+            self._held.pop(lease.asset_id, None)
 
     def _trust_from(self, moment: float) -> float:
         return moment + self.lease_sec * (1 - _DISTRUST_SHARE)
@@ -210,20 +231,22 @@ class Store:
 
         An asset whose worker was lost three times in a row becomes a dead letter.
         """
-        async with self._connection() as connection, connection.transaction():
-            freed = [int(row[0]) for row in await _rows(connection, "free_lost_leases", {})]
-            if freed:
-                await connection.execute(query("park_rescued"), {"most": _MOST_RESCUES})
+        parameters = {"lease_sec": self.lease_sec}
+        freed = [int(row[0]) for row in await self._rows("free_lost_leases", parameters)]
+        if freed:
+            await self._execute("park_rescued", {"most": _MOST_RESCUES})
         return freed
 
-    async def park(self, lease: Lease, letter: Letter) -> None:
-        """Park an asset with a dead letter, if the lease is still this worker's."""
+    async def park(self, lease: Lease, letter: Letter) -> bool:
+        """Park an asset with a dead letter; False, and nothing written, if its lease was lost."""
         parameters = asdict(letter) | {
             "asset_id": lease.asset_id,
             "fence": lease.fence,
             "owner": self.owner,
         }
-        await self._execute("park_asset", parameters)
+        parked = await self._rows("park_asset", parameters)
+        self._let_go([lease])
+        return bool(parked)
 
     async def report(self, state: dict[str, Any]) -> None:
         """Show how this worker is doing, for `nexus status`."""
@@ -252,7 +275,7 @@ class Store:
         await self._execute("finish_run", parameters)
 
     @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[Connection]:
+    async def _connection(self) -> AsyncIterator[AsyncSession]:
         with storage_errors():
             async with self._pool.connection() as connection:
                 yield connection
@@ -272,57 +295,27 @@ class Store:
         }
         asset_ids = {"asset_ids": parameters["asset_ids"]}
         async with self._connection() as connection, connection.transaction():
-            await _rows(connection, "await_leases", asset_ids)
-            return {int(row[0]) for row in await _rows(connection, "settled_fences", parameters)}
+            await rows_of(connection, "await_leases", asset_ids)
+            return {int(row[0]) for row in await rows_of(connection, "settled_fences", parameters)}
 
     async def _one(self, name: str, parameters: dict[str, Any]) -> tuple[Any, ...]:
-        async with self._connection() as connection:
-            return (await _rows(connection, name, parameters, prepare=False))[0]
+        return (await self._rows(name, parameters))[0]
+
+    async def _rows(self, name: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
+        async def ask() -> list[tuple[Any, ...]]:
+            async with self._connection() as connection:
+                # Unprepared: PostgreSQL then plans with the actual values and sees that a filter
+                # that is NULL is no filter.
+                return await rows_of(connection, name, parameters, prepare=False)
+
+        return await repeated(ask)
 
     async def _execute(self, name: str, parameters: dict[str, Any]) -> None:
-        async with self._connection() as connection:
-            await connection.execute(query(name), parameters)
+        async def do() -> None:
+            async with self._connection() as connection:
+                await connection.execute(query(name), parameters)
 
-
-async def _rows(
-    connection: Connection, name: str, parameters: dict[str, Any], *, prepare: bool | None = None
-) -> list[tuple[Any, ...]]:
-    return await (await connection.execute(query(name), parameters, prepare=prepare)).fetchall()
-
-
-async def _write(
-    connection: Connection, owner: int, batches: Sequence[Batch], run_id: int | None
-) -> dict[int, Receipt]:
-    fences = {
-        "asset_ids": [batch.lease.asset_id for batch in batches],
-        "fences": [batch.lease.fence for batch in batches],
-        "owner": owner,
-    }
-    held_ids = {row[0] for row in await _rows(connection, "lock_batch", fences)}
-    held = [batch for batch in batches if batch.lease.asset_id in held_ids]
-    if not held:
-        return {}
-    first = [batch for batch in held if batch.lease.is_first and len(batch.bars)]
-    again = [batch for batch in held if not batch.lease.is_first and len(batch.bars)]
-    counts = {batch.lease.asset_id: (len(batch.bars), 0) for batch in first}
-    if first:
-        await _copy(connection, "copy_bars", first)
-    if again:
-        await _copy(connection, "stage_bars", again)
-        merged = await _rows(connection, "merge_bars", {})
-        counts |= {row[0]: (row[1], row[2]) for row in merged}
-    if any(batch.rejects for batch in held):
-        await connection.execute(query("insert_rejects"), reject_parameters(held))
-    receipts = [receipt(batch, *counts.get(batch.lease.asset_id, (0, 0))) for batch in held]
-    await connection.execute(query("settle_batch"), settle_parameters(held, receipts, run_id))
-    return {b.lease.asset_id: r for b, r in zip(held, receipts, strict=True)}
-
-
-async def _copy(connection: Connection, name: str, batches: Sequence[Batch]) -> None:
-    ordered = sorted(batches, key=lambda batch: batch.lease.asset_id)
-    rows = [encode_bars(batch.lease.asset_id, batch.bars) for batch in ordered]
-    async with connection.cursor() as cursor, cursor.copy(query(name)) as copy:
-        await copy.write(b"".join((HEADER, *rows, TRAILER)))
+        await repeated(do)
 
 
 def _queue_order(row: tuple[Any, ...]) -> tuple[bool, datetime, int]:

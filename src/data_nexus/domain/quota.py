@@ -26,8 +26,9 @@ class Quota:
     """What is known of a token's limits and what has been spent of them, at one moment.
 
     `spent` are the calls charged to the GMT day `day`, by us or, as the vendor tells, by anyone;
-    `day_limit` and `extra` (calls beyond the daily ones, which do not expire) are None until the
-    vendor has told them. No request goes out before `next_slot`.
+    `day_limit` is None until the vendor has told it; `extra` are calls beyond the daily ones, which
+    do not expire. `refused`: the vendor said that the day is spent, and has not told otherwise
+    since. No request goes out before `next_slot`.
     """
 
     day: date
@@ -36,10 +37,13 @@ class Quota:
     extra: int
     minute_limit: int
     next_slot: datetime
+    refused: bool = False
 
     @property
     def left(self) -> int | None:
         """Calls that may still be spent on `day`, extra ones included; None while unknown."""
+        if self.refused:
+            return 0
         if self.day_limit is None:
             return None
         return max(0, self.day_limit + self.extra - self.spent)
@@ -84,7 +88,7 @@ def on_day(quota: Quota, day: date) -> Quota:
     unused_extra = quota.extra
     if quota.day_limit is not None:
         unused_extra = max(0, quota.extra - max(0, quota.spent - quota.day_limit))
-    return replace(quota, day=day, spent=0, extra=unused_extra)
+    return replace(quota, day=day, spent=0, extra=unused_extra, refused=False)
 
 
 def reserve(
@@ -136,20 +140,26 @@ def heard_user(quota: Quota, spent: int, counted_on: date | None, limit: int, ex
     """Learn the day from the vendor's own count.
 
     The vendor's counter is lazy: until the first request of a day it shows the day before
-    (`apiRequestsDate`), and then counts nothing yet.
+    (`apiRequestsDate`), and then counts nothing yet. Its count is the larger one or lags behind
+    ours; calls that it shows as left are believed against an earlier refusal.
     """
     if counted_on is not None and counted_on > quota.day:
         quota = on_day(quota, counted_on)
     theirs = spent if counted_on == quota.day else 0
     # The vendor's count includes the extra calls that it has already taken off `extra`.
     beyond = max(0, theirs - limit)
-    return replace(quota, spent=max(quota.spent, theirs), day_limit=limit, extra=extra + beyond)
+    return replace(
+        quota,
+        spent=max(quota.spent, theirs),
+        day_limit=limit,
+        extra=extra + beyond,
+        refused=quota.refused and max(0, limit - theirs) + extra <= 0,
+    )
 
 
 def heard_spent(quota: Quota) -> Quota:
-    """Believe the vendor that the day's calls are gone (402)."""
-    total = (quota.day_limit or 0) + quota.extra
-    return replace(quota, spent=max(quota.spent, total), day_limit=quota.day_limit or 0)
+    """Believe the vendor that the day's calls are gone (402), until its own count shows some."""
+    return replace(quota, refused=True)
 
 
 def paused(quota: Quota, until: datetime) -> Quota:

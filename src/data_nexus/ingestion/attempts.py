@@ -20,27 +20,28 @@ from data_nexus.domain.breadth import Breadth, narrowed, widened
 from data_nexus.domain.breaker import Breaker, RetryBudget, admit, answered, failed
 from data_nexus.domain.cost import Endpoint
 from data_nexus.eodhd.client import VendorClient
-from data_nexus.eodhd.decode_user import decode_user
 from data_nexus.eodhd.requests import Request, user_request
 from data_nexus.errors import (
     AnswerTimedOut,
     ConnectionFailed,
-    CredentialsRefused,
     NexusError,
     NotSent,
-    Park,
     QuotaSpent,
     RateLimited,
     Retry,
     VendorFailed,
     VendorUnavailable,
 )
-from data_nexus.events import Observer, Retried, Waiting, Warned
+from data_nexus.events import Observer, Retried, Waiting
+from data_nexus.ingestion.day_count import DayCount
 from data_nexus.ingestion.ledger import Ledger
 
 _LONGEST_POSTPONEMENT = 12
-_USER_EVERY_SEC = 600.0
 _ROUND_SEC = 1.0
+# So many times in a row may the breaker open before the vendor counts as unavailable.
+_PATIENCE = 3
+# A spent day is looked at again so often: calls may have been bought, or a refusal have been wrong.
+_LOOK_AGAIN_SEC = 900.0
 Answer = TypeVar("Answer")
 Read = Callable[[bytes], Awaitable[Answer]]
 
@@ -49,8 +50,8 @@ Read = Callable[[bytes], Awaitable[Answer]]
 class Attempts:
     """Asks until an answer comes or the attempts are used up.
 
-    `account_requests` are those that no asset is to be charged with. `patience` is how many times
-    in a row the breaker may open before the vendor counts as unavailable; None waits for ever.
+    `waits`: a spent day is slept through instead of ending the run, and a vendor out of reach is
+    waited for, however long. `account_requests` are those that no asset is to be charged with.
     """
 
     client: VendorClient
@@ -58,20 +59,22 @@ class Attempts:
     backoff: Backoff
     observe: Observer
     breadth: Breadth
-    patience: int | None = 3
+    waits: bool = False
     breaker_sec: float = 30.0
     chance: random.Random = field(default_factory=random.Random)
     budget: RetryBudget = field(default_factory=RetryBudget)
     breakers: dict[Endpoint, Breaker] = field(init=False)
     retries: int = 0
     account_requests: list[Request] = field(default_factory=list)
+    _count: DayCount = field(init=False)
     _in_flight: int = 0
     _room: asyncio.Condition = field(default_factory=asyncio.Condition)
-    _asking_user: asyncio.Lock = field(default_factory=asyncio.Lock)
-    _user_asked_at: float | None = None
+    _resting: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _rested_at: float = 0.0
 
     def __post_init__(self) -> None:
         self.breakers = defaultdict(lambda: Breaker(first_open_sec=self.breaker_sec))
+        self._count = DayCount(self._ask_user, self.ledger, self.observe)
 
     def state(self) -> dict[str, Any]:
         """Return how it stands with the vendor, for people to read."""
@@ -88,24 +91,21 @@ class Attempts:
 
         A `Retry`, from the wire or from `read`, uses up an attempt and a share of the retry
         budget. A rate limit pauses every worker and uses up neither, but an asset that meets it
-        over and over fails in the end.
+        over and over fails in the end. Raises `QuotaSpent` for a spent day unless the run waits.
         """
-        await self._learn_the_day()
         attempt, postponed = 1, 0
         while True:
+            begun = time.monotonic()
             try:
+                await self._count.keep()
                 answer = await read(await self._send(request, spent))
             except RateLimited as limit:
                 postponed += 1
                 if postponed > _LONGEST_POSTPONEMENT:
                     raise
-                await self.ledger.pause(limit.wait_sec, "the vendor's minute limit")
+                await self.ledger.pause(limit.wait_sec)
             except QuotaSpent as refused:
-                if refused.resets_at is not None:
-                    raise
-                # The next admission waits for the reset, or says when it will be.
-                await self.ledger.heard_spent()
-                self._user_asked_at = None
+                await self._rest(refused, begun)
             except Retry as error:
                 await self._wait_to_retry(request, error, attempt)
                 attempt += 1
@@ -119,6 +119,7 @@ class Attempts:
         async with self._in_breadth():
             slot = await self.ledger.admit(request.calls)
             spent.append(request)
+            self._count.calls += request.calls
             try:
                 body = await self.client.fetch(request)
             except NotSent:
@@ -143,6 +144,22 @@ class Attempts:
         self.breadth = widened(self.breadth)
         return body
 
+    async def _rest(self, spent: QuotaSpent, begun: float) -> None:
+        """Note a 402; sleep through a spent day if this run waits, all requests together."""
+        if spent.resets_at is None:
+            # The next admission says when there will be calls again.
+            await self.ledger.heard_spent()
+            return
+        if not self.waits:
+            raise spent
+        async with self._resting:
+            if begun < self._rested_at:
+                return
+            self.observe(Waiting("the daily quota", spent.resets_in_sec))
+            await asyncio.sleep(min(spent.resets_in_sec, _LOOK_AGAIN_SEC))
+            self._count.forget()
+            self._rested_at = time.monotonic()
+
     async def _wait_to_retry(self, request: Request, error: Retry, attempt: int) -> None:
         left = self.budget.spend()
         if attempt >= self.backoff.attempts or left is None:
@@ -159,7 +176,7 @@ class Attempts:
             if not wait:
                 return
             times = self.breakers[endpoint].times_opened
-            if self.patience is not None and times > self.patience:
+            if times > _PATIENCE and not self.waits:
                 raise VendorUnavailable(f"{endpoint}: no usable answer after {times} pauses")
             self.observe(Waiting("the vendor to recover", wait))
             await asyncio.sleep(wait)
@@ -188,25 +205,8 @@ class Attempts:
         if self.client.minute is not None:
             await self.ledger.heard_minute(self.client.minute.limit, self.client.minute.remaining)
 
-    async def _learn_the_day(self) -> None:
-        """Ask for the vendor's own count, at first and now and then: others may spend the key."""
-        async with self._asking_user:
-            now = time.monotonic()
-            if self._user_asked_at is not None and now < self._user_asked_at + _USER_EVERY_SEC:
-                return
-            self._user_asked_at = now
-            try:
-                account = decode_user(await self._send(user_request(), self.account_requests))
-            except CredentialsRefused as refused:
-                # A 403 refuses the endpoint only (the demo key has no account); a 401 the token.
-                if refused.status == 401:
-                    raise
-            except (Retry, Park, RateLimited) as error:
-                self.observe(Warned("user", f"the day's count is not known: {error}"))
-            else:
-                await self.ledger.heard_user(
-                    account.spent, account.counted_on, account.day_limit, account.extra
-                )
+    async def _ask_user(self) -> bytes:
+        return await self._send(user_request(), self.account_requests)
 
 
 def breadth_of(concurrency: int) -> Breadth:

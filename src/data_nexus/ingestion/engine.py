@@ -8,9 +8,11 @@ been paid for is still committed.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from data_nexus.database.batch import Batch, Outcome, Receipt
 from data_nexus.database.store import Due, Store
@@ -37,6 +39,8 @@ from data_nexus.ingestion.tally import Tally
 
 # Writers that are behind take so many times `batch_rows` at once (ADR 0017).
 _WHEN_BEHIND = 10
+# How often a run that is to stop looks who may be ended.
+_LOOK_SEC = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,8 @@ class Engine:
     tally: Tally = field(default_factory=Tally)
     ended_by: NexusError | None = None
     _decoding: asyncio.Lock = field(default_factory=asyncio.Lock)
+    # What each fetcher has sent for the asset that it is at; cancelled at will while nothing is.
+    _sent: dict[asyncio.Task[Any], list[Request]] = field(default_factory=dict)
 
     async def run(self, due: Due, limit: int | None) -> None:
         """Bring the due assets up to date; raise `StorageUnavailable` if the database goes away."""
@@ -108,35 +114,46 @@ class Engine:
                 tasks.create_task(committer.write(), name=f"writer {n}")
                 for n in range(self.pace.writers)
             ]
-            await self._fetch_all(queue, committer)
+            watching = tasks.create_task(self.store.watch(), name="watch the session")
+            await self._in_time(
+                *(self._fetch_on(queue, committer) for _ in range(self.pace.concurrency))
+            )
             await committer.flush()
             await self.store.free_lost_leases()
-            await self._ask_suspects(queue, committer)
+            await self._in_time(self._ask_suspects(queue, committer))
             await committer.close()
             await asyncio.wait(writers)
             await self.store.release(queue.untouched(), failed=False)
             self.tally.count_spent(self.attempts.account_requests)
             self.attempts.account_requests.clear()
             renewing.cancel()
+            watching.cancel()
 
     def _end(self, error: NexusError) -> None:
         self.ended_by = self.ended_by or error
         self.drain.wished.set()
 
-    async def _fetch_all(self, queue: LeaseQueue, committer: Committer) -> None:
+    async def _in_time(self, *work: Coroutine[Any, Any, None]) -> None:
+        """Do work that fetches, and cut it short if the run is asked to stop."""
         async with asyncio.TaskGroup() as fetching:
-            fetchers = [
-                fetching.create_task(self._fetch_on(queue, committer), name=f"fetcher {n}")
-                for n in range(self.pace.concurrency)
-            ]
+            fetchers = [fetching.create_task(one, name="fetcher") for one in work]
             watching = fetching.create_task(self._cut_short(fetchers), name="drain")
             await asyncio.wait(fetchers)
             watching.cancel()
 
     async def _cut_short(self, fetchers: Sequence[asyncio.Task[None]]) -> None:
-        """Give requests under way half of the grace once the run is asked to stop."""
+        """Once the run is asked to stop, end who has sent nothing; the others may finish.
+
+        They have half of the grace for it.
+        """
         await self.drain.wished.wait()
-        await asyncio.sleep(self.pace.grace_sec / 2)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.pace.grace_sec / 2):
+                while True:
+                    for fetcher in [one for one, spent in self._sent.items() if not spent]:
+                        del self._sent[fetcher]
+                        fetcher.cancel()
+                    await asyncio.sleep(_LOOK_SEC)
         for fetcher in fetchers:
             fetcher.cancel()
 
@@ -156,6 +173,9 @@ class Engine:
     async def _settle_one(self, lease: Lease, committer: Committer) -> None:
         """Take one lease to its end: an answer for the committer, or an error settled."""
         spent: list[Request] = []
+        fetcher = asyncio.current_task()
+        if fetcher:
+            self._sent[fetcher] = spent
         try:
             await committer.submit(await self._ask(lease, spent))
         except asyncio.CancelledError:
@@ -164,6 +184,8 @@ class Engine:
         except NexusError as error:
             await self._settle_error(lease, error)
         finally:
+            if fetcher:
+                self._sent.pop(fetcher, None)
             self.tally.count_spent(spent)
 
     async def _ask(self, lease: Lease, spent: list[Request]) -> Batch:
@@ -213,9 +235,11 @@ class Engine:
                 raise error
 
     async def _park(self, lease: Lease, unfit: Park) -> None:
+        if not await self.store.park(lease, letter_of(lease, unfit, self.redact)):
+            self._count_fenced(str(lease.symbol))
+            return
         self.tally.parked += 1
         self.observe(Parked(str(lease.symbol), str(unfit)))
-        await self.store.park(lease, letter_of(lease, unfit, self.redact))
 
     async def _commit(self, batches: Sequence[Batch]) -> list[Receipt | None]:
         receipts = await self.store.commit(batches, self.run_id)

@@ -1,8 +1,8 @@
 """Owns a worker's side of the ledger: each request waits for a slot that has been paid for.
 
-Slots are reserved a fraction of a second at a time, so that the ledger's row is not touched for
-each request; what is left at the end is given back. If the ledger cannot be reached, nothing is
-sent.
+Slots are reserved a few at a time, as many as were used in time before, so that the ledger's row
+is not touched for each request; what is not used is given back. If the ledger cannot be reached,
+nothing is sent.
 """
 
 from __future__ import annotations
@@ -32,6 +32,9 @@ from data_nexus.events import Observer, Waiting
 
 _BLOCK = timedelta(milliseconds=250)
 _MOST_SLOTS = 20
+# A slot that is used later than this would make the minute fuller than it was planned: the spare
+# of `domain.quota.step` covers so much.
+_LATEST_SEC = 0.5
 _WORTH_TELLING_SEC = 2.0
 
 
@@ -43,38 +46,62 @@ class Slot:
     day: date
     calls: int
 
+    @property
+    def is_stale(self) -> bool:
+        """Whether it is too late to use it."""
+        return time.monotonic() > self.at + _LATEST_SEC
+
 
 @dataclass(slots=True)
 class Ledger:
     """Hands out slots to a worker's requests, and learns the limits from the vendor's answers.
 
-    `keep_share` of the day's limit is left to others. With `waits` a spent quota is waited for,
-    without it `admit` raises `QuotaSpent`.
+    `keep_share` of the day's limit is left to others. `minute_limit` and `left` (calls of the day,
+    None while unknown) are as last seen.
     """
 
     store: LedgerStore
     observe: Observer
     keep_share: float = 0.0
-    waits: bool = False
     minute_limit: int = 0
+    left: int | None = None
     _ready: deque[Slot] = field(default_factory=deque)
+    _most: int = 1
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _closed_until: float = 0.0
 
     async def admit(self, calls: int) -> Slot:
-        """Wait for the right to send a request of so many calls, and return it."""
-        slot = await self._take(calls)
-        await self._sleep_until(max(slot.at, self._closed_until), "the minute window")
-        return slot
+        """Wait for the right to send a request of so many calls, and return it.
 
-    async def refund(self, slot: Slot) -> None:
-        """Give back a slot whose request was certainly never sent."""
-        await self.store.change(lambda quota, _: (refund(quota, slot.calls, slot.day), None))
+        Raises `QuotaSpent` when the day has no calls left.
+        """
+        while True:
+            slot = await self._take(calls)
+            try:
+                await self._sleep_until(max(slot.at, self._closed_until))
+            except asyncio.CancelledError:
+                self._ready.appendleft(slot)
+                raise
+            if not slot.is_stale:
+                return slot
+            await self.refund(slot)
+
+    async def refund(self, *slots: Slot) -> None:
+        """Give back slots whose requests were certainly never sent."""
+        if not slots:
+            return
+
+        def give_back(quota: Quota, _: datetime) -> tuple[Quota, None]:
+            for slot in slots:
+                quota = refund(quota, slot.calls, slot.day)
+            return quota, None
+
+        await self.store.change(give_back)
 
     async def close(self) -> None:
         """Give back the slots that nobody used."""
-        while self._ready:
-            await self.refund(self._ready.popleft())
+        unused, self._ready = self._ready, deque()
+        await self.refund(*unused)
 
     async def heard_minute(self, limit: int, remaining: int) -> None:
         """Learn from an answer's headers what the minute allows."""
@@ -92,52 +119,56 @@ class Ledger:
     async def heard_spent(self) -> None:
         """Believe a 402: nothing is left of the day."""
         async with self._lock:
-            self._ready.clear()
             await self.store.change(lambda quota, _: (heard_spent(quota), None))
+            await self.close()
 
-    async def pause(self, seconds: float, reason: str) -> None:
+    async def pause(self, seconds: float) -> None:
         """Let nobody send anything for so long: the vendor asked for it."""
         until = time.monotonic() + seconds
         if until <= self._closed_until:
             return
         self._closed_until = until
-        self.observe(Waiting(reason, seconds))
+        self.observe(Waiting("the vendor's minute limit", seconds))
         await self.store.change(
             lambda quota, moment: (paused(quota, moment + timedelta(seconds=seconds)), None)
         )
 
     async def _take(self, calls: int) -> Slot:
         async with self._lock:
-            while not self._ready or self._ready[0].calls != calls:
-                await self.close()
+            while not self._ready or self._ready[0].calls != calls or self._ready[0].is_stale:
+                await self._put_back()
                 await self._reserve(calls)
             return self._ready.popleft()
 
+    async def _put_back(self) -> None:
+        """Give unused slots back before new ones are reserved, and ask for fewer if some were."""
+        self._most = max(1, self._most // 2) if self._ready else min(_MOST_SLOTS, 2 * self._most)
+        await self.close()
+
     async def _reserve(self, calls: int) -> None:
         def decide(quota: Quota, moment: datetime) -> tuple[Quota, Granted | Spent]:
-            most = min(_MOST_SLOTS, math.ceil(_BLOCK / step(quota.minute_limit)))
+            most = min(self._most, math.ceil(_BLOCK / step(quota.minute_limit)))
             found = reserve(quota, calls, moment, most=most, keep_share=self.keep_share)
             return found.quota, found
 
         found, moment = await self.store.change(decide)
-        offset = time.monotonic() - moment.timestamp()
-        if isinstance(found, Granted):
-            self.minute_limit = found.quota.minute_limit
-            self._ready.extend(
-                Slot(slot.timestamp() + offset, slot.date(), calls) for slot in found.slots
-            )
-            return
-        if not self.waits:
+        self.minute_limit, self.left = found.quota.minute_limit, found.quota.left
+        if isinstance(found, Spent):
             at = f"{found.resets_at:%Y-%m-%d %H:%M} UTC"
             raise QuotaSpent(
-                f"the day's calls are used up; they are renewed at {at}", found.resets_at
+                f"the day's calls are used up; they are renewed at {at}",
+                found.resets_at,
+                (found.resets_at - moment).total_seconds(),
             )
-        await self._sleep_until(found.resets_at.timestamp() + offset, "the daily quota")
+        offset = time.monotonic() - moment.timestamp()
+        self._ready.extend(
+            Slot(slot.timestamp() + offset, slot.date(), calls) for slot in found.slots
+        )
 
-    async def _sleep_until(self, moment: float, reason: str) -> None:
+    async def _sleep_until(self, moment: float) -> None:
         wait = moment - time.monotonic()
         if wait <= 0:
             return
         if wait > _WORTH_TELLING_SEC:
-            self.observe(Waiting(reason, wait))
+            self.observe(Waiting("the minute window", wait))
         await asyncio.sleep(wait)

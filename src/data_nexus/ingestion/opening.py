@@ -17,8 +17,6 @@ from data_nexus.events import Observer
 from data_nexus.ingestion.attempts import Attempts, breadth_of
 from data_nexus.ingestion.ledger import Ledger
 
-_PATIENCE = 3
-
 
 @dataclass(frozen=True, slots=True)
 class Errand:
@@ -74,7 +72,6 @@ async def open_run(
             store.ledger(token),
             observe,
             keep_share=settings.reserve if errand.leaves_reserve else 0.0,
-            waits=errand.waits,
         )
         yield (
             store,
@@ -84,7 +81,7 @@ async def open_run(
                 backoff=Backoff(settings.attempts, settings.backoff_seconds),
                 observe=observe,
                 breadth=breadth_of(settings.concurrency),
-                patience=None if errand.waits else _PATIENCE,
+                waits=errand.waits,
                 breaker_sec=settings.breaker_seconds,
             ),
         )

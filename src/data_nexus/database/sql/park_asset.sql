@@ -11,4 +11,5 @@ FROM parked
 ON CONFLICT (asset_id, endpoint) DO UPDATE
 SET request = excluded.request, status = excluded.status, reason = excluded.reason,
     excerpt = excluded.excerpt, body_sha256 = excluded.body_sha256,
-    last_at = now(), count = d.count + 1;
+    last_at = now(), count = d.count + 1
+RETURNING asset_id;

@@ -10,4 +10,5 @@ INSERT INTO dead_letters AS d (asset_id, endpoint, request, reason)
 SELECT id, 'eod', '', 'its worker ended ' || times_rescued || ' times in a row while it held the asset'
 FROM parked
 ON CONFLICT (asset_id, endpoint) DO UPDATE
-SET reason = excluded.reason, last_at = now(), count = d.count + 1;
+SET request = excluded.request, status = NULL, reason = excluded.reason, excerpt = '',
+    body_sha256 = NULL, last_at = now(), count = d.count + 1;

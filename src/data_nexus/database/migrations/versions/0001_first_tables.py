@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from alembic import op
+
+from data_nexus.database.migrations import sql_beside
 
 revision = "0001"
 down_revision = None
@@ -14,7 +14,7 @@ depends_on = None
 
 def upgrade() -> None:
     """Create the tables, as the SQL file beside this one says."""
-    op.execute(Path(__file__).with_suffix(".sql").read_text(encoding="utf-8").replace(":", "\\:"))
+    op.execute(sql_beside(__file__))
 
 
 def downgrade() -> None:

@@ -122,7 +122,6 @@ COMMENT ON COLUMN rejected_rows.excerpt IS 'the vendor''s own text, bounded';
 CREATE TABLE dead_letters (
     asset_id INTEGER NOT NULL,
     endpoint TEXT NOT NULL,
-    request TEXT NOT NULL,
     status INTEGER,
     reason TEXT NOT NULL,
     excerpt TEXT DEFAULT '' NOT NULL,
@@ -132,10 +131,6 @@ CREATE TABLE dead_letters (
     count INTEGER DEFAULT '1' NOT NULL,
     PRIMARY KEY (asset_id, endpoint)
 );
-COMMENT ON COLUMN dead_letters.request IS 'path and parameters, without the token';
-COMMENT ON COLUMN dead_letters.status IS 'of HTTP, where there was an answer';
-COMMENT ON COLUMN dead_letters.excerpt IS 'of the body, bounded';
-COMMENT ON COLUMN dead_letters.body_sha256 IS 'of the whole body';
 
 CREATE TABLE sync_log (
     asset_id INTEGER NOT NULL,
@@ -164,32 +159,14 @@ COMMENT ON COLUMN sync_log.requests IS 'on the wire, retries included';
 
 CREATE TABLE quota_ledger (
     token_id TEXT NOT NULL,
-    day DATE NOT NULL,
+    kind TEXT NOT NULL,
+    window_start TIMESTAMP WITH TIME ZONE NOT NULL,
     spent INTEGER DEFAULT '0' NOT NULL,
-    day_limit INTEGER,
-    extra INTEGER DEFAULT '0' NOT NULL,
-    minute_limit INTEGER NOT NULL,
-    next_slot TIMESTAMP WITH TIME ZONE NOT NULL,
-    told_at TIMESTAMP WITH TIME ZONE,
-    PRIMARY KEY (token_id)
+    cap INTEGER,
+    PRIMARY KEY (token_id, kind, window_start)
 );
 COMMENT ON COLUMN quota_ledger.token_id IS 'a keyed hash of the token';
-COMMENT ON COLUMN quota_ledger.day IS 'the GMT day that `spent` belongs to';
-COMMENT ON COLUMN quota_ledger.spent IS 'calls of the day: charged by us, or more as the vendor counts';
-COMMENT ON COLUMN quota_ledger.day_limit IS 'as the vendor tells; NULL is not yet';
-COMMENT ON COLUMN quota_ledger.extra IS 'calls beyond the daily ones';
-COMMENT ON COLUMN quota_ledger.minute_limit IS 'requests a minute, as its headers tell';
-COMMENT ON COLUMN quota_ledger.next_slot IS 'when the next request may go out';
-COMMENT ON COLUMN quota_ledger.told_at IS 'when the vendor last told the day''s count';
-
-CREATE TABLE workers (
-    owner BIGINT NOT NULL,
-    started_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
-    seen_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
-    state JSONB NOT NULL,
-    PRIMARY KEY (owner)
-);
-COMMENT ON COLUMN workers.state IS 'in flight, breadth, retry budget, breakers, what it waits for';
+COMMENT ON COLUMN quota_ledger.kind IS 'day or minute';
 
 CREATE TABLE runs (
     id INTEGER GENERATED ALWAYS AS IDENTITY,

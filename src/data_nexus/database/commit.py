@@ -1,0 +1,49 @@
+"""Owns the one write: the statements of the transaction that commits batches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from data_nexus.database.batch import Batch, Receipt, receipt, reject_parameters, settle_parameters
+from data_nexus.database.connection import AsyncSession, rows_of
+from data_nexus.database.copy import HEADER, TRAILER, encode_bars
+from data_nexus.database.sql import query
+
+
+async def write_batches(
+    connection: AsyncSession, owner: int, batches: Sequence[Batch], run_id: int | None
+) -> dict[int, Receipt]:
+    """Write what is still leased by `owner`, in the caller's transaction; receipts by asset.
+
+    Fence check, bars, rejects, cursor and sync log: all of it or, with the transaction, nothing.
+    """
+    fences = {
+        "asset_ids": [batch.lease.asset_id for batch in batches],
+        "fences": [batch.lease.fence for batch in batches],
+        "owner": owner,
+    }
+    held_ids = {row[0] for row in await rows_of(connection, "lock_batch", fences)}
+    held = [batch for batch in batches if batch.lease.asset_id in held_ids]
+    if not held:
+        return {}
+    first = [batch for batch in held if batch.lease.is_first and len(batch.bars)]
+    again = [batch for batch in held if not batch.lease.is_first and len(batch.bars)]
+    counts = {batch.lease.asset_id: (len(batch.bars), 0) for batch in first}
+    if first:
+        await _copy(connection, "copy_bars", first)
+    if again:
+        await _copy(connection, "stage_bars", again)
+        merged = await rows_of(connection, "merge_bars", {})
+        counts |= {row[0]: (row[1], row[2]) for row in merged}
+    if any(batch.rejects for batch in held):
+        await connection.execute(query("insert_rejects"), reject_parameters(held))
+    receipts = [receipt(batch, *counts.get(batch.lease.asset_id, (0, 0))) for batch in held]
+    await connection.execute(query("settle_batch"), settle_parameters(held, receipts, run_id))
+    return {b.lease.asset_id: r for b, r in zip(held, receipts, strict=True)}
+
+
+async def _copy(connection: AsyncSession, name: str, batches: Sequence[Batch]) -> None:
+    ordered = sorted(batches, key=lambda batch: batch.lease.asset_id)
+    rows = [encode_bars(batch.lease.asset_id, batch.bars) for batch in ordered]
+    async with connection.cursor() as cursor, cursor.copy(query(name)) as copy:
+        await copy.write(b"".join((HEADER, *rows, TRAILER)))
