@@ -15,6 +15,7 @@ from data_nexus import errors
 from data_nexus.cli.main import nexus
 from data_nexus.config import SETTINGS
 from data_nexus.database.models import Tables
+from data_nexus.domain.cost import CALLS, MEANINGS
 from data_nexus.domain.rules import BAR_RULES, Grade
 
 FOLDER = Path(__file__).parent.parent / "docs" / "reference"
@@ -43,6 +44,7 @@ def pages() -> dict[str, str]:
         "rules.md": _rules(),
         "errors.md": _errors(),
         "tables.md": _tables(),
+        "costs.md": _costs(),
     }
 
 
@@ -109,6 +111,16 @@ def _rules() -> str:
         "# Rules\n\nWritten from the code by `make docs`. What is checked of every row that the"
         " vendor sends, in this order; a rejected row carries the first rule that it broke.\n\n"
         + _table(("rule", "grade", "it holds when", "if it does not"), rows)
+    )
+
+
+def _costs() -> str:
+    rows = [(f"`{endpoint}`", str(calls), MEANINGS[endpoint]) for endpoint, calls in CALLS.items()]
+    return (
+        "# Costs\n\nWritten from the code by `make docs`. What a request takes from the day's calls;"
+        " of the minute's limit each takes one. The planner, the ledger and `nexus plan` use this"
+        " table; a test holds the sandbox's own prices against it.\n\n"
+        + _table(("endpoint", "calls", "what it answers"), rows)
     )
 
 

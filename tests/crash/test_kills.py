@@ -84,6 +84,7 @@ def run_round(field: Field, chance: random.Random, kills: int, *, is_first_load:
         # Whatever is committed by now must not be asked for from now on.
         at = field.requests()
         finished_at |= {symbol: at for symbol in field.finished() if symbol not in finished_at}
+    forget_the_second_loss(field)
     assert field.backfill() == 0
     asked = field.asked(begun)
     again = {s for s, at in finished_at.items() if s in field.asked(at)}

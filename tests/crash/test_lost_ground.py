@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 
 from data_nexus.database.embedded import embedded_server, remove
 from data_nexus.database.upgrade import upgrade
-from tests.crash.conftest import SYMBOLS, Field
+from tests.crash.conftest import BARS, SYMBOLS, Field
 from tests.support.commands import commands_at
 from tests.support.embedded import server_pid
 from tests.support.forked_commands import forked
@@ -120,5 +121,26 @@ def test_a_table_that_an_operator_holds_is_waited_for(field: Field) -> None:
             eventually(lambda: value(field.url, waiting))
             operator.commit()
             running.join(60)
+    assert running.exitcode == 0
+    field.assert_whole()
+
+
+def test_while_the_database_is_slow_no_more_is_asked_for_than_may_wait_in_memory(
+    field: Field,
+) -> None:
+    field.arm(empty=True)
+    begun = field.requests()
+    with psycopg.connect(field.url) as operator:
+        operator.execute("LOCK market_data IN EXCLUSIVE MODE")
+        asset_bytes = BARS * 52
+        limits = {"bytes_in_flight": 6 * asset_bytes, "batch_rows": BARS, "writers": 1}
+        with forked(field.commands, "backfill", "--no-limit", **limits) as running:
+            eventually(lambda: len(field.asked(begun)) >= 6)
+            time.sleep(1)
+            # What waits, and what the five fetchers hold in their hands.
+            asked = len(field.asked(begun))
+            operator.commit()
+            running.join(60)
+    assert 6 <= asked <= 6 + 5
     assert running.exitcode == 0
     field.assert_whole()

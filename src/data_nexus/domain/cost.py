@@ -34,3 +34,15 @@ CALLS = {
     Endpoint.SPLITS: 1,
     Endpoint.USER: 0,
 }
+
+MEANINGS = {
+    Endpoint.EOD: "all daily bars of a symbol, whatever the range",
+    Endpoint.BULK: "one session of a whole exchange: bars, splits or dividends",
+    Endpoint.SYMBOLS: "the symbols of an exchange, active or delisted",
+    Endpoint.EXCHANGES: "the exchanges",
+    Endpoint.EXCHANGE_DETAILS: "hours and holidays of an exchange",
+    Endpoint.SYMBOL_CHANGES: "renamed symbols",
+    Endpoint.DIVIDENDS: "all dividends of a symbol",
+    Endpoint.SPLITS: "all splits of a symbol",
+    Endpoint.USER: "the account: the day's calls as the vendor counts them",
+}
