@@ -2,26 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from tests.support.sandbox import TOKEN, Reply, Sandbox, fetch, sandbox
+from tests.support.sandbox import TOKEN, Reply, Sandbox, fetch
 
-NOON = "2026-11-20T12:00:00"
 RATE_HEADERS = {"X-RateLimit-Limit", "X-RateLimit-Remaining"}
-
-
-@pytest.fixture(scope="module")
-def vendor() -> Iterator[Sandbox]:
-    with sandbox(symbols=6, clean=True, bars_per_symbol=10, now=NOON) as running:
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def fresh_limits(vendor: Sandbox) -> None:
-    vendor.post("/clock", {"now": NOON})
-    vendor.post("/limits", {"minute": 1000, "daily": 100_000, "extra": 0, "used": 0})
 
 
 def used(vendor: Sandbox) -> int:
@@ -54,16 +39,6 @@ def test_every_request_takes_one_from_the_minute(vendor: Sandbox) -> None:
         for path in ("/user", "/eod/AAPL.US", "/eod-bulk-last-day/US", "/eod/NOPE.US")
     ]
     assert remaining == [999, 998, 997, 996]
-
-
-def test_a_full_minute_is_refused_until_it_is_over(vendor: Sandbox) -> None:
-    vendor.post("/limits", {"minute": 2})
-    statuses = [eod(vendor).status for _ in range(3)]
-    refused = eod(vendor)
-    assert [*statuses, refused.status] == [200, 200, 429, 429]
-    assert 0 < int(refused.headers["Retry-After"]) <= 60
-    vendor.post("/clock", {"advance_sec": 61})
-    assert eod(vendor).status == 200
 
 
 @pytest.mark.parametrize(

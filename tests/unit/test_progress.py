@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import io
+import logging
+import re
+import sys
+from collections.abc import Iterator
 
+import pytest
 from rich.console import Console
 
 from data_nexus.events import (
@@ -17,13 +22,37 @@ from data_nexus.events import (
     RunStarted,
     Waiting,
 )
-from data_nexus.observe.progress import progress_display
+from data_nexus.observe.logs import log_event, set_up_logs
+from data_nexus.observe.progress import Figures, progress_display, span
+
+MINUTE_WINDOW, DAILY_QUOTA = "the minute window", "the daily quota"
 
 
-def shown(*events: Event, is_terminal: bool = True) -> str:
+class Clock:
+    """A clock that a test moves."""
+
+    now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def figures(*events: Event, clock: Clock | None = None) -> Figures:
+    """The figures that have heard the events."""
+    heard = Figures(clock or Clock())
+    for event in events:
+        heard.note(event)
+    return heard
+
+
+def requested(seconds: float = 0.1) -> Requested:
+    return Requested("eod", 1, seconds, 200, 714)
+
+
+def shown(*events: Event, is_terminal: bool = True, width: int = 80) -> str:
     """What a console shows of the events."""
     page = io.StringIO()
-    console = Console(file=page, force_terminal=is_terminal, width=200, color_system=None)
+    console = Console(file=page, force_terminal=is_terminal, width=width, color_system=None)
     with progress_display(console) as tell:
         for event in events:
             tell(event)
@@ -32,31 +61,123 @@ def shown(*events: Event, is_terminal: bool = True) -> str:
 
 def test_the_display_counts_assets_rows_and_calls() -> None:
     page = shown(
-        RunStarted("backfill", 4),
-        Requested("eod", 1, 0.1, 200, 714),
+        RunStarted("backfill", 4000),
+        requested(),
         Committed("AAPL.US", 1200, 1200, 0, 0, 0),
-        Requested("eod", 1, 0.1, 404, 17),
+        requested(),
         Absent("NONE.US", "not listed", 1.0),
         Retried("MSFT.US", "cut", 1, 0.5),
         Failed("MSFT.US", "cut"),
     )
     assert "backfill" in page
-    assert "3/4 assets · 1,200 rows · " in page
-    assert " · 2 calls ·" in page
-    assert "waits" not in page
+    assert "3/4,000 assets" in page
+    assert "rows/s · 1,200 rows · 2 calls" in page
+    assert "waiting" not in page
 
 
-def test_the_display_says_what_the_run_waits_for() -> None:
-    page = shown(RunStarted("backfill", 4), Waiting("the vendor's minute limit", 30.0))
-    assert "waits 30 s for the vendor's minute limit" in page
+def test_a_worker_knows_no_end_and_shows_none() -> None:
+    page = shown(RunStarted("worker", 0), Committed("AAPL.US", 1, 1, 0, 0, 0))
+    assert "1 assets" in page
+    assert "left" not in page
 
 
-def test_the_display_says_that_the_run_is_draining() -> None:
-    assert "SIGTERM: finishing what is under way" in shown(
-        RunStarted("backfill", 4), Draining("SIGTERM")
+@pytest.mark.parametrize("width", [80, 200])
+def test_the_display_says_what_the_run_waits_for_on_a_narrow_terminal_too(width: int) -> None:
+    page = shown(RunStarted("backfill", 4), Waiting("the vendor's minute limit", 30.0), width=width)
+    assert "waiting for the vendor's minute limit (30 s) · 0 rows · 0 calls" in page
+
+
+def test_a_wait_counts_down_and_ends_by_itself() -> None:
+    clock = Clock()
+    waiting = figures(Waiting(MINUTE_WINDOW, 42.0), clock=clock)
+    assert waiting.waits_for == "waiting for the minute window (42 s)"
+    clock.now += 41.5
+    assert waiting.waits_for == "waiting for the minute window (1 s)"
+    clock.now += 0.5
+    assert waiting.waits_for == ""
+    assert str(waiting) == "0 rows/s · 0 rows · 0 calls"
+
+
+def test_a_spent_day_is_told_by_when_the_quota_resets() -> None:
+    waits = 3 * 3600 + 12 * 60
+    assert str(figures(Waiting(DAILY_QUOTA, waits))) == (
+        "waiting: quota resets in 3 h 12 min · 0 rows · 0 calls"
     )
+
+
+def test_of_several_waits_the_one_that_ends_first_is_told() -> None:
+    told = [Waiting(DAILY_QUOTA, 9000), Waiting(MINUTE_WINDOW, 20), Waiting(MINUTE_WINDOW, 10)]
+    clock = Clock()
+    waiting = figures(*told, clock=clock)
+    said = []
+    for _ in range(3):
+        said.append(waiting.waits_for)
+        clock.now += 10
+    assert said == [
+        "waiting for the minute window (10 s)",
+        "waiting for the minute window (10 s)",
+        "waiting: quota resets in 2 h 29 min",
+    ]
+
+
+def test_a_request_sent_after_a_spent_day_was_told_shows_that_there_are_calls_again() -> None:
+    clock = Clock()
+    waiting = figures(Waiting(DAILY_QUOTA, 9000), clock=clock)
+    clock.now += 900
+    waiting.note(requested(seconds=901.0))
+    assert waiting.waits_for, "its request went out before"
+    waiting.note(requested(seconds=1.0))
+    assert waiting.waits_for == ""
+
+
+def test_the_display_says_that_the_run_is_draining_rather_than_waiting() -> None:
+    page = shown(RunStarted("backfill", 4), Waiting(MINUTE_WINDOW, 30.0), Draining("SIGTERM"))
+    assert "SIGTERM: finishing what is under way · 0 rows" in page
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0, "0 s"),
+        (0.2, "1 s"),
+        (59.5, "1 min"),
+        (61, "1 min 1 s"),
+        (3600, "1 h"),
+        (11_520, "3 h 12 min"),
+        (3_601, "1 h"),
+        (86_400, "1 day"),
+        (201_601, "2 days 8 h"),
+    ],
+)
+def test_a_span_is_said_in_its_two_largest_units(seconds: float, said: str) -> None:
+    assert span(seconds) == said
 
 
 def test_a_pipe_gets_nothing_of_it() -> None:
     committed = Committed("AAPL.US", 1, 1, 0, 0, 0)
     assert shown(RunStarted("backfill", 4), committed, is_terminal=False) == ""
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
+    """What the terminal shows of stderr, to which logs are sent meanwhile."""
+    root = logging.getLogger()
+    before, root.handlers = root.handlers, []
+    page = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", page)
+    set_up_logs("text", "warning", None)
+    yield page
+    root.handlers = before
+
+
+def test_logs_stand_above_the_display_and_do_not_repeat_it(terminal: io.StringIO) -> None:
+    """A line written into the display's own would tear it."""
+    console = Console(file=terminal, force_terminal=True, width=80, color_system=None)
+    with progress_display(console) as tell:
+        tell(RunStarted("backfill", 4))
+        log_event(Failed("MSFT.US", "cut"))
+        log_event(Waiting(MINUTE_WINDOW, 30.0))
+    log_event(Waiting(DAILY_QUOTA, 30.0))
+    assert re.search(r"\x1b\[2K\S+ warning Failed symbol=MSFT.US reason=cut\n", terminal.getvalue())
+    assert MINUTE_WINDOW not in terminal.getvalue()
+    assert terminal.getvalue().endswith("warning Waiting reason=the daily quota seconds=30.0\n")

@@ -116,6 +116,12 @@ def test_extra_calls_that_the_vendor_has_drawn_are_counted_once() -> None:
     assert heard_user(quota(), 1030, TODAY, 1000, 70).left == 70
 
 
+def test_extra_calls_that_the_vendor_s_count_leaves_out_are_counted_once_too() -> None:
+    known = quota(spent=1030, extra=100)
+    assert heard_user(known, 1000, TODAY, 1000, 70).left == 70
+    assert heard_user(heard_user(known, 1000, TODAY, 1000, 70), 1000, TODAY, 1000, 60).left == 60
+
+
 def test_a_refusal_ends_the_day() -> None:
     spent = heard_spent(quota(spent=3, extra=7))
     assert spent.left == 0

@@ -194,6 +194,11 @@ class Store:
         await self._execute("release_leases", parameters)
         self._let_go(leases)
 
+    async def release_all(self) -> None:
+        """Give back whatever this worker still holds, known to it or not; the assets stay due."""
+        await self._execute("release_all", {"owner": self.owner})
+        self._held.clear()
+
     async def renew(self) -> None:
         """Hold on to the leases that this worker knows of; any other of its own may run out."""
         # Trust counts from before the question: a late answer must not stretch it.

@@ -146,14 +146,16 @@ def heard_user(quota: Quota, spent: int, counted_on: date | None, limit: int, ex
     if counted_on is not None and counted_on > quota.day:
         quota = on_day(quota, counted_on)
     theirs = spent if counted_on == quota.day else 0
-    # The vendor's count includes the extra calls that it has already taken off `extra`.
-    beyond = max(0, theirs - limit)
+    # Calls beyond the daily ones are taken off `extra`; whether `spent` counts them too is not
+    # known, so that either of the two figures may tell of them.
+    drawn = max(0, spent - limit, quota.extra - extra) if theirs >= limit else 0
+    total = min(theirs, limit) + drawn
     return replace(
         quota,
-        spent=max(quota.spent, theirs),
+        spent=max(quota.spent, total),
         day_limit=limit,
-        extra=extra + beyond,
-        refused=quota.refused and max(0, limit - theirs) + extra <= 0,
+        extra=extra + drawn,
+        refused=quota.refused and total >= limit + extra + drawn,
     )
 
 

@@ -123,7 +123,7 @@ class Engine:
             await self._in_time(self._ask_suspects(queue, committer))
             await committer.close()
             await asyncio.wait(writers)
-            await self.store.release(queue.untouched(), failed=False)
+            await self.store.release_all()
             self.tally.count_spent(self.attempts.account_requests)
             self.attempts.account_requests.clear()
             renewing.cancel()
@@ -174,18 +174,17 @@ class Engine:
         """Take one lease to its end: an answer for the committer, or an error settled."""
         spent: list[Request] = []
         fetcher = asyncio.current_task()
-        if fetcher:
-            self._sent[fetcher] = spent
+        assert fetcher  # noqa: S101 - what awaits runs in a task
+        self._sent[fetcher] = spent
         try:
-            await committer.submit(await self._ask(lease, spent))
-        except asyncio.CancelledError:
-            await asyncio.shield(self.store.release([lease], failed=False))
-            raise
+            batch = await self._ask(lease, spent)
         except NexusError as error:
+            self._sent.pop(fetcher, None)
             await self._settle_error(lease, error)
+        else:
+            await committer.submit(batch)
         finally:
-            if fetcher:
-                self._sent.pop(fetcher, None)
+            self._sent.pop(fetcher, None)
             self.tally.count_spent(spent)
 
     async def _ask(self, lease: Lease, spent: list[Request]) -> Batch:

@@ -39,12 +39,6 @@ class LeaseQueue:
             self.taken += 1
             return self._ready.popleft()
 
-    def untouched(self) -> list[Lease]:
-        """Take back the leases that nobody has asked the vendor about yet."""
-        left = list(self._ready)
-        self._ready.clear()
-        return left
-
     async def next_suspect(self) -> Lease | None:
         """Return the next lease of an asset whose worker was lost, to be asked for alone."""
         if self.limit is not None and self.taken >= self.limit:

@@ -1,20 +1,18 @@
-"""Owns the progress display of a run on a terminal."""
+"""Owns the progress display of a run on a terminal: how far it has come, and what it waits for."""
 
 from __future__ import annotations
 
+import logging
+import math
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.text import Text
 
 from data_nexus.events import (
     Absent,
@@ -30,66 +28,175 @@ from data_nexus.events import (
     ignore,
 )
 
+_FRAMES_A_SEC = 4
+_DAILY_QUOTA = "the daily quota"
+_DISPLAYED = {Waiting.__name__, Draining.__name__}
+_UNITS = (("day", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+
+
+def span(seconds: float) -> str:
+    """Return a length of time as a person says it: `42 s`, `3 h 12 min`, `2 days 8 h`."""
+    left = max(0, math.ceil(seconds))
+    counts = []
+    for name, size in _UNITS:
+        count, left = divmod(left, size)
+        counts.append((count, "days" if name == "day" and count > 1 else name))
+    first = next((place for place, (count, _) in enumerate(counts) if count), len(counts) - 1)
+    said = counts[first : first + 2]
+    return " ".join(f"{count} {name}" for count, name in said if count) or "0 s"
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """What was told of a wait, with moments of the display's clock."""
+
+    reason: str
+    told_at: float
+    until: float
+
 
 @dataclass(slots=True)
-class ProgressDisplay:
-    """Turns events into a progress bar."""
+class Figures:
+    """What a run has told so far, in words for a person; `clock` gives seconds.
 
-    progress: Progress
+    A wait ends by itself when its time is over. Several may run at once, for each request has its
+    own slot; the one that ends first is what the run goes on with.
+    """
+
+    clock: Callable[[], float] = time.monotonic
     rows: int = 0
     calls: int = 0
-    started: float = field(default_factory=time.monotonic)
-    waiting_until: float = 0.0
-    waits_for: str = ""
+    drained_by: str = ""
+    waits: list[Wait] = field(default_factory=list)
+    started: float = field(init=False)
 
-    def tell(self, event: Event) -> None:
-        """Show one event."""
+    def __post_init__(self) -> None:
+        self.started = self.clock()
+
+    def note(self, event: Event) -> None:
+        """Take in one event."""
+        now = self.clock()
         match event:
-            case RunStarted(command, due):
-                self.progress.add_task(command, total=due, said="")
-            case Requested(_, calls):
-                self.calls += calls
             case Committed(received=received):
                 self.rows += received
-                self._advance()
-            case Absent() | Failed() | Parked():
-                self._advance()
+            case Requested(calls=calls, seconds=seconds):
+                self.calls += calls
+                # Sent after it was told that the day is spent: there are calls again.
+                self._drop(
+                    lambda wait: wait.reason == _DAILY_QUOTA and wait.told_at < now - seconds
+                )
             case Waiting(reason, seconds):
-                self.waits_for, self.waiting_until = reason, time.monotonic() + seconds
-                self._say()
+                self._drop(lambda wait: wait.until <= now)
+                self.waits.append(Wait(reason, now, now + seconds))
             case Draining(reason):
-                self.progress.console.print(f"{reason}: finishing what is under way …")
+                self.drained_by = reason
             case _:
                 pass
 
-    def _advance(self) -> None:
-        for task in self.progress.task_ids:
-            self.progress.advance(task)
-        self._say()
+    @property
+    def waits_for(self) -> str:
+        """What the run waits for now, and how long still; empty when it is at work."""
+        now = self.clock()
+        ahead = [wait for wait in self.waits if wait.until > now]
+        if not ahead:
+            return ""
+        wait = min(ahead, key=lambda told: told.until)
+        left = span(wait.until - now)
+        if wait.reason == _DAILY_QUOTA:
+            return f"waiting: quota resets in {left}"
+        return f"waiting for {wait.reason} ({left})"
 
-    def _say(self) -> None:
-        left = self.waiting_until - time.monotonic()
-        rate = self.rows / max(time.monotonic() - self.started, 0.001)
-        said = f"{self.rows:,} rows · {rate:,.0f} rows/s · {self.calls:,} calls"
-        if left > 0:
-            said += f" · waits {left:.0f} s for {self.waits_for}"
-        for task in self.progress.task_ids:
-            self.progress.update(task, said=said)
+    @property
+    def pace(self) -> str:
+        """How fast it goes, or why it does not."""
+        if self.drained_by:
+            return f"{self.drained_by}: finishing what is under way"
+        rate = self.rows / max(self.clock() - self.started, 0.001)
+        return self.waits_for or f"{rate:,.0f} rows/s"
+
+    def __str__(self) -> str:
+        return f"{self.pace} · {self.rows:,} rows · {self.calls:,} calls"
+
+    def _drop(self, is_over: Callable[[Wait], bool]) -> None:
+        self.waits = [wait for wait in self.waits if not is_over(wait)]
+
+
+class Distance(ProgressColumn):
+    """How many assets are done, of how many, and the time that the others take at this pace."""
+
+    def __init__(self, figures: Figures) -> None:
+        super().__init__()
+        self._figures = figures
+
+    def render(self, task: Task) -> Text:
+        """Draw the column."""
+        done = f"{task.completed:,.0f}"
+        if task.total is None:
+            return Text(f"{done} assets")
+        left = None if self._figures.waits_for else task.time_remaining
+        return Text(f"{done}/{task.total:,.0f} assets" + (f" · {span(left)} left" if left else ""))
+
+
+class ProgressDisplay(Progress):
+    """A bar, and below it a line of figures.
+
+    Both are drawn anew a few times a second, so that a wait counts down while nothing happens.
+    """
+
+    def __init__(self, console: Console, figures: Figures) -> None:
+        columns = (TextColumn("{task.description}"), BarColumn(30), Distance(figures))
+        super().__init__(
+            *columns, console=console, refresh_per_second=_FRAMES_A_SEC, redirect_stdout=False
+        )
+        self._figures = figures
+
+    def get_renderables(self) -> Iterator[RenderableType]:
+        """Draw the display."""
+        yield self.make_tasks_table(self.tasks)
+        if self.tasks:
+            yield Text(str(self._figures))
+
+    def tell(self, event: Event) -> None:
+        """Show one event."""
+        self._figures.note(event)
+        match event:
+            case RunStarted(command, due):
+                self.add_task(command, total=due or None)
+            case Committed() | Absent() | Failed() | Parked():
+                for task in self.task_ids:
+                    self.advance(task)
+            case _:
+                pass
 
 
 @contextmanager
 def progress_display(console: Console) -> Iterator[Observer]:
-    """Show a progress bar while the block runs, if the console is a terminal."""
+    """Show a progress display while the block runs, if the console is a terminal.
+
+    Log lines appear above it meanwhile, but for those that would say the same as the display.
+    """
     if not console.is_terminal:
         yield ignore
         return
-    progress = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("assets · {task.fields[said]} ·"),
-        TimeRemainingColumn(),
-        console=console,
-    )
-    with progress:
-        yield ProgressDisplay(progress).tell
+    with ProgressDisplay(console, Figures()) as display, _logs_above():
+        yield display.tell
+
+
+@contextmanager
+def _logs_above() -> Iterator[None]:
+    """Let what is logged to the terminal pass through the stderr that the display has put there."""
+    handlers = [one for one in logging.getLogger().handlers if type(one) is logging.StreamHandler]
+    before = [handler.stream for handler in handlers]
+    for handler in handlers:
+        handler.setStream(sys.stderr)
+        handler.addFilter(_is_not_displayed)
+    try:
+        yield
+    finally:
+        for handler, stream in zip(handlers, before, strict=True):
+            handler.removeFilter(_is_not_displayed)
+            handler.setStream(stream)
+
+
+def _is_not_displayed(record: logging.LogRecord) -> bool:
+    return record.msg not in _DISPLAYED

@@ -13,7 +13,6 @@ from data_nexus.sandbox.vendor import NO_EXCHANGE, Vendor
 from data_nexus.sandbox.wire import Answer, Served
 
 HALF_A_YEAR = timedelta(183)
-FEEDS = ["EOD Historical Data", "Exchanges List API", "Split Data Feed", "Dividends Data Feed"]
 
 
 def exchanges_list(vendor: Vendor, _: Asked) -> Answer:
@@ -72,26 +71,27 @@ def user(vendor: Vendor, asked: Asked) -> Answer:
 
 def internal_user(vendor: Vendor, asked: Asked) -> Answer:
     """The account with its feeds; the demo key has none (vendor documentation)."""
-    feeds = [] if asked.token == "demo" else FEEDS  # noqa: S105
+    feeds = vendor.account_of(asked).plan.feeds
     more = {"availableDataFeeds": feeds, "availableMarketplaceDataFeeds": []}
     return Answer.of(document(_account(vendor, asked) | more), JSON, served=Served(1))
 
 
 def _account(vendor: Vendor, asked: Asked) -> dict[str, object]:
-    demo = asked.token == "demo"  # noqa: S105
-    limits = vendor.limits
+    account = vendor.account_of(asked)
+    plan, limits = account.plan, account.limits
+    counts_extra = vendor.choices.extra_used == "counted"
     return {
         "name": "Sandbox",
         "email": "sandbox@example.com",
-        "subscriptionType": "test" if demo else "monthly",
-        "paymentMethod": "Not Available" if demo else "Stripe",
-        "apiRequests": limits.used,
+        "subscriptionType": plan.subscription,
+        "paymentMethod": plan.payment,
+        "apiRequests": limits.used + (limits.extra_used if counts_extra else 0),
         "apiRequestsDate": str(limits.used_on),
         "dailyRateLimit": limits.daily,
         "extraLimit": limits.extra,
         "inviteToken": None,
         "inviteTokenClicked": 0,
-        "subscriptionMode": "demo" if demo else "paid",
+        "subscriptionMode": plan.mode,
         "canManageOrganizations": False,
     }
 

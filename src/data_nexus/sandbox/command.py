@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 import os
 from pathlib import Path
@@ -14,17 +15,21 @@ from data_nexus.sandbox.action_days import ActionDays
 from data_nexus.sandbox.bodies import Bodies
 from data_nexus.sandbox.clock import Clock
 from data_nexus.sandbox.control import Control
+from data_nexus.sandbox.endpoints import costs
 from data_nexus.sandbox.faults import Faults
 from data_nexus.sandbox.files import Files, FilesUniverse, files_below
 from data_nexus.sandbox.files_reading import NotReadable
 from data_nexus.sandbox.limits import Limits
 from data_nexus.sandbox.listeners import HOST, Ports, serve
 from data_nexus.sandbox.market import Market
+from data_nexus.sandbox.other_spender import OtherSpender
+from data_nexus.sandbox.plans import DEMO, PLANS, Plan
 from data_nexus.sandbox.request_log import RequestLog
 from data_nexus.sandbox.server import RestServer
 from data_nexus.sandbox.synthetic import Recipe, SyntheticUniverse
 from data_nexus.sandbox.universe import Universe
-from data_nexus.sandbox.vendor import Vendor
+from data_nexus.sandbox.vendor import Account, Vendor
+from data_nexus.sandbox.windows import WINDOWS
 
 TOKEN_VARIABLE = "NEXUS_SANDBOX_TOKEN"  # noqa: S105 - a name, not a token
 DEFAULT_TOKEN = "sandbox-token"  # noqa: S105 - of no worth elsewhere
@@ -33,7 +38,21 @@ MOMENT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]
 EXISTING = click.Path(exists=True, path_type=Path)
 
 
-@click.command()
+def _help() -> str:
+    prices = ", ".join(f"{name} {calls}" for name, calls in costs().items())
+    plans = "; ".join(f"{name} {plan.day:,} and {plan.extra} extra" for name, plan in PLANS.items())
+    return inspect.cleandoc(f"""
+        Run EODHD's REST API on this machine, over a made-up market or over files.
+
+        When ready it prints one line of JSON: the URL of the API, the URL of the controls, the pid.
+        The accepted token is in {TOKEN_VARIABLE}, by default `{DEFAULT_TOKEN}`.
+
+        Every request takes one of the minute's. In calls of the day it costs: {prices}. Calls a
+        day by plan: {plans}. GET / of the controls tells what can be changed in mid-run.
+        """)
+
+
+@click.command(help=_help())
 @click.option("--port", default=0, show_default="any free one", help="Of the REST API.")
 @click.option("--control-port", default=0, show_default="any free one", help="Of the controls.")
 @click.option("--exchange", "exchanges", multiple=True, default=["US"], help="May be repeated.")
@@ -49,23 +68,37 @@ EXISTING = click.Path(exists=True, path_type=Path)
 @click.option("--symbol-list", type=EXISTING, multiple=True, help="A file of listings.")
 @click.option("--now", type=MOMENT, help="Where the vendor's clock starts (UTC).")
 @click.option("--minute-limit", default=1000, show_default=True, help="Requests a minute.")
-@click.option("--daily-limit", default=100_000, show_default=True, help="Calls a day.")
-@click.option("--extra-limit", default=0, show_default=True, help="Calls beyond the daily ones.")
+@click.option(
+    "--minute-window",
+    type=click.Choice(list(WINDOWS)),
+    default="fixed",
+    show_default=True,
+    help="How a minute is counted.",
+)
+@click.option(
+    "--plan",
+    type=click.Choice(list(PLANS)),
+    default="all-world",
+    show_default=True,
+    help="What the key may ask for.",
+)
+@click.option("--daily-limit", type=int, help="Calls a day, instead of the plan's.")
+@click.option("--extra-limit", type=int, help="Calls beyond the daily ones, instead of the plan's.")
 @click.option("--log", type=click.Path(path_type=Path), help="Requests as JSON lines.")
 @click.option("--latency", default=0.0, show_default=True, help="Milliseconds before an answer.")
 @click.option("--cache", default=512, show_default=True, help="MiB of rendered histories kept.")
 @click.option("--until-stdin-closes", is_flag=True, help="End when the parent does.")
 def sandbox(**options: Any) -> None:  # noqa: ANN401 - each option is checked by click
-    """Run EODHD's REST API on this machine, over a made-up market or over files.
-
-    When ready it prints one line of JSON: the URL of the API, the URL of the controls, the pid.
-    The accepted token is in NEXUS_SANDBOX_TOKEN, by default `sandbox-token`.
-    """
+    """Build the vendor, and serve until the end."""
     clock = Clock(options["now"])
     market = Market(_universe(clock, options), clock)
-    limits = Limits(clock, options["minute_limit"], options["daily_limit"], options["extra_limit"])
-    bodies = Bodies(market, options["cache"] * MIB)
-    vendor = Vendor(market, bodies, ActionDays(market), limits)
+    vendor = Vendor(
+        market=market,
+        bodies=Bodies(market, options["cache"] * MIB),
+        actions=ActionDays(market),
+        account=_account(clock, options),
+        demo=_opened(DEMO, Limits(clock, daily=DEMO.day)),
+    )
     faults, log = Faults(options["seed"]), RequestLog(options["log"])
     rest = RestServer(
         vendor=vendor,
@@ -82,6 +115,22 @@ def sandbox(**options: Any) -> None:  # noqa: ANN401 - each option is checked by
         )
     finally:
         log.close()
+
+
+def _account(clock: Clock, options: dict[str, Any]) -> Account:
+    plan, daily, extra = PLANS[options["plan"]], options["daily_limit"], options["extra_limit"]
+    limits = Limits(
+        clock,
+        options["minute_limit"],
+        plan.day if daily is None else daily,
+        plan.extra if extra is None else extra,
+        window=WINDOWS[options["minute_window"]](),
+    )
+    return _opened(plan, limits)
+
+
+def _opened(plan: Plan, limits: Limits) -> Account:
+    return Account(plan, limits, OtherSpender(limits))
 
 
 def _universe(clock: Clock, options: dict[str, Any]) -> Universe:

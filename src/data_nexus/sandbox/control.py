@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import io
 import json
 import time
@@ -14,8 +15,12 @@ import numpy as np
 import pyarrow as pa
 from aiohttp import web
 
+from data_nexus.sandbox.choices import POSSIBLE
+from data_nexus.sandbox.control_account import ACCOUNT_CHANGES, other_spender
 from data_nexus.sandbox.control_changes import CHANGES, NotUnderstood, Wish
+from data_nexus.sandbox.endpoints import costs
 from data_nexus.sandbox.faults import Faults
+from data_nexus.sandbox.plans import PLANS
 from data_nexus.sandbox.request_log import RequestLog
 from data_nexus.sandbox.tape import FIELDS, Bars
 from data_nexus.sandbox.vendor import Vendor
@@ -24,6 +29,7 @@ ARROW = "application/vnd.apache.arrow.stream"
 SCHEMA = pa.schema(
     [("symbol", pa.string()), ("date", pa.date32()), *((name, pa.float64()) for name in FIELDS)]
 )
+_VERBS = CHANGES | ACCOUNT_CHANGES
 _FAULT_KEYS = ("kind", "endpoint", "symbol", "share", "times", "struck")
 
 
@@ -38,9 +44,10 @@ class Control:
     def application(self) -> web.Application:
         """All routes; what is not understood is answered with 400 and the reason."""
         application = web.Application(middlewares=[_explained], client_max_size=1 << 28)
-        application.add_routes([web.post(path, partial(self._change, path)) for path in CHANGES])
+        application.add_routes([web.post(path, partial(self._change, path)) for path in _VERBS])
         application.add_routes(
             [
+                web.get("/", self._explain),
                 web.post("/warm", self._warm),
                 web.post("/faults", self._add_fault),
                 web.get("/faults", self._list_faults),
@@ -54,8 +61,22 @@ class Control:
         return application
 
     async def _change(self, path: str, request: web.Request) -> web.Response:
-        reply = CHANGES[path](self.vendor, await _wish(request))
+        wish = await _wish(request)
+        # Up to now somebody else has spent by the rules and the clock as they were.
+        self.vendor.account.other.catch_up()
+        reply = _VERBS[path](self.vendor, wish)
         return web.json_response({"version": self.vendor.market.version, **reply})
+
+    async def _explain(self, _: web.Request) -> web.Response:
+        """What can be changed, what a request costs, which plans and choices there are."""
+        return web.json_response(
+            {
+                "changes": {f"POST {path}": inspect.getdoc(verb) for path, verb in _VERBS.items()},
+                "costs": costs(),
+                "plans": {name: {"daily": p.day, "extra": p.extra} for name, p in PLANS.items()},
+                "choices": POSSIBLE,
+            }
+        )
 
     async def _warm(self, _: web.Request) -> web.Response:
         """Render every history now; the loop stays free for other requests in between."""
@@ -117,6 +138,7 @@ class Control:
 
     async def _stats(self, _: web.Request) -> web.Response:
         market, entries = self.vendor.market, self.log.entries
+        self.vendor.account.other.catch_up()
         return web.json_response(
             {
                 "now": market.clock.now().isoformat(),
@@ -124,6 +146,7 @@ class Control:
                 "requests": len(entries),
                 "calls": sum(entry["cost"] for entry in entries),
                 "rows": sum(entry["rows"] or 0 for entry in entries),
+                "other_spender": other_spender(self.vendor),
                 "symbols": sum(1 for _ in market.symbols()),
                 "published_through": {
                     code: str(market.published_through(code)) for code in market.exchanges

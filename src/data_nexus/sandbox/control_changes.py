@@ -68,16 +68,6 @@ def _shrink(vendor: Vendor, wish: Wish) -> Reply:
     return {}
 
 
-def _limits(vendor: Vendor, wish: Wish) -> Reply:
-    """`{"minute", "daily", "extra", "used"}`, any of them."""
-    limits = vendor.limits
-    limits.set(
-        **{name: int(wish[name]) for name in ("minute", "daily", "extra", "used") if name in wish}
-    )
-    names = ("minute", "daily", "extra", "used", "remaining")
-    return {name: getattr(limits, name) for name in names}
-
-
 def _list(vendor: Vendor, wish: Wish) -> Reply:
     """`{"symbol", "action": list | delist | rename | change | remove, …}`."""
     verb = _LIST_VERBS.get(wish["action"])
@@ -136,7 +126,6 @@ CHANGES: dict[str, Callable[[Vendor, Wish], Reply]] = {
     "/actions": _actions,
     "/restate": _restate,
     "/shrink": _shrink,
-    "/limits": _limits,
     "/list": _list,
 }
 

@@ -9,6 +9,7 @@ from data_nexus.sandbox.account import exchange_details, exchanges_list, interna
 from data_nexus.sandbox.actions import dividends, splits, symbol_change_history
 from data_nexus.sandbox.asked import Asked, Invalid
 from data_nexus.sandbox.bulk import bulk_last_day
+from data_nexus.sandbox.choices import Choices
 from data_nexus.sandbox.history import eod
 from data_nexus.sandbox.pages import no_such_page
 from data_nexus.sandbox.render import JSON, document
@@ -40,13 +41,21 @@ ENDPOINTS = {
 }
 
 
-def price(asked: Asked) -> int:
-    """What the request costs of the daily calls, in the dearer reading where sources disagree."""
+def price(asked: Asked, choices: Choices) -> int:
+    """What the request costs of the daily calls."""
     endpoint = ENDPOINTS.get(asked.endpoint)
     if endpoint is None:
         return 0
+    if endpoint.answer in (user, internal_user):
+        return choices.user_calls
     symbols = asked.query.get("symbols", "") if endpoint.answer is bulk_last_day else ""
-    return endpoint.calls + len([symbol for symbol in symbols.split(",") if symbol])
+    named = len([symbol for symbol in symbols.split(",") if symbol])
+    return named if named and choices.bulk_symbols == "alone" else endpoint.calls + named
+
+
+def costs() -> dict[str, int]:
+    """The price list: endpoints and their calls."""
+    return {name: endpoint.calls for name, endpoint in ENDPOINTS.items()}
 
 
 def answer_to(vendor: Vendor, asked: Asked) -> Answer:

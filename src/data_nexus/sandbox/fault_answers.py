@@ -11,6 +11,8 @@ from typing import Any
 from data_nexus.sandbox.asked import Asked
 from data_nexus.sandbox.fault_wires import given_body, given_headers
 from data_nexus.sandbox.pages import no_such_page
+from data_nexus.sandbox.plans import YEAR, with_warning
+from data_nexus.sandbox.refusals import QUOTA_TEXT
 from data_nexus.sandbox.render import HTML, JSON
 from data_nexus.sandbox.wire import Answer, Served
 
@@ -18,11 +20,6 @@ Parameters = Mapping[str, Any]
 Row = dict[str, Any]
 AnswerFault = Callable[[Answer, Parameters, Asked], Answer]
 RowsFault = Callable[[list[Row], Parameters], list[Row]]
-
-QUOTA_TEXT = (
-    "You exceeded your daily API requests limit.  Please contact support@eodhistoricaldata.com"
-)
-WARNING = "Data is limited by one year as you have free subscription"
 
 
 def _status(_: Answer, parameters: Parameters, __: Asked) -> Answer:
@@ -144,12 +141,9 @@ def _bad_values(rows: list[Row], parameters: Parameters) -> list[Row]:
 
 def _warning(rows: list[Row], parameters: Parameters) -> list[Row]:
     """The free plan's year and its warning `where`: rows, extra, or only (three reports)."""
-    start = date.fromisoformat(rows[-1]["date"]) - timedelta(365)
+    start = date.fromisoformat(rows[-1]["date"]) - YEAR
     year = [row for row in rows if date.fromisoformat(row["date"]) >= start]
-    where = parameters.get("where", "rows")
-    if where == "rows":
-        return [{**row, "warning": WARNING} for row in year]
-    return [*(year if where == "extra" else []), {"warning": WARNING}]
+    return with_warning(year, parameters.get("where", "rows"))
 
 
 ANSWERS: dict[str, AnswerFault] = {

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from datetime import date
+
 import numpy as np
 
 from data_nexus.sandbox.asked import Asked, Invalid
+from data_nexus.sandbox.choices import WarningPlace
+from data_nexus.sandbox.plans import with_warning
 from data_nexus.sandbox.render import HTML, JSON, bars_csv, bars_json, document, number
 from data_nexus.sandbox.tape import Bars
-from data_nexus.sandbox.vendor import NO_TICKER, Vendor
+from data_nexus.sandbox.vendor import Vendor
 from data_nexus.sandbox.wire import Answer, Served
 
 PERIODS = {"d": "", "w": "datetime64[W]", "m": "datetime64[M]"}
@@ -20,16 +25,33 @@ def eod(vendor: Vendor, asked: Asked) -> Answer:
     period = asked.query.get("period") or "d"
     if period not in PERIODS:
         raise Invalid("period", "The selected period is invalid.")
-    first, last = asked.date("from"), asked.date("to")
+    plan, last = vendor.account_of(asked).plan, asked.date("to")
+    first = plan.first_day(vendor.market.clock.today(), asked.date("from"))
+    answer = _bars(vendor, asked, symbol, period, (first, last))
+    return _warned(answer, vendor.choices.warning) if plan.one_year else answer
+
+
+def _bars(
+    vendor: Vendor, asked: Asked, symbol: str, period: str, span: tuple[date | None, date | None]
+) -> Answer:
     plain = period == "d" and asked.query.get("order", "a") != "d"
     if plain and asked.format("csv") == "json" and asked.query.get("filter") not in LAST:
-        rendered = vendor.bodies.window(symbol, first, last)
-        return NO_TICKER if rendered is None else Answer.kept(rendered, JSON)
+        rendered = vendor.bodies.window(symbol, *span)
+        return vendor.no_ticker() if rendered is None else Answer.kept(rendered, JSON)
     history = vendor.market.history(symbol)
     if history is None:
-        return NO_TICKER
-    bars = in_periods(history.bars.between(first, last), period)
+        return vendor.no_ticker()
+    bars = in_periods(history.bars.between(*span), period)
     return _shown(bars, asked)
+
+
+def _warned(answer: Answer, where: WarningPlace) -> Answer:
+    """A JSON history with the free plan's warning; of CSV and bare values no such is reported."""
+    rows = json.loads(answer.body) if answer.content_type == JSON and answer.size else None
+    if not isinstance(rows, list):
+        return answer
+    served = Served(0) if where == "only" else answer.served
+    return Answer.of(document(with_warning(rows, where)), JSON, served=served)
 
 
 def symbol_in(asked: Asked) -> str:

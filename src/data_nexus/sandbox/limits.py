@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from data_nexus.sandbox.clock import Clock
-
-MINUTE_SEC = 60
+from data_nexus.sandbox.windows import FixedWindow, Window
 
 
 @dataclass(slots=True)
 class Limits:
     """Counters on the vendor's clock; `extra` calls are drawn on silently after the daily ones.
 
-    The daily counter is lazy: `used` and `used_on` show the last day with a call until the next
-    call (vendor documentation).
+    The daily counter is lazy: `used` (of the daily calls), `extra_used` and `used_on` show the
+    last day with a call until the next call (vendor documentation). A limit that changes leaves
+    what was counted.
     """
 
     clock: Clock
@@ -23,57 +24,51 @@ class Limits:
     daily: int = 100_000
     extra: int = 0
     used: int = 0
+    extra_used: int = 0
     used_on: date | None = None
-    _window_start: datetime | None = None
-    _window_count: int = 0
+    window: Window = field(default_factory=FixedWindow)
 
     def __post_init__(self) -> None:
         self.used_on = self.used_on or self.clock.today()
 
-    def take_request(self) -> bool:
-        """Count one request in the minute's window; False when the window is full."""
-        now = self.clock.now()
-        start = self._window_start
-        if start is None or not 0 <= (now - start).total_seconds() < MINUTE_SEC:
-            self._window_start, self._window_count = now, 0
-        if self._window_count >= self.minute:
-            return False
-        self._window_count += 1
-        return True
+    def take_requests(self, wanted: int = 1, at: datetime | None = None) -> int:
+        """Count up to `wanted` requests in the minute's window; return how many it still took."""
+        now = at or self.clock.now()
+        taken = max(0, min(wanted, self.minute - self.window.held(now)))
+        if taken:
+            self.window.add(now, taken)
+        return taken
 
     @property
     def remaining(self) -> int:
         """How many requests the minute's window still takes."""
-        return max(0, self.minute - self._window_count)
+        return max(0, self.minute - self.window.held(self.clock.now()))
 
     @property
     def retry_after_sec(self) -> int:
-        """Whole seconds until the minute's window is over."""
-        if self._window_start is None:
-            return 0
-        passed = (self.clock.now() - self._window_start).total_seconds()
-        return max(1, round(MINUTE_SEC - passed))
+        """Whole seconds until a full window takes a request again."""
+        now = self.clock.now()
+        return max(1, math.ceil((self.window.opens_at(now, self.minute) - now).total_seconds()))
 
-    def affords(self, calls: int) -> bool:
-        """Whether a request of that price is still answered: the daily calls, then the extra."""
-        used = self.used if self.used_on == self.clock.today() else 0
-        return calls == 0 or self.daily - used + self.extra >= calls
+    def left(self, at: datetime | None = None) -> int:
+        """Calls that are still answered on the day: the daily ones, then the extra ones."""
+        return self._left_of_day(self._day(at)) + self.extra
 
-    def charge(self, calls: int) -> None:
+    def charge(self, calls: int, at: datetime | None = None) -> None:
         """Count calls, beginning a new day if it is one; only what is free begins none."""
         if not calls:
             return
-        if self.used_on != self.clock.today():
-            self.used, self.used_on = 0, self.clock.today()
-        from_extra = min(self.extra, max(0, self.used + calls - self.daily))
+        day = self._day(at)
+        from_day = min(calls, self._left_of_day(day))
+        from_extra = min(self.extra, calls - from_day)
+        if self.used_on != day:
+            self.used, self.extra_used, self.used_on = 0, 0, day
         self.extra -= from_extra
+        self.extra_used += from_extra
         self.used += calls - from_extra
 
-    def set(self, **changes: int) -> None:
-        """Change `minute` (a new window begins), `daily`, `extra` or `used` (counts for today)."""
-        for name, value in changes.items():
-            setattr(self, name, value)
-        if "minute" in changes:
-            self._window_start = None
-        if "used" in changes:
-            self.used_on = self.clock.today()
+    def _left_of_day(self, day: date) -> int:
+        return max(0, self.daily - (self.used if self.used_on == day else 0))
+
+    def _day(self, at: datetime | None) -> date:
+        return at.date() if at else self.clock.today()

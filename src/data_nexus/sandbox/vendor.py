@@ -1,24 +1,47 @@
-"""Owns what an endpoint may look at: the market, its rendered histories, the account's limits."""
+"""Owns what an endpoint may look at: the market, its rendered histories, the accounts."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from data_nexus.sandbox.action_days import ActionDays
+from data_nexus.sandbox.asked import Asked
 from data_nexus.sandbox.bodies import Bodies
+from data_nexus.sandbox.choices import Choices
 from data_nexus.sandbox.limits import Limits
 from data_nexus.sandbox.market import Market
+from data_nexus.sandbox.other_spender import OtherSpender
+from data_nexus.sandbox.plans import DEMO_TOKEN, Plan
 from data_nexus.sandbox.wire import Answer
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
+class Account:
+    """What belongs to a key: its plan, its counters, and who else spends it."""
+
+    plan: Plan
+    limits: Limits
+    other: OtherSpender
+
+
+@dataclass(slots=True, kw_only=True)
 class Vendor:
-    """All that answers are made of."""
+    """All that answers are made of; the demo key has an account of its own."""
 
     market: Market
     bodies: Bodies
     actions: ActionDays
-    limits: Limits
+    account: Account
+    demo: Account
+    choices: Choices = field(default_factory=Choices)
+
+    def account_of(self, asked: Asked) -> Account:
+        """Whose counters a request moves."""
+        return self.demo if asked.token == DEMO_TOKEN else self.account
+
+    def no_ticker(self) -> Answer:
+        """What `eod` says to a symbol that it does not know."""
+        return replace(NO_TICKER, status=self.choices.unknown_ticker)
 
 
 # The vendor's words for what it does not find: the first is quoted by several of its clients,
