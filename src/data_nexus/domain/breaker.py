@@ -18,6 +18,7 @@ _PROBE_SEC = 60.0
 # A retry costs ten requests: so many of a minute's requests may be retries, and a few always.
 _RETRY_SHARE = 0.1
 _MOST_RETRIES_SAVED = 10.0
+_SECONDS_A_RETRY = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,17 +78,26 @@ def failed(breaker: Breaker, moment: float, chance: float, *, reached: bool) -> 
 
 @dataclass(frozen=True, slots=True)
 class RetryBudget:
-    """How many retries are left: each request earns a tenth of one, at most ten are saved up."""
+    """How many retries are left, as counted at a moment; at most ten are saved up.
+
+    Each request earns a tenth of one, and time one in ten seconds, so that a worker whose requests
+    all wait for a retry goes on in the end.
+    """
 
     saved: float = _MOST_RETRIES_SAVED
+    counted_at: float = 0.0
 
     def earn(self) -> RetryBudget:
         """Note a request that was no retry."""
-        return RetryBudget(min(_MOST_RETRIES_SAVED, self.saved + _RETRY_SHARE))
+        return replace(self, saved=min(_MOST_RETRIES_SAVED, self.saved + _RETRY_SHARE))
 
-    def spend(self) -> RetryBudget | None:
-        """Take one retry, or None when there is none left."""
-        return RetryBudget(self.saved - 1.0) if self.saved >= 1.0 else None
+    def spend(self, moment: float) -> tuple[RetryBudget, float]:
+        """Take one retry, or say how long it is until time has earned one; 0 means taken."""
+        earned = max(0.0, moment - self.counted_at) / _SECONDS_A_RETRY
+        saved = min(_MOST_RETRIES_SAVED, self.saved + earned)
+        if saved < 1.0:
+            return RetryBudget(saved, moment), (1.0 - saved) * _SECONDS_A_RETRY
+        return RetryBudget(saved - 1.0, moment), 0.0
 
 
 def _opened(breaker: Breaker, moment: float, chance: float) -> Breaker:

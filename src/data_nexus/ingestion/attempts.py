@@ -161,10 +161,14 @@ class Attempts:
             self._rested_at = time.monotonic()
 
     async def _wait_to_retry(self, request: Request, error: Retry, attempt: int) -> None:
-        left = self.budget.spend()
-        if attempt >= self.backoff.attempts or left is None:
+        if attempt >= self.backoff.attempts:
             raise error
-        self.budget = left
+        while True:
+            self.budget, empty_sec = self.budget.spend(time.monotonic())
+            if not empty_sec:
+                break
+            self.observe(Waiting("the retry budget", empty_sec))
+            await asyncio.sleep(empty_sec)
         self.retries += 1
         wait = self.backoff.wait_sec(attempt, self.chance.random())
         self.observe(Retried(request.subject, str(error), attempt, wait))
