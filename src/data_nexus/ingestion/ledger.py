@@ -34,8 +34,8 @@ _BLOCK = timedelta(milliseconds=250)
 _MOST_SLOTS = 20
 # A slot that is used later than this would make the minute fuller than it was planned: the spare
 # of `domain.quota.step` covers so much.
-_LATEST_SEC = 0.5
-_WORTH_TELLING_SEC = 2.0
+_LATEST_SEC = 0.3
+_WORTH_TELLING_SEC = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,7 @@ class Ledger:
     _most: int = 1
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _closed_until: float = 0.0
+    _told_until: float = 0.0
 
     async def admit(self, calls: int) -> Slot:
         """Wait for the right to send a request of so many calls, and return it.
@@ -78,7 +79,7 @@ class Ledger:
         while True:
             slot = await self._take(calls)
             try:
-                await self._sleep_until(max(slot.at, self._closed_until))
+                await self._sleep_until(slot.at)
             except asyncio.CancelledError:
                 self._ready.appendleft(slot)
                 raise
@@ -127,7 +128,7 @@ class Ledger:
         until = time.monotonic() + seconds
         if until <= self._closed_until:
             return
-        self._closed_until = until
+        self._closed_until = self._told_until = until
         self.observe(Waiting("the vendor's minute limit", seconds))
         await self.store.change(
             lambda quota, moment: (paused(quota, moment + timedelta(seconds=seconds)), None)
@@ -166,9 +167,14 @@ class Ledger:
         )
 
     async def _sleep_until(self, moment: float) -> None:
-        wait = moment - time.monotonic()
-        if wait <= 0:
-            return
-        if wait > _WORTH_TELLING_SEC:
+        """Sleep until the moment, and through any pause that was heard of meanwhile."""
+        while (wait := max(moment, self._closed_until) - time.monotonic()) > 0:
+            self._tell(wait)
+            await asyncio.sleep(wait)
+
+    def _tell(self, wait: float) -> None:
+        """Say once for all requests that they wait."""
+        until = time.monotonic() + wait
+        if wait > _WORTH_TELLING_SEC and until > self._told_until + _WORTH_TELLING_SEC:
+            self._told_until = until
             self.observe(Waiting("the minute window", wait))
-        await asyncio.sleep(wait)
