@@ -24,6 +24,7 @@ from data_nexus.eodhd.requests import Request, user_request
 from data_nexus.errors import (
     AnswerTimedOut,
     ConnectionFailed,
+    Fenced,
     NexusError,
     NotSent,
     QuotaSpent,
@@ -86,7 +87,13 @@ class Attempts:
             "breakers": {str(name): breaker.state for name, breaker in self.breakers.items()},
         }
 
-    async def fetch(self, request: Request, read: Read[Answer], spent: list[Request]) -> Answer:
+    async def fetch(
+        self,
+        request: Request,
+        read: Read[Answer],
+        spent: list[Request],
+        is_wanted: Callable[[], bool] = lambda: True,
+    ) -> Answer:
         """Return what `read` makes of the answer's body; append to `spent` each request sent.
 
         A `Retry`, from the wire or from `read`, uses up an attempt and a share of the retry
@@ -98,7 +105,7 @@ class Attempts:
             begun = time.monotonic()
             try:
                 await self._count.keep()
-                answer = await read(await self._send(request, spent))
+                answer = await read(await self._send(request, spent, is_wanted))
             except RateLimited as limit:
                 postponed += 1
                 if postponed > _LONGEST_POSTPONEMENT:
@@ -114,10 +121,16 @@ class Attempts:
                     self.budget = self.budget.earn()
                 return answer
 
-    async def _send(self, request: Request, spent: list[Request]) -> bytes:
+    async def _send(
+        self, request: Request, spent: list[Request], is_wanted: Callable[[], bool] = lambda: True
+    ) -> bytes:
         await self._pass_breaker(request.endpoint)
         async with self._in_breadth():
             slot = await self.ledger.admit(request.calls)
+            if not is_wanted():
+                # A machine that slept wakes up here: the lease went while its turn came.
+                await self.ledger.refund(slot)
+                raise Fenced(f"{request.subject}: the lease may have run out")
             spent.append(request)
             self._count.calls += request.calls
             try:

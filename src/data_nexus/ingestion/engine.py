@@ -41,6 +41,8 @@ from data_nexus.ingestion.tally import Tally
 _WHEN_BEHIND = 10
 # How often a run that is to stop looks who may be ended.
 _LOOK_SEC = 0.05
+# How often a run looks for suspects that another worker has freed.
+_SUSPECTS_SEC = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +95,13 @@ class Engine:
     tally: Tally = field(default_factory=Tally)
     ended_by: NexusError | None = None
     _decoding: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _freed: asyncio.Event = field(default_factory=asyncio.Event)
     # What each fetcher has sent for the asset that it is at; cancelled at will while nothing is.
     _sent: dict[asyncio.Task[Any], list[Request]] = field(default_factory=dict)
 
     async def run(self, due: Due, limit: int | None) -> None:
         """Bring the due assets up to date; raise `StorageUnavailable` if the database goes away."""
-        await self.store.free_lost_leases()
+        await self._free_lost_leases()
         queue = LeaseQueue(self.store, due, limit)
         committer = Committer(
             commit=self._commit,
@@ -115,11 +118,9 @@ class Engine:
                 for n in range(self.pace.writers)
             ]
             watching = tasks.create_task(self.store.watch(), name="watch the session")
-            await self._in_time(
-                *(self._fetch_on(queue, committer) for _ in range(self.pace.concurrency))
-            )
-            await committer.flush()
-            await self.store.free_lost_leases()
+            fetchers = (self._fetch_on(queue, committer) for _ in range(self.pace.concurrency))
+            await self._in_time(*fetchers, self._watch_suspects(queue, committer))
+            await self._free_lost_leases()
             await self._in_time(self._ask_suspects(queue, committer))
             await committer.close()
             await asyncio.wait(writers)
@@ -161,14 +162,26 @@ class Engine:
         while not self.drain.wished.is_set() and (lease := await queue.next()):
             await self._settle_one(lease, committer)
 
-    async def _ask_suspects(self, queue: LeaseQueue, committer: Committer) -> None:
-        """Ask for the assets that were in a lost worker's hands, one by one.
+    async def _watch_suspects(self, queue: LeaseQueue, committer: Committer) -> None:
+        """Ask for suspects as they come up, for as long as the walk along the queue lasts."""
+        while not (queue.spent.is_set() or self.drain.wished.is_set()):
+            self._freed.clear()
+            await self._ask_suspects(queue, committer)
+            await _any_of(self._freed, queue.spent, self.drain.wished)
 
-        If one of them takes this worker down as well, it goes alone, and only it is suspected.
+    async def _ask_suspects(self, queue: LeaseQueue, committer: Committer) -> None:
+        """Ask for the assets that were in a lost worker's hands, one after the other.
+
+        A worker has one suspect at a time, committed before the next: if one of them takes this
+        worker down as well, no other suspect goes with it.
         """
         while not self.drain.wished.is_set() and (lease := await queue.next_suspect()):
             await self._settle_one(lease, committer)
             await committer.flush()
+
+    async def _free_lost_leases(self) -> None:
+        if await self.store.free_lost_leases():
+            self._freed.set()
 
     async def _settle_one(self, lease: Lease, committer: Committer) -> None:
         """Take one lease to its end: an answer for the committer, or an error settled."""
@@ -196,7 +209,9 @@ class Engine:
             return await self._read(lease, window, body, spent)
 
         try:
-            return await self.attempts.fetch(history_request(lease.symbol, window), read, spent)
+            return await self.attempts.fetch(
+                history_request(lease.symbol, window), read, spent, lambda: self.store.trusts(lease)
+            )
         except NotListed:
             return absent_batch(lease, window, _paid(spent))
 
@@ -263,8 +278,18 @@ class Engine:
         while True:
             await asyncio.sleep(self.store.lease_sec / 3)
             await self.store.renew()
-            await self.store.free_lost_leases()
+            await self._free_lost_leases()
             await self.store.report(self.attempts.state() | {"requests": self.tally.requests})
+
+
+async def _any_of(*events: asyncio.Event) -> None:
+    """Wait until something happened, or until it is time to look for suspects."""
+    waiting = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waiting, timeout=_SUSPECTS_SEC, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for one in waiting:
+            one.cancel()
 
 
 def _paid(spent: Sequence[Request]) -> Paid:

@@ -27,7 +27,7 @@ from data_nexus.domain.quota import (
     reserve,
     step,
 )
-from data_nexus.errors import QuotaSpent
+from data_nexus.errors import QuotaSpent, StorageUnavailable
 from data_nexus.events import Observer, Waiting
 
 _BLOCK = timedelta(milliseconds=250)
@@ -97,7 +97,12 @@ class Ledger:
                 quota = refund(quota, slot.calls, slot.day)
             return quota, None
 
-        await self.store.change(give_back)
+        try:
+            await self.store.change(give_back, once=True)
+        except StorageUnavailable as error:
+            # It may have been done, and twice would be too much: the calls count as spent.
+            if not error.passes:
+                raise
 
     async def close(self) -> None:
         """Give back the slots that nobody used."""
