@@ -33,7 +33,13 @@ def test_five_failed_connections_in_a_row_open_it() -> None:
 
 
 def test_old_failures_are_forgotten() -> None:
-    assert failing(failing(Breaker(), 15), 15, at=100).state == "closed"
+    assert failing(failing(Breaker(), 9), 9, at=100).state == "closed"
+
+
+def test_ten_failures_and_no_success_in_a_minute_open_it() -> None:
+    assert failing(Breaker(), 9).state == "closed"
+    assert failing(Breaker(), 10).state == "open"
+    assert failing(answered(Breaker(), 0.0), 15).state == "closed"
 
 
 def test_an_open_breaker_lets_one_probe_through_when_its_time_has_come() -> None:

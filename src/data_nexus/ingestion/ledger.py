@@ -69,7 +69,8 @@ class Ledger:
     _most: int = 1
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _closed_until: float = 0.0
-    _told_until: float = 0.0
+    # How often slots that were handed out and not used yet have become void.
+    _recalls: int = 0
 
     async def admit(self, calls: int) -> Slot:
         """Wait for the right to send a request of so many calls, and return it.
@@ -77,13 +78,13 @@ class Ledger:
         Raises `QuotaSpent` when the day has no calls left.
         """
         while True:
-            slot = await self._take(calls)
+            slot, recalls = await self._take(calls), self._recalls
             try:
                 await self._sleep_until(slot.at)
             except asyncio.CancelledError:
                 self._ready.appendleft(slot)
                 raise
-            if not slot.is_stale:
+            if not slot.is_stale and recalls == self._recalls:
                 return slot
             await self.refund(slot)
 
@@ -124,6 +125,7 @@ class Ledger:
 
     async def heard_spent(self) -> None:
         """Believe a 402: nothing is left of the day."""
+        self._recalls += 1
         async with self._lock:
             await self.store.change(lambda quota, _: (heard_spent(quota), None))
             await self.close()
@@ -133,7 +135,7 @@ class Ledger:
         until = time.monotonic() + seconds
         if until <= self._closed_until:
             return
-        self._closed_until = self._told_until = until
+        self._closed_until = until
         self.observe(Waiting("the vendor's minute limit", seconds))
         await self.store.change(
             lambda quota, moment: (paused(quota, moment + timedelta(seconds=seconds)), None)
@@ -174,12 +176,6 @@ class Ledger:
     async def _sleep_until(self, moment: float) -> None:
         """Sleep until the moment, and through any pause that was heard of meanwhile."""
         while (wait := max(moment, self._closed_until) - time.monotonic()) > 0:
-            self._tell(wait)
+            if wait > _WORTH_TELLING_SEC:
+                self.observe(Waiting("the minute window", wait))
             await asyncio.sleep(wait)
-
-    def _tell(self, wait: float) -> None:
-        """Say once for all requests that they wait."""
-        until = time.monotonic() + wait
-        if wait > _WORTH_TELLING_SEC and until > self._told_until + _WORTH_TELLING_SEC:
-            self._told_until = until
-            self.observe(Waiting("the minute window", wait))
