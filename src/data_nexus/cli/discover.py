@@ -50,4 +50,5 @@ def _say(answer: dict[str, Any]) -> None:
             f" {found['reactivated']:,} reactivated, {found['deactivated']:,} deactivated,"
             f" {found['updated']:,} updated, {found['unchanged']:,} unchanged"
         )
-    console.print(f"{answer['calls']} calls, {answer['duration_sec']:.1f} s")
+    plural = "" if answer["calls"] == 1 else "s"
+    console.print(f"{answer['calls']:,} call{plural}, {answer['duration_sec']:.1f} s")
