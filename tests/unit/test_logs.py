@@ -24,6 +24,7 @@ from data_nexus.events import (
     Failed,
     Parked,
     Requested,
+    Reread,
     Retried,
     RunFinished,
     RunStarted,
@@ -44,6 +45,7 @@ LEVELS: dict[str, tuple[Event, ...]] = {
         RunStarted("backfill", 100),
         RunFinished("backfill", "done", 1.5),
         Absent("NONE.US", "not listed", 2.0),
+        Reread("AAPL.US", "its adjusted closes were re-based"),
         Retried("AAPL.US", "AAPL.US: the answer was cut", 1, 0.25),
     ),
     "WARNING": (
