@@ -109,6 +109,7 @@ class Attempts:
         and `Fenced` when the answer is not wanted any more.
         """
         attempt, postponed = 1, 0
+        trip.is_waiting = True
         while True:
             begun = time.monotonic()
             try:

@@ -31,7 +31,7 @@ async def work(
     tally = Tally()
     ended_by: NexusError | None = None
     observe(RunStarted("worker", 0))
-    while not drain.wished.is_set():
+    while not (drain.wished.is_set() or ended_by):
         try:
             async with open_run(settings, url, observe, WORKER) as (store, attempts):
                 shift = Shift(settings, store, attempts, observe, drain, tally)
