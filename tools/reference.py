@@ -115,11 +115,11 @@ def _rules() -> str:
 
 
 def _costs() -> str:
-    rows = [(f"`{endpoint}`", str(calls), MEANINGS[endpoint]) for endpoint, calls in CALLS.items()]
+    rows = [(f"`{name}`", str(calls), MEANINGS[name]) for name, calls in CALLS.items()]
     return (
-        "# Costs\n\nWritten from the code by `make docs`. What a request takes from the day's calls;"
-        " of the minute's limit each takes one. The planner, the ledger and `nexus plan` use this"
-        " table; a test holds the sandbox's own prices against it.\n\n"
+        "# Costs\n\nWritten from the code by `make docs`. What a request takes from the day's"
+        " calls; of the minute's limit each takes one. The planner, the ledger and `nexus plan` use"
+        " this table; a test holds the sandbox's own prices against it.\n\n"
         + _table(("endpoint", "calls", "what it answers"), rows)
     )
 

@@ -132,6 +132,12 @@ def test_a_claim_of_some_assets_reads_no_others(queues: dict[int, str]) -> None:
     assert sum(node.get("Rows Removed by Filter", 0) for node in plan) <= 2
 
 
+def test_suspects_are_found_without_a_walk_along_the_queue(queues: dict[int, str]) -> None:
+    plan = explain(queues[LONG], "claim_due", suspect=True)
+    assert "Index Scan assets_suspects" in scans(plan)
+    assert [scan for scan in scans(plan) if scan.startswith("Seq Scan")] == []
+
+
 def test_a_claim_never_looks_at_the_bars(queues: dict[int, str]) -> None:
     """However many there are."""
     plan = explain(queues[LONG], "claim_due")

@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from multiprocessing import process
 from multiprocessing.context import ForkServerProcess
 
 from tests.support.commands import Commands
@@ -25,6 +26,8 @@ def forked(commands: Commands, *arguments: str, **settings: object) -> Iterator[
     environment = commands.environment_with(settings)
     child = _FORKS.Process(target=_nexus, args=(str(commands.folder), environment, arguments))
     child.start()
+    # Else the start of another child, in another thread, may take this one's exit code away.
+    process._children.discard(child)  # type: ignore[attr-defined]  # noqa: SLF001
     try:
         yield child
     finally:

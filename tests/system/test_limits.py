@@ -180,6 +180,18 @@ def test_a_vendor_out_of_reach_ends_the_run_with_6(
     assert differences(database_url, truth(vendor))["lost"] == 0
 
 
+def test_a_vendor_that_only_fails_ends_the_run_with_6_after_few_requests(
+    commands: Commands, vendor: Sandbox, database_url: str
+) -> None:
+    since = len(vendor.log())
+    vendor.post("/faults", {"kind": "status", "status": 503, "endpoint": "eod"})
+    done = commands.run("backfill", "--no-limit", "--json", breaker_seconds=0.05)
+    assert done.code == 6
+    # Ten open the breaker, five are under way then; each later opening is one probe.
+    assert 10 <= len(eod(vendor, since)) <= 10 + 5 + 4
+    assert leases(database_url) == 0
+
+
 def test_a_database_out_of_reach_ends_any_command_with_7(commands: Commands) -> None:
     url = f"postgresql://nobody:hunter2-canary@127.0.0.1:{closed_port()}/none"
     lost = with_variable(commands, DATABASE_URL=url)

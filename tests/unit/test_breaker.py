@@ -33,7 +33,13 @@ def test_five_failed_connections_in_a_row_open_it() -> None:
 
 
 def test_old_failures_are_forgotten() -> None:
-    assert failing(failing(Breaker(), 15), 15, at=100).state == "closed"
+    assert failing(failing(Breaker(), 9), 9, at=100).state == "closed"
+
+
+def test_ten_failures_and_no_success_in_a_minute_open_it() -> None:
+    assert failing(Breaker(), 9).state == "closed"
+    assert failing(Breaker(), 10).state == "open"
+    assert failing(answered(Breaker(), 0.0), 15).state == "closed"
 
 
 def test_an_open_breaker_lets_one_probe_through_when_its_time_has_come() -> None:
@@ -61,14 +67,25 @@ def test_a_good_probe_closes_it_and_a_bad_one_opens_it_for_longer() -> None:
 
 
 def test_retries_are_a_tenth_of_the_requests() -> None:
-    budget: RetryBudget | None = RetryBudget(0.0)
-    retries = 0
+    budget, retries = RetryBudget(0.0), 0
     for _ in range(1000):
-        assert budget is not None
-        budget = budget.earn()
-        if (spent := budget.spend()) is not None:
-            budget, retries = spent, retries + 1
+        budget, wait = budget.earn().spend(0.0)
+        retries += not wait
     assert 95 <= retries <= 100
+
+
+def test_an_empty_budget_says_when_time_has_earned_a_retry() -> None:
+    empty, wait = RetryBudget(0.4, 100.0).spend(102.0)
+    assert (round(empty.saved, 6), round(wait, 6)) == (0.6, 4.0)
+    assert empty.spend(105.9)[1] > 0
+    assert empty.spend(106.0)[1] == 0
+
+
+def test_no_more_than_ten_retries_are_saved_up() -> None:
+    budget, taken = RetryBudget(10.0, 0.0), 0
+    while not (found := budget.spend(1e6))[1]:
+        budget, taken = found[0], taken + 1
+    assert taken == 10
 
 
 def test_the_breadth_grows_by_one_a_round_and_halves_on_trouble() -> None:

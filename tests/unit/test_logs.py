@@ -224,6 +224,19 @@ def test_an_event_s_facts_are_the_line_s(capsys: pytest.CaptureFixture[str]) -> 
 
 
 @pytest.mark.usefixtures("own_logging")
+def test_a_wait_that_goes_on_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up_logs("text", "warning", None)
+    for seconds in (30.0, 40.0, 35.0):
+        log_event(Waiting("the minute window", seconds))
+    log_event(Waiting("the daily quota", 9000.0))
+    told = capsys.readouterr().err.splitlines()
+    assert [line.rpartition(" reason=")[2] for line in told] == [
+        "the minute window seconds=30.0",
+        "the daily quota seconds=9000.0",
+    ]
+
+
+@pytest.mark.usefixtures("own_logging")
 def test_libraries_speak_from_warning_on_and_without_the_token(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from data_nexus.domain.plan import plan_histories
@@ -22,9 +23,27 @@ def test_five_hundred_calls_a_day_make_four_days_of_two_thousand_assets() -> Non
 
 def test_what_fits_into_today_takes_as_long_as_the_pace() -> None:
     found = plan_histories({"LSE": 100, "US": 889}, quota(0, 100_000), NOON)
-    assert found.days == 1
+    assert (found.calls, found.days) == (989, 1)
     assert 59 < found.eta_sec < 61
     assert [(step.exchange, step.calls) for step in found.steps] == [("LSE", 100), ("US", 889)]
+
+
+def test_extra_calls_help_on_the_first_day_only() -> None:
+    found = plan_histories({"US": 2000}, replace(quota(0, 500), extra=500), NOON)
+    assert (found.quota_left, found.days) == (1000, 3)
+
+
+def test_a_load_of_days_takes_until_the_last_day_s_requests_are_sent() -> None:
+    found = plan_histories({"US": 1001}, quota(0, 500), NOON)
+    last_day_begins = timedelta(days=1, hours=12, seconds=30)
+    assert timedelta(0) < timedelta(seconds=found.eta_sec) - last_day_begins < timedelta(seconds=1)
+
+
+def test_a_spent_day_is_none_of_the_days_on_which_calls_are_spent() -> None:
+    found = plan_histories({"US": 1000}, quota(500, 500), NOON)
+    assert (found.quota_left, found.days) == (0, 2)
+    second_midnight = timedelta(days=1, hours=12, seconds=30)
+    assert second_midnight < timedelta(seconds=found.eta_sec) < second_midnight + timedelta(hours=1)
 
 
 def test_nothing_due_takes_no_day() -> None:

@@ -19,6 +19,7 @@ from data_nexus.events import (
     Failed,
     Requested,
     Retried,
+    RunFinished,
     RunStarted,
     Waiting,
 )
@@ -82,7 +83,7 @@ def test_a_worker_knows_no_end_and_shows_none() -> None:
 
 
 @pytest.mark.parametrize("width", [80, 200])
-def test_the_display_says_what_the_run_waits_for_on_a_narrow_terminal_too(width: int) -> None:
+def test_the_display_says_what_the_run_delay_on_a_narrow_terminal_too(width: int) -> None:
     page = shown(RunStarted("backfill", 4), Waiting("the vendor's minute limit", 30.0), width=width)
     assert "waiting for the vendor's minute limit (30 s) · 0 rows · 0 calls" in page
 
@@ -90,11 +91,11 @@ def test_the_display_says_what_the_run_waits_for_on_a_narrow_terminal_too(width:
 def test_a_wait_counts_down_and_ends_by_itself() -> None:
     clock = Clock()
     waiting = figures(Waiting(MINUTE_WINDOW, 42.0), clock=clock)
-    assert waiting.waits_for == "waiting for the minute window (42 s)"
+    assert waiting.delay == "waiting for the minute window (42 s)"
     clock.now += 41.5
-    assert waiting.waits_for == "waiting for the minute window (1 s)"
+    assert waiting.delay == "waiting for the minute window (1 s)"
     clock.now += 0.5
-    assert waiting.waits_for == ""
+    assert waiting.delay == ""
     assert str(waiting) == "0 rows/s · 0 rows · 0 calls"
 
 
@@ -111,7 +112,7 @@ def test_of_several_waits_the_one_that_ends_first_is_told() -> None:
     waiting = figures(*told, clock=clock)
     said = []
     for _ in range(3):
-        said.append(waiting.waits_for)
+        said.append(waiting.delay)
         clock.now += 10
     assert said == [
         "waiting for the minute window (10 s)",
@@ -120,14 +121,24 @@ def test_of_several_waits_the_one_that_ends_first_is_told() -> None:
     ]
 
 
-def test_a_request_sent_after_a_spent_day_was_told_shows_that_there_are_calls_again() -> None:
+def test_the_last_figures_are_those_of_the_whole_run() -> None:
+    clock = Clock()
+    over = figures(Draining("SIGTERM"), Committed("AAPL.US", 90, 90, 0, 0, 0), clock=clock)
+    clock.now += 9
+    over.note(RunFinished("backfill", "drained: SIGTERM", 9.0))
+    assert str(over) == "10 rows/s · 90 rows · 0 calls"
+
+
+def test_a_request_that_cannot_have_been_paid_for_before_shows_that_there_are_calls_again() -> None:
     clock = Clock()
     waiting = figures(Waiting(DAILY_QUOTA, 9000), clock=clock)
+    clock.now += 2
+    waiting.note(requested())
     clock.now += 900
-    waiting.note(requested(seconds=901.0))
-    assert waiting.waits_for, "its request went out before"
-    waiting.note(requested(seconds=1.0))
-    assert waiting.waits_for == ""
+    waiting.note(requested(seconds=895.0))
+    assert waiting.delay, "they went out on slots of before"
+    waiting.note(requested())
+    assert waiting.delay == ""
 
 
 def test_the_display_says_that_the_run_is_draining_rather_than_waiting() -> None:

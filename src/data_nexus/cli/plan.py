@@ -92,10 +92,10 @@ def _days(found: Plan, known: KnownQuota) -> str:
 
 
 def _time(found: Plan, known: KnownQuota) -> str:
-    waits = ", the wait for quota included," if found.days and found.days > 1 else ""
     limit = known.quota.minute_limit
     learned = " (assumed until the vendor tells)" if limit == UNTOLD_MINUTE_LIMIT else ""
-    return f"{span(found.eta_sec)}{waits} at {limit:,} requests a minute{learned}"
+    daily = f" and {known.quota.day_limit:,} calls a day" if (found.days or 0) > 1 else ""
+    return f"{span(found.eta_sec)} at {limit:,} requests a minute{learned}{daily}"
 
 
 def _advice(found: Plan, days_old: float) -> Iterator[str]:

@@ -49,10 +49,10 @@ def is_terminal() -> bool:
     return sys.stderr.isatty()
 
 
-def print_run(figures: Mapping[str, Any]) -> None:
+def print_run(figures: Mapping[str, Any], *, is_cut_short: bool) -> None:
     """Print a run's figures as sentences."""
     if not figures["total_assets"]:
-        console.print("Nothing is due.")
+        console.print("No asset was asked for." if is_cut_short else "Nothing is due.")
         return
     seconds = figures["duration_sec"]
     console.print(

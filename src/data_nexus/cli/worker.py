@@ -33,5 +33,5 @@ def worker(exchange: str | None, as_json: bool, **options: Any) -> int:  # noqa:
     if as_json:
         print_json(report.figures)
     else:
-        print_run(report.figures)
+        print_run(report.figures, is_cut_short=report.is_cut_short)
     return exit_code_of(report)

@@ -36,13 +36,19 @@ class LedgerStore:
     token_id: str
 
     async def change(
-        self, decide: Callable[[Quota, datetime], tuple[Quota, Result]], *, told: bool = False
+        self,
+        decide: Callable[[Quota, datetime], tuple[Quota, Result]],
+        *,
+        told: bool = False,
+        once: bool = False,
     ) -> tuple[Result, datetime]:
         """Let `decide` turn the quota and the database's moment into a new quota and a result.
 
         Returns the result and that moment. With `told` the row also notes that the vendor told.
         `decide` may be called twice, when the first transaction was undone.
         """
+        if once:
+            return await self._change_once(decide, told=told)
         return await repeated(lambda: self._change_once(decide, told=told))
 
     async def _change_once(

@@ -78,6 +78,12 @@ class Asset(Tables):
         ),
         Index("assets_absent", "ask_after", postgresql_where=text("ask_after IS NOT NULL")),
         Index("assets_leased", "lease_owner", postgresql_where=text("lease_owner IS NOT NULL")),
+        Index(
+            "assets_suspects",
+            text(f"coalesce(last_synced, {_NEVER})"),
+            "id",
+            postgresql_where=text("times_rescued > 0"),
+        ),
         {"comment": "every listing ever seen; the table is the dispatch queue"},
     )
 

@@ -119,7 +119,7 @@ class Store:
             "owner": self.owner,
             "lease_sec": self.lease_sec,
         }
-        rows = await self._rows("claim_due", parameters)
+        rows = await repeated(lambda: self._claim_once(parameters))
         rows.sort(key=_queue_order)
         self._held.update((row[0], 0.0) for row in rows)
         if rows:
@@ -136,6 +136,16 @@ class Store:
             )
             for row in rows
         ]
+
+    async def _claim_once(self, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
+        try:
+            async with self._connection() as connection:
+                return await rows_of(connection, "claim_due", parameters, prepare=False)
+        except StorageUnavailable:
+            # It may have been done and its answer lost: nobody would ask for what it took.
+            known = {"owner": self.owner, "asset_ids": list(self._held)}
+            await self._execute("release_unknown", known)
+            raise
 
     async def wake_absent(self) -> None:
         """Let assets that had no bars back into the queue when it is time to ask again."""

@@ -74,18 +74,18 @@ def connection_from_settings() -> Iterator[Connection]:
 
 
 def _revision(database: PostgresConnection) -> str | None:
-    with database.connect() as connection:
-        _check_server(connection)
-        query = sql.SQL("SELECT version_num FROM {}").format(
-            sql.Identifier(database.schema, "alembic_version")
-        )
-        try:
+    query = sql.SQL("SELECT version_num FROM {}").format(
+        sql.Identifier(database.schema, "alembic_version")
+    )
+    try:
+        with database.connect() as connection:
+            _check_server(connection)
             row = connection.execute(query).fetchone()
-        except psycopg.errors.UndefinedTable:
-            return None
-        except psycopg.Error as error:
-            raise unavailable(error) from None
-        return str(row[0]) if row else None
+    except psycopg.errors.UndefinedTable:
+        return None
+    except psycopg.Error as error:
+        raise unavailable(error) from None
+    return str(row[0]) if row else None
 
 
 def _check_server(connection: psycopg.Connection) -> None:

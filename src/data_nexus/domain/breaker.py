@@ -1,8 +1,8 @@
 """Owns the circuit breaker and the retry budget: when to stop asking a vendor in trouble. Pure.
 
 Moments are seconds of a monotonic clock; the chance is an argument. One breaker guards one
-endpoint family. It opens when half of the last minute's requests failed, or after a few failed
-connections in a row; then a single, timed probe finds out whether the vendor is back.
+endpoint family. It opens when half of the last minute's requests failed, or all of a few, or after
+a few failed connections in a row; then a single, timed probe finds out whether the vendor is back.
 """
 
 from __future__ import annotations
@@ -10,19 +10,20 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 MEMORY_SEC = 60.0
-_LEAST_REQUESTS = 20
-_FAILED_SHARE = 0.5
+# So many requests of a minute of which such a share failed: half of many, or all of a few.
+_ILL = ((20, 0.5), (10, 1.0))
 _UNREACHED_IN_A_ROW = 5
 _LONGEST_OPEN_SEC = 600.0
 _PROBE_SEC = 60.0
 # A retry costs ten requests: so many of a minute's requests may be retries, and a few always.
 _RETRY_SHARE = 0.1
 _MOST_RETRIES_SAVED = 10.0
+_SECONDS_A_RETRY = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Breaker:
-    """One endpoint family's state: closed (`opened_for` is 0), open until `open_until`, or probing.
+    """One endpoint family's state: closed, open until `open_until`, or probing.
 
     `seconds` holds, for each second of the last minute that had any, the requests and how many of
     them failed; `times_opened` counts the openings since the last success.
@@ -71,23 +72,32 @@ def failed(breaker: Breaker, moment: float, chance: float, *, reached: bool) -> 
     if breaker.open_until is not None:
         return _opened(noted, moment, chance) if breaker.probing_until is not None else noted
     sent, lost = (sum(second[n] for second in noted.seconds) for n in (1, 2))
-    is_ill = sent >= _LEAST_REQUESTS and lost >= _FAILED_SHARE * sent
+    is_ill = any(sent >= least and lost >= share * sent for least, share in _ILL)
     return _opened(noted, moment, chance) if is_ill or unreached >= _UNREACHED_IN_A_ROW else noted
 
 
 @dataclass(frozen=True, slots=True)
 class RetryBudget:
-    """How many retries are left: each request earns a tenth of one, at most ten are saved up."""
+    """How many retries are left, as counted at a moment; at most ten are saved up.
+
+    Each request earns a tenth of one, and time one in ten seconds, so that a worker whose requests
+    all wait for a retry goes on in the end.
+    """
 
     saved: float = _MOST_RETRIES_SAVED
+    counted_at: float = 0.0
 
     def earn(self) -> RetryBudget:
         """Note a request that was no retry."""
-        return RetryBudget(min(_MOST_RETRIES_SAVED, self.saved + _RETRY_SHARE))
+        return replace(self, saved=min(_MOST_RETRIES_SAVED, self.saved + _RETRY_SHARE))
 
-    def spend(self) -> RetryBudget | None:
-        """Take one retry, or None when there is none left."""
-        return RetryBudget(self.saved - 1.0) if self.saved >= 1.0 else None
+    def spend(self, moment: float) -> tuple[RetryBudget, float]:
+        """Take one retry, or say how long it is until time has earned one; 0 means taken."""
+        earned = max(0.0, moment - self.counted_at) / _SECONDS_A_RETRY
+        saved = min(_MOST_RETRIES_SAVED, self.saved + earned)
+        if saved < 1.0:
+            return RetryBudget(saved, moment), (1.0 - saved) * _SECONDS_A_RETRY
+        return RetryBudget(saved - 1.0, moment), 0.0
 
 
 def _opened(breaker: Breaker, moment: float, chance: float) -> Breaker:

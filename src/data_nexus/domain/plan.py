@@ -27,7 +27,7 @@ class Step:
 class Plan:
     """The steps, what they cost together, and the time they take.
 
-    `quota_left` and `days` (quota days, today included) are None while the vendor has not told
+    `quota_left` and `days` (on which calls are spent) are None while the vendor has not told
     the limit; `eta_sec` then assumes that the quota suffices.
     """
 
@@ -49,9 +49,7 @@ def plan_histories(due: Mapping[str, int], quota: Quota, moment: datetime) -> Pl
     requests = sum(step.assets for step in steps)
     today = on_day(quota, moment.date())
     days = _quota_days(calls, today)
-    return Plan(
-        steps, calls, requests, today.left, days, _eta(requests, calls, days, today, moment)
-    )
+    return Plan(steps, calls, requests, today.left, days, _eta(requests, calls, today, moment))
 
 
 def _quota_days(calls: int, quota: Quota) -> int | None:
@@ -61,13 +59,17 @@ def _quota_days(calls: int, quota: Quota) -> int | None:
         return int(calls > 0)
     if not quota.day_limit:
         return None
-    return 1 + math.ceil((calls - quota.left) / quota.day_limit)
+    return int(quota.left > 0) + _later_days(calls, quota.left, quota.day_limit)
 
 
-def _eta(requests: int, calls: int, days: int | None, quota: Quota, moment: datetime) -> float:
-    pace = step(quota.minute_limit)
-    if days is None or days <= 1 or not quota.day_limit:
+def _later_days(calls: int, left: int, day_limit: int) -> int:
+    return math.ceil((calls - left) / day_limit)
+
+
+def _eta(requests: int, calls: int, quota: Quota, moment: datetime) -> float:
+    pace, left = step(quota.minute_limit), quota.left
+    if left is None or calls <= left or not quota.day_limit:
         return (requests * pace).total_seconds()
-    last_day = (calls - (quota.left or 0) - 1) % quota.day_limit + 1
-    waiting = quota.resets_at - moment + (days - 2) * _DAY
+    last_day = (calls - left - 1) % quota.day_limit + 1
+    waiting = quota.resets_at - moment + (_later_days(calls, left, quota.day_limit) - 1) * _DAY
     return (waiting + last_day * pace).total_seconds()

@@ -16,7 +16,7 @@ MINUTE = timedelta(seconds=60)
 # Nothing is sent so close to midnight: our clock and the vendor's may name different days.
 MIDNIGHT_MARGIN = timedelta(seconds=30)
 # What is left unused of the minute, for requests that reach the vendor later than their slot.
-_SPARE_SHARE, _SPARE_REQUESTS = 0.01, 1
+_SPARE_SHARE, _SPARE_REQUESTS = 0.007, 1
 # Another spender of the token fills the minute: so long nothing more is sent.
 _CROWDED = timedelta(seconds=2)
 

@@ -13,7 +13,7 @@ from data_nexus.eodhd.decode_symbols import decode_symbols
 from data_nexus.eodhd.requests import Request, symbol_list_request
 from data_nexus.errors import NotListed, UsageError
 from data_nexus.events import Observer, Warned, ignore
-from data_nexus.ingestion.attempts import Attempts
+from data_nexus.ingestion.attempts import Attempts, Trip
 from data_nexus.ingestion.opening import open_database_async, open_run, settings_for
 
 
@@ -82,7 +82,7 @@ async def discover(
 
     try:
         request = symbol_list_request(exchange, delisted=delisted)
-        symbols = await attempts.fetch(request, read, spent)
+        symbols = await attempts.fetch(request, read, Trip(spent=spent))
     except NotListed:
         raise UsageError(f"the vendor knows no exchange {exchange!r}") from None
     if symbols.refused:

@@ -24,6 +24,7 @@ from data_nexus.eodhd.requests import Request, user_request
 from data_nexus.errors import (
     AnswerTimedOut,
     ConnectionFailed,
+    Fenced,
     NexusError,
     NotSent,
     QuotaSpent,
@@ -44,6 +45,18 @@ _PATIENCE = 3
 _LOOK_AGAIN_SEC = 900.0
 Answer = TypeVar("Answer")
 Read = Callable[[bytes], Awaitable[Answer]]
+
+
+@dataclass(slots=True)
+class Trip:
+    """The way to one answer: what was sent for it, and whether it waits with nothing under way.
+
+    `is_wanted` is asked before each request: False when the answer would be of no use any more.
+    """
+
+    is_wanted: Callable[[], bool] = lambda: True
+    spent: list[Request] = field(default_factory=list)
+    is_waiting: bool = True
 
 
 @dataclass(slots=True)
@@ -86,27 +99,31 @@ class Attempts:
             "breakers": {str(name): breaker.state for name, breaker in self.breakers.items()},
         }
 
-    async def fetch(self, request: Request, read: Read[Answer], spent: list[Request]) -> Answer:
-        """Return what `read` makes of the answer's body; append to `spent` each request sent.
+    async def fetch(self, request: Request, read: Read[Answer], trip: Trip) -> Answer:
+        """Return what `read` makes of the answer's body; `trip` tells how far it has come.
 
         A `Retry`, from the wire or from `read`, uses up an attempt and a share of the retry
         budget. A rate limit pauses every worker and uses up neither, but an asset that meets it
-        over and over fails in the end. Raises `QuotaSpent` for a spent day unless the run waits.
+        over and over fails in the end. Raises `QuotaSpent` for a spent day unless the run waits,
+        and `Fenced` when the answer is not wanted any more.
         """
         attempt, postponed = 1, 0
         while True:
             begun = time.monotonic()
             try:
                 await self._count.keep()
-                answer = await read(await self._send(request, spent))
+                answer = await read(await self._send(request, trip))
             except RateLimited as limit:
+                trip.is_waiting = True
                 postponed += 1
                 if postponed > _LONGEST_POSTPONEMENT:
                     raise
                 await self.ledger.pause(limit.wait_sec)
             except QuotaSpent as refused:
+                trip.is_waiting = True
                 await self._rest(refused, begun)
             except Retry as error:
+                trip.is_waiting = True
                 await self._wait_to_retry(request, error, attempt)
                 attempt += 1
             else:
@@ -114,16 +131,21 @@ class Attempts:
                     self.budget = self.budget.earn()
                 return answer
 
-    async def _send(self, request: Request, spent: list[Request]) -> bytes:
+    async def _send(self, request: Request, trip: Trip) -> bytes:
         await self._pass_breaker(request.endpoint)
         async with self._in_breadth():
             slot = await self.ledger.admit(request.calls)
-            spent.append(request)
+            if not trip.is_wanted():
+                # A machine that slept wakes up here: the lease went while its turn came.
+                await self.ledger.refund(slot)
+                raise Fenced(f"{request.subject}: the lease may have run out")
+            trip.is_waiting = False
+            trip.spent.append(request)
             self._count.calls += request.calls
             try:
                 body = await self.client.fetch(request)
             except NotSent:
-                spent.pop()
+                trip.spent.pop()
                 await self.ledger.refund(slot)
                 self._note_trouble(request.endpoint, reached=False)
                 raise
@@ -161,10 +183,14 @@ class Attempts:
             self._rested_at = time.monotonic()
 
     async def _wait_to_retry(self, request: Request, error: Retry, attempt: int) -> None:
-        left = self.budget.spend()
-        if attempt >= self.backoff.attempts or left is None:
+        if attempt >= self.backoff.attempts:
             raise error
-        self.budget = left
+        while True:
+            self.budget, empty_sec = self.budget.spend(time.monotonic())
+            if not empty_sec:
+                break
+            self.observe(Waiting("the vendor to recover (few retries are left)", empty_sec))
+            await asyncio.sleep(empty_sec)
         self.retries += 1
         wait = self.backoff.wait_sec(attempt, self.chance.random())
         self.observe(Retried(request.subject, str(error), attempt, wait))
@@ -206,7 +232,7 @@ class Attempts:
             await self.ledger.heard_minute(self.client.minute.limit, self.client.minute.remaining)
 
     async def _ask_user(self) -> bytes:
-        return await self._send(user_request(), self.account_requests)
+        return await self._send(user_request(), Trip(spent=self.account_requests))
 
 
 def breadth_of(concurrency: int) -> Breadth:

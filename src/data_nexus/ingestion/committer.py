@@ -36,6 +36,8 @@ class Committer:
     linger_sec: float
     bytes_in_flight: int
     _pending: deque[Batch] = field(default_factory=deque)
+    # Batches that wait or are being written, by identity.
+    _unsettled: set[int] = field(default_factory=set)
     _rows: int = 0
     _bytes: int = 0
     _ripe_at: float = 0.0
@@ -52,17 +54,19 @@ class Committer:
             if not self._pending:
                 self._ripe_at = asyncio.get_running_loop().time() + self.linger_sec
             self._pending.append(batch)
+            self._unsettled.add(id(batch))
             self._rows += _weight(batch)
             self._bytes += batch.nbytes
             self._changed.notify_all()
 
     async def flush(self) -> None:
-        """Have everything pending committed at once, and wait until it is."""
+        """Have everything that is pending now committed at once, and wait until it is."""
         async with self._changed:
+            awaited = set(self._unsettled)
             self._flushing = True
             self._changed.notify_all()
             try:
-                await self._changed.wait_for(lambda: not self._bytes)
+                await self._changed.wait_for(lambda: awaited.isdisjoint(self._unsettled))
             finally:
                 self._flushing = self._closing
 
@@ -80,6 +84,7 @@ class Committer:
             finally:
                 async with self._changed:
                     self._bytes -= sum(batch.nbytes for batch in group)
+                    self._unsettled.difference_update(map(id, group))
                     self._changed.notify_all()
 
     async def _next_group(self) -> list[Batch]:

@@ -30,7 +30,7 @@ from data_nexus.errors import (
     Stop,
 )
 from data_nexus.events import Absent, Committed, Draining, Failed, Observer, Parked, Warned
-from data_nexus.ingestion.attempts import Attempts
+from data_nexus.ingestion.attempts import Attempts, Trip
 from data_nexus.ingestion.committer import Committer
 from data_nexus.ingestion.letters import letter_of
 from data_nexus.ingestion.pipeline import Paid, absent_batch, batch_of
@@ -41,6 +41,8 @@ from data_nexus.ingestion.tally import Tally
 _WHEN_BEHIND = 10
 # How often a run that is to stop looks who may be ended.
 _LOOK_SEC = 0.05
+# How often a run looks for suspects that another worker has freed.
+_SUSPECTS_SEC = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +95,14 @@ class Engine:
     tally: Tally = field(default_factory=Tally)
     ended_by: NexusError | None = None
     _decoding: asyncio.Lock = field(default_factory=asyncio.Lock)
-    # What each fetcher has sent for the asset that it is at; cancelled at will while nothing is.
-    _sent: dict[asyncio.Task[Any], list[Request]] = field(default_factory=dict)
+    _freed: asyncio.Event = field(default_factory=asyncio.Event)
+    _ended: asyncio.Event = field(default_factory=asyncio.Event)
+    # What each fetcher is about; it may be cancelled at will while it waits.
+    _trips: dict[asyncio.Task[Any], Trip] = field(default_factory=dict)
 
     async def run(self, due: Due, limit: int | None) -> None:
         """Bring the due assets up to date; raise `StorageUnavailable` if the database goes away."""
-        await self.store.free_lost_leases()
+        await self._free_lost_leases()
         queue = LeaseQueue(self.store, due, limit)
         committer = Committer(
             commit=self._commit,
@@ -115,11 +119,9 @@ class Engine:
                 for n in range(self.pace.writers)
             ]
             watching = tasks.create_task(self.store.watch(), name="watch the session")
-            await self._in_time(
-                *(self._fetch_on(queue, committer) for _ in range(self.pace.concurrency))
-            )
-            await committer.flush()
-            await self.store.free_lost_leases()
+            fetchers = (self._fetch_on(queue, committer) for _ in range(self.pace.concurrency))
+            await self._in_time(*fetchers, self._watch_suspects(queue, committer))
+            await self._free_lost_leases()
             await self._in_time(self._ask_suspects(queue, committer))
             await committer.close()
             await asyncio.wait(writers)
@@ -129,9 +131,20 @@ class Engine:
             renewing.cancel()
             watching.cancel()
 
+    async def report(self) -> None:
+        """Show how this worker is doing, for `nexus status`."""
+        await self.store.report(self.attempts.state() | {"requests": self.tally.requests})
+
     def _end(self, error: NexusError) -> None:
+        """Claim nothing more; a spent day lets those finish whose requests are paid for."""
         self.ended_by = self.ended_by or error
-        self.drain.wished.set()
+        self._ended.set()
+        if not isinstance(error, Pause):
+            self.drain.wished.set()
+
+    @property
+    def _claims(self) -> bool:
+        return not (self._ended.is_set() or self.drain.wished.is_set())
 
     async def _in_time(self, *work: Coroutine[Any, Any, None]) -> None:
         """Do work that fetches, and cut it short if the run is asked to stop."""
@@ -142,7 +155,7 @@ class Engine:
             watching.cancel()
 
     async def _cut_short(self, fetchers: Sequence[asyncio.Task[None]]) -> None:
-        """Once the run is asked to stop, end who has sent nothing; the others may finish.
+        """Once the run is asked to stop, end who waits; requests under way may finish.
 
         They have half of the grace for it.
         """
@@ -150,55 +163,67 @@ class Engine:
         with suppress(TimeoutError):
             async with asyncio.timeout(self.pace.grace_sec / 2):
                 while True:
-                    for fetcher in [one for one, spent in self._sent.items() if not spent]:
-                        del self._sent[fetcher]
+                    for fetcher in [one for one, trip in self._trips.items() if trip.is_waiting]:
+                        del self._trips[fetcher]
                         fetcher.cancel()
                     await asyncio.sleep(_LOOK_SEC)
         for fetcher in fetchers:
             fetcher.cancel()
 
     async def _fetch_on(self, queue: LeaseQueue, committer: Committer) -> None:
-        while not self.drain.wished.is_set() and (lease := await queue.next()):
+        while self._claims and (lease := await queue.next()):
             await self._settle_one(lease, committer)
 
-    async def _ask_suspects(self, queue: LeaseQueue, committer: Committer) -> None:
-        """Ask for the assets that were in a lost worker's hands, one by one.
+    async def _watch_suspects(self, queue: LeaseQueue, committer: Committer) -> None:
+        """Ask for suspects as they come up, for as long as the walk along the queue lasts."""
+        while self._claims and not queue.spent.is_set():
+            self._freed.clear()
+            await self._ask_suspects(queue, committer)
+            await _any_of(self._freed, queue.spent, self._ended, self.drain.wished)
 
-        If one of them takes this worker down as well, it goes alone, and only it is suspected.
+    async def _ask_suspects(self, queue: LeaseQueue, committer: Committer) -> None:
+        """Ask for the assets that were in a lost worker's hands, one after the other.
+
+        A worker has one suspect at a time, committed before the next: if one of them takes this
+        worker down as well, no other suspect goes with it.
         """
-        while not self.drain.wished.is_set() and (lease := await queue.next_suspect()):
+        while self._claims and (lease := await queue.next_suspect()):
             await self._settle_one(lease, committer)
             await committer.flush()
 
+    async def _free_lost_leases(self) -> None:
+        if await self.store.free_lost_leases():
+            self._freed.set()
+
     async def _settle_one(self, lease: Lease, committer: Committer) -> None:
         """Take one lease to its end: an answer for the committer, or an error settled."""
-        spent: list[Request] = []
+        trip = Trip(is_wanted=lambda: self.store.trusts(lease))
         fetcher = asyncio.current_task()
         assert fetcher  # noqa: S101 - what awaits runs in a task
-        self._sent[fetcher] = spent
+        self._trips[fetcher] = trip
         try:
-            batch = await self._ask(lease, spent)
+            batch = await self._ask(lease, trip)
         except NexusError as error:
-            self._sent.pop(fetcher, None)
+            self._trips.pop(fetcher, None)
             await self._settle_error(lease, error)
         else:
             await committer.submit(batch)
         finally:
-            self._sent.pop(fetcher, None)
-            self.tally.count_spent(spent)
+            self._trips.pop(fetcher, None)
+            self.tally.count_spent(trip.spent)
 
-    async def _ask(self, lease: Lease, spent: list[Request]) -> Batch:
-        if not self.store.trusts(lease):
+    async def _ask(self, lease: Lease, trip: Trip) -> Batch:
+        if not trip.is_wanted():
             raise Fenced(f"{lease.symbol}: the lease may have run out")
         window = window_to_ask(lease.synced_through, self.pace.reread_days, datetime.now(UTC))
 
         async def read(body: bytes) -> Batch:
-            return await self._read(lease, window, body, spent)
+            return await self._read(lease, window, body, trip.spent)
 
         try:
-            return await self.attempts.fetch(history_request(lease.symbol, window), read, spent)
+            return await self.attempts.fetch(history_request(lease.symbol, window), read, trip)
         except NotListed:
-            return absent_batch(lease, window, _paid(spent))
+            return absent_batch(lease, window, _paid(trip.spent))
 
     async def _read(
         self, lease: Lease, window: Window, body: bytes, spent: Sequence[Request]
@@ -263,8 +288,18 @@ class Engine:
         while True:
             await asyncio.sleep(self.store.lease_sec / 3)
             await self.store.renew()
-            await self.store.free_lost_leases()
-            await self.store.report(self.attempts.state() | {"requests": self.tally.requests})
+            await self._free_lost_leases()
+            await self.report()
+
+
+async def _any_of(*events: asyncio.Event) -> None:
+    """Wait until something happened, or until it is time to look for suspects."""
+    waiting = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waiting, timeout=_SUSPECTS_SEC, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for one in waiting:
+            one.cancel()
 
 
 def _paid(spent: Sequence[Request]) -> Paid:

@@ -46,6 +46,11 @@ class Report:
     ended_by: NexusError | None
     drained_by: str | None
 
+    @property
+    def is_cut_short(self) -> bool:
+        """Whether it ended before its work did."""
+        return self.ended_by is not None or self.drained_by is not None
+
 
 async def backfill(
     settings: Settings,

@@ -27,15 +27,15 @@ from data_nexus.domain.quota import (
     reserve,
     step,
 )
-from data_nexus.errors import QuotaSpent
+from data_nexus.errors import QuotaSpent, StorageUnavailable
 from data_nexus.events import Observer, Waiting
 
 _BLOCK = timedelta(milliseconds=250)
 _MOST_SLOTS = 20
 # A slot that is used later than this would make the minute fuller than it was planned: the spare
 # of `domain.quota.step` covers so much.
-_LATEST_SEC = 0.5
-_WORTH_TELLING_SEC = 2.0
+_LATEST_SEC = 0.3
+_WORTH_TELLING_SEC = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,8 @@ class Ledger:
     _most: int = 1
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _closed_until: float = 0.0
+    # How often slots that were handed out and not used yet have become void.
+    _recalls: int = 0
 
     async def admit(self, calls: int) -> Slot:
         """Wait for the right to send a request of so many calls, and return it.
@@ -76,13 +78,13 @@ class Ledger:
         Raises `QuotaSpent` when the day has no calls left.
         """
         while True:
-            slot = await self._take(calls)
+            slot, recalls = await self._take(calls), self._recalls
             try:
-                await self._sleep_until(max(slot.at, self._closed_until))
+                await self._sleep_until(slot.at)
             except asyncio.CancelledError:
                 self._ready.appendleft(slot)
                 raise
-            if not slot.is_stale:
+            if not slot.is_stale and recalls == self._recalls:
                 return slot
             await self.refund(slot)
 
@@ -96,7 +98,12 @@ class Ledger:
                 quota = refund(quota, slot.calls, slot.day)
             return quota, None
 
-        await self.store.change(give_back)
+        try:
+            await self.store.change(give_back, once=True)
+        except StorageUnavailable as error:
+            # It may have been done, and twice would be too much: the calls count as spent.
+            if not error.passes:
+                raise
 
     async def close(self) -> None:
         """Give back the slots that nobody used."""
@@ -118,6 +125,7 @@ class Ledger:
 
     async def heard_spent(self) -> None:
         """Believe a 402: nothing is left of the day."""
+        self._recalls += 1
         async with self._lock:
             await self.store.change(lambda quota, _: (heard_spent(quota), None))
             await self.close()
@@ -166,9 +174,8 @@ class Ledger:
         )
 
     async def _sleep_until(self, moment: float) -> None:
-        wait = moment - time.monotonic()
-        if wait <= 0:
-            return
-        if wait > _WORTH_TELLING_SEC:
-            self.observe(Waiting("the minute window", wait))
-        await asyncio.sleep(wait)
+        """Sleep until the moment, and through any pause that was heard of meanwhile."""
+        while (wait := max(moment, self._closed_until) - time.monotonic()) > 0:
+            if wait > _WORTH_TELLING_SEC:
+                self.observe(Waiting("the minute window", wait))
+            await asyncio.sleep(wait)

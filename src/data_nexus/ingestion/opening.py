@@ -8,6 +8,7 @@ from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from data_nexus.config import Secret, Settings, load_settings
+from data_nexus.database.connection import repeated
 from data_nexus.database.opening import database_url, open_database
 from data_nexus.database.store import Store, open_store
 from data_nexus.domain.backoff import Backoff
@@ -47,8 +48,12 @@ def settings_for(
 async def open_database_async(settings: Settings) -> AsyncIterator[str]:
     """Open the settings' database without blocking the event loop while a server starts."""
     with ExitStack() as stack:
-        opening = open_database(settings.database_url, settings.home, settings.schema)
-        yield await asyncio.to_thread(stack.enter_context, opening)
+
+        async def enter() -> str:
+            opening = open_database(settings.database_url, settings.home, settings.schema)
+            return await asyncio.to_thread(stack.enter_context, opening)
+
+        yield await repeated(enter)
 
 
 @asynccontextmanager

@@ -63,8 +63,9 @@ class Shift:
         run_id = await self.store.start_run("worker")
         started = time.monotonic()
         engine = self._engine(run_id)
-        while not self.drain.wished.is_set():
+        while not (self.drain.wished.is_set() or engine.ended_by):
             before = self.tally.assets
+            await engine.report()
             await self.store.wake_absent()
             synced_before = await self.store.days_ago(self.settings.days_old)
             await engine.run(Due(synced_before, exchange), None)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import time
 from dataclasses import asdict
 from datetime import UTC, datetime
 
@@ -44,12 +45,26 @@ _LEVELS = {
     Warned: logging.WARNING,
 }
 
+# Until when a wait has been told, by its reason.
+_told_until: dict[str, float] = {}
+
 
 def log_event(event: Event) -> None:
-    """Write an event as one log line; its class's name is the line's subject."""
+    """Write an event as one log line; its class's name is the line's subject.
+
+    A wait that begins before one for the same reason is over goes on from it: it is told once.
+    """
+    if isinstance(event, Waiting) and _goes_on(event, time.monotonic()):
+        return
     level = _LEVELS[type(event)]
     if _LOG.isEnabledFor(level):
         _LOG.log(level, type(event).__name__, extra={"facts": asdict(event)})
+
+
+def _goes_on(wait: Waiting, now: float) -> bool:
+    told_until = _told_until.get(wait.reason, now)
+    _told_until[wait.reason] = max(told_until, now + wait.seconds)
+    return now < told_until
 
 
 def set_up_logs(format_name: str, level: str, token: Secret | None) -> None:
@@ -61,6 +76,7 @@ def set_up_logs(format_name: str, level: str, token: Secret | None) -> None:
         raise UsageError(f"NEXUS_LOG_FORMAT: {format_name!r} is neither text nor json")
     if level.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
         raise UsageError(f"NEXUS_LOG_LEVEL: {level!r} is not debug, info, warning or error")
+    _told_until.clear()
     lines = logging.StreamHandler(sys.stderr)
     lines.setFormatter(LineFormatter(as_json=format_name == "json", token=token))
     logging.basicConfig(handlers=[lines], level=logging.WARNING, force=True)

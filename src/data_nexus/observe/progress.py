@@ -23,6 +23,7 @@ from data_nexus.events import (
     Observer,
     Parked,
     Requested,
+    RunFinished,
     RunStarted,
     Waiting,
     ignore,
@@ -30,6 +31,8 @@ from data_nexus.events import (
 
 _FRAMES_A_SEC = 4
 _DAILY_QUOTA = "the daily quota"
+# A request may be sent so long after it was paid for.
+_PAID_SEC = 300.0
 _DISPLAYED = {Waiting.__name__, Draining.__name__}
 _UNITS = (("day", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
@@ -67,6 +70,7 @@ class Figures:
     rows: int = 0
     calls: int = 0
     drained_by: str = ""
+    is_over: bool = False
     waits: list[Wait] = field(default_factory=list)
     started: float = field(init=False)
 
@@ -81,21 +85,24 @@ class Figures:
                 self.rows += received
             case Requested(calls=calls, seconds=seconds):
                 self.calls += calls
-                # Sent after it was told that the day is spent: there are calls again.
-                self._drop(
-                    lambda wait: wait.reason == _DAILY_QUOTA and wait.told_at < now - seconds
-                )
+                self._drop(lambda wait: _is_cut_short(wait, sent_at=now - seconds))
             case Waiting(reason, seconds):
                 self._drop(lambda wait: wait.until <= now)
                 self.waits.append(Wait(reason, now, now + seconds))
             case Draining(reason):
                 self.drained_by = reason
+            case RunFinished():
+                self.is_over = True
             case _:
                 pass
 
     @property
-    def waits_for(self) -> str:
-        """What the run waits for now, and how long still; empty when it is at work."""
+    def delay(self) -> str:
+        """What the run waits for now, and how long still; empty when it is at work, or over."""
+        if self.is_over:
+            return ""
+        if self.drained_by:
+            return f"{self.drained_by}: finishing what is under way"
         now = self.clock()
         ahead = [wait for wait in self.waits if wait.until > now]
         if not ahead:
@@ -106,19 +113,18 @@ class Figures:
             return f"waiting: quota resets in {left}"
         return f"waiting for {wait.reason} ({left})"
 
-    @property
-    def pace(self) -> str:
-        """How fast it goes, or why it does not."""
-        if self.drained_by:
-            return f"{self.drained_by}: finishing what is under way"
-        rate = self.rows / max(self.clock() - self.started, 0.001)
-        return self.waits_for or f"{rate:,.0f} rows/s"
-
     def __str__(self) -> str:
-        return f"{self.pace} · {self.rows:,} rows · {self.calls:,} calls"
+        rate = self.rows / max(self.clock() - self.started, 0.001)
+        pace = self.delay or f"{rate:,.0f} rows/s"
+        return f"{pace} · {self.rows:,} rows · {self.calls:,} calls"
 
     def _drop(self, is_over: Callable[[Wait], bool]) -> None:
         self.waits = [wait for wait in self.waits if not is_over(wait)]
+
+
+def _is_cut_short(wait: Wait, sent_at: float) -> bool:
+    """Whether a request was not paid for before the wait: then there are calls again."""
+    return wait.reason == _DAILY_QUOTA and sent_at > wait.told_at + _PAID_SEC
 
 
 class Distance(ProgressColumn):
@@ -133,7 +139,8 @@ class Distance(ProgressColumn):
         done = f"{task.completed:,.0f}"
         if task.total is None:
             return Text(f"{done} assets")
-        left = None if self._figures.waits_for else task.time_remaining
+        is_steady = not (self._figures.delay or self._figures.is_over)
+        left = task.time_remaining if is_steady else None
         return Text(f"{done}/{task.total:,.0f} assets" + (f" · {span(left)} left" if left else ""))
 
 

@@ -38,3 +38,6 @@ COMMENT ON COLUMN dead_letters.status IS 'of HTTP, where there was an answer';
 COMMENT ON COLUMN dead_letters.excerpt IS 'of the body, bounded';
 COMMENT ON COLUMN dead_letters.body_sha256 IS 'of the whole body';
 COMMENT ON COLUMN dead_letters.request IS 'path and parameters, without the token';
+
+CREATE INDEX assets_suspects ON assets (coalesce(last_synced, '-infinity'::timestamptz), id)
+WHERE times_rescued > 0;
