@@ -42,6 +42,14 @@ class Committed:
 
 
 @dataclass(frozen=True, slots=True)
+class Reread:
+    """An asset's last bars do not match any more: all of its history is asked for."""
+
+    symbol: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Absent:
     """The vendor knows no bars of the asset; it is asked again after `days` days."""
 
@@ -112,6 +120,7 @@ Event = (
     RunStarted
     | Requested
     | Committed
+    | Reread
     | Absent
     | Failed
     | Parked

@@ -68,6 +68,11 @@ class Batch:
         """The number of rows that the vendor sent."""
         return len(self.bars) + self.repeats + len(self.rejects)
 
+    @property
+    def is_whole_again(self) -> bool:
+        """Whether it is all of a history of which some was stored."""
+        return self.window.is_whole and not self.lease.is_first
+
     def as_reread(self) -> Batch:
         """Return the same batch as one that meets bars already stored."""
         return replace(self, lease=replace(self.lease, is_first=False))

@@ -14,9 +14,10 @@ import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
+import numpy as np
 import psycopg
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
@@ -33,6 +34,7 @@ from data_nexus.database.connection import (
 )
 from data_nexus.database.ledger_store import LedgerStore, token_id
 from data_nexus.database.sql import query
+from data_nexus.domain.bars import Bars
 from data_nexus.domain.listing import Lease
 from data_nexus.domain.symbol import Symbol
 from data_nexus.errors import RowsRefused, StorageUnavailable
@@ -192,6 +194,12 @@ class Store:
             if not receipts or await self._settled(batches) != receipts.keys():
                 raise
         return receipts
+
+    async def stored_bars(self, lease: Lease, first: date) -> Bars:
+        """Return the bars that an asset has from a date on, ascending."""
+        rows = await self._rows("read_seam", {"asset_id": lease.asset_id, "first": first})
+        columns = list(zip(*rows, strict=True)) or [()] * 7
+        return Bars(np.array(columns[0], np.int32), *(np.array(c, np.float64) for c in columns[1:]))
 
     async def release(self, leases: Sequence[Lease], *, failed: bool) -> None:
         """Give leases back without an answer; the assets stay due."""

@@ -30,9 +30,14 @@ def latest_date(moment: datetime) -> date:
     return (moment.astimezone(UTC) + _FARTHEST_ZONE).date()
 
 
+def whole_window(moment: datetime) -> Window:
+    """Return the window of all history."""
+    return Window(EARLIEST, latest_date(moment))
+
+
 def window_to_ask(synced_through: date | None, reread_days: int, moment: datetime) -> Window:
     """Return what to ask for: all history at first, later from `reread_days` before the cursor."""
-    last = latest_date(moment)
     if synced_through is None:
-        return Window(EARLIEST, last)
+        return whole_window(moment)
+    last = latest_date(moment)
     return Window(min(synced_through - timedelta(days=reread_days), last), last)

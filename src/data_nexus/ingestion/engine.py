@@ -8,32 +8,28 @@ been paid for is still committed.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from data_nexus.database.batch import Batch, Outcome, Receipt
 from data_nexus.database.store import Due, Store
 from data_nexus.domain.listing import Lease
-from data_nexus.domain.window import Window, window_to_ask
-from data_nexus.eodhd.requests import Request, history_request
 from data_nexus.errors import (
     Fenced,
     NexusError,
-    NotListed,
     Park,
     Pause,
     Postpone,
     Retry,
     Stop,
 )
-from data_nexus.events import Absent, Committed, Draining, Failed, Observer, Parked, Warned
+from data_nexus.events import Absent, Committed, Draining, Failed, Observer, Parked
 from data_nexus.ingestion.attempts import Attempts, Trip
 from data_nexus.ingestion.committer import Committer
+from data_nexus.ingestion.history_reader import HistoryReader
 from data_nexus.ingestion.letters import letter_of
-from data_nexus.ingestion.pipeline import Paid, absent_batch, batch_of
 from data_nexus.ingestion.queue import LeaseQueue
 from data_nexus.ingestion.tally import Tally
 
@@ -54,7 +50,6 @@ class Pace:
     batch_rows: int
     linger_sec: float
     bytes_in_flight: int
-    reread_days: int
     grace_sec: float
 
 
@@ -91,10 +86,9 @@ class Engine:
     observe: Observer
     drain: Drain
     run_id: int
-    redact: Callable[[str], str]
+    reader: HistoryReader
     tally: Tally = field(default_factory=Tally)
     ended_by: NexusError | None = None
-    _decoding: asyncio.Lock = field(default_factory=asyncio.Lock)
     _freed: asyncio.Event = field(default_factory=asyncio.Event)
     _ended: asyncio.Event = field(default_factory=asyncio.Event)
     # What each fetcher is about; it may be cancelled at will while it waits.
@@ -202,7 +196,7 @@ class Engine:
         assert fetcher  # noqa: S101 - what awaits runs in a task
         self._trips[fetcher] = trip
         try:
-            batch = await self._ask(lease, trip)
+            batch = await self.reader.read(lease, trip)
         except NexusError as error:
             self._trips.pop(fetcher, None)
             await self._settle_error(lease, error)
@@ -211,35 +205,6 @@ class Engine:
         finally:
             self._trips.pop(fetcher, None)
             self.tally.count_spent(trip.spent)
-
-    async def _ask(self, lease: Lease, trip: Trip) -> Batch:
-        if not trip.is_wanted():
-            raise Fenced(f"{lease.symbol}: the lease may have run out")
-        window = window_to_ask(lease.synced_through, self.pace.reread_days, datetime.now(UTC))
-
-        async def read(body: bytes) -> Batch:
-            return await self._read(lease, window, body, trip.spent)
-
-        try:
-            return await self.attempts.fetch(history_request(lease.symbol, window), read, trip)
-        except NotListed:
-            return absent_batch(lease, window, _paid(trip.spent))
-
-    async def _read(
-        self, lease: Lease, window: Window, body: bytes, spent: Sequence[Request]
-    ) -> Batch:
-        async with self._decoding:
-            try:
-                batch, notice = batch_of(lease, window, body, _paid(spent), self.redact)
-            except Park as unfit:
-                unfit.status, unfit.body = 200, body
-                raise
-            # A pause after each answer: else the answers that arrived together keep the loop so
-            # busy that the writers' sockets starve while PostgreSQL waits for rows.
-            await asyncio.sleep(0)
-        if notice:
-            self.observe(Warned(str(lease.symbol), notice))
-        return batch
 
     async def _settle_error(self, lease: Lease, error: NexusError) -> None:
         """The one place that decides what an error of an asset means for the asset and the run."""
@@ -259,7 +224,7 @@ class Engine:
                 raise error
 
     async def _park(self, lease: Lease, unfit: Park) -> None:
-        if not await self.store.park(lease, letter_of(lease, unfit, self.redact)):
+        if not await self.store.park(lease, letter_of(lease, unfit, self.reader.redact)):
             self._count_fenced(str(lease.symbol))
             return
         self.tally.parked += 1
@@ -300,10 +265,6 @@ async def _any_of(*events: asyncio.Event) -> None:
     finally:
         for one in waiting:
             one.cancel()
-
-
-def _paid(spent: Sequence[Request]) -> Paid:
-    return Paid(sum(request.calls for request in spent), len(spent))
 
 
 def _told(name: str, batch: Batch, done: Receipt) -> Committed | Absent:

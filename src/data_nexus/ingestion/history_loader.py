@@ -15,7 +15,9 @@ from data_nexus.database.store import Due, Store
 from data_nexus.domain.symbol import Symbol, parse_symbol
 from data_nexus.errors import NexusError, UsageError
 from data_nexus.events import Observer, RunFinished, RunStarted, ignore
+from data_nexus.ingestion.attempts import Attempts
 from data_nexus.ingestion.engine import Drain, Engine, Pace
+from data_nexus.ingestion.history_reader import HistoryReader
 from data_nexus.ingestion.opening import (
     ONE_SHOT,
     Errand,
@@ -75,7 +77,7 @@ async def backfill(
             observe=observe,
             drain=drain,
             run_id=run_id,
-            redact=settings.require_token().redact,
+            reader=reader_of(settings, store, attempts, observe),
         )
         try:
             await engine.run(due, wish.limit)
@@ -145,9 +147,16 @@ def pace_of(settings: Settings) -> Pace:
         batch_rows=settings.batch_rows,
         linger_sec=settings.batch_seconds,
         bytes_in_flight=settings.bytes_in_flight,
-        reread_days=settings.reread_days,
         grace_sec=settings.grace_seconds,
     )
+
+
+def reader_of(
+    settings: Settings, store: Store, attempts: Attempts, observe: Observer
+) -> HistoryReader:
+    """Return what gets a run's answers."""
+    redact = settings.require_token().redact
+    return HistoryReader(store, attempts, settings.reread_days, redact, observe)
 
 
 def outcome_of(report: Report) -> str:

@@ -20,6 +20,7 @@ class Tally:
     failed: int = 0
     parked: int = 0
     fenced: int = 0
+    reread: int = 0
     received: int = 0
     inserted: int = 0
     revised: int = 0
@@ -40,6 +41,7 @@ class Tally:
         """Count one committed batch."""
         self.synced += batch.outcome is Outcome.STORED
         self.absent += batch.outcome is not Outcome.STORED
+        self.reread += batch.is_whole_again
         self.received += done.received
         self.inserted += done.inserted
         self.revised += done.revised
@@ -63,6 +65,7 @@ class Tally:
             "failed": self.failed,
             "parked": self.parked,
             "fenced": self.fenced,
+            "reread": self.reread,
             "total_rows": self.received,
             "inserted": self.inserted,
             "revised": self.revised,

@@ -16,7 +16,7 @@ from data_nexus.errors import NexusError, StorageUnavailable
 from data_nexus.events import Observer, RunFinished, RunStarted, Waiting
 from data_nexus.ingestion.attempts import Attempts
 from data_nexus.ingestion.engine import Drain, Engine
-from data_nexus.ingestion.history_loader import Report, outcome_of, pace_of
+from data_nexus.ingestion.history_loader import Report, outcome_of, pace_of, reader_of
 from data_nexus.ingestion.opening import WORKER, foreseen, open_run
 from data_nexus.ingestion.tally import Tally
 
@@ -84,7 +84,7 @@ class Shift:
             observe=self.observe,
             drain=self.drain,
             run_id=run_id,
-            redact=self.settings.require_token().redact,
+            reader=reader_of(self.settings, self.store, self.attempts, self.observe),
             tally=self.tally,
         )
 

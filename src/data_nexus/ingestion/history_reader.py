@@ -1,0 +1,75 @@
+"""Owns how one asset's answer is got: ask, decode, and if the seam is broken ask for all."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from data_nexus.database.batch import Batch, Outcome
+from data_nexus.database.store import Store
+from data_nexus.domain.listing import Lease
+from data_nexus.domain.seam import seam_break
+from data_nexus.domain.window import Window, whole_window, window_to_ask
+from data_nexus.eodhd.requests import Request, history_request
+from data_nexus.errors import Fenced, NotListed, Park
+from data_nexus.events import Observer, Reread, Warned
+from data_nexus.ingestion.attempts import Attempts, Trip
+from data_nexus.ingestion.pipeline import Paid, absent_batch, batch_of
+
+
+@dataclass(slots=True)
+class HistoryReader:
+    """Brings answers as batches to commit; `redact` blots the token out of what the vendor says."""
+
+    store: Store
+    attempts: Attempts
+    reread_days: int
+    redact: Callable[[str], str]
+    observe: Observer
+    _decoding: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def read(self, lease: Lease, trip: Trip) -> Batch:
+        """Return the asset's answer; all of its history if the last bars do not match any more."""
+        if not trip.is_wanted():
+            raise Fenced(f"{lease.symbol}: the lease may have run out")
+        moment = datetime.now(UTC)
+        window = window_to_ask(lease.synced_through, self.reread_days, moment)
+        batch = await self._ask(lease, window, trip)
+        if batch.window.is_whole or batch.outcome is not Outcome.STORED:
+            return batch
+        found = seam_break(await self.store.stored_bars(lease, batch.window.first), batch.bars)
+        if found is None:
+            return batch
+        self.observe(Reread(str(lease.symbol), found.value))
+        return await self._ask(lease, whole_window(moment), trip)
+
+    async def _ask(self, lease: Lease, window: Window, trip: Trip) -> Batch:
+        async def read(body: bytes) -> Batch:
+            return await self._decode(lease, window, body, trip.spent)
+
+        try:
+            return await self.attempts.fetch(history_request(lease.symbol, window), read, trip)
+        except NotListed:
+            return absent_batch(lease, window, _paid(trip.spent))
+
+    async def _decode(
+        self, lease: Lease, window: Window, body: bytes, spent: Sequence[Request]
+    ) -> Batch:
+        async with self._decoding:
+            try:
+                batch, notice = batch_of(lease, window, body, _paid(spent), self.redact)
+            except Park as unfit:
+                unfit.status, unfit.body = 200, body
+                raise
+            # A pause after each answer: else the answers that arrived together keep the loop so
+            # busy that the writers' sockets starve while PostgreSQL waits for rows.
+            await asyncio.sleep(0)
+        if notice:
+            self.observe(Warned(str(lease.symbol), notice))
+        return batch
+
+
+def _paid(spent: Sequence[Request]) -> Paid:
+    return Paid(sum(request.calls for request in spent), len(spent))

@@ -1,0 +1,120 @@
+"""A split, a dividend or a restatement reaches every stored bar at the next ordinary re-read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.support.commands import Commands
+from tests.support.sandbox import Sandbox, sandbox
+from tests.support.tables import add_assets, rows, value
+from tests.support.truth import codes, differences, truth
+from tests.system.conftest import Placed
+
+SYMBOLS = 12
+LAST, NEXT = "2026-11-06", "2026-11-09"
+
+
+@pytest.fixture
+def vendor() -> Iterator[Sandbox]:
+    """A vendor on a Tuesday evening, with five years of bars up to the Friday before."""
+    options = {"symbols": SYMBOLS, "years": 5, "clean": True, "minute_limit": 1_000_000}
+    with sandbox(now="2026-11-10T22:00:00", **options) as running:  # type: ignore[arg-type]
+        running.post("/publish", {"exchange": "US", "date": LAST})
+        yield running
+
+
+@pytest.fixture
+def commands(vendor: Sandbox, commands_for: Placed, database_url: str) -> Commands:
+    add_assets(database_url, *codes(vendor))
+    commands = commands_for(vendor)
+    assert commands.run("backfill", "--no-limit").code == 0
+    return commands
+
+
+def catch_up(commands: Commands, vendor: Sandbox) -> tuple[dict[str, Any], Counter[str]]:
+    """Bring all up to date; the run's figures, and how often each symbol was asked for."""
+    begun = len(vendor.log())
+    done = commands.run("backfill", "--no-limit", "--days-old", "0", "--json")
+    assert done.code == 0, done.stderr
+    log = vendor.log()[begun:]
+    return done.answer, Counter(entry["symbol"] for entry in log if entry["endpoint"] == "eod")
+
+
+def assert_true(url: str, vendor: Sandbox) -> None:
+    """What is stored is what the vendor says now, in every column."""
+    counts = differences(url, truth(vendor))
+    assert (counts["lost"], counts["invented"]) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    "action",
+    [{"split": "4/1"}, {"split": "1/15"}, {"split": "1398/1000"}, {"dividend": 0.5}],
+    ids=str,
+)
+def test_an_action_is_seen_at_the_seam_and_the_whole_history_read_again(
+    commands: Commands, vendor: Sandbox, database_url: str, action: dict[str, Any]
+) -> None:
+    vendor.post("/actions", {"symbol": "AAPL.US", "date": NEXT, **action})
+    vendor.post("/publish", {"exchange": "US", "date": NEXT})
+    figures, asked = catch_up(commands, vendor)
+    assert asked == Counter(f"{code}.US" for code in codes(vendor)) + Counter(["AAPL.US"])
+    assert (figures["reread"], figures["requests"]) == (1, SYMBOLS + 2), "the account is asked too"
+    assert_true(database_url, vendor)
+
+
+def test_a_restatement_within_the_window_has_the_whole_history_read_again(
+    commands: Commands, vendor: Sandbox, database_url: str
+) -> None:
+    """One that lies farther back, too: where one bar was restated, others may have been."""
+    old = "SELECT date::text, close FROM bars WHERE ticker = 'AAPL.US' AND date < '2023-01-01'"
+    day, close = rows(database_url, old + " ORDER BY date DESC LIMIT 1")[0]
+    for when, price in ((day, close + 1), ("2026-11-05", 77.25)):
+        vendor.post("/restate", {"symbol": "AAPL.US", "date": when, "close": price})
+    figures, _ = catch_up(commands, vendor)
+    assert figures["reread"] == 1
+    assert_true(database_url, vendor)
+    kept = "SELECT date::text FROM market_data_revisions ORDER BY date"
+    assert rows(database_url, kept) == [(day,), ("2026-11-05",)]
+
+
+def test_a_correction_of_the_last_session_alone_costs_one_call(
+    commands: Commands, vendor: Sandbox, database_url: str
+) -> None:
+    vendor.post("/restate", {"symbol": "AAPL.US", "date": LAST, "volume": 123456.0})
+    figures, asked = catch_up(commands, vendor)
+    assert (figures["reread"], figures["revised"], asked["AAPL.US"]) == (0, 1, 1)
+    assert_true(database_url, vendor)
+
+
+def test_nothing_is_written_when_the_whole_history_cannot_be_had(
+    commands: Commands, vendor: Sandbox, database_url: str
+) -> None:
+    """The seam stays broken in the database as well, so that the next run sees it again."""
+    vendor.post("/actions", {"symbol": "AAPL.US", "date": NEXT, "split": "4/1"})
+    vendor.post("/publish", {"exchange": "US", "date": NEXT})
+    stored = "SELECT max(date)::text, sum(close) FROM bars WHERE ticker = 'AAPL.US'"
+    before = rows(database_url, stored)
+    gone = {"kind": "status", "status": 503, "symbol": "AAPL.US"}
+    # The first answer, of the last days, comes; the second does not.
+    vendor.post("/faults", {"kind": "unordered", "symbol": "AAPL.US", "times": 1})
+    vendor.post("/faults", gone)
+    done = commands.run("backfill", "--no-limit", "--days-old", "0", "--json", attempts=2)
+    assert (done.code, done.answer["failed"]) == (3, 1)
+    assert rows(database_url, stored) == before
+    vendor.delete("/faults")
+    catch_up(commands, vendor)
+    assert_true(database_url, vendor)
+
+
+def test_an_undisturbed_history_is_never_asked_for_as_a_whole_again(
+    commands: Commands, vendor: Sandbox, database_url: str
+) -> None:
+    vendor.post("/publish", {"exchange": "US", "date": NEXT})
+    figures, asked = catch_up(commands, vendor)
+    assert (figures["reread"], set(asked.values())) == (0, {1})
+    assert_true(database_url, vendor)
+    assert value(database_url, "SELECT count(*) FROM market_data_revisions") == 0
