@@ -18,12 +18,14 @@ from data_nexus.config import Secret
 from data_nexus.errors import UsageError
 from data_nexus.events import (
     Absent,
+    CarriedOn,
     Committed,
     Draining,
     Event,
     Failed,
     Parked,
     Requested,
+    Reread,
     Retried,
     RunFinished,
     RunStarted,
@@ -43,6 +45,8 @@ LEVELS: dict[str, tuple[Event, ...]] = {
     "INFO": (
         RunStarted("backfill", 100),
         RunFinished("backfill", "done", 1.5),
+        CarriedOn("US", "2026-11-09", 50_000, 49_500),
+        Reread("AAPL.US", "its adjusted closes were re-based"),
         Absent("NONE.US", "not listed", 2.0),
         Retried("AAPL.US", "AAPL.US: the answer was cut", 1, 0.25),
     ),

@@ -50,4 +50,7 @@ def _say(answer: dict[str, Any]) -> None:
             f" {found['reactivated']:,} reactivated, {found['deactivated']:,} deactivated,"
             f" {found['updated']:,} updated, {found['unchanged']:,} unchanged"
         )
+        for move in found["moves"]:
+            arrow = f" → {move['to']}" if move["to"] else ""
+            console.print(f"  {move['from']}{arrow}: {move['reason']}")
     console.print(f"{answer['calls']} calls, {answer['duration_sec']:.1f} s")
