@@ -70,7 +70,7 @@ class RateLimited(Postpone):
 class Park(NexusError):
     """This asset's answer is unfit for a reason of its own: it becomes a dead letter.
 
-    `status` and `body` are what the vendor answered, as far as known.
+    `request`, `status` and `body` are what was asked and answered, as far as known.
     """
 
     exit_code = 3
@@ -79,6 +79,7 @@ class Park(NexusError):
         super().__init__(message)
         self.status = status
         self.body = body
+        self.request = ""
 
 
 class NotAnAnswer(Park):

@@ -136,3 +136,20 @@ def test_an_asset_rescued_three_times_in_a_row_is_parked(worker: Worker, databas
         (lost, "eod", "its worker ended 3 times in a row while it held the asset", 1)
     ]
     assert rows(database_url, state, "OTHER") == [(0, False, None)]
+
+
+def test_a_run_whose_process_was_lost_is_closed_by_the_next(
+    worker: Worker, database_url: str
+) -> None:
+    with worker_on(database_url) as dead:
+        dead.start_run("backfill")
+    eventually(lambda: value(database_url, LIFE_SIGNS, dead.store.owner) == 0)
+    with worker_on(database_url) as alive:
+        alive.start_run("worker")
+        worker.start_run("backfill")
+        runs = "SELECT command, outcome, finished_at IS NULL FROM runs ORDER BY id"
+        assert rows(database_url, runs) == [
+            ("backfill", "lost: its process ended", False),
+            ("worker", "running", True),
+            ("backfill", "running", True),
+        ]

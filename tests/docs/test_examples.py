@@ -1,8 +1,8 @@
 """House law 8: the docs' examples run, as they are written, against the sandbox.
 
-In a `console` block each line `$ nexus …` is a command that must succeed; other lines are what it
-answers, or belong to the shell. A `python` block runs as it would in a notebook, where `await`
-needs no function around it.
+In a `console` block each line `$ nexus …` is a command that must succeed, or one that works until
+it is stopped; other lines are what it answers, or belong to the shell. A `python` block runs as it
+would in a notebook, where `await` needs no function around it.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import textwrap
@@ -38,6 +39,8 @@ GIVEN = {
         api_key, db_config = os.environ["EODHD_API_KEY"], os.environ["DATABASE_URL"]
     """
 }
+# Commands that work until they are stopped.
+ENDLESS = {"worker"}
 NOTEBOOK = """
 import ast, asyncio, sys
 code = compile(sys.stdin.read(), sys.argv[1], "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
@@ -66,6 +69,24 @@ class Desk:
             check=False,
         )
         assert ended.returncode == 0, f"{shlex.join(arguments)}\n{ended.stdout}{ended.stderr}"
+
+    def run_until_stopped(self, *arguments: str) -> None:
+        """Run `nexus` until it works, and drain it; the test fails when it ends by itself."""
+        with subprocess.Popen(
+            [sys.executable, "-W", "error", "-m", "data_nexus", *arguments],
+            cwd=self.folder,
+            env=self.environment | {"NEXUS_LOG_LEVEL": "info"},
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as running:
+            try:
+                assert running.stderr
+                assert any("RunStarted" in line for line in running.stderr), "it does not begin"
+                running.send_signal(signal.SIGTERM)
+                said = running.stderr.read()
+                assert running.wait(120) == 75, said
+            finally:
+                running.kill()
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +118,11 @@ def test_the_examples_of_a_page_run(page: str, desk: Desk) -> None:
             desk.run("-c", NOTEBOOK, page, stdin=given + textwrap.dedent(block))
             continue
         for command in re.findall(r"^ *\$ nexus (.*)$", block, re.MULTILINE):
-            desk.run("-m", "data_nexus", *shlex.split(command, comments=True))
+            words = shlex.split(command, comments=True)
+            if words[0] in ENDLESS:
+                desk.run_until_stopped(*words)
+            else:
+                desk.run("-m", "data_nexus", *words)
 
 
 def test_the_readme_has_examples_of_both_kinds() -> None:

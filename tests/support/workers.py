@@ -78,6 +78,10 @@ class Worker:
         """Park an asset with a dead letter."""
         self._runner.run(self.store.park(lease, letter))
 
+    def start_run(self, command: str) -> int:
+        """Open a run."""
+        return self._runner.run(self.store.start_run(command))
+
     def wake_absent(self) -> None:
         """Let absent assets back into the queue."""
         self._runner.run(self.store.wake_absent())

@@ -176,7 +176,7 @@ def test_what_is_unfit_is_asked_for_once_and_becomes_a_dead_letter(
     assert ordeal.facts[name] == PARKED
     assert ordeal.requests(name) == 1
     letter = ordeal.letters[symbol]
-    assert letter["request"].startswith(f"/eod/{symbol}")
+    assert letter["request"] == f"/eod/{symbol}?period=d&order=a&fmt=json"
     assert (letter["endpoint"], letter["count"], letter["is_parked"]) == ("eod", 1, True)
     assert symbol in letter["reason"]
 

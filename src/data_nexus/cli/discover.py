@@ -53,4 +53,5 @@ def _say(answer: dict[str, Any]) -> None:
         for move in found["moves"]:
             arrow = f" → {move['to']}" if move["to"] else ""
             console.print(f"  {move['from']}{arrow}: {move['reason']}")
-    console.print(f"{answer['calls']} calls, {answer['duration_sec']:.1f} s")
+    plural = "" if answer["calls"] == 1 else "s"
+    console.print(f"{answer['calls']:,} call{plural}, {answer['duration_sec']:.1f} s")

@@ -64,6 +64,10 @@ def print_run(figures: Mapping[str, Any], *, is_cut_short: bool) -> None:
         f" {figures['revised']:,} revised, {figures['unchanged']:,} unchanged,"
         f" {figures['rejected']:,} rejected"
     )
+    if figures["reread"]:
+        console.print(
+            f"{figures['reread']:,} histories read again as a whole: their last bars had changed"
+        )
     for title, counts in (("odd", figures["flagged"]), ("rejected", figures["rejected_by_rule"])):
         for rule, count in sorted(counts.items()):
             console.print(f'  {title}: {count:,} rows break the rule "{rule}"')

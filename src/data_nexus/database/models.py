@@ -323,6 +323,7 @@ class Run(Tables):
     finished_at: Mapped[dt.datetime | None]
     outcome: Mapped[str] = mapped_column(server_default="running")
     figures: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
+    owner: Mapped[int | None] = mapped_column(BigInteger, comment="the worker whose run it is")
 
 
 BARS_VIEW = """

@@ -268,8 +268,8 @@ class Store:
         return moment
 
     async def start_run(self, command: str) -> int:
-        """Open a row in `runs` and return its id."""
-        return int((await self._one("start_run", {"command": command}))[0])
+        """Open a row in `runs` and return its id; close those that were left open by the dead."""
+        return int((await self._one("start_run", {"command": command, "owner": self.owner}))[0])
 
     async def finish_run(self, run_id: int, outcome: str, figures: dict[str, Any]) -> None:
         """Close a row in `runs`."""

@@ -86,7 +86,8 @@ def _decode_loosely(body: bytes, symbol: Symbol) -> History:
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise BrokenAnswer(f"{symbol}: no JSON: {_plain(error)}") from None
     if not isinstance(rows, list):
-        raise NotAnAnswer(f"{symbol}: not an eod answer: {type(rows).__name__} instead of an array")
+        found = "null" if rows is None else type(rows).__name__
+        raise NotAnAnswer(f"{symbol}: not an eod answer: {found} instead of an array")
     if not all(isinstance(row, dict) for row in rows):
         raise NotAnAnswer(f"{symbol}: not an eod answer: its rows are no objects")
     notice = next((str(row["warning"]) for row in rows if row.get("warning")), None)

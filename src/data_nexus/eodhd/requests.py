@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from data_nexus.domain.cost import CALLS, Endpoint
 from data_nexus.domain.symbol import Symbol
@@ -28,6 +28,11 @@ class Request:
     def path(self) -> str:
         """The path below the API's root, percent-encoded."""
         return f"/{self.endpoint}/{quote(self.subject, safe='')}".rstrip("/")
+
+    @property
+    def text(self) -> str:
+        """The path and the parameters, for people."""
+        return f"{self.path}?{urlencode(self.params)}" if self.params else self.path
 
     @property
     def calls(self) -> int:

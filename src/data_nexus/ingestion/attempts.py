@@ -27,6 +27,7 @@ from data_nexus.errors import (
     Fenced,
     NexusError,
     NotSent,
+    Park,
     QuotaSpent,
     RateLimited,
     Retry,
@@ -122,6 +123,9 @@ class Attempts:
             except QuotaSpent as refused:
                 trip.is_waiting = True
                 await self._rest(refused, begun)
+            except Park as unfit:
+                unfit.request = request.text
+                raise
             except Retry as error:
                 trip.is_waiting = True
                 await self._wait_to_retry(request, error, attempt)

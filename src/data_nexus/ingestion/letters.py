@@ -20,7 +20,7 @@ def letter_of(lease: Lease, unfit: Park, redact: Callable[[str], str]) -> Letter
     text = unfit.body[:_READ_BYTES].decode("utf-8", "replace").replace("\0", "\N{SYMBOL FOR NULL}")
     return Letter(
         endpoint=Endpoint.EOD,
-        request=f"/{Endpoint.EOD}/{lease.symbol}",
+        request=unfit.request or f"/{Endpoint.EOD}/{lease.symbol}",
         status=unfit.status,
         reason=redact(str(unfit)),
         excerpt=redact(text)[:_EXCERPT_CHARS],

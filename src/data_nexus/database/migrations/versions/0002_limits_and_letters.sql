@@ -41,3 +41,6 @@ COMMENT ON COLUMN dead_letters.request IS 'path and parameters, without the toke
 
 CREATE INDEX assets_suspects ON assets (coalesce(last_synced, '-infinity'::timestamptz), id)
 WHERE times_rescued > 0;
+
+ALTER TABLE runs ADD COLUMN owner BIGINT;
+COMMENT ON COLUMN runs.owner IS 'the worker whose run it is';
