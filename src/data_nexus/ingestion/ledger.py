@@ -11,8 +11,10 @@ import asyncio
 import math
 import time
 from collections import deque
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from data_nexus.database.ledger_store import LedgerStore
 from data_nexus.domain.quota import (
@@ -69,6 +71,7 @@ class Ledger:
     _most: int = 1
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _closed_until: float = 0.0
+    _open: set[asyncio.Task[None]] = field(default_factory=set)
     # How often slots that were handed out and not used yet have become void.
     _recalls: int = 0
 
@@ -90,25 +93,14 @@ class Ledger:
 
     async def refund(self, *slots: Slot) -> None:
         """Give back slots whose requests were certainly never sent."""
-        if not slots:
-            return
-
-        def give_back(quota: Quota, _: datetime) -> tuple[Quota, None]:
-            for slot in slots:
-                quota = refund(quota, slot.calls, slot.day)
-            return quota, None
-
-        try:
-            await self.store.change(give_back, once=True)
-        except StorageUnavailable as error:
-            # It may have been done, and twice would be too much: the calls count as spent.
-            if not error.passes:
-                raise
+        if slots:
+            await self._see_through(self._give_back(slots))
 
     async def close(self) -> None:
-        """Give back the slots that nobody used."""
-        unused, self._ready = self._ready, deque()
-        await self.refund(*unused)
+        """Give back the slots that nobody used, those too that are being reserved."""
+        while self._open:
+            await asyncio.wait(self._open)
+        await self._empty()
 
     async def heard_minute(self, limit: int, remaining: int) -> None:
         """Learn from an answer's headers what the minute allows."""
@@ -128,7 +120,7 @@ class Ledger:
         self._recalls += 1
         async with self._lock:
             await self.store.change(lambda quota, _: (heard_spent(quota), None))
-            await self.close()
+            await self._empty()
 
     async def pause(self, seconds: float) -> None:
         """Let nobody send anything for so long: the vendor asked for it."""
@@ -144,14 +136,47 @@ class Ledger:
     async def _take(self, calls: int) -> Slot:
         async with self._lock:
             while not self._ready or self._ready[0].calls != calls or self._ready[0].is_stale:
-                await self._put_back()
-                await self._reserve(calls)
+                await self._see_through(self._renew(calls))
             return self._ready.popleft()
 
-    async def _put_back(self) -> None:
+    async def _renew(self, calls: int) -> None:
         """Give unused slots back before new ones are reserved, and ask for fewer if some were."""
         self._most = max(1, self._most // 2) if self._ready else min(_MOST_SLOTS, 2 * self._most)
-        await self.close()
+        await self._empty()
+        await self._reserve(calls)
+
+    async def _empty(self) -> None:
+        unused, self._ready = self._ready, deque()
+        if unused:
+            await self._give_back(tuple(unused))
+
+    async def _give_back(self, slots: tuple[Slot, ...]) -> None:
+        def give_back(quota: Quota, _: datetime) -> tuple[Quota, None]:
+            for slot in slots:
+                quota = refund(quota, slot.calls, slot.day)
+            return quota, None
+
+        try:
+            await self.store.change(give_back, once=True)
+        except StorageUnavailable as error:
+            # It may have been done, and twice would be too much: the calls count as spent.
+            if not error.passes:
+                raise
+
+    async def _see_through(self, change: Coroutine[Any, Any, None]) -> None:
+        """Let a change of the ledger come to its end, even if who waits for it is cancelled.
+
+        A transaction that was cut may have been done: what it charged would be nobody's.
+        """
+        task = asyncio.ensure_future(change)
+        self._open.add(task)
+        task.add_done_callback(self._closed)
+        await asyncio.shield(task)
+
+    def _closed(self, task: asyncio.Task[None]) -> None:
+        self._open.discard(task)
+        if not task.cancelled():
+            task.exception()  # who waited for it has heard of it, or is gone
 
     async def _reserve(self, calls: int) -> None:
         def decide(quota: Quota, moment: datetime) -> tuple[Quota, Granted | Spent]:

@@ -1,0 +1,37 @@
+"""What was reserved of the ledger and not used comes back, whatever is cancelled."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+from data_nexus.config import Secret
+from data_nexus.database.store import open_store
+from data_nexus.events import ignore
+from data_nexus.ingestion.ledger import Ledger
+from tests.support.tables import value
+
+TOKEN = Secret("canary5f3a9c01e7.28841620")
+MOMENTS = 80
+
+
+def test_a_reservation_that_is_cancelled_at_any_moment_charges_nothing(database_url: str) -> None:
+    async def cancel_each() -> list[int]:
+        kept = []
+        async with open_store(database_url, "public", 2, lease_sec=60) as store:
+            for moment in range(MOMENTS):
+                ledger = Ledger(store.ledger(TOKEN), ignore)
+                admitting = asyncio.create_task(ledger.admit(1))
+                await asyncio.sleep(moment * 1e-4)
+                admitting.cancel()
+                with suppress(asyncio.CancelledError):
+                    await ledger.refund(await admitting)
+                await ledger.close()
+                kept.append(await asyncio.to_thread(spent, database_url))
+        return kept
+
+    assert asyncio.run(cancel_each()) == [0] * MOMENTS
+
+
+def spent(url: str) -> int:
+    return int(value(url, "SELECT coalesce(sum(spent), 0) FROM quota_ledger"))
