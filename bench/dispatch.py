@@ -40,6 +40,7 @@ SET is_active = mod(id, 100) <> 5,
     is_delisted = mod(id, 20) = 3,
     ask_after = CASE WHEN mod(id, 50) = 7 THEN now() + interval '5 days' END,
     synced_through = CASE WHEN mod(id, 50) <> 7 THEN current_date - 1 END,
+    last_bar = CASE WHEN mod(id, 50) <> 7 THEN current_date - 1 END,
     last_synced = now() - random() * interval '1 hour' - CASE
         WHEN mod(id, 50) = 7 THEN NULL
         WHEN mod(id, 20) = 3 THEN interval '400 days'

@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from data_nexus.app.nexus import Nexus, connect
-    from data_nexus.database.models import Asset, Bar, Dividend, Revision, Run, Split, Sync
+    from data_nexus.database.models import (
+        Asset,
+        Bar,
+        Dividend,
+        Rebasing,
+        Revision,
+        Run,
+        Split,
+        Sync,
+    )
 
 __version__ = "0.1.0"
 __all__ = [
@@ -21,13 +30,14 @@ __all__ = [
     "Bar",
     "Dividend",
     "Nexus",
+    "Rebasing",
     "Revision",
     "Run",
     "Split",
     "Sync",
     "connect",
 ]
-_MODELS = frozenset({"Asset", "Bar", "Dividend", "Revision", "Run", "Split", "Sync"})
+_MODELS = frozenset({"Asset", "Bar", "Dividend", "Rebasing", "Revision", "Run", "Split", "Sync"})
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the public name is bound to

@@ -42,6 +42,16 @@ class Committed:
 
 
 @dataclass(frozen=True, slots=True)
+class CarriedOn:
+    """Assets of an exchange are one session further, by a bulk answer; `stored` had a bar."""
+
+    exchange: str
+    session: str
+    assets: int
+    stored: int
+
+
+@dataclass(frozen=True, slots=True)
 class Reread:
     """An asset's last bars do not match any more: all of its history is asked for."""
 
@@ -120,6 +130,7 @@ Event = (
     RunStarted
     | Requested
     | Committed
+    | CarriedOn
     | Reread
     | Absent
     | Failed

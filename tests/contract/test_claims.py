@@ -57,15 +57,19 @@ def test_a_position_is_passed_once_and_a_new_walk_begins_at_the_front(
 
 def test_a_lease_tells_what_is_known_of_its_asset(worker: Worker, database_url: str) -> None:
     cursor = date(2024, 5, 6)
-    old, new = add_assets(database_url, "OLD", "NEW", synced_through=cursor, times_empty=3, fence=7)
-    execute(database_url, "UPDATE assets SET synced_through = NULL WHERE symbol = 'NEW'")
+    known = {"synced_through": cursor, "last_bar": cursor, "times_empty": 3, "fence": 7}
+    old, new = add_assets(database_url, "OLD", "NEW", **known)
+    execute(
+        database_url,
+        "UPDATE assets SET synced_through = NULL, last_bar = NULL WHERE symbol = 'NEW'",
+    )
     before = time.monotonic()
     claimed = worker.claim()
     # The worker, whose leases hold for 60 s, distrusts them before the database does.
     assert all(before < lease.trusted_until < before + 60 for lease in claimed)
     forever = [replace(lease, trusted_until=float("inf")) for lease in claimed]
     assert forever == [
-        Lease(old, Symbol("OLD", "US"), 8, cursor, 3, is_first=False),
+        Lease(old, Symbol("OLD", "US"), 8, cursor, 3, is_first=False, last_bar=cursor),
         Lease(new, Symbol("NEW", "US"), 8, None, 3, is_first=True),
     ]
 

@@ -49,10 +49,18 @@ def test_bars_rejects_cursor_and_log_go_in_together(worker: Worker, database_url
         (DAY, "close is above zero", '{"close":0}')
     ]
     assert rows(database_url, CURSOR) == [(True, date(2024, 1, 3), None, 0, 0, None)]
-    assert rows(database_url, "SELECT * FROM sync_log")[0][:-1] == (
-        *(lease.asset_id, lease.fence, 5, "stored", WINDOW.first, WINDOW.last),
-        *(4, 2, 0, 1, 1, {"volume is above zero": 2}, 3, 3, "ab"),
-    )
+    assert rows(
+        database_url,
+        "SELECT asset_id, fence, run_id, outcome, window_first, window_last, received, inserted,"
+        " revised, unchanged, rejected, flagged, calls, requests, body_sha256, arrived::text"
+        " FROM sync_log",
+    ) == [
+        (
+            *(lease.asset_id, lease.fence, 5, "stored", WINDOW.first, WINDOW.last),
+            *(4, 2, 0, 1, 1, {"volume is above zero": 2}, 3, 3, "ab"),
+            "{[2024-01-02,2024-01-04)}",
+        )
+    ]
 
 
 def test_one_moment_stands_on_all_that_a_transaction_wrote(

@@ -38,14 +38,14 @@ class Field:
             execute(
                 self.url,
                 "TRUNCATE market_data",
-                "UPDATE assets SET last_synced = NULL, synced_through = NULL",
+                "UPDATE assets SET last_synced = NULL, synced_through = NULL, last_bar = NULL",
             )
-        # Before the cursor nothing would be asked for that a re-read could meet.
+        # Before the last bar nothing would be asked for that a re-read could meet.
         execute(
             self.url,
             "UPDATE assets SET last_synced = last_synced - interval '9 days', ask_after = NULL,"
-            " synced_through = synced_through - 3000, times_failed = 0, times_rescued = 0,"
-            " parked_at = NULL",
+            " synced_through = synced_through - 3000, last_bar = last_bar - 3000, times_failed = 0,"
+            " times_rescued = 0, parked_at = NULL",
         )
 
     def backfill(self, **settings: object) -> int | None:

@@ -273,7 +273,8 @@ def test_a_worker_stopped_beyond_its_leases_writes_nothing_late_and_works_on(fle
             fleet.url,
             "DELETE FROM market_data WHERE asset_id <= 30",
             "DELETE FROM sync_log WHERE asset_id <= 30",
-            "UPDATE assets SET last_synced = NULL, synced_through = NULL WHERE id <= 30",
+            "UPDATE assets SET last_synced = NULL, synced_through = NULL, last_bar = NULL"
+            " WHERE id <= 30",
         )
         finish(fleet, [victim.running])
 

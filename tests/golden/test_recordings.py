@@ -9,11 +9,19 @@ from typing import Any
 
 import pytest
 
-from data_nexus.domain.bars import EPOCH
+from data_nexus.domain.actions import Dividend, Split
+from data_nexus.domain.bars import EPOCH, days
 from data_nexus.domain.check import check
 from data_nexus.domain.symbol import Symbol, parse_symbol
 from data_nexus.domain.window import EARLIEST, Window
+from data_nexus.eodhd.decode_actions import Actions, decode_dividends, decode_splits
 from data_nexus.eodhd.decode_bars import NUMBERS, decode_bars
+from data_nexus.eodhd.decode_bulk import (
+    BulkActions,
+    decode_bulk_bars,
+    decode_bulk_dividends,
+    decode_bulk_splits,
+)
 from data_nexus.eodhd.decode_symbols import decode_symbols
 from data_nexus.eodhd.refusals import refusal
 from data_nexus.errors import (
@@ -31,16 +39,24 @@ from tests.golden.recordings import needs_recordings, sample, sample_names
 pytestmark = needs_recordings
 
 BARS, SYMBOLS, NO_BARS, REFUSED = "bars of", "symbols of", "no bars", "refused"
+SPLITS, NO_DIVIDENDS = "splits of", "no dividends"
+BULK_BARS, BULK_SPLITS, BULK_DIVIDENDS = "bars by code", "splits by code", "dividends by code"
 MCD = Symbol("MCD", "US")
 # What each recorded body is to us: whose bars, which exchange's list, or which refusal.
 VERDICTS: dict[str, tuple[str, Any]] = {
     "eod_BHP.AU_full.json": (BARS, "BHP.AU"),
     "eod_MCD.US_2023-01-01_2023-01-10.json": (BARS, "MCD.US"),
     "eod_MCD.US_2023-01-01_2023-01-10.csv": (NO_BARS, BrokenAnswer),
-    "eod-bulk-last-day_AU_2024-09-30.json": (NO_BARS, WrongSubject),
-    "eod-bulk-last-day_NYSE_symbols-AAPL.json": (NO_BARS, WrongSubject),
-    "eod-bulk-last-day_US_type-dividends_2026-09-29_excerpt.json": (NO_BARS, NotAnAnswer),
-    "eod-bulk-last-day_US_type-splits_2026-09-29.json": (NO_BARS, NotAnAnswer),
+    "eod-bulk-last-day_AU_2024-09-30.json": (BULK_BARS, ("AU", "2024-09-30")),
+    "eod-bulk-last-day_NYSE_symbols-AAPL.json": (BULK_BARS, ("NYSE", "2023-01-25")),
+    "eod-bulk-last-day_US_type-dividends_2026-09-29_excerpt.json": (
+        BULK_DIVIDENDS,
+        ("US", "2026-09-29"),
+    ),
+    "eod-bulk-last-day_US_type-splits_2026-09-29.json": (BULK_SPLITS, ("US", "2026-09-29")),
+    "splits_AAPL.US_2020_2022.json": (SPLITS, "AAPL.US"),
+    "splits_TLV.RO.json": (SPLITS, "TLV.RO"),
+    "div_MCD.US_2022.csv": (NO_DIVIDENDS, BrokenAnswer),
     "exchange-symbol-list_AU.json": (SYMBOLS, "AU"),
     "exchange-symbol-list_OTC_delisted-1.json": (SYMBOLS, "OTC"),
     "error_401_eod-bulk-last-day.txt": (REFUSED, CredentialsRefused),
@@ -64,7 +80,8 @@ def rows_of(verdict: str) -> list[tuple[str, Any]]:
 
 
 def test_every_recorded_body_has_a_verdict() -> None:
-    assert sample_names("eod", "exchange-symbol-list", "error_") == set(VERDICTS)
+    read = sample_names("eod", "div_", "splits_", "exchange-symbol-list", "error_")
+    assert read == set(VERDICTS)
 
 
 @pytest.mark.parametrize(("name", "symbol"), rows_of(BARS))
@@ -108,6 +125,110 @@ def test_a_body_that_holds_no_bars_of_the_symbol_is_refused(
 ) -> None:
     with pytest.raises(error, match=r"^MCD\.US: "):
         decode_bars(sample(name), MCD)
+
+
+@pytest.mark.parametrize(("name", "about"), rows_of(SPLITS))
+def test_recorded_splits_decode_to_what_the_text_says(name: str, about: str) -> None:
+    symbol = parse_symbol(about)
+    assert decode_splits(sample(name), symbol) == Actions(
+        tuple(split_in(row) for row in json.loads(sample(name)))
+    )
+    with pytest.raises(NotAnAnswer, match="missing 'value'"):
+        decode_dividends(sample(name), symbol)
+
+
+def split_in(row: dict[str, str]) -> Split:
+    """The split that a row of text tells."""
+    new, old = row["split"].split("/")
+    return Split(dt.date.fromisoformat(row["date"]), float(Decimal(new)), float(Decimal(old)))
+
+
+@pytest.mark.parametrize(("name", "error"), rows_of(NO_DIVIDENDS))
+def test_a_body_that_holds_no_dividends_is_refused(name: str, error: type[NexusError]) -> None:
+    with pytest.raises(error, match=r"^MCD\.US: "):
+        decode_dividends(sample(name), MCD)
+
+
+@pytest.mark.parametrize(("name", "about"), rows_of(BULK_BARS))
+def test_recorded_bars_of_an_exchange_decode_to_what_the_text_says(
+    name: str, about: tuple[str, str]
+) -> None:
+    sent = json.loads(sample(name), parse_float=Decimal, parse_int=Decimal)
+    day = dt.date.fromisoformat(about[1])
+    found = decode_bulk_bars(sample(name), about[0], day)
+    assert (found.rejects, found.repeats, found.rows) == ((), 0, tuple(range(len(sent))))
+    assert list(found.codes) == [row["code"] for row in sent]
+    assert found.bars.date.tolist() == [days(day)] * len(sent)
+    for number in NUMBERS:
+        assert getattr(found.bars, number).tolist() == [float(row[number]) for row in sent]
+
+
+@pytest.mark.parametrize(("name", "about"), rows_of(BULK_SPLITS))
+def test_recorded_splits_of_an_exchange_decode_to_what_the_text_says(
+    name: str, about: tuple[str, str]
+) -> None:
+    found = decode_bulk_splits(sample(name), about[0], dt.date.fromisoformat(about[1]))
+    sent = json.loads(sample(name))
+    assert found == BulkActions({row["code"]: (split_in(row),) for row in sent}, (), 0)
+
+
+@pytest.mark.parametrize(("name", "about"), rows_of(BULK_DIVIDENDS))
+def test_recorded_dividends_of_an_exchange_decode_to_what_the_text_says(
+    name: str, about: tuple[str, str]
+) -> None:
+    found = decode_bulk_dividends(sample(name), about[0], dt.date.fromisoformat(about[1]))
+    sent = json.loads(sample(name))
+    assert found == BulkActions({row["code"]: (dividend_in(row),) for row in sent}, (), 0)
+
+
+def dividend_in(row: dict[str, str | None]) -> Dividend:
+    """The dividend that a row of text tells."""
+    dates = {
+        ours: dt.date.fromisoformat(text) if (text := row[theirs]) else None
+        for ours, theirs in (
+            ("declaration_date", "declarationDate"),
+            ("record_date", "recordDate"),
+            ("payment_date", "paymentDate"),
+        )
+    }
+    return Dividend(
+        date=dt.date.fromisoformat(str(row["date"])),
+        value=float(Decimal(str(row["dividend"]))),
+        unadjusted_value=float(Decimal(str(row["unadjustedValue"]))),
+        currency=row["currency"],
+        period=None if row["period"] == "None" else row["period"],
+        **dates,
+    )
+
+
+BULK = rows_of(BULK_BARS) + rows_of(BULK_SPLITS) + rows_of(BULK_DIVIDENDS)
+
+
+@pytest.mark.parametrize(("name", "_"), BULK + rows_of(SPLITS))
+def test_a_body_of_actions_or_of_an_exchange_is_no_bars(name: str, _: object) -> None:
+    with pytest.raises((NotAnAnswer, WrongSubject), match=r"^MCD\.US: "):
+        decode_bars(sample(name), MCD)
+
+
+@pytest.mark.parametrize(("name", "_"), rows_of(BARS) + rows_of(SYMBOLS) + rows_of(REFUSED))
+def test_any_other_body_sent_with_200_is_no_action_and_no_exchange(name: str, _: object) -> None:
+    for decode in (decode_splits, decode_dividends):
+        with pytest.raises((BrokenAnswer, NotAnAnswer)):
+            decode(sample(name), MCD)
+    for decode_bulk in (decode_bulk_bars, decode_bulk_splits, decode_bulk_dividends):
+        with pytest.raises((BrokenAnswer, NotAnAnswer)):
+            decode_bulk(sample(name), "US", dt.date(2026, 9, 29))
+
+
+@pytest.mark.parametrize(("name", "about"), BULK)
+def test_an_exchange_s_body_of_another_day_is_refused(name: str, about: tuple[str, str]) -> None:
+    decode = {
+        BULK_BARS: decode_bulk_bars,
+        BULK_SPLITS: decode_bulk_splits,
+        BULK_DIVIDENDS: decode_bulk_dividends,
+    }[VERDICTS[name][0]]
+    with pytest.raises(WrongSubject):
+        decode(sample(name), about[0], dt.date.fromisoformat(about[1]) + dt.timedelta(1))
 
 
 @pytest.mark.parametrize(("name", "_"), rows_of(SYMBOLS) + rows_of(REFUSED))

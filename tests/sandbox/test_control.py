@@ -130,6 +130,18 @@ def test_a_code_is_used_again_by_a_newcomer(vendor: Sandbox) -> None:
     assert [row["Name"] for row in listed if row["Code"] == "AAPL"] == ["Apple & Sons"]
 
 
+def test_a_reused_code_leaves_its_former_bearer_among_the_dead(vendor: Sandbox) -> None:
+    before = rows(vendor)
+    newcomer = {"symbol": SYMBOL, "action": "reuse", "name": "Sunrise Farms"}
+    vendor.post("/list", newcomer)
+    vendor.post("/clock", {"advance_sec": 5 * 86_400})
+    assert rows(vendor, "AAPL_old.US") == before
+    assert [row["date"] for row in rows(vendor)] == ["2026-11-20", "2026-11-23", "2026-11-24"]
+    vendor.post("/list", newcomer | {"name": "Third Inc"})
+    assert codes(vendor, delisted=1) == ["AAPL_old", "AAPL_old1"]
+    assert vendor.ask("/symbol-change-history").json() == []
+
+
 def test_a_shrunken_list_is_undone(vendor: Sandbox) -> None:
     whole = codes(vendor)
     vendor.post("/shrink", {"exchange": "US", "share": 0.5})

@@ -18,6 +18,8 @@ _QUERIES: dict[str, LiteralString] = {
     "market_data": "SELECT * FROM market_data ORDER BY asset_id, date",
     "market_data_revisions": "SELECT asset_id, date, open, high, low, close, adjusted_close, volume"
     " FROM market_data_revisions ORDER BY asset_id, date, valid_until",
+    "rebasings": "SELECT asset_id, dates, adjusted_closes, volumes FROM rebasings"
+    " ORDER BY asset_id, valid_until",
     "rejected_rows": "SELECT asset_id, date, rule, excerpt FROM rejected_rows ORDER BY 1, 2, 3, 4",
     "dead_letters": "SELECT asset_id, endpoint, status, reason, count FROM dead_letters"
     " ORDER BY asset_id, endpoint",

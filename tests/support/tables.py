@@ -14,6 +14,7 @@ TABLES = (
     "assets",
     "market_data",
     "market_data_revisions",
+    "rebasings",
     "rejected_rows",
     "dead_letters",
     "sync_log",

@@ -18,6 +18,7 @@ from data_nexus.config import Secret
 from data_nexus.errors import UsageError
 from data_nexus.events import (
     Absent,
+    CarriedOn,
     Committed,
     Draining,
     Event,
@@ -44,6 +45,8 @@ LEVELS: dict[str, tuple[Event, ...]] = {
     "INFO": (
         RunStarted("backfill", 100),
         RunFinished("backfill", "done", 1.5),
+        CarriedOn("US", "2026-11-09", 50_000, 49_500),
+        Reread("AAPL.US", "its adjusted closes were re-based"),
         Absent("NONE.US", "not listed", 2.0),
         Reread("AAPL.US", "its adjusted closes were re-based"),
         Retried("AAPL.US", "AAPL.US: the answer was cut", 1, 0.25),

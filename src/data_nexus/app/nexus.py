@@ -5,17 +5,19 @@ from __future__ import annotations
 import atexit
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import date
+from datetime import UTC, date, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from sqlalchemy.orm import Session
 
 from data_nexus.config import load_settings
+from data_nexus.database.changes import Changes, changes_since
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.opening import open_database
 from data_nexus.database.overview import overview
-from data_nexus.domain.symbol import parse_symbol
+from data_nexus.domain.moment import aware, parse_moment
+from data_nexus.domain.symbol import exchange_code, parse_symbol
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -43,19 +45,58 @@ class Nexus:
         symbols: str | Sequence[str],
         start: str | date | None = None,
         end: str | date | None = None,
+        *,
+        as_of: str | datetime | None = None,
     ) -> pa.Table:
         """Return the daily bars of `symbols` (`"AAPL.US"` or several) as an Arrow table.
 
         `start` and `end` are included. Columns: ticker, date, open, high, low, close (raw),
-        adjusted_close, volume; sorted by ticker and date. Raises `UsageError` for an unknown one.
+        adjusted_close, volume; sorted by ticker and date. With `as_of` (UTC if it has no zone)
+        they are what this database knew at that moment, adjusted closes included. Raises
+        `UsageError` for an unknown symbol.
         """
         # pyarrow is large; a status or a session needs none of it.
         from data_nexus.research.bars import read_bars  # noqa: PLC0415
 
         named = [symbols] if isinstance(symbols, str) else symbols
         return read_bars(
-            self._database, [parse_symbol(text) for text in named], _day(start), _day(end)
+            self._database,
+            [parse_symbol(text) for text in named],
+            _day(start),
+            _day(end),
+            as_of=None if as_of is None else _moment(as_of),
         )
+
+    def changes(
+        self, since: str | datetime, exchange: str | None = None, most: int | None = None
+    ) -> Changes:
+        """Return what the vendor changed since a moment (UTC if it has no zone).
+
+        Of one exchange or of all; `most` bounds each kind of change, the latest first.
+        """
+        return changes_since(self._database, _moment(since), exchange, most)
+
+    def universe(self, exchange: str, on: str | date | None = None) -> pa.Table:
+        """Return who was listed on an exchange on a day, the dead of today included.
+
+        Without a day, today. Columns: asset_id, symbol, name, venue, asset_type, isin, basis,
+        since, until. Where the listing history reaches, `basis` is *listed*; else it is *first and
+        last bar*, whose dates stand for those of the listing. Raises `UsageError` for an exchange
+        without assets.
+        """
+        from data_nexus.research.universe import read_universe  # noqa: PLC0415
+
+        day = _day(on) or datetime.now(UTC).date()
+        return read_universe(self._database, exchange_code(exchange), day)
+
+    def listings(self, symbol: str) -> list[dict[str, Any]]:
+        """Return every asset that bears or bore a symbol, with its chain of symbols and dates.
+
+        As `nexus listings SYMBOL --json` tells it. Raises `UsageError` for an unknown symbol.
+        """
+        from data_nexus.research.universe import read_listings  # noqa: PLC0415
+
+        return read_listings(self._database, parse_symbol(symbol))
 
     @contextmanager
     def get_session(self) -> Iterator[Session]:
@@ -90,3 +131,7 @@ def connect(url: str | None = None) -> Nexus:
 
 def _day(value: str | date | None) -> date | None:
     return date.fromisoformat(value) if isinstance(value, str) else value
+
+
+def _moment(value: str | datetime) -> datetime:
+    return parse_moment(value) if isinstance(value, str) else aware(value)

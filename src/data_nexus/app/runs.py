@@ -15,6 +15,7 @@ from data_nexus.ingestion.asset_discovery import Tables, discover
 from data_nexus.ingestion.engine import Drain
 from data_nexus.ingestion.history_loader import Report, Wish, backfill
 from data_nexus.ingestion.opening import ONE_SHOT, Errand, open_database_async, open_run
+from data_nexus.ingestion.update import update
 from data_nexus.ingestion.worker import work
 
 
@@ -35,6 +36,14 @@ def run_backfill(
     return asyncio.run(_backfill(settings, wish, observe, errand))
 
 
+def run_update(
+    settings: Settings, exchange: str | None, observe: Observer, errand: Errand = ONE_SHOT
+) -> Report:
+    """Make everything fresh with the fewest calls; SIGINT and SIGTERM drain the run."""
+    settings.require_token()
+    return asyncio.run(_update(settings, exchange, observe, errand))
+
+
 def run_worker(settings: Settings, exchange: str | None, observe: Observer) -> Report:
     """Load whatever is due until a signal drains the worker."""
     settings.require_token()
@@ -52,6 +61,15 @@ async def _backfill(settings: Settings, wish: Wish, observe: Observer, errand: E
     with draining_on_signals(drain):
         async with open_database_async(settings) as url:
             return await backfill(settings, url, wish, observe, drain, errand)
+
+
+async def _update(
+    settings: Settings, exchange: str | None, observe: Observer, errand: Errand
+) -> Report:
+    drain = Drain(observe)
+    with draining_on_signals(drain):
+        async with open_database_async(settings) as url:
+            return await update(settings, url, exchange, observe, drain, errand)
 
 
 async def _work(settings: Settings, exchange: str | None, observe: Observer) -> Report:

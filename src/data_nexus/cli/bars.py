@@ -15,6 +15,7 @@ from data_nexus.cli.options import output_options, settings_from
 from data_nexus.cli.render import console, print_json
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.opening import open_database
+from data_nexus.domain.moment import parse_moment
 from data_nexus.domain.symbol import parse_symbol
 from data_nexus.errors import UsageError
 from data_nexus.research.bars import read_bars
@@ -26,12 +27,14 @@ _SHOWN = 40
 @click.argument("symbols", nargs=-1, required=True)
 @click.option("--from", "first", type=click.DateTime(["%Y-%m-%d"]), help="first date")
 @click.option("--to", "last", type=click.DateTime(["%Y-%m-%d"]), help="last date")
+@click.option("--as-of", help="as known at that moment: 2026-11-01T12:00, UTC")
 @click.option("--format", "form", type=click.Choice(["table", "csv", "parquet"]), default="table")
 @output_options
 def bars(
     symbols: tuple[str, ...],
     first: datetime | None,
     last: datetime | None,
+    as_of: str | None,
     form: str,
     as_json: bool,  # noqa: FBT001 - a flag of the command line
     **options: Any,  # noqa: ANN401
@@ -39,9 +42,12 @@ def bars(
     """Show stored bars: nexus bars AAPL.US --from 2020-01-01."""
     settings = settings_from(options)
     named = [parse_symbol(text) for text in symbols]
+    moment = parse_moment(as_of) if as_of else None
     with open_database(settings.database_url, settings.home, settings.schema) as url:
         database = PostgresConnection(url, settings.schema)
-        table = read_bars(database, named, first and first.date(), last and last.date())
+        table = read_bars(
+            database, named, first and first.date(), last and last.date(), as_of=moment
+        )
     if as_json:
         print_json({"bars": table.to_pylist()})
     elif form == "csv":

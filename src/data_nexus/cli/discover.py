@@ -50,5 +50,8 @@ def _say(answer: dict[str, Any]) -> None:
             f" {found['reactivated']:,} reactivated, {found['deactivated']:,} deactivated,"
             f" {found['updated']:,} updated, {found['unchanged']:,} unchanged"
         )
+        for move in found["moves"]:
+            arrow = f" → {move['to']}" if move["to"] else ""
+            console.print(f"  {move['from']}{arrow}: {move['reason']}")
     plural = "" if answer["calls"] == 1 else "s"
     console.print(f"{answer['calls']:,} call{plural}, {answer['duration_sec']:.1f} s")

@@ -11,11 +11,19 @@ import click
 
 from data_nexus.cli.options import output_options, settings_from
 from data_nexus.cli.render import console, print_json, print_pairs
+from data_nexus.config import Settings
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.ledger_store import UNTOLD_MINUTE_LIMIT
-from data_nexus.database.limits import KnownQuota, due_by_exchange, known_quota
+from data_nexus.database.limits import (
+    KnownQuota,
+    due_by_exchange,
+    known_quota,
+    queued_by_cursor,
+    refused_bulk,
+)
 from data_nexus.database.opening import open_database
-from data_nexus.domain.plan import Plan, plan_histories
+from data_nexus.domain.due import PROBED_AFTER, behind_by_exchange, published_at, ways
+from data_nexus.domain.plan import Kind, Plan, Step, plan_histories, plan_update
 from data_nexus.domain.quota import on_day
 from data_nexus.domain.symbol import exchange_code
 from data_nexus.observe.progress import span
@@ -26,11 +34,16 @@ _DAY_SEC = 86_400
 @click.command()
 @click.option("--exchange", help="only this exchange")
 @click.option(
-    "--days-old", type=click.FloatRange(min=0), help="due when last answered so many days ago (1)"
+    "--days-old",
+    type=click.FloatRange(min=0),
+    help="plan a backfill: due when last answered so many days ago",
 )
 @output_options
 def plan(exchange: str | None, as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
-    """Say what a backfill would ask for, what it would cost and how long it would take.
+    """Say what an update would ask for, what it would cost and how long it would take.
+
+    Where one session of a whole exchange costs less in bulk than one call for each asset, the
+    update takes it so. With `--days-old` it is the plan of a backfill with that option.
 
     Spends nothing and asks the vendor nothing: the quota is shown as it was last seen.
     """
@@ -38,15 +51,31 @@ def plan(exchange: str | None, as_json: bool, **options: Any) -> None:  # noqa: 
     chosen = exchange_code(exchange) if exchange else None
     with open_database(settings.database_url, settings.home, settings.schema) as url:
         database = PostgresConnection(url, settings.schema)
-        due = due_by_exchange(database, settings.days_old, chosen)
         known = known_quota(database, settings.token)
-    found = plan_histories(due, known.quota, known.moment)
+        if options["days_old"] is None:
+            found, is_update = _update_plan(database, settings, known, chosen)
+        else:
+            due = due_by_exchange(database, settings.days_old, chosen)
+            found, is_update = plan_histories(due, known.quota, known.moment), False
     if as_json:
         print_json(asdict(found) | _as_last_seen(known))
     elif not found.calls:
         console.print("Nothing is due: no calls.")
     else:
-        _say(found, known, settings.days_old)
+        _say(found, known)
+        for advice in _update_advice(found) if is_update else _advice(found, settings.days_old):
+            console.print(advice)
+
+
+def _update_plan(
+    database: PostgresConnection, settings: Settings, known: KnownQuota, exchange: str | None
+) -> tuple[Plan, bool]:
+    """Plan an update; False if nothing was ever loaded, so that a backfill does the same."""
+    queued = queued_by_cursor(database, exchange)
+    places = {group.place for group in queued if group.cursor is not None}
+    behind = behind_by_exchange(queued, published_at(places, known.moment))
+    refused = refused_bulk(database, settings.token, known.moment - PROBED_AFTER)
+    return plan_update(ways(behind, refused), known.quota, known.moment), bool(places)
 
 
 def _as_last_seen(known: KnownQuota) -> dict[str, Any]:
@@ -59,12 +88,9 @@ def _as_last_seen(known: KnownQuota) -> dict[str, Any]:
     }
 
 
-def _say(found: Plan, known: KnownQuota, days_old: float) -> None:
+def _say(found: Plan, known: KnownQuota) -> None:
     for step in found.steps:
-        console.print(
-            f"{step.exchange}: the histories of {step.assets:,} assets ({step.kind}),"
-            f" {step.calls:,} calls"
-        )
+        console.print(f"{step.exchange}: {_what(step)} ({step.kind}), {step.calls:,} calls")
     print_pairs(
         [
             ("calls", f"{found.calls:,} in {found.requests:,} requests"),
@@ -74,8 +100,13 @@ def _say(found: Plan, known: KnownQuota, days_old: float) -> None:
         ]
     )
     console.print()
-    for advice in _advice(found, days_old):
-        console.print(advice)
+
+
+def _what(step: Step) -> str:
+    if step.kind is Kind.EOD:
+        return f"the histories of {step.assets:,} assets"
+    sessions = f"{step.requests} session{'s' * (step.requests > 1)}"
+    return f"{sessions} in bulk for {step.assets:,} assets"
 
 
 def _left(found: Plan, known: KnownQuota) -> str:
@@ -115,6 +146,21 @@ def _advice(found: Plan, days_old: float) -> Iterator[str]:
         yield (
             f"What is loaded first is due again after {span(days_old * _DAY_SEC)}, before the last"
             f" is loaded; with `--days-old {found.days}` it is not."
+        )
+
+
+def _update_advice(found: Plan) -> Iterator[str]:
+    if any(step.kind is Kind.BULK for step in found.steps):
+        yield (
+            "Each asset that has a split or a dividend on these sessions, or a gap before them, is"
+            " read again for one call more; who they are is known when the sessions have come."
+        )
+    if found.days is None or found.days <= 1:
+        yield "`nexus update` does it."
+    else:
+        yield (
+            "`nexus update` ends when the day's calls are used up, and goes on when it is run"
+            " again; with `--wait` it sleeps until there are calls again."
         )
 
 

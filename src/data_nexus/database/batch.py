@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -48,7 +48,8 @@ class Batch:
     """One asset's answer, ready to be committed under its lease.
 
     `repeats` counts rows equal to a kept one; `absent_days` says how long to leave an asset
-    alone that has no bars.
+    alone that has no bars, or no new ones. `passes_to` is the last session that the answer speaks
+    of: what has no bar up to it is known absent.
     """
 
     lease: Lease
@@ -62,6 +63,17 @@ class Batch:
     requests: int
     body_sha256: str | None
     absent_days: float | None = None
+    passes_to: date | None = None
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether it brought no new bar, although sessions have passed since the last one."""
+        if self.outcome is not Outcome.STORED:
+            return True
+        last, before = self.bars.last_date(), self.lease.last_bar
+        if before is None or self.passes_to is None:
+            return False
+        return before < self.passes_to and (last is None or last <= before)
 
     @property
     def received(self) -> int:
@@ -108,10 +120,22 @@ def receipt(batch: Batch, inserted: int, revised: int) -> Receipt:
     )
 
 
+def arrival(bars: Bars) -> str:
+    """Return the dates of an asset's first bars as a multirange of PostgreSQL."""
+    first, last = (EPOCH + timedelta(days=int(day)) for day in (bars.date.min(), bars.date.max()))
+    return f"{{[{first},{last}]}}"
+
+
 def settle_parameters(
-    batches: Sequence[Batch], receipts: Sequence[Receipt], run_id: int | None
+    batches: Sequence[Batch],
+    receipts: Sequence[Receipt],
+    arrived: Mapping[int, str | None],
+    run_id: int | None,
 ) -> dict[str, Any]:
-    """Return the arrays that `settle_batch.sql` takes, one element a batch."""
+    """Return the arrays that `settle_batch.sql` takes, one element a batch.
+
+    `arrived` has by asset the ranges of dates between which its new bars lie.
+    """
     return {
         "run_id": run_id,
         "asset_ids": [b.lease.asset_id for b in batches],
@@ -130,6 +154,9 @@ def settle_parameters(
         "sha256": [b.body_sha256 for b in batches],
         "last_dates": [b.bars.last_date() for b in batches],
         "absent_days": [b.absent_days for b in batches],
+        "passes_to": [b.passes_to for b in batches],
+        "are_quiet": [b.is_quiet for b in batches],
+        "arrived": [arrived.get(b.lease.asset_id) for b in batches],
     }
 
 

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from data_nexus.database.batch import Batch, Receipt, receipt, reject_parameters, settle_parameters
+from data_nexus.database.batch import (
+    Batch,
+    Receipt,
+    arrival,
+    receipt,
+    reject_parameters,
+    settle_parameters,
+)
 from data_nexus.database.connection import AsyncSession, rows_of
 from data_nexus.database.copy import HEADER, TRAILER, encode_bars
 from data_nexus.database.sql import query
@@ -29,16 +36,19 @@ async def write_batches(
     first = [batch for batch in held if batch.lease.is_first and len(batch.bars)]
     again = [batch for batch in held if not batch.lease.is_first and len(batch.bars)]
     counts = {batch.lease.asset_id: (len(batch.bars), 0) for batch in first}
+    arrived = {batch.lease.asset_id: arrival(batch.bars) for batch in first}
     if first:
         await _copy(connection, "copy_bars", first)
     if again:
         await _copy(connection, "stage_bars", again)
         merged = await rows_of(connection, "merge_bars", {})
         counts |= {row[0]: (row[1], row[2]) for row in merged}
+        arrived |= {row[0]: row[3] for row in merged}
     if any(batch.rejects for batch in held):
         await connection.execute(query("insert_rejects"), reject_parameters(held))
     receipts = [receipt(batch, *counts.get(batch.lease.asset_id, (0, 0))) for batch in held]
-    await connection.execute(query("settle_batch"), settle_parameters(held, receipts, run_id))
+    settled = settle_parameters(held, receipts, arrived, run_id)
+    await connection.execute(query("settle_batch"), settled)
     return {b.lease.asset_id: r for b, r in zip(held, receipts, strict=True)}
 
 

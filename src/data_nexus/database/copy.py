@@ -8,6 +8,7 @@ Format"). Five thousand bars are encoded in eight assignments.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from data_nexus.domain.bars import Bars
 
@@ -31,8 +32,11 @@ _ROW = np.dtype(
 _EPOCH = np.int32(10_957)
 
 
-def encode_bars(asset_id: int, bars: Bars) -> bytes:
-    """Return an asset's bars as rows of a binary COPY, without header and trailer."""
+def encode_bars(asset_id: int | NDArray[np.int32], bars: Bars) -> bytes:
+    """Return bars as rows of a binary COPY, without header and trailer.
+
+    They are one asset's, or each of an asset of its own.
+    """
     rows = np.empty(len(bars), _ROW)
     rows["fields"] = len(_COLUMNS)
     for name, kind in _COLUMNS:

@@ -12,6 +12,8 @@ from data_nexus.config import Secret
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.ledger_store import UNTOLD_MINUTE_LIMIT, token_id
 from data_nexus.database.sql import query
+from data_nexus.domain.cost import Endpoint
+from data_nexus.domain.due import Place, Queued
 from data_nexus.domain.quota import Quota
 
 
@@ -47,6 +49,24 @@ def due_by_exchange(
             query("due_by_exchange"), {"days_old": days_old, "exchange": exchange}
         )
         return {row[0]: int(row[1]) for row in found}
+
+
+def queued_by_cursor(database: PostgresConnection, exchange: str | None) -> list[Queued]:
+    """Return what the queue may hand out, by place and cursor."""
+    with database.connect() as connection:
+        rows = connection.execute(query("count_queued"), {"exchange": exchange}).fetchall()
+    return [Queued(Place(*row[:3]), row[3], row[4]) for row in rows]
+
+
+def refused_bulk(database: PostgresConnection, token: Secret | None, since: datetime) -> set[str]:
+    """Return the exchanges for which a token was refused bulk since a moment."""
+    parameters = {
+        "token_id": token_id(token) if token else None,
+        "endpoint": Endpoint.BULK.value,
+        "since": since,
+    }
+    with database.connect() as connection:
+        return {row[0] for row in connection.execute(query("read_refusals"), parameters)}
 
 
 def live_workers(database: PostgresConnection) -> list[dict[str, Any]]:

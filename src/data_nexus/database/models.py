@@ -13,20 +13,41 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
-    DateTime,
-    Double,
     Identity,
     Index,
     Integer,
     SmallInteger,
-    Text,
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.dialects.postgresql import DATEMULTIRANGE, JSONB
+from sqlalchemy.orm import Mapped, mapped_column
 
-Moment = DateTime(timezone=True)
+from data_nexus.database.history_models import Rebasing, Revision
+from data_nexus.database.limit_models import Refusal
+from data_nexus.database.listing_models import Discovery, ListedRange
+from data_nexus.database.registry import Tables
+
+__all__ = [
+    "BARS_VIEW",
+    "Asset",
+    "Bar",
+    "DeadLetter",
+    "Discovery",
+    "Dividend",
+    "ListedRange",
+    "Quota",
+    "Rebasing",
+    "Refusal",
+    "RejectedRow",
+    "Revision",
+    "Run",
+    "Split",
+    "Sync",
+    "Tables",
+    "Worker",
+]
+
 _PRICES = ("open", "high", "low", "close", "adjusted_close")
 _NEVER = "'-infinity'::timestamptz"
 # Assets that can be due. The others are in no dispatch index, so that a claim never steps over
@@ -35,12 +56,6 @@ _IN_QUEUE = (
     "is_active AND ask_after IS NULL AND parked_at IS NULL AND retired_at IS NULL"
     " AND NOT (is_delisted AND last_synced IS NOT NULL)"
 )
-
-
-class Tables(DeclarativeBase):
-    """The registry of all tables."""
-
-    type_annotation_map = {str: Text, dt.datetime: Moment, float: Double}  # noqa: RUF012
 
 
 def _finite(*columns: str) -> tuple[CheckConstraint, ...]:
@@ -113,7 +128,7 @@ class Asset(Tables):
         comment="not to be asked for before, because the vendor had no bars"
     )
     times_empty: Mapped[int] = mapped_column(
-        SmallInteger, server_default="0", comment="answers without bars in a row"
+        SmallInteger, server_default="0", comment="answers without a new bar in a row"
     )
     times_failed: Mapped[int] = mapped_column(
         SmallInteger, server_default="0", comment="runs in a row without a usable answer"
@@ -128,6 +143,9 @@ class Asset(Tables):
     )
     parked_at: Mapped[dt.datetime | None] = mapped_column(comment="waits for a person")
     created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+    last_bar: Mapped[dt.date | None] = mapped_column(
+        comment="the date of the last stored bar; NULL is none"
+    )
 
 
 class Bar(Tables):
@@ -149,25 +167,6 @@ class Bar(Tables):
     volume: Mapped[float]
 
 
-class Revision(Tables):
-    """What a stored bar said before the vendor changed it."""
-
-    __tablename__ = "market_data_revisions"
-    __table_args__ = ({"comment": "old values of bars that the vendor restated"},)
-
-    asset_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    date: Mapped[dt.date] = mapped_column(primary_key=True)
-    valid_until: Mapped[dt.datetime] = mapped_column(
-        primary_key=True, comment="when these values stopped being what the vendor says"
-    )
-    open: Mapped[float]
-    high: Mapped[float]
-    low: Mapped[float]
-    close: Mapped[float]
-    adjusted_close: Mapped[float]
-    volume: Mapped[float]
-
-
 class Split(Tables):
     """A split: `numerator` new shares for `denominator` old ones."""
 
@@ -177,6 +176,7 @@ class Split(Tables):
     date: Mapped[dt.date] = mapped_column(primary_key=True, comment="ex-date")
     numerator: Mapped[float]
     denominator: Mapped[float]
+    stored_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
 
 
 class Dividend(Tables):
@@ -186,13 +186,16 @@ class Dividend(Tables):
 
     asset_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     date: Mapped[dt.date] = mapped_column(primary_key=True, comment="ex-date")
-    value: Mapped[float] = mapped_column(comment="as the vendor adjusts it for splits")
+    value: Mapped[float] = mapped_column(
+        primary_key=True, autoincrement=False, comment="as the vendor adjusts it for splits"
+    )
     unadjusted_value: Mapped[float | None]
     currency: Mapped[str | None]
     declaration_date: Mapped[dt.date | None]
     record_date: Mapped[dt.date | None]
     payment_date: Mapped[dt.date | None]
     period: Mapped[str | None]
+    stored_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
 
 
 class RejectedRow(Tables):
@@ -264,6 +267,13 @@ class Sync(Tables):
     requests: Mapped[int] = mapped_column(comment="on the wire, retries included")
     body_sha256: Mapped[str | None]
     committed_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+    arrived: Mapped[Any | None] = mapped_column(
+        DATEMULTIRANGE,
+        comment="between which dates its inserted bars lie; a later entry that holds a date wins",
+    )
+    passed_to: Mapped[dt.date | None] = mapped_column(
+        comment="what has no bar up to this session is known absent; NULL: the bars alone count"
+    )
 
 
 class Quota(Tables):

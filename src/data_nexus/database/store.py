@@ -14,7 +14,7 @@ import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,8 @@ from psycopg_pool import AsyncConnectionPool
 
 from data_nexus.config import Secret
 from data_nexus.database.batch import Batch, Letter, Receipt
+from data_nexus.database.bulk_store import BulkStore
+from data_nexus.database.claims import Due, QueuePosition, lease_of, queue_order
 from data_nexus.database.commit import write_batches
 from data_nexus.database.connection import (
     AsyncSession,
@@ -44,24 +46,8 @@ _POOL_SECONDS = 10.0
 _DISTRUST_SHARE = 1 / 6
 _SEND_BUFFER = 1 << 22
 _MOST_RESCUES = 3
-_NEVER = datetime.min.replace(tzinfo=UTC)
 
-
-@dataclass(frozen=True, slots=True)
-class Due:
-    """Which assets a run may claim: last answered before a moment, of one exchange, of some ids."""
-
-    synced_before: datetime
-    exchange: str | None = None
-    asset_ids: list[int] | None = None
-
-
-@dataclass(slots=True)
-class QueuePosition:
-    """How far a run has come in the queue; what lies before it is not claimed again."""
-
-    last_synced: datetime | None = None
-    asset_id: int = 0
+__all__ = ["Due", "QueuePosition", "Store", "open_store"]
 
 
 @asynccontextmanager
@@ -114,35 +100,24 @@ class Store:
         apart, so that one that takes workers down does not take others' leases with it.
         """
         trusted_until = self._trust_from(time.monotonic())
-        parameters = self._due(due, limit) | {
+        parameters = due.parameters(limit) | {
             "suspect": suspect,
             "after_synced": position.last_synced,
             "after_id": position.asset_id,
             "owner": self.owner,
             "lease_sec": self.lease_sec,
         }
-        rows = await repeated(lambda: self._claim_once(parameters))
-        rows.sort(key=_queue_order)
+        rows = await repeated(lambda: self._claim_once(due.query, parameters))
+        rows.sort(key=queue_order)
         self._held.update((row[0], 0.0) for row in rows)
         if rows:
             position.last_synced, position.asset_id = rows[-1][6], rows[-1][0]
-        return [
-            Lease(
-                asset_id=row[0],
-                symbol=Symbol(row[1], row[2]),
-                fence=row[3],
-                synced_through=row[4],
-                times_empty=row[5],
-                is_first=row[4] is None,
-                trusted_until=trusted_until,
-            )
-            for row in rows
-        ]
+        return [lease_of(row, trusted_until) for row in rows]
 
-    async def _claim_once(self, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
+    async def _claim_once(self, name: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
         try:
             async with self._connection() as connection:
-                return await rows_of(connection, "claim_due", parameters, prepare=False)
+                return await rows_of(connection, name, parameters, prepare=False)
         except StorageUnavailable:
             # It may have been done and its answer lost: nobody would ask for what it took.
             known = {"owner": self.owner, "asset_ids": list(self._held)}
@@ -155,7 +130,7 @@ class Store:
 
     async def count_due(self, due: Due, limit: int) -> int:
         """Return how many assets `claim` could hand out now, up to `limit`."""
-        return int((await self._one("count_due", self._due(due, limit)))[0])
+        return int((await self._one("count_due", due.parameters(limit)))[0])
 
     async def find_assets(self, symbols: Sequence[Symbol]) -> dict[Symbol, int]:
         """Return the ids of the known ones among `symbols`."""
@@ -279,6 +254,10 @@ class Store:
         """Take this worker off the list."""
         await self._execute("remove_worker", {"owner": self.owner})
 
+    def bulk(self) -> BulkStore:
+        """Return the verbs for bulk answers."""
+        return BulkStore(self._pool)
+
     def ledger(self, token: Secret) -> LedgerStore:
         """Return the ledger's row of a token."""
         return LedgerStore(self._pool, token_id(token))
@@ -302,14 +281,6 @@ class Store:
         with storage_errors():
             async with self._pool.connection() as connection:
                 yield connection
-
-    def _due(self, due: Due, limit: int) -> dict[str, Any]:
-        return {
-            "synced_before": due.synced_before,
-            "exchange": due.exchange,
-            "asset_ids": due.asset_ids,
-            "limit": limit,
-        }
 
     async def _settled(self, batches: Sequence[Batch]) -> set[int]:
         parameters = {
@@ -339,8 +310,3 @@ class Store:
                 await connection.execute(query(name), parameters)
 
         await repeated(do)
-
-
-def _queue_order(row: tuple[Any, ...]) -> tuple[bool, datetime, int]:
-    """Sort claimed rows as the queue does: never answered first, then the oldest answer."""
-    return row[6] is not None, row[6] or _NEVER, row[0]

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from data_nexus.domain.bars import Bars
-from data_nexus.domain.rules import BAR_RULES, Grade
+from data_nexus.domain.bars import Bars, Mask
+from data_nexus.domain.rules import BAR_RULES, ROW_RULES, Grade
 from data_nexus.domain.window import Window
 
 
@@ -39,6 +39,19 @@ class Checked:
         return len(self.kept) + self.repeats + len(self.rejects)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class CheckedSession:
+    """A session's rows, each of another asset, and what is wrong with them, by position.
+
+    `reasons` is the place in `ROW_RULES` of the reject rule that the row broke first, -1 for none;
+    `flags` has the rows that break a flag rule, by its name. Missing volumes are 0.
+    """
+
+    bars: Bars
+    reasons: NDArray[np.int8]
+    flags: dict[str, Mask]
+
+
 def check(bars: Bars, window: Window) -> Checked:
     """Sort an answer's rows into kept and rejected, and count the odd ones among the kept."""
     rows: NDArray[np.intp] = np.arange(len(bars))
@@ -55,6 +68,19 @@ def check(bars: Bars, window: Window) -> Checked:
         if rule.grade is Grade.FLAG and (broken := np.count_nonzero(~rule.holds(kept, window)))
     }
     return Checked(_with_volume(kept), tuple(rejects), flags, len(bars) - len(kept))
+
+
+def check_session(bars: Bars, window: Window) -> CheckedSession:
+    """Sort out the rows of a session, each of another asset; no row is moved."""
+    reasons: NDArray[np.int8] = np.full(len(bars), -1, np.int8)
+    flags: dict[str, Mask] = {}
+    for place, rule in enumerate(ROW_RULES):
+        holds = rule.holds(bars, window)
+        if rule.grade is Grade.REJECT:
+            reasons[~holds & (reasons < 0)] = place
+        elif not holds.all():
+            flags[rule.name] = ~holds & (reasons < 0)
+    return CheckedSession(_with_volume(bars), reasons, flags)
 
 
 def _one_row_per_date(bars: Bars) -> Bars:

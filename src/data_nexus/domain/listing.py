@@ -1,4 +1,4 @@
-"""Owns `Listing`, a line of a symbol list, and `Lease`, the right to ask for an asset. Pure."""
+"""Owns the values of listings: a list's line, a rename, and the lease on an asset. Pure."""
 
 from __future__ import annotations
 
@@ -30,12 +30,24 @@ class SymbolList:
 
 
 @dataclass(frozen=True, slots=True)
+class SymbolChange:
+    """A rename as the vendor tells it: the codes, the company, and the day from which it counts."""
+
+    exchange: str
+    old: str
+    new: str
+    name: str
+    effective: date
+
+
+@dataclass(frozen=True, slots=True)
 class Lease:
     """A claimed asset: who it is, its fence, and what is known of it so far.
 
-    `is_first` says that the asset has no cursor and so no bars: a plain COPY will do. The worker
-    itself distrusts the lease after `trusted_until`, a moment of its monotonic clock, unless it
-    was renewed.
+    `is_first` says that the asset has no bars: a plain COPY will do. `last_bar` is the date of
+    its last one. `published` is the last session that the vendor must have out, if the calendar
+    was asked. The worker itself distrusts the lease after `trusted_until`, a moment of its
+    monotonic clock, unless it was renewed.
     """
 
     asset_id: int
@@ -45,3 +57,5 @@ class Lease:
     times_empty: int
     is_first: bool
     trusted_until: float = float("inf")
+    last_bar: date | None = None
+    published: date | None = None

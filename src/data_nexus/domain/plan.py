@@ -1,26 +1,39 @@
-"""Owns the plan: what a load would cost and how long it would take. Pure; nothing is spent."""
+"""Owns the plan: what a load or an update costs and how long it takes. Pure; spends nothing."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
+from data_nexus.domain.cheapest import Way
 from data_nexus.domain.cost import CALLS, Endpoint
 from data_nexus.domain.quota import Quota, on_day, step
 
 _DAY = timedelta(days=1)
 
 
+class Kind(StrEnum):
+    """What a step asks for: histories, or one part of sessions in bulk."""
+
+    EOD = "eod"
+    BULK = "bulk"
+    SPLITS = "splits"
+    DIVIDENDS = "dividends"
+    SYMBOLS = "symbols"
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One kind of request for one exchange."""
+    """One kind of request for one exchange, and how many assets it is for."""
 
-    kind: Endpoint
+    kind: Kind
     exchange: str
     assets: int
     calls: int
+    requests: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +54,40 @@ class Plan:
 
 def plan_histories(due: Mapping[str, int], quota: Quota, moment: datetime) -> Plan:
     """Plan one history request for each due asset, by exchange."""
-    price = CALLS[Endpoint.EOD]
-    steps = tuple(
-        Step(Endpoint.EOD, exchange, assets, assets * price) for exchange, assets in due.items()
-    )
+    return _plan([_histories(*each) for each in due.items()], quota, moment)
+
+
+def plan_update(ways: Mapping[str, Way], quota: Quota, moment: datetime) -> Plan:
+    """Plan an update: sessions in bulk and the assets that they do not suffice for, by exchange.
+
+    An asset for which an action is told, or a gap in its bars is found, costs one call more; who
+    they are is known only when the session has come.
+    """
+    steps: list[Step] = []
+    for exchange, way in ways.items():
+        sessions = len(way.sessions)
+        if sessions:
+            calls = sessions * CALLS[Endpoint.BULK]
+            steps += [
+                Step(kind, exchange, way.in_bulk, calls, sessions)
+                for kind in (Kind.BULK, Kind.SPLITS, Kind.DIVIDENDS)
+            ]
+        if way.singly:
+            steps.append(_histories(exchange, way.singly))
+    return _plan(steps, quota, moment)
+
+
+def _histories(exchange: str, assets: int) -> Step:
+    return Step(Kind.EOD, exchange, assets, assets * CALLS[Endpoint.EOD], assets)
+
+
+def _plan(steps: Sequence[Step], quota: Quota, moment: datetime) -> Plan:
     calls = sum(step.calls for step in steps)
-    requests = sum(step.assets for step in steps)
+    requests = sum(step.requests for step in steps)
     today = on_day(quota, moment.date())
     days = _quota_days(calls, today)
-    return Plan(steps, calls, requests, today.left, days, _eta(requests, calls, today, moment))
+    eta = _eta(requests, calls, today, moment)
+    return Plan(tuple(steps), calls, requests, today.left, days, eta)
 
 
 def _quota_days(calls: int, quota: Quota) -> int | None:

@@ -175,3 +175,5 @@ BAR_RULES = (
         lambda b, _: b.volume > 0,
     ),
 )
+# Those that look at each row by itself: for rows of different assets, of one date.
+ROW_RULES = tuple(rule for rule in BAR_RULES if rule.holds is not _one_bar_per_date)

@@ -35,9 +35,13 @@ def whole_window(moment: datetime) -> Window:
     return Window(EARLIEST, latest_date(moment))
 
 
-def window_to_ask(synced_through: date | None, reread_days: int, moment: datetime) -> Window:
-    """Return what to ask for: all history at first, later from `reread_days` before the cursor."""
-    if synced_through is None:
+def window_to_ask(last_bar: date | None, reread_days: int, moment: datetime) -> Window:
+    """Return what to ask for: all history at first, later from `reread_days` before the last bar.
+
+    Not before the cursor: that may be far ahead of the last bar of an asset that seldom trades,
+    and there would be no bars to compare.
+    """
+    if last_bar is None:
         return whole_window(moment)
     last = latest_date(moment)
-    return Window(min(synced_through - timedelta(days=reread_days), last), last)
+    return Window(min(last_bar - timedelta(days=reread_days), last), last)

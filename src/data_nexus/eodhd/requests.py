@@ -8,6 +8,7 @@ CSV does not.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from urllib.parse import quote, urlencode
 
 from data_nexus.domain.cost import CALLS, Endpoint
@@ -50,6 +51,18 @@ def symbol_list_request(exchange: str, *, delisted: bool = False) -> Request:
     """Ask for an exchange's symbols: the listed ones, or with `delisted` only the dead ones."""
     dead = (("delisted", "1"),) if delisted else ()
     return Request(Endpoint.SYMBOLS, exchange, (*dead, ("fmt", "json")))
+
+
+def symbol_changes_request() -> Request:
+    """Ask for all renames that the vendor knows of; its list begins in July 2022."""
+    return Request(Endpoint.SYMBOL_CHANGES, "", (("from", "2022-07-22"), ("fmt", "json")))
+
+
+def bulk_request(exchange: str, session: date, feed: str = "") -> Request:
+    """Ask for a session of a whole exchange: its bars, or its `splits` or `dividends`."""
+    kind = (("type", feed),) if feed else ()
+    params = (("date", session.isoformat()), *kind, ("fmt", "json"))
+    return Request(Endpoint.BULK, exchange, params)
 
 
 def user_request() -> Request:

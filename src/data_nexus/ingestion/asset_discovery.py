@@ -6,15 +6,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from data_nexus.database.listing_store import ListingChanges, store_listings
-from data_nexus.domain.listing import SymbolList
+from data_nexus.database.listing_store import (
+    Beside,
+    ListingChanges,
+    may_hold_renames,
+    store_listings,
+)
+from data_nexus.domain.listing import Listing, SymbolChange, SymbolList
 from data_nexus.domain.symbol import exchange_code
+from data_nexus.eodhd.decode_symbol_changes import SymbolChanges, decode_symbol_changes
 from data_nexus.eodhd.decode_symbols import decode_symbols
-from data_nexus.eodhd.requests import Request, symbol_list_request
-from data_nexus.errors import NotListed, UsageError
+from data_nexus.eodhd.requests import Request, symbol_changes_request, symbol_list_request
+from data_nexus.errors import CredentialsRefused, NotListed, Park, UsageError
 from data_nexus.events import Observer, Warned, ignore
 from data_nexus.ingestion.attempts import Attempts, Trip
 from data_nexus.ingestion.opening import open_database_async, open_run, settings_for
+
+# The exchanges whose renames the vendor tells (vendor documentation).
+_TOLD_RENAMES = frozenset({"US"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +54,20 @@ class Discovered:
             "deactivated": changes.deactivated,
             "updated": changes.updated,
             "unchanged": changes.unchanged,
+            "renamed": len(changes.succession.renames),
+            "retired": len(changes.succession.retirements),
             "refused": self.refused,
+            "moves": self.moves,
         }
         return found | ({"reason": self.reason} if changes.is_shrunk else {})
+
+    @property
+    def moves(self) -> list[dict[str, str]]:
+        """Which codes passed to another asset, each with the reason."""
+        found = self.changes.succession
+        renamed = [{"from": r.old, "to": r.new, "reason": r.reason} for r in found.renames]
+        reused = [{"from": r.code, "to": "", "reason": r.reason} for r in found.retirements]
+        return renamed + reused
 
     @property
     def reason(self) -> str:
@@ -89,6 +109,9 @@ async def discover(
         text = f"{symbols.refused} lines repeat a code or hold none that can be used"
         observe(Warned(exchange, text))
     chosen = [s for s in symbols.listings if not types or s.asset_type in types]
+    renames: tuple[SymbolChange, ...] = ()
+    if exchange in _TOLD_RENAMES and not delisted:
+        renames = await _told_renames(attempts, tables, exchange, chosen, types, observe, spent)
     changes = await store_listings(
         tables.url,
         tables.schema,
@@ -97,8 +120,42 @@ async def discover(
         delisted=delisted,
         types=types,
         max_shrink=max_shrink,
+        beside=Beside(renames),
     )
+    for doubt in changes.succession.doubts:
+        observe(Warned(f"{doubt.code}.{exchange}", doubt.text))
     return Discovered(exchange, changes, symbols.refused, delisted)
+
+
+async def _told_renames(
+    attempts: Attempts,
+    tables: Tables,
+    exchange: str,
+    chosen: Sequence[Listing],
+    types: Sequence[str],
+    observe: Observer,
+    spent: list[Request],
+) -> tuple[SymbolChange, ...]:
+    """Ask for the vendor's change history if symbols went and came; else it would tell nothing.
+
+    A plan without it leaves the ISINs. Any other trouble ends the discovery with nothing written:
+    a rename that is missed would leave one listing as two assets.
+    """
+
+    async def read(body: bytes) -> SymbolChanges:
+        return decode_symbol_changes(body)
+
+    codes = [listing.symbol.code for listing in chosen]
+    if not await may_hold_renames(tables.url, tables.schema, exchange, codes, types):
+        return ()
+    try:
+        found = await attempts.fetch(symbol_changes_request(), read, Trip(spent=spent))
+    except (CredentialsRefused, NotListed, Park) as refused:
+        if isinstance(refused, CredentialsRefused) and refused.status == 401:
+            raise
+        observe(Warned(exchange, f"renames are known by ISIN only: {refused}"))
+        return ()
+    return found.changes
 
 
 class AssetDiscovery:

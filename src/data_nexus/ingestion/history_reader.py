@@ -5,37 +5,54 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from data_nexus.database.batch import Batch, Outcome
 from data_nexus.database.store import Store
 from data_nexus.domain.listing import Lease
 from data_nexus.domain.seam import seam_break
+from data_nexus.domain.symbol import Symbol
 from data_nexus.domain.window import Window, whole_window, window_to_ask
 from data_nexus.eodhd.requests import Request, history_request
 from data_nexus.errors import Fenced, NotListed, Park
 from data_nexus.events import Observer, Reread, Warned
 from data_nexus.ingestion.attempts import Attempts, Trip
-from data_nexus.ingestion.pipeline import Paid, absent_batch, batch_of
+from data_nexus.ingestion.pipeline import Paid, absent_batch, batch_of, up_to_session
 
 
 @dataclass(slots=True)
 class HistoryReader:
-    """Brings answers as batches to commit; `redact` blots the token out of what the vendor says."""
+    """Brings answers as batches to commit; `redact` blots the token out of what the vendor says.
+
+    `named` are assets whose history is known to have changed: all of it is asked for at once.
+    `seen` is the latest session of each exchange of which any bar has come: a session that nobody
+    has a bar of may be late, whatever the calendar says.
+    """
 
     store: Store
     attempts: Attempts
     reread_days: int
     redact: Callable[[str], str]
     observe: Observer
+    named: set[Symbol] = field(default_factory=set)
+    seen: dict[str, date] = field(default_factory=dict)
     _decoding: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def read(self, lease: Lease, trip: Trip) -> Batch:
         """Return the asset's answer; all of its history if the last bars do not match any more."""
         if not trip.is_wanted():
             raise Fenced(f"{lease.symbol}: the lease may have run out")
-        moment = datetime.now(UTC)
-        window = window_to_ask(lease.synced_through, self.reread_days, moment)
+        batch = await self._read(lease, trip, datetime.now(UTC))
+        if lease.published is None:
+            return batch
+        exchange = lease.symbol.exchange
+        last = max(batch.bars.last_date() or date.min, self.seen.get(exchange, date.min))
+        self.seen[exchange] = last
+        return up_to_session(batch, min(lease.published, last))
+
+    async def _read(self, lease: Lease, trip: Trip, moment: datetime) -> Batch:
+        is_named = lease.symbol in self.named
+        window = window_to_ask(None if is_named else lease.last_bar, self.reread_days, moment)
         batch = await self._ask(lease, window, trip)
         if batch.window.is_whole or batch.outcome is not Outcome.STORED:
             return batch

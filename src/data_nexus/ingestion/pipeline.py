@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 
 from data_nexus.database.batch import Batch, Outcome, RejectedRow
 from data_nexus.domain.backoff import absence_days
@@ -14,6 +15,8 @@ from data_nexus.domain.window import Window
 from data_nexus.eodhd.decode_bars import NO_BARS, History, decode_bars, excerpts
 from data_nexus.errors import WrongSubject
 
+# So many answers in a row may bring no new bar before an asset is asked less often.
+_PATIENCE = 4
 _OUTSIDE = frozenset({"date lies in the window", "date is not in the future"})
 
 
@@ -68,6 +71,18 @@ def absent_batch(lease: Lease, window: Window, paid: Paid) -> Batch:
         body_sha256=None,
         absent_days=_absent_days(lease, Outcome.NOT_LISTED),
     )
+
+
+def up_to_session(batch: Batch, session: date) -> Batch:
+    """Return a batch that speaks of all sessions up to one, which is out for sure.
+
+    An asset that has brought no new bar for a while is left alone ever longer.
+    """
+    told = replace(batch, passes_to=session)
+    times = batch.lease.times_empty + 1 - _PATIENCE
+    if told.outcome is not Outcome.STORED or not told.is_quiet or times < 1:
+        return told
+    return replace(told, absent_days=absence_days(times))
 
 
 def _rejected_rows(

@@ -17,6 +17,7 @@ from data_nexus.config import Secret
 from data_nexus.errors import UsageError
 from data_nexus.events import (
     Absent,
+    CarriedOn,
     Committed,
     Draining,
     Event,
@@ -36,6 +37,7 @@ _LEVELS = {
     Requested: logging.DEBUG,
     Committed: logging.DEBUG,
     Absent: logging.INFO,
+    CarriedOn: logging.INFO,
     Reread: logging.INFO,
     RunStarted: logging.INFO,
     RunFinished: logging.INFO,

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from data_nexus.events import (
     Absent,
+    CarriedOn,
     Committed,
     Draining,
     Event,
@@ -83,6 +84,8 @@ class Figures:
         match event:
             case Committed(received=received):
                 self.rows += received
+            case CarriedOn(stored=stored):
+                self.rows += stored
             case Requested(calls=calls, seconds=seconds):
                 self.calls += calls
                 self._drop(lambda wait: _is_cut_short(wait, sent_at=now - seconds))
@@ -172,6 +175,9 @@ class ProgressDisplay(Progress):
             case Committed() | Absent() | Failed() | Parked():
                 for task in self.task_ids:
                     self.advance(task)
+            case CarriedOn(assets=assets):
+                for task in self.task_ids:
+                    self.advance(task, assets)
             case _:
                 pass
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -28,10 +28,14 @@ def read_bars(
     symbols: Sequence[Symbol],
     first: date | None = None,
     last: date | None = None,
+    *,
+    as_of: datetime | None = None,
 ) -> pa.Table:
     """Return the stored daily bars of `symbols` from `first` to `last`, both included.
 
     Columns as in `BARS_SCHEMA`, sorted by ticker and date; prices raw, as the vendor sends them.
+    With `as_of` (aware) they are what was known at that moment: bars that came later are absent,
+    restated and re-based ones have the values of then.
     Raises `UsageError` for a symbol that is not in the database, with near names.
     """
     with database.connect() as connection:
@@ -45,8 +49,9 @@ def read_bars(
             if symbol not in known:
                 names = connection.execute(query("symbols_of"), {"exchange": symbol.exchange})
                 raise UsageError(_unknown(symbol, [row[0] for row in names]))
-        wanted = {"asset_ids": list(known.values()), "first": first, "last": last}
-        rows = connection.execute(query("read_bars"), wanted).fetchall()
+        wanted = {"asset_ids": list(known.values()), "first": first, "last": last, "as_of": as_of}
+        name = "read_bars" if as_of is None else "read_bars_as_of"
+        rows = connection.execute(query(name), wanted).fetchall()
     columns = list(zip(*rows, strict=True)) or [()] * len(BARS_SCHEMA)
     return pa.Table.from_arrays(
         [pa.array(c, f.type) for c, f in zip(columns, BARS_SCHEMA, strict=True)], schema=BARS_SCHEMA

@@ -69,7 +69,7 @@ def _shrink(vendor: Vendor, wish: Wish) -> Reply:
 
 
 def _list(vendor: Vendor, wish: Wish) -> Reply:
-    """`{"symbol", "action": list | delist | rename | change | remove, …}`."""
+    """`{"symbol", "action": list | delist | rename | reuse | change | remove, …}`."""
     verb = _LIST_VERBS.get(wish["action"])
     if verb is None:
         raise NotUnderstood(f"no action {wish['action']!r}; there are {', '.join(_LIST_VERBS)}")
@@ -99,6 +99,14 @@ def _rename(vendor: Vendor, wish: Wish) -> str:
     return vendor.market.rename(symbol, code, _day(vendor, wish))
 
 
+def _reuse(vendor: Vendor, wish: Wish) -> str:
+    """A newcomer takes the code, from `date` on; its former bearer is dead, as `CODE_old`."""
+    symbol = _known(vendor, wish["symbol"])
+    through = vendor.market.published_through(symbol.rpartition(".")[2])
+    vendor.market.bury(symbol, through)
+    return _add(vendor, wish)
+
+
 def _change(vendor: Vendor, wish: Wish) -> str:
     symbol = _known(vendor, wish["symbol"])
     texts = {name: wish[name] for name in (*LISTING_TEXTS, "delisted") if name in wish}
@@ -116,6 +124,7 @@ _LIST_VERBS: dict[str, Callable[[Vendor, Wish], str]] = {
     "list": _add,
     "delist": _delist,
     "rename": _rename,
+    "reuse": _reuse,
     "change": _change,
     "remove": _remove,
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from itertools import count
 
 import numpy as np
 
@@ -218,20 +219,33 @@ class Market:
 
     def rename(self, symbol: str, code: str, effective: date) -> str:
         """Give a listing another code, under which its whole history is found from now on."""
-        place = self._places[symbol]
-        self.remove(symbol)
-        listing = replace(place.listing, code=code)
-        self._places[listing.symbol] = replace(place, listing=listing)
-        self._amendments[listing.symbol] = self._amendments.pop(symbol, Amendments())
-        self._changes.append(
-            SymbolChange(listing.exchange, place.listing.code, code, listing.name, effective)
-        )
+        before = self._places[symbol].listing
+        listing = self._move(symbol, code)
+        change = SymbolChange(listing.exchange, before.code, code, listing.name, effective)
+        self._changes.append(change)
         return listing.symbol
+
+    def bury(self, symbol: str, day: date) -> str:
+        """End a listing whose code is used again: as `CODE_old`, or `CODE_old1`, among the dead."""
+        code, _, exchange = symbol.rpartition(".")
+        names = (f"{code}_old{number or ''}" for number in count())
+        free = next(name for name in names if f"{name}.{exchange}" not in self._places)
+        buried = self._move(symbol, free).symbol
+        self.delist(buried, day)
+        return buried
 
     def remove(self, symbol: str) -> None:
         """Take a symbol out of lists and answers, as if it had never been."""
         self.version += 1
         del self._places[symbol]
+
+    def _move(self, symbol: str, code: str) -> Listing:
+        place = self._places[symbol]
+        self.remove(symbol)
+        listing = replace(place.listing, code=code)
+        self._places[listing.symbol] = replace(place, listing=listing)
+        self._amendments[listing.symbol] = self._amendments.pop(symbol, Amendments())
+        return listing
 
     def _amended(self, symbol: str) -> Amendments:
         self.version += 1

@@ -24,4 +24,5 @@ SET lease_owner = %(owner)s,
     fence = a.fence + 1
 FROM due
 WHERE a.id = due.id
-RETURNING a.id, a.symbol, a.exchange, a.fence, a.synced_through, a.times_empty, a.last_synced;
+RETURNING a.id, a.symbol, a.exchange, a.fence, a.synced_through, a.times_empty, a.last_synced,
+          a.last_bar, NULL::date AS published;

@@ -5,27 +5,31 @@ WITH settled AS (
         %(asset_ids)s::int[], %(fences)s::bigint[], %(outcomes)s::text[], %(firsts)s::date[],
         %(lasts)s::date[], %(received)s::int[], %(inserted)s::int[], %(revised)s::int[],
         %(unchanged)s::int[], %(rejected)s::int[], %(flagged)s::jsonb[], %(calls)s::int[],
-        %(requests)s::int[], %(sha256)s::text[], %(last_dates)s::date[], %(absent_days)s::float8[]
+        %(requests)s::int[], %(sha256)s::text[], %(last_dates)s::date[], %(absent_days)s::float8[],
+        %(arrived)s::datemultirange[], %(passes_to)s::date[], %(are_quiet)s::bool[]
     ) AS t (
         asset_id, fence, outcome, window_first, window_last, received, inserted, revised,
-        unchanged, rejected, flagged, calls, requests, body_sha256, last_date, absent_days
+        unchanged, rejected, flagged, calls, requests, body_sha256, last_date, absent_days, arrived,
+        passes_to, is_quiet
     )
 ), logged AS (
     INSERT INTO sync_log (
         asset_id, fence, run_id, outcome, window_first, window_last, received, inserted, revised,
-        unchanged, rejected, flagged, calls, requests, body_sha256
+        unchanged, rejected, flagged, calls, requests, body_sha256, arrived, passed_to
     )
     SELECT asset_id, fence, %(run_id)s::int, outcome, window_first, window_last, received, inserted,
-           revised, unchanged, rejected, flagged, calls, requests, body_sha256
+           revised, unchanged, rejected, flagged, calls, requests, body_sha256, arrived,
+           passes_to
     FROM settled
 ), healed AS (
     DELETE FROM dead_letters d USING settled s WHERE d.asset_id = s.asset_id
 )
 UPDATE assets a
 SET last_synced = CASE WHEN s.outcome = 'stored' THEN now() ELSE a.last_synced END,
-    synced_through = greatest(a.synced_through, s.last_date),
+    synced_through = greatest(a.synced_through, s.last_date, s.passes_to),
+    last_bar = greatest(a.last_bar, s.last_date),
     ask_after = now() + s.absent_days * interval '1 day',
-    times_empty = CASE WHEN s.outcome = 'stored' THEN 0 ELSE least(a.times_empty + 1, 32767) END,
+    times_empty = CASE WHEN s.is_quiet THEN least(a.times_empty + 1, 32767) ELSE 0 END,
     times_failed = 0,
     times_rescued = 0,
     lease_owner = NULL,

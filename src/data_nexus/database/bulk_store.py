@@ -1,0 +1,254 @@
+"""Owns the verbs for bulk answers: what a session carries on, set-wise and without leases.
+
+Bars, rejects, cursors and sync log of some thousand assets enter in one transaction, under a new
+fence of each asset, or nothing does. An asset that somebody has leased is passed over, before and
+at the last moment: then its fence is not what it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import numpy as np
+import psycopg
+from psycopg_pool import AsyncConnectionPool
+
+from data_nexus.database.connection import AsyncSession, repeated, rows_of, storage_errors
+from data_nexus.database.copy import HEADER, TRAILER, encode_bars
+from data_nexus.database.sql import query
+from data_nexus.domain.actions import Dividend, Split
+from data_nexus.domain.bars import days
+from data_nexus.domain.cost import Endpoint
+from data_nexus.domain.due import Place, Queued
+from data_nexus.domain.sheet import Fates, Lacking, Sheet, fates
+from data_nexus.errors import RowsRefused
+
+# So many assets share a transaction.
+_TOGETHER = 10_000
+_NO_DAY = np.iinfo(np.int32).min
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """Whom a session in bulk can carry on: assets of these places with a cursor since a day."""
+
+    exchange: str
+    session: date
+    since: date
+    places: Sequence[Place]
+
+    def parameters(self) -> dict[str, Any]:
+        """Return what the queries for it take."""
+        return {
+            "exchange": self.exchange,
+            "session": self.session,
+            "since": self.since,
+            "venues": [place.venue for place in self.places],
+            "asset_types": [place.asset_type for place in self.places],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """The assets that a session can carry on: the date of each one's last bar, by code.
+
+    `parts` are ranges of ids, first and last, each of as many assets as share a transaction.
+    """
+
+    last_bars: Mapping[str, date | None]
+    parts: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What one transaction did; `rejected_rules` has what each rejected row broke."""
+
+    fates: Fates
+    rejected_rules: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BulkStore:
+    """The verbs; the moments are arguments, but for those that the log notes."""
+
+    _pool: AsyncConnectionPool[AsyncSession]
+
+    async def queued(self, exchange: str | None) -> list[Queued]:
+        """Return what the queue may hand out, by place and cursor."""
+        rows = await self._rows("count_queued", {"exchange": exchange})
+        return [Queued(Place(*row[:3]), row[3], row[4]) for row in rows]
+
+    async def sightings(self) -> dict[str, date]:
+        """Return the latest session of each exchange of which any bar is stored."""
+        return dict(await self._rows("last_sightings", {}))
+
+    async def survey(self, reach: Reach) -> Survey:
+        """Return whom a session can carry on, as of now."""
+        rows = await self._rows("survey_session", reach.parameters())
+        parts = [rows[at : at + _TOGETHER] for at in range(0, len(rows), _TOGETHER)]
+        return Survey(
+            {row[1]: row[2] for row in rows}, tuple((part[0][0], part[-1][0]) for part in parts)
+        )
+
+    async def carry_on(
+        self, reach: Reach, sheet: Sheet, reference: date, run_id: int, ids: tuple[int, int]
+    ) -> Carried:
+        """Carry on the assets with ids from one to another in one transaction.
+
+        Raises `RowsRefused` if PostgreSQL takes one of the rows for none; nothing is written then.
+        """
+
+        async def do() -> Carried:
+            with storage_errors():
+                async with self._pool.connection() as connection, connection.transaction():
+                    lacking = await _read(connection, reach, ids)
+                    found = fates(sheet, lacking, days(reference))
+                    return await _write(connection, sheet, lacking, found, run_id)
+
+        try:
+            return await repeated(do)
+        except (psycopg.DataError, psycopg.IntegrityError) as error:
+            reason = type(error).__name__
+            raise RowsRefused(f"PostgreSQL refused the rows: {reason}") from None
+
+    async def wake(self, reach: Reach, codes: Container[str]) -> None:
+        """Let assets that rest for want of bars back into the queue: the vendor has one."""
+        resting = await self._rows("read_resting", reach.parameters())
+        woken = [asset_id for asset_id, code in resting if code in codes]
+        if woken:
+            await self._execute("wake_assets", {"asset_ids": woken})
+
+    async def store_actions(
+        self,
+        exchange: str,
+        splits: Mapping[str, Sequence[Split]],
+        dividends: Mapping[str, Sequence[Dividend]],
+    ) -> None:
+        """Store a day's actions by code; doing it again changes nothing."""
+        parted = [(code, split) for code, told in splits.items() for split in told]
+        paid = [(code, dividend) for code, told in dividends.items() for dividend in told]
+        for name, parameters in (
+            ("store_splits", _split_parameters(parted)),
+            ("store_dividends", _dividend_parameters(paid)),
+        ):
+            await self._execute(name, parameters | {"exchange": exchange})
+
+    async def refused(self, token_id: str, endpoint: Endpoint, since: datetime) -> set[str]:
+        """Return the exchanges for which a token was refused an endpoint since a moment."""
+        parameters = {"token_id": token_id, "endpoint": endpoint.value, "since": since}
+        return {row[0] for row in await self._rows("read_refusals", parameters)}
+
+    async def note_refusal(
+        self, token_id: str, endpoint: Endpoint, exchange: str, moment: datetime | None
+    ) -> None:
+        """Remember that a token was refused an endpoint, or with None that it is not any more."""
+        parameters = {
+            "token_id": token_id,
+            "endpoint": endpoint.value,
+            "exchange": exchange,
+            "moment": moment,
+        }
+        await self._execute("note_refusal" if moment else "drop_refusal", parameters)
+
+    async def _rows(self, name: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
+        async def ask() -> list[tuple[Any, ...]]:
+            with storage_errors():
+                async with self._pool.connection() as connection:
+                    return await rows_of(connection, name, parameters, prepare=False)
+
+        return await repeated(ask)
+
+    async def _execute(self, name: str, parameters: dict[str, Any]) -> None:
+        async def do() -> None:
+            with storage_errors():
+                async with self._pool.connection() as connection:
+                    await connection.execute(query(name), parameters)
+
+        await repeated(do)
+
+
+async def _read(connection: AsyncSession, reach: Reach, ids: tuple[int, int]) -> Lacking:
+    parameters = reach.parameters() | {"first_id": ids[0], "last_id": ids[1]}
+    rows = await rows_of(connection, "read_session", parameters, prepare=False)
+    numbers, codes, fences, days, closes, adjusted = zip(*rows, strict=True) if rows else ((),) * 6
+    return Lacking(
+        asset_ids=np.array(numbers, np.int32),
+        codes=codes,
+        fences=np.array(fences, np.int64),
+        last_day=np.array([_NO_DAY if day is None else day for day in days], np.int32),
+        close=np.array(closes, np.float64),
+        adjusted_close=np.array(adjusted, np.float64),
+    )
+
+
+async def _write(
+    connection: AsyncSession, sheet: Sheet, lacking: Lacking, found: Fates, run_id: int
+) -> Carried:
+    settled = _settle_parameters(sheet, lacking, found) | {"run_id": run_id}
+    lost = await rows_of(connection, "settle_session", settled, prepare=False)
+    if lost:
+        found = found.without(np.isin(lacking.asset_ids, [row[0] for row in lost]))
+    if len(found.stored):
+        rows = encode_bars(lacking.asset_ids[found.stored], sheet.bars.take(found.rows))
+        async with connection.cursor() as cursor, cursor.copy(query("copy_bars")) as copy:
+            await copy.write(HEADER + rows + TRAILER)
+    told = [sheet.rejected[lacking.codes[at]] for at in found.rejected]
+    if told:
+        rejects = {
+            "asset_ids": lacking.asset_ids[found.rejected].tolist(),
+            "dates": [sheet.session] * len(told),
+            "rules": [rule for rule, _ in told],
+            "excerpts": [excerpt for _, excerpt in told],
+        }
+        await connection.execute(query("insert_rejects"), rejects)
+    return Carried(found, tuple(rule for rule, _ in told))
+
+
+def _settle_parameters(sheet: Sheet, lacking: Lacking, found: Fates) -> dict[str, Any]:
+    settled = np.sort(np.concatenate((found.stored, found.absent, found.rejected)))
+    odd = [
+        (int(lacking.asset_ids[at]), sheet.flagged(int(row)))
+        for at, row in zip(found.stored, found.rows, strict=True)
+        if sheet.is_odd[row]
+    ]
+    return {
+        "asset_ids": _array(lacking.asset_ids[settled]),
+        "fences": _array(lacking.fences[settled]),
+        "are_stored": _array(np.isin(settled, found.stored).astype(np.int8)),
+        "are_rejected": _array(np.isin(settled, found.rejected).astype(np.int8)),
+        "flagged_ids": [asset_id for asset_id, _ in odd],
+        "flags": [flags for _, flags in odd],
+        "session": sheet.session,
+        "sha256": sheet.body_sha256,
+    }
+
+
+def _array(numbers: np.ndarray) -> str:
+    """Return numbers as PostgreSQL writes an array: parsed there, and quickly written here."""
+    return f"{{{','.join(map(str, numbers.tolist()))}}}"
+
+
+def _split_parameters(told: Sequence[tuple[str, Split]]) -> dict[str, Any]:
+    return {
+        "codes": [code for code, _ in told],
+        "dates": [split.date for _, split in told],
+        "numerators": [split.numerator for _, split in told],
+        "denominators": [split.denominator for _, split in told],
+    }
+
+
+def _dividend_parameters(told: Sequence[tuple[str, Dividend]]) -> dict[str, Any]:
+    return {
+        "codes": [code for code, _ in told],
+        "dates": [dividend.date for _, dividend in told],
+        "amounts": [dividend.value for _, dividend in told],
+        "unadjusted": [dividend.unadjusted_value for _, dividend in told],
+        "currencies": [dividend.currency for _, dividend in told],
+        "declared": [dividend.declaration_date for _, dividend in told],
+        "recorded": [dividend.record_date for _, dividend in told],
+        "paid": [dividend.payment_date for _, dividend in told],
+        "periods": [dividend.period for _, dividend in told],
+    }

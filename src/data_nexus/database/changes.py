@@ -1,0 +1,67 @@
+"""Owns what the vendor changed: restated bars, re-based histories, actions and listings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg.rows import dict_row
+
+from data_nexus.database.connection import PostgresConnection
+from data_nexus.database.sql import query
+
+# Each kind of change is listed by the query `changes_` and its name.
+KINDS = (
+    *("restated", "rebased", "splits", "dividends"),
+    *("appeared", "vanished", "renamed"),
+)
+_VALUES = ("open", "high", "low", "close", "adjusted_close", "volume")
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What changed since a moment: how many of each of `KINDS`, and which, the latest first.
+
+    `listed` may be cut short, `counts` never are.
+    """
+
+    since: datetime
+    counts: dict[str, int]
+    listed: dict[str, list[Row]]
+
+
+def changes_since(
+    database: PostgresConnection,
+    since: datetime,
+    exchange: str | None = None,
+    most: int | None = None,
+) -> Changes:
+    """Return what the vendor changed after `since` (aware), of one exchange or of all.
+
+    `most` bounds each kind's list. Each row has `ticker` and the `moment` at which the change was
+    stored; a restated bar its values before (`old`) and after it (`new`), whatever became of it
+    since.
+    """
+    parameters = {"since": since, "exchange": exchange, "most": most}
+    with database.connect() as connection:
+        cursor = connection.cursor(row_factory=dict_row)
+        listed = {
+            kind: cursor.execute(query(f"changes_{kind}"), parameters).fetchall() for kind in KINDS
+        }
+    counts = {kind: rows[0]["total"] if rows else 0 for kind, rows in listed.items()}
+    for row in (row for rows in listed.values() for row in rows):
+        del row["total"]
+    listed["restated"] = [_restated(row) for row in listed["restated"]]
+    return Changes(since, counts, listed)
+
+
+def _restated(row: Row) -> Row:
+    """Part a row into what the bar was and what it became."""
+    return {
+        **{name: row[name] for name in ("ticker", "date", "moment")},
+        "old": {name: row[name] for name in _VALUES},
+        "new": {name: row[f"new_{name}"] for name in _VALUES},
+    }

@@ -1,0 +1,16 @@
+"""Owns the registry of all tables, and which PostgreSQL types stand for Python's."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from sqlalchemy import DateTime, Double, Text
+from sqlalchemy.orm import DeclarativeBase
+
+Moment = DateTime(timezone=True)
+
+
+class Tables(DeclarativeBase):
+    """The registry of all tables."""
+
+    type_annotation_map = {str: Text, dt.datetime: Moment, float: Double}  # noqa: RUF012

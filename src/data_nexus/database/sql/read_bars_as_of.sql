@@ -1,0 +1,57 @@
+-- The bars of some assets within dates as they were known at a moment, by symbol and date.
+WITH later AS MATERIALIZED (
+    SELECT asset_id, range_agg(arrived) AS dates
+    FROM sync_log
+    WHERE asset_id = ANY (%(asset_ids)s::int[]) AND committed_at > %(as_of)s AND arrived IS NOT NULL
+    GROUP BY asset_id
+), restated AS (
+    SELECT asset_id, date, valid_until, open, high, low, close, adjusted_close, volume
+    FROM market_data_revisions
+    WHERE asset_id = ANY (%(asset_ids)s::int[])
+      AND date BETWEEN coalesce(%(first)s::date, '-infinity') AND coalesce(%(last)s::date, 'infinity')
+      AND valid_until > %(as_of)s
+), rebased AS (
+    SELECT b.asset_id, o.date, b.valid_until, o.adjusted_close, o.volume
+    FROM rebasings b
+    -- Without old volumes the arrays differ in length, and unnest fills up with NULL: no change.
+    CROSS JOIN unnest(b.dates, b.adjusted_closes, b.volumes) AS o (date, adjusted_close, volume)
+    WHERE b.asset_id = ANY (%(asset_ids)s::int[])
+      AND b.valid_until > %(as_of)s
+      AND b.last_date >= coalesce(%(first)s::date, '-infinity') AND b.first_date <= coalesce(%(last)s::date, 'infinity')
+      AND o.date BETWEEN coalesce(%(first)s::date, '-infinity') AND coalesce(%(last)s::date, 'infinity')
+), old_prices AS (
+    SELECT DISTINCT ON (asset_id, date) *
+    FROM restated
+    ORDER BY asset_id, date, valid_until
+), old_closes AS (
+    SELECT DISTINCT ON (asset_id, date) *
+    FROM (
+        SELECT asset_id, date, valid_until, adjusted_close FROM restated
+        UNION ALL
+        SELECT asset_id, date, valid_until, adjusted_close FROM rebased
+    ) AS either
+    ORDER BY asset_id, date, valid_until
+), old_volumes AS (
+    SELECT DISTINCT ON (asset_id, date) *
+    FROM (
+        SELECT asset_id, date, valid_until, volume FROM restated
+        UNION ALL
+        SELECT asset_id, date, valid_until, volume FROM rebased WHERE volume IS NOT NULL
+    ) AS either
+    ORDER BY asset_id, date, valid_until
+)
+SELECT a.symbol || '.' || a.exchange AS ticker, m.date,
+       coalesce(p.open, m.open) AS open, coalesce(p.high, m.high) AS high,
+       coalesce(p.low, m.low) AS low, coalesce(p.close, m.close) AS close,
+       coalesce(c.adjusted_close, m.adjusted_close) AS adjusted_close,
+       coalesce(v.volume, m.volume) AS volume
+FROM market_data m
+JOIN assets a ON a.id = m.asset_id
+LEFT JOIN later l ON l.asset_id = m.asset_id
+LEFT JOIN old_prices p ON p.asset_id = m.asset_id AND p.date = m.date
+LEFT JOIN old_closes c ON c.asset_id = m.asset_id AND c.date = m.date
+LEFT JOIN old_volumes v ON v.asset_id = m.asset_id AND v.date = m.date
+WHERE m.asset_id = ANY (%(asset_ids)s::int[])
+  AND m.date BETWEEN coalesce(%(first)s::date, '-infinity') AND coalesce(%(last)s::date, 'infinity')
+  AND (l.dates IS NULL OR NOT l.dates @> m.date)
+ORDER BY ticker, m.date;

@@ -1,0 +1,84 @@
+"""Owns the corporate actions, `Split` and `Dividend`, and the rules that a row of them keeps. Pure.
+
+Few rows an asset, so these are objects, not columns. They stand as the vendor sends them; what
+they do to prices is computed in `domain/adjustment.py`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """`numerator` new shares for `denominator` old ones from the ex-date on; 4:1 is 4 and 1."""
+
+    date: dt.date
+    numerator: float
+    denominator: float
+
+    @property
+    def factor(self) -> float:
+        """What a price before the ex-date is multiplied by."""
+        return self.denominator / self.numerator
+
+    @property
+    def gist(self) -> tuple[object, ...]:
+        """What two rows share that tell the same split: 4/1 may be written 400/100."""
+        return self.date, f"{self.factor:.9e}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dividend:
+    """Cash paid for each share that was held before the ex-date `date`.
+
+    `unadjusted_value` is as paid, `value` as the vendor adjusts it for later splits, both in
+    `currency`; what the vendor does not say is None.
+    """
+
+    date: dt.date
+    value: float
+    unadjusted_value: float | None = None
+    currency: str | None = None
+    declaration_date: dt.date | None = None
+    record_date: dt.date | None = None
+    payment_date: dt.date | None = None
+    period: str | None = None
+
+    @property
+    def gist(self) -> tuple[object, ...]:
+        """What two rows share that tell the same dividend, be it with or without other dates.
+
+        Two amounts on one ex-date are two dividends, a regular and a special one.
+        """
+        return self.date, self.value, self.unadjusted_value, self.currency
+
+
+DATE_IS_READABLE = "date is readable"
+SPLIT_IS_RATIO = "split is a ratio"
+SPLIT_IS_ABOVE_ZERO = "split is above zero"
+DATE_HAS_ONE_SPLIT = "date has one split"
+DIVIDEND_IS_NUMBER = "dividend is a number"
+DIVIDEND_IS_ABOVE_ZERO = "dividend is above zero"
+CODE_IS_CODE = "code can be a symbol's"
+EXCHANGE_IS_ASKED = "exchange is the one asked for"
+DATE_IS_ASKED = "date is the one asked for"
+CODE_HAS_ONE_BAR = "code has one bar"
+
+# A row that breaks one of them can be no action and is rejected with the first that it breaks.
+ACTION_RULES = {
+    DATE_IS_READABLE: "there is an ex-date, written like 2024-01-31",
+    SPLIT_IS_RATIO: "the split is written like 4.000000/1.000000",
+    SPLIT_IS_ABOVE_ZERO: "neither side of the ratio is 0 or less",
+    DATE_HAS_ONE_SPLIT: "no other row gives another ratio for the same ex-date",
+    DIVIDEND_IS_NUMBER: "the amount, and the unadjusted one if there is any, are finite numbers",
+    DIVIDEND_IS_ABOVE_ZERO: "one of the two amounts is above 0 and neither below",
+}
+# The same for a row of a bulk answer, which speaks of a whole exchange on one day.
+BULK_RULES = {
+    CODE_IS_CODE: "there is a code, and it can be a symbol's",
+    EXCHANGE_IS_ASKED: "the row is of the exchange that was asked for",
+    DATE_IS_ASKED: "the row is of the day that was asked for",
+    CODE_HAS_ONE_BAR: "no other row says something else about the same code",
+}

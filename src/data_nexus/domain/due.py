@@ -1,0 +1,82 @@
+"""Owns what is due by the calendar: which assets lack a session that is out by now. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from data_nexus.domain.bars import days
+from data_nexus.domain.calendars import sessions_of
+from data_nexus.domain.cheapest import Behind, Way, cheapest_way, singly
+from data_nexus.domain.publication import kind_of, published_through
+from data_nexus.domain.sessions import Sessions, day_date
+
+# An endpoint that was refused is tried again after so long: plans change.
+PROBED_AFTER = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What decides when an asset's sessions are out: where it is listed, and as what."""
+
+    exchange: str
+    venue: str
+    asset_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """So many `assets` of a place that the queue may hand out, whose cursor is the same."""
+
+    place: Place
+    cursor: date | None
+    assets: int
+
+
+def published_at(places: Collection[Place], now: datetime) -> dict[Place, date]:
+    """Return the last session that each place must have out by `now` (aware)."""
+    return {
+        place: published_through(place.exchange, kind_of(place.venue, place.asset_type), now)
+        for place in places
+    }
+
+
+def behind_by_exchange(
+    queued: Iterable[Queued], published: Mapping[Place, date]
+) -> dict[str, list[Behind]]:
+    """Return by exchange the assets that are due; an exchange where none is has no entry.
+
+    A place where nothing was ever loaded needs no date in `published`.
+    """
+    behind: dict[str, list[Behind]] = {}
+    for group in queued:
+        last = published.get(group.place, date.max)
+        if group.cursor is None or group.cursor < last:
+            found = Behind(group.cursor, last, group.assets)
+            behind.setdefault(group.place.exchange, []).append(found)
+    return behind
+
+
+def ways(behind: Mapping[str, list[Behind]], refused: Collection[str]) -> dict[str, Way]:
+    """Return the cheapest way for each exchange; none in bulk where bulk is `refused`."""
+    return {
+        exchange: singly(groups) if exchange in refused else _way(exchange, groups)
+        for exchange, groups in behind.items()
+    }
+
+
+def session_before(exchange: str, session: date) -> date:
+    """Return the session before one."""
+    sessions = sessions_of(exchange, session)
+    return sessions.session(int(sessions.days.searchsorted(days(session))) - 1)
+
+
+def _way(exchange: str, behind: list[Behind]) -> Way:
+    last = max(group.published for group in behind)
+    cursors = [group.cursor for group in behind if group.cursor is not None]
+    if not cursors:
+        return singly(behind)
+    sessions: Sessions = sessions_of(exchange, last)
+    expected = sessions.between(min(cursors), last).tolist()
+    return cheapest_way(behind, [day_date(day) for day in expected])

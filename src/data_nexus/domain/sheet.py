@@ -1,0 +1,165 @@
+"""Owns `Sheet`, a session of a whole exchange, and what it means for each asset. Pure.
+
+A sheet carries on only what is unbroken: an asset of which no action is told, whose stored bars
+reach up to the session before, and whose adjustment the new bar continues. The others are asked
+for by themselves, for a bar alone says nothing of the bars before it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data_nexus.domain.bars import Bars, Floats, Mask, days
+
+# The vendor states four decimals.
+_ROUNDING = 0.00005
+_TOLERANCE = 1e-6
+# A session of which fewer of those that traded before have a bar is not out yet, or was none.
+_LEAST_SHARE = 0.5
+
+Positions = NDArray[np.intp]
+
+
+@dataclass(frozen=True, eq=False)
+class Sheet:
+    """A session of an exchange as the vendor tells it, by code.
+
+    `position` is where in `bars` a code's bar stands; `rejected` has the rule and the excerpt of a
+    row that is no bar, for codes without one; `flags` has the odd rows by rule. Of `named` codes
+    the bar alone is not to be trusted: actions, or rows that contradict each other.
+    """
+
+    session: dt.date
+    position: Mapping[str, int]
+    bars: Bars
+    rejected: Mapping[str, tuple[str, str]]
+    flags: Mapping[str, Mask]
+    named: frozenset[str]
+    body_sha256: str
+
+    @cached_property
+    def is_odd(self) -> Mask:
+        """Which rows break any flag rule."""
+        odd: Mask = np.zeros(len(self.bars), np.bool_)
+        for broken in self.flags.values():
+            odd |= broken
+        return odd
+
+    def flagged(self, row: int) -> str:
+        """Return the odd things about a row as JSON: the rules that it breaks, each once."""
+        return json.dumps({rule: 1 for rule, broken in self.flags.items() if broken[row]})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lacking:
+    """Assets that lack a session and none before it, ascending, with what their last bar says.
+
+    Without a last bar `last_day` is the lowest number and the prices are NaN.
+    """
+
+    asset_ids: NDArray[np.int32]
+    codes: tuple[str, ...]
+    fences: NDArray[np.int64]
+    last_day: NDArray[np.int32]
+    close: Floats
+    adjusted_close: Floats
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fates:
+    """What becomes of assets that lack a session, as positions among them.
+
+    `rows` is where the bars of the `stored` ones stand in the sheet. `absent` have no row,
+    `rejected` one that is no bar; who is `left` is asked for by itself, of the `changed` ones all.
+    """
+
+    stored: Positions
+    rows: Positions
+    absent: Positions
+    rejected: Positions
+    left: Positions
+    changed: frozenset[str]
+
+    def without(self, lost: Mask) -> Fates:
+        """Return the fates without the assets that somebody has leased meanwhile."""
+        kept = ~lost
+        return replace(
+            self,
+            stored=self.stored[kept[self.stored]],
+            rows=self.rows[kept[self.stored]],
+            absent=self.absent[kept[self.absent]],
+            rejected=self.rejected[kept[self.rejected]],
+        )
+
+
+def fates(sheet: Sheet, lacking: Lacking, reference: int) -> Fates:
+    """Decide what a sheet means for assets that lack its session.
+
+    `reference` is the day up to which an unbroken asset has bars, as `reference_day` tells.
+    """
+    rows = np.array([sheet.position.get(code, -1) for code in lacking.codes], np.intp)
+    is_named = np.array([code in sheet.named for code in lacking.codes], np.bool_)
+    is_refused = np.array([code in sheet.rejected for code in lacking.codes], np.bool_)
+    has_bar = rows >= 0
+    continues = np.zeros(len(lacking), np.bool_)
+    continues[has_bar] = factors_continue(lacking, sheet.bars.take(rows[has_bar]), has_bar)
+    reaches_up = (reference <= lacking.last_day) & (lacking.last_day < days(sheet.session))
+    is_stored = has_bar & continues & reaches_up & ~is_named
+    is_changed = is_named | (has_bar & ~continues & ~np.isnan(lacking.close))
+    is_rejected = ~has_bar & is_refused & ~is_named
+    is_absent = ~has_bar & ~is_refused & ~is_named
+    stored = np.flatnonzero(is_stored)
+    return Fates(
+        stored=stored,
+        rows=rows[stored],
+        absent=np.flatnonzero(is_absent),
+        rejected=np.flatnonzero(is_rejected),
+        left=np.flatnonzero(~(is_stored | is_absent | is_rejected)),
+        changed=frozenset(lacking.codes[at] for at in np.flatnonzero(is_changed)),
+    )
+
+
+def factors_continue(lacking: Lacking, bars: Bars, chosen: Mask) -> Mask:
+    """Say of which of the chosen assets a new bar is adjusted as the last stored one.
+
+    As far as four decimals can tell; not of those without a stored bar.
+    """
+    before, after = lacking.close[chosen], bars.close
+    factor = bars.adjusted_close / after
+    difference = np.abs(lacking.adjusted_close[chosen] / before - factor)
+    holds: Mask = difference <= _TOLERANCE * factor + _ROUNDING / before + _ROUNDING / after
+    return holds
+
+
+def reference_day(last_bars: Collection[dt.date | None]) -> dt.date | None:
+    """Return up to which day an exchange's bars reach: half of the assets have later ones or it.
+
+    Ordinarily the session before. When that was no session after all, or has never come, the one
+    before it: then nobody is to be asked for by himself because of it.
+    """
+    known = sorted(day for day in last_bars if day is not None)
+    return known[len(known) // 2] if known else None
+
+
+def is_out(sheet: Sheet, expected: Sequence[str]) -> bool:
+    """Say whether a session is out, judged by those that traded at the last one."""
+    told = sheet.position.keys() | sheet.rejected.keys()
+    if not expected:
+        return bool(told)
+    return sum(code in told for code in expected) >= _LEAST_SHARE * len(expected)
+
+
+def flag_counts(sheet: Sheet, rows: Positions) -> Counter[str]:
+    """Count the odd ones among some rows, by rule."""
+    return Counter({rule: n for rule, b in sheet.flags.items() if (n := int(b[rows].sum()))})

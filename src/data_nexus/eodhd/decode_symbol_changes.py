@@ -1,0 +1,66 @@
+"""Owns the answer of `symbol-change-history`: bytes become symbol changes, or a refusal. Pure.
+
+Keys: `exchange`, `old_symbol`, `new_symbol`, `company_name`, `effective` (vendor documentation);
+US only, from 2022-07-22 on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+import msgspec
+
+from data_nexus.domain.listing import SymbolChange
+from data_nexus.domain.symbol import is_code
+from data_nexus.errors import BrokenAnswer, NotAnAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolChanges:
+    """A whole change history; `refused` counts the lines that name no two codes and a day."""
+
+    changes: tuple[SymbolChange, ...]
+    refused: int
+
+
+class _Line(msgspec.Struct, gc=False):
+    exchange: str | None = None
+    old_symbol: str | None = None
+    new_symbol: str | None = None
+    effective: str | None = None
+    company_name: str | None = None
+
+
+_lines = msgspec.json.Decoder(list[_Line])
+
+
+def decode_symbol_changes(body: bytes) -> SymbolChanges:
+    """Return the change history (JSON), in the order sent.
+
+    Raises `BrokenAnswer` for what is no JSON, `NotAnAnswer` for JSON of another shape.
+    """
+    try:
+        lines = _lines.decode(body)
+    except msgspec.ValidationError as error:
+        raise NotAnAnswer(f"not a change history: {error}") from None
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        raise BrokenAnswer("the change history is no JSON; it may have been cut") from None
+    changes = tuple(change for line in lines if (change := _change_of(line)) is not None)
+    return SymbolChanges(changes, len(lines) - len(changes))
+
+
+def _change_of(line: _Line) -> SymbolChange | None:
+    exchange = (line.exchange or "").strip()
+    old, new = (_code(text, exchange) for text in (line.old_symbol, line.new_symbol))
+    try:
+        effective = date.fromisoformat(line.effective or "")
+    except ValueError:
+        return None
+    if not exchange or not is_code(old) or not is_code(new) or old == new:
+        return None
+    return SymbolChange(exchange, old, new, (line.company_name or "").strip(), effective)
+
+
+def _code(text: str | None, exchange: str) -> str:
+    return (text or "").strip().removesuffix(f".{exchange}")

@@ -1,0 +1,247 @@
+"""Owns the update of an exchange in bulk: session by session, each with its actions.
+
+Of each session the prices come first: they show whether it is out at all, and the feeds of
+actions, asked for after them, know at least what the prices know. Nothing is leased: a commit
+passes over whom somebody else has leased.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import Any, TypeVar
+
+from data_nexus.database.bulk_store import BulkStore, Carried, Reach, Survey
+from data_nexus.domain.due import Place, session_before
+from data_nexus.domain.sheet import Sheet, flag_counts, is_out, reference_day
+from data_nexus.domain.symbol import Symbol
+from data_nexus.eodhd.decode_bulk import decode_bulk_dividends, decode_bulk_splits
+from data_nexus.eodhd.requests import Request, bulk_request
+from data_nexus.errors import (
+    CredentialsRefused,
+    NexusError,
+    NotListed,
+    Park,
+    Postpone,
+    RequestRefused,
+    Retry,
+)
+from data_nexus.events import CarriedOn, Observer, Warned
+from data_nexus.ingestion.attempts import Attempts, Trip
+from data_nexus.ingestion.engine import Drain
+from data_nexus.ingestion.opening import foreseen
+from data_nexus.ingestion.sheets import named_in, sheet_of
+from data_nexus.ingestion.tally import Tally
+
+# So many sessions in a row may bring nothing before they count as not out yet: markets stay shut
+# unforeseen for days, but seldom for a week.
+_MOST_EMPTY = 5
+# How often a run that is to stop looks whether anything is under way still.
+_LOOK_SEC = 0.05
+_FORBIDDEN, _NOT_IN_PLAN = 403, 423
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A session as its prices tell it, whom it can carry on, and up to where their bars reach."""
+
+    reach: Reach
+    survey: Survey
+    sheet: Sheet
+    reference: date
+
+
+@dataclass(slots=True)
+class BulkUpdate:
+    """Brings one exchange forward by sessions in bulk.
+
+    `published` is the last session that is out by place. What the update leaves behind: `named`,
+    the assets to be read whole; `held_back`, the first session that it could not carry on by, be
+    it late or in trouble; `log`, what each session cost and brought.
+    """
+
+    exchange: str
+    published: Mapping[Place, date]
+    store: BulkStore
+    attempts: Attempts
+    observe: Observer
+    drain: Drain
+    redact: Callable[[str], str]
+    run_id: int
+    writers: int
+    tally: Tally
+    named: set[Symbol] = field(default_factory=set)
+    held_back: date | None = None
+    log: list[dict[str, Any]] = field(default_factory=list)
+    _empty: list[Told] = field(default_factory=list)
+    _lacking: int = 0
+    _spent: int = 0
+
+    async def run(self, sessions: tuple[date, ...]) -> bool:
+        """Carry the exchange on over sessions, ascending; False if the plan has no bulk for it.
+
+        Raises what ends a run. Anything else that goes wrong is told, and holds the session and
+        those after it back for the next run.
+        """
+        try:
+            await self._carry_over(sessions)
+        except _Drained:
+            return True
+        except NexusError as error:
+            if _is_refusal(error):
+                return False
+            if not isinstance(error, Retry | Postpone | Park):
+                raise
+            self.observe(Warned(self.exchange, f"no update in bulk: {error}"))
+            self.tally.failed += self._lacking
+        return True
+
+    async def _carry_over(self, sessions: tuple[date, ...]) -> None:
+        since, last = date.min, date.min
+        for session in sessions:
+            before = await asyncio.to_thread(session_before, self.exchange, session)
+            if before != last:
+                since = before
+            last = session
+            self.held_back = self._empty[0].reach.session if self._empty else session
+            if await self._try(self._reach(session, since)):
+                since, self.held_back = session, None
+            elif len(self._empty) == _MOST_EMPTY:
+                break
+        if self._empty:
+            self.observe(Warned(self.exchange, f"the session {self.held_back} is not out yet"))
+
+    async def _try(self, reach: Reach) -> bool:
+        """Carry on by a session, and by those before it that were empty; False if it is so, too.
+
+        An empty session was none after all, if a later one is out; else it may be late.
+        """
+        survey = await self.store.survey(reach)
+        last_bars = survey.last_bars
+        self._lacking = len(last_bars)
+        reference = reference_day(last_bars.values())
+        if reference is None:
+            return True
+        sheet = await self._ask(
+            bulk_request(self.exchange, reach.session),
+            lambda body: sheet_of(body, self.exchange, reach.session, self.redact),
+        )
+        self._empty.append(Told(reach, survey, sheet, reference))
+        expected = [code for code, day in last_bars.items() if day and day >= reference]
+        if not is_out(sheet, expected):
+            self._note(self._empty[-1], [])
+            return False
+        for told in self._empty:
+            await self._commit(told)
+        self._empty.clear()
+        return True
+
+    async def _commit(self, told: Told) -> None:
+        sheet = await self._with_actions(told.sheet) if told.sheet.position else told.sheet
+        await self.store.wake(told.reach, sheet.position)
+        parts, done = [*reversed(told.survey.parts)], list[Carried]()
+
+        async def write() -> None:
+            while parts and not self.drain.wished.is_set():
+                part = parts.pop()
+                carried = await self.store.carry_on(
+                    told.reach, sheet, told.reference, self.run_id, part
+                )
+                done.append(carried)
+                self._count(sheet, carried)
+
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for n in range(self.writers):
+                    tasks.create_task(write(), name=f"bulk writer {n}")
+        except BaseExceptionGroup as group:
+            raise foreseen(group) from None
+        self._note(told, done)
+        if parts:
+            raise _Drained
+
+    async def _with_actions(self, sheet: Sheet) -> Sheet:
+        """Ask for the session's actions, store them, and name the assets that have one."""
+        exchange, session = self.exchange, sheet.session
+        splits = await self._ask(
+            bulk_request(exchange, session, "splits"),
+            lambda body: decode_bulk_splits(body, exchange, session),
+        )
+        dividends = await self._ask(
+            bulk_request(exchange, session, "dividends"),
+            lambda body: decode_bulk_dividends(body, exchange, session),
+        )
+        await self.store.store_actions(exchange, splits.by_code, dividends.by_code)
+        return replace(sheet, named=sheet.named | named_in(splits) | named_in(dividends))
+
+    async def _ask(self, request: Request, decode: Callable[[bytes], Result]) -> Result:
+        """Ask until an answer comes; a drain ends the waiting, not what is under way."""
+
+        async def read(body: bytes) -> Result:
+            return decode(body)
+
+        if self.drain.wished.is_set():
+            raise _Drained
+        trip = Trip()
+        asking = asyncio.ensure_future(self.attempts.fetch(request, read, trip))
+        wishing = asyncio.ensure_future(self.drain.wished.wait())
+        try:
+            await asyncio.wait((asking, wishing), return_when=asyncio.FIRST_COMPLETED)
+            while not (asking.done() or trip.is_waiting):
+                await asyncio.wait((asking,), timeout=_LOOK_SEC)
+            if not asking.done():
+                raise _Drained
+            return await asking
+        finally:
+            asking.cancel()
+            wishing.cancel()
+            self.tally.count_spent(trip.spent)
+            self._spent += sum(each.calls for each in trip.spent)
+
+    def _reach(self, session: date, since: date) -> Reach:
+        places = [place for place, last in self.published.items() if last >= session]
+        return Reach(exchange=self.exchange, session=session, since=since, places=places)
+
+    def _count(self, sheet: Sheet, carried: Carried) -> None:
+        found, tally = carried.fates, self.tally
+        tally.commits += 1
+        tally.synced += len(found.stored) + len(found.rejected)
+        tally.absent += len(found.absent)
+        tally.received += len(found.stored) + len(found.rejected)
+        tally.inserted += len(found.stored)
+        tally.rejected += len(found.rejected)
+        tally.flagged.update(flag_counts(sheet, found.rows))
+        tally.rejected_by_rule.update(carried.rejected_rules)
+        self.named.update(Symbol(code, self.exchange) for code in found.changed)
+        assets = len(found.stored) + len(found.rejected) + len(found.absent)
+        self.observe(CarriedOn(self.exchange, str(sheet.session), assets, len(found.stored)))
+
+    def _note(self, told: Told, done: list[Carried]) -> None:
+        noted = sum(entry["calls"] for entry in self.log)
+        self.log.append(
+            {
+                "exchange": self.exchange,
+                "session": told.reach.session.isoformat(),
+                "calls": self._spent - noted,
+                "rows": len(told.sheet.bars),
+                "stored": sum(len(each.fates.stored) for each in done),
+                "absent": sum(len(each.fates.absent) for each in done),
+                "left": sum(len(each.fates.left) for each in done),
+            }
+        )
+
+
+class _Drained(Exception):
+    """The run is to stop, and nothing is under way."""
+
+
+def _is_refusal(error: NexusError) -> bool:
+    """Whether the vendor says that the plan has no bulk, or not for this exchange."""
+    match error:
+        case CredentialsRefused() | RequestRefused():
+            return error.status in (_FORBIDDEN, _NOT_IN_PLAN)
+        case _:
+            return isinstance(error, NotListed)

@@ -1,0 +1,41 @@
+"""Owns updates at a moment of the test's choosing: run in this process, with their clock given."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+
+from data_nexus.config import Secret, Settings, load_settings
+from data_nexus.events import Observer, ignore
+from data_nexus.ingestion.engine import Drain
+from data_nexus.ingestion.history_loader import Report, Wish, backfill
+from data_nexus.ingestion.update import update
+from tests.support.sandbox import Sandbox
+
+
+def settings_of(vendor: Sandbox, url: str, **values: object) -> Settings:
+    """Settings that ask this vendor and fill this database."""
+    given = {
+        "database_url": url,
+        "eodhd_base_url": vendor.url,
+        "backoff_seconds": 0.01,
+        "concurrency": 10,
+    }
+    return load_settings(given | values).with_token(Secret(vendor.token))
+
+
+def load_all(vendor: Sandbox, url: str) -> None:
+    """Load every asset's history."""
+    settings = settings_of(vendor, url)
+    wish = Wish(limit=None, days_old=0)
+    report = asyncio.run(backfill(settings, url, wish, ignore, Drain(ignore)))
+    assert (report.ended_by, report.figures["failed"], report.figures["parked"]) == (None, 0, 0)
+
+
+def update_at(
+    now: datetime, vendor: Sandbox, url: str, exchange: str | None = None, *observed: Observer
+) -> Report:
+    """Update as if it were `now`."""
+    observe = observed[0] if observed else ignore
+    settings = settings_of(vendor, url)
+    return asyncio.run(update(settings, url, exchange, observe, Drain(observe), now=now))

@@ -1,0 +1,70 @@
+"""The vendor's change history becomes symbol changes, or is refused as a whole."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+
+import pytest
+
+from data_nexus.domain.listing import SymbolChange
+from data_nexus.eodhd.decode_symbol_changes import SymbolChanges, decode_symbol_changes
+from data_nexus.errors import BrokenAnswer, NotAnAnswer
+
+LINE = {
+    "exchange": "US",
+    "old_symbol": "SQ",
+    "new_symbol": "XYZ",
+    "company_name": "Block Inc ",
+    "effective": "2025-01-21",
+}
+SQ = SymbolChange("US", "SQ", "XYZ", "Block Inc", date(2025, 1, 21))
+
+
+def decoded(*lines: object) -> SymbolChanges:
+    return decode_symbol_changes(json.dumps(lines).encode())
+
+
+def test_a_line_becomes_a_change_whatever_else_it_says() -> None:
+    assert decoded(LINE, LINE | {"note": 1, "company_name": None}) == SymbolChanges(
+        (SQ, SymbolChange("US", "SQ", "XYZ", "", date(2025, 1, 21))), 0
+    )
+
+
+def test_no_renames_are_an_answer() -> None:
+    assert decoded() == SymbolChanges((), 0)
+
+
+def test_codes_may_carry_their_exchange() -> None:
+    assert decoded(LINE | {"old_symbol": "SQ.US", "new_symbol": " XYZ.US"}).changes == (SQ,)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"old_symbol": None},
+        {"new_symbol": ""},
+        {"new_symbol": "SQ"},
+        {"old_symbol": "../x"},
+        {"effective": "0000-00-00"},
+        {"effective": None},
+        {"exchange": None},
+    ],
+    ids=str,
+)
+def test_a_line_that_names_no_two_codes_and_a_day_is_counted_and_left_out(
+    change: dict[str, str | None],
+) -> None:
+    assert decoded(LINE | change, LINE) == SymbolChanges((SQ,), 1)
+
+
+@pytest.mark.parametrize("body", [b"", b"[{", b'[{"exchange":"US"}', b"Forbidden", b"\xff\xfe"])
+def test_what_is_cut_or_no_json_is_broken(body: bytes) -> None:
+    with pytest.raises(BrokenAnswer):
+        decode_symbol_changes(body)
+
+
+@pytest.mark.parametrize("body", [b"{}", b"null", b'"NA"', b"[1]", b'[{"old_symbol": 5}]'])
+def test_json_of_another_shape_is_no_answer(body: bytes) -> None:
+    with pytest.raises(NotAnAnswer):
+        decode_symbol_changes(body)

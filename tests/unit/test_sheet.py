@@ -1,0 +1,124 @@
+"""What a session in bulk means for each asset that lacks it."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+
+import numpy as np
+import pytest
+
+from data_nexus.domain.bars import days
+from data_nexus.domain.sheet import Lacking, Sheet, fates, flag_counts, is_out, reference_day
+from data_nexus.errors import WrongSubject
+from data_nexus.ingestion.sheets import sheet_of
+
+FRIDAY, MONDAY = date(2026, 11, 6), date(2026, 11, 9)
+THURSDAY = date(2026, 11, 5)
+NO_DAY = int(np.iinfo(np.int32).min)
+
+
+def row(code: str, close: float = 10.0, **other: object) -> dict[str, object]:
+    prices = dict.fromkeys(("open", "high", "low", "close", "adjusted_close"), close)
+    known = {"code": code, "exchange_short_name": "US", "date": str(MONDAY)}
+    return {**known, **prices, "volume": 5, **other}
+
+
+def sheet(*rows: dict[str, object]) -> Sheet:
+    return sheet_of(json.dumps(rows).encode(), "US", MONDAY, str)
+
+
+def lacking(*assets: tuple[str, int, float, float]) -> Lacking:
+    codes, last_days, closes, adjusted = zip(*assets, strict=True)
+    return Lacking(
+        asset_ids=np.arange(1, len(assets) + 1, dtype=np.int32),
+        codes=codes,
+        fences=np.zeros(len(assets), np.int64),
+        last_day=np.array(last_days, np.int32),
+        close=np.array(closes),
+        adjusted_close=np.array(adjusted),
+    )
+
+
+def fate_of(told: Sheet, asset: tuple[str, int, float, float]) -> str:
+    found = fates(told, lacking(asset), days(FRIDAY))
+    names = ("stored", "absent", "rejected", "left")
+    (name,) = [name for name in names if len(getattr(found, name))]
+    return name + " and changed" * bool(found.changed)
+
+
+UNBROKEN = (days(FRIDAY), 10.0, 10.0)
+
+
+@pytest.mark.parametrize(
+    ("rows", "asset", "fate"),
+    [
+        ([row("A")], ("A", *UNBROKEN), "stored"),
+        ([row("B")], ("A", *UNBROKEN), "absent"),
+        ([row("B")], ("A", NO_DAY, np.nan, np.nan), "absent"),
+        ([row("A", 0.0)], ("A", *UNBROKEN), "rejected"),
+        ([row("A", date="2026-11-06"), row("B")], ("A", *UNBROKEN), "rejected"),
+        ([row("A")], ("A", days(THURSDAY), 10.0, 10.0), "left"),
+        ([row("A")], ("A", days(MONDAY), 10.0, 10.0), "left"),
+        ([row("A")], ("A", NO_DAY, np.nan, np.nan), "left"),
+        ([row("A"), row("A", 11.0)], ("A", *UNBROKEN), "left and changed"),
+        ([row("A", adjusted_close=9.99)], ("A", *UNBROKEN), "left and changed"),
+        ([row("A")], ("A", days(FRIDAY), 10.0, 10.01), "left and changed"),
+    ],
+)
+def test_only_what_is_unbroken_is_carried_on(
+    rows: list[dict[str, object]], asset: tuple[str, int, float, float], fate: str
+) -> None:
+    assert fate_of(sheet(*rows), asset) == fate
+
+
+@pytest.mark.parametrize(
+    ("close", "adjusted", "holds"),
+    [(0.003, 0.3, True), (0.0031, 0.31, True), (12.34, 6.1700, True), (12.34, 6.1702, False)],
+)
+def test_an_adjustment_continues_as_far_as_four_decimals_can_tell(
+    close: float, adjusted: float, *, holds: bool
+) -> None:
+    before = (0.003, 0.3) if close < 1 else (24.68, 12.34)
+    told = sheet(row("A", close, adjusted_close=adjusted))
+    assert (fate_of(told, ("A", days(FRIDAY), *before)) == "stored") is holds
+
+
+def test_an_asset_that_somebody_has_leased_meanwhile_has_no_fate() -> None:
+    told = sheet(row("A"), row("B", 0.0), row("C"))
+    found = fates(told, lacking(*((code, *UNBROKEN) for code in "ABCD")), days(FRIDAY))
+    kept = found.without(np.array([True, True, False, True]))
+    assert (kept.stored.tolist(), kept.absent.tolist(), kept.rejected.tolist()) == ([2], [], [])
+    assert told.bars.take(kept.rows).close.tolist() == [10.0]
+
+
+def test_odd_rows_are_stored_and_counted() -> None:
+    told = sheet(row("A", volume=0), row("B"), row("C", volume=None, open=0))
+    found = fates(told, lacking(*((code, *UNBROKEN) for code in "ABC")), days(FRIDAY))
+    assert flag_counts(told, found.rows)["volume is above zero"] == 2
+    flagged = [json.loads(told.flagged(int(at))) for at in found.rows]
+    assert flagged[:2] == [{"volume is above zero": 1}, {}]
+    assert "open is above zero" in flagged[2]
+
+
+def test_a_rejected_row_keeps_the_vendor_s_words() -> None:
+    (rejected,) = sheet(row("A", close=0), row("B")).rejected.values()
+    assert rejected[0] == "close is above zero"
+    assert '"code": "A"' in rejected[1]
+
+
+def test_the_session_of_another_day_is_no_answer() -> None:
+    with pytest.raises(WrongSubject):
+        sheet(row("A", date="2026-11-06"))
+
+
+def test_bars_reach_up_to_where_half_of_the_assets_have_one() -> None:
+    assert reference_day([FRIDAY, FRIDAY, THURSDAY, None]) == FRIDAY
+    assert reference_day([FRIDAY, THURSDAY, THURSDAY]) == THURSDAY
+    assert reference_day([None]) is None
+
+
+def test_a_session_is_out_when_half_of_those_that_traded_have_a_row() -> None:
+    assert is_out(sheet(row("A"), row("B", 0.0)), ["A", "B", "C", "D"])
+    assert not is_out(sheet(row("A")), ["A", "B", "C"])
+    assert not is_out(sheet(), [])
