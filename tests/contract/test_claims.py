@@ -57,7 +57,12 @@ def test_a_position_is_passed_once_and_a_new_walk_begins_at_the_front(
 
 def test_a_lease_tells_what_is_known_of_its_asset(worker: Worker, database_url: str) -> None:
     cursor = date(2024, 5, 6)
-    known = {"synced_through": cursor, "last_bar": cursor, "times_empty": 3, "fence": 7}
+    known: dict[str, Any] = {
+        "synced_through": cursor,
+        "last_bar": cursor,
+        "times_empty": 3,
+        "fence": 7,
+    }
     old, new = add_assets(database_url, "OLD", "NEW", **known)
     execute(
         database_url,

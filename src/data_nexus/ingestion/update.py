@@ -9,14 +9,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
 
 from data_nexus.config import Settings
 from data_nexus.database.bulk_store import BulkStore
-from data_nexus.database.ledger_store import token_id
-from data_nexus.database.store import Due, Store
+from data_nexus.database.store import Due
 from data_nexus.domain.cheapest import Way
 from data_nexus.domain.cost import Endpoint
 from data_nexus.domain.due import (
@@ -27,15 +24,13 @@ from data_nexus.domain.due import (
     session_before,
     ways,
 )
-from data_nexus.errors import NexusError, Pause, Stop
+from data_nexus.errors import Pause, Stop
 from data_nexus.events import Observer, RunFinished, RunStarted, Warned
-from data_nexus.ingestion.attempts import Attempts
 from data_nexus.ingestion.bulk_update import BulkUpdate
-from data_nexus.ingestion.engine import Drain, Engine
-from data_nexus.ingestion.history_loader import Report, outcome_of, pace_of, reader_of
-from data_nexus.ingestion.history_reader import HistoryReader
-from data_nexus.ingestion.opening import ONE_SHOT, Errand, foreseen, open_run
-from data_nexus.ingestion.tally import Tally
+from data_nexus.ingestion.engine import Drain
+from data_nexus.ingestion.history_loader import Report, outcome_of, reader_of
+from data_nexus.ingestion.night import Night
+from data_nexus.ingestion.opening import ONE_SHOT, Errand, open_run
 
 
 async def update(
@@ -65,7 +60,12 @@ async def update(
             run_id=await store.start_run("update"),
             reader=reader_of(settings, store, attempts, observe),
         )
-        await night.run(exchange)
+        try:
+            await _bring_forward(night, exchange)
+        except (Stop, Pause) as error:
+            night.ended_by = error
+        finally:
+            night.count_account()
         figures = night.tally.figures(time.monotonic() - started) | {"bulk": night.log}
         report = Report(figures, night.ended_by, drain.reason)
         await store.finish_run(night.run_id, outcome_of(report), figures)
@@ -73,103 +73,53 @@ async def update(
         return report
 
 
-@dataclass(slots=True)
-class Night:
-    """One update; `log` says what each session in bulk cost and brought."""
+async def _bring_forward(night: Night, exchange: str | None) -> None:
+    """Bring forward what is due, of one exchange or of all."""
+    bulk = night.store.bulk()
+    queued = await bulk.queued(exchange)
+    published = await asyncio.to_thread(published_at, {group.place for group in queued}, night.now)
+    behind = behind_by_exchange(queued, published)
+    due = sum(group.assets for groups in behind.values() for group in groups)
+    night.observe(RunStarted("update", due))
+    if not due:
+        return
+    refused = await bulk.refused(night.token_id, Endpoint.BULK, night.now - PROBED_AFTER)
+    chosen = await asyncio.to_thread(ways, behind, refused)
+    for name, way in chosen.items():
+        published = await _in_bulk(night, bulk, name, way, published)
+    night.reader.seen |= await bulk.sightings()
+    await night.read_histories(Due(night.now, published=published))
 
-    settings: Settings
-    store: Store
-    attempts: Attempts
-    observe: Observer
-    drain: Drain
-    now: datetime
-    run_id: int
-    reader: HistoryReader
-    tally: Tally = field(default_factory=Tally)
-    ended_by: NexusError | None = None
-    log: list[dict[str, Any]] = field(default_factory=list)
 
-    async def run(self, exchange: str | None) -> None:
-        """Bring forward what is due, of one exchange or of all."""
-        bulk = self.store.bulk()
-        queued = await bulk.queued(exchange)
-        published = await asyncio.to_thread(
-            published_at, {group.place for group in queued}, self.now
-        )
-        behind = behind_by_exchange(queued, published)
-        due = sum(group.assets for groups in behind.values() for group in groups)
-        self.observe(RunStarted("update", due))
-        if not due:
-            return
-        refused = await bulk.refused(self._token_id, Endpoint.BULK, self.now - PROBED_AFTER)
-        chosen = await asyncio.to_thread(ways, behind, refused)
-        try:
-            for name, way in chosen.items():
-                published = await self._in_bulk(bulk, name, way, published)
-        except (Stop, Pause) as error:
-            self.ended_by = error
-            return
-        finally:
-            self._count_account()
-        self.reader.seen |= await bulk.sightings()
-        await self._singly(published)
-
-    @property
-    def _token_id(self) -> str:
-        return token_id(self.settings.require_token())
-
-    async def _in_bulk(
-        self, bulk: BulkStore, exchange: str, way: Way, published: Mapping[Place, date]
-    ) -> dict[Place, date]:
-        """Carry an exchange on in bulk; return what is left to be asked for by place."""
-        if not way.sessions or self.drain.wished.is_set():
-            return dict(published)
-        update = BulkUpdate(
-            exchange=exchange,
-            published={p: day for p, day in published.items() if p.exchange == exchange},
-            store=bulk,
-            attempts=self.attempts,
-            observe=self.observe,
-            drain=self.drain,
-            redact=self.reader.redact,
-            run_id=self.run_id,
-            writers=self.settings.writers,
-            tally=self.tally,
-        )
-        has_bulk = await update.run(way.sessions)
-        self.log += update.log
-        self.reader.named |= update.named
-        moment = None if has_bulk else self.now
-        await bulk.note_refusal(self._token_id, Endpoint.BULK, exchange, moment)
-        if not has_bulk:
-            text = f"the plan has no bulk: {way.in_bulk:,} assets are asked for one by one"
-            self.observe(Warned(exchange, text))
-            return dict(published)
-        if update.held_back is None:
-            return dict(published)
-        # What is not out in bulk is not asked for singly either.
-        last = await asyncio.to_thread(session_before, exchange, update.held_back)
-        return {p: min(d, last) if p.exchange == exchange else d for p, d in published.items()}
-
-    async def _singly(self, published: Mapping[Place, date]) -> None:
-        if self.drain.wished.is_set():
-            return
-        engine = Engine(
-            store=self.store,
-            attempts=self.attempts,
-            pace=pace_of(self.settings),
-            observe=self.observe,
-            drain=self.drain,
-            run_id=self.run_id,
-            reader=self.reader,
-            tally=self.tally,
-        )
-        try:
-            await engine.run(Due(self.now, published=published), None)
-        except BaseExceptionGroup as group:
-            raise foreseen(group) from None
-        self.ended_by = engine.ended_by
-
-    def _count_account(self) -> None:
-        self.tally.count_spent(self.attempts.account_requests)
-        self.attempts.account_requests.clear()
+async def _in_bulk(
+    night: Night, bulk: BulkStore, exchange: str, way: Way, published: Mapping[Place, date]
+) -> dict[Place, date]:
+    """Carry an exchange on in bulk; return what is left to be asked for by place."""
+    if not way.sessions or night.is_over:
+        return dict(published)
+    update = BulkUpdate(
+        exchange=exchange,
+        published={p: day for p, day in published.items() if p.exchange == exchange},
+        store=bulk,
+        attempts=night.attempts,
+        observe=night.observe,
+        drain=night.drain,
+        redact=night.reader.redact,
+        run_id=night.run_id,
+        writers=night.settings.writers,
+        tally=night.tally,
+    )
+    has_bulk = await update.run(way.sessions)
+    night.log += update.log
+    night.reader.named |= update.named
+    moment = None if has_bulk else night.now
+    await bulk.note_refusal(night.token_id, Endpoint.BULK, exchange, moment)
+    if not has_bulk:
+        text = f"the plan has no bulk: {way.in_bulk:,} assets are asked for one by one"
+        night.observe(Warned(exchange, text))
+        return dict(published)
+    if update.held_back is None:
+        return dict(published)
+    # What is not out in bulk is not asked for singly either.
+    last = await asyncio.to_thread(session_before, exchange, update.held_back)
+    return {p: min(d, last) if p.exchange == exchange else d for p, d in published.items()}

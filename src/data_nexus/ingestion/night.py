@@ -1,0 +1,75 @@
+"""Owns `Night`: what every step of an update works with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from data_nexus.config import Settings
+from data_nexus.database.ledger_store import token_id
+from data_nexus.database.store import Due, Store
+from data_nexus.errors import NexusError
+from data_nexus.events import Observer
+from data_nexus.ingestion.attempts import Attempts
+from data_nexus.ingestion.engine import Drain, Engine
+from data_nexus.ingestion.history_loader import pace_of
+from data_nexus.ingestion.history_reader import HistoryReader
+from data_nexus.ingestion.opening import foreseen
+from data_nexus.ingestion.tally import Tally
+
+
+@dataclass(slots=True)
+class Night:
+    """One update at the moment `now`; its steps share the tally and the way to the vendor.
+
+    `log` says what each session in bulk cost and brought; `ended_by` is the `Stop` or `Pause` that
+    made it claim nothing more.
+    """
+
+    settings: Settings
+    store: Store
+    attempts: Attempts
+    observe: Observer
+    drain: Drain
+    now: datetime
+    run_id: int
+    reader: HistoryReader
+    tally: Tally = field(default_factory=Tally)
+    ended_by: NexusError | None = None
+    log: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def token_id(self) -> str:
+        """The keyed hash of the token, under which its limits and refusals are kept."""
+        return token_id(self.settings.require_token())
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more shall be asked for."""
+        return self.ended_by is not None or self.drain.wished.is_set()
+
+    async def read_histories(self, due: Due, limit: int | None = None) -> None:
+        """Ask for the histories of what is due, one by one; note what ended the run early."""
+        if self.is_over:
+            return
+        engine = Engine(
+            store=self.store,
+            attempts=self.attempts,
+            pace=pace_of(self.settings),
+            observe=self.observe,
+            drain=self.drain,
+            run_id=self.run_id,
+            reader=self.reader,
+            tally=self.tally,
+        )
+        try:
+            await engine.run(due, limit)
+        except BaseExceptionGroup as group:
+            raise foreseen(group) from None
+        self.ended_by = engine.ended_by
+
+    def count_account(self) -> None:
+        """Count what was asked about the account into the tally."""
+        self.tally.count_spent(self.attempts.account_requests)
+        self.attempts.account_requests.clear()
