@@ -112,9 +112,10 @@ def test_the_session_of_another_day_is_no_answer() -> None:
         sheet(row("A", date="2026-11-06"))
 
 
-def test_bars_reach_up_to_where_half_of_the_assets_have_one() -> None:
+def test_bars_reach_up_to_where_more_than_a_handful_of_assets_have_one() -> None:
     assert reference_day([FRIDAY, FRIDAY, THURSDAY, None]) == FRIDAY
-    assert reference_day([FRIDAY, THURSDAY, THURSDAY]) == THURSDAY
+    assert reference_day([FRIDAY] * 10 + [THURSDAY] * 90) == FRIDAY
+    assert reference_day([FRIDAY] * 5 + [THURSDAY] * 95) == THURSDAY
     assert reference_day([None]) is None
 
 

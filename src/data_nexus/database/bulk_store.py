@@ -33,12 +33,16 @@ _NO_DAY = np.iinfo(np.int32).min
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reach:
-    """Whom a session in bulk can carry on: assets of these places with a cursor since a day."""
+    """Whom a session in bulk can carry on: assets of these places with a cursor since a day.
+
+    `late` turns it into a second look: at those whose cursor has passed the session without a bar.
+    """
 
     exchange: str
     session: date
     since: date
     places: Sequence[Place]
+    late: bool = False
 
     def parameters(self) -> dict[str, Any]:
         """Return what the queries for it take."""
@@ -46,6 +50,7 @@ class Reach:
             "exchange": self.exchange,
             "session": self.session,
             "since": self.since,
+            "late": self.late,
             "venues": [place.venue for place in self.places],
             "asset_types": [place.asset_type for place in self.places],
         }
@@ -98,6 +103,8 @@ class BulkStore:
     ) -> Carried:
         """Carry on the assets with ids from one to another in one transaction.
 
+        `reference` is the day up to which the bars of an unbroken asset reach. A second look only
+        adds the bars that came late.
         Raises `RowsRefused` if PostgreSQL takes one of the rows for none; nothing is written then.
         """
 
@@ -106,6 +113,8 @@ class BulkStore:
                 async with self._pool.connection() as connection, connection.transaction():
                     lacking = await _read(connection, reach, ids)
                     found = fates(sheet, lacking, days(reference))
+                    if reach.late:
+                        found = found.only_stored()
                     return await _write(connection, sheet, lacking, found, run_id)
 
         try:
@@ -120,6 +129,15 @@ class BulkStore:
         woken = [asset_id for asset_id, code in resting if code in codes]
         if woken:
             await self._execute("wake_assets", {"asset_ids": woken})
+
+    async def settled(self, exchange: str, since: date) -> set[date]:
+        """Return the sessions since a day that need no further look."""
+        rows = await self._rows("settled_sessions", {"exchange": exchange, "since": since})
+        return {row[0] for row in rows}
+
+    async def settle(self, exchange: str, session: date) -> None:
+        """Note that a session was looked at after a later one was out."""
+        await self._execute("settle_look", {"exchange": exchange, "session": session})
 
     async def store_actions(
         self,

@@ -1,4 +1,4 @@
-"""Owns the tables of the vendor's limits as SQLAlchemy models: what it refuses to a key."""
+"""Owns the tables of bulk answers as SQLAlchemy models: what is refused, and what is settled."""
 
 from __future__ import annotations
 
@@ -19,3 +19,16 @@ class Refusal(Tables):
     exchange: Mapped[str] = mapped_column(primary_key=True)
     endpoint: Mapped[str] = mapped_column(primary_key=True)
     refused_at: Mapped[dt.datetime] = mapped_column(comment="the last time")
+
+
+class SettledSession(Tables):
+    """A session of an exchange whose late bars have come, as far as anyone can tell."""
+
+    __tablename__ = "settled_sessions"
+    __table_args__ = (
+        {"comment": "sessions that were looked at in bulk after a later one was out"},
+    )
+
+    exchange: Mapped[str] = mapped_column(primary_key=True)
+    session: Mapped[dt.date] = mapped_column(primary_key=True)
+    looked_at: Mapped[dt.datetime] = mapped_column(comment="the last time")

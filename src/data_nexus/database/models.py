@@ -24,7 +24,7 @@ from sqlalchemy.dialects.postgresql import DATEMULTIRANGE, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from data_nexus.database.history_models import Rebasing, Revision
-from data_nexus.database.limit_models import Refusal
+from data_nexus.database.limit_models import Refusal, SettledSession
 from data_nexus.database.listing_models import Discovery, ListedRange
 from data_nexus.database.registry import Tables
 
@@ -42,6 +42,7 @@ __all__ = [
     "RejectedRow",
     "Revision",
     "Run",
+    "SettledSession",
     "Split",
     "Sync",
     "Tables",

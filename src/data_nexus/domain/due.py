@@ -72,6 +72,13 @@ def session_before(exchange: str, session: date) -> date:
     return sessions.session(int(sessions.days.searchsorted(days(session))) - 1)
 
 
+def sessions_up_to(exchange: str, session: date, before: int) -> list[date]:
+    """Return a session and so many before it, ascending."""
+    sessions = sessions_of(exchange, session)
+    end = int(sessions.days.searchsorted(days(session) + 1))
+    return [day_date(day) for day in sessions.days[max(0, end - before - 1) : end].tolist()]
+
+
 def _way(exchange: str, behind: list[Behind]) -> Way:
     last = max(group.published for group in behind)
     cursors = [group.cursor for group in behind if group.cursor is not None]

@@ -24,6 +24,8 @@ _ROUNDING = 0.00005
 _TOLERANCE = 1e-6
 # A session of which fewer of those that traded before have a bar is not out yet, or was none.
 _LEAST_SHARE = 0.5
+# A day on which no more than these have a bar was no session: vendors state odd bars on holidays.
+_HANDFUL = 0.05
 
 Positions = NDArray[np.intp]
 
@@ -102,6 +104,11 @@ class Fates:
             rejected=self.rejected[kept[self.rejected]],
         )
 
+    def only_stored(self) -> Fates:
+        """Return the fates with nothing but the bars that are to be stored."""
+        none = self.stored[:0]
+        return replace(self, absent=none, rejected=none, left=none, changed=frozenset())
+
 
 def fates(sheet: Sheet, lacking: Lacking, reference: int) -> Fates:
     """Decide what a sheet means for assets that lack its session.
@@ -143,13 +150,13 @@ def factors_continue(lacking: Lacking, bars: Bars, chosen: Mask) -> Mask:
 
 
 def reference_day(last_bars: Collection[dt.date | None]) -> dt.date | None:
-    """Return up to which day an exchange's bars reach: half of the assets have later ones or it.
+    """Return up to which day an exchange's bars reach: more than a handful of assets do.
 
     Ordinarily the session before. When that was no session after all, or has never come, the one
     before it: then nobody is to be asked for by himself because of it.
     """
     known = sorted(day for day in last_bars if day is not None)
-    return known[len(known) // 2] if known else None
+    return known[-1 - int(_HANDFUL * len(known))] if known else None
 
 
 def is_out(sheet: Sheet, expected: Sequence[str]) -> bool:

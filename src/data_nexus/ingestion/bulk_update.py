@@ -14,7 +14,8 @@ from datetime import date
 from typing import Any, TypeVar
 
 from data_nexus.database.bulk_store import BulkStore, Carried, Reach, Survey
-from data_nexus.domain.due import Place, session_before
+from data_nexus.domain.due import Place, session_before, sessions_up_to
+from data_nexus.domain.gaps import DEEPEST, second_looks
 from data_nexus.domain.sheet import Sheet, flag_counts, is_out, reference_day
 from data_nexus.domain.symbol import Symbol
 from data_nexus.eodhd.decode_bulk import decode_bulk_dividends, decode_bulk_splits
@@ -52,6 +53,12 @@ class Told:
     survey: Survey
     sheet: Sheet
     reference: date
+
+    @property
+    def trading_again(self) -> list[date]:
+        """The last bars of the assets that have one now, be there a gap before it or not."""
+        position = self.sheet.position
+        return [day for code, day in self.survey.last_bars.items() if day and code in position]
 
 
 @dataclass(slots=True)
@@ -125,10 +132,7 @@ class BulkUpdate:
         reference = reference_day(last_bars.values())
         if reference is None:
             return True
-        sheet = await self._ask(
-            bulk_request(self.exchange, reach.session),
-            lambda body: sheet_of(body, self.exchange, reach.session, self.redact),
-        )
+        sheet = await self._prices(reach.session)
         self._empty.append(Told(reach, survey, sheet, reference))
         expected = [code for code, day in last_bars.items() if day and day >= reference]
         if not is_out(sheet, expected):
@@ -142,14 +146,33 @@ class BulkUpdate:
     async def _commit(self, told: Told) -> None:
         sheet = await self._with_actions(told.sheet) if told.sheet.position else told.sheet
         await self.store.wake(told.reach, sheet.position)
-        parts, done = [*reversed(told.survey.parts)], list[Carried]()
+        unbroken_since = await self._look_again(told, sheet.named)
+        done = await self._write(told.reach, told.survey, sheet, unbroken_since)
+        self._note(told, done)
+        if told.reach.session < max(self.published.values()):
+            await self.store.settle(self.exchange, told.reach.session)
+
+    async def _look_again(self, told: Told, named: frozenset[str]) -> date:
+        """Look for late bars where many assets have a gap; return since when there is none."""
+        earlier = await asyncio.to_thread(sessions_up_to, self.exchange, told.reference, DEEPEST)
+        settled = await self.store.settled(self.exchange, earlier[0])
+        looks = second_looks(told.trading_again, earlier, settled)
+        for session in looks.sessions:
+            sheet = replace(await self._prices(session), named=named)
+            reach = replace(told.reach, session=session, late=True)
+            await self._write(reach, told.survey, sheet, looks.still_open)
+            await self.store.settle(self.exchange, session)
+        return looks.still_open
+
+    async def _write(
+        self, reach: Reach, survey: Survey, sheet: Sheet, unbroken_since: date
+    ) -> list[Carried]:
+        parts, done = [*reversed(survey.parts)], list[Carried]()
 
         async def write() -> None:
             while parts and not self.drain.wished.is_set():
                 part = parts.pop()
-                carried = await self.store.carry_on(
-                    told.reach, sheet, told.reference, self.run_id, part
-                )
+                carried = await self.store.carry_on(reach, sheet, unbroken_since, self.run_id, part)
                 done.append(carried)
                 self._count(sheet, carried)
 
@@ -159,9 +182,15 @@ class BulkUpdate:
                     tasks.create_task(write(), name=f"bulk writer {n}")
         except BaseExceptionGroup as group:
             raise foreseen(group) from None
-        self._note(told, done)
         if parts:
             raise _Drained
+        return done
+
+    async def _prices(self, session: date) -> Sheet:
+        return await self._ask(
+            bulk_request(self.exchange, session),
+            lambda body: sheet_of(body, self.exchange, session, self.redact),
+        )
 
     async def _with_actions(self, sheet: Sheet) -> Sheet:
         """Ask for the session's actions, store them, and name the assets that have one."""

@@ -9,7 +9,7 @@ WITH settled AS (
     UPDATE assets a
     SET fence = a.fence + 1,
         last_synced = CASE WHEN is_stored OR is_rejected THEN now() ELSE a.last_synced END,
-        synced_through = %(session)s,
+        synced_through = greatest(a.synced_through, %(session)s),
         last_bar = CASE WHEN is_stored THEN %(session)s ELSE a.last_bar END,
         times_empty = CASE WHEN is_stored THEN 0 ELSE least(a.times_empty + 1, 32767) END,
         times_failed = 0
