@@ -11,13 +11,14 @@ from bench.discovery import measure_discovery
 from bench.dispatch import measure_dispatch
 from bench.fleet import LEAST_SEC, measure_fleet
 from bench.memory import measure_memory
+from bench.night_bulk import measure_night_in_bulk
 from bench.place import Place, temporary_place
 from bench.planning import measure_planning
 from bench.real import SYMBOLS, measure_real
 from bench.report import Section, origin, publish
 from bench.throughput import WAYS, measure_throughput
 
-SCENARIOS = (*WAYS, "memory", "dispatch", "plan", "discovery", "fleet", "real")
+SCENARIOS = (*WAYS, "memory", "dispatch", "plan", "night", "discovery", "fleet", "real")
 FLEET_SEC = 330
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 EXISTING = click.Path(exists=True, path_type=Path)
@@ -82,6 +83,8 @@ def _sections(
         yield measure_dispatch(place)
     if "plan" in only:
         yield measure_planning(place, rounds)
+    if "night" in only:
+        yield measure_night_in_bulk(place, rounds)
     listed = symbols_file or (market_data and market_data / SYMBOLS)
     if "discovery" in only and listed:
         yield measure_discovery(place, rounds, listed)

@@ -64,7 +64,9 @@ def _fill(place: Place, vendor: SandboxVendor, url: str) -> None:
 
 
 def _plan(place: Place, vendor: SandboxVendor, url: str) -> Finished:
-    done = run_python((*NEXUS, "plan", "--json"), environment_of(vendor, url), place.folder)
+    done = run_python(
+        (*NEXUS, "plan", "--days-old", "1", "--json"), environment_of(vendor, url), place.folder
+    )
     if done.answer["calls"] != _ASSETS or done.answer["quota_left"] is None:
         raise RuntimeError(f"not the plan of {_ASSETS:,} assets: {done.answer}")
     click.echo(f"  plan of {_ASSETS:,} assets: {done.wall_sec:.2f} s")

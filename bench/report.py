@@ -23,7 +23,16 @@ best and what the specification's way does, in the same run. Take the ratios: th
 those of one machine, on which the simulated vendor, PostgreSQL and the measured program share
 the processors. `make bench` measures anew and writes this page, section by section.
 """
-_ORDER = ("Throughput", "Memory", "Dispatch", "Planning", "Discovery", "Fleet", "Real files")
+_ORDER = (
+    "Throughput",
+    "Memory",
+    "Dispatch",
+    "Planning",
+    "Night in bulk",
+    "Discovery",
+    "Fleet",
+    "Real files",
+)
 _PACKAGES = ("aiohttp", "msgspec", "numpy", "psycopg", "sqlalchemy")
 
 
