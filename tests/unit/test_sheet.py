@@ -64,6 +64,9 @@ UNBROKEN = (days(FRIDAY), 10.0, 10.0)
         ([row("A"), row("A", 11.0)], ("A", *UNBROKEN), "left and changed"),
         ([row("A", adjusted_close=9.99)], ("A", *UNBROKEN), "left and changed"),
         ([row("A")], ("A", days(FRIDAY), 10.0, 10.01), "left and changed"),
+        ([row("A", 30.0)], ("A", *UNBROKEN), "stored"),
+        ([row("A", 30.1)], ("A", *UNBROKEN), "left and changed"),
+        ([row("A", 3.3)], ("A", *UNBROKEN), "left and changed"),
     ],
 )
 def test_only_what_is_unbroken_is_carried_on(

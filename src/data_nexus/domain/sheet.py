@@ -26,6 +26,8 @@ _TOLERANCE = 1e-6
 _LEAST_SHARE = 0.5
 # A day on which no more than these have a bar was no session: vendors state odd bars on holidays.
 _HANDFUL = 0.05
+# From one bar to the next few prices move by more than this factor.
+_LEAP = 3.0
 
 Positions = NDArray[np.intp]
 
@@ -120,7 +122,7 @@ def fates(sheet: Sheet, lacking: Lacking, reference: int) -> Fates:
     is_refused = np.array([code in sheet.rejected for code in lacking.codes], np.bool_)
     has_bar = rows >= 0
     continues = np.zeros(len(lacking), np.bool_)
-    continues[has_bar] = factors_continue(lacking, sheet.bars.take(rows[has_bar]), has_bar)
+    continues[has_bar] = is_continued(lacking, sheet.bars.take(rows[has_bar]), has_bar)
     reaches_up = (reference <= lacking.last_day) & (lacking.last_day < days(sheet.session))
     is_stored = has_bar & continues & reaches_up & ~is_named
     is_changed = is_named | (has_bar & ~continues & ~np.isnan(lacking.close))
@@ -137,16 +139,19 @@ def fates(sheet: Sheet, lacking: Lacking, reference: int) -> Fates:
     )
 
 
-def factors_continue(lacking: Lacking, bars: Bars, chosen: Mask) -> Mask:
-    """Say of which of the chosen assets a new bar is adjusted as the last stored one.
+def is_continued(lacking: Lacking, bars: Bars, chosen: Mask) -> Mask:
+    """Say of which of the chosen assets a new bar continues the last stored one.
 
-    As far as four decimals can tell; not of those without a stored bar.
+    It is adjusted alike, as far as four decimals can tell, and its price is of the same order: a
+    leap may be a split that no feed has told, or another company under the same code. Not of
+    those without a stored bar.
     """
     before, after = lacking.close[chosen], bars.close
     factor = bars.adjusted_close / after
     difference = np.abs(lacking.adjusted_close[chosen] / before - factor)
-    holds: Mask = difference <= _TOLERANCE * factor + _ROUNDING / before + _ROUNDING / after
-    return holds
+    is_alike = difference <= _TOLERANCE * factor + _ROUNDING / before + _ROUNDING / after
+    is_near: Mask = (after <= _LEAP * before) & (before <= _LEAP * after)
+    return is_alike & is_near
 
 
 def reference_day(last_bars: Collection[dt.date | None]) -> dt.date | None:
