@@ -33,5 +33,19 @@ def test_a_reservation_that_is_cancelled_at_any_moment_charges_nothing(database_
     assert asyncio.run(cancel_each()) == [0] * MOMENTS
 
 
+def test_of_dear_requests_none_is_reserved_in_advance(database_url: str) -> None:
+    async def admit_each() -> list[int]:
+        charged = []
+        async with open_store(database_url, "public", 2, lease_sec=60) as store:
+            ledger = Ledger(store.ledger(TOKEN), ignore)
+            await ledger.heard_minute(100_000, 1)
+            for _ in range(4):
+                await ledger.admit(100)
+                charged.append(await asyncio.to_thread(spent, database_url))
+        return charged
+
+    assert asyncio.run(admit_each()) == [100, 200, 300, 400]
+
+
 def spent(url: str) -> int:
     return int(value(url, "SELECT coalesce(sum(spent), 0) FROM quota_ledger"))

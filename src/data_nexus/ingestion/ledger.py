@@ -181,6 +181,8 @@ class Ledger:
     async def _reserve(self, calls: int) -> None:
         def decide(quota: Quota, moment: datetime) -> tuple[Quota, Granted | Spent]:
             most = min(self._most, math.ceil(_BLOCK / step(quota.minute_limit)))
+            # What a killed worker has reserved is lost for the day: of the dear ones, one at most.
+            most = max(1, most // max(calls, 1))
             found = reserve(quota, calls, moment, most=most, keep_share=self.keep_share)
             return found.quota, found
 
