@@ -26,8 +26,8 @@ from data_nexus.domain.due import Place, Queued
 from data_nexus.domain.sheet import Fates, Lacking, Sheet, fates
 from data_nexus.errors import RowsRefused
 
-# So many assets share a transaction.
-_TOGETHER = 10_000
+# So many assets share a transaction, unless told otherwise.
+TOGETHER = 10_000
 _NO_DAY = np.iinfo(np.int32).min
 
 
@@ -77,9 +77,13 @@ class Carried:
 
 @dataclass(frozen=True, slots=True)
 class BulkStore:
-    """The verbs; the moments are arguments, but for those that the log notes."""
+    """The verbs; the moments are arguments, but for those that the log notes.
+
+    `together` is how many assets share a transaction.
+    """
 
     _pool: AsyncConnectionPool[AsyncSession]
+    together: int = TOGETHER
 
     async def queued(self, exchange: str | None) -> list[Queued]:
         """Return what the queue may hand out, by place and cursor."""
@@ -93,7 +97,7 @@ class BulkStore:
     async def survey(self, reach: Reach) -> Survey:
         """Return whom a session can carry on, as of now."""
         rows = await self._rows("survey_session", reach.parameters())
-        parts = [rows[at : at + _TOGETHER] for at in range(0, len(rows), _TOGETHER)]
+        parts = [rows[at : at + self.together] for at in range(0, len(rows), self.together)]
         return Survey(
             {row[1]: row[2] for row in rows}, tuple((part[0][0], part[-1][0]) for part in parts)
         )

@@ -24,7 +24,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from data_nexus.config import Secret
 from data_nexus.database.batch import Batch, Letter, Receipt
-from data_nexus.database.bulk_store import BulkStore
+from data_nexus.database.bulk_store import TOGETHER, BulkStore
 from data_nexus.database.claims import Due, QueuePosition, lease_of, queue_order
 from data_nexus.database.commit import write_batches
 from data_nexus.database.connection import (
@@ -254,9 +254,9 @@ class Store:
         """Take this worker off the list."""
         await self._execute("remove_worker", {"owner": self.owner})
 
-    def bulk(self) -> BulkStore:
-        """Return the verbs for bulk answers."""
-        return BulkStore(self._pool)
+    def bulk(self, together: int = TOGETHER) -> BulkStore:
+        """Return the verbs for bulk answers, of which so many assets share a transaction."""
+        return BulkStore(self._pool, together)
 
     def ledger(self, token: Secret) -> LedgerStore:
         """Return the ledger's row of a token."""

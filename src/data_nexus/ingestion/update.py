@@ -32,6 +32,9 @@ from data_nexus.ingestion.history_loader import Report, outcome_of, reader_of
 from data_nexus.ingestion.night import Night
 from data_nexus.ingestion.opening import ONE_SHOT, Errand, open_run
 
+# A session's rows are all there at once: more of them share a transaction than of histories.
+_BATCHES_TOGETHER = 2
+
 
 async def update(
     settings: Settings,
@@ -75,7 +78,7 @@ async def update(
 
 async def _bring_forward(night: Night, exchange: str | None) -> None:
     """Bring forward what is due, of one exchange or of all."""
-    bulk = night.store.bulk()
+    bulk = night.store.bulk(_BATCHES_TOGETHER * night.settings.batch_rows)
     queued = await bulk.queued(exchange)
     published = await asyncio.to_thread(published_at, {group.place for group in queued}, night.now)
     behind = behind_by_exchange(queued, published)
