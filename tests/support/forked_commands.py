@@ -6,18 +6,22 @@ The command is the same, and so is what SIGKILL does to it.
 
 from __future__ import annotations
 
+import asyncio
+import json
 import multiprocessing
 import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from multiprocessing import process
 from multiprocessing.context import ForkServerProcess
 
 from tests.support.commands import Commands
 
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["data_nexus.cli.main", "data_nexus.cli.backfill"])
+_COMMANDS = [f"data_nexus.cli.{name}" for name in ("main", "backfill", "update")]
+_FORKS.set_forkserver_preload([*_COMMANDS, "exchange_calendars"])
 
 
 @contextmanager
@@ -25,11 +29,28 @@ def forked(commands: Commands, *arguments: str, **settings: object) -> Iterator[
     """Start `nexus` where the commands are; it is killed at the end of the block if it runs."""
     environment = commands.environment_with(settings)
     child = _FORKS.Process(target=_nexus, args=(str(commands.folder), environment, arguments))
+    with _started(child):
+        yield child
+
+
+@contextmanager
+def forked_update(
+    commands: Commands, now: datetime, **settings: object
+) -> Iterator[ForkServerProcess]:
+    """Start an update as if it were `now`; it is killed at the end of the block if it runs."""
+    environment = commands.environment_with(settings)
+    child = _FORKS.Process(target=_update, args=(str(commands.folder), environment, now))
+    with _started(child):
+        yield child
+
+
+@contextmanager
+def _started(child: ForkServerProcess) -> Iterator[None]:
     child.start()
     # Else the start of another child, in another thread, may take this one's exit code away.
     process._children.discard(child)  # type: ignore[attr-defined]  # noqa: SLF001
     try:
-        yield child
+        yield
     finally:
         child.kill()
         child.join()
@@ -38,9 +59,40 @@ def forked(commands: Commands, *arguments: str, **settings: object) -> Iterator[
 def _nexus(folder: str, environment: Mapping[str, str], arguments: tuple[str, ...]) -> None:
     from data_nexus.cli.main import main  # noqa: PLC0415 - loaded where it runs
 
+    with _placed(folder, environment):
+        main(list(arguments))
+
+
+def _update(folder: str, environment: Mapping[str, str], now: datetime) -> None:
+    from data_nexus.app.signals import draining_on_signals  # noqa: PLC0415
+    from data_nexus.cli.ending import exit_code_of  # noqa: PLC0415
+    from data_nexus.config import load_settings  # noqa: PLC0415
+    from data_nexus.errors import NexusError  # noqa: PLC0415
+    from data_nexus.ingestion.engine import Drain  # noqa: PLC0415
+    from data_nexus.ingestion.update import update  # noqa: PLC0415
+    from data_nexus.observe.logs import log_event  # noqa: PLC0415
+
+    async def run() -> int:
+        drain = Drain(log_event)
+        with draining_on_signals(drain):
+            url = environment["DATABASE_URL"]
+            report = await update(load_settings({}), url, None, log_event, drain, now=now)
+            print(json.dumps(report.figures), flush=True)  # noqa: T201 - the child's own log
+            return exit_code_of(report)
+
+    with _placed(folder, environment):
+        try:
+            code = asyncio.run(run())
+        except NexusError as error:
+            code = error.exit_code
+    sys.exit(code)
+
+
+@contextmanager
+def _placed(folder: str, environment: Mapping[str, str]) -> Iterator[None]:
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
     with open("forked.log", "a", encoding="utf-8") as sys.stdout:  # noqa: PTH123
         sys.stderr = sys.stdout
-        main(list(arguments))
+        yield
