@@ -20,6 +20,7 @@ from data_nexus.domain.due import Place
 from data_nexus.errors import RowsRefused
 from data_nexus.ingestion.sheets import sheet_of
 from data_nexus.quality.invariants import broken_invariants
+from tests.support.postgres_proxy import Fate, proxy_before
 from tests.support.tables import add_assets, execute, rows, snapshot, value
 from tests.support.workers import Worker, bars_from, batch_for
 
@@ -183,6 +184,40 @@ def test_a_failure_leaves_nothing(bulk: Bulk, assets: dict[str, int], database_u
     with pytest.raises(RowsRefused):
         bulk.carry_on(told("A"), told("B", 7.0), told("C"), told("D"))
     assert snapshot(database_url) == before
+
+
+@pytest.mark.parametrize("fate", Fate)
+def test_a_commit_without_an_answer_is_done_once_and_counted_once(
+    assets: dict[str, int], database_url: str, fate: Fate
+) -> None:
+    """The server dawdles at COMMIT, so that one of unknown outcome may still be under way."""
+    execute(
+        database_url,
+        "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS"
+        " 'BEGIN PERFORM pg_sleep(0.3); RETURN NULL; END'",
+        "CREATE CONSTRAINT TRIGGER dawdle AFTER INSERT ON rejected_rows"
+        " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION dawdle()",
+    )
+
+    async def carry_on() -> Carried:
+        async with (
+            proxy_before(database_url) as proxy,
+            open_store(proxy.url, "public", 2, lease_sec=60) as store,
+        ):
+            sheet = sheet_of(
+                json.dumps([told("A"), told("B", 0.0), told("C")]).encode(), "US", MONDAY, str
+            )
+            proxy.fate = fate
+            found = await store.bulk().carry_on(REACH, sheet, FRIDAY, 7, (1, 100))
+            assert proxy.struck == 1
+            return found
+
+    carried = asyncio.run(carry_on())
+    assert [len(getattr(carried.fates, n)) for n in ("stored", "absent", "rejected")] == [2, 1, 1]
+    assert {state(database_url, code)[2] for code in assets} == {2}
+    new = "SELECT count(*) FROM sync_log WHERE window_first = '2026-11-09'"
+    assert value(database_url, new) == 4
+    assert value(database_url, "SELECT count(*) FROM rejected_rows") == 1
 
 
 def test_a_bar_beyond_the_cursor_leaves_the_asset_to_be_asked_for_by_itself(

@@ -111,15 +111,22 @@ class BulkStore:
         adds the bars that came late.
         Raises `RowsRefused` if PostgreSQL takes one of the rows for none; nothing is written then.
         """
+        # What was written by a transaction of which it is not known whether it was committed.
+        written: tuple[Lacking, Carried] | None = None
 
         async def do() -> Carried:
+            nonlocal written
             with storage_errors():
                 async with self._pool.connection() as connection, connection.transaction():
+                    if written and await _is_there(connection, *written, run_id):
+                        return written[1]
                     lacking = await _read(connection, reach, ids)
                     found = fates(sheet, lacking, days(reference))
                     if reach.late:
                         found = found.only_stored()
-                    return await _write(connection, sheet, lacking, found, run_id)
+                    carried = await _write(connection, sheet, lacking, found, run_id)
+                    written = lacking, carried
+                    return carried
 
         try:
             return await repeated(do)
@@ -206,6 +213,19 @@ async def _read(connection: AsyncSession, reach: Reach, ids: tuple[int, int]) ->
     )
 
 
+async def _is_there(
+    connection: AsyncSession, lacking: Lacking, carried: Carried, run_id: int
+) -> bool:
+    """Say whether what a transaction wrote is there: all of it is, or nothing."""
+    settled = carried.fates.settled
+    asset_ids = lacking.asset_ids[settled].tolist()
+    # It may still be under way at the server.
+    await rows_of(connection, "await_leases", {"asset_ids": asset_ids})
+    written = {"asset_ids": asset_ids, "fences": (lacking.fences[settled] + 1).tolist()}
+    found = await rows_of(connection, "carried_on", written | {"run_id": run_id})
+    return bool(found[0][0])
+
+
 async def _write(
     connection: AsyncSession, sheet: Sheet, lacking: Lacking, found: Fates, run_id: int
 ) -> Carried:
@@ -230,7 +250,7 @@ async def _write(
 
 
 def _settle_parameters(sheet: Sheet, lacking: Lacking, found: Fates) -> dict[str, Any]:
-    settled = np.sort(np.concatenate((found.stored, found.absent, found.rejected)))
+    settled = found.settled
     odd = [
         (int(lacking.asset_ids[at]), sheet.flagged(int(row)))
         for at, row in zip(found.stored, found.rows, strict=True)

@@ -95,6 +95,11 @@ class Fates:
     left: Positions
     changed: frozenset[str]
 
+    @property
+    def settled(self) -> Positions:
+        """Whom the session carries on: the stored, the absent and the rejected ones, ascending."""
+        return np.sort(np.concatenate((self.stored, self.absent, self.rejected)))
+
     def without(self, lost: Mask) -> Fates:
         """Return the fates without the assets that somebody has leased meanwhile."""
         kept = ~lost
