@@ -23,7 +23,6 @@ from tests.support.update_field import (
     BATCH_ROWS,
     FRIDAY,
     SYMBOLS,
-    WEDNESDAY_MORNING,
     UpdateField,
     update_field,
 )
@@ -65,7 +64,7 @@ def kill_one(field: UpdateField, commands: Commands, chance: random.Random) -> b
     Every second one is killed where a session is being written.
     """
     already = value(field.url, "SELECT count(*) FROM runs")
-    with forked_update(commands, WEDNESDAY_MORNING, batch_rows=BATCH_ROWS) as running:
+    with forked_update(commands, field.now, batch_rows=BATCH_ROWS) as running:
         wait_for_a_run(field.url, already)
         if chance.random() < 0.5:
             wait_for_a_part(field, running)

@@ -1,4 +1,4 @@
-"""Owns where updates are disturbed: a vendor one or two sessions ahead of a loaded database.
+"""Owns where updates are disturbed: a vendor that is sessions ahead of a loaded database.
 
 Every round has a copy of the loaded database, so that all rounds begin alike.
 """
@@ -25,8 +25,11 @@ from tests.support.tables import execute, rows, value
 from tests.support.truth import differences, truth
 
 FRIDAY, MONDAY, TUESDAY = "2026-11-06", "2026-11-09", "2026-11-10"
-# Before the opening of Wednesday: the funds of Tuesday are out, too.
-WEDNESDAY_MORNING = datetime(2026, 11, 11, 12, tzinfo=UTC)
+# Before the next opening: the funds of the day before are out, too.
+MORNING_AFTER = {
+    MONDAY: datetime(2026, 11, 10, 12, tzinfo=UTC),
+    TUESDAY: datetime(2026, 11, 11, 12, tzinfo=UTC),
+}
 SYMBOLS = 640
 # So few rows share a transaction that a session has several.
 BATCH_ROWS = 50
@@ -45,12 +48,13 @@ _COMPARED = (
 
 @dataclass(slots=True)
 class UpdateField:
-    """A vendor with two sessions that `url`, a database of the round's own, lacks."""
+    """A vendor whose sessions are out `now`, and `url`, a round's own database that lacks them."""
 
     cluster: Cluster
     vendor: Sandbox
     folder: Path
     loaded: str
+    now: datetime
     url: str = ""
 
     @contextmanager
@@ -63,7 +67,7 @@ class UpdateField:
     def update(self, commands: Commands, **settings: object) -> int | None:
         """Run an update to its end; its exit code."""
         given = {"batch_rows": BATCH_ROWS, **settings}
-        with forked_update(commands, WEDNESDAY_MORNING, **given) as running:
+        with forked_update(commands, self.now, **given) as running:
             running.join(120)
         return running.exitcode
 
@@ -116,8 +120,10 @@ class UpdateField:
 
 
 @contextmanager
-def update_field(cluster: Cluster, folder: Path, symbols: int = SYMBOLS) -> Iterator[UpdateField]:
-    """A vendor that published two sessions after all that it had was loaded."""
+def update_field(
+    cluster: Cluster, folder: Path, symbols: int = SYMBOLS, through: str = TUESDAY
+) -> Iterator[UpdateField]:
+    """A vendor that published sessions, up to a day, after all that it had was loaded."""
     options = {"symbols": symbols, "bars_per_symbol": 12, "clean": True}
     with (
         sandbox(now="2026-11-10T23:00:00", minute_limit=1_000_000, **options) as vendor,  # type: ignore[arg-type]
@@ -131,6 +137,6 @@ def update_field(cluster: Cluster, folder: Path, symbols: int = SYMBOLS) -> Iter
         execute(loaded, "DELETE FROM quota_ledger")
         vendor.post("/actions", {"symbol": "AAPL.US", "date": MONDAY, "split": "4/1"})
         vendor.post("/actions", {"symbol": "MSFT.US", "date": TUESDAY, "dividend": 0.75})
-        vendor.post("/publish", {"exchange": "US", "date": TUESDAY})
+        vendor.post("/publish", {"exchange": "US", "date": through})
         vendor.post("/warm")
-        yield UpdateField(cluster, vendor, folder, loaded)
+        yield UpdateField(cluster, vendor, folder, loaded, MORNING_AFTER[through])
