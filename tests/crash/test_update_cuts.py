@@ -17,7 +17,7 @@ from tests.support.commands import commands_at
 from tests.support.database import Cluster
 from tests.support.final_tables import FinalTables
 from tests.support.statement_proxy import Cut, proxy_that_cuts
-from tests.support.tables import rows, value
+from tests.support.tables import value
 from tests.support.update_field import MONDAY, UpdateField, update_field
 
 # Just enough that a session is cheaper in bulk, in two parts.
@@ -69,10 +69,8 @@ def test_a_session_ended_at_any_statement_leaves_no_trace(field: UpdateField) ->
         assert field.update(commands, batch_rows=BATCH_ROWS) == 0
         undisturbed, synced = field.tables(), figures(field.url)["synced"]
         assert isinstance(synced, int)
-        parts = (
-            "SELECT count(DISTINCT xmin::text) FROM sync_log WHERE calls = 0 AND window_last = %s"
-        )
-        assert rows(field.url, parts, MONDAY) == [(2,)]
+        parts = "SELECT count(DISTINCT xmin::text) FROM sync_log WHERE calls = 0"
+        assert value(field.url, parts) == 2
     for at in count(1, STRIDE):
         ways = list(Cut) if TAKES_EVERY_ONE else [list(Cut)[at // STRIDE % 2]]
         if not all(has_cut(field, at, cut, undisturbed, synced) for cut in ways):

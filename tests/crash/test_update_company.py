@@ -1,0 +1,104 @@
+"""Updates in company: with each other, with a worker, with a backfill; nothing is done twice."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from tests.support.commands import Commands
+from tests.support.database import Cluster
+from tests.support.forked_commands import forked, forked_update
+from tests.support.tables import eventually, execute, rows, value
+from tests.support.update_field import FRIDAY, MONDAY, TUESDAY, UpdateField, update_field
+
+SYMBOLS, BATCH_ROWS = 640, 20
+FENCES_RISE = """
+    CREATE FUNCTION fences_rise() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        IF NEW.fence < OLD.fence OR NEW.synced_through < OLD.synced_through
+            OR NEW.last_bar < OLD.last_bar
+        THEN RAISE EXCEPTION 'backward';
+        END IF;
+        RETURN NEW;
+    END $$;
+    CREATE TRIGGER fences_rise BEFORE UPDATE ON assets
+        FOR EACH ROW EXECUTE FUNCTION fences_rise();
+"""
+
+
+@pytest.fixture(scope="module")
+def field(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[UpdateField]:
+    with update_field(cluster, tmp_path_factory.mktemp("field"), SYMBOLS) as field:
+        yield field
+
+
+@pytest.fixture
+def commands(field: UpdateField) -> Iterator[Commands]:
+    with field.round() as commands:
+        execute(field.url, FENCES_RISE)
+        yield commands
+
+
+def assert_once(field: UpdateField) -> None:
+    """All is as the vendor has it, and no session was carried over an asset twice."""
+    field.assert_true()
+    twice = (
+        "SELECT asset_id, day FROM sync_log, unnest(%s::date[]) AS day"
+        " WHERE arrived @> day GROUP BY 1, 2 HAVING count(*) > 1"
+    )
+    assert rows(field.url, twice, [MONDAY, TUESDAY]) == []
+    held = "SELECT count(*) FROM assets WHERE lease_owner IS NOT NULL OR synced_through <> %s"
+    assert value(field.url, held, TUESDAY) == 0
+
+
+@pytest.mark.parametrize("writers", [1, 4])
+def test_two_updates_of_one_exchange_do_the_work_once(
+    field: UpdateField, commands: Commands, writers: int
+) -> None:
+    begun = field.requests()
+    with ExitStack() as stack:
+        running = [
+            stack.enter_context(
+                forked_update(commands, field.now, batch_rows=BATCH_ROWS, writers=writers)
+            )
+            for _ in range(2)
+        ]
+        for each in running:
+            each.join(60)
+    assert [each.exitcode for each in running] == [0, 0]
+    assert_once(field)
+    field.assert_paid(begun)
+    inserted = "SELECT sum((figures->>'inserted')::int) FROM runs WHERE command = 'update'"
+    stored = "SELECT count(*) FROM market_data WHERE date > %s"
+    assert value(field.url, inserted) == value(field.url, stored, FRIDAY), "each bar counted once"
+
+
+def test_an_update_beside_a_worker_and_a_backfill(field: UpdateField, commands: Commands) -> None:
+    """They take assets one by one, the update by sessions; who comes first does it."""
+    execute(field.url, "UPDATE assets SET last_synced = last_synced - interval '9 days'")
+    begun = field.requests()
+    settings = {"batch_rows": BATCH_ROWS, "poll_seconds": 0.2}
+    with (
+        forked(commands, "worker", **settings) as worker,
+        forked(commands, "backfill", "--no-limit", **settings) as backfill,
+        forked_update(commands, field.now, **settings) as running,
+    ):
+        running.join(60)
+        backfill.join(60)
+        assert (running.exitcode, backfill.exitcode) == (0, 0)
+        behind = "SELECT count(*) FROM assets WHERE synced_through < %s OR lease_owner IS NOT NULL"
+        eventually(lambda: not value(field.url, behind, TUESDAY))
+        assert worker.pid
+        os.kill(worker.pid, signal.SIGTERM)
+        worker.join(30)
+    assert worker.exitcode == 75
+    in_bulk = "SELECT count(*) FROM sync_log WHERE calls = 0"
+    alone = "SELECT count(*) FROM sync_log WHERE calls > 0 AND window_last > %s"
+    assert value(field.url, in_bulk) > 0
+    assert value(field.url, alone, FRIDAY) > 0
+    assert_once(field)
+    field.assert_paid(begun)
