@@ -30,6 +30,7 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][-+]?\d+)?", re.ASCII)
 
 _raw = msgspec.json.Decoder(list[msgspec.Raw])
+_loose = msgspec.json.Decoder(list[dict[str, object]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,12 @@ def excerpts(body: bytes, rows: Iterable[int], redact: Callable[[str], str] = st
     `redact` blots out the token in it.
     """
     return texts_of(_raw.decode(body), rows, redact)
+
+
+def ex_dates(body: bytes, rows: Iterable[int]) -> list[date | None]:
+    """Return the dates of the given rows, None where none can be read."""
+    sent = _loose.decode(body)
+    return [date_of(sent[row].get("date")) for row in rows]
 
 
 def read_rows(body: bytes, subject: object, keys: Sequence[str]) -> list[Row]:
