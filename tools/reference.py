@@ -15,7 +15,9 @@ from data_nexus import errors
 from data_nexus.cli.main import nexus
 from data_nexus.config import SETTINGS
 from data_nexus.database.models import Tables
+from data_nexus.domain.actions import ACTION_RULES, BULK_RULES
 from data_nexus.domain.cost import CALLS, MEANINGS
+from data_nexus.domain.findings import FINDING_RULES
 from data_nexus.domain.rules import BAR_RULES, Grade
 
 FOLDER = Path(__file__).parent.parent / "docs" / "reference"
@@ -107,10 +109,23 @@ def _settings() -> str:
 
 def _rules() -> str:
     rows = [(rule.name, rule.grade.value, rule.meaning, _FATE[rule.grade]) for rule in BAR_RULES]
+    holds = ("rule", "it holds when")
     return (
-        "# Rules\n\nWritten from the code by `make docs`. What is checked of every row that the"
-        " vendor sends, in this order; a rejected row carries the first rule that it broke.\n\n"
+        "# Rules\n\nWritten from the code by `make docs`.\n\n## Bars\n\nWhat is checked of every bar"
+        " that the vendor sends, in this order; a rejected row carries the first rule that it"
+        " broke.\n\n"
         + _table(("rule", "grade", "it holds when", "if it does not"), rows)
+        + "\n## Splits and dividends\n\nWhat is checked of every split and dividend. A row that"
+        " breaks a rule can be none, and is put into `rejected_rows` if an asset's own were asked"
+        " for.\n\n"
+        + _table(holds, [*ACTION_RULES.items()])
+        + "\n## Rows in bulk\n\nWhat is checked of every row of a bulk answer besides. One that"
+        " breaks a rule is passed over: a bar of a known asset is put into `rejected_rows`, and an"
+        " asset whose action cannot be read is read again as a whole.\n\n"
+        + _table(holds, [*BULK_RULES.items()])
+        + "\n## Bars and actions together\n\nWhat is checked of whole histories. An asset that"
+        " breaks a rule has a row in `findings`, and nothing is changed for its sake"
+        " ([more](../explanation/adjustment.md)).\n\n" + _table(holds, [*FINDING_RULES.items()])
     )
 
 

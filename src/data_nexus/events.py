@@ -60,6 +60,16 @@ class Reread:
 
 
 @dataclass(frozen=True, slots=True)
+class ActionsRead:
+    """An asset's splits and dividends are stored as told; `findings` rules stay broken."""
+
+    symbol: str
+    splits: int
+    dividends: int
+    findings: int
+
+
+@dataclass(frozen=True, slots=True)
 class Absent:
     """The vendor knows no bars of the asset; it is asked again after `days` days."""
 
@@ -132,6 +142,7 @@ Event = (
     | Committed
     | CarriedOn
     | Reread
+    | ActionsRead
     | Absent
     | Failed
     | Parked

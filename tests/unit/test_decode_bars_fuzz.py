@@ -10,8 +10,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from data_nexus.domain.check import Checked, check
+from data_nexus.eodhd.answer import EXCERPT_CHARS
 from data_nexus.eodhd.body import plain
-from data_nexus.eodhd.decode_bars import EXCERPT_CHARS, decode_bars, excerpts
+from data_nexus.eodhd.decode_bars import decode_bars, excerpts
 from data_nexus.errors import NexusError
 from tests.unit.answers import MCD, TEXTS, WINDOW, answer, records_of, row
 

@@ -18,6 +18,7 @@ from data_nexus.config import Secret
 from data_nexus.errors import UsageError
 from data_nexus.events import (
     Absent,
+    ActionsRead,
     CarriedOn,
     Committed,
     Draining,
@@ -41,7 +42,11 @@ AS_TEXT = LineFormatter(as_json=False, token=Secret(TOKEN))
 AS_JSON = LineFormatter(as_json=True, token=Secret(TOKEN))
 BOTH = pytest.mark.parametrize("lines", [AS_TEXT, AS_JSON], ids=["text", "json"])
 LEVELS: dict[str, tuple[Event, ...]] = {
-    "DEBUG": (Requested("eod", 1, 0.5, 200, 714), Committed("AAPL.US", 6, 5, 0, 0, 1)),
+    "DEBUG": (
+        Requested("eod", 1, 0.5, 200, 714),
+        Committed("AAPL.US", 6, 5, 0, 0, 1),
+        ActionsRead("AAPL.US", 5, 88, 0),
+    ),
     "INFO": (
         RunStarted("backfill", 100),
         RunFinished("backfill", "done", 1.5),

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from data_nexus.config import load_settings
 from data_nexus.database.changes import Changes, changes_since
 from data_nexus.database.connection import PostgresConnection
+from data_nexus.database.findings import read_findings
 from data_nexus.database.opening import open_database
 from data_nexus.database.overview import overview
 from data_nexus.domain.moment import aware, parse_moment
@@ -97,6 +98,14 @@ class Nexus:
         from data_nexus.research.universe import read_listings  # noqa: PLC0415
 
         return read_listings(self._database, parse_symbol(symbol))
+
+    def findings(self, exchange: str | None = None) -> list[dict[str, Any]]:
+        """Return where stored actions do not explain the vendor's adjusted closes.
+
+        Of one exchange or of all; each row is one of the table `findings`, with `ticker` in place
+        of its asset's number.
+        """
+        return read_findings(self._database, exchange)
 
     @contextmanager
     def get_session(self) -> Iterator[Session]:

@@ -15,4 +15,6 @@ def exit_code_of(report: Report) -> int:
     if report.drained_by is not None:
         print_error(f"stopped by {report.drained_by}; run it again to go on", 0, as_json=False)
         return DRAINED[report.drained_by]
-    return 3 if report.figures["failed"] or report.figures["parked"] else 0
+    return (
+        3 if any(report.figures[count] for count in ("failed", "parked", "actions_failed")) else 0
+    )

@@ -19,9 +19,11 @@ from data_nexus.database.limits import (
     due_by_exchange,
     known_quota,
     queued_by_cursor,
-    refused_bulk,
+    refused,
+    wanting_actions,
 )
 from data_nexus.database.opening import open_database
+from data_nexus.domain.cost import Endpoint
 from data_nexus.domain.due import PROBED_AFTER, behind_by_exchange, published_at, ways
 from data_nexus.domain.plan import Kind, Plan, Step, plan_histories, plan_update
 from data_nexus.domain.quota import on_day
@@ -74,8 +76,16 @@ def _update_plan(
     queued = queued_by_cursor(database, exchange)
     places = {group.place for group in queued if group.cursor is not None}
     behind = behind_by_exchange(queued, published_at(places, known.moment))
-    refused = refused_bulk(database, settings.token, known.moment - PROBED_AFTER)
-    return plan_update(ways(behind, refused), known.quota, known.moment), bool(places)
+    since = known.moment - PROBED_AFTER
+    no_bulk = refused(database, settings.token, since, Endpoint.BULK)
+    no_actions = refused(database, settings.token, since, Endpoint.SPLITS, Endpoint.DIVIDENDS)
+    wanting = {
+        name: assets
+        for name, assets in wanting_actions(database, exchange).items()
+        if name not in no_actions
+    }
+    plan = plan_update(ways(behind, no_bulk), wanting, known.quota, known.moment)
+    return plan, bool(places)
 
 
 def _as_last_seen(known: KnownQuota) -> dict[str, Any]:
@@ -103,9 +113,10 @@ def _say(found: Plan, known: KnownQuota) -> None:
 
 
 def _what(step: Step) -> str:
-    if step.kind is Kind.EOD:
-        return f"the histories of {step.assets:,} assets"
-    sessions = f"{step.requests} session{'s' * (step.requests > 1)}"
+    if not step.sessions:
+        what = "histories" if step.kind is Kind.EOD else step.kind
+        return f"the {what} of {step.assets:,} assets"
+    sessions = f"{step.sessions} session{'s' * (step.sessions > 1)}"
     return f"{sessions} in bulk for {step.assets:,} assets"
 
 
@@ -154,6 +165,11 @@ def _update_advice(found: Plan) -> Iterator[str]:
         yield (
             "Each asset that has a split or a dividend on these sessions, or a gap before them, is"
             " read again for one call more; who they are is known when the sessions have come."
+        )
+    if any(step.kind is Kind.EOD for step in found.steps):
+        yield (
+            "The splits and dividends of an asset cost two calls more, where its bars show that"
+            " there are some that are not stored; that is known when the bars have come."
         )
     if found.days is None or found.days <= 1:
         yield "`nexus update` does it."

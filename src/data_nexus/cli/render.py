@@ -51,10 +51,29 @@ def is_terminal() -> bool:
 
 def print_run(figures: Mapping[str, Any], *, is_cut_short: bool) -> None:
     """Print a run's figures as sentences."""
-    if not figures["total_assets"]:
+    asked = figures["total_assets"] + figures["actions"] + figures["actions_failed"]
+    if not asked:
         console.print("No asset was asked for." if is_cut_short else "Nothing is due.")
         return
+    if figures["total_assets"]:
+        _print_histories(figures)
+    if figures["actions"] or figures["actions_failed"]:
+        console.print(
+            f"{figures['actions']:,} assets' splits and dividends read,"
+            f" {figures['actions_failed']:,} failed; {figures['findings']:,} leave adjusted closes"
+            " unexplained"
+        )
+    for title, counts in (("odd", figures["flagged"]), ("rejected", figures["rejected_by_rule"])):
+        for rule, count in sorted(counts.items()):
+            console.print(f'  {title}: {count:,} rows break the rule "{rule}"')
     seconds = figures["duration_sec"]
+    console.print(
+        f"{figures['calls']:,} calls in {figures['requests']:,} requests, {seconds:.1f} s"
+        f" ({figures['total_rows'] / max(seconds, 0.001):,.0f} rows/s)"
+    )
+
+
+def _print_histories(figures: Mapping[str, Any]) -> None:
     console.print(
         f"{figures['synced']:,} assets synced, {figures['absent']:,} without bars,"
         f" {figures['failed']:,} failed, {figures['parked']:,} parked"
@@ -68,10 +87,3 @@ def print_run(figures: Mapping[str, Any], *, is_cut_short: bool) -> None:
         console.print(
             f"{figures['reread']:,} histories read again as a whole: their last bars had changed"
         )
-    for title, counts in (("odd", figures["flagged"]), ("rejected", figures["rejected_by_rule"])):
-        for rule, count in sorted(counts.items()):
-            console.print(f'  {title}: {count:,} rows break the rule "{rule}"')
-    console.print(
-        f"{figures['calls']:,} calls in {figures['requests']:,} requests, {seconds:.1f} s"
-        f" ({figures['total_rows'] / max(seconds, 0.001):,.0f} rows/s)"
-    )

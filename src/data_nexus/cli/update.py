@@ -32,7 +32,8 @@ def update(
 
     Whole sessions come in bulk where that costs less than one call for each asset that lacks
     them. When no session is missing (a Sunday, a holiday, just after the close), nothing is
-    asked for.
+    asked for. Then the splits and dividends of those assets are read whose adjusted closes the
+    stored ones do not explain, for two calls each.
     """
     settings = settings_from(options)
     chosen = exchange_code(exchange) if exchange else None

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import StrEnum
 from typing import Any
 
 from data_nexus.domain.bars import EPOCH, NO_DATE, Bars
+from data_nexus.domain.findings import Verdict
 from data_nexus.domain.listing import Lease
 from data_nexus.domain.window import Window
 
@@ -49,7 +50,8 @@ class Batch:
 
     `repeats` counts rows equal to a kept one; `absent_days` says how long to leave an asset
     alone that has no bars, or no new ones. `passes_to` is the last session that the answer speaks
-    of: what has no bar up to it is known absent.
+    of: what has no bar up to it is known absent. `verdict` says of a whole history how the stored
+    actions explain it.
     """
 
     lease: Lease
@@ -64,6 +66,7 @@ class Batch:
     body_sha256: str | None
     absent_days: float | None = None
     passes_to: date | None = None
+    verdict: Verdict | None = None
 
     @property
     def is_quiet(self) -> bool:
@@ -157,12 +160,13 @@ def settle_parameters(
         "passes_to": [b.passes_to for b in batches],
         "are_quiet": [b.is_quiet for b in batches],
         "arrived": [arrived.get(b.lease.asset_id) for b in batches],
+        "want_actions": [b.verdict and b.verdict.wants_actions for b in batches],
     }
 
 
-def reject_parameters(batches: Sequence[Batch]) -> dict[str, Any]:
-    """Return the arrays that `insert_rejects.sql` takes, one element a rejected row."""
-    rows = [(b.lease.asset_id, row) for b in batches for row in b.rejects]
+def reject_parameters(rejects: Iterable[tuple[int, RejectedRow]]) -> dict[str, Any]:
+    """Return the arrays that `insert_rejects.sql` takes, from rejected rows and their assets."""
+    rows = list(rejects)
     return {
         "asset_ids": [asset_id for asset_id, _ in rows],
         "dates": [

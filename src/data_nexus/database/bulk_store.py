@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import psycopg
 from psycopg_pool import AsyncConnectionPool
 
+from data_nexus.database.action_store import dividend_columns, split_columns
 from data_nexus.database.connection import AsyncSession, repeated, rows_of, storage_errors
 from data_nexus.database.copy import HEADER, TRAILER, encode_bars
 from data_nexus.database.sql import query
@@ -29,6 +30,7 @@ from data_nexus.errors import RowsRefused
 # So many assets share a transaction, unless told otherwise.
 TOGETHER = 10_000
 _NO_DAY = np.iinfo(np.int32).min
+Action = TypeVar("Action", Split, Dividend)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,13 +159,12 @@ class BulkStore:
         dividends: Mapping[str, Sequence[Dividend]],
     ) -> None:
         """Store a day's actions by code; doing it again changes nothing."""
-        parted = [(code, split) for code, told in splits.items() for split in told]
-        paid = [(code, dividend) for code, told in dividends.items() for dividend in told]
-        for name, parameters in (
-            ("store_splits", _split_parameters(parted)),
-            ("store_dividends", _dividend_parameters(paid)),
+        for name, told, columns in (
+            ("store_splits", splits, split_columns(_all(splits))),
+            ("store_dividends", dividends, dividend_columns(_all(dividends))),
         ):
-            await self._execute(name, parameters | {"exchange": exchange})
+            codes = [code for code, actions in told.items() for _ in actions]
+            await self._execute(name, columns | {"codes": codes, "exchange": exchange})
 
     async def refused(self, token_id: str, endpoint: Endpoint, since: datetime) -> set[str]:
         """Return the exchanges for which a token was refused an endpoint since a moment."""
@@ -273,24 +274,5 @@ def _array(numbers: np.ndarray) -> str:
     return f"{{{','.join(map(str, numbers.tolist()))}}}"
 
 
-def _split_parameters(told: Sequence[tuple[str, Split]]) -> dict[str, Any]:
-    return {
-        "codes": [code for code, _ in told],
-        "dates": [split.date for _, split in told],
-        "numerators": [split.numerator for _, split in told],
-        "denominators": [split.denominator for _, split in told],
-    }
-
-
-def _dividend_parameters(told: Sequence[tuple[str, Dividend]]) -> dict[str, Any]:
-    return {
-        "codes": [code for code, _ in told],
-        "dates": [dividend.date for _, dividend in told],
-        "amounts": [dividend.value for _, dividend in told],
-        "unadjusted": [dividend.unadjusted_value for _, dividend in told],
-        "currencies": [dividend.currency for _, dividend in told],
-        "declared": [dividend.declaration_date for _, dividend in told],
-        "recorded": [dividend.record_date for _, dividend in told],
-        "paid": [dividend.payment_date for _, dividend in told],
-        "periods": [dividend.period for _, dividend in told],
-    }
+def _all(told: Mapping[str, Sequence[Action]]) -> list[Action]:
+    return [action for actions in told.values() for action in actions]

@@ -19,17 +19,21 @@ class Due:
     """Which assets a run may claim: last answered before a moment, of one exchange, of some ids.
 
     With `published`, the last session that is out by place, the calendar decides instead of the
-    last answer: claimed is whose cursor is behind it.
+    last answer: claimed is whose cursor is behind it. With `wants_actions` it is whose splits and
+    dividends are to be asked for.
     """
 
     synced_before: datetime
     exchange: str | None = None
     asset_ids: list[int] | None = None
     published: Mapping[Place, date] | None = None
+    wants_actions: bool = False
 
     @property
     def query(self) -> str:
         """The query that claims them."""
+        if self.wants_actions:
+            return "claim_wanted"
         return "claim_due" if self.published is None else "claim_behind"
 
     def parameters(self, limit: int) -> dict[str, Any]:

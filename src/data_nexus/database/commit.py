@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from data_nexus.database.action_store import finding_parameters
 from data_nexus.database.batch import (
     Batch,
     Receipt,
@@ -22,7 +23,8 @@ async def write_batches(
 ) -> dict[int, Receipt]:
     """Write what is still leased by `owner`, in the caller's transaction; receipts by asset.
 
-    Fence check, bars, rejects, cursor and sync log: all of it or, with the transaction, nothing.
+    Fence check, bars, rejects, findings, cursor and sync log: all of it or, with the transaction,
+    nothing.
     """
     fences = {
         "asset_ids": [batch.lease.asset_id for batch in batches],
@@ -44,8 +46,14 @@ async def write_batches(
         merged = await rows_of(connection, "merge_bars", {})
         counts |= {row[0]: (row[1], row[2]) for row in merged}
         arrived |= {row[0]: row[3] for row in merged}
-    if any(batch.rejects for batch in held):
-        await connection.execute(query("insert_rejects"), reject_parameters(held))
+    rejects = [(batch.lease.asset_id, row) for batch in held for row in batch.rejects]
+    if rejects:
+        await connection.execute(query("insert_rejects"), reject_parameters(rejects))
+    # An asset without bars before has no findings, and one that is to be asked for keeps its own.
+    judged = {b.lease.asset_id: b.verdict for b in again if b.verdict is not None}
+    found = {each: v.findings for each, v in judged.items() if not v.wants_actions}
+    if found:
+        await connection.execute(query("replace_findings"), finding_parameters(found))
     receipts = [receipt(batch, *counts.get(batch.lease.asset_id, (0, 0))) for batch in held]
     settled = settle_parameters(held, receipts, arrived, run_id)
     await connection.execute(query("settle_batch"), settled)

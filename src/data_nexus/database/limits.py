@@ -58,15 +58,26 @@ def queued_by_cursor(database: PostgresConnection, exchange: str | None) -> list
     return [Queued(Place(*row[:3]), row[3], row[4]) for row in rows]
 
 
-def refused_bulk(database: PostgresConnection, token: Secret | None, since: datetime) -> set[str]:
-    """Return the exchanges for which a token was refused bulk since a moment."""
-    parameters = {
-        "token_id": token_id(token) if token else None,
-        "endpoint": Endpoint.BULK.value,
-        "since": since,
-    }
+def wanting_actions(database: PostgresConnection, exchange: str | None) -> dict[str, int]:
+    """Return of how many assets the actions are to be asked for now, by exchange."""
     with database.connect() as connection:
-        return {row[0] for row in connection.execute(query("read_refusals"), parameters)}
+        found = connection.execute(query("count_wanted"), {"exchange": exchange})
+        return {row[0]: int(row[1]) for row in found}
+
+
+def refused(
+    database: PostgresConnection, token: Secret | None, since: datetime, *endpoints: Endpoint
+) -> set[str]:
+    """Return the exchanges for which a token was refused one of the endpoints since a moment."""
+    parameters = {"token_id": token_id(token) if token else None, "since": since}
+    with database.connect() as connection:
+        return {
+            row[0]
+            for endpoint in endpoints
+            for row in connection.execute(
+                query("read_refusals"), parameters | {"endpoint": endpoint.value}
+            )
+        }
 
 
 def live_workers(database: PostgresConnection) -> list[dict[str, Any]]:

@@ -23,6 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import DATEMULTIRANGE, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from data_nexus.database.action_models import Dividend, Finding, Split
 from data_nexus.database.history_models import Rebasing, Revision
 from data_nexus.database.limit_models import Refusal, SettledSession
 from data_nexus.database.listing_models import Discovery, ListedRange
@@ -35,6 +36,7 @@ __all__ = [
     "DeadLetter",
     "Discovery",
     "Dividend",
+    "Finding",
     "ListedRange",
     "Quota",
     "Rebasing",
@@ -147,6 +149,12 @@ class Asset(Tables):
     last_bar: Mapped[dt.date | None] = mapped_column(
         comment="the date of the last stored bar; NULL is none"
     )
+    actions_wanted_at: Mapped[dt.datetime | None] = mapped_column(
+        comment="from when on its splits and dividends are to be asked for; NULL is not"
+    )
+    actions_read_at: Mapped[dt.datetime | None] = mapped_column(
+        comment="when its splits and dividends were asked for last"
+    )
 
 
 class Bar(Tables):
@@ -166,37 +174,6 @@ class Bar(Tables):
     close: Mapped[float]
     adjusted_close: Mapped[float] = mapped_column(comment="for splits and dividends, by the vendor")
     volume: Mapped[float]
-
-
-class Split(Tables):
-    """A split: `numerator` new shares for `denominator` old ones."""
-
-    __tablename__ = "splits"
-
-    asset_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    date: Mapped[dt.date] = mapped_column(primary_key=True, comment="ex-date")
-    numerator: Mapped[float]
-    denominator: Mapped[float]
-    stored_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
-
-
-class Dividend(Tables):
-    """A cash dividend."""
-
-    __tablename__ = "dividends"
-
-    asset_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    date: Mapped[dt.date] = mapped_column(primary_key=True, comment="ex-date")
-    value: Mapped[float] = mapped_column(
-        primary_key=True, autoincrement=False, comment="as the vendor adjusts it for splits"
-    )
-    unadjusted_value: Mapped[float | None]
-    currency: Mapped[str | None]
-    declaration_date: Mapped[dt.date | None]
-    record_date: Mapped[dt.date | None]
-    payment_date: Mapped[dt.date | None]
-    period: Mapped[str | None]
-    stored_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
 
 
 class RejectedRow(Tables):

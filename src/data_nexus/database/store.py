@@ -17,12 +17,12 @@ from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-import numpy as np
 import psycopg
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
 from data_nexus.config import Secret
+from data_nexus.database.action_store import ActionStore, ToldActions, read_bars
 from data_nexus.database.batch import Batch, Letter, Receipt
 from data_nexus.database.bulk_store import TOGETHER, BulkStore
 from data_nexus.database.claims import Due, QueuePosition, lease_of, queue_order
@@ -37,6 +37,7 @@ from data_nexus.database.connection import (
 from data_nexus.database.ledger_store import LedgerStore, token_id
 from data_nexus.database.sql import query
 from data_nexus.domain.bars import Bars
+from data_nexus.domain.findings import AssetFinding
 from data_nexus.domain.listing import Lease
 from data_nexus.domain.symbol import Symbol
 from data_nexus.errors import RowsRefused, StorageUnavailable
@@ -172,9 +173,12 @@ class Store:
 
     async def stored_bars(self, lease: Lease, first: date) -> Bars:
         """Return the bars that an asset has from a date on, ascending."""
-        rows = await self._rows("read_seam", {"asset_id": lease.asset_id, "first": first})
-        columns = list(zip(*rows, strict=True)) or [()] * 7
-        return Bars(np.array(columns[0], np.int32), *(np.array(c, np.float64) for c in columns[1:]))
+
+        async def ask() -> Bars:
+            async with self._connection() as connection:
+                return await read_bars(connection, lease.asset_id, first)
+
+        return await repeated(ask)
 
     async def release(self, leases: Sequence[Lease], *, failed: bool) -> None:
         """Give leases back without an answer; the assets stay due."""
@@ -253,6 +257,18 @@ class Store:
     async def leave(self) -> None:
         """Take this worker off the list."""
         await self._execute("remove_worker", {"owner": self.owner})
+
+    async def settle_actions(
+        self, lease: Lease, told: ToldActions
+    ) -> tuple[AssetFinding, ...] | None:
+        """Store what was told of an asset's actions; None, and nothing written, without a lease."""
+        found = await self.actions().settle(lease, told) if self.trusts(lease) else None
+        self._let_go([lease])
+        return found
+
+    def actions(self) -> ActionStore:
+        """Return the verbs for actions."""
+        return ActionStore(self._pool)
 
     def bulk(self, together: int = TOGETHER) -> BulkStore:
         """Return the verbs for bulk answers, of which so many assets share a transaction."""

@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from math import log, prod
+from math import inf, log, prod
 from typing import Literal
 
 import numpy as np
@@ -100,7 +100,8 @@ def factors(
     split_steps = np.ones(len(dates) + 1)
     for split in usable:
         if days(split.date) <= last:
-            split_steps[_position(dates, split.date)] *= split.factor
+            at = _position(dates, split.date)
+            split_steps[at] = float(split_steps[at]) * split.factor
     cash: dict[int, list[tuple[Dividend, float]]] = defaultdict(list)
     for dividend in dividends:
         paid = _cash(dividend, usable, currency)
@@ -110,8 +111,10 @@ def factors(
         elif days(dividend.date) <= last:
             cash[_position(dates, dividend.date)].append((dividend, paid))
     dividend_steps, too_large = _dividend_steps(close, cash)
-    shares = _after(split_steps)
-    return Factors(shares, shares * _after(dividend_steps), (*findings, *too_large))
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        shares = _after(split_steps)
+        total = shares * _after(dividend_steps)
+    return Factors(shares, total, (*findings, *too_large))
 
 
 def adjusted(
@@ -145,12 +148,14 @@ def disagreements(
     `tolerance` is relative; beside it, both closes may be off by half a unit of their fourth
     decimal. Bars that disagree one after the other are one disagreement.
     """
-    expected = bars.close * computed.total
-    allowed = tolerance * expected + HALF_A_UNIT * (1 + computed.total)
-    off = ~(np.abs(bars.adjusted_close - expected) <= allowed)
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        expected = bars.close * computed.total
+        allowed = tolerance * expected + HALF_A_UNIT * (1 + computed.total)
+        off = ~(np.abs(bars.adjusted_close - expected) <= allowed) | np.isinf(expected)
+        quotients = bars.adjusted_close / expected
     edges = np.flatnonzero(np.diff(np.concatenate(([False], off, [False]))))
     return tuple(
-        _disagreement(bars.date[first:end], bars.adjusted_close[first:end] / expected[first:end])
+        _disagreement(bars.date[first:end], quotients[first:end])
         for first, end in zip(edges[::2], edges[1::2], strict=True)
     )
 
@@ -196,7 +201,8 @@ def _cash(dividend: Dividend, splits: Iterable[Split], currency: str) -> float |
     if dividend.unadjusted_value:
         paid = dividend.unadjusted_value
     else:
-        paid = dividend.value / prod(s.factor for s in splits if s.date > dividend.date)
+        scale = prod(s.factor for s in splits if s.date > dividend.date)
+        paid = dividend.value / scale if scale else inf
     paid_in = dividend.currency or currency
     if not currency or paid_in == currency:
         return paid

@@ -16,7 +16,7 @@ _DAY = timedelta(days=1)
 
 
 class Kind(StrEnum):
-    """What a step asks for: histories, or one part of sessions in bulk."""
+    """What a step asks for: histories, actions, or one part of sessions in bulk."""
 
     EOD = "eod"
     BULK = "bulk"
@@ -25,15 +25,22 @@ class Kind(StrEnum):
     SYMBOLS = "symbols"
 
 
+_ACTIONS = {Kind.SPLITS: Endpoint.SPLITS, Kind.DIVIDENDS: Endpoint.DIVIDENDS}
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One kind of request for one exchange, and how many assets it is for."""
+    """One kind of request for one exchange, and how many assets it is for.
+
+    `sessions` of the whole exchange are asked for in bulk; with none, each asset by itself.
+    """
 
     kind: Kind
     exchange: str
     assets: int
     calls: int
     requests: int
+    sessions: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +64,14 @@ def plan_histories(due: Mapping[str, int], quota: Quota, moment: datetime) -> Pl
     return _plan([_histories(*each) for each in due.items()], quota, moment)
 
 
-def plan_update(ways: Mapping[str, Way], quota: Quota, moment: datetime) -> Plan:
+def plan_update(
+    ways: Mapping[str, Way], wanting: Mapping[str, int], quota: Quota, moment: datetime
+) -> Plan:
     """Plan an update: sessions in bulk and the assets that they do not suffice for, by exchange.
 
-    An asset for which an action is told, or a gap in its bars is found, costs one call more; who
-    they are is known only when the session has come.
+    `wanting` has how many assets' actions are to be asked for. An asset for which an action is
+    told, or a gap in its bars is found, costs one call more; who they are is known only when the
+    session has come.
     """
     steps: list[Step] = []
     for exchange, way in ways.items():
@@ -69,11 +79,14 @@ def plan_update(ways: Mapping[str, Way], quota: Quota, moment: datetime) -> Plan
         if sessions:
             calls = sessions * CALLS[Endpoint.BULK]
             steps += [
-                Step(kind, exchange, way.in_bulk, calls, sessions)
+                Step(kind, exchange, way.in_bulk, calls, sessions, sessions)
                 for kind in (Kind.BULK, Kind.SPLITS, Kind.DIVIDENDS)
             ]
         if way.singly:
             steps.append(_histories(exchange, way.singly))
+    for exchange, assets in wanting.items():
+        for kind, endpoint in _ACTIONS.items():
+            steps.append(Step(kind, exchange, assets, assets * CALLS[endpoint], assets))
     return _plan(steps, quota, moment)
 
 

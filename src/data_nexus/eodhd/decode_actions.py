@@ -20,19 +20,17 @@ from data_nexus.domain import actions as rules
 from data_nexus.domain.actions import Dividend, Split
 from data_nexus.domain.check import Reject
 from data_nexus.domain.symbol import Symbol
-from data_nexus.eodhd.decode_bars import EXCERPT_CHARS
-from data_nexus.errors import BrokenAnswer, NotAnAnswer, WrongSubject
+from data_nexus.eodhd.answer import Row, check_subject, read_json, texts_of
+from data_nexus.errors import NotAnAnswer
 
-Row = dict[str, object]
 Action = TypeVar("Action", Split, Dividend)
 
-_SUBJECT_KEYS = ("code", "symbol", "ticker")
 _NO_WORD = frozenset({"", "none", "null", "na"})
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][-+]?\d+)?", re.ASCII)
 
-_loose = msgspec.json.Decoder()
 _raw = msgspec.json.Decoder(list[msgspec.Raw])
+_loose = msgspec.json.Decoder(list[dict[str, object]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +77,15 @@ def decode_dividends(body: bytes, symbol: Symbol) -> Actions[Dividend]:
 def excerpts(body: bytes, rows: Iterable[int], redact: Callable[[str], str] = str) -> list[str]:
     """Return the vendor's own text of the given rows, each bounded in length.
 
-    `redact` sees each text whole: a cut through the token would show half of it.
+    `redact` blots out the token in it.
     """
-    sent = _raw.decode(body)
-    return [redact(bytes(sent[row]).decode("utf-8", "replace"))[:EXCERPT_CHARS] for row in rows]
+    return texts_of(_raw.decode(body), rows, redact)
+
+
+def ex_dates(body: bytes, rows: Iterable[int]) -> list[date | None]:
+    """Return the dates of the given rows, None where none can be read."""
+    sent = _loose.decode(body)
+    return [date_of(sent[row].get("date")) for row in rows]
 
 
 def read_rows(body: bytes, subject: object, keys: Sequence[str]) -> list[Row]:
@@ -91,10 +94,7 @@ def read_rows(body: bytes, subject: object, keys: Sequence[str]) -> list[Row]:
     Raises `BrokenAnswer` for what is no JSON, `NotAnAnswer` for what is no array of objects and
     for rows none of which has one of the `keys`, save those with the free plan's warning.
     """
-    try:
-        rows = _loose.decode(body)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise BrokenAnswer(f"{subject}: no JSON: {_plain(error)}") from None
+    rows = read_json(body, subject)
     refused = f"{subject}: not an answer with {keys[-1]!r}"
     if not isinstance(rows, list):
         raise NotAnAnswer(f"{refused}: {type(rows).__name__} instead of an array")
@@ -199,7 +199,7 @@ def _decode(
     body: bytes, symbol: Symbol, key: str, action_of: Callable[[Row], Action | str]
 ) -> Actions[Action]:
     rows = read_rows(body, symbol, ("date", key))
-    _check_subject(rows, symbol)
+    check_subject(rows, symbol)
     found: list[Placed[Action]] = []
     rejects: list[Reject] = []
     for at, row in enumerate(rows):
@@ -219,18 +219,5 @@ def _decode(
     )
 
 
-def _check_subject(rows: list[Row], symbol: Symbol) -> None:
-    accepted = {symbol.code, str(symbol)}
-    for row in rows:
-        named = {str(row[key]) for key in _SUBJECT_KEYS if row.get(key) is not None}
-        if strangers := named - accepted:
-            raise WrongSubject(f"{symbol}: the answer speaks of {min(strangers)[:40]!r}")
-
-
 def _is_missing(value: object) -> bool:
     return value is None or (isinstance(value, str) and value.strip().lower() in _NO_WORD)
-
-
-def _plain(error: Exception) -> str:
-    """Return what a decoder says without the text that it choked on."""
-    return str(error).split(" - ")[0].splitlines()[0][:80] or type(error).__name__

@@ -17,12 +17,10 @@ import numpy as np
 
 from data_nexus.domain.bars import EPOCH, NO_DATE, Bars
 from data_nexus.domain.symbol import Symbol
-from data_nexus.errors import BrokenAnswer, NotAnAnswer, WrongSubject
+from data_nexus.eodhd.answer import NO_JSON, Row, check_subject, no_json, read_json, texts_of
+from data_nexus.errors import NotAnAnswer
 
 NUMBERS = ("open", "high", "low", "close", "adjusted_close", "volume")
-EXCERPT_CHARS = 500
-# Keys that no eod row carries unless it is another endpoint's: whose row it is.
-_SUBJECT_KEYS = ("code", "symbol", "ticker")
 _EPOCH_ORDINAL = np.int32(EPOCH.toordinal())
 
 
@@ -62,8 +60,8 @@ def decode_bars(body: bytes, symbol: Symbol) -> History:
         rows = _typed.decode(body)
     except msgspec.ValidationError:
         return _decode_loosely(body, symbol)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise BrokenAnswer(f"{symbol}: no JSON: {_plain(error)}") from None
+    except NO_JSON as error:
+        raise no_json(symbol, error) from None
     ordinals = np.fromiter(map(date.toordinal, map(attrgetter("date"), rows)), np.int32, len(rows))
     numbers = [np.fromiter(map(attrgetter(n), rows), np.float64, len(rows)) for n in NUMBERS]
     return History(Bars(ordinals - _EPOCH_ORDINAL, *numbers))
@@ -72,19 +70,16 @@ def decode_bars(body: bytes, symbol: Symbol) -> History:
 def excerpts(body: bytes, rows: Iterable[int], redact: Callable[[str], str] = str) -> list[str]:
     """Return the vendor's own text of the given rows of an eod answer, each bounded in length.
 
-    `redact` sees each text whole: a cut through the token would show half of it.
+    `redact` blots out the token in it.
     """
     sent = _raw.decode(body)
     if b"warning" in body or b"\\" in body:
         sent = [raw for raw in sent if not _is_notice(_loose.decode(raw))]
-    return [redact(bytes(sent[row]).decode("utf-8", "replace"))[:EXCERPT_CHARS] for row in rows]
+    return texts_of(sent, rows, redact)
 
 
 def _decode_loosely(body: bytes, symbol: Symbol) -> History:
-    try:
-        rows = _loose.decode(body)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise BrokenAnswer(f"{symbol}: no JSON: {_plain(error)}") from None
+    rows = read_json(body, symbol)
     if not isinstance(rows, list):
         found = "null" if rows is None else type(rows).__name__
         raise NotAnAnswer(f"{symbol}: not an eod answer: {found} instead of an array")
@@ -93,7 +88,7 @@ def _decode_loosely(body: bytes, symbol: Symbol) -> History:
     notice = next((str(row["warning"]) for row in rows if row.get("warning")), None)
     rows = [row for row in rows if not _is_notice(row)]
     _check_keys(rows, symbol)
-    _check_subject(rows, symbol)
+    check_subject(rows, symbol)
     dates = np.array([_as_days(row.get("date")) for row in rows], np.int32)
     columns = [np.array([_as_number(row.get(n)) for row in rows], np.float64) for n in NUMBERS]
     return History(Bars(dates, *columns), notice)
@@ -111,18 +106,10 @@ def _is_notice(row: object) -> bool:
     )
 
 
-def _check_keys(rows: list[dict[str, object]], symbol: Symbol) -> None:
+def _check_keys(rows: list[Row], symbol: Symbol) -> None:
     for key in ("date", "close"):
         if rows and not any(key in row for row in rows):
             raise NotAnAnswer(f"{symbol}: not an eod answer: missing {key!r}")
-
-
-def _check_subject(rows: list[dict[str, object]], symbol: Symbol) -> None:
-    accepted = {symbol.code, str(symbol)}
-    for row in rows:
-        named = {str(row[key]) for key in _SUBJECT_KEYS if row.get(key) is not None}
-        if strangers := named - accepted:
-            raise WrongSubject(f"{symbol}: the answer speaks of {min(strangers)[:40]!r}")
 
 
 def _as_days(value: object) -> int:
@@ -142,8 +129,3 @@ def _as_number(value: object) -> float:
         return float(value)
     except OverflowError:
         return float("inf")
-
-
-def _plain(error: Exception) -> str:
-    """Return what a decoder says without the text that it choked on."""
-    return str(error).split(" - ")[0].splitlines()[0][:80] or type(error).__name__

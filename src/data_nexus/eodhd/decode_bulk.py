@@ -20,10 +20,10 @@ from data_nexus.domain import actions as rules
 from data_nexus.domain.actions import Dividend, Split
 from data_nexus.domain.bars import Bars, days
 from data_nexus.domain.symbol import is_code
+from data_nexus.eodhd.answer import NO_JSON, Row
 from data_nexus.eodhd.decode_actions import (
     Action,
     Placed,
-    Row,
     date_of,
     dividend_of,
     read_rows,
@@ -159,7 +159,7 @@ def _columns(
     """Return codes, exchanges, dates and the six columns of numbers, None where none stands."""
     try:
         rows = _typed.decode(body)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+    except NO_JSON:
         return _columns_loosely(body, exchange)
     codes = [row.code.strip() for row in rows]
     exchanges, dates = ([*map(attrgetter(n), rows)] for n in ("exchange_short_name", "date"))

@@ -17,6 +17,8 @@ from data_nexus.errors import (
 )
 
 _SAID_CHARS = 120
+# 423 closes an endpoint for the plan; the daily quota's 402 comes only when extra calls are gone.
+_FORBIDDEN, _NOT_IN_PLAN = 403, 423
 
 
 def refusal(
@@ -35,6 +37,15 @@ def refusal(
     return RequestRefused(text, status, body)
 
 
+def is_refusal(error: NexusError) -> bool:
+    """Say whether the vendor means that the plan does not include what was asked for."""
+    match error:
+        case CredentialsRefused() | RequestRefused():
+            return error.status in (_FORBIDDEN, _NOT_IN_PLAN)
+        case _:
+            return False
+
+
 def said(body: bytes) -> str:
     """Return what a refusal says in words, bounded; nothing of a page.
 
@@ -46,7 +57,6 @@ def said(body: bytes) -> str:
     return "".join(c for c in " ".join(words.split()) if c.isprintable())[:_SAID_CHARS]
 
 
-# 423 closes an endpoint for the plan; the daily quota's 402 comes only when extra calls are gone.
 _BY_STATUS: dict[int, type[NexusError]] = {
     402: QuotaSpent,
     404: NotListed,

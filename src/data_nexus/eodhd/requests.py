@@ -15,6 +15,9 @@ from data_nexus.domain.cost import CALLS, Endpoint
 from data_nexus.domain.symbol import Symbol
 from data_nexus.domain.window import Window
 
+# Named, although a missing date should mean the same: what an answer lacks counts as withdrawn.
+_SINCE_EVER = (("from", "1900-01-01"), ("fmt", "json"))
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -45,6 +48,16 @@ def history_request(symbol: Symbol, window: Window) -> Request:
     dates = () if window.is_whole else (("from", window.first.isoformat()),)
     params = (*dates, ("period", "d"), ("order", "a"), ("fmt", "json"))
     return Request(Endpoint.EOD, str(symbol), params)
+
+
+def splits_request(symbol: Symbol) -> Request:
+    """Ask for all splits of a symbol."""
+    return Request(Endpoint.SPLITS, str(symbol), _SINCE_EVER)
+
+
+def dividends_request(symbol: Symbol) -> Request:
+    """Ask for all dividends of a symbol."""
+    return Request(Endpoint.DIVIDENDS, str(symbol), _SINCE_EVER)
 
 
 def symbol_list_request(exchange: str, *, delisted: bool = False) -> Request:

@@ -19,19 +19,13 @@ from data_nexus.domain.gaps import DEEPEST, second_looks
 from data_nexus.domain.sheet import Sheet, flag_counts, is_out, reference_day
 from data_nexus.domain.symbol import Symbol
 from data_nexus.eodhd.decode_bulk import decode_bulk_dividends, decode_bulk_splits
+from data_nexus.eodhd.refusals import is_refusal
 from data_nexus.eodhd.requests import Request, bulk_request
-from data_nexus.errors import (
-    CredentialsRefused,
-    NexusError,
-    NotListed,
-    Park,
-    Postpone,
-    RequestRefused,
-    Retry,
-)
+from data_nexus.errors import NexusError, NotListed, Park, Postpone, Retry
 from data_nexus.events import CarriedOn, Observer, Warned
 from data_nexus.ingestion.attempts import Attempts, Trip
 from data_nexus.ingestion.engine import Drain
+from data_nexus.ingestion.in_time import Drained, fetch_in_time
 from data_nexus.ingestion.opening import foreseen
 from data_nexus.ingestion.sheets import named_in, sheet_of
 from data_nexus.ingestion.tally import Tally
@@ -39,9 +33,6 @@ from data_nexus.ingestion.tally import Tally
 # So many sessions in a row may bring nothing before they count as not out yet: markets stay shut
 # unforeseen for days, but seldom for a week.
 _MOST_EMPTY = 5
-# How often a run that is to stop looks whether anything is under way still.
-_LOOK_SEC = 0.05
-_FORBIDDEN, _NOT_IN_PLAN = 403, 423
 Result = TypeVar("Result")
 
 
@@ -95,10 +86,10 @@ class BulkUpdate:
         """
         try:
             await self._carry_over(sessions)
-        except _Drained:
+        except Drained:
             return True
         except NexusError as error:
-            if _is_refusal(error):
+            if isinstance(error, NotListed) or is_refusal(error):
                 return False
             if not isinstance(error, Retry | Postpone | Park):
                 raise
@@ -183,7 +174,7 @@ class BulkUpdate:
         except BaseExceptionGroup as group:
             raise foreseen(group) from None
         if parts:
-            raise _Drained
+            raise Drained
         return done
 
     async def _prices(self, session: date) -> Sheet:
@@ -208,25 +199,10 @@ class BulkUpdate:
 
     async def _ask(self, request: Request, decode: Callable[[bytes], Result]) -> Result:
         """Ask until an answer comes; a drain ends the waiting, not what is under way."""
-
-        async def read(body: bytes) -> Result:
-            return decode(body)
-
-        if self.drain.wished.is_set():
-            raise _Drained
         trip = Trip()
-        asking = asyncio.ensure_future(self.attempts.fetch(request, read, trip))
-        wishing = asyncio.ensure_future(self.drain.wished.wait())
         try:
-            await asyncio.wait((asking, wishing), return_when=asyncio.FIRST_COMPLETED)
-            while not (asking.done() or trip.is_waiting):
-                await asyncio.wait((asking,), timeout=_LOOK_SEC)
-            if not asking.done():
-                raise _Drained
-            return await asking
+            return await fetch_in_time(self.attempts, request, decode, trip, self.drain.wished)
         finally:
-            asking.cancel()
-            wishing.cancel()
             self.tally.count_spent(trip.spent)
             self._spent += sum(each.calls for each in trip.spent)
 
@@ -261,16 +237,3 @@ class BulkUpdate:
                 "left": sum(len(each.fates.left) for each in done),
             }
         )
-
-
-class _Drained(Exception):
-    """The run is to stop, and nothing is under way."""
-
-
-def _is_refusal(error: NexusError) -> bool:
-    """Whether the vendor says that the plan has no bulk, or not for this exchange."""
-    match error:
-        case CredentialsRefused() | RequestRefused():
-            return error.status in (_FORBIDDEN, _NOT_IN_PLAN)
-        case _:
-            return isinstance(error, NotListed)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 
 from data_nexus.database.batch import Batch, Outcome
 from data_nexus.database.store import Store
+from data_nexus.domain.findings import NOTHING_KNOWN, verdict
 from data_nexus.domain.listing import Lease
 from data_nexus.domain.seam import seam_break
 from data_nexus.domain.symbol import Symbol
@@ -42,7 +43,7 @@ class HistoryReader:
         """Return the asset's answer; all of its history if the last bars do not match any more."""
         if not trip.is_wanted():
             raise Fenced(f"{lease.symbol}: the lease may have run out")
-        batch = await self._read(lease, trip, datetime.now(UTC))
+        batch = await self._judged(await self._read(lease, trip, datetime.now(UTC)))
         if lease.published is None:
             return batch
         exchange = lease.symbol.exchange
@@ -61,6 +62,15 @@ class HistoryReader:
             return batch
         self.observe(Reread(str(lease.symbol), found.value))
         return await self._ask(lease, whole_window(moment), trip)
+
+    async def _judged(self, batch: Batch) -> Batch:
+        """Say of a whole history whether the stored actions explain its adjusted closes."""
+        if not (batch.window.is_whole and len(batch.bars)):
+            return batch
+        known = NOTHING_KNOWN
+        if not batch.lease.is_first:
+            known = await self.store.actions().known(batch.lease.asset_id)
+        return replace(batch, verdict=verdict(batch.bars, known))
 
     async def _ask(self, lease: Lease, window: Window, trip: Trip) -> Batch:
         async def read(body: bytes) -> Batch:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from data_nexus.config import Settings
+from data_nexus.database.bulk_store import BulkStore
 from data_nexus.database.ledger_store import token_id
 from data_nexus.database.store import Due, Store
 from data_nexus.errors import NexusError
@@ -17,6 +18,9 @@ from data_nexus.ingestion.history_loader import pace_of
 from data_nexus.ingestion.history_reader import HistoryReader
 from data_nexus.ingestion.opening import foreseen
 from data_nexus.ingestion.tally import Tally
+
+# A session's rows are all there at once: more of them share a transaction than of histories.
+_BATCHES_TOGETHER = 2
 
 
 @dataclass(slots=True)
@@ -43,6 +47,11 @@ class Night:
     def token_id(self) -> str:
         """The keyed hash of the token, under which its limits and refusals are kept."""
         return token_id(self.settings.require_token())
+
+    @property
+    def bulk(self) -> BulkStore:
+        """The verbs for bulk answers."""
+        return self.store.bulk(_BATCHES_TOGETHER * self.settings.batch_rows)
 
     @property
     def is_over(self) -> bool:

@@ -13,7 +13,11 @@ from data_nexus.eodhd.requests import Request
 
 @dataclass(slots=True)
 class Tally:
-    """Counts of one run; `received` rows = inserted + revised + unchanged + rejected."""
+    """Counts of one run; `received` rows = inserted + revised + unchanged + rejected.
+
+    `actions` counts the assets whose splits and dividends were read, `actions_failed` those of
+    which no usable answer came, and `findings` those that they leave unexplained.
+    """
 
     synced: int = 0
     absent: int = 0
@@ -21,6 +25,9 @@ class Tally:
     parked: int = 0
     fenced: int = 0
     reread: int = 0
+    actions: int = 0
+    actions_failed: int = 0
+    findings: int = 0
     received: int = 0
     inserted: int = 0
     revised: int = 0
@@ -66,6 +73,9 @@ class Tally:
             "parked": self.parked,
             "fenced": self.fenced,
             "reread": self.reread,
+            "actions": self.actions,
+            "actions_failed": self.actions_failed,
+            "findings": self.findings,
             "total_rows": self.received,
             "inserted": self.inserted,
             "revised": self.revised,

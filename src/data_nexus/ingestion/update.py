@@ -1,7 +1,8 @@
 """Owns the nightly update as one call: what is due by the calendar, got in the cheapest way.
 
 Exchange by exchange: sessions in bulk where that costs less, then everything that is left due,
-asset by asset, by the engine that also loads histories.
+asset by asset, by the engine that also loads histories; at last the actions of those assets whose
+bars show that some are not stored.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from datetime import date, datetime
 from data_nexus.config import Settings
 from data_nexus.database.bulk_store import BulkStore
 from data_nexus.database.store import Due
-from data_nexus.domain.cheapest import Way
+from data_nexus.domain.cheapest import Behind, Way
 from data_nexus.domain.cost import Endpoint
 from data_nexus.domain.due import (
     PROBED_AFTER,
@@ -26,14 +27,12 @@ from data_nexus.domain.due import (
 )
 from data_nexus.errors import Pause, Stop
 from data_nexus.events import Observer, RunFinished, RunStarted, Warned
+from data_nexus.ingestion.action_reader import read_actions, wanting
 from data_nexus.ingestion.bulk_update import BulkUpdate
 from data_nexus.ingestion.engine import Drain
 from data_nexus.ingestion.history_loader import Report, outcome_of, reader_of
 from data_nexus.ingestion.night import Night
 from data_nexus.ingestion.opening import ONE_SHOT, Errand, open_run
-
-# A session's rows are all there at once: more of them share a transaction than of histories.
-_BATCHES_TOGETHER = 2
 
 
 async def update(
@@ -77,15 +76,23 @@ async def update(
 
 
 async def _bring_forward(night: Night, exchange: str | None) -> None:
-    """Bring forward what is due, of one exchange or of all."""
-    bulk = night.store.bulk(_BATCHES_TOGETHER * night.settings.batch_rows)
-    queued = await bulk.queued(exchange)
+    """Bring forward what is due, of one exchange or of all, and read the actions it wants."""
+    queued = await night.bulk.queued(exchange)
     published = await asyncio.to_thread(published_at, {group.place for group in queued}, night.now)
     behind = behind_by_exchange(queued, published)
     due = sum(group.assets for groups in behind.values() for group in groups)
-    night.observe(RunStarted("update", due))
-    if not due:
-        return
+    wanted = sum((await wanting(night, exchange)).values())
+    night.observe(RunStarted("update", due + wanted))
+    if due:
+        await _read_sessions(night, behind, published)
+    await read_actions(night, exchange)
+
+
+async def _read_sessions(
+    night: Night, behind: Mapping[str, list[Behind]], published: dict[Place, date]
+) -> None:
+    """Bring forward what is due: in bulk where that costs less, then asset by asset."""
+    bulk = night.bulk
     refused = await bulk.refused(night.token_id, Endpoint.BULK, night.now - PROBED_AFTER)
     chosen = await asyncio.to_thread(ways, behind, refused)
     for name, way in chosen.items():

@@ -17,6 +17,7 @@ from data_nexus.config import Secret
 from data_nexus.errors import UsageError
 from data_nexus.events import (
     Absent,
+    ActionsRead,
     CarriedOn,
     Committed,
     Draining,
@@ -36,6 +37,7 @@ _LOG = logging.getLogger("data_nexus")
 _LEVELS = {
     Requested: logging.DEBUG,
     Committed: logging.DEBUG,
+    ActionsRead: logging.DEBUG,
     Absent: logging.INFO,
     CarriedOn: logging.INFO,
     Reread: logging.INFO,

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from data_nexus.events import (
     Absent,
+    ActionsRead,
     CarriedOn,
     Committed,
     Draining,
@@ -172,7 +173,7 @@ class ProgressDisplay(Progress):
         match event:
             case RunStarted(command, due):
                 self.add_task(command, total=due or None)
-            case Committed() | Absent() | Failed() | Parked():
+            case Committed() | Absent() | Failed() | Parked() | ActionsRead():
                 for task in self.task_ids:
                     self.advance(task)
             case CarriedOn(assets=assets):

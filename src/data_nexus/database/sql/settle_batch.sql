@@ -6,11 +6,12 @@ WITH settled AS (
         %(lasts)s::date[], %(received)s::int[], %(inserted)s::int[], %(revised)s::int[],
         %(unchanged)s::int[], %(rejected)s::int[], %(flagged)s::jsonb[], %(calls)s::int[],
         %(requests)s::int[], %(sha256)s::text[], %(last_dates)s::date[], %(absent_days)s::float8[],
-        %(arrived)s::datemultirange[], %(passes_to)s::date[], %(are_quiet)s::bool[]
+        %(arrived)s::datemultirange[], %(passes_to)s::date[], %(are_quiet)s::bool[],
+        %(want_actions)s::bool[]
     ) AS t (
         asset_id, fence, outcome, window_first, window_last, received, inserted, revised,
         unchanged, rejected, flagged, calls, requests, body_sha256, last_date, absent_days, arrived,
-        passes_to, is_quiet
+        passes_to, is_quiet, wants_actions
     )
 ), logged AS (
     INSERT INTO sync_log (
@@ -32,6 +33,11 @@ SET last_synced = CASE WHEN s.outcome = 'stored' THEN now() ELSE a.last_synced E
     times_empty = CASE WHEN s.is_quiet THEN least(a.times_empty + 1, 32767) ELSE 0 END,
     times_failed = 0,
     times_rescued = 0,
+    actions_wanted_at = CASE
+        WHEN s.wants_actions THEN coalesce(a.actions_wanted_at, now())
+        WHEN NOT s.wants_actions THEN NULL
+        ELSE a.actions_wanted_at
+    END,
     lease_owner = NULL,
     lease_until = NULL
 FROM settled s

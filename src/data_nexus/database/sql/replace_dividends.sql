@@ -1,0 +1,46 @@
+-- Make an asset's dividends what the vendor tells now. One that was paid as before keeps the moment
+-- at which it became known, also if its value is adjusted for a later split now; those that it does
+-- not tell any more go, if it told all.
+WITH told AS (
+    SELECT *
+    FROM unnest(
+        %(dates)s::date[], %(amounts)s::float8[], %(unadjusted)s::float8[], %(currencies)s::text[],
+        %(declared)s::date[], %(recorded)s::date[], %(paid)s::date[], %(periods)s::text[]
+    ) AS t (
+        date, value, unadjusted_value, currency, declaration_date, record_date, payment_date, period
+    )
+), withdrawn AS (
+    DELETE FROM dividends d
+    WHERE d.asset_id = %(asset_id)s
+      AND %(are_all)s
+      AND NOT EXISTS (SELECT FROM told t WHERE t.date = d.date AND t.value = d.value)
+)
+INSERT INTO dividends AS d (
+    asset_id, date, value, unadjusted_value, currency, declaration_date, record_date,
+    payment_date, period, stored_at
+)
+SELECT %(asset_id)s, t.*, coalesce(
+    (
+        SELECT min(o.stored_at)
+        FROM dividends o
+        WHERE o.asset_id = %(asset_id)s
+          AND o.date = t.date
+          AND (o.value = t.value OR o.unadjusted_value > 0)
+          AND (o.unadjusted_value, o.currency) IS NOT DISTINCT FROM (t.unadjusted_value, t.currency)
+    ),
+    now()
+)
+FROM told t
+ON CONFLICT (asset_id, date, value) DO UPDATE
+SET unadjusted_value = excluded.unadjusted_value,
+    currency = excluded.currency,
+    declaration_date = excluded.declaration_date,
+    record_date = excluded.record_date,
+    payment_date = excluded.payment_date,
+    period = excluded.period,
+    stored_at = excluded.stored_at
+WHERE (d.unadjusted_value, d.currency, d.declaration_date, d.record_date, d.payment_date, d.period)
+    IS DISTINCT FROM (
+        excluded.unadjusted_value, excluded.currency, excluded.declaration_date,
+        excluded.record_date, excluded.payment_date, excluded.period
+    );

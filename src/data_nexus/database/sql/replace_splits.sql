@@ -1,0 +1,18 @@
+-- Make an asset's splits what the vendor tells now. One that it tells as before keeps the moment at
+-- which it became known; those that it does not tell any more go, if it told all.
+WITH told AS (
+    SELECT *
+    FROM unnest(%(dates)s::date[], %(numerators)s::float8[], %(denominators)s::float8[])
+        AS t (date, numerator, denominator)
+), withdrawn AS (
+    DELETE FROM splits s
+    WHERE s.asset_id = %(asset_id)s
+      AND %(are_all)s
+      AND NOT EXISTS (SELECT FROM told t WHERE t.date = s.date)
+)
+INSERT INTO splits AS s (asset_id, date, numerator, denominator)
+SELECT %(asset_id)s, date, numerator, denominator
+FROM told
+ON CONFLICT (asset_id, date) DO UPDATE
+SET numerator = excluded.numerator, denominator = excluded.denominator, stored_at = now()
+WHERE (s.numerator, s.denominator) IS DISTINCT FROM (excluded.numerator, excluded.denominator);
