@@ -30,6 +30,7 @@ from data_nexus.errors import (
 )
 from data_nexus.events import CarriedOn, Observer, Warned
 from data_nexus.ingestion.attempts import Attempts, Trip
+from data_nexus.ingestion.drainable import Drainable, Drained
 from data_nexus.ingestion.engine import Drain
 from data_nexus.ingestion.opening import foreseen
 from data_nexus.ingestion.sheets import named_in, sheet_of
@@ -38,8 +39,6 @@ from data_nexus.ingestion.tally import Tally
 # So many sessions in a row may bring nothing before they count as not out yet: markets stay shut
 # unforeseen for days, but seldom for a week.
 _MOST_EMPTY = 5
-# How often a run that is to stop looks whether anything is under way still.
-_LOOK_SEC = 0.05
 _FORBIDDEN, _NOT_IN_PLAN = 403, 423
 Result = TypeVar("Result")
 
@@ -88,7 +87,7 @@ class BulkUpdate:
         """
         try:
             await self._carry_over(sessions)
-        except _Drained:
+        except Drained:
             return True
         except NexusError as error:
             if _is_refusal(error):
@@ -161,7 +160,7 @@ class BulkUpdate:
             raise foreseen(group) from None
         self._note(told, done)
         if parts:
-            raise _Drained
+            raise Drained
 
     async def _with_actions(self, sheet: Sheet) -> Sheet:
         """Ask for the session's actions, store them, and name the assets that have one."""
@@ -183,21 +182,10 @@ class BulkUpdate:
         async def read(body: bytes) -> Result:
             return decode(body)
 
-        if self.drain.wished.is_set():
-            raise _Drained
         trip = Trip()
-        asking = asyncio.ensure_future(self.attempts.fetch(request, read, trip))
-        wishing = asyncio.ensure_future(self.drain.wished.wait())
         try:
-            await asyncio.wait((asking, wishing), return_when=asyncio.FIRST_COMPLETED)
-            while not (asking.done() or trip.is_waiting):
-                await asyncio.wait((asking,), timeout=_LOOK_SEC)
-            if not asking.done():
-                raise _Drained
-            return await asking
+            return await Drainable(self.attempts, self.drain).fetch(request, read, trip)
         finally:
-            asking.cancel()
-            wishing.cancel()
             self.tally.count_spent(trip.spent)
             self._spent += sum(each.calls for each in trip.spent)
 
@@ -232,10 +220,6 @@ class BulkUpdate:
                 "left": sum(len(each.fates.left) for each in done),
             }
         )
-
-
-class _Drained(Exception):
-    """The run is to stop, and nothing is under way."""
 
 
 def _is_refusal(error: NexusError) -> bool:
