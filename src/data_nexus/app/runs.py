@@ -11,7 +11,7 @@ from data_nexus.app.signals import draining_on_signals
 from data_nexus.config import Settings
 from data_nexus.eodhd.requests import Request
 from data_nexus.events import Observer
-from data_nexus.ingestion.asset_discovery import Tables, discover
+from data_nexus.ingestion.asset_discovery import Tables, WantedList, discover
 from data_nexus.ingestion.engine import Drain
 from data_nexus.ingestion.history_loader import Report, Wish, backfill
 from data_nexus.ingestion.opening import ONE_SHOT, Errand, open_database_async, open_run
@@ -94,9 +94,7 @@ async def _discover_all(
             await discover(
                 attempts,
                 tables,
-                exchange,
-                delisted=delisted,
-                types=wish.types,
+                WantedList(exchange, delisted, wish.types),
                 max_shrink=settings.max_shrink,
                 observe=observe,
                 spent=spent,

@@ -18,14 +18,17 @@ from data_nexus.database.limits import (
     KnownQuota,
     due_by_exchange,
     known_quota,
+    lists_by_exchange,
     queued_by_cursor,
     refused_bulk,
 )
 from data_nexus.database.opening import open_database
+from data_nexus.domain.cost import CALLS, Endpoint
 from data_nexus.domain.due import PROBED_AFTER, behind_by_exchange, published_at, ways
 from data_nexus.domain.plan import Kind, Plan, Step, plan_histories, plan_update
 from data_nexus.domain.quota import on_day
 from data_nexus.domain.symbol import exchange_code
+from data_nexus.domain.symbol_lists import lists_due
 from data_nexus.observe.progress import span
 
 _DAY_SEC = 86_400
@@ -75,7 +78,9 @@ def _update_plan(
     places = {group.place for group in queued if group.cursor is not None}
     behind = behind_by_exchange(queued, published_at(places, known.moment))
     refused = refused_bulk(database, settings.token, known.moment - PROBED_AFTER)
-    return plan_update(ways(behind, refused), known.quota, known.moment), bool(places)
+    lists = lists_due(lists_by_exchange(database), behind, settings.list_days, known.moment)
+    found = plan_update(ways(behind, refused), lists, known.quota, known.moment)
+    return found, bool(places)
 
 
 def _as_last_seen(known: KnownQuota) -> dict[str, Any]:
@@ -105,6 +110,8 @@ def _say(found: Plan, known: KnownQuota) -> None:
 def _what(step: Step) -> str:
     if step.kind is Kind.EOD:
         return f"the histories of {step.assets:,} assets"
+    if step.kind is Kind.SYMBOLS:
+        return f"the symbol lists, of {step.assets:,} symbols when last read"
     sessions = f"{step.requests} session{'s' * (step.requests > 1)}"
     return f"{sessions} in bulk for {step.assets:,} assets"
 
@@ -150,10 +157,21 @@ def _advice(found: Plan, days_old: float) -> Iterator[str]:
 
 
 def _update_advice(found: Plan) -> Iterator[str]:
+    if any(step.kind is Kind.SYMBOLS for step in found.steps):
+        yield (
+            f"A symbol list costs one call; in the US {CALLS[Endpoint.SYMBOL_CHANGES]} more are"
+            " counted for renames, which are asked for only if symbols went and came. Each symbol"
+            " that is new on a list is loaded for one call more."
+        )
     if any(step.kind is Kind.BULK for step in found.steps):
         yield (
             "Each asset that has a split or a dividend on these sessions, or a gap before them, is"
             " read again for one call more; who they are is known when the sessions have come."
+        )
+    elif found.steps:
+        yield (
+            "Each history whose last bars have changed, as after a split or a dividend, is read"
+            " again as a whole for one call more."
         )
     if found.days is None or found.days <= 1:
         yield "`nexus update` does it."

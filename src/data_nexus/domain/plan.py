@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import groupby
 
 from data_nexus.domain.cheapest import Way
 from data_nexus.domain.cost import CALLS, Endpoint
 from data_nexus.domain.quota import Quota, on_day, step
+from data_nexus.domain.symbol_lists import KnownList
 
 _DAY = timedelta(days=1)
 
 
 class Kind(StrEnum):
-    """What a step asks for: histories, or one part of sessions in bulk."""
+    """What a step asks for: histories, one part of sessions in bulk, or symbol lists."""
 
     EOD = "eod"
     BULK = "bulk"
@@ -57,13 +59,16 @@ def plan_histories(due: Mapping[str, int], quota: Quota, moment: datetime) -> Pl
     return _plan([_histories(*each) for each in due.items()], quota, moment)
 
 
-def plan_update(ways: Mapping[str, Way], quota: Quota, moment: datetime) -> Plan:
-    """Plan an update: sessions in bulk and the assets that they do not suffice for, by exchange.
+def plan_update(
+    ways: Mapping[str, Way], lists: Iterable[KnownList], quota: Quota, moment: datetime
+) -> Plan:
+    """Plan an update: symbol lists, sessions in bulk, and the assets that these do not suffice for.
 
-    An asset for which an action is told, or a gap in its bars is found, costs one call more; who
-    they are is known only when the session has come.
+    The lists are counted with the renames, which are asked for only if symbols went and came.
+    An asset that is new on a list, or for which an action is told or a gap in its bars is found,
+    costs one call more; who they are is known only when the list or the session has come.
     """
-    steps: list[Step] = []
+    steps = [_lists(name, list(each)) for name, each in groupby(lists, lambda one: one.exchange)]
     for exchange, way in ways.items():
         sessions = len(way.sessions)
         if sessions:
@@ -75,6 +80,12 @@ def plan_update(ways: Mapping[str, Way], quota: Quota, moment: datetime) -> Plan
         if way.singly:
             steps.append(_histories(exchange, way.singly))
     return _plan(steps, quota, moment)
+
+
+def _lists(exchange: str, lists: Sequence[KnownList]) -> Step:
+    asked = [CALLS[endpoint] for each in lists for endpoint in each.endpoints]
+    listed = sum(each.listed for each in lists)
+    return Step(Kind.SYMBOLS, exchange, listed, sum(asked), len(asked))
 
 
 def _histories(exchange: str, assets: int) -> Step:

@@ -1,6 +1,7 @@
 """Owns the nightly update as one call: what is due by the calendar, got in the cheapest way.
 
-Exchange by exchange: sessions in bulk where that costs less, then everything that is left due,
+First the symbol lists that are old, for what is new on them is due as well. Then exchange by
+exchange: sessions in bulk where that costs less, then everything that is left due,
 asset by asset, by the engine that also loads histories.
 """
 
@@ -14,7 +15,7 @@ from datetime import date, datetime
 from data_nexus.config import Settings
 from data_nexus.database.bulk_store import BulkStore
 from data_nexus.database.store import Due
-from data_nexus.domain.cheapest import Way
+from data_nexus.domain.cheapest import Behind, Way
 from data_nexus.domain.cost import Endpoint
 from data_nexus.domain.due import (
     PROBED_AFTER,
@@ -29,6 +30,7 @@ from data_nexus.events import Observer, RunFinished, RunStarted, Warned
 from data_nexus.ingestion.bulk_update import BulkUpdate
 from data_nexus.ingestion.engine import Drain
 from data_nexus.ingestion.history_loader import Report, outcome_of, reader_of
+from data_nexus.ingestion.list_refresh import refresh_lists
 from data_nexus.ingestion.night import Night
 from data_nexus.ingestion.opening import ONE_SHOT, Errand, open_run
 
@@ -52,6 +54,7 @@ async def update(
         await store.free_lost_leases()
         night = Night(
             settings=settings,
+            url=url,
             store=store,
             attempts=attempts,
             observe=observe,
@@ -66,7 +69,8 @@ async def update(
             night.ended_by = error
         finally:
             night.count_account()
-        figures = night.tally.figures(time.monotonic() - started) | {"bulk": night.log}
+        figures = night.tally.figures(time.monotonic() - started)
+        figures |= {"lists": night.lists, "bulk": night.log}
         report = Report(figures, night.ended_by, drain.reason)
         await store.finish_run(night.run_id, outcome_of(report), figures)
         observe(RunFinished("update", outcome_of(report), figures["duration_sec"]))
@@ -76,9 +80,11 @@ async def update(
 async def _bring_forward(night: Night, exchange: str | None) -> None:
     """Bring forward what is due, of one exchange or of all."""
     bulk = night.store.bulk()
-    queued = await bulk.queued(exchange)
-    published = await asyncio.to_thread(published_at, {group.place for group in queued}, night.now)
-    behind = behind_by_exchange(queued, published)
+    published, behind = await _due(night, bulk, exchange)
+    if behind:
+        await refresh_lists(night, behind)
+    if night.lists:
+        published, behind = await _due(night, bulk, exchange)
     due = sum(group.assets for groups in behind.values() for group in groups)
     night.observe(RunStarted("update", due))
     if not due:
@@ -89,6 +95,16 @@ async def _bring_forward(night: Night, exchange: str | None) -> None:
         published = await _in_bulk(night, bulk, name, way, published)
     night.reader.seen |= await bulk.sightings()
     await night.read_histories(Due(night.now, published=published))
+
+
+async def _due(
+    night: Night, bulk: BulkStore, exchange: str | None
+) -> tuple[dict[Place, date], dict[str, list[Behind]]]:
+    """Return the last session that is out by place, and the assets that lack it by exchange."""
+    queued = await bulk.queued(exchange)
+    places = {group.place for group in queued}
+    published = await asyncio.to_thread(published_at, places, night.now)
+    return published, behind_by_exchange(queued, published)
 
 
 async def _in_bulk(
