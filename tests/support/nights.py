@@ -40,9 +40,11 @@ def update_at(
     url: str,
     exchange: str | None = None,
     *observed: Observer,
+    drain: Drain | None = None,
     **values: object,
 ) -> Report:
-    """Update as if it were `now`, with these values of settings."""
+    """Update as if it were `now`, with these settings; `drain` may stop it before its end."""
     observe = observed[0] if observed else ignore
     settings = settings_of(vendor, url, **values)
-    return asyncio.run(update(settings, url, exchange, observe, Drain(observe), now=now))
+    wish = drain or Drain(observe)
+    return asyncio.run(update(settings, url, exchange, observe, wish, now=now))

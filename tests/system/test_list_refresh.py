@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,13 +13,12 @@ import psycopg
 import pytest
 
 from data_nexus.errors import CredentialsRefused, QuotaSpent
-from data_nexus.events import Event, Retried, Warned
+from data_nexus.events import Event, Retried, Warned, ignore
 from data_nexus.ingestion.engine import Drain
 from data_nexus.ingestion.history_loader import Report
-from data_nexus.ingestion.update import update
 from tests.support.commands import commands_at
 from tests.support.database import Cluster
-from tests.support.nights import load_all, settings_of, update_at
+from tests.support.nights import load_all, update_at
 from tests.support.sandbox import Sandbox, sandbox
 from tests.support.tables import execute, rows, snapshot, value
 from tests.support.truth import differences, truth
@@ -258,18 +256,15 @@ def test_what_ends_a_run_ends_it_here_too(
 def test_a_stop_is_not_kept_waiting_by_a_list(vendor: Sandbox, loaded: str) -> None:
     vendor.post("/faults", {"kind": "status", "status": 500, "endpoint": LIST})
     publish(vendor, NEXT_FRIDAY)
+    drain = Drain(ignore)
 
-    async def stopped() -> Report:
-        def observe(event: Event) -> None:
-            if isinstance(event, Retried):
-                drain.request("SIGTERM")
+    def stop(event: Event) -> None:
+        if isinstance(event, Retried):
+            drain.request("SIGTERM")
 
-        drain = Drain(observe)
-        settings = settings_of(vendor, loaded, list_days=7, backoff_seconds=600)
-        now = morning_after(NEXT_FRIDAY)
-        return await update(settings, loaded, None, observe, drain, now=now)
-
-    report = asyncio.run(asyncio.wait_for(stopped(), timeout=60))
+    settings = {"list_days": 7, "backoff_seconds": 600}
+    now = morning_after(NEXT_FRIDAY)
+    report = update_at(now, vendor, loaded, None, stop, drain=drain, **settings)
     assert (report.drained_by, report.figures["calls"]) == ("SIGTERM", 1)
 
 
@@ -311,7 +306,10 @@ def test_an_exchange_that_was_never_discovered_is_not_listed(
 ) -> None:
     assert update_at(SATURDAY, vendor, database_url, list_days=0).figures["calls"] == 0
     execute(database_url, "INSERT INTO assets (symbol, exchange) VALUES ('AAPL', 'US')")
-    assert update_at(SATURDAY, vendor, database_url, list_days=0).figures["calls"] == 1
+    load_all(vendor, database_url)
+    publish(vendor, MONDAY)
+    report = update_at(morning_after(MONDAY), vendor, database_url, list_days=0)
+    assert report.figures["synced"] == 1
     assert asked(vendor, 0)[LIST] == 0
 
 

@@ -24,7 +24,13 @@ from data_nexus.database.limits import (
 )
 from data_nexus.database.opening import open_database
 from data_nexus.domain.cost import CALLS, Endpoint
-from data_nexus.domain.due import PROBED_AFTER, behind_by_exchange, published_at, ways
+from data_nexus.domain.due import (
+    PROBED_AFTER,
+    behind_by_exchange,
+    lacking_a_session,
+    published_at,
+    ways,
+)
 from data_nexus.domain.plan import Kind, Plan, Step, plan_histories, plan_update
 from data_nexus.domain.quota import on_day
 from data_nexus.domain.symbol import exchange_code
@@ -78,8 +84,9 @@ def _update_plan(
     places = {group.place for group in queued if group.cursor is not None}
     behind = behind_by_exchange(queued, published_at(places, known.moment))
     refused = refused_bulk(database, settings.token, known.moment - PROBED_AFTER)
-    lists = lists_due(lists_by_exchange(database), behind, settings.list_days, known.moment)
-    found = plan_update(ways(behind, refused), lists, known.quota, known.moment)
+    exchanges = lacking_a_session(behind)
+    lists = lists_due(lists_by_exchange(database), exchanges, settings.list_days, known.moment)
+    found = plan_update(ways(behind, refused), known.quota, known.moment, lists)
     return found, bool(places)
 
 

@@ -60,7 +60,10 @@ def plan_histories(due: Mapping[str, int], quota: Quota, moment: datetime) -> Pl
 
 
 def plan_update(
-    ways: Mapping[str, Way], lists: Iterable[KnownList], quota: Quota, moment: datetime
+    ways: Mapping[str, Way],
+    quota: Quota,
+    moment: datetime,
+    lists: Iterable[KnownList] = (),
 ) -> Plan:
     """Plan an update: symbol lists, sessions in bulk, and the assets that these do not suffice for.
 

@@ -25,6 +25,8 @@ async def refresh_lists(night: Night, exchanges: Collection[str]) -> None:
 
     A list is read with the types of its last discovery. Raises what ends a run.
     """
+    if not exchanges:
+        return
     known = await known_lists(night.url, night.settings.schema)
     for each in lists_due(known, exchanges, night.settings.list_days, night.now):
         if night.is_over or not await _refresh(night, each):

@@ -21,6 +21,7 @@ from data_nexus.domain.due import (
     PROBED_AFTER,
     Place,
     behind_by_exchange,
+    lacking_a_session,
     published_at,
     session_before,
     ways,
@@ -81,8 +82,7 @@ async def _bring_forward(night: Night, exchange: str | None) -> None:
     """Bring forward what is due, of one exchange or of all."""
     bulk = night.store.bulk()
     published, behind = await _due(night, bulk, exchange)
-    if behind:
-        await refresh_lists(night, behind)
+    await refresh_lists(night, lacking_a_session(behind))
     if night.lists:
         published, behind = await _due(night, bulk, exchange)
     due = sum(group.assets for groups in behind.values() for group in groups)
