@@ -103,6 +103,12 @@ SETTINGS = (
     Setting("NEXUS_POLL_SECONDS", _Deadline, 15.0, "how often an idle worker looks for due assets"),
     Setting("NEXUS_LEASE_SECONDS", _Deadline, 30.0, "how long a claim holds without being renewed"),
     Setting("NEXUS_REREAD_DAYS", _Days, 10, "days before the cursor that are read again"),
+    Setting(
+        "NEXUS_LIST_DAYS",
+        _Seconds,
+        7.0,
+        "days until an update reads a symbol list again; 0: every night with a session",
+    ),
     Setting("NEXUS_MAX_SHRINK", _Seconds, 0.2, "share of a symbol list that may vanish at once"),
     Setting("NEXUS_GRACE_SECONDS", _Seconds, 25.0, "time to drain after SIGTERM or SIGINT"),
     Setting("NEXUS_LOG_FORMAT", str, "text", "logs on stderr as text or json"),

@@ -38,6 +38,14 @@ def test_an_unchanged_list_writes_one_row_the_discovery_s(database_url: str) -> 
     ) == [(moment(week), False, [], 2, False) for week in (0, 1)]
 
 
+def test_lists_are_dated_in_the_order_of_their_reading(database_url: str) -> None:
+    """A run may date its lists by the moment at which it began."""
+    store(database_url, 2, listings("A"))
+    store(database_url, 1, listings("B"))
+    dated = "SELECT DISTINCT moment FROM discoveries UNION SELECT from_moment FROM listings"
+    assert rows(database_url, dated) == [(moment(2),)]
+
+
 def test_each_day_has_the_universe_of_the_last_discovery_by_its_end(database_url: str) -> None:
     for week, codes in enumerate(("AB", "BC", "ABC")):
         store(database_url, week, listings(*codes))
@@ -103,8 +111,8 @@ def test_before_the_first_discovery_the_first_and_the_last_bar_stand_in(
 def test_the_history_of_some_types_reaches_no_further_than_these(
     worker: Worker, database_url: str
 ) -> None:
-    store(database_url, 5, listings("A"))
     store(database_url, 1, [listing("ETF", kind="ETF")], types=("ETF",))
+    store(database_url, 5, listings("A"))
     worker.commit(*(batch_for(x, bars_from(day(2), 1, 2, 3)) for x in worker.claim()))
     found = [(row["symbol"], row["basis"]) for row in universe(database_url, day(2))]
     assert found == [("A.US", "first and last bar"), ("ETF.US", "listed")]

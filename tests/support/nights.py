@@ -14,12 +14,14 @@ from tests.support.sandbox import Sandbox
 
 
 def settings_of(vendor: Sandbox, url: str, **values: object) -> Settings:
-    """Settings that ask this vendor and fill this database."""
+    """Settings that ask this vendor and fill this database; symbol lists stay as they are."""
     given = {
         "database_url": url,
         "eodhd_base_url": vendor.url,
         "backoff_seconds": 0.01,
         "concurrency": 10,
+        # They were discovered by the real clock, of which a night's may be years ahead.
+        "list_days": 1_000_000,
     }
     return load_settings(given | values).with_token(Secret(vendor.token))
 
@@ -33,9 +35,16 @@ def load_all(vendor: Sandbox, url: str) -> None:
 
 
 def update_at(
-    now: datetime, vendor: Sandbox, url: str, exchange: str | None = None, *observed: Observer
+    now: datetime,
+    vendor: Sandbox,
+    url: str,
+    exchange: str | None = None,
+    *observed: Observer,
+    drain: Drain | None = None,
+    **values: object,
 ) -> Report:
-    """Update as if it were `now`."""
+    """Update as if it were `now`, with these settings; `drain` may stop it before its end."""
     observe = observed[0] if observed else ignore
-    settings = settings_of(vendor, url)
-    return asyncio.run(update(settings, url, exchange, observe, Drain(observe), now=now))
+    settings = settings_of(vendor, url, **values)
+    wish = drain or Drain(observe)
+    return asyncio.run(update(settings, url, exchange, observe, wish, now=now))

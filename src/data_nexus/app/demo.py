@@ -1,4 +1,7 @@
-"""Owns the demo: the main job with no key and no network, killed and resumed before one's eyes."""
+"""Owns the demo: the main job with no key and no network, before one's eyes.
+
+A load is killed and resumed, a session with a split and a dividend comes out and is brought in.
+"""
 
 from __future__ import annotations
 
@@ -7,23 +10,26 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_nexus.app.runs import DiscoveryWish, run_backfill, run_discovery
+from data_nexus.app.runs import DiscoveryWish, run_backfill, run_discovery, run_update
 from data_nexus.app.vendor import SandboxVendor, sandbox_vendor
 from data_nexus.config import Settings
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.embedded import remove
 from data_nexus.database.opening import open_database
 from data_nexus.database.overview import overview
+from data_nexus.domain.cheapest import CALLS_A_SESSION
+from data_nexus.domain.due import session_before
 from data_nexus.domain.symbol import parse_symbol
 from data_nexus.errors import InvariantBroken, VendorUnavailable
 from data_nexus.events import Observer
@@ -42,6 +48,7 @@ _UNIVERSE = (
     "--minute-limit",
     "1000000",
 )
+_SPLIT, _DIVIDEND = "AAPL.US", "MSFT.US"
 _KILL_AFTER_REQUESTS = 30
 _PATIENCE_SEC = 60.0
 Say = Callable[[str], None]
@@ -67,41 +74,81 @@ def run_demo(settings: Settings, say: Say, observe: Observer) -> dict[str, Any]:
     remove(home)
     say("Starting a PostgreSQL and a simulated vendor of its own …")
     apart = settings.replaced(home=str(home), database_url=None)
+    session = session_before("US", datetime.now(UTC).date())
     with _scene(apart) as (vendor, database):
-        wish = DiscoveryWish(("US",), delisted=True)
-        listed, dead = run_discovery(vendor.settings, wish, observe)["exchanges"]
-        say(
-            f"1  discover: {listed['added']} symbols of exchange US, and {dead['added']} dead ones,"
-            " are in the table assets"
-        )
-        killed = _backfill_and_kill(vendor, database)
-        say(
-            f"2  backfill, ended by kill -9 after {killed.requests} requests:"
-            f" {killed.bars:,} bars of {len(killed.finished)} assets are committed"
-        )
-        figures = run_backfill(vendor.settings, Wish(limit=None), observe).figures
-        say(
-            f"3  backfill again goes on: {figures['synced']} assets more, {figures['absent']}"
-            f" have no bars, {figures['inserted']:,} bars inserted"
-        )
-        stored = _prove_equal(vendor, database)
-        repeated = _asked(vendor)[killed.requests :]
-        if again := killed.finished.intersection(repeated):
-            raise InvariantBroken(f"asked for again although finished: {', '.join(sorted(again))}")
-        say(
-            f"4  proof: all {len(stored):,} bars equal the vendor's, none is missing or double,"
-            " and no finished asset was asked for again"
-        )
-        second = run_backfill(vendor.settings, Wish(limit=None), observe).figures
-        say(f"5  backfill once more: nothing is due, {second['requests']} requests")
+        _publish(vendor, session_before("US", session))
+        loaded = _load(vendor, database, say, observe)
+        updated = _update(vendor, database, session, say, observe)
         status = overview(database, settings.days_old)
+    return {**loaded, **updated, "status": status, "example": _SPLIT}
+
+
+def _load(
+    vendor: SandboxVendor, database: PostgresConnection, say: Say, observe: Observer
+) -> dict[str, Any]:
+    """Discover and load all histories, with a kill in the middle."""
+    wish = DiscoveryWish(("US",), delisted=True)
+    listed, dead = run_discovery(vendor.settings, wish, observe)["exchanges"]
+    say(
+        f"1  discover: {listed['added']} symbols of exchange US, and {dead['added']} dead ones,"
+        " are in the table assets"
+    )
+    killed = _backfill_and_kill(vendor, database)
+    say(
+        f"2  backfill, ended by kill -9 after {killed.requests} requests:"
+        f" {killed.bars:,} bars of {len(killed.finished)} assets are committed"
+    )
+    figures = run_backfill(vendor.settings, Wish(limit=None), observe).figures
+    say(
+        f"3  backfill again goes on: {figures['synced']} assets more, {figures['absent']}"
+        f" have no bars, {figures['inserted']:,} bars inserted"
+    )
+    bars = _prove_equal(vendor, database)
+    repeated = _asked(vendor)[killed.requests :]
+    if again := killed.finished.intersection(repeated):
+        raise InvariantBroken(f"asked for again although finished: {', '.join(sorted(again))}")
+    say(
+        f"4  proof: all {bars:,} bars equal the vendor's, none is missing or double,"
+        " and no finished asset was asked for again"
+    )
+    second = run_backfill(vendor.settings, Wish(limit=None), observe).figures
+    say(f"5  backfill once more: nothing is due, {second['requests']} requests")
     return {
         "finished_before_kill": len(killed.finished),
         "resumed": figures,
         "once_more": second,
-        "status": status,
-        "example": stored["ticker"][0].as_py(),
     }
+
+
+def _update(
+    vendor: SandboxVendor, database: PostgresConnection, session: date, say: Say, observe: Observer
+) -> dict[str, Any]:
+    """Let a session with a split and a dividend come out, and update on the morning after it."""
+    split = {"symbol": _SPLIT, "date": session.isoformat(), "split": "4/1"}
+    dividend = {"symbol": _DIVIDEND, "date": session.isoformat(), "dividend": 0.75}
+    for action in (split, dividend):
+        vendor.ask("/actions", action)
+    _publish(vendor, session)
+    say(
+        f"6  the session of {session} comes out, with a split of {_SPLIT} (4:1) and a dividend"
+        f" of {_DIVIDEND}"
+    )
+    morning = datetime.combine(session + timedelta(days=1), time(12), UTC)
+    figures = run_update(vendor.settings, None, observe, now=morning).figures
+    say(
+        f"7  update: {figures['synced']} assets are fresh again for {figures['calls']} calls, one"
+        f" by one (in bulk: {CALLS_A_SESSION}); the {figures['reread']} whose adjusted closes"
+        " changed were read again as a whole"
+    )
+    bars = _prove_equal(vendor, database)
+    second = run_update(vendor.settings, None, observe, now=morning).figures
+    if second["calls"]:
+        raise InvariantBroken(f"a second update cost {second['calls']} calls")
+    say(
+        f"8  proof: all {bars:,} bars equal the vendor's, each adjusted close too;"
+        f" update once more: nothing is due, {second['requests']} requests"
+    )
+    return {"update": figures, "update_once_more": second}
 
 
 @contextmanager
@@ -145,11 +192,11 @@ def _backfill_and_kill(vendor: SandboxVendor, database: PostgresConnection) -> K
 
 
 def _wait_for_requests(vendor: SandboxVendor) -> None:
-    deadline = time.monotonic() + _PATIENCE_SEC
+    deadline = monotonic() + _PATIENCE_SEC
     while len(_asked(vendor)) < _KILL_AFTER_REQUESTS:
-        if time.monotonic() > deadline:
+        if monotonic() > deadline:
             raise VendorUnavailable("the demo's backfill did not get going")
-        time.sleep(0.02)
+        sleep(0.02)
 
 
 def _asked(vendor: SandboxVendor) -> list[str]:
@@ -158,14 +205,17 @@ def _asked(vendor: SandboxVendor) -> list[str]:
     return [entry["symbol"] for entry in log if entry["endpoint"] == "eod"]
 
 
-def _prove_equal(vendor: SandboxVendor, database: PostgresConnection) -> pa.Table:
-    """Compare every stored bar with the vendor's own; return the stored ones."""
+def _publish(vendor: SandboxVendor, session: date) -> None:
+    vendor.ask("/publish", {"exchange": "US", "date": session.isoformat()})
+
+
+def _prove_equal(vendor: SandboxVendor, database: PostgresConnection) -> int:
+    """Compare every stored bar with the vendor's own; return how many there are."""
     told = pa.ipc.open_stream(io.BytesIO(vendor.ask("/truth"))).read_all()
     truth = told.sort_by([("symbol", "ascending"), ("date", "ascending")])
     symbols = [parse_symbol(text) for text in pc.unique(truth["symbol"]).to_pylist()]
     stored = read_bars(database, symbols)
     for name in stored.column_names:
-        theirs = truth["symbol" if name == "ticker" else name]
-        if stored[name].to_pylist() != theirs.to_pylist():
+        if not stored[name].equals(truth["symbol" if name == "ticker" else name]):
             raise InvariantBroken(f"the column {name} is not the vendor's")
-    return stored
+    return len(stored)

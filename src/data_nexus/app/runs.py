@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from data_nexus.app.signals import draining_on_signals
 from data_nexus.config import Settings
 from data_nexus.eodhd.requests import Request
 from data_nexus.events import Observer
-from data_nexus.ingestion.asset_discovery import Tables, discover
+from data_nexus.ingestion.asset_discovery import Tables, WantedList, discover
 from data_nexus.ingestion.engine import Drain
 from data_nexus.ingestion.history_loader import Report, Wish, backfill
 from data_nexus.ingestion.opening import ONE_SHOT, Errand, open_database_async, open_run
@@ -37,11 +38,18 @@ def run_backfill(
 
 
 def run_update(
-    settings: Settings, exchange: str | None, observe: Observer, errand: Errand = ONE_SHOT
+    settings: Settings,
+    exchange: str | None,
+    observe: Observer,
+    errand: Errand = ONE_SHOT,
+    now: datetime | None = None,
 ) -> Report:
-    """Make everything fresh with the fewest calls; SIGINT and SIGTERM drain the run."""
+    """Make everything fresh as of `now` (None: the database's) with the fewest calls.
+
+    SIGINT and SIGTERM drain the run.
+    """
     settings.require_token()
-    return asyncio.run(_update(settings, exchange, observe, errand))
+    return asyncio.run(_update(settings, exchange, observe, errand, now))
 
 
 def run_worker(settings: Settings, exchange: str | None, observe: Observer) -> Report:
@@ -64,12 +72,16 @@ async def _backfill(settings: Settings, wish: Wish, observe: Observer, errand: E
 
 
 async def _update(
-    settings: Settings, exchange: str | None, observe: Observer, errand: Errand
+    settings: Settings,
+    exchange: str | None,
+    observe: Observer,
+    errand: Errand,
+    now: datetime | None,
 ) -> Report:
     drain = Drain(observe)
     with draining_on_signals(drain):
         async with open_database_async(settings) as url:
-            return await update(settings, url, exchange, observe, drain, errand)
+            return await update(settings, url, exchange, observe, drain, errand, now)
 
 
 async def _work(settings: Settings, exchange: str | None, observe: Observer) -> Report:
@@ -94,9 +106,7 @@ async def _discover_all(
             await discover(
                 attempts,
                 tables,
-                exchange,
-                delisted=delisted,
-                types=wish.types,
+                WantedList(exchange, delisted, wish.types),
                 max_shrink=settings.max_shrink,
                 observe=observe,
                 spent=spent,

@@ -19,6 +19,7 @@ def demo(as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
 
     Starts a simulated vendor and a PostgreSQL of its own, discovers an exchange, loads all
     histories, kills the load in the middle, resumes it, and proves that nothing is lost or double.
+    Then a new session comes out, with a split and a dividend, and an update brings it in.
     """
     settings = settings_from(options)
 
@@ -55,5 +56,6 @@ def demo(as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
         "export EODHD_API_KEY=…",
         ".venv/bin/nexus discover --exchange US",
         ".venv/bin/nexus backfill --limit 100",
+        ".venv/bin/nexus update",
     ):
         console.print(f"  {line}")

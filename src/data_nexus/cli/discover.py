@@ -8,7 +8,7 @@ import click
 
 from data_nexus.app.runs import DiscoveryWish, run_discovery
 from data_nexus.cli.options import output_options, settings_from
-from data_nexus.cli.render import console, print_error, print_json
+from data_nexus.cli.render import console, print_error, print_json, print_lists
 from data_nexus.domain.symbol import exchange_code
 from data_nexus.observe.logs import log_event
 
@@ -43,15 +43,6 @@ def discover(
 
 
 def _say(answer: dict[str, Any]) -> None:
-    for found in answer["exchanges"]:
-        kind = " delisted" if found["delisted"] else ""
-        console.print(
-            f"{found['exchange']}{kind}: {found['added']:,} added,"
-            f" {found['reactivated']:,} reactivated, {found['deactivated']:,} deactivated,"
-            f" {found['updated']:,} updated, {found['unchanged']:,} unchanged"
-        )
-        for move in found["moves"]:
-            arrow = f" → {move['to']}" if move["to"] else ""
-            console.print(f"  {move['from']}{arrow}: {move['reason']}")
+    print_lists(answer["exchanges"])
     plural = "" if answer["calls"] == 1 else "s"
     console.print(f"{answer['calls']:,} call{plural}, {answer['duration_sec']:.1f} s")

@@ -18,16 +18,24 @@ from data_nexus.database.limits import (
     KnownQuota,
     due_by_exchange,
     known_quota,
+    lists_by_exchange,
     queued_by_cursor,
     refused,
     wanting_actions,
 )
 from data_nexus.database.opening import open_database
-from data_nexus.domain.cost import Endpoint
-from data_nexus.domain.due import PROBED_AFTER, behind_by_exchange, published_at, ways
+from data_nexus.domain.cost import CALLS, Endpoint
+from data_nexus.domain.due import (
+    PROBED_AFTER,
+    behind_by_exchange,
+    lacking_a_session,
+    published_at,
+    ways,
+)
 from data_nexus.domain.plan import Kind, Plan, Step, plan_histories, plan_update
 from data_nexus.domain.quota import on_day
 from data_nexus.domain.symbol import exchange_code
+from data_nexus.domain.symbol_lists import lists_due
 from data_nexus.observe.progress import span
 
 _DAY_SEC = 86_400
@@ -84,8 +92,12 @@ def _update_plan(
         for name, assets in wanting_actions(database, exchange).items()
         if name not in no_actions
     }
-    plan = plan_update(ways(behind, no_bulk), wanting, known.quota, known.moment)
-    return plan, bool(places)
+    exchanges = lacking_a_session(behind)
+    lists = lists_due(lists_by_exchange(database), exchanges, settings.list_days, known.moment)
+    found = plan_update(
+        ways(behind, no_bulk), known.quota, known.moment, lists=lists, wanting=wanting
+    )
+    return found, bool(places)
 
 
 def _as_last_seen(known: KnownQuota) -> dict[str, Any]:
@@ -113,6 +125,8 @@ def _say(found: Plan, known: KnownQuota) -> None:
 
 
 def _what(step: Step) -> str:
+    if step.kind is Kind.SYMBOLS:
+        return f"the symbol lists, of {step.assets:,} symbols when last read"
     if not step.sessions:
         what = "histories" if step.kind is Kind.EOD else step.kind
         return f"the {what} of {step.assets:,} assets"
@@ -161,10 +175,21 @@ def _advice(found: Plan, days_old: float) -> Iterator[str]:
 
 
 def _update_advice(found: Plan) -> Iterator[str]:
+    if any(step.kind is Kind.SYMBOLS for step in found.steps):
+        yield (
+            f"A symbol list costs one call; in the US {CALLS[Endpoint.SYMBOL_CHANGES]} more are"
+            " counted for renames, which are asked for only if symbols went and came. Each symbol"
+            " that is new on a list is loaded for one call more."
+        )
     if any(step.kind is Kind.BULK for step in found.steps):
         yield (
             "Each asset that has a split or a dividend on these sessions, or a gap before them, is"
             " read again for one call more; who they are is known when the sessions have come."
+        )
+    elif found.steps:
+        yield (
+            "Each history whose last bars have changed, as after a split or a dividend, is read"
+            " again as a whole for one call more."
         )
     if any(step.kind is Kind.EOD for step in found.steps):
         yield (

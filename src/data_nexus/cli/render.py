@@ -49,6 +49,20 @@ def is_terminal() -> bool:
     return sys.stderr.isatty()
 
 
+def print_lists(found: Iterable[Mapping[str, Any]]) -> None:
+    """Print what each symbol list changed."""
+    for one in found:
+        kind = " delisted" if one["delisted"] else ""
+        console.print(
+            f"{one['exchange']}{kind}: {one['added']:,} added,"
+            f" {one['reactivated']:,} reactivated, {one['deactivated']:,} deactivated,"
+            f" {one['updated']:,} updated, {one['unchanged']:,} unchanged"
+        )
+        for move in one["moves"]:
+            arrow = f" → {move['to']}" if move["to"] else ""
+            console.print(f"  {move['from']}{arrow}: {move['reason']}")
+
+
 def print_run(figures: Mapping[str, Any], *, is_cut_short: bool) -> None:
     """Print a run's figures as sentences."""
     asked = figures["total_assets"] + figures["actions"] + figures["actions_failed"]

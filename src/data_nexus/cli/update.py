@@ -9,7 +9,7 @@ import click
 from data_nexus.app.runs import run_update
 from data_nexus.cli.ending import exit_code_of
 from data_nexus.cli.options import output_options, settings_from
-from data_nexus.cli.render import console, error_console, print_json, print_run
+from data_nexus.cli.render import console, error_console, print_json, print_lists, print_run
 from data_nexus.domain.symbol import exchange_code
 from data_nexus.events import observers
 from data_nexus.ingestion.opening import ONE_SHOT, PATIENT
@@ -31,7 +31,8 @@ def update(
     """Make everything fresh as of the last session that is out, with the fewest calls.
 
     Whole sessions come in bulk where that costs less than one call for each asset that lacks
-    them. When no session is missing (a Sunday, a holiday, just after the close), nothing is
+    them. Symbol lists that are a week old are read again first, and what is new on them is
+    loaded. When no session is missing (a Sunday, a holiday, just after the close), nothing is
     asked for. Then the splits and dividends of those assets are read whose adjusted closes the
     stored ones do not explain, for two calls each.
     """
@@ -43,6 +44,7 @@ def update(
     if as_json:
         print_json(report.figures)
     else:
+        print_lists(report.figures["lists"])
         for session in report.figures["bulk"]:
             console.print(
                 f"{session['exchange']} {session['session']} in bulk: {session['stored']:,} bars"

@@ -15,6 +15,7 @@ from data_nexus.database.sql import query
 from data_nexus.domain.cost import Endpoint
 from data_nexus.domain.due import Place, Queued
 from data_nexus.domain.quota import Quota
+from data_nexus.domain.symbol_lists import KnownList
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,12 @@ def refused(
                 query("read_refusals"), parameters | {"endpoint": endpoint.value}
             )
         }
+
+
+def lists_by_exchange(database: PostgresConnection) -> list[KnownList]:
+    """Return the symbol lists that were ever read, as they were last read whole."""
+    with database.connect() as connection:
+        return [KnownList(*row) for row in connection.execute(query("last_lists"))]
 
 
 def live_workers(database: PostgresConnection) -> list[dict[str, Any]]:

@@ -23,6 +23,7 @@ from data_nexus.database.succession_store import (
 )
 from data_nexus.domain.listing import Listing, SymbolChange
 from data_nexus.domain.succession import Doubt, Succession
+from data_nexus.domain.symbol_lists import KnownList
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,9 @@ async def store_listings(
     try:
         async with await AsyncConnection.connect(conninfo(url, schema)) as connection:
             held = {"exchange": exchange, "moment": beside.moment}
-            moment = (await rows_of(connection, "lock_exchange", held))[0][1]
+            await connection.execute(query("lock_exchange"), held)
+            # Taken when it is our turn, so that lists are dated in the order of their reading.
+            moment = (await rows_of(connection, "list_moment", held))[0][0]
             await connection.execute(query("create_staged_listings"))
             await _stage(connection, listings)
             comparison = _Comparison(
@@ -96,6 +99,15 @@ async def may_hold_renames(
         async with await AsyncConnection.connect(conninfo(url, schema)) as connection:
             asked = {"exchange": exchange, "codes": list(codes), "types": list(types)}
             return bool((await rows_of(connection, "some_moved", asked))[0][0])
+    except psycopg.OperationalError as error:
+        raise unavailable(error) from None
+
+
+async def known_lists(url: str, schema: str) -> list[KnownList]:
+    """Return the symbol lists that were ever read, as they were last read whole."""
+    try:
+        async with await AsyncConnection.connect(conninfo(url, schema)) as connection:
+            return [KnownList(*row) for row in await rows_of(connection, "last_lists", {})]
     except psycopg.OperationalError as error:
         raise unavailable(error) from None
 

@@ -58,6 +58,11 @@ def behind_by_exchange(
     return behind
 
 
+def lacking_a_session(behind: Mapping[str, Collection[Behind]]) -> set[str]:
+    """Return the exchanges of which a session is out that an asset loaded before lacks."""
+    return {name for name, groups in behind.items() if any(group.cursor for group in groups)}
+
+
 def ways(behind: Mapping[str, list[Behind]], refused: Collection[str]) -> dict[str, Way]:
     """Return the cheapest way for each exchange; none in bulk where bulk is `refused`."""
     return {

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import groupby
 
 from data_nexus.domain.cheapest import Way
 from data_nexus.domain.cost import CALLS, Endpoint
 from data_nexus.domain.quota import Quota, on_day, step
+from data_nexus.domain.symbol_lists import KnownList
 
 _DAY = timedelta(days=1)
 
 
 class Kind(StrEnum):
-    """What a step asks for: histories, actions, or one part of sessions in bulk."""
+    """What a step asks for: histories, actions, one part of sessions in bulk, or symbol lists."""
 
     EOD = "eod"
     BULK = "bulk"
@@ -65,15 +67,21 @@ def plan_histories(due: Mapping[str, int], quota: Quota, moment: datetime) -> Pl
 
 
 def plan_update(
-    ways: Mapping[str, Way], wanting: Mapping[str, int], quota: Quota, moment: datetime
+    ways: Mapping[str, Way],
+    quota: Quota,
+    moment: datetime,
+    *,
+    lists: Iterable[KnownList] = (),
+    wanting: Mapping[str, int] | None = None,
 ) -> Plan:
-    """Plan an update: sessions in bulk and the assets that they do not suffice for, by exchange.
+    """Plan an update: symbol lists, sessions in bulk, and the assets that these do not suffice for.
 
-    `wanting` has how many assets' actions are to be asked for. An asset for which an action is
-    told, or a gap in its bars is found, costs one call more; who they are is known only when the
-    session has come.
+    The lists are counted with the renames, which are asked for only if symbols went and came.
+    `wanting` has how many assets' actions are to be asked for. An asset that is new on a list, or
+    for which an action is told or a gap in its bars is found, costs one call more; who they are is
+    known only when the list or the session has come.
     """
-    steps: list[Step] = []
+    steps = [_lists(name, list(each)) for name, each in groupby(lists, lambda one: one.exchange)]
     for exchange, way in ways.items():
         sessions = len(way.sessions)
         if sessions:
@@ -84,10 +92,16 @@ def plan_update(
             ]
         if way.singly:
             steps.append(_histories(exchange, way.singly))
-    for exchange, assets in wanting.items():
+    for exchange, assets in (wanting or {}).items():
         for kind, endpoint in _ACTIONS.items():
             steps.append(Step(kind, exchange, assets, assets * CALLS[endpoint], assets))
     return _plan(steps, quota, moment)
+
+
+def _lists(exchange: str, lists: Sequence[KnownList]) -> Step:
+    asked = [CALLS[endpoint] for each in lists for endpoint in each.endpoints]
+    listed = sum(each.listed for each in lists)
+    return Step(Kind.SYMBOLS, exchange, listed, sum(asked), len(asked))
 
 
 def _histories(exchange: str, assets: int) -> Step:

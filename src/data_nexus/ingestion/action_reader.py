@@ -32,7 +32,7 @@ from data_nexus.eodhd.requests import Request, dividends_request, splits_request
 from data_nexus.errors import Fenced, NexusError, NotListed, Park, Pause, Postpone, Retry, Stop
 from data_nexus.events import ActionsRead, Failed, Warned
 from data_nexus.ingestion.attempts import Trip
-from data_nexus.ingestion.in_time import Drained, fetch_in_time
+from data_nexus.ingestion.drainable import Drainable, Drained
 from data_nexus.ingestion.night import Night
 from data_nexus.ingestion.opening import foreseen
 from data_nexus.ingestion.queue import LeaseQueue
@@ -146,12 +146,12 @@ class ActionReader:
         """Return what an endpoint tells; None where the vendor does not know the symbol."""
         night = self.night
 
-        def read(body: bytes) -> _Answer[Action]:
+        async def read(body: bytes) -> _Answer[Action]:
             told = decode(body, symbol)
             return _Answer(told, _rejected_rows(body, told, night.reader.redact))
 
         try:
-            return await fetch_in_time(night.attempts, request, read, trip, night.drain.wished)
+            return await Drainable(night.attempts, night.drain).fetch(request, read, trip)
         except NotListed:
             return None
 

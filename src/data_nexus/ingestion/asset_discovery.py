@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import Any, Protocol
 
+from data_nexus.database.connection import repeated
 from data_nexus.database.listing_store import (
     Beside,
     ListingChanges,
@@ -14,16 +16,21 @@ from data_nexus.database.listing_store import (
 )
 from data_nexus.domain.listing import Listing, SymbolChange, SymbolList
 from data_nexus.domain.symbol import exchange_code
+from data_nexus.domain.symbol_lists import TOLD_RENAMES
 from data_nexus.eodhd.decode_symbol_changes import SymbolChanges, decode_symbol_changes
 from data_nexus.eodhd.decode_symbols import decode_symbols
 from data_nexus.eodhd.requests import Request, symbol_changes_request, symbol_list_request
 from data_nexus.errors import CredentialsRefused, NotListed, Park, UsageError
 from data_nexus.events import Observer, Warned, ignore
-from data_nexus.ingestion.attempts import Attempts, Trip
+from data_nexus.ingestion.attempts import Answer, Read, Trip
 from data_nexus.ingestion.opening import open_database_async, open_run, settings_for
 
-# The exchanges whose renames the vendor tells (vendor documentation).
-_TOLD_RENAMES = frozenset({"US"})
+
+class Asks(Protocol):
+    """The way to the vendor."""
+
+    async def fetch(self, request: Request, read: Read[Answer], trip: Trip) -> Answer:
+        """Return what `read` makes of the answer's body."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +39,15 @@ class Tables:
 
     url: str
     schema: str
+
+
+@dataclass(frozen=True, slots=True)
+class WantedList:
+    """Which symbol list of an exchange: the living or the dead, and of which types (none: all)."""
+
+    exchange: str
+    delisted: bool = False
+    types: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,58 +97,60 @@ class Discovered:
 
 
 async def discover(
-    attempts: Attempts,
+    attempts: Asks,
     tables: Tables,
-    exchange: str,
+    wanted: WantedList,
     *,
-    delisted: bool,
-    types: Sequence[str],
     max_shrink: float,
     observe: Observer,
     spent: list[Request],
+    moment: datetime | None = None,
 ) -> Discovered:
     """List an exchange's symbols into `assets`; return what changed.
 
-    `spent` receives the requests sent. Raises `UsageError` for an exchange that the vendor does
-    not know, or what `Attempts.fetch` raises.
+    `spent` receives the requests sent. Without a `moment` the list is dated by the database's
+    clock. Raises `UsageError` for an exchange that the vendor does not know, or what fetching
+    raises.
     """
+    exchange = wanted.exchange
 
     async def read(body: bytes) -> SymbolList:
         return decode_symbols(body, exchange)
 
     try:
-        request = symbol_list_request(exchange, delisted=delisted)
+        request = symbol_list_request(exchange, delisted=wanted.delisted)
         symbols = await attempts.fetch(request, read, Trip(spent=spent))
     except NotListed:
         raise UsageError(f"the vendor knows no exchange {exchange!r}") from None
     if symbols.refused:
         text = f"{symbols.refused} lines repeat a code or hold none that can be used"
         observe(Warned(exchange, text))
-    chosen = [s for s in symbols.listings if not types or s.asset_type in types]
+    chosen = [s for s in symbols.listings if not wanted.types or s.asset_type in wanted.types]
     renames: tuple[SymbolChange, ...] = ()
-    if exchange in _TOLD_RENAMES and not delisted:
-        renames = await _told_renames(attempts, tables, exchange, chosen, types, observe, spent)
-    changes = await store_listings(
-        tables.url,
-        tables.schema,
-        exchange,
-        chosen,
-        delisted=delisted,
-        types=types,
-        max_shrink=max_shrink,
-        beside=Beside(renames),
+    if exchange in TOLD_RENAMES and not wanted.delisted:
+        renames = await _told_renames(attempts, tables, wanted, chosen, observe, spent)
+    changes = await repeated(
+        lambda: store_listings(
+            tables.url,
+            tables.schema,
+            exchange,
+            chosen,
+            delisted=wanted.delisted,
+            types=wanted.types,
+            max_shrink=max_shrink,
+            beside=Beside(renames, moment),
+        )
     )
     for doubt in changes.succession.doubts:
         observe(Warned(f"{doubt.code}.{exchange}", doubt.text))
-    return Discovered(exchange, changes, symbols.refused, delisted)
+    return Discovered(exchange, changes, symbols.refused, wanted.delisted)
 
 
 async def _told_renames(
-    attempts: Attempts,
+    attempts: Asks,
     tables: Tables,
-    exchange: str,
+    wanted: WantedList,
     chosen: Sequence[Listing],
-    types: Sequence[str],
     observe: Observer,
     spent: list[Request],
 ) -> tuple[SymbolChange, ...]:
@@ -145,6 +163,7 @@ async def _told_renames(
     async def read(body: bytes) -> SymbolChanges:
         return decode_symbol_changes(body)
 
+    exchange, types = wanted.exchange, wanted.types
     codes = [listing.symbol.code for listing in chosen]
     if not await may_hold_renames(tables.url, tables.schema, exchange, codes, types):
         return ()
@@ -189,9 +208,7 @@ class AssetDiscovery:
             found = await discover(
                 attempts,
                 Tables(url, settings.schema),
-                exchange_code(exchange),
-                delisted=delisted,
-                types=(),
+                WantedList(exchange_code(exchange), delisted),
                 max_shrink=settings.max_shrink,
                 observe=self._observe,
                 spent=[],

@@ -24,8 +24,8 @@ from data_nexus.eodhd.requests import Request, bulk_request
 from data_nexus.errors import NexusError, NotListed, Park, Postpone, Retry
 from data_nexus.events import CarriedOn, Observer, Warned
 from data_nexus.ingestion.attempts import Attempts, Trip
+from data_nexus.ingestion.drainable import Drainable, Drained
 from data_nexus.ingestion.engine import Drain
-from data_nexus.ingestion.in_time import Drained, fetch_in_time
 from data_nexus.ingestion.opening import foreseen
 from data_nexus.ingestion.sheets import named_in, sheet_of
 from data_nexus.ingestion.tally import Tally
@@ -199,9 +199,13 @@ class BulkUpdate:
 
     async def _ask(self, request: Request, decode: Callable[[bytes], Result]) -> Result:
         """Ask until an answer comes; a drain ends the waiting, not what is under way."""
+
+        async def read(body: bytes) -> Result:
+            return decode(body)
+
         trip = Trip()
         try:
-            return await fetch_in_time(self.attempts, request, decode, trip, self.drain.wished)
+            return await Drainable(self.attempts, self.drain).fetch(request, read, trip)
         finally:
             self.tally.count_spent(trip.spent)
             self._spent += sum(each.calls for each in trip.spent)

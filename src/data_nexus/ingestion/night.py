@@ -27,11 +27,13 @@ _BATCHES_TOGETHER = 2
 class Night:
     """One update at the moment `now`; its steps share the tally and the way to the vendor.
 
-    `log` says what each session in bulk cost and brought; `ended_by` is the `Stop` or `Pause` that
+    `lists` and `log` say what each symbol list and each session in bulk cost and brought;
+    `ended_by` is the `Stop` or `Pause` that
     made it claim nothing more.
     """
 
     settings: Settings
+    url: str
     store: Store
     attempts: Attempts
     observe: Observer
@@ -42,6 +44,7 @@ class Night:
     tally: Tally = field(default_factory=Tally)
     ended_by: NexusError | None = None
     log: list[dict[str, Any]] = field(default_factory=list)
+    lists: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def token_id(self) -> str:

@@ -1,8 +1,9 @@
 """Owns the nightly update as one call: what is due by the calendar, got in the cheapest way.
 
-Exchange by exchange: sessions in bulk where that costs less, then everything that is left due,
-asset by asset, by the engine that also loads histories; at last the actions of those assets whose
-bars show that some are not stored.
+First the symbol lists that are old, for what is new on them is due as well. Then exchange by
+exchange: sessions in bulk where that costs less, then everything that is left due, asset by asset,
+by the engine that also loads histories. At last the actions of those assets whose bars show that
+some are not stored.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from data_nexus.domain.due import (
     PROBED_AFTER,
     Place,
     behind_by_exchange,
+    lacking_a_session,
     published_at,
     session_before,
     ways,
@@ -31,6 +33,7 @@ from data_nexus.ingestion.action_reader import read_actions, wanting
 from data_nexus.ingestion.bulk_update import BulkUpdate
 from data_nexus.ingestion.engine import Drain
 from data_nexus.ingestion.history_loader import Report, outcome_of, reader_of
+from data_nexus.ingestion.list_refresh import refresh_lists
 from data_nexus.ingestion.night import Night
 from data_nexus.ingestion.opening import ONE_SHOT, Errand, open_run
 
@@ -54,6 +57,7 @@ async def update(
         await store.free_lost_leases()
         night = Night(
             settings=settings,
+            url=url,
             store=store,
             attempts=attempts,
             observe=observe,
@@ -68,7 +72,8 @@ async def update(
             night.ended_by = error
         finally:
             night.count_account()
-        figures = night.tally.figures(time.monotonic() - started) | {"bulk": night.log}
+        figures = night.tally.figures(time.monotonic() - started)
+        figures |= {"lists": night.lists, "bulk": night.log}
         report = Report(figures, night.ended_by, drain.reason)
         await store.finish_run(night.run_id, outcome_of(report), figures)
         observe(RunFinished("update", outcome_of(report), figures["duration_sec"]))
@@ -77,9 +82,10 @@ async def update(
 
 async def _bring_forward(night: Night, exchange: str | None) -> None:
     """Bring forward what is due, of one exchange or of all, and read the actions it wants."""
-    queued = await night.bulk.queued(exchange)
-    published = await asyncio.to_thread(published_at, {group.place for group in queued}, night.now)
-    behind = behind_by_exchange(queued, published)
+    published, behind = await _due(night, exchange)
+    await refresh_lists(night, lacking_a_session(behind))
+    if night.lists:
+        published, behind = await _due(night, exchange)
     due = sum(group.assets for groups in behind.values() for group in groups)
     wanted = sum((await wanting(night, exchange)).values())
     night.observe(RunStarted("update", due + wanted))
@@ -99,6 +105,15 @@ async def _read_sessions(
         published = await _in_bulk(night, bulk, name, way, published)
     night.reader.seen |= await bulk.sightings()
     await night.read_histories(Due(night.now, published=published))
+
+
+async def _due(
+    night: Night, exchange: str | None
+) -> tuple[dict[Place, date], dict[str, list[Behind]]]:
+    """Return the last session that is out by place, and by exchange who lacks some."""
+    queued = await night.bulk.queued(exchange)
+    published = await asyncio.to_thread(published_at, {group.place for group in queued}, night.now)
+    return published, behind_by_exchange(queued, published)
 
 
 async def _in_bulk(
