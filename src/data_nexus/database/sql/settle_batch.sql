@@ -7,11 +7,11 @@ WITH settled AS (
         %(unchanged)s::int[], %(rejected)s::int[], %(flagged)s::jsonb[], %(calls)s::int[],
         %(requests)s::int[], %(sha256)s::text[], %(last_dates)s::date[], %(absent_days)s::float8[],
         %(arrived)s::datemultirange[], %(passes_to)s::date[], %(are_quiet)s::bool[],
-        %(want_actions)s::bool[]
+        %(want_actions)s::bool[], %(moments)s::timestamptz[]
     ) AS t (
         asset_id, fence, outcome, window_first, window_last, received, inserted, revised,
         unchanged, rejected, flagged, calls, requests, body_sha256, last_date, absent_days, arrived,
-        passes_to, is_quiet, wants_actions
+        passes_to, is_quiet, wants_actions, moment
     )
 ), logged AS (
     INSERT INTO sync_log (
@@ -29,7 +29,7 @@ UPDATE assets a
 SET last_synced = CASE WHEN s.outcome = 'stored' THEN now() ELSE a.last_synced END,
     synced_through = greatest(a.synced_through, s.last_date, s.passes_to),
     last_bar = greatest(a.last_bar, s.last_date),
-    ask_after = now() + s.absent_days * interval '1 day',
+    ask_after = coalesce(s.moment, now()) + s.absent_days * interval '1 day',
     times_empty = CASE WHEN s.is_quiet THEN least(a.times_empty + 1, 32767) ELSE 0 END,
     times_failed = 0,
     times_rescued = 0,
