@@ -230,6 +230,17 @@ def test_a_session_that_is_late_holds_the_cursor_back(vendor: Sandbox, loaded: s
     assert_true(loaded, vendor)
 
 
+def test_a_session_that_is_late_is_asked_for_once_a_night_where_there_is_no_bulk(
+    vendor: Sandbox, loaded: str
+) -> None:
+    """Each asset is as much behind after its answer as before."""
+    refuse_bulk(vendor, 423)
+    begun = len(vendor.log())
+    report = update_at(TUESDAY_MORNING, vendor, loaded)
+    assert asked(vendor, begun)["eod"] == report.figures["synced"] == SYMBOLS
+    assert value(loaded, "SELECT max(synced_through)::text FROM assets") == FRIDAY
+
+
 def test_a_session_that_was_none_is_passed_when_a_later_one_is_out(
     vendor: Sandbox, loaded: str
 ) -> None:

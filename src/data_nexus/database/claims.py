@@ -18,8 +18,8 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 class Due:
     """Which assets a run may claim: last answered before a moment, of one exchange, of some ids.
 
-    With `published`, the last session that is out by place, the calendar decides instead of the
-    last answer: claimed is whose cursor is behind it. With `wants_actions` it is whose splits and
+    With `published`, the last session that is out by place, the calendar decides beside the last
+    answer: claimed is whose cursor is behind it. With `wants_actions` it is whose splits and
     dividends are to be asked for.
     """
 

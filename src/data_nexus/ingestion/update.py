@@ -106,7 +106,7 @@ async def _read_sessions(
     for name, way in chosen.items():
         published = await _in_bulk(night, bulk, name, way, published)
     night.reader.seen |= await bulk.sightings()
-    await night.read_histories(Due(night.now, published=published))
+    await night.read_histories(Due(await night.store.days_ago(0), published=published))
 
 
 async def _due(
