@@ -63,7 +63,7 @@ def plan(exchange: str | None, as_json: bool, **options: Any) -> None:  # noqa: 
         database = PostgresConnection(url, settings.schema)
         known = known_quota(database, settings.token)
         if options["days_old"] is None:
-            found, is_update = _update_plan(database, settings, known, chosen)
+            found, is_update = update_plan(database, settings, known, chosen)
         else:
             due = due_by_exchange(database, settings.days_old, chosen)
             found, is_update = plan_histories(due, known.quota, known.moment), False
@@ -77,7 +77,7 @@ def plan(exchange: str | None, as_json: bool, **options: Any) -> None:  # noqa: 
             console.print(advice)
 
 
-def _update_plan(
+def update_plan(
     database: PostgresConnection, settings: Settings, known: KnownQuota, exchange: str | None
 ) -> tuple[Plan, bool]:
     """Plan an update; False if nothing was ever loaded, so that a backfill does the same."""
