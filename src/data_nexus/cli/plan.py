@@ -84,8 +84,8 @@ def _update_plan(
         for name, assets in wanting_actions(database, exchange).items()
         if name not in no_actions
     }
-    plan = plan_update(ways(behind, no_bulk), wanting, known.quota, known.moment)
-    return plan, bool(places)
+    chosen = ways(behind, no_bulk, known.quota.calls_a_day)
+    return plan_update(chosen, wanting, known.quota, known.moment), bool(places)
 
 
 def _as_last_seen(known: KnownQuota) -> dict[str, Any]:

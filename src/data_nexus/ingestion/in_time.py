@@ -24,15 +24,24 @@ async def fetch_in_time(
     decode: Callable[[bytes], Result],
     trip: Trip,
     wished: asyncio.Event,
+    needed: int = 0,
 ) -> Result:
-    """Ask until an answer comes; once a stop is `wished`, raise `Drained` instead of waiting."""
+    """Ask until an answer comes; once a stop is `wished`, raise `Drained` instead of waiting.
+
+    Nothing is asked for on a day that does not hold the calls `needed`.
+    """
 
     async def read(body: bytes) -> Result:
         return decode(body)
 
+    async def ask() -> Result:
+        if needed:
+            await attempts.require(needed)
+        return await attempts.fetch(request, read, trip)
+
     if wished.is_set():
         raise Drained
-    asking = asyncio.ensure_future(attempts.fetch(request, read, trip))
+    asking = asyncio.ensure_future(ask())
     wishing = asyncio.ensure_future(wished.wait())
     try:
         await asyncio.wait((asking, wishing), return_when=asyncio.FIRST_COMPLETED)
