@@ -183,11 +183,11 @@ def test_a_402_in_the_middle_of_a_session_ends_the_run_with_4_and_stores_nothing
     assert_completed(vendor, loaded)
 
 
-def refuse_at(vendor: Sandbox, request_number: int, **fault: object) -> None:
+def refuse_at(vendor: Sandbox, request_number: int, status: int) -> None:
     """Let the vendor answer a session's request of that number so, after it has done the others."""
     for _ in range(request_number - 1):
         strike(vendor, "slow", bytes_per_sec=10_000_000, times=1)
-    strike(vendor, times=1, **fault)
+    strike(vendor, times=1, status=status)
 
 
 def test_a_minute_limit_only_makes_it_wait(vendor: Sandbox, loaded: str) -> None:
