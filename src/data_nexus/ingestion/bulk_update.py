@@ -129,7 +129,8 @@ class BulkUpdate:
         self._lacking = len(last_bars)
         reference = reference_day(last_bars.values())
         if reference is None:
-            return True
+            # Nobody is left to be carried on; what is held back stays so.
+            return not self._empty
         sheet = await self._prices(reach.session, needed=CALLS_A_SESSION)
         self._empty.append(Told(reach, survey, sheet, reference))
         expected = [code for code, day in last_bars.items() if day and day >= reference]
