@@ -3,14 +3,40 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
 
 from data_nexus.config import Secret, Settings, load_settings
+from data_nexus.domain.calendars import sessions_of
+from data_nexus.domain.sessions import day_date
 from data_nexus.events import Observer, ignore
 from data_nexus.ingestion.engine import Drain
 from data_nexus.ingestion.history_loader import Report, Wish, backfill
 from data_nexus.ingestion.update import update
 from tests.support.sandbox import Sandbox
+
+
+@dataclass(frozen=True, slots=True)
+class RecentNight:
+    """A session of the last days, the one before it, and the morning on which all of it is out.
+
+    By the real clock, so that the vendor's day is the database's.
+    """
+
+    before: str
+    session: str
+    morning: datetime
+
+
+def recent_night() -> RecentNight:
+    """A night a few days ago."""
+    today = datetime.now(UTC).date()
+    sessions = sessions_of("US", today)
+    before, session = map(
+        day_date, sessions.between(today - timedelta(14), today - timedelta(4)).tolist()[-2:]
+    )
+    morning = datetime.combine(session + timedelta(1), time(12), UTC)
+    return RecentNight(str(before), str(session), morning)
 
 
 def settings_of(vendor: Sandbox, url: str, **values: object) -> Settings:

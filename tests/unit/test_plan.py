@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from data_nexus.domain.plan import plan_histories
+from data_nexus.domain.cheapest import Way
+from data_nexus.domain.plan import plan_histories, plan_update
 from data_nexus.domain.quota import Quota
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -59,3 +60,13 @@ def test_yesterdays_spending_does_not_count_today() -> None:
 def test_an_unknown_limit_is_not_guessed() -> None:
     found = plan_histories({"US": 10}, quota(0, None), NOON)
     assert (found.quota_left, found.days) == (None, None)
+
+
+def test_a_session_that_today_does_not_pay_is_planned_for_tomorrow() -> None:
+    in_bulk, listed = Way((NOON.date(),), 900, 0), Way((), 0, 40)
+    found = plan_update({"US": in_bulk}, {}, quota(250, 500), NOON)
+    assert (found.calls, found.quota_left, found.days) == (300, 250, 1)
+    tomorrow = timedelta(hours=12, seconds=30)
+    assert tomorrow < timedelta(seconds=found.eta_sec) < tomorrow + timedelta(minutes=1)
+    with_singly = plan_update({"US": in_bulk, "LSE": listed}, {}, quota(250, 500), NOON)
+    assert (with_singly.calls, with_singly.quota_left, with_singly.days) == (340, 250, 2)

@@ -94,9 +94,8 @@ def _update_plan(
     }
     exchanges = lacking_a_session(behind)
     lists = lists_due(lists_by_exchange(database), exchanges, settings.list_days, known.moment)
-    found = plan_update(
-        ways(behind, no_bulk), known.quota, known.moment, lists=lists, wanting=wanting
-    )
+    chosen = ways(behind, no_bulk, known.quota.calls_a_day)
+    found = plan_update(chosen, known.quota, known.moment, lists=lists, wanting=wanting)
     return found, bool(places)
 
 

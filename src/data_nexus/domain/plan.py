@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import groupby
 
-from data_nexus.domain.cheapest import Way
+from data_nexus.domain.cheapest import CALLS_A_SESSION, Way
 from data_nexus.domain.cost import CALLS, Endpoint
 from data_nexus.domain.quota import Quota, on_day, step
 from data_nexus.domain.symbol_lists import KnownList
@@ -112,27 +112,36 @@ def _plan(steps: Sequence[Step], quota: Quota, moment: datetime) -> Plan:
     calls = sum(step.calls for step in steps)
     requests = sum(step.requests for step in steps)
     today = on_day(quota, moment.date())
-    days = _quota_days(calls, today)
-    eta = _eta(requests, calls, today, moment)
+    usable = _usable(steps, today.left)
+    days = _quota_days(calls, usable, today.day_limit)
+    eta = _eta(requests, calls, usable, today, moment)
     return Plan(tuple(steps), calls, requests, today.left, days, eta)
 
 
-def _quota_days(calls: int, quota: Quota) -> int | None:
-    if quota.left is None:
+def _usable(steps: Sequence[Step], left: int | None) -> int | None:
+    """Return which calls are of use today: no session is begun in bulk that they do not pay."""
+    singly = sum(step.calls for step in steps if not step.sessions)
+    if left is None or left >= CALLS_A_SESSION or singly == sum(step.calls for step in steps):
+        return left
+    return min(left, singly)
+
+
+def _quota_days(calls: int, left: int | None, day_limit: int | None) -> int | None:
+    if left is None:
         return None
-    if calls <= quota.left:
+    if calls <= left:
         return int(calls > 0)
-    if not quota.day_limit:
+    if not day_limit:
         return None
-    return int(quota.left > 0) + _later_days(calls, quota.left, quota.day_limit)
+    return int(left > 0) + _later_days(calls, left, day_limit)
 
 
 def _later_days(calls: int, left: int, day_limit: int) -> int:
     return math.ceil((calls - left) / day_limit)
 
 
-def _eta(requests: int, calls: int, quota: Quota, moment: datetime) -> float:
-    pace, left = step(quota.minute_limit), quota.left
+def _eta(requests: int, calls: int, left: int | None, quota: Quota, moment: datetime) -> float:
+    pace = step(quota.minute_limit)
     if left is None or calls <= left or not quota.day_limit:
         return (requests * pace).total_seconds()
     last_day = (calls - left - 1) % quota.day_limit + 1

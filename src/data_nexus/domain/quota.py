@@ -49,6 +49,11 @@ class Quota:
         return max(0, self.day_limit + self.extra - self.spent)
 
     @property
+    def calls_a_day(self) -> int | None:
+        """Calls of a day of which nothing is spent yet, extra ones included; None while unknown."""
+        return None if self.day_limit is None else self.day_limit + self.extra
+
+    @property
     def resets_at(self) -> datetime:
         """When the next day's calls may be spent."""
         return midnight_after(self.day) + MIDNIGHT_MARGIN

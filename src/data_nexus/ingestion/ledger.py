@@ -91,6 +91,20 @@ class Ledger:
                 return slot
             await self.refund(slot)
 
+    async def calls_a_day(self) -> int | None:
+        """Return what a whole day holds, extra calls included; None if the vendor never told."""
+        return (await self.store.change(lambda quota, _: (quota, quota.calls_a_day)))[0]
+
+    async def require(self, calls: int) -> None:
+        """Raise `QuotaSpent` unless the day holds so many calls; nothing is reserved."""
+
+        def decide(quota: Quota, moment: datetime) -> tuple[Quota, Granted | Spent]:
+            return quota, reserve(quota, calls, moment, keep_share=self.keep_share)
+
+        found, moment = await self.store.change(decide)
+        if isinstance(found, Spent):
+            raise _spent(f"the day does not hold {calls:,} calls any more", found, moment)
+
     async def refund(self, *slots: Slot) -> None:
         """Give back slots whose requests were certainly never sent."""
         if slots:
@@ -189,12 +203,7 @@ class Ledger:
         found, moment = await self.store.change(decide)
         self.minute_limit, self.left = found.quota.minute_limit, found.quota.left
         if isinstance(found, Spent):
-            at = f"{found.resets_at:%Y-%m-%d %H:%M} UTC"
-            raise QuotaSpent(
-                f"the day's calls are used up; they are renewed at {at}",
-                found.resets_at,
-                (found.resets_at - moment).total_seconds(),
-            )
+            raise _spent("the day's calls are used up", found, moment)
         offset = time.monotonic() - moment.timestamp()
         self._ready.extend(
             Slot(slot.timestamp() + offset, slot.date(), calls) for slot in found.slots
@@ -206,3 +215,12 @@ class Ledger:
             if wait > _WORTH_TELLING_SEC:
                 self.observe(Waiting("the minute window", wait))
             await asyncio.sleep(wait)
+
+
+def _spent(what: str, found: Spent, moment: datetime) -> QuotaSpent:
+    at = f"{found.resets_at:%Y-%m-%d %H:%M} UTC"
+    return QuotaSpent(
+        f"{what}; they are renewed at {at}",
+        found.resets_at,
+        (found.resets_at - moment).total_seconds(),
+    )

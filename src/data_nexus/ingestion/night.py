@@ -28,8 +28,8 @@ class Night:
     """One update at the moment `now`; its steps share the tally and the way to the vendor.
 
     `lists` and `log` say what each symbol list and each session in bulk cost and brought;
-    `ended_by` is the `Stop` or `Pause` that
-    made it claim nothing more.
+    `ended_by` is the `Stop` or `Pause` that made it claim nothing more; `paused_by` one that
+    concerns sessions in bulk only: what needs fewer calls goes on.
     """
 
     settings: Settings
@@ -43,6 +43,7 @@ class Night:
     reader: HistoryReader
     tally: Tally = field(default_factory=Tally)
     ended_by: NexusError | None = None
+    paused_by: NexusError | None = None
     log: list[dict[str, Any]] = field(default_factory=list)
     lists: list[dict[str, Any]] = field(default_factory=list)
 

@@ -92,6 +92,7 @@ async def _bring_forward(night: Night, exchange: str | None) -> None:
     if due:
         await _read_sessions(night, behind, published)
     await read_actions(night, exchange)
+    night.ended_by = night.ended_by or night.paused_by
 
 
 async def _read_sessions(
@@ -100,7 +101,8 @@ async def _read_sessions(
     """Bring forward what is due: in bulk where that costs less, then asset by asset."""
     bulk = night.bulk
     refused = await bulk.refused(night.token_id, Endpoint.BULK, night.now - PROBED_AFTER)
-    chosen = await asyncio.to_thread(ways, behind, refused)
+    whole_day = await night.attempts.calls_a_day()
+    chosen = await asyncio.to_thread(ways, behind, refused, whole_day)
     for name, way in chosen.items():
         published = await _in_bulk(night, bulk, name, way, published)
     night.reader.seen |= await bulk.sightings()
@@ -134,9 +136,12 @@ async def _in_bulk(
         writers=night.settings.writers,
         tally=night.tally,
     )
-    has_bulk = await update.run(way.sessions)
-    night.log += update.log
-    night.reader.named |= update.named
+    try:
+        has_bulk = await update.run(way.sessions)
+    finally:
+        night.log += update.log
+        night.reader.named |= update.named
+    night.paused_by = night.paused_by or update.ended_by
     moment = None if has_bulk else night.now
     await bulk.note_refusal(night.token_id, Endpoint.BULK, exchange, moment)
     if not has_bulk:
@@ -145,6 +150,6 @@ async def _in_bulk(
         return dict(published)
     if update.held_back is None:
         return dict(published)
-    # What is not out in bulk is not asked for singly either.
+    # What is not out in bulk, or waits for the calls that bulk needs, is not asked for singly.
     last = await asyncio.to_thread(session_before, exchange, update.held_back)
     return {p: min(d, last) if p.exchange == exchange else d for p, d in published.items()}
