@@ -16,7 +16,7 @@ from typing import Any
 from tests.support.sandbox import Sandbox, sandbox
 from tests.support.tables import Row, rows, value
 
-FRIDAY, MONDAY, TUESDAY = "2026-11-06", "2026-11-09", "2026-11-10"
+FRIDAY, MONDAY = "2026-11-06", "2026-11-09"
 SUNDAY_NOON = datetime(2026, 11, 8, 12, tzinfo=UTC)
 TUESDAY_MORNING = datetime(2026, 11, 10, 12, tzinfo=UTC)
 UNEXPLAINED = "actions explain the adjusted close"

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.actions import vendor_on_friday
+from tests.support.actions import SUNDAY_NOON, vendor_on_friday, wanted
 from tests.support.commands import Commands, commands_at
 from tests.support.database import Cluster
-from tests.support.nights import load_all
+from tests.support.nights import load_all, update_at
 from tests.support.sandbox import Sandbox
 from tests.support.tables import execute
 
@@ -40,3 +40,11 @@ def unread(cluster: Cluster, all_bars: str) -> Iterator[str]:
     """The URL of a copy of it: no action is read yet."""
     with cluster.fresh_database(filled=all_bars) as url:
         yield url
+
+
+@pytest.fixture
+def read(vendor: Sandbox, unread: str) -> str:
+    """The URL of a database that holds all actions as well."""
+    update_at(SUNDAY_NOON, vendor, unread)
+    assert wanted(unread) == 0
+    return unread

@@ -28,10 +28,12 @@ from tests.support.actions import (
     wanted,
 )
 from tests.support.commands import commands_at
-from tests.support.nights import load_all, update_at
+from tests.support.nights import update_at
 from tests.support.sandbox import Sandbox
 from tests.support.tables import add_assets, execute, rows, snapshot, value
 
+TUESDAY, THURSDAY = "2026-11-10", "2026-11-12"
+FRIDAY_MORNING = datetime(2026, 11, 13, 12, tzinfo=UTC)
 TABLES = ("splits", "dividends", "findings", "rejected_rows", "assets", "market_data")
 # As the vendor writes them: fractions with an escaped slash, amounts as text, nulls, dates of 0.
 SPLITS_TOLD = rb"""[{"date":"2008-05-14","split":"1.684140\/1.000000"},
@@ -53,14 +55,6 @@ DIVIDENDS_TOLD = rb"""[{"date":"2011-02-09","declarationDate":null,"recordDate":
 def vendor() -> Iterator[Sandbox]:
     with vendor_on_friday() as running:
         yield running
-
-
-@pytest.fixture
-def read(vendor: Sandbox, unread: str) -> str:
-    """The URL of a database that holds all actions as well."""
-    update_at(SUNDAY_NOON, vendor, unread)
-    assert wanted(unread) == 0
-    return unread
 
 
 def assert_nothing_is_wanted(vendor: Sandbox, url: str, now: datetime) -> None:
@@ -219,13 +213,13 @@ def test_ratios_beyond_all_numbers_are_stored_and_found(vendor: Sandbox, unread:
 def test_hostile_codes_are_asked_for_by_their_own_name(vendor: Sandbox, unread: str) -> None:
     codes = ("M&M", "BRK-B", "A'; DROP TABLE splits; --", "^Ü 株+1")
     for code in codes:
-        vendor.post("/list", {"action": "list", "symbol": f"{code}.US", "date": "2026-10-01"})
-        action = {"symbol": f"{code}.US", "date": "2026-11-03", "split": "3/1"}
-        vendor.post("/actions", action)
+        listing = {"action": "list", "symbol": f"{code}.US", "date": TUESDAY}
+        vendor.post("/list", listing)
+        vendor.post("/actions", {"symbol": listing["symbol"], "date": THURSDAY, "split": "3/1"})
         add_assets(unread, code, currency="USD")
-    load_all(vendor, unread)
+    publish(vendor, THURSDAY)
     begun = len(vendor.log())
-    report = update_at(SUNDAY_NOON, vendor, unread)
+    report = update_at(FRIDAY_MORNING, vendor, unread)
     assert (report.ended_by, report.figures["actions_failed"]) == (None, 0)
     assert {f"{code}.US" for code in codes} <= named(vendor, begun)
     assert {f"{code}.US" for code in codes} <= assert_the_law(unread)[0]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from data_nexus.domain.plan import plan_histories
+from data_nexus.domain.cheapest import Way
+from data_nexus.domain.plan import Kind, Step, plan_histories, plan_update
 from data_nexus.domain.quota import Quota
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -59,3 +60,18 @@ def test_yesterdays_spending_does_not_count_today() -> None:
 def test_an_unknown_limit_is_not_guessed() -> None:
     found = plan_histories({"US": 10}, quota(0, None), NOON)
     assert (found.quota_left, found.days) == (None, None)
+
+
+def test_wanted_actions_cost_a_call_for_splits_and_one_for_dividends() -> None:
+    way = Way((NOON.date(), NOON.date() + timedelta(days=1)), in_bulk=900, singly=7)
+    found = plan_update({"US": way}, {"LSE": 30, "US": 20}, quota(0, 100_000), NOON)
+    in_bulk = (Kind.BULK, Kind.SPLITS, Kind.DIVIDENDS)
+    assert found.steps == (
+        *(Step(kind, "US", 900, 200, 2, sessions=2) for kind in in_bulk),
+        Step(Kind.EOD, "US", 7, 7, 7),
+        Step(Kind.SPLITS, "LSE", 30, 30, 30),
+        Step(Kind.DIVIDENDS, "LSE", 30, 30, 30),
+        Step(Kind.SPLITS, "US", 20, 20, 20),
+        Step(Kind.DIVIDENDS, "US", 20, 20, 20),
+    )
+    assert (found.calls, found.requests) == (707, 113)
