@@ -139,6 +139,21 @@ def test_an_upgrade_of_a_database_of_this_version_writes_nothing(database_url: s
     assert snapshot(database_url) == before
 
 
+def test_an_upgrade_marks_whose_bars_show_that_there_are_actions(blank_url: str) -> None:
+    """They were loaded before anything marked them; the oldest bar is adjusted for everything."""
+    assert alembic("upgrade", "0005", url=blank_url).returncode == 0
+    execute(
+        blank_url,
+        "INSERT INTO assets (symbol, exchange) VALUES ('PLAIN', 'US'), ('PAYS', 'US'), ('NEW', 'US')",
+        "INSERT INTO market_data SELECT id, day, 9, 9, 9, 9,"
+        " CASE WHEN symbol = 'PAYS' AND day = '2024-01-02' THEN 8.5 ELSE 9.0002 END, 0 FROM assets,"
+        " unnest(ARRAY['2024-01-02', '2024-01-03']::date[]) AS day WHERE symbol <> 'NEW'",
+    )
+    upgrade(blank_url)
+    marked = "SELECT symbol FROM assets WHERE actions_wanted_at <= now()"
+    assert rows(blank_url, marked) == [("PAYS",)]
+
+
 def test_upgrades_at_the_same_moment_make_the_tables_once(blank_url: str) -> None:
     failures: list[BaseException] = []
 
