@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from datetime import datetime
 
+import psycopg
+
 from data_nexus.config import Secret, Settings, load_settings
 from data_nexus.events import Observer, ignore
 from data_nexus.ingestion.engine import Drain
@@ -20,6 +22,8 @@ def settings_of(vendor: Sandbox, url: str, **values: object) -> Settings:
         "eodhd_base_url": vendor.url,
         "backoff_seconds": 0.01,
         "concurrency": 10,
+        # What an update costs is counted without the audit, unless a test is about it.
+        "audit_share": 0.0,
     }
     return load_settings(given | values).with_token(Secret(vendor.token))
 
@@ -33,9 +37,31 @@ def load_all(vendor: Sandbox, url: str) -> None:
 
 
 def update_at(
-    now: datetime, vendor: Sandbox, url: str, exchange: str | None = None, *observed: Observer
+    now: datetime,
+    vendor: Sandbox,
+    url: str,
+    exchange: str | None = None,
+    *observed: Observer,
+    drain: Drain | None = None,
+    **values: object,
 ) -> Report:
-    """Update as if it were `now`."""
+    """Update as if it were `now`, with these settings; `drain` may stop it before its end."""
     observe = observed[0] if observed else ignore
-    settings = settings_of(vendor, url)
-    return asyncio.run(update(settings, url, exchange, observe, Drain(observe), now=now))
+    settings = settings_of(vendor, url, **values)
+    wish = drain or Drain(observe)
+    return asyncio.run(update(settings, url, exchange, observe, wish, now=now))
+
+
+def let_days_pass(url: str, days: int = 1) -> None:
+    """Make all that audits and the ledger remember so many days older; the queue stays."""
+    # A database knows one clock only: where a test lives through nights, the past moves instead.
+    ago = f"make_interval(days => {int(days)})"
+    with psycopg.connect(url) as connection:
+        for table, column in (
+            ("assets", "read_whole_at"),
+            ("sync_log", "committed_at"),
+            ("market_data_revisions", "valid_until"),
+            ("rebasings", "valid_until"),
+        ):
+            connection.execute(f"UPDATE {table} SET {column} = {column} - {ago}".encode())  # noqa: S608
+        connection.execute(f"UPDATE quota_ledger SET day = day - {int(days)}".encode())  # noqa: S608

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from data_nexus.domain.plan import plan_histories
+from data_nexus.domain.cheapest import Way
+from data_nexus.domain.plan import Kind, Purpose, plan_histories, plan_update
 from data_nexus.domain.quota import Quota
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -59,3 +60,14 @@ def test_yesterdays_spending_does_not_count_today() -> None:
 def test_an_unknown_limit_is_not_guessed() -> None:
     found = plan_histories({"US": 10}, quota(0, None), NOON)
     assert (found.quota_left, found.days) == (None, None)
+
+
+def test_the_audit_is_a_step_of_its_own_and_its_calls_are_the_plan_s() -> None:
+    ways = {"US": Way((NOON.date(),), 900, 3)}
+    found = plan_update(ways, quota(0, 100_000), NOON, {"LSE": 20, "US": 1980})
+    assert [(each.exchange, each.kind, each.purpose, each.calls) for each in found.steps[3:]] == [
+        ("US", Kind.EOD, Purpose.DUE, 3),
+        ("LSE", Kind.EOD, Purpose.AUDIT, 20),
+        ("US", Kind.EOD, Purpose.AUDIT, 1980),
+    ]
+    assert (found.calls, found.requests) == (300 + 3 + 2000, 3 + 3 + 2000)

@@ -94,7 +94,7 @@ def run_demo(settings: Settings, say: Say, observe: Observer) -> dict[str, Any]:
         )
         second = run_backfill(vendor.settings, Wish(limit=None), observe).figures
         say(f"5  backfill once more: nothing is due, {second['requests']} requests")
-        status = overview(database, settings.days_old)
+        status = overview(database, vendor.settings)
     return {
         "finished_before_kill": len(killed.finished),
         "resumed": figures,

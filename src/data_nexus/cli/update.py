@@ -32,7 +32,7 @@ def update(
 
     Whole sessions come in bulk where that costs less than one call for each asset that lacks
     them. When no session is missing (a Sunday, a holiday, just after the close), nothing is
-    asked for.
+    asked for. At last the audit reads some histories again, with a share of the calls left over.
     """
     settings = settings_from(options)
     chosen = exchange_code(exchange) if exchange else None
@@ -48,5 +48,14 @@ def update(
                 f" stored, {session['left']:,} assets asked for one by one, {session['calls']:,}"
                 " calls"
             )
+        if report.figures["audit"]:
+            console.print(_audit(report.figures["audit"]))
         print_run(report.figures, is_cut_short=report.is_cut_short)
     return exit_code_of(report)
+
+
+def _audit(audit: dict[str, int]) -> str:
+    return (
+        f"{audit['assets']:,} histories read again by the audit: {audit['revised']:,} bars had been"
+        f" changed without a trace, {audit['failed']:,} could not be read, {audit['calls']:,} calls"
+    )

@@ -58,6 +58,11 @@ def behind_by_exchange(
     return behind
 
 
+def is_session_due(behind: Mapping[str, list[Behind]]) -> bool:
+    """Whether a session is missing, and not only the histories of assets that are new."""
+    return any(group.cursor for groups in behind.values() for group in groups)
+
+
 def ways(behind: Mapping[str, list[Behind]], refused: Collection[str]) -> dict[str, Way]:
     """Return the cheapest way for each exchange; none in bulk where bulk is `refused`."""
     return {

@@ -25,6 +25,13 @@ class Kind(StrEnum):
     SYMBOLS = "symbols"
 
 
+class Purpose(StrEnum):
+    """Why a step is taken: something is due, or histories are read again to be sure of them."""
+
+    DUE = "due"
+    AUDIT = "audit"
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One kind of request for one exchange, and how many assets it is for."""
@@ -34,6 +41,7 @@ class Step:
     assets: int
     calls: int
     requests: int
+    purpose: Purpose = Purpose.DUE
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +65,15 @@ def plan_histories(due: Mapping[str, int], quota: Quota, moment: datetime) -> Pl
     return _plan([_histories(*each) for each in due.items()], quota, moment)
 
 
-def plan_update(ways: Mapping[str, Way], quota: Quota, moment: datetime) -> Plan:
+def plan_update(
+    ways: Mapping[str, Way],
+    quota: Quota,
+    moment: datetime,
+    audits: Mapping[str, int] | None = None,
+) -> Plan:
     """Plan an update: sessions in bulk and the assets that they do not suffice for, by exchange.
 
+    `audits` are the histories that the audit reads after that, by exchange.
     An asset for which an action is told, or a gap in its bars is found, costs one call more; who
     they are is known only when the session has come.
     """
@@ -74,11 +88,13 @@ def plan_update(ways: Mapping[str, Way], quota: Quota, moment: datetime) -> Plan
             ]
         if way.singly:
             steps.append(_histories(exchange, way.singly))
+    for exchange, assets in (audits or {}).items():
+        steps.append(_histories(exchange, assets, Purpose.AUDIT))
     return _plan(steps, quota, moment)
 
 
-def _histories(exchange: str, assets: int) -> Step:
-    return Step(Kind.EOD, exchange, assets, assets * CALLS[Endpoint.EOD], assets)
+def _histories(exchange: str, assets: int, purpose: Purpose = Purpose.DUE) -> Step:
+    return Step(Kind.EOD, exchange, assets, assets * CALLS[Endpoint.EOD], assets, purpose)
 
 
 def _plan(steps: Sequence[Step], quota: Quota, moment: datetime) -> Plan:

@@ -23,8 +23,8 @@ from data_nexus.ingestion.tally import Tally
 class Night:
     """One update at the moment `now`; its steps share the tally and the way to the vendor.
 
-    `log` says what each session in bulk cost and brought; `ended_by` is the `Stop` or `Pause` that
-    made it claim nothing more.
+    `log` says what each session in bulk cost and brought, `audit` what the audit did; `ended_by` is
+    the `Stop` or `Pause` that made it claim nothing more.
     """
 
     settings: Settings
@@ -38,6 +38,7 @@ class Night:
     tally: Tally = field(default_factory=Tally)
     ended_by: NexusError | None = None
     log: list[dict[str, Any]] = field(default_factory=list)
+    audit: dict[str, int] = field(default_factory=dict)
 
     @property
     def token_id(self) -> str:

@@ -1,7 +1,7 @@
 """Owns the nightly update as one call: what is due by the calendar, got in the cheapest way.
 
 Exchange by exchange: sessions in bulk where that costs less, then everything that is left due,
-asset by asset, by the engine that also loads histories.
+asset by asset, by the engine that also loads histories, and last the audit.
 """
 
 from __future__ import annotations
@@ -20,12 +20,14 @@ from data_nexus.domain.due import (
     PROBED_AFTER,
     Place,
     behind_by_exchange,
+    is_session_due,
     published_at,
     session_before,
     ways,
 )
 from data_nexus.errors import Pause, Stop
 from data_nexus.events import Observer, RunFinished, RunStarted, Warned
+from data_nexus.ingestion.audit import audit
 from data_nexus.ingestion.bulk_update import BulkUpdate
 from data_nexus.ingestion.engine import Drain
 from data_nexus.ingestion.history_loader import Report, outcome_of, reader_of
@@ -66,7 +68,8 @@ async def update(
             night.ended_by = error
         finally:
             night.count_account()
-        figures = night.tally.figures(time.monotonic() - started) | {"bulk": night.log}
+        figures = night.tally.figures(time.monotonic() - started)
+        figures |= {"bulk": night.log, "audit": night.audit}
         report = Report(figures, night.ended_by, drain.reason)
         await store.finish_run(night.run_id, outcome_of(report), figures)
         observe(RunFinished("update", outcome_of(report), figures["duration_sec"]))
@@ -89,6 +92,8 @@ async def _bring_forward(night: Night, exchange: str | None) -> None:
         published = await _in_bulk(night, bulk, name, way, published)
     night.reader.seen |= await bulk.sightings()
     await night.read_histories(Due(night.now, published=published))
+    if is_session_due(behind):
+        await audit(night, exchange)
 
 
 async def _in_bulk(
