@@ -15,6 +15,7 @@ import numpy as np
 
 from data_nexus.database.batch import Batch, Letter, Outcome, Receipt, RejectedRow
 from data_nexus.database.store import Due, QueuePosition, Store, open_store
+from data_nexus.domain.audit import Record
 from data_nexus.domain.bars import EPOCH, Bars
 from data_nexus.domain.listing import Lease
 from data_nexus.domain.window import Window
@@ -52,6 +53,22 @@ class Worker:
         due = Due(ago(days_old), exchange, ids)
         place = position or QueuePosition()
         return self._runner.run(self.store.claim(due, place, limit, suspect=suspect))
+
+    def claim_audit(
+        self,
+        limit: int = 100,
+        *,
+        days_old: float = 1.0,
+        exchange: str | None = None,
+        position: QueuePosition | None = None,
+    ) -> list[Lease]:
+        """Claim assets whose history was last read as a whole so long ago."""
+        due = Due(ago(days_old), exchange, is_audit=True)
+        return self._runner.run(self.store.claim(due, position or QueuePosition(), limit))
+
+    def audit_records(self) -> list[Record]:
+        """What audits have done, by exchange."""
+        return self._runner.run(self.store.audit_records())
 
     def commit(self, *batches: Batch, run_id: int | None = None) -> list[Receipt | None]:
         """Commit batches in one transaction."""

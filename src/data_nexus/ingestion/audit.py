@@ -25,6 +25,8 @@ async def audit(night: Night, exchange: str | None) -> None:
     settings = night.settings
     if night.is_over or not settings.audit_share:
         return
+    # What the night has reserved and not used is left over, too.
+    await night.attempts.ledger.close()
     ledger = Ledger(
         night.store.ledger(settings.require_token()),
         night.observe,

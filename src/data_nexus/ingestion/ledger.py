@@ -100,7 +100,10 @@ class Ledger:
             await self._see_through(self._give_back(slots))
 
     async def close(self) -> None:
-        """Give back the slots that nobody used, those too that are being reserved."""
+        """Give back the slots that nobody used, those too that are being reserved.
+
+        More may be asked for afterwards.
+        """
         while self._open:
             await asyncio.wait(self._open)
         await self._empty()
