@@ -47,13 +47,8 @@ def loaded_by(symbols: int, cluster: Cluster, folder: Path, limit: int) -> Itera
         assert commands.run("discover", "--exchange", "US").code == 0
         load_all(vendor, url)
         let_days_pass(url, 3)
-        execute(url, "UPDATE quota_ledger SET spent = 0")
-        with_limit(url, limit)
+        rows(url, "UPDATE quota_ledger SET spent = 0, day_limit = %s", limit)
         yield url
-
-
-def with_limit(url: str, limit: int) -> None:
-    execute(url, f"UPDATE quota_ledger SET day_limit = {int(limit)}")  # type: ignore[arg-type]  # noqa: S608
 
 
 @pytest.fixture
@@ -112,6 +107,12 @@ def night(vendor: Sandbox, url: str, day: date, *observed: Any, **more: Any) -> 
     return update_at(morning_after(day), vendor, url, None, *observed, **SHARE | more)
 
 
+def nights_after(since: date, day: date) -> int:
+    """How many nights with a session came after one day up to another."""
+    days = (since + timedelta(days=n) for n in range(1, (day - since).days + 1))
+    return sum(each.weekday() < 5 for each in days)
+
+
 def is_true(url: str, vendor: Sandbox) -> bool:
     counts = differences(url, truth(vendor))
     return (counts["lost"], counts["invented"]) == (0, 0)
@@ -120,25 +121,21 @@ def is_true(url: str, vendor: Sandbox) -> bool:
 def test_silent_restatements_are_found_within_the_promised_nights(
     vendor: Sandbox, loaded: str
 ) -> None:
-    """Three weeks; on each of the first ten days some old bar is restated without a trace."""
-    codes, old, waiting = codes_of(loaded), [], {}
+    """Three weeks; on each of the first ten days some old bars are restated without a trace."""
+    codes = codes_of(loaded)
+    old: list[tuple[str, str, float]] = []
+    waiting: dict[str, date] = {}
     for number in range(21):
         day = MONDAY + timedelta(days=number)
-        begun = len(vendor.log())
+        sent = len(vendor.log())
         figures = night(vendor, loaded, day).figures
         if day.weekday() >= 5:
-            assert (figures["calls"], figures["audit"], len(vendor.log())) == (0, {}, begun)
+            assert (figures["calls"], figures["audit"], len(vendor.log())) == (0, {}, sent)
         else:
             assert figures["audit"]["calls"] <= AUDITS
-            assert figures["calls"] <= SYMBOLS + AUDITS + figures["reread"]
-        found = {row[0] for row in revisions(loaded)}
-        for code, since in [*waiting.items()]:
-            if code in found:
-                nights = sum(
-                    (since + timedelta(n)).weekday() < 5 for n in range((day - since).days)
-                )
-                assert nights <= PROMISED_NIGHTS + SHARE["audit_days"]
-                del waiting[code]
+            assert figures["calls"] == SYMBOLS + figures["reread"] + figures["audit"]["calls"]
+        for code in {row[0] for row in revisions(loaded)} & waiting.keys():
+            assert nights_after(waiting.pop(code), day) <= SHARE["audit_days"] + PROMISED_NIGHTS
         if number < 10:
             chosen = codes[number::17]
             old += restate_old_bars(vendor, loaded, *chosen)
@@ -215,7 +212,7 @@ def test_a_drain_in_the_middle_loses_nothing_and_the_next_run_goes_on(
 
 def test_the_reserve_is_left_to_others(vendor: Sandbox, loaded: str) -> None:
     before = DAILY - KEPT - SYMBOLS - AUDITS + 1
-    execute(loaded, f"UPDATE quota_ledger SET spent = {before}, day = current_date")  # type: ignore[arg-type]  # noqa: S608
+    rows(loaded, "UPDATE quota_ledger SET spent = %s, day = current_date", before)
     report = night(vendor, loaded, MONDAY)
     audited = report.figures["audit"]["calls"]
     assert (report.ended_by, audited) == (None, AUDITS - 1 - report.figures["reread"])

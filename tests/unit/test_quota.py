@@ -78,7 +78,7 @@ def test_the_audit_takes_its_share_of_a_day_and_no_call_more() -> None:
 def test_the_audit_leaves_the_reserve_and_extra_calls() -> None:
     shares = {"audit_share": 0.02, "keep_share": 0.05}
     nearly = quota(spent=945, extra=500)
-    found = granted(reserve(nearly, 1, NOON, most=30, **shares))  # type: ignore[arg-type]
+    found = granted(reserve(nearly, 1, NOON, most=30, **shares))
     assert (found.quota.spent, found.quota.audited) == (950, 5)
     assert isinstance(reserve(found.quota, 1, NOON, **shares), Spent)  # type: ignore[arg-type]
 
