@@ -18,9 +18,10 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 class Due:
     """Which assets a run may claim: last answered before a moment, of one exchange, of some ids.
 
-    With `published`, the last session that is out by place, the calendar decides instead of the
-    last answer: claimed is whose cursor is behind it. For an audit it is the last answer with the
-    whole history that was before the moment, and dead and resting assets take part.
+    With `published`, the last session that is out by place, the calendar decides: claimed is whose
+    cursor is behind it. Who has answered since the moment and is behind all the same is not asked
+    again. For an audit it is the last answer with the whole history that was before the moment, and
+    dead and resting assets take part.
     """
 
     synced_before: datetime

@@ -91,7 +91,8 @@ async def _bring_forward(night: Night, exchange: str | None) -> None:
     for name, way in chosen.items():
         published = await _in_bulk(night, bulk, name, way, published)
     night.reader.seen |= await bulk.sightings()
-    await night.read_histories(Due(night.now, published=published))
+    begun = await night.store.days_ago(0)
+    await night.read_histories(Due(begun, published=published))
     if is_session_due(behind):
         await audit(night, exchange)
 
