@@ -6,6 +6,8 @@ import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
+import psycopg
+
 from data_nexus.config import Secret, Settings, load_settings
 from data_nexus.domain.calendars import sessions_of
 from data_nexus.domain.sessions import day_date
@@ -48,6 +50,8 @@ def settings_of(vendor: Sandbox, url: str, **values: object) -> Settings:
         "concurrency": 10,
         # They were discovered by the real clock, of which a night's may be years ahead.
         "list_days": 1_000_000,
+        # What an update costs is counted without the audit, unless a test is about it.
+        "audit_share": 0.0,
     }
     return load_settings(given | values).with_token(Secret(vendor.token))
 
@@ -74,3 +78,18 @@ def update_at(
     settings = settings_of(vendor, url, **values)
     wish = drain or Drain(observe)
     return asyncio.run(update(settings, url, exchange, observe, wish, now=now))
+
+
+def let_days_pass(url: str, days: int = 1) -> None:
+    """Make all that audits and the ledger remember so many days older; the queue stays."""
+    # A database knows one clock only: where a test lives through nights, the past moves instead.
+    ago = f"make_interval(days => {int(days)})"
+    with psycopg.connect(url) as connection:
+        for table, column in (
+            ("assets", "read_whole_at"),
+            ("sync_log", "committed_at"),
+            ("market_data_revisions", "valid_until"),
+            ("rebasings", "valid_until"),
+        ):
+            connection.execute(f"UPDATE {table} SET {column} = {column} - {ago}".encode())  # noqa: S608
+        connection.execute(f"UPDATE quota_ledger SET day = day - {int(days)}".encode())  # noqa: S608

@@ -16,6 +16,7 @@ import numpy as np
 from data_nexus.database.action_store import ToldActions
 from data_nexus.database.batch import Batch, Letter, Outcome, Receipt, RejectedRow
 from data_nexus.database.store import Due, QueuePosition, Store, open_store
+from data_nexus.domain.audit import Record
 from data_nexus.domain.bars import EPOCH, Bars
 from data_nexus.domain.findings import AssetFinding, KnownActions
 from data_nexus.domain.listing import Lease
@@ -71,6 +72,22 @@ class Worker:
     def wanted_actions(self, exchange: str | None = None) -> dict[str, int]:
         """Of how many assets the actions are to be asked for, by exchange."""
         return self._runner.run(self.store.actions().wanted(exchange))
+
+    def claim_audit(
+        self,
+        limit: int = 100,
+        *,
+        days_old: float = 1.0,
+        exchange: str | None = None,
+        position: QueuePosition | None = None,
+    ) -> list[Lease]:
+        """Claim assets whose history was last read as a whole so long ago."""
+        due = Due(ago(days_old), exchange, is_audit=True)
+        return self._runner.run(self.store.claim(due, position or QueuePosition(), limit))
+
+    def audit_records(self) -> list[Record]:
+        """What audits have done, by exchange."""
+        return self._runner.run(self.store.audit_records())
 
     def commit(self, *batches: Batch, run_id: int | None = None) -> list[Receipt | None]:
         """Commit batches in one transaction."""

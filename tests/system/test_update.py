@@ -287,3 +287,15 @@ def test_a_new_listing_is_loaded_and_a_resting_one_is_woken_by_its_bar(
     update_at(TUESDAY_MORNING + timedelta(days=1), vendor, loaded)
     assert_true(loaded, vendor)
     assert value(loaded, "SELECT count(*) FROM assets WHERE ask_after IS NOT NULL") == 0
+
+
+def test_a_session_that_is_late_costs_one_call_an_asset_where_there_is_no_bulk(
+    vendor: Sandbox, loaded: str
+) -> None:
+    """Still behind after its answer, an asset is not asked for again by the same run."""
+    refuse_bulk(vendor, 423)
+    begun = len(vendor.log())
+    figures = update_at(TUESDAY_MORNING, vendor, loaded).figures
+    assert asked(vendor, begun)["eod"] == SYMBOLS
+    assert figures["synced"] == SYMBOLS
+    assert value(loaded, "SELECT max(synced_through)::text FROM assets") == FRIDAY

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from data_nexus.domain.cheapest import Way
-from data_nexus.domain.plan import Kind, Step, plan_histories, plan_update
+from data_nexus.domain.plan import Kind, Purpose, Step, plan_histories, plan_update
 from data_nexus.domain.quota import Quota
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -85,3 +85,14 @@ def test_wanted_actions_cost_a_call_for_splits_and_one_for_dividends() -> None:
         Step(Kind.DIVIDENDS, "US", 20, 20, 20),
     )
     assert (found.calls, found.requests) == (707, 113)
+
+
+def test_the_audit_is_a_step_of_its_own_and_its_calls_are_the_plan_s() -> None:
+    ways = {"US": Way((NOON.date(),), 900, 3)}
+    found = plan_update(ways, quota(0, 100_000), NOON, audits={"LSE": 20, "US": 1980})
+    assert [(each.exchange, each.kind, each.purpose, each.calls) for each in found.steps[3:]] == [
+        ("US", Kind.EOD, Purpose.DUE, 3),
+        ("LSE", Kind.EOD, Purpose.AUDIT, 20),
+        ("US", Kind.EOD, Purpose.AUDIT, 1980),
+    ]
+    assert (found.calls, found.requests) == (300 + 3 + 2000, 3 + 3 + 2000)

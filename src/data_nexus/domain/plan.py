@@ -30,6 +30,13 @@ class Kind(StrEnum):
 _ACTIONS = {Kind.SPLITS: Endpoint.SPLITS, Kind.DIVIDENDS: Endpoint.DIVIDENDS}
 
 
+class Purpose(StrEnum):
+    """Why a step is taken: something is due, or histories are read again to be sure of them."""
+
+    DUE = "due"
+    AUDIT = "audit"
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One kind of request for one exchange, and how many assets it is for.
@@ -43,6 +50,7 @@ class Step:
     calls: int
     requests: int
     sessions: int = 0
+    purpose: Purpose = Purpose.DUE
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +81,15 @@ def plan_update(
     *,
     lists: Iterable[KnownList] = (),
     wanting: Mapping[str, int] | None = None,
+    audits: Mapping[str, int] | None = None,
 ) -> Plan:
     """Plan an update: symbol lists, sessions in bulk, and the assets that these do not suffice for.
 
     The lists are counted with the renames, which are asked for only if symbols went and came.
-    `wanting` has how many assets' actions are to be asked for. An asset that is new on a list, or
-    for which an action is told or a gap in its bars is found, costs one call more; who they are is
-    known only when the list or the session has come.
+    `wanting` has how many assets' actions are to be asked for, `audits` how many histories the
+    audit reads after that. An asset that is new on a list, or for which an action is told or a gap
+    in its bars is found, costs one call more; who they are is known only when the list or the
+    session has come.
     """
     steps = [_lists(name, list(each)) for name, each in groupby(lists, lambda one: one.exchange)]
     for exchange, way in ways.items():
@@ -95,6 +105,8 @@ def plan_update(
     for exchange, assets in (wanting or {}).items():
         for kind, endpoint in _ACTIONS.items():
             steps.append(Step(kind, exchange, assets, assets * CALLS[endpoint], assets))
+    for exchange, assets in (audits or {}).items():
+        steps.append(_histories(exchange, assets, Purpose.AUDIT))
     return _plan(steps, quota, moment)
 
 
@@ -104,8 +116,8 @@ def _lists(exchange: str, lists: Sequence[KnownList]) -> Step:
     return Step(Kind.SYMBOLS, exchange, listed, sum(asked), len(asked))
 
 
-def _histories(exchange: str, assets: int) -> Step:
-    return Step(Kind.EOD, exchange, assets, assets * CALLS[Endpoint.EOD], assets)
+def _histories(exchange: str, assets: int, purpose: Purpose = Purpose.DUE) -> Step:
+    return Step(Kind.EOD, exchange, assets, assets * CALLS[Endpoint.EOD], assets, purpose=purpose)
 
 
 def _plan(steps: Sequence[Step], quota: Quota, moment: datetime) -> Plan:

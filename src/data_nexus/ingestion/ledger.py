@@ -24,6 +24,7 @@ from data_nexus.domain.quota import (
     heard_minute,
     heard_spent,
     heard_user,
+    on_day,
     paused,
     refund,
     reserve,
@@ -58,13 +59,15 @@ class Slot:
 class Ledger:
     """Hands out slots to a worker's requests, and learns the limits from the vendor's answers.
 
-    `keep_share` of the day's limit is left to others. `minute_limit` and `left` (calls of the day,
-    None while unknown) are as last seen.
+    `keep_share` of the day's limit is left to others. With `audit_share` all that it hands out is
+    for the audit, which may take that share of the day's limit. `minute_limit` and `left` (calls of
+    the day, None while unknown) are as last seen.
     """
 
     store: LedgerStore
     observe: Observer
     keep_share: float = 0.0
+    audit_share: float | None = None
     minute_limit: int = 0
     left: int | None = None
     _ready: deque[Slot] = field(default_factory=deque)
@@ -111,10 +114,17 @@ class Ledger:
             await self._see_through(self._give_back(slots))
 
     async def close(self) -> None:
-        """Give back the slots that nobody used, those too that are being reserved."""
+        """Give back the slots that nobody used, those too that are being reserved.
+
+        More may be asked for afterwards.
+        """
         while self._open:
             await asyncio.wait(self._open)
         await self._empty()
+
+    async def known(self) -> Quota:
+        """Return the quota as all workers know it now."""
+        return (await self.store.change(lambda q, moment: (q, on_day(q, moment.date()))))[0]
 
     async def heard_minute(self, limit: int, remaining: int) -> None:
         """Learn from an answer's headers what the minute allows."""
@@ -165,9 +175,11 @@ class Ledger:
             await self._give_back(tuple(unused))
 
     async def _give_back(self, slots: tuple[Slot, ...]) -> None:
+        is_audit = self.audit_share is not None
+
         def give_back(quota: Quota, _: datetime) -> tuple[Quota, None]:
             for slot in slots:
-                quota = refund(quota, slot.calls, slot.day)
+                quota = refund(quota, slot.calls, slot.day, is_audit=is_audit)
             return quota, None
 
         try:
@@ -197,7 +209,14 @@ class Ledger:
             most = min(self._most, math.ceil(_BLOCK / step(quota.minute_limit)))
             # What a killed worker has reserved is lost for the day: of the dear ones, one at most.
             most = max(1, most // max(calls, 1))
-            found = reserve(quota, calls, moment, most=most, keep_share=self.keep_share)
+            found = reserve(
+                quota,
+                calls,
+                moment,
+                most=most,
+                keep_share=self.keep_share,
+                audit_share=self.audit_share,
+            )
             return found.quota, found
 
         found, moment = await self.store.change(decide)

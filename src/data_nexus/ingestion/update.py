@@ -2,8 +2,8 @@
 
 First the symbol lists that are old, for what is new on them is due as well. Then exchange by
 exchange: sessions in bulk where that costs less, then everything that is left due, asset by asset,
-by the engine that also loads histories. At last the actions of those assets whose bars show that
-some are not stored.
+by the engine that also loads histories. Then the actions of those assets whose bars show that some
+are not stored, and last the audit.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from data_nexus.domain.due import (
 from data_nexus.errors import Pause, Stop
 from data_nexus.events import Observer, RunFinished, RunStarted, Warned
 from data_nexus.ingestion.action_reader import read_actions, wanting
+from data_nexus.ingestion.audit import audit
 from data_nexus.ingestion.bulk_update import BulkUpdate
 from data_nexus.ingestion.engine import Drain
 from data_nexus.ingestion.history_loader import Report, outcome_of, reader_of
@@ -73,7 +74,7 @@ async def update(
         finally:
             night.count_account()
         figures = night.tally.figures(time.monotonic() - started)
-        figures |= {"lists": night.lists, "bulk": night.log}
+        figures |= {"lists": night.lists, "bulk": night.log, "audit": night.audit}
         report = Report(figures, night.ended_by, drain.reason)
         await store.finish_run(night.run_id, outcome_of(report), figures)
         observe(RunFinished("update", outcome_of(report), figures["duration_sec"]))
@@ -92,6 +93,8 @@ async def _bring_forward(night: Night, exchange: str | None) -> None:
     if due:
         await _read_sessions(night, behind, published)
     await read_actions(night, exchange)
+    if lacking_a_session(behind):
+        await audit(night, exchange)
     night.ended_by = night.ended_by or night.paused_by
 
 
@@ -106,7 +109,8 @@ async def _read_sessions(
     for name, way in chosen.items():
         published = await _in_bulk(night, bulk, name, way, published)
     night.reader.seen |= await bulk.sightings()
-    await night.read_histories(Due(night.now, published=published))
+    begun = await night.store.days_ago(0)
+    await night.read_histories(Due(begun, published=published))
 
 
 async def _due(
