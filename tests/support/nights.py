@@ -9,7 +9,9 @@ from datetime import UTC, datetime, time, timedelta
 import psycopg
 
 from data_nexus.config import Secret, Settings, load_settings
+from data_nexus.database.ledger_store import token_id
 from data_nexus.domain.calendars import sessions_of
+from data_nexus.domain.cost import Endpoint
 from data_nexus.domain.sessions import day_date
 from data_nexus.events import Observer, ignore
 from data_nexus.ingestion.engine import Drain
@@ -62,6 +64,17 @@ def load_all(vendor: Sandbox, url: str) -> None:
     wish = Wish(limit=None, days_old=0)
     report = asyncio.run(backfill(settings, url, wish, ignore, Drain(ignore)))
     assert (report.ended_by, report.figures["failed"], report.figures["parked"]) == (None, 0, 0)
+
+
+def without_actions(vendor: Sandbox, url: str, exchange: str = "US") -> None:
+    """Let the plan have no splits and dividends of single assets: what nights cost is then bars."""
+    refusal = (
+        "INSERT INTO refusals (token_id, exchange, endpoint, refused_at)"
+        " SELECT %s, %s, unnest(%s::text[]), '2100-01-01'"
+    )
+    endpoints = [Endpoint.SPLITS.value, Endpoint.DIVIDENDS.value]
+    with psycopg.connect(url) as connection:
+        connection.execute(refusal, [token_id(Secret(vendor.token)), exchange, endpoints])
 
 
 def update_at(

@@ -15,7 +15,7 @@ from data_nexus.ingestion.engine import Drain
 from data_nexus.ingestion.history_loader import Report
 from tests.support.commands import commands_at
 from tests.support.database import Cluster
-from tests.support.nights import let_days_pass, load_all, update_at
+from tests.support.nights import let_days_pass, load_all, update_at, without_actions
 from tests.support.sandbox import Sandbox, sandbox
 from tests.support.tables import execute, rows, value
 from tests.support.truth import differences, truth
@@ -46,6 +46,7 @@ def loaded_by(symbols: int, cluster: Cluster, folder: Path, limit: int) -> Itera
         commands = commands_at(folder, vendor, url)
         assert commands.run("discover", "--exchange", "US").code == 0
         load_all(vendor, url)
+        without_actions(vendor, url)
         let_days_pass(url, 3)
         rows(url, "UPDATE quota_ledger SET spent = 0, day_limit = %s", limit)
         yield url

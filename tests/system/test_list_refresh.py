@@ -18,7 +18,7 @@ from data_nexus.ingestion.engine import Drain
 from data_nexus.ingestion.history_loader import Report
 from tests.support.commands import commands_at
 from tests.support.database import Cluster
-from tests.support.nights import load_all, update_at
+from tests.support.nights import load_all, update_at, without_actions
 from tests.support.sandbox import Sandbox, sandbox
 from tests.support.tables import execute, rows, snapshot, value
 from tests.support.truth import differences, truth
@@ -51,8 +51,7 @@ def loaded_once(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> I
         commands = commands_at(tmp_path_factory.mktemp("home"), vendor, url)
         assert commands.run("discover", "--delisted").code == 0
         load_all(vendor, url)
-        # Nothing is due on a Saturday; the actions of what was loaded are read.
-        update_at(SATURDAY, vendor, url)
+        without_actions(vendor, url)
         execute(url, "DELETE FROM quota_ledger", "UPDATE listings SET from_moment = '2026-11-07'")
         read_at(url, SATURDAY)
         yield url
