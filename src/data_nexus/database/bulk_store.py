@@ -24,7 +24,7 @@ from data_nexus.domain.actions import Dividend, Split
 from data_nexus.domain.bars import days
 from data_nexus.domain.cost import Endpoint
 from data_nexus.domain.due import Place, Queued
-from data_nexus.domain.sheet import Fates, Lacking, Sheet, fates
+from data_nexus.domain.sheet import Aside, Fates, Lacking, Sheet, fates
 from data_nexus.errors import RowsRefused
 
 # So many assets share a transaction, unless told otherwise.
@@ -165,6 +165,20 @@ class BulkStore:
         ):
             codes = [code for code, actions in told.items() for _ in actions]
             await self._execute(name, columns | {"codes": codes, "exchange": exchange})
+
+    async def put_aside(self, exchange: str, session: date, rows: Sequence[Aside]) -> int:
+        """Store rows that cannot be read for the assets that they name; return how many name none.
+
+        Doing it again changes nothing.
+        """
+        parameters = {
+            "exchange": exchange,
+            "session": session,
+            "codes": [row.code for row in rows],
+            "rules": [row.rule for row in rows],
+            "excerpts": [row.excerpt for row in rows],
+        }
+        return int((await self._rows("put_aside", parameters))[0][0])
 
     async def refused(self, token_id: str, endpoint: Endpoint, since: datetime) -> set[str]:
         """Return the exchanges for which a token was refused an endpoint since a moment."""

@@ -8,7 +8,7 @@ passes over whom somebody else has leased.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, TypeVar
@@ -18,7 +18,7 @@ from data_nexus.domain.cheapest import CALLS_A_SESSION
 from data_nexus.domain.cost import CALLS, Endpoint
 from data_nexus.domain.due import Place, session_before, sessions_up_to
 from data_nexus.domain.gaps import DEEPEST, second_looks
-from data_nexus.domain.sheet import Sheet, flag_counts, is_out, reference_day
+from data_nexus.domain.sheet import Aside, Sheet, flag_counts, is_out, reference_day
 from data_nexus.domain.symbol import Symbol
 from data_nexus.eodhd.decode_bulk import decode_bulk_dividends, decode_bulk_splits
 from data_nexus.eodhd.refusals import is_refusal
@@ -29,7 +29,7 @@ from data_nexus.ingestion.attempts import Attempts, Trip
 from data_nexus.ingestion.drainable import Drainable, Drained
 from data_nexus.ingestion.engine import Drain
 from data_nexus.ingestion.opening import foreseen
-from data_nexus.ingestion.sheets import named_in, sheet_of
+from data_nexus.ingestion.sheets import feed_of, named_in, sheet_of
 from data_nexus.ingestion.tally import Tally
 
 # So many sessions in a row may bring nothing before they count as not out yet: markets stay shut
@@ -203,14 +203,28 @@ class BulkUpdate:
         exchange, session = self.exchange, sheet.session
         splits = await self._ask(
             bulk_request(exchange, session, "splits"),
-            lambda body: decode_bulk_splits(body, exchange, session),
+            lambda body: feed_of(
+                body, lambda sent: decode_bulk_splits(sent, exchange, session), self.redact
+            ),
         )
         dividends = await self._ask(
             bulk_request(exchange, session, "dividends"),
-            lambda body: decode_bulk_dividends(body, exchange, session),
+            lambda body: feed_of(
+                body, lambda sent: decode_bulk_dividends(sent, exchange, session), self.redact
+            ),
         )
-        await self.store.store_actions(exchange, splits.by_code, dividends.by_code)
-        return replace(sheet, named=sheet.named | named_in(splits) | named_in(dividends))
+        await self.store.store_actions(exchange, splits.told.by_code, dividends.told.by_code)
+        unread = splits.aside + dividends.aside
+        self.tally.rejected_by_rule.update(row.rule for row in unread)
+        await self._put_aside(session, sheet.aside + unread)
+        named = named_in(splits.told) | named_in(dividends.told)
+        return replace(sheet, named=sheet.named | named)
+
+    async def _put_aside(self, session: date, rows: Sequence[Aside]) -> None:
+        if rows:
+            strangers = await self.store.put_aside(self.exchange, session, rows)
+            text = f"{len(rows):,} rows of {session} cannot be read"
+            self.observe(Warned(self.exchange, f"{text}; {strangers:,} of them name no asset"))
 
     async def _ask(
         self, request: Request, decode: Callable[[bytes], Result], needed: int = 0
