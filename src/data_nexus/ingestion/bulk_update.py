@@ -25,9 +25,8 @@ from data_nexus.eodhd.refusals import is_refusal
 from data_nexus.eodhd.requests import Request, bulk_request
 from data_nexus.errors import NexusError, NotListed, Park, Pause, Postpone, Retry
 from data_nexus.events import CarriedOn, Observer, Warned
-from data_nexus.ingestion.attempts import Attempts, Trip
+from data_nexus.ingestion.attempts import Trip
 from data_nexus.ingestion.drainable import Drainable, Drained
-from data_nexus.ingestion.engine import Drain
 from data_nexus.ingestion.opening import foreseen
 from data_nexus.ingestion.sheets import feed_of, named_in, sheet_of
 from data_nexus.ingestion.tally import Tally
@@ -58,6 +57,7 @@ class Told:
 class BulkUpdate:
     """Brings one exchange forward by sessions in bulk.
 
+    When it is to stop, a session whose prices have come is finished, for they are paid for.
     `published` is the last session that is out by place. What the update leaves behind: `named`,
     the assets to be read whole; `held_back`, the first session that it could not carry on by, be
     it late or in trouble; `ended_by`, the `Pause` if it is that; `log`, what each session cost and
@@ -67,9 +67,8 @@ class BulkUpdate:
     exchange: str
     published: Mapping[Place, date]
     store: BulkStore
-    attempts: Attempts
+    way: Drainable
     observe: Observer
-    drain: Drain
     redact: Callable[[str], str]
     run_id: int
     writers: int
@@ -157,13 +156,13 @@ class BulkUpdate:
         settled = await self.store.settled(self.exchange, earlier[0])
         looks = second_looks(told.trading_again, earlier, settled)
         try:
-            await self.attempts.ledger.require(len(looks.sessions) * CALLS[Endpoint.BULK])
+            await self.way.attempts.ledger.require(len(looks.sessions) * CALLS[Endpoint.BULK])
             for session in looks.sessions:
                 sheet = replace(await self._prices(session), named=named)
                 reach = replace(told.reach, session=session, late=True)
                 await self._write(reach, told.survey, sheet, looks.still_open)
                 await self.store.settle(self.exchange, session)
-        except (Retry, Postpone, Park, Pause) as error:
+        except (Drained, Retry, Postpone, Park, Pause) as error:
             # The present session is paid for. Who has a gap is asked for by itself.
             self.observe(Warned(self.exchange, f"no second look: {error}"))
             return looks.sessions[-1]
@@ -175,7 +174,7 @@ class BulkUpdate:
         parts, done = [*reversed(survey.parts)], list[Carried]()
 
         async def write() -> None:
-            while parts and not self.drain.wished.is_set():
+            while parts:
                 part = parts.pop()
                 carried = await self.store.carry_on(reach, sheet, unbroken_since, self.run_id, part)
                 done.append(carried)
@@ -187,8 +186,6 @@ class BulkUpdate:
                     tasks.create_task(write(), name=f"bulk writer {n}")
         except BaseExceptionGroup as group:
             raise foreseen(group) from None
-        if parts:
-            raise Drained
         return done
 
     async def _prices(self, session: date, needed: int = 0) -> Sheet:
@@ -206,12 +203,14 @@ class BulkUpdate:
             lambda body: feed_of(
                 body, lambda sent: decode_bulk_splits(sent, exchange, session), self.redact
             ),
+            is_begun=True,
         )
         dividends = await self._ask(
             bulk_request(exchange, session, "dividends"),
             lambda body: feed_of(
                 body, lambda sent: decode_bulk_dividends(sent, exchange, session), self.redact
             ),
+            is_begun=True,
         )
         await self.store.store_actions(exchange, splits.told.by_code, dividends.told.by_code)
         unread = splits.aside + dividends.aside
@@ -227,9 +226,14 @@ class BulkUpdate:
             self.observe(Warned(self.exchange, f"{text}; {strangers:,} of them name no asset"))
 
     async def _ask(
-        self, request: Request, decode: Callable[[bytes], Result], needed: int = 0
+        self,
+        request: Request,
+        decode: Callable[[bytes], Result],
+        needed: int = 0,
+        *,
+        is_begun: bool = False,
     ) -> Result:
-        """Ask until an answer comes; a drain ends the waiting, not what is under way.
+        """Ask until an answer comes; a drain ends it, but for what is under way or `is_begun`.
 
         Nothing is asked for on a day that does not hold the calls `needed` for what begins here.
         """
@@ -237,7 +241,7 @@ class BulkUpdate:
         async def read(body: bytes) -> Result:
             return decode(body)
 
-        trip, way = Trip(), Drainable(self.attempts, self.drain, needed)
+        trip, way = Trip(), replace(self.way, needed=needed, is_begun=is_begun)
         try:
             return await way.fetch(request, read, trip)
         finally:
