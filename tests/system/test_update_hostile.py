@@ -12,7 +12,7 @@ import pytest
 from data_nexus.events import Event, Warned
 from tests.support.database import Cluster
 from tests.support.nights import update_at
-from tests.support.tables import rows, snapshot, value
+from tests.support.tables import execute, rows, snapshot, value
 from tests.support.truth import differences, truth
 from tests.support.update_field import FRIDAY, MONDAY, UpdateField, update_field
 
@@ -233,6 +233,23 @@ def test_a_feed_that_is_none_keeps_the_prices_out(field: UpdateField, request_nu
     assert snapshot(field.url, "market_data", "sync_log") == before
     update(field)
     assert_all_true(field)
+
+
+def test_a_row_that_postgresql_refuses_holds_nobody_else_back(field: UpdateField) -> None:
+    (code,) = without_actions(field, told(field), 1)
+    asset_id = int(value(field.url, "SELECT id FROM assets WHERE symbol = %s", code))
+    execute(
+        field.url,
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE check_violation; END $$",
+        "CREATE TRIGGER refuse BEFORE INSERT ON market_data FOR EACH ROW"
+        f" WHEN (NEW.asset_id = {asset_id}) EXECUTE FUNCTION refuse()",
+    )
+    figures, _ = update(field)
+    assert (figures["failed"], figures["parked"]) == (0, 1)
+    parked = "SELECT symbol FROM assets WHERE parked_at IS NOT NULL"
+    assert rows(field.url, parked) == [(code,)], "asked for by itself it is refused, too"
+    assert_all_true(field, lost=1)
 
 
 def test_rows_of_a_feed_that_cannot_be_read_are_put_aside_with_their_rule(

@@ -23,7 +23,7 @@ from data_nexus.domain.symbol import Symbol
 from data_nexus.eodhd.decode_bulk import decode_bulk_dividends, decode_bulk_splits
 from data_nexus.eodhd.refusals import is_refusal
 from data_nexus.eodhd.requests import Request, bulk_request
-from data_nexus.errors import NexusError, NotListed, Park, Pause, Postpone, Retry
+from data_nexus.errors import NexusError, NotListed, Park, Pause, Postpone, Retry, RowsRefused
 from data_nexus.events import CarriedOn, Observer, Warned
 from data_nexus.ingestion.attempts import Trip
 from data_nexus.ingestion.drainable import Drainable, Drained
@@ -175,8 +175,17 @@ class BulkUpdate:
 
         async def write() -> None:
             while parts:
-                part = parts.pop()
-                carried = await self.store.carry_on(reach, sheet, unbroken_since, self.run_id, part)
+                first, last = part = parts.pop()
+                try:
+                    carried = await self.store.carry_on(
+                        reach, sheet, unbroken_since, self.run_id, part
+                    )
+                except RowsRefused:
+                    # Ever fewer are tried together, for one row must not hold the others back. Who
+                    # is left in the end is asked for by itself.
+                    middle = (first + last) // 2
+                    parts.extend([(first, middle), (middle + 1, last)] if first < last else [])
+                    continue
                 done.append(carried)
                 self._count(sheet, carried)
 
