@@ -73,6 +73,7 @@ class Survey:
 class Carried:
     """What one transaction did; `rejected_rules` has what each rejected row broke."""
 
+    lacking: Lacking
     fates: Fates
     rejected_rules: tuple[str, ...]
 
@@ -114,21 +115,20 @@ class BulkStore:
         Raises `RowsRefused` if PostgreSQL takes one of the rows for none; nothing is written then.
         """
         # What was written by a transaction of which it is not known whether it was committed.
-        written: tuple[Lacking, Carried] | None = None
+        written: Carried | None = None
 
         async def do() -> Carried:
             nonlocal written
             with storage_errors():
                 async with self._pool.connection() as connection, connection.transaction():
-                    if written and await _is_there(connection, *written, run_id):
-                        return written[1]
+                    if written and await _is_there(connection, written, run_id):
+                        return written
                     lacking = await _read(connection, reach, ids)
                     found = fates(sheet, lacking, days(reference))
                     if reach.late:
                         found = found.only_stored()
-                    carried = await _write(connection, sheet, lacking, found, run_id)
-                    written = lacking, carried
-                    return carried
+                    written = await _write(connection, sheet, lacking, found, run_id)
+                    return written
 
         try:
             return await repeated(do)
@@ -228,11 +228,9 @@ async def _read(connection: AsyncSession, reach: Reach, ids: tuple[int, int]) ->
     )
 
 
-async def _is_there(
-    connection: AsyncSession, lacking: Lacking, carried: Carried, run_id: int
-) -> bool:
+async def _is_there(connection: AsyncSession, carried: Carried, run_id: int) -> bool:
     """Say whether what a transaction wrote is there: all of it is, or nothing."""
-    settled = carried.fates.settled
+    lacking, settled = carried.lacking, carried.fates.settled
     asset_ids = lacking.asset_ids[settled].tolist()
     # It may still be under way at the server.
     await rows_of(connection, "await_leases", {"asset_ids": asset_ids})
@@ -261,7 +259,7 @@ async def _write(
             "excerpts": [excerpt for _, excerpt in told],
         }
         await connection.execute(query("insert_rejects"), rejects)
-    return Carried(found, tuple(rule for rule, _ in told))
+    return Carried(lacking, found, tuple(rule for rule, _ in told))
 
 
 def _settle_parameters(sheet: Sheet, lacking: Lacking, found: Fates) -> dict[str, Any]:

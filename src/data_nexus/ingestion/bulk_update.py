@@ -8,6 +8,7 @@ passes over whom somebody else has leased.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -78,7 +79,9 @@ class BulkUpdate:
     ended_by: Pause | None = None
     log: list[dict[str, Any]] = field(default_factory=list)
     _empty: list[Told] = field(default_factory=list)
-    _lacking: int = 0
+    # The assets that lack the session under way, and how each ended that was carried on.
+    _lacking: set[str] = field(default_factory=set)
+    _ends: dict[str, str] = field(default_factory=dict)
     _spent: int = 0
 
     async def run(self, sessions: tuple[date, ...]) -> bool:
@@ -100,7 +103,9 @@ class BulkUpdate:
             if not isinstance(error, Retry | Postpone | Park):
                 raise
             self.observe(Warned(self.exchange, f"no update in bulk: {error}"))
-            self.tally.failed += self._lacking
+            self._ends |= dict.fromkeys(self._lacking, "failed")
+        finally:
+            self._count_ends()
         return True
 
     async def _carry_over(self, sessions: tuple[date, ...]) -> None:
@@ -125,7 +130,7 @@ class BulkUpdate:
         """
         survey = await self.store.survey(reach)
         last_bars = survey.last_bars
-        self._lacking = len(last_bars)
+        self._lacking = set(last_bars)
         reference = reference_day(last_bars.values())
         if reference is None:
             # Nobody is left to be carried on; what is held back stays so.
@@ -188,6 +193,7 @@ class BulkUpdate:
                     continue
                 done.append(carried)
                 self._count(sheet, carried)
+                self._note_ends(carried)
 
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -264,8 +270,6 @@ class BulkUpdate:
     def _count(self, sheet: Sheet, carried: Carried) -> None:
         found, tally = carried.fates, self.tally
         tally.commits += 1
-        tally.synced += len(found.stored) + len(found.rejected)
-        tally.absent += len(found.absent)
         tally.received += len(found.stored) + len(found.rejected)
         tally.inserted += len(found.stored)
         tally.rejected += len(found.rejected)
@@ -274,6 +278,24 @@ class BulkUpdate:
         self.named.update(Symbol(code, self.exchange) for code in found.changed)
         assets = len(found.stored) + len(found.rejected) + len(found.absent)
         self.observe(CarriedOn(self.exchange, str(sheet.session), assets, len(found.stored)))
+
+    def _note_ends(self, carried: Carried) -> None:
+        """Note how assets end: each counts once, over how many sessions it may be carried."""
+        codes, found = carried.lacking.codes, carried.fates
+        self._lacking.difference_update(codes[at] for at in found.settled)
+        for at in found.absent:
+            self._ends.setdefault(codes[at], "absent")
+        for at in (*found.stored, *found.rejected):
+            self._ends[codes[at]] = "synced"
+        for at in found.left:
+            # It is asked for by itself, and counted then.
+            self._ends.pop(codes[at], None)
+
+    def _count_ends(self) -> None:
+        ends = Counter(self._ends.values())
+        self.tally.synced += ends["synced"]
+        self.tally.absent += ends["absent"]
+        self.tally.failed += ends["failed"]
 
     def _note(self, told: Told, done: list[Carried]) -> None:
         noted = sum(entry["calls"] for entry in self.log)
