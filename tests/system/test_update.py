@@ -218,6 +218,8 @@ def test_missed_nights_are_made_up_for(vendor: Sandbox, loaded: str) -> None:
     named = with_actions(vendor, MONDAY, TUESDAY)
     figures = update_at(TUESDAY_MORNING + timedelta(days=1), vendor, loaded).figures
     assert [each["session"] for each in figures["bulk"]] == [MONDAY, TUESDAY]
+    assert figures["total_assets"] == figures["synced"] == SYMBOLS, "each counts once"
+    assert figures["inserted"] == 2 * SYMBOLS
     assert figures["calls"] <= 2 * BULK + len(named)
     assert_true(loaded, vendor)
 

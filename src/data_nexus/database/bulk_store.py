@@ -24,7 +24,7 @@ from data_nexus.domain.actions import Dividend, Split
 from data_nexus.domain.bars import days
 from data_nexus.domain.cost import Endpoint
 from data_nexus.domain.due import Place, Queued
-from data_nexus.domain.sheet import Fates, Lacking, Sheet, fates
+from data_nexus.domain.sheet import Aside, Fates, Lacking, Sheet, fates
 from data_nexus.errors import RowsRefused
 
 # So many assets share a transaction, unless told otherwise.
@@ -73,6 +73,7 @@ class Survey:
 class Carried:
     """What one transaction did; `rejected_rules` has what each rejected row broke."""
 
+    lacking: Lacking
     fates: Fates
     rejected_rules: tuple[str, ...]
 
@@ -114,21 +115,20 @@ class BulkStore:
         Raises `RowsRefused` if PostgreSQL takes one of the rows for none; nothing is written then.
         """
         # What was written by a transaction of which it is not known whether it was committed.
-        written: tuple[Lacking, Carried] | None = None
+        written: Carried | None = None
 
         async def do() -> Carried:
             nonlocal written
             with storage_errors():
                 async with self._pool.connection() as connection, connection.transaction():
-                    if written and await _is_there(connection, *written, run_id):
-                        return written[1]
+                    if written and await _is_there(connection, written, run_id):
+                        return written
                     lacking = await _read(connection, reach, ids)
                     found = fates(sheet, lacking, days(reference))
                     if reach.late:
                         found = found.only_stored()
-                    carried = await _write(connection, sheet, lacking, found, run_id)
-                    written = lacking, carried
-                    return carried
+                    written = await _write(connection, sheet, lacking, found, run_id)
+                    return written
 
         try:
             return await repeated(do)
@@ -165,6 +165,20 @@ class BulkStore:
         ):
             codes = [code for code, actions in told.items() for _ in actions]
             await self._execute(name, columns | {"codes": codes, "exchange": exchange})
+
+    async def put_aside(self, exchange: str, session: date, rows: Sequence[Aside]) -> int:
+        """Store rows that cannot be read for the assets that they name; return how many name none.
+
+        Doing it again changes nothing.
+        """
+        parameters = {
+            "exchange": exchange,
+            "session": session,
+            "codes": [row.code for row in rows],
+            "rules": [row.rule for row in rows],
+            "excerpts": [row.excerpt for row in rows],
+        }
+        return int((await self._rows("put_aside", parameters))[0][0])
 
     async def refused(self, token_id: str, endpoint: Endpoint, since: datetime) -> set[str]:
         """Return the exchanges for which a token was refused an endpoint since a moment."""
@@ -214,11 +228,9 @@ async def _read(connection: AsyncSession, reach: Reach, ids: tuple[int, int]) ->
     )
 
 
-async def _is_there(
-    connection: AsyncSession, lacking: Lacking, carried: Carried, run_id: int
-) -> bool:
+async def _is_there(connection: AsyncSession, carried: Carried, run_id: int) -> bool:
     """Say whether what a transaction wrote is there: all of it is, or nothing."""
-    settled = carried.fates.settled
+    lacking, settled = carried.lacking, carried.fates.settled
     asset_ids = lacking.asset_ids[settled].tolist()
     # It may still be under way at the server.
     await rows_of(connection, "await_leases", {"asset_ids": asset_ids})
@@ -247,7 +259,7 @@ async def _write(
             "excerpts": [excerpt for _, excerpt in told],
         }
         await connection.execute(query("insert_rejects"), rejects)
-    return Carried(found, tuple(rule for rule, _ in told))
+    return Carried(lacking, found, tuple(rule for rule, _ in told))
 
 
 def _settle_parameters(sheet: Sheet, lacking: Lacking, found: Fates) -> dict[str, Any]:

@@ -32,13 +32,23 @@ _LEAP = 3.0
 Positions = NDArray[np.intp]
 
 
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """A row of a bulk answer that is put aside: whose it is ("" if that cannot be read) and why."""
+
+    code: str
+    rule: str
+    excerpt: str
+
+
 @dataclass(frozen=True, eq=False)
 class Sheet:
     """A session of an exchange as the vendor tells it, by code.
 
     `position` is where in `bars` a code's bar stands; `rejected` has the rule and the excerpt of a
-    row that is no bar, for codes without one; `flags` has the odd rows by rule. Of `named` codes
-    the bar alone is not to be trusted: actions, or rows that contradict each other.
+    row that is no bar, for codes without one; `aside` has all rows that are none; `flags` has the
+    odd rows by rule. Of `named` codes the bar alone is not to be trusted: actions, or rows that
+    contradict each other.
     """
 
     session: dt.date
@@ -48,6 +58,7 @@ class Sheet:
     flags: Mapping[str, Mask]
     named: frozenset[str]
     body_sha256: str
+    aside: tuple[Aside, ...] = ()
 
     @cached_property
     def is_odd(self) -> Mask:

@@ -32,7 +32,7 @@ from data_nexus.eodhd.requests import Request, dividends_request, splits_request
 from data_nexus.errors import Fenced, NexusError, NotListed, Park, Pause, Postpone, Retry, Stop
 from data_nexus.events import ActionsRead, Failed, Warned
 from data_nexus.ingestion.attempts import Trip
-from data_nexus.ingestion.drainable import Drainable, Drained
+from data_nexus.ingestion.drainable import Drained
 from data_nexus.ingestion.night import Night
 from data_nexus.ingestion.opening import foreseen
 from data_nexus.ingestion.queue import LeaseQueue
@@ -161,7 +161,7 @@ class ActionReader:
             return _Answer(told, _rejected_rows(body, told, night.reader.redact))
 
         try:
-            return await Drainable(night.attempts, night.drain).fetch(request, read, trip)
+            return await night.way.fetch(request, read, trip)
         except NotListed:
             return None
 

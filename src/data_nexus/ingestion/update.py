@@ -93,7 +93,7 @@ async def _bring_forward(night: Night, exchange: str | None) -> None:
     if due:
         await _read_sessions(night, behind, published)
     await read_actions(night, exchange)
-    if lacking_a_session(behind):
+    if lacking_a_session(behind) and not night.paused_by:
         await audit(night, exchange)
     night.ended_by = night.ended_by or night.paused_by
 
@@ -132,9 +132,8 @@ async def _in_bulk(
         exchange=exchange,
         published={p: day for p, day in published.items() if p.exchange == exchange},
         store=bulk,
-        attempts=night.attempts,
+        way=night.way,
         observe=night.observe,
-        drain=night.drain,
         redact=night.reader.redact,
         run_id=night.run_id,
         writers=night.settings.writers,
