@@ -151,7 +151,8 @@ def _update(
         raise InvariantBroken(f"{findings} assets have adjusted closes that nothing explains")
     say(
         f"9  proof: all {bars:,} bars equal the vendor's, and the stored splits and dividends"
-        f" explain every adjusted close; update once more: nothing is due, {second['requests']} requests"
+        f" explain every adjusted close; update once more: nothing is due,"
+        f" {second['requests']} requests"
     )
     return {"actions": actions, "update": figures, "update_once_more": second}
 
