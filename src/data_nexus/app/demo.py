@@ -79,7 +79,7 @@ def run_demo(settings: Settings, say: Say, observe: Observer) -> dict[str, Any]:
         _publish(vendor, session_before("US", session))
         loaded = _load(vendor, database, say, observe)
         updated = _update(vendor, database, session, say, observe)
-        status = overview(database, settings.days_old)
+        status = overview(database, vendor.settings)
     return {**loaded, **updated, "status": status, "example": _SPLIT}
 
 

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 
 from data_nexus.domain.bars import days
 from data_nexus.domain.calendars import sessions_of
-from data_nexus.domain.cheapest import Behind, Way, cheapest_way, singly
+from data_nexus.domain.cheapest import CALLS_A_SESSION, Behind, Way, cheapest_way, singly
 from data_nexus.domain.publication import kind_of, published_through
 from data_nexus.domain.sessions import Sessions, day_date
 
@@ -63,10 +63,16 @@ def lacking_a_session(behind: Mapping[str, Collection[Behind]]) -> set[str]:
     return {name for name, groups in behind.items() if any(group.cursor for group in groups)}
 
 
-def ways(behind: Mapping[str, list[Behind]], refused: Collection[str]) -> dict[str, Way]:
-    """Return the cheapest way for each exchange; none in bulk where bulk is `refused`."""
+def ways(
+    behind: Mapping[str, list[Behind]], refused: Collection[str], calls_a_day: int | None
+) -> dict[str, Way]:
+    """Return the cheapest way for each exchange.
+
+    Nothing is asked for in bulk where bulk is `refused`, or if a whole day does not pay a session.
+    """
+    is_dear = calls_a_day is not None and calls_a_day < CALLS_A_SESSION
     return {
-        exchange: singly(groups) if exchange in refused else _way(exchange, groups)
+        exchange: singly(groups) if is_dear or exchange in refused else _way(exchange, groups)
         for exchange, groups in behind.items()
     }
 

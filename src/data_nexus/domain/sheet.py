@@ -170,11 +170,13 @@ def reference_day(last_bars: Collection[dt.date | None]) -> dt.date | None:
 
 
 def is_out(sheet: Sheet, expected: Sequence[str]) -> bool:
-    """Say whether a session is out, judged by those that traded at the last one."""
-    told = sheet.position.keys() | sheet.rejected.keys()
+    """Say whether a session is out, judged by those that traded at the last one.
+
+    Rows that are no bars count for nothing: were they to pass, the gaps would be no gaps later.
+    """
     if not expected:
-        return bool(told)
-    return sum(code in told for code in expected) >= _LEAST_SHARE * len(expected)
+        return bool(sheet.position)
+    return sum(code in sheet.position for code in expected) >= _LEAST_SHARE * len(expected)
 
 
 def flag_counts(sheet: Sheet, rows: Positions) -> Counter[str]:

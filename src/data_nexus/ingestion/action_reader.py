@@ -91,6 +91,7 @@ class ActionReader:
                     for _ in range(night.settings.concurrency)
                 ]
                 await asyncio.wait(readers)
+                await self._read_suspects(queue)
                 renewing.cancel()
         except BaseExceptionGroup as group:
             raise foreseen(group) from None
@@ -103,8 +104,17 @@ class ActionReader:
             await asyncio.sleep(store.lease_sec / 3)
             await store.renew()
 
+    @property
+    def _is_over(self) -> bool:
+        return self.night.is_over or self._refused is not None
+
     async def _read_on(self, queue: LeaseQueue) -> None:
-        while not (self.night.is_over or self._refused) and (lease := await queue.next()):
+        while not self._is_over and (lease := await queue.next()):
+            await self._read_one(lease)
+
+    async def _read_suspects(self, queue: LeaseQueue) -> None:
+        """Read the assets whose worker was lost, one after the other, as the engine does."""
+        while not self._is_over and (lease := await queue.next_suspect()):
             await self._read_one(lease)
 
     async def _read_one(self, lease: Lease) -> None:
@@ -176,17 +186,21 @@ class ActionReader:
                 night.ended_by = night.ended_by or error
                 if isinstance(error, Stop):
                     night.drain.wished.set()
-            case Park() | Retry() | Postpone() | Fenced():
-                night.tally.actions_failed += 1
-                night.observe(Failed(str(lease.symbol), str(error)))
+            case Park():
+                # Asking again at once would not help: it is put off, and the finding says why.
+                self._count_failure(lease, error)
+                unfit = ToldActions(unfit=night.reader.redact(str(error)))
+                await night.store.settle_actions(lease, unfit)
+                return
+            case Retry() | Postpone() | Fenced():
+                self._count_failure(lease, error)
             case _:
                 raise error
-        if isinstance(error, Park) and not is_refusal(error):
-            # Asking again at once would not help: it is put off, and the finding says why.
-            unfit = ToldActions(unfit=night.reader.redact(str(error)))
-            await night.store.settle_actions(lease, unfit)
-        else:
-            await night.store.release([lease], failed=False)
+        await night.store.release([lease], failed=isinstance(error, Retry | Postpone))
+
+    def _count_failure(self, lease: Lease, error: NexusError) -> None:
+        self.night.tally.actions_failed += 1
+        self.night.observe(Failed(str(lease.symbol), str(error)))
 
     async def _note_refusal(self) -> None:
         """Remember that the plan has no actions, or with none refused that it has."""

@@ -14,6 +14,8 @@ from datetime import date
 from typing import Any, TypeVar
 
 from data_nexus.database.bulk_store import BulkStore, Carried, Reach, Survey
+from data_nexus.domain.cheapest import CALLS_A_SESSION
+from data_nexus.domain.cost import CALLS, Endpoint
 from data_nexus.domain.due import Place, session_before, sessions_up_to
 from data_nexus.domain.gaps import DEEPEST, second_looks
 from data_nexus.domain.sheet import Sheet, flag_counts, is_out, reference_day
@@ -21,7 +23,7 @@ from data_nexus.domain.symbol import Symbol
 from data_nexus.eodhd.decode_bulk import decode_bulk_dividends, decode_bulk_splits
 from data_nexus.eodhd.refusals import is_refusal
 from data_nexus.eodhd.requests import Request, bulk_request
-from data_nexus.errors import NexusError, NotListed, Park, Postpone, Retry
+from data_nexus.errors import NexusError, NotListed, Park, Pause, Postpone, Retry
 from data_nexus.events import CarriedOn, Observer, Warned
 from data_nexus.ingestion.attempts import Attempts, Trip
 from data_nexus.ingestion.drainable import Drainable, Drained
@@ -58,7 +60,8 @@ class BulkUpdate:
 
     `published` is the last session that is out by place. What the update leaves behind: `named`,
     the assets to be read whole; `held_back`, the first session that it could not carry on by, be
-    it late or in trouble; `log`, what each session cost and brought.
+    it late or in trouble; `ended_by`, the `Pause` if it is that; `log`, what each session cost and
+    brought.
     """
 
     exchange: str
@@ -73,6 +76,7 @@ class BulkUpdate:
     tally: Tally
     named: set[Symbol] = field(default_factory=set)
     held_back: date | None = None
+    ended_by: Pause | None = None
     log: list[dict[str, Any]] = field(default_factory=list)
     _empty: list[Told] = field(default_factory=list)
     _lacking: int = 0
@@ -91,6 +95,9 @@ class BulkUpdate:
         except NexusError as error:
             if isinstance(error, NotListed) or is_refusal(error):
                 return False
+            if isinstance(error, Pause):
+                self.ended_by = error
+                return True
             if not isinstance(error, Retry | Postpone | Park):
                 raise
             self.observe(Warned(self.exchange, f"no update in bulk: {error}"))
@@ -122,8 +129,9 @@ class BulkUpdate:
         self._lacking = len(last_bars)
         reference = reference_day(last_bars.values())
         if reference is None:
-            return True
-        sheet = await self._prices(reach.session)
+            # Nobody is left to be carried on; what is held back stays so.
+            return not self._empty
+        sheet = await self._prices(reach.session, needed=CALLS_A_SESSION)
         self._empty.append(Told(reach, survey, sheet, reference))
         expected = [code for code, day in last_bars.items() if day and day >= reference]
         if not is_out(sheet, expected):
@@ -148,11 +156,17 @@ class BulkUpdate:
         earlier = await asyncio.to_thread(sessions_up_to, self.exchange, told.reference, DEEPEST)
         settled = await self.store.settled(self.exchange, earlier[0])
         looks = second_looks(told.trading_again, earlier, settled)
-        for session in looks.sessions:
-            sheet = replace(await self._prices(session), named=named)
-            reach = replace(told.reach, session=session, late=True)
-            await self._write(reach, told.survey, sheet, looks.still_open)
-            await self.store.settle(self.exchange, session)
+        try:
+            await self.attempts.ledger.require(len(looks.sessions) * CALLS[Endpoint.BULK])
+            for session in looks.sessions:
+                sheet = replace(await self._prices(session), named=named)
+                reach = replace(told.reach, session=session, late=True)
+                await self._write(reach, told.survey, sheet, looks.still_open)
+                await self.store.settle(self.exchange, session)
+        except (Retry, Postpone, Park, Pause) as error:
+            # The present session is paid for. Who has a gap is asked for by itself.
+            self.observe(Warned(self.exchange, f"no second look: {error}"))
+            return looks.sessions[-1]
         return looks.still_open
 
     async def _write(
@@ -177,10 +191,11 @@ class BulkUpdate:
             raise Drained
         return done
 
-    async def _prices(self, session: date) -> Sheet:
+    async def _prices(self, session: date, needed: int = 0) -> Sheet:
         return await self._ask(
             bulk_request(self.exchange, session),
             lambda body: sheet_of(body, self.exchange, session, self.redact),
+            needed,
         )
 
     async def _with_actions(self, sheet: Sheet) -> Sheet:
@@ -197,15 +212,20 @@ class BulkUpdate:
         await self.store.store_actions(exchange, splits.by_code, dividends.by_code)
         return replace(sheet, named=sheet.named | named_in(splits) | named_in(dividends))
 
-    async def _ask(self, request: Request, decode: Callable[[bytes], Result]) -> Result:
-        """Ask until an answer comes; a drain ends the waiting, not what is under way."""
+    async def _ask(
+        self, request: Request, decode: Callable[[bytes], Result], needed: int = 0
+    ) -> Result:
+        """Ask until an answer comes; a drain ends the waiting, not what is under way.
+
+        Nothing is asked for on a day that does not hold the calls `needed` for what begins here.
+        """
 
         async def read(body: bytes) -> Result:
             return decode(body)
 
-        trip = Trip()
+        trip, way = Trip(), Drainable(self.attempts, self.drain, needed)
         try:
-            return await Drainable(self.attempts, self.drain).fetch(request, read, trip)
+            return await way.fetch(request, read, trip)
         finally:
             self.tally.count_spent(trip.spent)
             self._spent += sum(each.calls for each in trip.spent)

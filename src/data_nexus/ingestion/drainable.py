@@ -19,16 +19,20 @@ class Drained(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Drainable:
-    """The way to the vendor for a run that may be asked to stop."""
+    """The way to the vendor for a run that may be asked to stop.
+
+    Nothing is asked for on a day that does not hold the calls `needed`.
+    """
 
     attempts: Attempts
     drain: Drain
+    needed: int = 0
 
     async def fetch(self, request: Request, read: Read[Answer], trip: Trip) -> Answer:
         """Return what `Attempts.fetch` returns; raise `Drained` when the run is to stop."""
         if self.drain.wished.is_set():
             raise Drained
-        asking = asyncio.ensure_future(self.attempts.fetch(request, read, trip))
+        asking = asyncio.ensure_future(self._ask(request, read, trip))
         wishing = asyncio.ensure_future(self.drain.wished.wait())
         try:
             await asyncio.wait((asking, wishing), return_when=asyncio.FIRST_COMPLETED)
@@ -40,3 +44,8 @@ class Drainable:
         finally:
             asking.cancel()
             wishing.cancel()
+
+    async def _ask(self, request: Request, read: Read[Answer], trip: Trip) -> Answer:
+        if self.needed:
+            await self.attempts.require(self.needed)
+        return await self.attempts.fetch(request, read, trip)

@@ -27,9 +27,9 @@ _BATCHES_TOGETHER = 2
 class Night:
     """One update at the moment `now`; its steps share the tally and the way to the vendor.
 
-    `lists` and `log` say what each symbol list and each session in bulk cost and brought;
-    `ended_by` is the `Stop` or `Pause` that
-    made it claim nothing more.
+    `lists` and `log` say what each symbol list and each session in bulk cost and brought, `audit`
+    what the audit did; `ended_by` is the `Stop` or `Pause` that made it claim nothing more;
+    `paused_by` one that concerns sessions in bulk only: what needs fewer calls goes on.
     """
 
     settings: Settings
@@ -43,8 +43,10 @@ class Night:
     reader: HistoryReader
     tally: Tally = field(default_factory=Tally)
     ended_by: NexusError | None = None
+    paused_by: NexusError | None = None
     log: list[dict[str, Any]] = field(default_factory=list)
     lists: list[dict[str, Any]] = field(default_factory=list)
+    audit: dict[str, int] = field(default_factory=dict)
 
     @property
     def token_id(self) -> str:

@@ -2,8 +2,8 @@
 
 First the symbol lists that are old, for what is new on them is due as well. Then exchange by
 exchange: sessions in bulk where that costs less, then everything that is left due, asset by asset,
-by the engine that also loads histories. At last the actions of those assets whose bars show that
-some are not stored.
+by the engine that also loads histories. Then the actions of those assets whose bars show that some
+are not stored, and last the audit.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from data_nexus.domain.due import (
 from data_nexus.errors import Pause, Stop
 from data_nexus.events import Observer, RunFinished, RunStarted, Warned
 from data_nexus.ingestion.action_reader import read_actions, wanting
+from data_nexus.ingestion.audit import audit
 from data_nexus.ingestion.bulk_update import BulkUpdate
 from data_nexus.ingestion.engine import Drain
 from data_nexus.ingestion.history_loader import Report, outcome_of, reader_of
@@ -73,7 +74,7 @@ async def update(
         finally:
             night.count_account()
         figures = night.tally.figures(time.monotonic() - started)
-        figures |= {"lists": night.lists, "bulk": night.log}
+        figures |= {"lists": night.lists, "bulk": night.log, "audit": night.audit}
         report = Report(figures, night.ended_by, drain.reason)
         await store.finish_run(night.run_id, outcome_of(report), figures)
         observe(RunFinished("update", outcome_of(report), figures["duration_sec"]))
@@ -92,6 +93,9 @@ async def _bring_forward(night: Night, exchange: str | None) -> None:
     if due:
         await _read_sessions(night, behind, published)
     await read_actions(night, exchange)
+    if lacking_a_session(behind):
+        await audit(night, exchange)
+    night.ended_by = night.ended_by or night.paused_by
 
 
 async def _read_sessions(
@@ -100,11 +104,13 @@ async def _read_sessions(
     """Bring forward what is due: in bulk where that costs less, then asset by asset."""
     bulk = night.bulk
     refused = await bulk.refused(night.token_id, Endpoint.BULK, night.now - PROBED_AFTER)
-    chosen = await asyncio.to_thread(ways, behind, refused)
+    whole_day = await night.attempts.calls_a_day()
+    chosen = await asyncio.to_thread(ways, behind, refused, whole_day)
     for name, way in chosen.items():
         published = await _in_bulk(night, bulk, name, way, published)
     night.reader.seen |= await bulk.sightings()
-    await night.read_histories(Due(night.now, published=published))
+    begun = await night.store.days_ago(0)
+    await night.read_histories(Due(begun, published=published))
 
 
 async def _due(
@@ -134,9 +140,12 @@ async def _in_bulk(
         writers=night.settings.writers,
         tally=night.tally,
     )
-    has_bulk = await update.run(way.sessions)
-    night.log += update.log
-    night.reader.named |= update.named
+    try:
+        has_bulk = await update.run(way.sessions)
+    finally:
+        night.log += update.log
+        night.reader.named |= update.named
+    night.paused_by = night.paused_by or update.ended_by
     moment = None if has_bulk else night.now
     await bulk.note_refusal(night.token_id, Endpoint.BULK, exchange, moment)
     if not has_bulk:
@@ -145,6 +154,6 @@ async def _in_bulk(
         return dict(published)
     if update.held_back is None:
         return dict(published)
-    # What is not out in bulk is not asked for singly either.
+    # What is not out in bulk, or waits for the calls that bulk needs, is not asked for singly.
     last = await asyncio.to_thread(session_before, exchange, update.held_back)
     return {p: min(d, last) if p.exchange == exchange else d for p, d in published.items()}

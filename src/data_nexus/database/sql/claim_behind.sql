@@ -1,4 +1,5 @@
--- Claim the next assets whose cursor is behind what is out by now, in the order of the queue.
+-- Claim the next assets whose cursor is behind what is out by now, in the order of the queue. Who has
+-- answered since the walk began and is behind all the same waits for another run: its session is late.
 WITH due AS (
     SELECT a.id, p.published
     FROM assets a
@@ -8,6 +9,7 @@ WITH due AS (
     WHERE a.is_active
       AND (coalesce(a.last_synced, '-infinity'::timestamptz), a.id)
           > (coalesce(%(after_synced)s::timestamptz, '-infinity'), %(after_id)s::int)
+      AND coalesce(a.last_synced, '-infinity'::timestamptz) < %(synced_before)s::timestamptz
       AND (a.synced_through IS NULL OR a.synced_through < p.published)
       AND NOT (a.is_delisted AND a.last_synced IS NOT NULL)
       AND a.ask_after IS NULL
