@@ -144,7 +144,8 @@ def test_an_upgrade_marks_whose_bars_show_that_there_are_actions(blank_url: str)
     assert alembic("upgrade", "0005", url=blank_url).returncode == 0
     execute(
         blank_url,
-        "INSERT INTO assets (symbol, exchange) VALUES ('PLAIN', 'US'), ('PAYS', 'US'), ('NEW', 'US')",
+        "INSERT INTO assets (symbol, exchange)"
+        " VALUES ('PLAIN', 'US'), ('PAYS', 'US'), ('NEW', 'US')",
         "INSERT INTO market_data SELECT id, day, 9, 9, 9, 9,"
         " CASE WHEN symbol = 'PAYS' AND day = '2024-01-02' THEN 8.5 ELSE 9.0002 END, 0 FROM assets,"
         " unnest(ARRAY['2024-01-02', '2024-01-03']::date[]) AS day WHERE symbol <> 'NEW'",
