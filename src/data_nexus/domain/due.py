@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from data_nexus.domain.bars import days
 from data_nexus.domain.calendars import sessions_of
 from data_nexus.domain.cheapest import CALLS_A_SESSION, Behind, Way, cheapest_way, singly
-from data_nexus.domain.publication import kind_of, published_through
+from data_nexus.domain.publication import kind_of, published_since, published_through
 from data_nexus.domain.sessions import Sessions, day_date
 
 # An endpoint that was refused is tried again after so long: plans change.
@@ -38,6 +38,14 @@ def published_at(places: Collection[Place], now: datetime) -> dict[Place, date]:
     """Return the last session that each place must have out by `now` (aware)."""
     return {
         place: published_through(place.exchange, kind_of(place.venue, place.asset_type), now)
+        for place in places
+    }
+
+
+def out_since(places: Collection[Place], now: datetime) -> dict[Place, datetime]:
+    """Return since when the last session of each place is out by `now` (aware)."""
+    return {
+        place: published_since(place.exchange, kind_of(place.venue, place.asset_type), now)
         for place in places
     }
 
