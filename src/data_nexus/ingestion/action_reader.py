@@ -59,7 +59,8 @@ async def read_actions(night: Night, exchange: str | None) -> None:
     if night.is_over:
         return
     for name in await wanting(night, exchange):
-        await ActionReader(night, name).run()
+        if not night.is_over:
+            await ActionReader(night, name).run()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ class ActionReader:
     night: Night
     exchange: str
     _refused: Endpoint | None = None
+    _was_answered: bool = False
 
     async def run(self) -> None:
         """Ask until none is wanted or the night is over; raise `StorageUnavailable`."""
@@ -170,6 +172,7 @@ class ActionReader:
         found = await night.store.settle_actions(lease, told)
         if found is None:
             raise Fenced(f"{lease.symbol}: the lease was lost; nothing was written")
+        self._was_answered = True
         night.tally.commits += 1
         night.tally.actions += 1
         night.tally.findings += bool(found)
@@ -210,7 +213,7 @@ class ActionReader:
             text = f"the plan has no {self._refused}: actions are not read"
             night.observe(Warned(self.exchange, text))
             return
-        for endpoint in _ENDPOINTS if night.tally.actions else ():
+        for endpoint in _ENDPOINTS if self._was_answered else ():
             await bulk.note_refusal(night.token_id, endpoint, self.exchange, None)
 
 
