@@ -244,6 +244,7 @@ def test_a_session_that_was_none_is_passed_when_a_later_one_is_out(
     publish(vendor, TUESDAY)
     figures = update_at(TUESDAY_MORNING + timedelta(days=1), vendor, loaded).figures
     assert figures["calls"] <= 100 + BULK + len(with_actions(vendor, MONDAY, TUESDAY))
+    assert [each["session"] for each in figures["bulk"]] == [MONDAY, TUESDAY]
     assert value(loaded, "SELECT min(synced_through)::text FROM assets") == TUESDAY
 
 

@@ -298,12 +298,16 @@ class BulkUpdate:
         self.tally.failed += ends["failed"]
 
     def _note(self, told: Told, done: list[Carried]) -> None:
-        noted = sum(entry["calls"] for entry in self.log)
+        """Note what a session has cost and brought, once, however often it was looked at."""
+        session = told.reach.session.isoformat()
+        calls = self._spent - sum(entry["calls"] for entry in self.log)
+        calls += sum(entry["calls"] for entry in self.log if entry["session"] == session)
+        self.log = [entry for entry in self.log if entry["session"] != session]
         self.log.append(
             {
                 "exchange": self.exchange,
-                "session": told.reach.session.isoformat(),
-                "calls": self._spent - noted,
+                "session": session,
+                "calls": calls,
                 "rows": len(told.sheet.bars),
                 "stored": sum(len(each.fates.stored) for each in done),
                 "absent": sum(len(each.fates.absent) for each in done),
