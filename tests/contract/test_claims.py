@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from itertools import chain
 from typing import Any
 
@@ -146,6 +146,20 @@ def test_an_absent_asset_is_due_again_once_it_may_be_asked_for(
     worker.wake_absent()
     assert codes(worker.claim()) == ["PAST"]
     assert value(database_url, "SELECT times_empty FROM assets WHERE symbol = 'PAST'") == 2
+
+
+def test_the_time_of_an_absence_counts_from_the_run_s_own_moment(
+    worker: Worker, database_url: str
+) -> None:
+    """The next night's run begins a day after this one's, not a day after the answer."""
+    add_assets(database_url, "A")
+    (lease,) = worker.claim()
+    night = ago(300)
+    worker.commit(replace(batch_for(lease), moment=night, absent_days=1.0))
+    worker.wake_absent(night + timedelta(hours=23))
+    assert worker.claim() == []
+    worker.wake_absent(night + timedelta(days=1))
+    assert codes(worker.claim()) == ["A"]
 
 
 def test_due_is_what_was_answered_longer_ago_than_asked_for(

@@ -121,6 +121,30 @@ def test_a_bar_is_restated_alone(vendor: Sandbox) -> None:
     assert after[:5] + after[6:] == before[:5] + before[6:]
 
 
+def test_a_factor_that_no_feed_tells_scales_the_adjusted_closes_before_it(vendor: Sandbox) -> None:
+    before = rows(vendor)
+    vendor.post("/factor", {"symbol": SYMBOL, "date": "2026-11-18", "factor": 0.5})
+    after = rows(vendor)
+    assert [row["adjusted_close"] for row in after[:-2]] == pytest.approx(
+        [row["adjusted_close"] / 2 for row in before[:-2]], abs=1e-4
+    )
+    assert after[-2:] == before[-2:]
+    assert [row["close"] for row in after] == [row["close"] for row in before]
+    for feed in ("splits", "dividends"):
+        assert vendor.ask("/eod-bulk-last-day/US", date="2026-11-18", type=feed).json() == []
+
+
+def test_a_bar_that_is_held_comes_with_a_later_session(vendor: Sandbox) -> None:
+    hold = {"symbol": SYMBOL, "date": "2026-11-20", "until": "2026-11-23"}
+    vendor.post("/hold", hold)
+    vendor.post("/publish", {"exchange": "US", "date": "2026-11-20"})
+    assert rows(vendor)[-1]["date"] == "2026-11-19"
+    bulk = vendor.ask("/eod-bulk-last-day/US", date="2026-11-20").json()
+    assert len(bulk) == 5
+    vendor.post("/publish", {"exchange": "US", "date": "2026-11-23"})
+    assert [row["date"] for row in rows(vendor)[-2:]] == ["2026-11-20", "2026-11-23"]
+
+
 def test_a_delisted_symbol_moves_to_the_dead_and_keeps_its_bars(vendor: Sandbox) -> None:
     before = rows(vendor)
     vendor.post("/list", {"symbol": SYMBOL, "action": "delist"})

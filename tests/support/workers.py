@@ -118,9 +118,9 @@ class Worker:
         """Open a run."""
         return self._runner.run(self.store.start_run(command))
 
-    def wake_absent(self) -> None:
+    def wake_absent(self, moment: datetime | None = None) -> None:
         """Let absent assets back into the queue."""
-        self._runner.run(self.store.wake_absent())
+        self._runner.run(self.store.wake_absent(moment))
 
     def count_due(self, *, days_old: float = 1.0, limit: int = 1000) -> int:
         """Count what could be claimed."""

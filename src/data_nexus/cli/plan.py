@@ -86,7 +86,7 @@ def _update_plan(
     database: PostgresConnection, settings: Settings, known: KnownQuota, exchange: str | None
 ) -> tuple[Plan, bool]:
     """Plan an update; False if nothing was ever loaded, so that a backfill does the same."""
-    queued = queued_by_cursor(database, exchange)
+    queued = queued_by_cursor(database, exchange, known.moment)
     places = {group.place for group in queued if group.cursor is not None}
     behind = behind_by_exchange(queued, published_at(places, known.moment))
     since = known.moment - PROBED_AFTER

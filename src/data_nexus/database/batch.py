@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -49,9 +49,9 @@ class Batch:
     """One asset's answer, ready to be committed under its lease.
 
     `repeats` counts rows equal to a kept one; `absent_days` says how long to leave an asset
-    alone that has no bars, or no new ones. `passes_to` is the last session that the answer speaks
-    of: what has no bar up to it is known absent. `verdict` says of a whole history how the stored
-    actions explain it.
+    alone that has no bars, or no new ones, counted from `moment` (None: the commit's).
+    `passes_to` is the last session that the answer speaks of: what has no bar up to it is known
+    absent. `verdict` says of a whole history how the stored actions explain it.
     """
 
     lease: Lease
@@ -67,6 +67,7 @@ class Batch:
     absent_days: float | None = None
     passes_to: date | None = None
     verdict: Verdict | None = None
+    moment: datetime | None = None
 
     @property
     def is_quiet(self) -> bool:
@@ -159,6 +160,7 @@ def settle_parameters(
         "absent_days": [b.absent_days for b in batches],
         "passes_to": [b.passes_to for b in batches],
         "are_quiet": [b.is_quiet for b in batches],
+        "moments": [b.moment for b in batches],
         "arrived": [arrived.get(b.lease.asset_id) for b in batches],
         "want_actions": [b.verdict and b.verdict.wants_actions for b in batches],
         "are_whole": [b.window.is_whole for b in batches],

@@ -88,9 +88,9 @@ class BulkStore:
     _pool: AsyncConnectionPool[AsyncSession]
     together: int = TOGETHER
 
-    async def queued(self, exchange: str | None) -> list[Queued]:
-        """Return what the queue may hand out, by place and cursor."""
-        rows = await self._rows("count_queued", {"exchange": exchange})
+    async def queued(self, exchange: str | None, moment: datetime) -> list[Queued]:
+        """Return what the queue may hand out at a moment, by place and cursor."""
+        rows = await self._rows("count_queued", {"exchange": exchange, "moment": moment})
         return [Queued(Place(*row[:3]), row[3], row[4]) for row in rows]
 
     async def sightings(self) -> dict[str, date]:

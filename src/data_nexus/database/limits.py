@@ -52,10 +52,13 @@ def due_by_exchange(
         return {row[0]: int(row[1]) for row in found}
 
 
-def queued_by_cursor(database: PostgresConnection, exchange: str | None) -> list[Queued]:
-    """Return what the queue may hand out, by place and cursor."""
+def queued_by_cursor(
+    database: PostgresConnection, exchange: str | None, moment: datetime
+) -> list[Queued]:
+    """Return what the queue may hand out at a moment, by place and cursor."""
+    parameters = {"exchange": exchange, "moment": moment}
     with database.connect() as connection:
-        rows = connection.execute(query("count_queued"), {"exchange": exchange}).fetchall()
+        rows = connection.execute(query("count_queued"), parameters).fetchall()
     return [Queued(Place(*row[:3]), row[3], row[4]) for row in rows]
 
 

@@ -126,9 +126,12 @@ class Store:
             await self._execute("release_unknown", known)
             raise
 
-    async def wake_absent(self) -> None:
-        """Let assets that had no bars back into the queue when it is time to ask again."""
-        await self._execute("wake_absent", {})
+    async def wake_absent(self, moment: datetime | None = None) -> None:
+        """Let assets that had no bars back into the queue when it is time to ask again.
+
+        As of a moment, by default the database's.
+        """
+        await self._execute("wake_absent", {"moment": moment})
 
     async def count_due(self, due: Due, limit: int) -> int:
         """Return how many assets `claim` could hand out now, up to `limit`."""

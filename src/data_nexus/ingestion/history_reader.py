@@ -27,7 +27,8 @@ class HistoryReader:
 
     `named` are assets whose history is known to have changed: all of it is asked for at once.
     `seen` is the latest session of each exchange of which any bar has come: a session that nobody
-    has a bar of may be late, whatever the calendar says.
+    has a bar of may be late, whatever the calendar says. `now` is the run's moment; without it each
+    answer has its own.
     """
 
     store: Store
@@ -37,6 +38,7 @@ class HistoryReader:
     observe: Observer
     named: set[Symbol] = field(default_factory=set)
     seen: dict[str, date] = field(default_factory=dict)
+    now: datetime | None = None
     _decoding: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def read(self, lease: Lease, trip: Trip) -> Batch:
@@ -44,6 +46,7 @@ class HistoryReader:
         if not trip.is_wanted():
             raise Fenced(f"{lease.symbol}: the lease may have run out")
         batch = await self._judged(await self._read(lease, trip, datetime.now(UTC)))
+        batch = replace(batch, moment=self.now)
         if lease.published is None:
             return batch
         exchange = lease.symbol.exchange

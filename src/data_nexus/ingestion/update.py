@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, datetime
 
 from data_nexus.config import Settings
@@ -54,7 +55,8 @@ async def update(
     """
     started = time.monotonic()
     async with open_run(settings, url, observe, errand) as (store, attempts):
-        await store.wake_absent()
+        now = now or await store.days_ago(0)
+        await store.wake_absent(now)
         await store.free_lost_leases()
         night = Night(
             settings=settings,
@@ -63,9 +65,9 @@ async def update(
             attempts=attempts,
             observe=observe,
             drain=drain,
-            now=now or await store.days_ago(0),
+            now=now,
             run_id=await store.start_run("update"),
-            reader=reader_of(settings, store, attempts, observe),
+            reader=replace(reader_of(settings, store, attempts, observe), now=now),
         )
         try:
             await _bring_forward(night, exchange)
@@ -109,15 +111,14 @@ async def _read_sessions(
     for name, way in chosen.items():
         published = await _in_bulk(night, bulk, name, way, published)
     night.reader.seen |= await bulk.sightings()
-    begun = await night.store.days_ago(0)
-    await night.read_histories(Due(begun, published=published))
+    await night.read_histories(Due(await night.store.days_ago(0), published=published))
 
 
 async def _due(
     night: Night, exchange: str | None
 ) -> tuple[dict[Place, date], dict[str, list[Behind]]]:
     """Return the last session that is out by place, and by exchange who lacks some."""
-    queued = await night.bulk.queued(exchange)
+    queued = await night.bulk.queued(exchange, night.now)
     published = await asyncio.to_thread(published_at, {group.place for group in queued}, night.now)
     return published, behind_by_exchange(queued, published)
 

@@ -49,14 +49,17 @@ class Bodies:
     def __len__(self) -> int:
         return len(self._kept)
 
+    def keeps(self, symbol: str) -> bool:
+        """Whether the symbol's history is rendered, as it is now."""
+        kept = self._kept.get(symbol)
+        return kept is not None and kept[0] == self._market.edition(symbol)
+
     def whole(self, symbol: str) -> Rendered | None:
         """The symbol's whole history, oldest first; None where it is not found."""
-        edition = self._market.edition(symbol)
-        kept = self._kept.get(symbol)
-        if kept and kept[0] == edition:
+        if self.keeps(symbol):
             self._kept.move_to_end(symbol)
-            return kept[1]
-        history = self._market.history(symbol)
+            return self._kept[symbol][1]
+        edition, history = self._market.edition(symbol), self._market.history(symbol)
         if history is None:
             return None
         days = history.bars.date

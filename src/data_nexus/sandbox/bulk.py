@@ -11,7 +11,7 @@ from data_nexus.sandbox.asked import Asked, Invalid
 from data_nexus.sandbox.calendar import sessions
 from data_nexus.sandbox.market import US_VENUES
 from data_nexus.sandbox.render import HTML, JSON, document, number, table, unpacked
-from data_nexus.sandbox.tape import Listing
+from data_nexus.sandbox.tape import FIELDS, Listing
 from data_nexus.sandbox.vendor import NO_EXCHANGE, Vendor
 from data_nexus.sandbox.wire import Answer, Served
 
@@ -78,10 +78,27 @@ def _traded(
     """Who has a bar on the day, each with the bars of the two weeks up to it."""
     found = []
     for listing in _chosen(vendor, asked, exchange):
-        rendered = vendor.bodies.window(listing.symbol, day - A_WHILE, day)
-        if rendered and len(rendered.date) and rendered.date[-1].item() == day:
-            found.append((listing, json.loads(unpacked(rendered.gzip))))
+        bars = _up_to(vendor, listing.symbol, day)
+        if bars and bars[-1]["date"] == str(day):
+            found.append((listing, bars))
     return found
+
+
+def _up_to(vendor: Vendor, symbol: str, day: date) -> list[Row]:
+    """The bars of two weeks; a history that is not rendered yet is not for their sake."""
+    if vendor.bodies.keeps(symbol):
+        rendered = vendor.bodies.window(symbol, day - A_WHILE, day)
+        rows: list[Row] = json.loads(unpacked(rendered.gzip)) if rendered else []
+        return rows
+    history = vendor.market.history(symbol)
+    if history is None:
+        return []
+    bars = history.bars.between(day - A_WHILE, day)
+    columns = [[number(value) for value in getattr(bars, name).tolist()] for name in FIELDS]
+    return [
+        {"date": str(when), **dict(zip(FIELDS, values, strict=True))}
+        for when, *values in zip(bars.date, *columns, strict=True)
+    ]
 
 
 def _bar(listing: Listing, bar: Row) -> Row:

@@ -67,6 +67,20 @@ def _restate(vendor: Vendor, wish: Wish) -> Reply:
     return {}
 
 
+def _factor(vendor: Vendor, wish: Wish) -> Reply:
+    """`{"symbol", "date", "factor": 0.97}`: for adjusted closes before the date; no feed tells."""
+    symbol, day = _known(vendor, wish["symbol"]), date.fromisoformat(wish["date"])
+    vendor.market.scale(symbol, day, float(wish["factor"]))
+    return {}
+
+
+def _hold(vendor: Vendor, wish: Wish) -> Reply:
+    """`{"symbol", "date", "until"}`: the date's bar comes with the session of `until`."""
+    symbol, day = _known(vendor, wish["symbol"]), date.fromisoformat(wish["date"])
+    vendor.market.hold(symbol, day, date.fromisoformat(wish["until"]))
+    return {}
+
+
 def _shrink(vendor: Vendor, wish: Wish) -> Reply:
     """`{"exchange", "share": 0.5}`; a share of 1 undoes it."""
     vendor.market.shrink(wish.get("exchange", "US"), float(wish.get("share", 1)))
@@ -139,6 +153,8 @@ CHANGES: dict[str, Callable[[Vendor, Wish], Reply]] = {
     "/publish": _publish,
     "/actions": _actions,
     "/restate": _restate,
+    "/factor": _factor,
+    "/hold": _hold,
     "/shrink": _shrink,
     "/list": _list,
 }

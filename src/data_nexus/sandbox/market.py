@@ -6,7 +6,7 @@ published through, so that a split which becomes known re-bases the whole histor
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from itertools import count
@@ -56,6 +56,8 @@ class Amendments:
     splits: list[Split] = field(default_factory=list)
     dividends: list[Dividend] = field(default_factory=list)
     restated: dict[date, dict[str, float]] = field(default_factory=dict)
+    factors: list[tuple[date, float]] = field(default_factory=list)
+    held: dict[date, date] = field(default_factory=dict)
     edition: int = 0
 
 
@@ -152,7 +154,10 @@ class Market:
         tape = _known(tape, min(through, place.ended or through))
         posted = [split for split in amended.splits if split.date <= through]
         cash = [dividend for dividend in amended.dividends if dividend.date <= through]
-        bars = _restated(served_bars(tape, posted, cash), amended.restated)
+        bars = _scaled(
+            _restated(served_bars(tape, posted, cash), amended.restated), amended.factors
+        )
+        bars = _without(bars, {day for day, until in amended.held.items() if through < until})
         splits = sorted((*tape.splits, *posted), key=lambda split: split.date)
         dividends = sorted((*tape.dividends, *cash), key=lambda dividend: dividend.date)
         valued = ((each, _value(each, tuple(splits), posted)) for each in dividends if each.told)
@@ -197,6 +202,14 @@ class Market:
     def restate(self, symbol: str, day: date, values: Mapping[str, float]) -> None:
         """Serve other values for one bar; a close takes its adjusted_close along."""
         self._amended(symbol).restated.setdefault(day, {}).update(values)
+
+    def scale(self, symbol: str, day: date, factor: float) -> None:
+        """Multiply every adjusted close before a day, for a reason that no feed tells."""
+        self._amended(symbol).factors.append((day, factor))
+
+    def hold(self, symbol: str, day: date, until: date) -> None:
+        """Serve the bar of a day late: once the sessions up to another day are out."""
+        self._amended(symbol).held[day] = until
 
     def shrink(self, exchange: str, share: float) -> None:
         """Serve only the first part of the exchange's lists; 1 serves them whole again."""
@@ -281,6 +294,21 @@ def _restated(bars: Bars, restated: Mapping[date, Mapping[str, float]]) -> Bars:
         for name, value in values.items():
             columns[name][rows] = value
     return Bars(date=bars.date, **columns)
+
+
+def _scaled(bars: Bars, factors: Iterable[tuple[date, float]]) -> Bars:
+    adjusted = bars.adjusted_close
+    for day, factor in factors:
+        before = bars.date < np.datetime64(day, "D")
+        adjusted = np.where(before, np.round(adjusted * factor, 4), adjusted)
+    return replace(bars, adjusted_close=adjusted)
+
+
+def _without(bars: Bars, held: Collection[date]) -> Bars:
+    if not held:
+        return bars
+    out = np.isin(bars.date, np.array(sorted(held), dtype="datetime64[D]"), invert=True)
+    return bars.take(np.flatnonzero(out))
 
 
 def _value(dividend: Dividend, splits: tuple[Split, ...], posted: list[Split]) -> float:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import lru_cache
 from math import ceil
 from zlib import crc32
 
@@ -32,6 +33,7 @@ EMPTY_SHARE = 0.01  # listed, answers without bars
 MISSING_SHARE = 0.01  # listed, answers `not found`
 RENAMED_SHARE = 0.02
 LEAST_SESSIONS_PER_YEAR = 248  # 2001 had so few
+MOST_ROWS_KEPT = 1 << 19  # of tapes: a small universe makes each of its tapes once
 RENAMES_SINCE = date(2022, 7, 22)  # the vendor's list begins there
 
 
@@ -64,6 +66,8 @@ class SyntheticUniverse:
         self._fates = {
             named.listing.symbol: named for roster in self._named.values() for named in roster
         }
+        longest = max(len(_span(exchange, recipe)) for exchange in recipe.exchanges)
+        self._kept = lru_cache(MOST_ROWS_KEPT // longest)(self._tape)
 
     @property
     def exchanges(self) -> tuple[str, ...]:
@@ -76,6 +80,9 @@ class SyntheticUniverse:
 
     def tape(self, symbol: str, listed: date | None = None) -> Tape | None:
         """The tape of a symbol, up to a year ahead; a newcomer's begins when it was listed."""
+        return self._kept(symbol, listed)
+
+    def _tape(self, symbol: str, listed: date | None) -> Tape | None:
         recipe = self._recipe
         named = self._fates.get(symbol)
         exchange = symbol.rpartition(".")[2]

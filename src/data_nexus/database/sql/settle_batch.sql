@@ -7,11 +7,12 @@ WITH settled AS (
         %(unchanged)s::int[], %(rejected)s::int[], %(flagged)s::jsonb[], %(calls)s::int[],
         %(requests)s::int[], %(sha256)s::text[], %(last_dates)s::date[], %(absent_days)s::float8[],
         %(arrived)s::datemultirange[], %(passes_to)s::date[], %(are_quiet)s::bool[],
-        %(want_actions)s::bool[], %(are_whole)s::bool[], %(causes)s::text[]
+        %(want_actions)s::bool[], %(are_whole)s::bool[], %(causes)s::text[],
+        %(moments)s::timestamptz[]
     ) AS t (
         asset_id, fence, outcome, window_first, window_last, received, inserted, revised,
         unchanged, rejected, flagged, calls, requests, body_sha256, last_date, absent_days, arrived,
-        passes_to, is_quiet, wants_actions, is_whole, cause
+        passes_to, is_quiet, wants_actions, is_whole, cause, moment
     )
 ), logged AS (
     INSERT INTO sync_log (
@@ -34,7 +35,7 @@ SET last_synced = CASE WHEN s.outcome = 'stored' THEN now() ELSE a.last_synced E
     -- An audit that brings no new bar lets the asset rest as before.
     ask_after = CASE
         WHEN s.cause = 'audit' AND s.last_date <= a.last_bar THEN a.ask_after
-        ELSE now() + s.absent_days * interval '1 day'
+        ELSE coalesce(s.moment, now()) + s.absent_days * interval '1 day'
     END,
     times_empty = CASE
         WHEN s.cause = 'audit' AND s.last_date <= a.last_bar THEN a.times_empty
