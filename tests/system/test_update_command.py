@@ -95,3 +95,12 @@ def test_an_update_that_the_day_does_not_pay_says_when_to_come_again(
     assert (done.code, done.answer["calls"]) == (4, 0)
     assert "the day does not hold 300 calls any more; they are renewed at" in done.stderr
     assert "run it again to go on" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["plan", "update"])
+def test_an_exchange_that_was_never_discovered_is_an_error_that_names_the_remedy(
+    vendor: Sandbox, database_url: str, tmp_path: Path, command: str
+) -> None:
+    done = commands_at(tmp_path, vendor, database_url).run(command, "--exchange", "NOPE")
+    assert done.code == 2
+    assert "nexus discover --exchange NOPE" in " ".join(done.stderr.split())

@@ -23,6 +23,7 @@ from data_nexus.database.limits import (
     lists_by_exchange,
     queued_by_cursor,
     refused,
+    require_exchange,
     wanting_actions,
 )
 from data_nexus.database.opening import open_database
@@ -64,6 +65,8 @@ def plan(exchange: str | None, as_json: bool, **options: Any) -> None:  # noqa: 
     chosen = exchange_code(exchange) if exchange else None
     with open_database(settings.database_url, settings.home, settings.schema) as url:
         database = PostgresConnection(url, settings.schema)
+        if chosen:
+            require_exchange(database, chosen)
         known = known_quota(database, settings.token)
         if options["days_old"] is None:
             found, is_update = _update_plan(database, settings, known, chosen)

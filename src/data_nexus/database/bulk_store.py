@@ -7,7 +7,9 @@ at the last moment: then its fence is not what it was.
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Container, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, TypeVar
@@ -25,10 +27,12 @@ from data_nexus.domain.bars import days
 from data_nexus.domain.cost import Endpoint
 from data_nexus.domain.due import Place, Queued
 from data_nexus.domain.sheet import Aside, Fates, Lacking, Sheet, fates
-from data_nexus.errors import RowsRefused
+from data_nexus.errors import RowsRefused, no_assets
 
 # So many assets share a transaction, unless told otherwise.
 TOGETHER = 10_000
+# How often who waits for another update looks whether it has ended.
+_TURN_SEC = 0.2
 _NO_DAY = np.iinfo(np.int32).min
 Action = TypeVar("Action", Split, Dividend)
 
@@ -87,6 +91,33 @@ class BulkStore:
 
     _pool: AsyncConnectionPool[AsyncSession]
     together: int = TOGETHER
+
+    @asynccontextmanager
+    async def alone_with(self, exchange: str, given_up: asyncio.Event) -> AsyncIterator[bool]:
+        """Be the only one that carries an exchange on in bulk, and say whether that took waiting.
+
+        Once `given_up`, nobody is waited for any more. It saves calls and guards nothing else: in
+        company all is right, too, so that trouble with it is no trouble.
+        """
+        asked, waited = {"exchange": exchange}, False
+        with storage_errors():
+            async with self._pool.connection() as connection:
+                with suppress(psycopg.OperationalError):
+                    while not (await rows_of(connection, "try_update", asked))[0][0]:
+                        if given_up.is_set():
+                            break
+                        waited = True
+                        await asyncio.sleep(_TURN_SEC)
+                try:
+                    yield waited
+                finally:
+                    with suppress(psycopg.OperationalError):
+                        await connection.execute(query("end_update"), asked)
+
+    async def require_exchange(self, exchange: str) -> None:
+        """Raise `UsageError` for an exchange without assets."""
+        if not (await self._rows("knows_exchange", {"exchange": exchange}))[0][0]:
+            raise no_assets(exchange)
 
     async def queued(self, exchange: str | None, moment: datetime) -> list[Queued]:
         """Return what the queue may hand out at a moment, by place and cursor."""

@@ -51,10 +51,13 @@ async def update(
 ) -> Report:
     """Make an exchange, or all, complete as of the last session that is out by `now`; report.
 
-    Without `now` the moment is the database's. When nothing is due, nothing is asked for.
+    Without `now` the moment is the database's. When nothing is due, nothing is asked for. Raises
+    `UsageError` for an exchange without assets.
     """
     started = time.monotonic()
     async with open_run(settings, url, observe, errand) as (store, attempts):
+        if exchange:
+            await store.bulk().require_exchange(exchange)
         now = now or await store.days_ago(0)
         await store.wake_absent(now)
         await store.free_lost_leases()
@@ -105,13 +108,27 @@ async def _read_sessions(
 ) -> None:
     """Bring forward what is due: in bulk where that costs less, then asset by asset."""
     bulk = night.bulk
-    refused = await bulk.refused(night.token_id, Endpoint.BULK, night.now - PROBED_AFTER)
-    whole_day = await night.attempts.calls_a_day()
-    chosen = await asyncio.to_thread(ways, behind, refused, whole_day)
-    for name, way in chosen.items():
-        published = await _in_bulk(night, bulk, name, way, published)
+    for name, way in (await _ways(night, behind)).items():
+        if way.sessions and not night.is_over:
+            async with bulk.alone_with(name, night.drain.wished) as waited:
+                # Where another update was at it, who lacks what is to be asked anew.
+                still = await _way_now(night, name) if waited else way
+                published = await _in_bulk(night, bulk, name, still, published)
     night.reader.seen |= await bulk.sightings()
     await night.read_histories(Due(await night.store.days_ago(0), published=published))
+
+
+async def _ways(night: Night, behind: Mapping[str, list[Behind]]) -> dict[str, Way]:
+    """Return the cheapest way of each exchange, by what the plan allows."""
+    since = night.now - PROBED_AFTER
+    refused = await night.bulk.refused(night.token_id, Endpoint.BULK, since)
+    whole_day = await night.attempts.calls_a_day()
+    return await asyncio.to_thread(ways, behind, refused, whole_day)
+
+
+async def _way_now(night: Night, exchange: str) -> Way:
+    _, behind = await _due(night, exchange)
+    return (await _ways(night, behind)).get(exchange, Way((), 0, 0))
 
 
 async def _due(
