@@ -111,8 +111,8 @@ def _rules() -> str:
     rows = [(rule.name, rule.grade.value, rule.meaning, _FATE[rule.grade]) for rule in BAR_RULES]
     holds = ("rule", "it holds when")
     return (
-        "# Rules\n\nWritten from the code by `make docs`.\n\n## Bars\n\nWhat is checked of every bar"
-        " that the vendor sends, in this order; a rejected row carries the first rule that it"
+        "# Rules\n\nWritten from the code by `make docs`.\n\n## Bars\n\nWhat is checked of every"
+        " bar that the vendor sends, in this order; a rejected row carries the first rule that it"
         " broke.\n\n"
         + _table(("rule", "grade", "it holds when", "if it does not"), rows)
         + "\n## Splits and dividends\n\nWhat is checked of every split and dividend. A row that"

@@ -99,6 +99,15 @@ SETTINGS = (
     Setting("NEXUS_CONNECT_SECONDS", _Deadline, 10.0, "deadline for a connection to the vendor"),
     Setting("NEXUS_ANSWER_SECONDS", _Deadline, 60.0, "deadline for a complete answer"),
     Setting("NEXUS_RESERVE", _Share, 0.05, "share of the day's calls that workers leave to others"),
+    Setting(
+        "NEXUS_AUDIT_SHARE",
+        _Share,
+        0.02,
+        "share of the day's calls for the audit: histories read again, if calls are left over",
+    ),
+    Setting(
+        "NEXUS_AUDIT_DAYS", _Days, 7, "a history read again within so many days needs no audit"
+    ),
     Setting("NEXUS_BREAKER_SECONDS", _Deadline, 30.0, "first pause when the vendor is in trouble"),
     Setting("NEXUS_POLL_SECONDS", _Deadline, 15.0, "how often an idle worker looks for due assets"),
     Setting("NEXUS_LEASE_SECONDS", _Deadline, 30.0, "how long a claim holds without being renewed"),

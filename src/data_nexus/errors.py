@@ -176,3 +176,8 @@ class InvariantBroken(Stop):
 
 class Fenced(NexusError):
     """The lease was lost to another worker: this worker's result is dropped unwritten."""
+
+
+def no_assets(exchange: str) -> UsageError:
+    """Return the error for an exchange that was never discovered."""
+    return UsageError(f"no asset of {exchange}; run: nexus discover --exchange {exchange}")

@@ -252,9 +252,10 @@ def test_resting_assets_are_woken_by_a_bar(
     execute(
         database_url, "UPDATE assets SET ask_after = now() + '1 day' WHERE symbol IN ('A', 'B')"
     )
+    add_assets(database_url, "C", retired_at=MONDAY, ask_after=MONDAY)
     bulk.runner.run(bulk.store.wake(REACH, {"A", "C"}))
-    resting = "SELECT symbol FROM assets WHERE ask_after IS NOT NULL"
-    assert rows(database_url, resting) == [("B",)]
+    resting = "SELECT symbol FROM assets WHERE ask_after IS NOT NULL ORDER BY 1"
+    assert rows(database_url, resting) == [("B",), ("C",)], "the bar is not the retired one's"
 
 
 def test_a_refusal_is_remembered_until_it_is_dropped(bulk: Bulk) -> None:

@@ -6,7 +6,9 @@ import asyncio
 from contextlib import suppress
 
 from data_nexus.config import Secret
+from data_nexus.database.ledger_store import LedgerStore
 from data_nexus.database.store import open_store
+from data_nexus.errors import QuotaSpent
 from data_nexus.events import ignore
 from data_nexus.ingestion.ledger import Ledger
 from tests.support.tables import value
@@ -45,6 +47,42 @@ def test_of_dear_requests_none_is_reserved_in_advance(database_url: str) -> None
         return charged
 
     assert asyncio.run(admit_each()) == [100, 200, 300, 400]
+
+
+def test_two_audits_at_once_take_one_share_of_the_day(database_url: str) -> None:
+    async def take(store: LedgerStore) -> int:
+        ledger = Ledger(store, ignore, keep_share=0.05, audit_share=0.02)
+        taken = 0
+        with suppress(QuotaSpent):
+            while True:
+                await ledger.admit(1)
+                taken += 1
+        await ledger.close()
+        return taken
+
+    async def both() -> int:
+        async with open_store(database_url, "public", 2, lease_sec=60) as store:
+            first, second = store.ledger(TOKEN), store.ledger(TOKEN)
+            await Ledger(first, ignore).heard_minute(1_000_000, 1_000_000)
+            await Ledger(first, ignore).heard_user(100, None, 1000, 500)
+            return sum(await asyncio.gather(take(first), take(second)))
+
+    assert asyncio.run(both()) == 20
+    assert value(database_url, "SELECT (spent, audited)::text FROM quota_ledger") == "(20,20)"
+
+
+def test_what_an_audit_did_not_use_is_given_back_to_its_share(database_url: str) -> None:
+    async def take_some() -> None:
+        async with open_store(database_url, "public", 2, lease_sec=60) as store:
+            ledger = Ledger(store.ledger(TOKEN), ignore, audit_share=0.02)
+            await ledger.heard_minute(1_000_000, 1_000_000)
+            await ledger.heard_user(0, None, 1000, 0)
+            for _ in range(5):
+                await ledger.admit(1)
+            await ledger.close()
+
+    asyncio.run(take_some())
+    assert value(database_url, "SELECT (spent, audited)::text FROM quota_ledger") == "(5,5)"
 
 
 def spent(url: str) -> int:

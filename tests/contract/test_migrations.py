@@ -132,11 +132,47 @@ def test_alembic_upgrade_head_works_from_the_project(blank_url: str) -> None:
     assert alembic("check", url=blank_url).returncode == 0
 
 
+def test_when_an_older_database_read_its_histories_is_told_by_its_log(blank_url: str) -> None:
+    """Or, where the log has lost it, by the asset's own age; what was never loaded has none."""
+    assert alembic("upgrade", "0005", url=blank_url).returncode == 0
+    add_assets(blank_url, "LOGGED", "LOST", created_at="2025-01-01", last_bar="2026-01-02")
+    add_assets(blank_url, "NEW")
+    log = (
+        "INSERT INTO sync_log (asset_id, fence, outcome, window_first, window_last, received,"
+        " inserted, revised, unchanged, rejected, calls, requests, committed_at)"
+        " VALUES (1, %s, 'stored', %s, '2026-01-02', 1, 1, 0, 0, 0, 1, 1, %s)"
+    )
+    for fence, (first, moment) in enumerate(
+        [("1700-01-01", "2025-03-01"), ("1700-01-01", "2025-04-01"), ("2025-12-01", "2026-01-02")]
+    ):
+        rows(blank_url, log, fence, first, moment)
+    upgrade(blank_url)
+    read = "SELECT symbol, read_whole_at::date::text FROM assets ORDER BY id"
+    expected = [("LOGGED", "2025-04-01"), ("LOST", "2025-01-01"), ("NEW", None)]
+    assert rows(blank_url, read) == expected
+
+
 def test_an_upgrade_of_a_database_of_this_version_writes_nothing(database_url: str) -> None:
     add_assets(database_url, "A")
     before = snapshot(database_url)
     upgrade(database_url)
     assert snapshot(database_url) == before
+
+
+def test_an_upgrade_marks_whose_bars_show_that_there_are_actions(blank_url: str) -> None:
+    """They were loaded before anything marked them; the oldest bar is adjusted for everything."""
+    assert alembic("upgrade", "0005", url=blank_url).returncode == 0
+    execute(
+        blank_url,
+        "INSERT INTO assets (symbol, exchange)"
+        " VALUES ('PLAIN', 'US'), ('PAYS', 'US'), ('NEW', 'US')",
+        "INSERT INTO market_data SELECT id, day, 9, 9, 9, 9,"
+        " CASE WHEN symbol = 'PAYS' AND day = '2024-01-02' THEN 8.5 ELSE 9.0002 END, 0 FROM assets,"
+        " unnest(ARRAY['2024-01-02', '2024-01-03']::date[]) AS day WHERE symbol <> 'NEW'",
+    )
+    upgrade(blank_url)
+    marked = "SELECT symbol FROM assets WHERE actions_wanted_at <= now()"
+    assert rows(blank_url, marked) == [("PAYS",)]
 
 
 def test_upgrades_at_the_same_moment_make_the_tables_once(blank_url: str) -> None:

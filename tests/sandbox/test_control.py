@@ -91,6 +91,27 @@ def test_a_dividend_rebases_only_the_adjusted_close(vendor: Sandbox) -> None:
     assert (paid["date"], paid["value"], paid["period"]) == ("2026-11-18", 0.5, "Quarterly")
 
 
+@pytest.mark.parametrize(
+    ("path", "bulk", "action"),
+    [("splits", "splits", {"split": "4/1"}), ("div", "dividends", {"dividend": 0.5})],
+)
+def test_an_action_that_is_not_told_shows_in_the_bars_alone(
+    vendor: Sandbox, path: str, bulk: str, action: Row
+) -> None:
+    day = "2026-11-18"
+
+    def lists() -> list[bytes]:
+        own = vendor.ask(f"/{path}/{SYMBOL}", fmt="json")
+        return [own.body, vendor.ask("/eod-bulk-last-day/US", type=bulk, date=day).body]
+
+    before, told = rows(vendor), lists()
+    vendor.post("/actions", {"symbol": SYMBOL, "date": day, "told": False, **action})
+    assert lists() == told
+    after = rows(vendor)
+    assert after[-3]["adjusted_close"] < before[-3]["adjusted_close"]
+    assert after[-2:] == before[-2:]
+
+
 def test_a_bar_is_restated_alone(vendor: Sandbox) -> None:
     before = rows(vendor)
     wish = {"symbol": SYMBOL, "date": before[5]["date"], "volume": 77, "high": 9999.5}

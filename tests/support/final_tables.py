@@ -13,7 +13,8 @@ from tests.support.tables import Row, rows
 _TOLD = 5
 _QUERIES: dict[str, LiteralString] = {
     "assets": "SELECT id, symbol, exchange, last_synced IS NULL, synced_through, ask_after,"
-    " times_empty, times_failed, times_rescued, lease_owner, lease_until, parked_at IS NULL"
+    " times_empty, times_failed, times_rescued, lease_owner, lease_until, parked_at IS NULL,"
+    " actions_wanted_at IS NULL"
     " FROM assets ORDER BY id",
     "market_data": "SELECT * FROM market_data ORDER BY asset_id, date",
     "market_data_revisions": "SELECT asset_id, date, open, high, low, close, adjusted_close, volume"

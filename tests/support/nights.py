@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time, timedelta
+
+import psycopg
 
 from data_nexus.cli.plan import update_plan
 from data_nexus.config import Secret, Settings, load_settings
 from data_nexus.database.connection import PostgresConnection
+from data_nexus.database.ledger_store import token_id
 from data_nexus.database.limits import known_quota
+from data_nexus.domain.calendars import sessions_of
+from data_nexus.domain.cost import Endpoint
 from data_nexus.domain.plan import Plan
+from data_nexus.domain.sessions import day_date
 from data_nexus.events import Observer, ignore
 from data_nexus.ingestion.asset_discovery import Tables, WantedList, discover
 from data_nexus.ingestion.engine import Drain
@@ -18,6 +24,29 @@ from data_nexus.ingestion.history_loader import Report, Wish, backfill
 from data_nexus.ingestion.opening import open_run
 from data_nexus.ingestion.update import update
 from tests.support.sandbox import Sandbox
+
+
+@dataclass(frozen=True, slots=True)
+class RecentNight:
+    """A session of the last days, the one before it, and the morning on which all of it is out.
+
+    By the real clock, so that the vendor's day is the database's.
+    """
+
+    before: str
+    session: str
+    morning: datetime
+
+
+def recent_night() -> RecentNight:
+    """A night a few days ago."""
+    today = datetime.now(UTC).date()
+    sessions = sessions_of("US", today)
+    before, session = map(
+        day_date, sessions.between(today - timedelta(14), today - timedelta(4)).tolist()[-2:]
+    )
+    morning = datetime.combine(session + timedelta(1), time(12), UTC)
+    return RecentNight(str(before), str(session), morning)
 
 
 def settings_of(vendor: Sandbox, url: str, **values: object) -> Settings:
@@ -29,6 +58,8 @@ def settings_of(vendor: Sandbox, url: str, **values: object) -> Settings:
         "concurrency": 10,
         # They were discovered by the real clock, of which a night's may be years ahead.
         "list_days": 1_000_000,
+        # What an update costs is counted without the audit, unless a test is about it.
+        "audit_share": 0.0,
     }
     return load_settings(given | values).with_token(Secret(vendor.token))
 
@@ -72,6 +103,17 @@ def load_all(vendor: Sandbox, url: str) -> None:
     assert (report.ended_by, report.figures["failed"], report.figures["parked"]) == (None, 0, 0)
 
 
+def without_actions(vendor: Sandbox, url: str, exchange: str = "US") -> None:
+    """Let the plan have no splits and dividends of single assets: what nights cost is then bars."""
+    refusal = (
+        "INSERT INTO refusals (token_id, exchange, endpoint, refused_at)"
+        " SELECT %s, %s, unnest(%s::text[]), '2100-01-01'"
+    )
+    endpoints = [Endpoint.SPLITS.value, Endpoint.DIVIDENDS.value]
+    with psycopg.connect(url) as connection:
+        connection.execute(refusal, [token_id(Secret(vendor.token)), exchange, endpoints])
+
+
 def update_at(
     now: datetime,
     vendor: Sandbox,
@@ -86,3 +128,18 @@ def update_at(
     settings = settings_of(vendor, url, **values)
     wish = drain or Drain(observe)
     return asyncio.run(update(settings, url, exchange, observe, wish, now=now))
+
+
+def let_days_pass(url: str, days: int = 1) -> None:
+    """Make all that audits and the ledger remember so many days older; the queue stays."""
+    # A database knows one clock only: where a test lives through nights, the past moves instead.
+    ago = f"make_interval(days => {int(days)})"
+    with psycopg.connect(url) as connection:
+        for table, column in (
+            ("assets", "read_whole_at"),
+            ("sync_log", "committed_at"),
+            ("market_data_revisions", "valid_until"),
+            ("rebasings", "valid_until"),
+        ):
+            connection.execute(f"UPDATE {table} SET {column} = {column} - {ago}".encode())  # noqa: S608
+        connection.execute(f"UPDATE quota_ledger SET day = day - {int(days)}".encode())  # noqa: S608

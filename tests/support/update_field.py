@@ -138,7 +138,7 @@ def update_field(
         commands = commands_at(folder, vendor, loaded)
         assert commands.run("discover", "--exchange", "US").code == 0
         load_all(vendor, loaded)
-        execute(loaded, "DELETE FROM quota_ledger")
+        execute(loaded, "DELETE FROM quota_ledger", "UPDATE assets SET actions_wanted_at = NULL")
         vendor.post("/actions", {"symbol": "AAPL.US", "date": MONDAY, "split": "4/1"})
         vendor.post("/actions", {"symbol": "MSFT.US", "date": TUESDAY, "dividend": 0.75})
         vendor.post("/publish", {"exchange": "US", "date": through})

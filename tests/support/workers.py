@@ -13,9 +13,12 @@ from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 
+from data_nexus.database.action_store import ToldActions
 from data_nexus.database.batch import Batch, Letter, Outcome, Receipt, RejectedRow
 from data_nexus.database.store import Due, QueuePosition, Store, open_store
+from data_nexus.domain.audit import Record
 from data_nexus.domain.bars import EPOCH, Bars
+from data_nexus.domain.findings import AssetFinding, KnownActions
 from data_nexus.domain.listing import Lease
 from data_nexus.domain.window import Window
 
@@ -52,6 +55,39 @@ class Worker:
         due = Due(ago(days_old), exchange, ids)
         place = position or QueuePosition()
         return self._runner.run(self.store.claim(due, place, limit, suspect=suspect))
+
+    def claim_wanted(self, exchange: str | None = None, limit: int = 100) -> list[Lease]:
+        """Claim assets whose actions are to be asked for."""
+        due = Due(ago(0), exchange, wants_actions=True)
+        return self._runner.run(self.store.claim(due, QueuePosition(), limit))
+
+    def settle_actions(self, lease: Lease, told: ToldActions) -> tuple[AssetFinding, ...] | None:
+        """Store what was told of an asset's actions."""
+        return self._runner.run(self.store.settle_actions(lease, told))
+
+    def known_actions(self, asset_id: int) -> KnownActions:
+        """What is stored of an asset's actions."""
+        return self._runner.run(self.store.actions().known(asset_id))
+
+    def wanted_actions(self, exchange: str | None = None) -> dict[str, int]:
+        """Of how many assets the actions are to be asked for, by exchange."""
+        return self._runner.run(self.store.actions().wanted(exchange))
+
+    def claim_audit(
+        self,
+        limit: int = 100,
+        *,
+        days_old: float = 1.0,
+        exchange: str | None = None,
+        position: QueuePosition | None = None,
+    ) -> list[Lease]:
+        """Claim assets whose history was last read as a whole so long ago."""
+        due = Due(ago(days_old), exchange, is_audit=True)
+        return self._runner.run(self.store.claim(due, position or QueuePosition(), limit))
+
+    def audit_records(self) -> list[Record]:
+        """What audits have done, by exchange."""
+        return self._runner.run(self.store.audit_records())
 
     def commit(self, *batches: Batch, run_id: int | None = None) -> list[Receipt | None]:
         """Commit batches in one transaction."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.support.actions import SUNDAY_NOON, vendor_on_friday, wanted
 from tests.support.commands import Commands, commands_at
+from tests.support.database import Cluster
+from tests.support.nights import load_all, update_at
 from tests.support.sandbox import Sandbox
+from tests.support.tables import execute
 
 Placed = Callable[[Sandbox], Commands]
 
@@ -17,3 +21,30 @@ Placed = Callable[[Sandbox], Commands]
 def commands_for(tmp_path: Path, database_url: str) -> Placed:
     """Make commands that ask the given vendor and fill this test's database."""
     return lambda vendor: commands_at(tmp_path, vendor, database_url)
+
+
+@pytest.fixture(scope="session")
+def all_bars(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A database that holds all bars of such a vendor, the dead ones' included."""
+    with cluster.fresh_database() as url, vendor_on_friday() as vendor:
+        commands = commands_at(tmp_path_factory.mktemp("home"), vendor, url)
+        for exchange in ("US", "LSE"):
+            assert commands.run("discover", "--exchange", exchange, "--delisted").code == 0
+        load_all(vendor, url)
+        execute(url, "DELETE FROM quota_ledger")
+        yield url
+
+
+@pytest.fixture
+def unread(cluster: Cluster, all_bars: str) -> Iterator[str]:
+    """The URL of a copy of it: no action is read yet."""
+    with cluster.fresh_database(filled=all_bars) as url:
+        yield url
+
+
+@pytest.fixture
+def read(vendor: Sandbox, unread: str) -> str:
+    """The URL of a database that holds all actions as well."""
+    update_at(SUNDAY_NOON, vendor, unread)
+    assert wanted(unread) == 0
+    return unread

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data_nexus.domain.cheapest import CALLS_A_SESSION, Behind, Way, cheapest_way, singly
+from data_nexus.domain.due import ways
 
 MONDAY = date(2026, 11, 2)
 # Two weeks of sessions, without their week-end.
@@ -97,3 +98,10 @@ def test_no_other_way_is_cheaper(groups: list[Behind]) -> None:
     ways = [bulk for n in range(len(SESSIONS) + 1) for bulk in combinations(SESSIONS, n)]
     assert way.calls == price(way.sessions, lacking) == min(price(b, lacking) for b in ways)
     assert way.in_bulk + way.singly == sum(group.assets for group in lacking)
+
+
+def test_where_a_whole_day_does_not_pay_a_session_each_asset_is_asked_for_by_itself() -> None:
+    behind = {"US": [Behind(date(2026, 11, 6), date(2026, 11, 9), 900)]}
+    assert len(ways(behind, (), 300)["US"].sessions) == 1
+    assert len(ways(behind, (), None)["US"].sessions) == 1
+    assert ways(behind, (), 299)["US"].sessions == ()

@@ -27,6 +27,8 @@ OTHER: dict[str, tuple[str, object]] = {
     "NEXUS_CONNECT_SECONDS": ("1", 1.0),
     "NEXUS_ANSWER_SECONDS": ("30", 30.0),
     "NEXUS_RESERVE": ("0.1", 0.1),
+    "NEXUS_AUDIT_SHARE": ("0.03", 0.03),
+    "NEXUS_AUDIT_DAYS": ("14", 14),
     "NEXUS_BREAKER_SECONDS": ("5", 5.0),
     "NEXUS_POLL_SECONDS": ("2", 2.0),
     "NEXUS_LEASE_SECONDS": ("15", 15.0),

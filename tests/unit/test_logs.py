@@ -53,7 +53,6 @@ LEVELS: dict[str, tuple[Event, ...]] = {
         CarriedOn("US", "2026-11-09", 50_000, 49_500),
         Reread("AAPL.US", "its adjusted closes were re-based"),
         Absent("NONE.US", "not listed", 2.0),
-        Reread("AAPL.US", "its adjusted closes were re-based"),
         Retried("AAPL.US", "AAPL.US: the answer was cut", 1, 0.25),
     ),
     "WARNING": (

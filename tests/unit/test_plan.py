@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from data_nexus.domain.plan import plan_histories
+from data_nexus.domain.cheapest import Way
+from data_nexus.domain.plan import Kind, Purpose, Step, plan_histories, plan_update
 from data_nexus.domain.quota import Quota
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -59,3 +60,39 @@ def test_yesterdays_spending_does_not_count_today() -> None:
 def test_an_unknown_limit_is_not_guessed() -> None:
     found = plan_histories({"US": 10}, quota(0, None), NOON)
     assert (found.quota_left, found.days) == (None, None)
+
+
+def test_a_session_that_today_does_not_pay_is_planned_for_tomorrow() -> None:
+    in_bulk, listed = Way((NOON.date(),), 900, 0), Way((), 0, 40)
+    found = plan_update({"US": in_bulk}, quota(250, 500), NOON)
+    assert (found.calls, found.quota_left, found.days) == (300, 250, 1)
+    tomorrow = timedelta(hours=12, seconds=30)
+    assert tomorrow < timedelta(seconds=found.eta_sec) < tomorrow + timedelta(minutes=1)
+    with_singly = plan_update({"US": in_bulk, "LSE": listed}, quota(250, 500), NOON)
+    assert (with_singly.calls, with_singly.quota_left, with_singly.days) == (340, 250, 2)
+
+
+def test_wanted_actions_cost_a_call_for_splits_and_one_for_dividends() -> None:
+    way = Way((NOON.date(), NOON.date() + timedelta(days=1)), in_bulk=900, singly=7)
+    found = plan_update({"US": way}, quota(0, 100_000), NOON, wanting={"LSE": 30, "US": 20})
+    in_bulk = (Kind.BULK, Kind.SPLITS, Kind.DIVIDENDS)
+    assert found.steps == (
+        *(Step(kind, "US", 900, 200, 2, sessions=2) for kind in in_bulk),
+        Step(Kind.EOD, "US", 7, 7, 7),
+        Step(Kind.SPLITS, "LSE", 30, 30, 30),
+        Step(Kind.DIVIDENDS, "LSE", 30, 30, 30),
+        Step(Kind.SPLITS, "US", 20, 20, 20),
+        Step(Kind.DIVIDENDS, "US", 20, 20, 20),
+    )
+    assert (found.calls, found.requests) == (707, 113)
+
+
+def test_the_audit_is_a_step_of_its_own_and_its_calls_are_the_plan_s() -> None:
+    ways = {"US": Way((NOON.date(),), 900, 3)}
+    found = plan_update(ways, quota(0, 100_000), NOON, audits={"LSE": 20, "US": 1980})
+    assert [(each.exchange, each.kind, each.purpose, each.calls) for each in found.steps[3:]] == [
+        ("US", Kind.EOD, Purpose.DUE, 3),
+        ("LSE", Kind.EOD, Purpose.AUDIT, 20),
+        ("US", Kind.EOD, Purpose.AUDIT, 1980),
+    ]
+    assert (found.calls, found.requests) == (300 + 3 + 2000, 3 + 3 + 2000)

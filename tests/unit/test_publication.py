@@ -16,6 +16,7 @@ from data_nexus.domain.publication import (
     Kind,
     kind_of,
     next_publication,
+    published_since,
     published_through,
 )
 from data_nexus.domain.sessions import Hours, day_date
@@ -293,6 +294,16 @@ def test_a_publication_brings_exactly_the_next_session(
     after = published_through(exchange, kind, ahead)
     between = sessions_of(exchange, after).between(published, after)
     assert [day_date(int(number)) for number in between] == [published, after]
+
+
+@given(st.sampled_from(SORTS), MOMENTS, st.sampled_from(list(Kind)))
+def test_a_session_is_out_since_the_publication_that_brought_it(
+    exchange: str, now: dt.datetime, kind: Kind
+) -> None:
+    since = published_since(exchange, kind, now)
+    assert since <= now < next_publication(exchange, kind, now)
+    before = since - dt.timedelta(seconds=1)
+    assert next_publication(exchange, kind, before) == since
 
 
 @pytest.mark.parametrize("ask", [published_through, next_publication])

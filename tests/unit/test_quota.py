@@ -18,6 +18,7 @@ from data_nexus.domain.quota import (
     heard_minute,
     heard_spent,
     heard_user,
+    left_for_audit,
     on_day,
     paused,
     refund,
@@ -65,6 +66,48 @@ def test_no_more_is_granted_than_the_day_holds() -> None:
 def test_a_reserve_is_left_to_others() -> None:
     found = granted(reserve(quota(spent=940), 1, NOON, most=20, keep_share=0.05))
     assert found.quota.spent == 950
+
+
+def test_the_audit_takes_its_share_of_a_day_and_no_call_more() -> None:
+    found = granted(reserve(quota(spent=10), 1, NOON, most=30, audit_share=0.02))
+    assert (found.quota.spent, found.quota.audited) == (30, 20)
+    assert isinstance(reserve(found.quota, 1, NOON, audit_share=0.02), Spent)
+    assert granted(reserve(found.quota, 1, NOON)).quota.audited == 20
+
+
+def test_the_audit_leaves_the_reserve_and_extra_calls() -> None:
+    shares = {"audit_share": 0.02, "keep_share": 0.05}
+    nearly = quota(spent=945, extra=500)
+    found = granted(reserve(nearly, 1, NOON, most=30, **shares))
+    assert (found.quota.spent, found.quota.audited) == (950, 5)
+    assert isinstance(reserve(found.quota, 1, NOON, **shares), Spent)  # type: ignore[arg-type]
+
+
+def test_the_audit_s_share_of_an_unknown_limit_is_none() -> None:
+    assert isinstance(reserve(quota(day_limit=None), 1, NOON, audit_share=0.02), Spent)
+
+
+def test_nothing_is_left_for_the_audit_of_a_day_that_was_refused() -> None:
+    assert left_for_audit(quota(), 0.02, 0.05) == 20
+    assert left_for_audit(heard_spent(quota()), 0.02, 0.05) == 0
+
+
+def test_the_audit_may_ask_for_what_is_free() -> None:
+    found = granted(reserve(quota(day_limit=None), 0, NOON, audit_share=0.02))
+    assert found.quota.audited == 0
+
+
+def test_a_new_day_is_a_new_share() -> None:
+    spent = granted(reserve(quota(), 1, NOON, most=20, audit_share=0.02)).quota
+    tomorrow = granted(reserve(spent, 1, NOON + timedelta(days=1), audit_share=0.02)).quota
+    assert (tomorrow.spent, tomorrow.audited) == (1, 1)
+
+
+def test_what_the_audit_never_sent_is_given_back_to_it() -> None:
+    taken = granted(reserve(quota(), 1, NOON, most=20, audit_share=0.02)).quota
+    after = refund(taken, 1, TODAY, is_audit=True)
+    assert (after.spent, after.audited) == (19, 19)
+    assert refund(after, 1, TODAY).audited == 19
 
 
 def test_a_free_request_needs_no_calls() -> None:

@@ -9,7 +9,13 @@ import pytest
 from data_nexus.domain.cost import CALLS, Endpoint
 from data_nexus.domain.symbol import Symbol
 from data_nexus.domain.window import EARLIEST, Window
-from data_nexus.eodhd.requests import Request, history_request, symbol_list_request
+from data_nexus.eodhd.requests import (
+    Request,
+    dividends_request,
+    history_request,
+    splits_request,
+    symbol_list_request,
+)
 
 AAPL = Symbol("AAPL", "US")
 PRICES = {
@@ -42,6 +48,16 @@ def test_a_later_history_begins_where_the_window_does() -> None:
 
 
 @pytest.mark.parametrize(
+    ("request_", "path"),
+    [(splits_request(AAPL), "/splits/AAPL.US"), (dividends_request(AAPL), "/div/AAPL.US")],
+)
+def test_all_actions_are_asked_for_by_name(request_: Request, path: str) -> None:
+    """A date that the vendor took for meant would have all older ones count as withdrawn."""
+    assert request_.path == path
+    assert dict(request_.params) == {"from": "1900-01-01", "fmt": "json"}
+
+
+@pytest.mark.parametrize(
     ("delisted", "params"), [(False, {"fmt": "json"}), (True, {"delisted": "1", "fmt": "json"})]
 )
 def test_a_symbol_list_holds_the_living_or_the_dead(
@@ -53,7 +69,13 @@ def test_a_symbol_list_holds_the_living_or_the_dead(
 
 
 @pytest.mark.parametrize(
-    "request_", [history_request(AAPL, Window(EARLIEST, EARLIEST)), symbol_list_request("US")]
+    "request_",
+    [
+        history_request(AAPL, Window(EARLIEST, EARLIEST)),
+        symbol_list_request("US"),
+        splits_request(AAPL),
+        dividends_request(AAPL),
+    ],
 )
 def test_a_request_costs_one_call_and_holds_no_token(request_: Request) -> None:
     assert request_.calls == 1

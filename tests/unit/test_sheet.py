@@ -122,7 +122,8 @@ def test_bars_reach_up_to_where_more_than_a_handful_of_assets_have_one() -> None
     assert reference_day([None]) is None
 
 
-def test_a_session_is_out_when_half_of_those_that_traded_have_a_row() -> None:
-    assert is_out(sheet(row("A"), row("B", 0.0)), ["A", "B", "C", "D"])
-    assert not is_out(sheet(row("A")), ["A", "B", "C"])
+def test_a_session_is_out_when_half_of_those_that_traded_have_a_bar() -> None:
+    assert is_out(sheet(row("A"), row("B")), ["A", "B", "C", "D"])
+    assert not is_out(sheet(row("A"), row("B", 0.0)), ["A", "B", "C", "D"])
+    assert not is_out(sheet(row("A", 0.0)), [])
     assert not is_out(sheet(), [])

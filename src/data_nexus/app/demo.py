@@ -79,7 +79,7 @@ def run_demo(settings: Settings, say: Say, observe: Observer) -> dict[str, Any]:
         _publish(vendor, session_before("US", session))
         loaded = _load(vendor, database, say, observe)
         updated = _update(vendor, database, session, say, observe)
-        status = overview(database, settings.days_old)
+        status = overview(database, vendor.settings)
     return {**loaded, **updated, "status": status, "example": _SPLIT}
 
 
@@ -123,32 +123,38 @@ def _load(
 def _update(
     vendor: SandboxVendor, database: PostgresConnection, session: date, say: Say, observe: Observer
 ) -> dict[str, Any]:
-    """Let a session with a split and a dividend come out, and update on the morning after it."""
-    split = {"symbol": _SPLIT, "date": session.isoformat(), "split": "4/1"}
-    dividend = {"symbol": _DIVIDEND, "date": session.isoformat(), "dividend": 0.75}
-    for action in (split, dividend):
-        vendor.ask("/actions", action)
+    """Read the actions, let a session with new ones come out, and update on the next morning."""
+    before = _morning_after(session_before("US", session))
+    actions = run_update(vendor.settings, None, observe, now=before).figures
+    say(
+        f"6  update: no session is missing; the splits and dividends of {actions['actions']} assets"
+        f" are read, {actions['calls']} calls"
+    )
+    _let_act(vendor, session)
     _publish(vendor, session)
     say(
-        f"6  the session of {session} comes out, with a split of {_SPLIT} (4:1) and a dividend"
+        f"7  the session of {session} comes out, with a split of {_SPLIT} (4:1) and a dividend"
         f" of {_DIVIDEND}"
     )
-    morning = datetime.combine(session + timedelta(days=1), time(12), UTC)
+    morning = _morning_after(session)
     figures = run_update(vendor.settings, None, observe, now=morning).figures
     say(
-        f"7  update: {figures['synced']} assets are fresh again for {figures['calls']} calls, one"
+        f"8  update: {figures['synced']} assets are fresh again for {figures['calls']} calls, one"
         f" by one (in bulk: {CALLS_A_SESSION}); the {figures['reread']} whose adjusted closes"
-        " changed were read again as a whole"
+        " changed were read again as a whole, and their actions"
     )
     bars = _prove_equal(vendor, database)
     second = run_update(vendor.settings, None, observe, now=morning).figures
     if second["calls"]:
         raise InvariantBroken(f"a second update cost {second['calls']} calls")
+    if findings := actions["findings"] + figures["findings"]:
+        raise InvariantBroken(f"{findings} assets have adjusted closes that nothing explains")
     say(
-        f"8  proof: all {bars:,} bars equal the vendor's, each adjusted close too;"
-        f" update once more: nothing is due, {second['requests']} requests"
+        f"9  proof: all {bars:,} bars equal the vendor's, and the stored splits and dividends"
+        f" explain every adjusted close; update once more: nothing is due,"
+        f" {second['requests']} requests"
     )
-    return {"update": figures, "update_once_more": second}
+    return {"actions": actions, "update": figures, "update_once_more": second}
 
 
 @contextmanager
@@ -203,6 +209,18 @@ def _asked(vendor: SandboxVendor) -> list[str]:
     """Return the symbols of all eod requests so far, from the sandbox's own log."""
     log = json.loads(vendor.ask("/log"))
     return [entry["symbol"] for entry in log if entry["endpoint"] == "eod"]
+
+
+def _let_act(vendor: SandboxVendor, session: date) -> None:
+    """Let a split and a dividend become known whose ex-date is a session."""
+    day = session.isoformat()
+    vendor.ask("/actions", {"symbol": _SPLIT, "date": day, "split": "4/1"})
+    vendor.ask("/actions", {"symbol": _DIVIDEND, "date": day, "dividend": 0.75})
+
+
+def _morning_after(session: date) -> datetime:
+    """Return a moment at which all of a session is out, and nothing of the next one."""
+    return datetime.combine(session + timedelta(days=1), time(12), UTC)
 
 
 def _publish(vendor: SandboxVendor, session: date) -> None:

@@ -115,7 +115,7 @@ class Nexus:
 
     def status(self) -> dict[str, Any]:
         """Return what the database holds, as `nexus status --json` tells it."""
-        return overview(self._database, self._settings.days_old, self._settings.token)
+        return overview(self._database, self._settings)
 
     def close(self) -> None:
         """Close the connections and leave the embedded server."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import click
 
+from data_nexus.cli.audit import audit_pairs
 from data_nexus.cli.options import output_options, settings_from
 from data_nexus.cli.render import console, print_json, print_pairs
 from data_nexus.config import Settings
+from data_nexus.database.audits import audit_outlook, audit_records, audit_turns
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.ledger_store import UNTOLD_MINUTE_LIMIT
 from data_nexus.database.limits import (
@@ -21,9 +23,11 @@ from data_nexus.database.limits import (
     lists_by_exchange,
     queued_by_cursor,
     refused,
+    require_exchange,
     wanting_actions,
 )
 from data_nexus.database.opening import open_database
+from data_nexus.domain.audit import turns_tonight
 from data_nexus.domain.cost import CALLS, Endpoint
 from data_nexus.domain.due import (
     PROBED_AFTER,
@@ -32,7 +36,7 @@ from data_nexus.domain.due import (
     published_at,
     ways,
 )
-from data_nexus.domain.plan import Kind, Plan, Step, plan_histories, plan_update
+from data_nexus.domain.plan import Kind, Plan, Purpose, Step, plan_histories, plan_update
 from data_nexus.domain.quota import on_day
 from data_nexus.domain.symbol import exchange_code
 from data_nexus.domain.symbol_lists import lists_due
@@ -61,18 +65,22 @@ def plan(exchange: str | None, as_json: bool, **options: Any) -> None:  # noqa: 
     chosen = exchange_code(exchange) if exchange else None
     with open_database(settings.database_url, settings.home, settings.schema) as url:
         database = PostgresConnection(url, settings.schema)
+        if chosen:
+            require_exchange(database, chosen)
         known = known_quota(database, settings.token)
         if options["days_old"] is None:
             found, is_update = update_plan(database, settings, known, chosen)
+            promised = audit_outlook(database, known.quota, settings)
         else:
             due = due_by_exchange(database, settings.days_old, chosen)
             found, is_update = plan_histories(due, known.quota, known.moment), False
+            promised = None
     if as_json:
-        print_json(asdict(found) | _as_last_seen(known))
+        print_json(asdict(found) | _as_last_seen(known) | {"audit": promised})
     elif not found.calls:
         console.print("Nothing is due: no calls.")
     else:
-        _say(found, known)
+        _say(found, known, promised)
         for advice in _update_advice(found) if is_update else _advice(found, settings.days_old):
             console.print(advice)
 
@@ -94,10 +102,35 @@ def update_plan(
     }
     exchanges = lacking_a_session(behind)
     lists = lists_due(lists_by_exchange(database), exchanges, settings.list_days, known.moment)
-    found = plan_update(
-        ways(behind, no_bulk), known.quota, known.moment, lists=lists, wanting=wanting
+    chosen = ways(behind, no_bulk, known.quota.calls_a_day)
+
+    def planned(audits: Mapping[str, int] | None = None) -> Plan:
+        return plan_update(
+            chosen, known.quota, known.moment, lists=lists, wanting=wanting, audits=audits
+        )
+
+    if not exchanges:
+        return planned(), bool(places)
+    turns = _turns_after(planned(), database, settings, known, exchange)
+    return planned(audit_turns(database, exchange, settings.audit_days, turns)), bool(places)
+
+
+def _turns_after(
+    found: Plan,
+    database: PostgresConnection,
+    settings: Settings,
+    known: KnownQuota,
+    exchange: str | None,
+) -> int:
+    """Return how many histories the audit may read once the plan has been followed."""
+    today = on_day(known.quota, known.moment.date())
+    return turns_tonight(
+        replace(today, spent=today.spent + found.calls),
+        audit_records(database),
+        exchange,
+        share=settings.audit_share,
+        keep_share=settings.reserve,
     )
-    return found, bool(places)
 
 
 def _as_last_seen(known: KnownQuota) -> dict[str, Any]:
@@ -110,7 +143,7 @@ def _as_last_seen(known: KnownQuota) -> dict[str, Any]:
     }
 
 
-def _say(found: Plan, known: KnownQuota) -> None:
+def _say(found: Plan, known: KnownQuota, promised: dict[str, Any] | None) -> None:
     for step in found.steps:
         console.print(f"{step.exchange}: {_what(step)} ({step.kind}), {step.calls:,} calls")
     print_pairs(
@@ -119,12 +152,15 @@ def _say(found: Plan, known: KnownQuota) -> None:
             ("calls left today", _left(found, known)),
             ("quota days", "not known yet" if found.days is None else _days(found, known)),
             ("takes about", _time(found, known)),
+            *(audit_pairs(promised) if promised else ()),
         ]
     )
     console.print()
 
 
 def _what(step: Step) -> str:
+    if step.purpose is Purpose.AUDIT:
+        return f"the audit reads {step.assets:,} histories again"
     if step.kind is Kind.SYMBOLS:
         return f"the symbol lists, of {step.assets:,} symbols when last read"
     if not step.sessions:

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from data_nexus.cli.audit import audit_pairs, record_pairs
 from data_nexus.cli.options import output_options, settings_from
 from data_nexus.cli.render import print_json, print_pairs, shown
 from data_nexus.database.connection import PostgresConnection
@@ -26,13 +27,17 @@ def status(as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
     """Show what the database holds, the quota as last seen, the workers and the last runs."""
     settings = settings_from(options)
     with open_database(settings.database_url, settings.home, settings.schema) as url:
-        found = overview(
-            PostgresConnection(url, settings.schema), settings.days_old, settings.token
-        )
+        found = overview(PostgresConnection(url, settings.schema), settings)
     if as_json:
         print_json(found)
         return
-    parts = (_stored(found), _quota(found["quota"]), _workers(found["workers"]), _runs(found))
+    parts = (
+        _stored(found),
+        _quota(found["quota"]),
+        _audit(found["audit"]),
+        _workers(found["workers"]),
+        _runs(found),
+    )
     print_pairs(pair for part in parts for pair in part)
 
 
@@ -57,6 +62,12 @@ def _quota(quota: dict[str, Any]) -> Iterator[Pair]:
     limit = quota["minute_limit"]
     yield "requests a minute", f"{limit:,}{learned if limit == UNTOLD_MINUTE_LIMIT else ''}"
     yield "vendor's count", _utc(quota["told_at"]) if quota["told_at"] else "not asked for yet"
+
+
+def _audit(audit: dict[str, Any]) -> Iterator[Pair]:
+    yield _GAP
+    yield from audit_pairs(audit)
+    yield from record_pairs(audit)
 
 
 def _workers(workers: list[dict[str, Any]]) -> Iterator[Pair]:

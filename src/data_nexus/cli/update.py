@@ -34,7 +34,8 @@ def update(
     them. Symbol lists that are a week old are read again first, and what is new on them is
     loaded. When no session is missing (a Sunday, a holiday, just after the close), nothing is
     asked for. Then the splits and dividends of those assets are read whose adjusted closes the
-    stored ones do not explain, for two calls each.
+    stored ones do not explain, for two calls each. At last the audit reads some histories again,
+    with a share of the calls left over.
     """
     settings = settings_from(options)
     chosen = exchange_code(exchange) if exchange else None
@@ -51,5 +52,14 @@ def update(
                 f" stored, {session['left']:,} assets asked for one by one, {session['calls']:,}"
                 " calls"
             )
+        if report.figures["audit"]:
+            console.print(_audit(report.figures["audit"]))
         print_run(report.figures, is_cut_short=report.is_cut_short)
     return exit_code_of(report)
+
+
+def _audit(audit: dict[str, int]) -> str:
+    return (
+        f"{audit['assets']:,} histories read again by the audit: {audit['revised']:,} bars had been"
+        f" changed without a trace, {audit['failed']:,} could not be read, {audit['calls']:,} calls"
+    )

@@ -163,6 +163,8 @@ def settle_parameters(
         "moments": [b.moment for b in batches],
         "arrived": [arrived.get(b.lease.asset_id) for b in batches],
         "want_actions": [b.verdict and b.verdict.wants_actions for b in batches],
+        "are_whole": [b.window.is_whole for b in batches],
+        "causes": ["audit" if b.lease.is_audit else None for b in batches],
     }
 
 

@@ -7,7 +7,9 @@ at the last moment: then its fence is not what it was.
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Container, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, TypeVar
@@ -24,11 +26,13 @@ from data_nexus.domain.actions import Dividend, Split
 from data_nexus.domain.bars import days
 from data_nexus.domain.cost import Endpoint
 from data_nexus.domain.due import Place, Queued
-from data_nexus.domain.sheet import Fates, Lacking, Sheet, fates
-from data_nexus.errors import RowsRefused
+from data_nexus.domain.sheet import Aside, Fates, Lacking, Sheet, fates
+from data_nexus.errors import RowsRefused, no_assets
 
 # So many assets share a transaction, unless told otherwise.
 TOGETHER = 10_000
+# How often who waits for another update looks whether it has ended.
+_TURN_SEC = 0.2
 _NO_DAY = np.iinfo(np.int32).min
 Action = TypeVar("Action", Split, Dividend)
 
@@ -73,6 +77,7 @@ class Survey:
 class Carried:
     """What one transaction did; `rejected_rules` has what each rejected row broke."""
 
+    lacking: Lacking
     fates: Fates
     rejected_rules: tuple[str, ...]
 
@@ -86,6 +91,33 @@ class BulkStore:
 
     _pool: AsyncConnectionPool[AsyncSession]
     together: int = TOGETHER
+
+    @asynccontextmanager
+    async def alone_with(self, exchange: str, given_up: asyncio.Event) -> AsyncIterator[bool]:
+        """Be the only one that carries an exchange on in bulk, and say whether that took waiting.
+
+        Once `given_up`, nobody is waited for any more. It saves calls and guards nothing else: in
+        company all is right, too, so that trouble with it is no trouble.
+        """
+        asked, waited = {"exchange": exchange}, False
+        with storage_errors():
+            async with self._pool.connection() as connection:
+                with suppress(psycopg.OperationalError):
+                    while not (await rows_of(connection, "try_update", asked))[0][0]:
+                        if given_up.is_set():
+                            break
+                        waited = True
+                        await asyncio.sleep(_TURN_SEC)
+                try:
+                    yield waited
+                finally:
+                    with suppress(psycopg.OperationalError):
+                        await connection.execute(query("end_update"), asked)
+
+    async def require_exchange(self, exchange: str) -> None:
+        """Raise `UsageError` for an exchange without assets."""
+        if not (await self._rows("knows_exchange", {"exchange": exchange}))[0][0]:
+            raise no_assets(exchange)
 
     async def queued(self, exchange: str | None, moment: datetime) -> list[Queued]:
         """Return what the queue may hand out at a moment, by place and cursor."""
@@ -114,21 +146,20 @@ class BulkStore:
         Raises `RowsRefused` if PostgreSQL takes one of the rows for none; nothing is written then.
         """
         # What was written by a transaction of which it is not known whether it was committed.
-        written: tuple[Lacking, Carried] | None = None
+        written: Carried | None = None
 
         async def do() -> Carried:
             nonlocal written
             with storage_errors():
                 async with self._pool.connection() as connection, connection.transaction():
-                    if written and await _is_there(connection, *written, run_id):
-                        return written[1]
+                    if written and await _is_there(connection, written, run_id):
+                        return written
                     lacking = await _read(connection, reach, ids)
                     found = fates(sheet, lacking, days(reference))
                     if reach.late:
                         found = found.only_stored()
-                    carried = await _write(connection, sheet, lacking, found, run_id)
-                    written = lacking, carried
-                    return carried
+                    written = await _write(connection, sheet, lacking, found, run_id)
+                    return written
 
         try:
             return await repeated(do)
@@ -165,6 +196,20 @@ class BulkStore:
         ):
             codes = [code for code, actions in told.items() for _ in actions]
             await self._execute(name, columns | {"codes": codes, "exchange": exchange})
+
+    async def put_aside(self, exchange: str, session: date, rows: Sequence[Aside]) -> int:
+        """Store rows that cannot be read for the assets that they name; return how many name none.
+
+        Doing it again changes nothing.
+        """
+        parameters = {
+            "exchange": exchange,
+            "session": session,
+            "codes": [row.code for row in rows],
+            "rules": [row.rule for row in rows],
+            "excerpts": [row.excerpt for row in rows],
+        }
+        return int((await self._rows("put_aside", parameters))[0][0])
 
     async def refused(self, token_id: str, endpoint: Endpoint, since: datetime) -> set[str]:
         """Return the exchanges for which a token was refused an endpoint since a moment."""
@@ -214,11 +259,9 @@ async def _read(connection: AsyncSession, reach: Reach, ids: tuple[int, int]) ->
     )
 
 
-async def _is_there(
-    connection: AsyncSession, lacking: Lacking, carried: Carried, run_id: int
-) -> bool:
+async def _is_there(connection: AsyncSession, carried: Carried, run_id: int) -> bool:
     """Say whether what a transaction wrote is there: all of it is, or nothing."""
-    settled = carried.fates.settled
+    lacking, settled = carried.lacking, carried.fates.settled
     asset_ids = lacking.asset_ids[settled].tolist()
     # It may still be under way at the server.
     await rows_of(connection, "await_leases", {"asset_ids": asset_ids})
@@ -247,7 +290,7 @@ async def _write(
             "excerpts": [excerpt for _, excerpt in told],
         }
         await connection.execute(query("insert_rejects"), rejects)
-    return Carried(found, tuple(rule for rule, _ in told))
+    return Carried(lacking, found, tuple(rule for rule, _ in told))
 
 
 def _settle_parameters(sheet: Sheet, lacking: Lacking, found: Fates) -> dict[str, Any]:

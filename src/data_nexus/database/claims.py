@@ -18,9 +18,11 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 class Due:
     """Which assets a run may claim: last answered before a moment, of one exchange, of some ids.
 
-    With `published`, the last session that is out by place, the calendar decides beside the last
-    answer: claimed is whose cursor is behind it. With `wants_actions` it is whose splits and
-    dividends are to be asked for.
+    With `published`, the last session that is out by place, the calendar decides: claimed is whose
+    cursor is behind it. Who has answered since the moment and is behind all the same is not asked
+    again. With `wants_actions` it is whose splits and dividends are to be asked for. For an audit
+    it is the last answer with the whole history that was before the moment, and dead and resting
+    assets take part.
     """
 
     synced_before: datetime
@@ -28,12 +30,15 @@ class Due:
     asset_ids: list[int] | None = None
     published: Mapping[Place, date] | None = None
     wants_actions: bool = False
+    is_audit: bool = False
 
     @property
     def query(self) -> str:
         """The query that claims them."""
         if self.wants_actions:
             return "claim_wanted"
+        if self.is_audit:
+            return "claim_audit"
         return "claim_due" if self.published is None else "claim_behind"
 
     def parameters(self, limit: int) -> dict[str, Any]:
@@ -64,7 +69,7 @@ def place_parameters(published: Mapping[Place, date]) -> dict[str, Any]:
     }
 
 
-def lease_of(row: tuple[Any, ...], trusted_until: float) -> Lease:
+def lease_of(row: tuple[Any, ...], trusted_until: float, *, is_audit: bool) -> Lease:
     """Return the lease that a claimed row tells of."""
     return Lease(
         asset_id=row[0],
@@ -76,6 +81,7 @@ def lease_of(row: tuple[Any, ...], trusted_until: float) -> Lease:
         trusted_until=trusted_until,
         last_bar=row[7],
         published=row[8],
+        is_audit=is_audit,
     )
 
 

@@ -16,6 +16,7 @@ from data_nexus.domain.cost import Endpoint
 from data_nexus.domain.due import Place, Queued
 from data_nexus.domain.quota import Quota
 from data_nexus.domain.symbol_lists import KnownList
+from data_nexus.errors import no_assets
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,14 @@ def due_by_exchange(
             query("due_by_exchange"), {"days_old": days_old, "exchange": exchange}
         )
         return {row[0]: int(row[1]) for row in found}
+
+
+def require_exchange(database: PostgresConnection, exchange: str) -> None:
+    """Raise `UsageError` for an exchange without assets."""
+    with database.connect() as connection:
+        row = connection.execute(query("knows_exchange"), {"exchange": exchange}).fetchone()
+    if not row or not row[0]:
+        raise no_assets(exchange)
 
 
 def queued_by_cursor(

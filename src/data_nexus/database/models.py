@@ -155,6 +155,9 @@ class Asset(Tables):
     actions_read_at: Mapped[dt.datetime | None] = mapped_column(
         comment="when its splits and dividends were asked for last"
     )
+    read_whole_at: Mapped[dt.datetime | None] = mapped_column(
+        comment="the last answer that spoke of the whole history"
+    )
 
 
 class Bar(Tables):
@@ -224,6 +227,9 @@ class Sync(Tables):
     """One settled answer: what came, what became of it and what it cost."""
 
     __tablename__ = "sync_log"
+    __table_args__ = (
+        Index("sync_log_audits", "committed_at", postgresql_where=text("cause = 'audit'")),
+    )
 
     asset_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     fence: Mapped[int] = mapped_column(
@@ -252,6 +258,9 @@ class Sync(Tables):
     passed_to: Mapped[dt.date | None] = mapped_column(
         comment="what has no bar up to this session is known absent; NULL: the bars alone count"
     )
+    cause: Mapped[str | None] = mapped_column(
+        comment="audit: read again although nothing was due; NULL: it was due"
+    )
 
 
 class Quota(Tables):
@@ -274,6 +283,9 @@ class Quota(Tables):
     next_slot: Mapped[dt.datetime] = mapped_column(comment="when the next request may go out")
     told_at: Mapped[dt.datetime | None] = mapped_column(
         comment="when the vendor last told the day's count"
+    )
+    audited: Mapped[int] = mapped_column(
+        server_default="0", comment="calls of `spent` that went into the audit"
     )
 
 

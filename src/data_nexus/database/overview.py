@@ -6,22 +6,26 @@ from typing import Any
 
 from psycopg.rows import dict_row
 
-from data_nexus.config import Secret
+from data_nexus.config import Settings
+from data_nexus.database.audits import audit_outlook
+from data_nexus.database.claims import place_parameters
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.limits import known_quota, live_workers
 from data_nexus.database.sql import query
+from data_nexus.domain.due import Place, out_since, published_at
 from data_nexus.domain.quota import on_day
 
 
-def overview(
-    database: PostgresConnection, days_old: float, token: Secret | None = None
-) -> dict[str, Any]:
-    """Return the figures of `nexus status --json`; an asset is stale after `days_old` days."""
-    known = known_quota(database, token)
+def overview(database: PostgresConnection, settings: Settings) -> dict[str, Any]:
+    """Return the figures of `nexus status --json`, by the database's clock."""
+    known = known_quota(database, settings.token)
     quota = on_day(known.quota, known.moment.date())
     with database.connect() as connection:
         cursor = connection.cursor(row_factory=dict_row)
-        found = cursor.execute(query("status"), {"days_old": days_old}).fetchone() or {}
+        places = [Place(*row) for row in connection.execute(query("places")).fetchall()]
+        out = place_parameters(published_at(places, known.moment))
+        out["out_since"] = list(out_since(places, known.moment).values())
+        found = cursor.execute(query("status"), out).fetchone() or {}
         bars = cursor.execute(query("count_bars")).fetchone() or {}
         runs = cursor.execute(query("last_runs")).fetchall()
     dates = {key: _iso(found.pop(key)) for key in ("first_date", "last_date")}
@@ -39,6 +43,7 @@ def overview(
             "minute_limit": quota.minute_limit,
             "told_at": _iso(known.told_at),
         },
+        "audit": audit_outlook(database, quota, settings),
         "workers": [
             worker | {k: _iso(worker[k]) for k in ("started_at", "seen_at")}
             for worker in live_workers(database)

@@ -36,6 +36,7 @@ from data_nexus.database.connection import (
 )
 from data_nexus.database.ledger_store import LedgerStore, token_id
 from data_nexus.database.sql import query
+from data_nexus.domain.audit import RECORD_DAYS, Record
 from data_nexus.domain.bars import Bars
 from data_nexus.domain.findings import AssetFinding
 from data_nexus.domain.listing import Lease
@@ -113,7 +114,7 @@ class Store:
         self._held.update((row[0], 0.0) for row in rows)
         if rows:
             position.last_synced, position.asset_id = rows[-1][6], rows[-1][0]
-        return [lease_of(row, trusted_until) for row in rows]
+        return [lease_of(row, trusted_until, is_audit=due.is_audit) for row in rows]
 
     async def _claim_once(self, name: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
         try:
@@ -135,6 +136,11 @@ class Store:
     async def count_due(self, due: Due, limit: int) -> int:
         """Return how many assets `claim` could hand out now, up to `limit`."""
         return int((await self._one("count_due", due.parameters(limit)))[0])
+
+    async def audit_records(self) -> list[Record]:
+        """Return the audit's record of each exchange with loaded assets."""
+        rows = await self._rows("audit_records", {"record_days": RECORD_DAYS})
+        return [Record(*row) for row in rows]
 
     async def find_assets(self, symbols: Sequence[Symbol]) -> dict[Symbol, int]:
         """Return the ids of the known ones among `symbols`."""

@@ -8,8 +8,8 @@ from datetime import date, datetime, timedelta
 
 from data_nexus.domain.bars import days
 from data_nexus.domain.calendars import sessions_of
-from data_nexus.domain.cheapest import Behind, Way, cheapest_way, singly
-from data_nexus.domain.publication import kind_of, published_through
+from data_nexus.domain.cheapest import CALLS_A_SESSION, Behind, Way, cheapest_way, singly
+from data_nexus.domain.publication import kind_of, published_since, published_through
 from data_nexus.domain.sessions import Sessions, day_date
 
 # An endpoint that was refused is tried again after so long: plans change.
@@ -42,6 +42,14 @@ def published_at(places: Collection[Place], now: datetime) -> dict[Place, date]:
     }
 
 
+def out_since(places: Collection[Place], now: datetime) -> dict[Place, datetime]:
+    """Return since when the last session of each place is out by `now` (aware)."""
+    return {
+        place: published_since(place.exchange, kind_of(place.venue, place.asset_type), now)
+        for place in places
+    }
+
+
 def behind_by_exchange(
     queued: Iterable[Queued], published: Mapping[Place, date]
 ) -> dict[str, list[Behind]]:
@@ -63,10 +71,16 @@ def lacking_a_session(behind: Mapping[str, Collection[Behind]]) -> set[str]:
     return {name for name, groups in behind.items() if any(group.cursor for group in groups)}
 
 
-def ways(behind: Mapping[str, list[Behind]], refused: Collection[str]) -> dict[str, Way]:
-    """Return the cheapest way for each exchange; none in bulk where bulk is `refused`."""
+def ways(
+    behind: Mapping[str, list[Behind]], refused: Collection[str], calls_a_day: int | None
+) -> dict[str, Way]:
+    """Return the cheapest way for each exchange.
+
+    Nothing is asked for in bulk where bulk is `refused`, or if a whole day does not pay a session.
+    """
+    is_dear = calls_a_day is not None and calls_a_day < CALLS_A_SESSION
     return {
-        exchange: singly(groups) if exchange in refused else _way(exchange, groups)
+        exchange: singly(groups) if is_dear or exchange in refused else _way(exchange, groups)
         for exchange, groups in behind.items()
     }
 

@@ -14,11 +14,15 @@ from itertools import groupby
 from math import isfinite
 from operator import attrgetter
 
+import numpy as np
+
 from data_nexus.domain.actions import Dividend, Split
 from data_nexus.domain.adjustment import (
     DIVIDEND_IS_BELOW_PRICE,
     DIVIDEND_IS_IN_CURRENCY,
+    HALF_A_UNIT,
     SPLIT_IS_USABLE,
+    TOLERANCE,
     Disagreement,
     Factors,
     Finding,
@@ -79,6 +83,11 @@ class KnownActions:
     unexplained: AssetFinding | None = None
     is_recent: bool = False
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no action is stored at all."""
+        return not (self.splits or self.dividends)
+
 
 NOTHING_KNOWN = KnownActions()
 
@@ -98,8 +107,7 @@ class Verdict:
 
 def findings_of(bars: Bars, known: KnownActions) -> tuple[AssetFinding, ...]:
     """Return how bars (by date) and stored actions disagree, one finding a rule."""
-    has_none = not (known.splits or known.dividends)
-    if has_none and bool((bars.adjusted_close == bars.close).all()):
+    if known.is_empty and _is_unadjusted(bars):
         return ()
     computed, runs = _compared(bars, known)
     by_rule = attrgetter("rule")
@@ -114,6 +122,9 @@ def verdict(bars: Bars, known: KnownActions) -> Verdict:
     An asset whose bars never were explained is asked for again only when they have changed and some
     time has passed, or at once for what lies behind all that was unexplained before.
     """
+    if known.is_empty and known.unexplained is None:
+        # The way of a first load: whether, not how.
+        return Verdict(wants_actions=not _is_unadjusted(bars))
     found = findings_of(bars, known)
     unexplained = next((each for each in found if each.rule == ADJUSTED_CLOSE_IS_EXPLAINED), None)
     before = known.unexplained
@@ -124,6 +135,12 @@ def verdict(bars: Bars, known: KnownActions) -> Verdict:
     if before.gist == unexplained.gist or known.is_recent:
         return Verdict(wants_actions=None, findings=found)
     return Verdict(wants_actions=True)
+
+
+def _is_unadjusted(bars: Bars) -> bool:
+    """Whether every adjusted close is the close, to the tolerance of `disagreements`."""
+    off = np.abs(bars.adjusted_close - bars.close) - TOLERANCE * bars.close
+    return not len(bars) or bool(off.max() <= 2 * HALF_A_UNIT)
 
 
 def _compared(bars: Bars, known: KnownActions) -> tuple[Factors, Sequence[Disagreement]]:

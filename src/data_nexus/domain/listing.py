@@ -47,7 +47,8 @@ class Lease:
     `is_first` says that the asset has no bars: a plain COPY will do. `last_bar` is the date of
     its last one. `published` is the last session that the vendor must have out, if the calendar
     was asked. The worker itself distrusts the lease after `trusted_until`, a moment of its
-    monotonic clock, unless it was renewed.
+    monotonic clock, unless it was renewed. `is_audit`: nothing is due, the whole of the history is
+    read again.
     """
 
     asset_id: int
@@ -59,3 +60,4 @@ class Lease:
     trusted_until: float = float("inf")
     last_bar: date | None = None
     published: date | None = None
+    is_audit: bool = False

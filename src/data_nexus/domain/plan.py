@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import groupby
 
-from data_nexus.domain.cheapest import Way
+from data_nexus.domain.cheapest import CALLS_A_SESSION, Way
 from data_nexus.domain.cost import CALLS, Endpoint
 from data_nexus.domain.quota import Quota, on_day, step
 from data_nexus.domain.symbol_lists import KnownList
@@ -30,6 +30,13 @@ class Kind(StrEnum):
 _ACTIONS = {Kind.SPLITS: Endpoint.SPLITS, Kind.DIVIDENDS: Endpoint.DIVIDENDS}
 
 
+class Purpose(StrEnum):
+    """Why a step is taken: something is due, or histories are read again to be sure of them."""
+
+    DUE = "due"
+    AUDIT = "audit"
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One kind of request for one exchange, and how many assets it is for.
@@ -43,6 +50,7 @@ class Step:
     calls: int
     requests: int
     sessions: int = 0
+    purpose: Purpose = Purpose.DUE
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +81,15 @@ def plan_update(
     *,
     lists: Iterable[KnownList] = (),
     wanting: Mapping[str, int] | None = None,
+    audits: Mapping[str, int] | None = None,
 ) -> Plan:
     """Plan an update: symbol lists, sessions in bulk, and the assets that these do not suffice for.
 
     The lists are counted with the renames, which are asked for only if symbols went and came.
-    `wanting` has how many assets' actions are to be asked for. An asset that is new on a list, or
-    for which an action is told or a gap in its bars is found, costs one call more; who they are is
-    known only when the list or the session has come.
+    `wanting` has how many assets' actions are to be asked for, `audits` how many histories the
+    audit reads after that. An asset that is new on a list, or for which an action is told or a gap
+    in its bars is found, costs one call more; who they are is known only when the list or the
+    session has come.
     """
     steps = [_lists(name, list(each)) for name, each in groupby(lists, lambda one: one.exchange)]
     for exchange, way in ways.items():
@@ -95,6 +105,8 @@ def plan_update(
     for exchange, assets in (wanting or {}).items():
         for kind, endpoint in _ACTIONS.items():
             steps.append(Step(kind, exchange, assets, assets * CALLS[endpoint], assets))
+    for exchange, assets in (audits or {}).items():
+        steps.append(_histories(exchange, assets, Purpose.AUDIT))
     return _plan(steps, quota, moment)
 
 
@@ -104,35 +116,44 @@ def _lists(exchange: str, lists: Sequence[KnownList]) -> Step:
     return Step(Kind.SYMBOLS, exchange, listed, sum(asked), len(asked))
 
 
-def _histories(exchange: str, assets: int) -> Step:
-    return Step(Kind.EOD, exchange, assets, assets * CALLS[Endpoint.EOD], assets)
+def _histories(exchange: str, assets: int, purpose: Purpose = Purpose.DUE) -> Step:
+    return Step(Kind.EOD, exchange, assets, assets * CALLS[Endpoint.EOD], assets, purpose=purpose)
 
 
 def _plan(steps: Sequence[Step], quota: Quota, moment: datetime) -> Plan:
     calls = sum(step.calls for step in steps)
     requests = sum(step.requests for step in steps)
     today = on_day(quota, moment.date())
-    days = _quota_days(calls, today)
-    eta = _eta(requests, calls, today, moment)
+    usable = _usable(steps, today.left)
+    days = _quota_days(calls, usable, today.day_limit)
+    eta = _eta(requests, calls, usable, today, moment)
     return Plan(tuple(steps), calls, requests, today.left, days, eta)
 
 
-def _quota_days(calls: int, quota: Quota) -> int | None:
-    if quota.left is None:
+def _usable(steps: Sequence[Step], left: int | None) -> int | None:
+    """Return which calls are of use today: no session is begun in bulk that they do not pay."""
+    singly = sum(step.calls for step in steps if not step.sessions)
+    if left is None or left >= CALLS_A_SESSION or singly == sum(step.calls for step in steps):
+        return left
+    return min(left, singly)
+
+
+def _quota_days(calls: int, left: int | None, day_limit: int | None) -> int | None:
+    if left is None:
         return None
-    if calls <= quota.left:
+    if calls <= left:
         return int(calls > 0)
-    if not quota.day_limit:
+    if not day_limit:
         return None
-    return int(quota.left > 0) + _later_days(calls, quota.left, quota.day_limit)
+    return int(left > 0) + _later_days(calls, left, day_limit)
 
 
 def _later_days(calls: int, left: int, day_limit: int) -> int:
     return math.ceil((calls - left) / day_limit)
 
 
-def _eta(requests: int, calls: int, quota: Quota, moment: datetime) -> float:
-    pace, left = step(quota.minute_limit), quota.left
+def _eta(requests: int, calls: int, left: int | None, quota: Quota, moment: datetime) -> float:
+    pace = step(quota.minute_limit)
     if left is None or calls <= left or not quota.day_limit:
         return (requests * pace).total_seconds()
     last_day = (calls - left - 1) % quota.day_limit + 1

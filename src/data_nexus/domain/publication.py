@@ -88,6 +88,14 @@ def published_through(exchange: str, kind: Kind, now: datetime, hours: Hours | N
     return sessions.session(count - 1)
 
 
+def published_since(exchange: str, kind: Kind, now: datetime) -> datetime:
+    """Return the moment, in UTC, since when the session of `published_through` is out."""
+    sessions, count = _published(exchange, kind, now, None)
+    if not count:
+        raise ValueError(f"no session of {exchange} is known to be published by {now}")
+    return delay_of(exchange, kind).moment(sessions.session(count - 1), sessions.close(count - 1))
+
+
 def next_publication(
     exchange: str, kind: Kind, now: datetime, hours: Hours | None = None
 ) -> datetime:

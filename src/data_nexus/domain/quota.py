@@ -28,7 +28,7 @@ class Quota:
     `spent` are the calls charged to the GMT day `day`, by us or, as the vendor tells, by anyone;
     `day_limit` is None until the vendor has told it; `extra` are calls beyond the daily ones, which
     do not expire. `refused`: the vendor said that the day is spent, and has not told otherwise
-    since. No request goes out before `next_slot`.
+    since. `audited` of the spent calls went into the audit. No request goes out before `next_slot`.
     """
 
     day: date
@@ -38,6 +38,7 @@ class Quota:
     minute_limit: int
     next_slot: datetime
     refused: bool = False
+    audited: int = 0
 
     @property
     def left(self) -> int | None:
@@ -47,6 +48,11 @@ class Quota:
         if self.day_limit is None:
             return None
         return max(0, self.day_limit + self.extra - self.spent)
+
+    @property
+    def calls_a_day(self) -> int | None:
+        """Calls of a day of which nothing is spent yet, extra ones included; None while unknown."""
+        return None if self.day_limit is None else self.day_limit + self.extra
 
     @property
     def resets_at(self) -> datetime:
@@ -88,20 +94,46 @@ def on_day(quota: Quota, day: date) -> Quota:
     unused_extra = quota.extra
     if quota.day_limit is not None:
         unused_extra = max(0, quota.extra - max(0, quota.spent - quota.day_limit))
-    return replace(quota, day=day, spent=0, extra=unused_extra, refused=False)
+    return replace(quota, day=day, spent=0, extra=unused_extra, refused=False, audited=0)
+
+
+def audit_calls(limit: int | None, share: float) -> int:
+    """Return how many calls a day the audit may take at most; of an unknown limit none."""
+    return int((limit or 0) * share)
+
+
+def left_for_audit(quota: Quota, share: float, keep_share: float) -> int:
+    """Return the calls that the audit may still take on the quota's day.
+
+    It takes what is left over: neither what is kept for others, nor extra calls, which do not
+    expire.
+    """
+    if quota.day_limit is None or quota.refused:
+        return 0
+    left_over = quota.day_limit - int(quota.day_limit * keep_share) - quota.spent
+    return max(0, min(left_over, audit_calls(quota.day_limit, share) - quota.audited))
 
 
 def reserve(
-    quota: Quota, calls: int, moment: datetime, *, most: int = 1, keep_share: float = 0.0
+    quota: Quota,
+    calls: int,
+    moment: datetime,
+    *,
+    most: int = 1,
+    keep_share: float = 0.0,
+    audit_share: float | None = None,
 ) -> Granted | Spent:
     """Grant up to `most` requests of `calls` each, or say when there will be calls again.
 
-    `keep_share` of the day's limit is left for others (repair and interactive work).
+    `keep_share` of the day's limit is left for others (repair and interactive work). With
+    `audit_share` the requests are the audit's, which takes no more than that share of the limit.
     """
     first = _outside_midnight(max(quota.next_slot, moment))
     quota = on_day(quota, first.date())
     left = quota.left
-    if left is not None and calls:
+    if calls and audit_share is not None:
+        most = min(most, left_for_audit(quota, audit_share, keep_share) // calls)
+    elif left is not None and calls:
         kept = int((quota.day_limit or 0) * keep_share)
         most = min(most, (left - kept) // calls)
     if most < 1:
@@ -111,15 +143,18 @@ def reserve(
     slots = tuple(
         slot for n in range(most) if (slot := first + n * distance) < last_moment or n == 0
     )
-    after = replace(quota, spent=quota.spent + calls * len(slots), next_slot=slots[-1] + distance)
-    return Granted(after, slots)
+    charged = calls * len(slots)
+    audited = quota.audited + (0 if audit_share is None else charged)
+    spent, next_slot = quota.spent + charged, slots[-1] + distance
+    return Granted(replace(quota, spent=spent, audited=audited, next_slot=next_slot), slots)
 
 
-def refund(quota: Quota, calls: int, day: date) -> Quota:
+def refund(quota: Quota, calls: int, day: date, *, is_audit: bool = False) -> Quota:
     """Give back calls of requests that were certainly never sent."""
     if quota.day != day:
         return quota
-    return replace(quota, spent=max(0, quota.spent - calls))
+    audited = quota.audited - calls if is_audit else quota.audited
+    return replace(quota, spent=max(0, quota.spent - calls), audited=max(0, audited))
 
 
 def heard_minute(quota: Quota, limit: int, remaining: int, moment: datetime) -> Quota:

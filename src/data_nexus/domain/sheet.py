@@ -32,13 +32,23 @@ _LEAP = 3.0
 Positions = NDArray[np.intp]
 
 
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """A row of a bulk answer that is put aside: whose it is ("" if that cannot be read) and why."""
+
+    code: str
+    rule: str
+    excerpt: str
+
+
 @dataclass(frozen=True, eq=False)
 class Sheet:
     """A session of an exchange as the vendor tells it, by code.
 
     `position` is where in `bars` a code's bar stands; `rejected` has the rule and the excerpt of a
-    row that is no bar, for codes without one; `flags` has the odd rows by rule. Of `named` codes
-    the bar alone is not to be trusted: actions, or rows that contradict each other.
+    row that is no bar, for codes without one; `aside` has all rows that are none; `flags` has the
+    odd rows by rule. Of `named` codes the bar alone is not to be trusted: actions, or rows that
+    contradict each other.
     """
 
     session: dt.date
@@ -48,6 +58,7 @@ class Sheet:
     flags: Mapping[str, Mask]
     named: frozenset[str]
     body_sha256: str
+    aside: tuple[Aside, ...] = ()
 
     @cached_property
     def is_odd(self) -> Mask:
@@ -170,11 +181,13 @@ def reference_day(last_bars: Collection[dt.date | None]) -> dt.date | None:
 
 
 def is_out(sheet: Sheet, expected: Sequence[str]) -> bool:
-    """Say whether a session is out, judged by those that traded at the last one."""
-    told = sheet.position.keys() | sheet.rejected.keys()
+    """Say whether a session is out, judged by those that traded at the last one.
+
+    Rows that are no bars count for nothing: were they to pass, the gaps would be no gaps later.
+    """
     if not expected:
-        return bool(told)
-    return sum(code in told for code in expected) >= _LEAST_SHARE * len(expected)
+        return bool(sheet.position)
+    return sum(code in sheet.position for code in expected) >= _LEAST_SHARE * len(expected)
 
 
 def flag_counts(sheet: Sheet, rows: Positions) -> Counter[str]:

@@ -32,7 +32,7 @@ from data_nexus.eodhd.requests import Request, dividends_request, splits_request
 from data_nexus.errors import Fenced, NexusError, NotListed, Park, Pause, Postpone, Retry, Stop
 from data_nexus.events import ActionsRead, Failed, Warned
 from data_nexus.ingestion.attempts import Trip
-from data_nexus.ingestion.drainable import Drainable, Drained
+from data_nexus.ingestion.drainable import Drained
 from data_nexus.ingestion.night import Night
 from data_nexus.ingestion.opening import foreseen
 from data_nexus.ingestion.queue import LeaseQueue
@@ -59,7 +59,8 @@ async def read_actions(night: Night, exchange: str | None) -> None:
     if night.is_over:
         return
     for name in await wanting(night, exchange):
-        await ActionReader(night, name).run()
+        if not night.is_over:
+            await ActionReader(night, name).run()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ class ActionReader:
     night: Night
     exchange: str
     _refused: Endpoint | None = None
+    _was_answered: bool = False
 
     async def run(self) -> None:
         """Ask until none is wanted or the night is over; raise `StorageUnavailable`."""
@@ -91,6 +93,7 @@ class ActionReader:
                     for _ in range(night.settings.concurrency)
                 ]
                 await asyncio.wait(readers)
+                await self._read_suspects(queue)
                 renewing.cancel()
         except BaseExceptionGroup as group:
             raise foreseen(group) from None
@@ -103,8 +106,17 @@ class ActionReader:
             await asyncio.sleep(store.lease_sec / 3)
             await store.renew()
 
+    @property
+    def _is_over(self) -> bool:
+        return self.night.is_over or self._refused is not None
+
     async def _read_on(self, queue: LeaseQueue) -> None:
-        while not (self.night.is_over or self._refused) and (lease := await queue.next()):
+        while not self._is_over and (lease := await queue.next()):
+            await self._read_one(lease)
+
+    async def _read_suspects(self, queue: LeaseQueue) -> None:
+        """Read the assets whose worker was lost, one after the other, as the engine does."""
+        while not self._is_over and (lease := await queue.next_suspect()):
             await self._read_one(lease)
 
     async def _read_one(self, lease: Lease) -> None:
@@ -151,7 +163,7 @@ class ActionReader:
             return _Answer(told, _rejected_rows(body, told, night.reader.redact))
 
         try:
-            return await Drainable(night.attempts, night.drain).fetch(request, read, trip)
+            return await night.way.fetch(request, read, trip)
         except NotListed:
             return None
 
@@ -160,6 +172,7 @@ class ActionReader:
         found = await night.store.settle_actions(lease, told)
         if found is None:
             raise Fenced(f"{lease.symbol}: the lease was lost; nothing was written")
+        self._was_answered = True
         night.tally.commits += 1
         night.tally.actions += 1
         night.tally.findings += bool(found)
@@ -176,17 +189,21 @@ class ActionReader:
                 night.ended_by = night.ended_by or error
                 if isinstance(error, Stop):
                     night.drain.wished.set()
-            case Park() | Retry() | Postpone() | Fenced():
-                night.tally.actions_failed += 1
-                night.observe(Failed(str(lease.symbol), str(error)))
+            case Park():
+                # Asking again at once would not help: it is put off, and the finding says why.
+                self._count_failure(lease, error)
+                unfit = ToldActions(unfit=night.reader.redact(str(error)))
+                await night.store.settle_actions(lease, unfit)
+                return
+            case Retry() | Postpone() | Fenced():
+                self._count_failure(lease, error)
             case _:
                 raise error
-        if isinstance(error, Park) and not is_refusal(error):
-            # Asking again at once would not help: it is put off, and the finding says why.
-            unfit = ToldActions(unfit=night.reader.redact(str(error)))
-            await night.store.settle_actions(lease, unfit)
-        else:
-            await night.store.release([lease], failed=False)
+        await night.store.release([lease], failed=isinstance(error, Retry | Postpone))
+
+    def _count_failure(self, lease: Lease, error: NexusError) -> None:
+        self.night.tally.actions_failed += 1
+        self.night.observe(Failed(str(lease.symbol), str(error)))
 
     async def _note_refusal(self) -> None:
         """Remember that the plan has no actions, or with none refused that it has."""
@@ -196,7 +213,7 @@ class ActionReader:
             text = f"the plan has no {self._refused}: actions are not read"
             night.observe(Warned(self.exchange, text))
             return
-        for endpoint in _ENDPOINTS if night.tally.actions else ():
+        for endpoint in _ENDPOINTS if self._was_answered else ():
             await bulk.note_refusal(night.token_id, endpoint, self.exchange, None)
 
 

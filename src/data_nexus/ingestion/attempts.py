@@ -136,6 +136,24 @@ class Attempts:
                     self.budget = self.budget.earn()
                 return answer
 
+    async def require(self, calls: int) -> None:
+        """Return once the day holds so many calls; raise `QuotaSpent` if this run does not wait.
+
+        Nothing is reserved: it is for those who had better not begin what they cannot finish.
+        """
+        while True:
+            begun = time.monotonic()
+            await self._count.keep()
+            try:
+                return await self.ledger.require(calls)
+            except QuotaSpent as spent:
+                await self._rest(spent, begun)
+
+    async def calls_a_day(self) -> int | None:
+        """Return how many calls a whole day has, extra ones included; None if that is unknown."""
+        await self._count.keep()
+        return await self.ledger.calls_a_day()
+
     async def _send(self, request: Request, trip: Trip) -> bytes:
         await self._pass_breaker(request.endpoint)
         async with self._in_breadth():

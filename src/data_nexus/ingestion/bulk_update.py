@@ -8,26 +8,28 @@ passes over whom somebody else has leased.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, TypeVar
 
 from data_nexus.database.bulk_store import BulkStore, Carried, Reach, Survey
+from data_nexus.domain.cheapest import CALLS_A_SESSION
+from data_nexus.domain.cost import CALLS, Endpoint
 from data_nexus.domain.due import Place, session_before, sessions_up_to
 from data_nexus.domain.gaps import DEEPEST, second_looks
-from data_nexus.domain.sheet import Sheet, flag_counts, is_out, reference_day
+from data_nexus.domain.sheet import Aside, Sheet, flag_counts, is_out, reference_day
 from data_nexus.domain.symbol import Symbol
 from data_nexus.eodhd.decode_bulk import decode_bulk_dividends, decode_bulk_splits
 from data_nexus.eodhd.refusals import is_refusal
 from data_nexus.eodhd.requests import Request, bulk_request
-from data_nexus.errors import NexusError, NotListed, Park, Postpone, Retry
+from data_nexus.errors import NexusError, NotListed, Park, Pause, Postpone, Retry, RowsRefused
 from data_nexus.events import CarriedOn, Observer, Warned
-from data_nexus.ingestion.attempts import Attempts, Trip
+from data_nexus.ingestion.attempts import Trip
 from data_nexus.ingestion.drainable import Drainable, Drained
-from data_nexus.ingestion.engine import Drain
 from data_nexus.ingestion.opening import foreseen
-from data_nexus.ingestion.sheets import named_in, sheet_of
+from data_nexus.ingestion.sheets import feed_of, named_in, sheet_of
 from data_nexus.ingestion.tally import Tally
 
 # So many sessions in a row may bring nothing before they count as not out yet: markets stay shut
@@ -56,26 +58,30 @@ class Told:
 class BulkUpdate:
     """Brings one exchange forward by sessions in bulk.
 
+    When it is to stop, a session whose prices have come is finished, for they are paid for.
     `published` is the last session that is out by place. What the update leaves behind: `named`,
     the assets to be read whole; `held_back`, the first session that it could not carry on by, be
-    it late or in trouble; `log`, what each session cost and brought.
+    it late or in trouble; `ended_by`, the `Pause` if it is that; `log`, what each session cost and
+    brought.
     """
 
     exchange: str
     published: Mapping[Place, date]
     store: BulkStore
-    attempts: Attempts
+    way: Drainable
     observe: Observer
-    drain: Drain
     redact: Callable[[str], str]
     run_id: int
     writers: int
     tally: Tally
     named: set[Symbol] = field(default_factory=set)
     held_back: date | None = None
+    ended_by: Pause | None = None
     log: list[dict[str, Any]] = field(default_factory=list)
     _empty: list[Told] = field(default_factory=list)
-    _lacking: int = 0
+    # The assets that lack the session under way, and how each ended that was carried on.
+    _lacking: set[str] = field(default_factory=set)
+    _ends: dict[str, str] = field(default_factory=dict)
     _spent: int = 0
 
     async def run(self, sessions: tuple[date, ...]) -> bool:
@@ -91,10 +97,15 @@ class BulkUpdate:
         except NexusError as error:
             if isinstance(error, NotListed) or is_refusal(error):
                 return False
+            if isinstance(error, Pause):
+                self.ended_by = error
+                return True
             if not isinstance(error, Retry | Postpone | Park):
                 raise
             self.observe(Warned(self.exchange, f"no update in bulk: {error}"))
-            self.tally.failed += self._lacking
+            self._ends |= dict.fromkeys(self._lacking, "failed")
+        finally:
+            self._count_ends()
         return True
 
     async def _carry_over(self, sessions: tuple[date, ...]) -> None:
@@ -119,11 +130,12 @@ class BulkUpdate:
         """
         survey = await self.store.survey(reach)
         last_bars = survey.last_bars
-        self._lacking = len(last_bars)
+        self._lacking = set(last_bars)
         reference = reference_day(last_bars.values())
         if reference is None:
-            return True
-        sheet = await self._prices(reach.session)
+            # Nobody is left to be carried on; what is held back stays so.
+            return not self._empty
+        sheet = await self._prices(reach.session, needed=CALLS_A_SESSION)
         self._empty.append(Told(reach, survey, sheet, reference))
         expected = [code for code, day in last_bars.items() if day and day >= reference]
         if not is_out(sheet, expected):
@@ -148,11 +160,17 @@ class BulkUpdate:
         earlier = await asyncio.to_thread(sessions_up_to, self.exchange, told.reference, DEEPEST)
         settled = await self.store.settled(self.exchange, earlier[0])
         looks = second_looks(told.trading_again, earlier, settled)
-        for session in looks.sessions:
-            sheet = replace(await self._prices(session), named=named)
-            reach = replace(told.reach, session=session, late=True)
-            await self._write(reach, told.survey, sheet, looks.still_open)
-            await self.store.settle(self.exchange, session)
+        try:
+            await self.way.attempts.ledger.require(len(looks.sessions) * CALLS[Endpoint.BULK])
+            for session in looks.sessions:
+                sheet = replace(await self._prices(session), named=named)
+                reach = replace(told.reach, session=session, late=True)
+                await self._write(reach, told.survey, sheet, looks.still_open)
+                await self.store.settle(self.exchange, session)
+        except (Drained, Retry, Postpone, Park, Pause) as error:
+            # The present session is paid for. Who has a gap is asked for by itself.
+            self.observe(Warned(self.exchange, f"no second look: {error}"))
+            return looks.sessions[-1]
         return looks.still_open
 
     async def _write(
@@ -161,11 +179,21 @@ class BulkUpdate:
         parts, done = [*reversed(survey.parts)], list[Carried]()
 
         async def write() -> None:
-            while parts and not self.drain.wished.is_set():
-                part = parts.pop()
-                carried = await self.store.carry_on(reach, sheet, unbroken_since, self.run_id, part)
+            while parts:
+                first, last = part = parts.pop()
+                try:
+                    carried = await self.store.carry_on(
+                        reach, sheet, unbroken_since, self.run_id, part
+                    )
+                except RowsRefused:
+                    # Ever fewer are tried together, for one row must not hold the others back. Who
+                    # is left in the end is asked for by itself.
+                    middle = (first + last) // 2
+                    parts.extend([(first, middle), (middle + 1, last)] if first < last else [])
+                    continue
                 done.append(carried)
                 self._count(sheet, carried)
+                self._note_ends(carried)
 
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -173,14 +201,13 @@ class BulkUpdate:
                     tasks.create_task(write(), name=f"bulk writer {n}")
         except BaseExceptionGroup as group:
             raise foreseen(group) from None
-        if parts:
-            raise Drained
         return done
 
-    async def _prices(self, session: date) -> Sheet:
+    async def _prices(self, session: date, needed: int = 0) -> Sheet:
         return await self._ask(
             bulk_request(self.exchange, session),
             lambda body: sheet_of(body, self.exchange, session, self.redact),
+            needed,
         )
 
     async def _with_actions(self, sheet: Sheet) -> Sheet:
@@ -188,24 +215,50 @@ class BulkUpdate:
         exchange, session = self.exchange, sheet.session
         splits = await self._ask(
             bulk_request(exchange, session, "splits"),
-            lambda body: decode_bulk_splits(body, exchange, session),
+            lambda body: feed_of(
+                body, lambda sent: decode_bulk_splits(sent, exchange, session), self.redact
+            ),
+            is_begun=True,
         )
         dividends = await self._ask(
             bulk_request(exchange, session, "dividends"),
-            lambda body: decode_bulk_dividends(body, exchange, session),
+            lambda body: feed_of(
+                body, lambda sent: decode_bulk_dividends(sent, exchange, session), self.redact
+            ),
+            is_begun=True,
         )
-        await self.store.store_actions(exchange, splits.by_code, dividends.by_code)
-        return replace(sheet, named=sheet.named | named_in(splits) | named_in(dividends))
+        await self.store.store_actions(exchange, splits.told.by_code, dividends.told.by_code)
+        unread = splits.aside + dividends.aside
+        self.tally.rejected_by_rule.update(row.rule for row in unread)
+        await self._put_aside(session, sheet.aside + unread)
+        named = named_in(splits.told) | named_in(dividends.told)
+        return replace(sheet, named=sheet.named | named)
 
-    async def _ask(self, request: Request, decode: Callable[[bytes], Result]) -> Result:
-        """Ask until an answer comes; a drain ends the waiting, not what is under way."""
+    async def _put_aside(self, session: date, rows: Sequence[Aside]) -> None:
+        if rows:
+            strangers = await self.store.put_aside(self.exchange, session, rows)
+            text = f"{len(rows):,} rows of {session} cannot be read"
+            self.observe(Warned(self.exchange, f"{text}; {strangers:,} of them name no asset"))
+
+    async def _ask(
+        self,
+        request: Request,
+        decode: Callable[[bytes], Result],
+        needed: int = 0,
+        *,
+        is_begun: bool = False,
+    ) -> Result:
+        """Ask until an answer comes; a drain ends it, but for what is under way or `is_begun`.
+
+        Nothing is asked for on a day that does not hold the calls `needed` for what begins here.
+        """
 
         async def read(body: bytes) -> Result:
             return decode(body)
 
-        trip = Trip()
+        trip, way = Trip(), replace(self.way, needed=needed, is_begun=is_begun)
         try:
-            return await Drainable(self.attempts, self.drain).fetch(request, read, trip)
+            return await way.fetch(request, read, trip)
         finally:
             self.tally.count_spent(trip.spent)
             self._spent += sum(each.calls for each in trip.spent)
@@ -217,8 +270,6 @@ class BulkUpdate:
     def _count(self, sheet: Sheet, carried: Carried) -> None:
         found, tally = carried.fates, self.tally
         tally.commits += 1
-        tally.synced += len(found.stored) + len(found.rejected)
-        tally.absent += len(found.absent)
         tally.received += len(found.stored) + len(found.rejected)
         tally.inserted += len(found.stored)
         tally.rejected += len(found.rejected)
@@ -228,13 +279,35 @@ class BulkUpdate:
         assets = len(found.stored) + len(found.rejected) + len(found.absent)
         self.observe(CarriedOn(self.exchange, str(sheet.session), assets, len(found.stored)))
 
+    def _note_ends(self, carried: Carried) -> None:
+        """Note how assets end: each counts once, over how many sessions it may be carried."""
+        codes, found = carried.lacking.codes, carried.fates
+        self._lacking.difference_update(codes[at] for at in found.settled)
+        for at in found.absent:
+            self._ends.setdefault(codes[at], "absent")
+        for at in (*found.stored, *found.rejected):
+            self._ends[codes[at]] = "synced"
+        for at in found.left:
+            # It is asked for by itself, and counted then.
+            self._ends.pop(codes[at], None)
+
+    def _count_ends(self) -> None:
+        ends = Counter(self._ends.values())
+        self.tally.synced += ends["synced"]
+        self.tally.absent += ends["absent"]
+        self.tally.failed += ends["failed"]
+
     def _note(self, told: Told, done: list[Carried]) -> None:
-        noted = sum(entry["calls"] for entry in self.log)
+        """Note what a session has cost and brought, once, however often it was looked at."""
+        session = told.reach.session.isoformat()
+        calls = self._spent - sum(entry["calls"] for entry in self.log)
+        calls += sum(entry["calls"] for entry in self.log if entry["session"] == session)
+        self.log = [entry for entry in self.log if entry["session"] != session]
         self.log.append(
             {
                 "exchange": self.exchange,
-                "session": told.reach.session.isoformat(),
-                "calls": self._spent - noted,
+                "session": session,
+                "calls": calls,
                 "rows": len(told.sheet.bars),
                 "stored": sum(len(each.fates.stored) for each in done),
                 "absent": sum(len(each.fates.absent) for each in done),

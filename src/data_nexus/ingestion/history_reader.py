@@ -55,8 +55,8 @@ class HistoryReader:
         return up_to_session(batch, min(lease.published, last))
 
     async def _read(self, lease: Lease, trip: Trip, moment: datetime) -> Batch:
-        is_named = lease.symbol in self.named
-        window = window_to_ask(None if is_named else lease.last_bar, self.reread_days, moment)
+        is_whole = lease.is_audit or lease.symbol in self.named
+        window = window_to_ask(None if is_whole else lease.last_bar, self.reread_days, moment)
         batch = await self._ask(lease, window, trip)
         if batch.window.is_whole or batch.outcome is not Outcome.STORED:
             return batch

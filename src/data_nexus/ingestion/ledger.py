@@ -24,6 +24,7 @@ from data_nexus.domain.quota import (
     heard_minute,
     heard_spent,
     heard_user,
+    on_day,
     paused,
     refund,
     reserve,
@@ -58,13 +59,15 @@ class Slot:
 class Ledger:
     """Hands out slots to a worker's requests, and learns the limits from the vendor's answers.
 
-    `keep_share` of the day's limit is left to others. `minute_limit` and `left` (calls of the day,
-    None while unknown) are as last seen.
+    `keep_share` of the day's limit is left to others. With `audit_share` all that it hands out is
+    for the audit, which may take that share of the day's limit. `minute_limit` and `left` (calls of
+    the day, None while unknown) are as last seen.
     """
 
     store: LedgerStore
     observe: Observer
     keep_share: float = 0.0
+    audit_share: float | None = None
     minute_limit: int = 0
     left: int | None = None
     _ready: deque[Slot] = field(default_factory=deque)
@@ -91,16 +94,37 @@ class Ledger:
                 return slot
             await self.refund(slot)
 
+    async def calls_a_day(self) -> int | None:
+        """Return what a whole day holds, extra calls included; None if the vendor never told."""
+        return (await self.store.change(lambda quota, _: (quota, quota.calls_a_day)))[0]
+
+    async def require(self, calls: int) -> None:
+        """Raise `QuotaSpent` unless the day holds so many calls; nothing is reserved."""
+
+        def decide(quota: Quota, moment: datetime) -> tuple[Quota, Granted | Spent]:
+            return quota, reserve(quota, calls, moment, keep_share=self.keep_share)
+
+        found, moment = await self.store.change(decide)
+        if isinstance(found, Spent):
+            raise _spent(f"the day does not hold {calls:,} calls any more", found, moment)
+
     async def refund(self, *slots: Slot) -> None:
         """Give back slots whose requests were certainly never sent."""
         if slots:
             await self._see_through(self._give_back(slots))
 
     async def close(self) -> None:
-        """Give back the slots that nobody used, those too that are being reserved."""
+        """Give back the slots that nobody used, those too that are being reserved.
+
+        More may be asked for afterwards.
+        """
         while self._open:
             await asyncio.wait(self._open)
         await self._empty()
+
+    async def known(self) -> Quota:
+        """Return the quota as all workers know it now."""
+        return (await self.store.change(lambda q, moment: (q, on_day(q, moment.date()))))[0]
 
     async def heard_minute(self, limit: int, remaining: int) -> None:
         """Learn from an answer's headers what the minute allows."""
@@ -151,9 +175,11 @@ class Ledger:
             await self._give_back(tuple(unused))
 
     async def _give_back(self, slots: tuple[Slot, ...]) -> None:
+        is_audit = self.audit_share is not None
+
         def give_back(quota: Quota, _: datetime) -> tuple[Quota, None]:
             for slot in slots:
-                quota = refund(quota, slot.calls, slot.day)
+                quota = refund(quota, slot.calls, slot.day, is_audit=is_audit)
             return quota, None
 
         try:
@@ -183,18 +209,20 @@ class Ledger:
             most = min(self._most, math.ceil(_BLOCK / step(quota.minute_limit)))
             # What a killed worker has reserved is lost for the day: of the dear ones, one at most.
             most = max(1, most // max(calls, 1))
-            found = reserve(quota, calls, moment, most=most, keep_share=self.keep_share)
+            found = reserve(
+                quota,
+                calls,
+                moment,
+                most=most,
+                keep_share=self.keep_share,
+                audit_share=self.audit_share,
+            )
             return found.quota, found
 
         found, moment = await self.store.change(decide)
         self.minute_limit, self.left = found.quota.minute_limit, found.quota.left
         if isinstance(found, Spent):
-            at = f"{found.resets_at:%Y-%m-%d %H:%M} UTC"
-            raise QuotaSpent(
-                f"the day's calls are used up; they are renewed at {at}",
-                found.resets_at,
-                (found.resets_at - moment).total_seconds(),
-            )
+            raise _spent("the day's calls are used up", found, moment)
         offset = time.monotonic() - moment.timestamp()
         self._ready.extend(
             Slot(slot.timestamp() + offset, slot.date(), calls) for slot in found.slots
@@ -206,3 +234,12 @@ class Ledger:
             if wait > _WORTH_TELLING_SEC:
                 self.observe(Waiting("the minute window", wait))
             await asyncio.sleep(wait)
+
+
+def _spent(what: str, found: Spent, moment: datetime) -> QuotaSpent:
+    at = f"{found.resets_at:%Y-%m-%d %H:%M} UTC"
+    return QuotaSpent(
+        f"{what}; they are renewed at {at}",
+        found.resets_at,
+        (found.resets_at - moment).total_seconds(),
+    )

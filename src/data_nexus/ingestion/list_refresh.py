@@ -14,7 +14,7 @@ from data_nexus.eodhd.requests import Request
 from data_nexus.errors import CredentialsRefused, NexusError, Park, Postpone, Retry, UsageError
 from data_nexus.events import Warned
 from data_nexus.ingestion.asset_discovery import Tables, WantedList, discover
-from data_nexus.ingestion.drainable import Drainable, Drained
+from data_nexus.ingestion.drainable import Drained
 from data_nexus.ingestion.night import Night
 
 _FORBIDDEN = 403
@@ -38,7 +38,7 @@ async def _refresh(night: Night, known: KnownList) -> bool:
     spent: list[Request] = []
     try:
         found = await discover(
-            Drainable(night.attempts, night.drain),
+            night.way,
             Tables(night.url, night.settings.schema),
             WantedList(known.exchange, known.is_delisted, known.types),
             max_shrink=night.settings.max_shrink,

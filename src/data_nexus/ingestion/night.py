@@ -13,12 +13,16 @@ from data_nexus.database.store import Due, Store
 from data_nexus.errors import NexusError
 from data_nexus.events import Observer
 from data_nexus.ingestion.attempts import Attempts
+from data_nexus.ingestion.drainable import Drainable
 from data_nexus.ingestion.engine import Drain, Engine
 from data_nexus.ingestion.history_loader import pace_of
 from data_nexus.ingestion.history_reader import HistoryReader
 from data_nexus.ingestion.opening import foreseen
 from data_nexus.ingestion.tally import Tally
 
+# So many requests of a session, one after the other, may come in the grace of a drain, and leave
+# time to write.
+_REQUESTS_A_GRACE = 4
 # A session's rows are all there at once: more of them share a transaction than of histories.
 _BATCHES_TOGETHER = 2
 
@@ -27,9 +31,9 @@ _BATCHES_TOGETHER = 2
 class Night:
     """One update at the moment `now`; its steps share the tally and the way to the vendor.
 
-    `lists` and `log` say what each symbol list and each session in bulk cost and brought;
-    `ended_by` is the `Stop` or `Pause` that
-    made it claim nothing more.
+    `lists` and `log` say what each symbol list and each session in bulk cost and brought, `audit`
+    what the audit did; `ended_by` is the `Stop` or `Pause` that made it claim nothing more;
+    `paused_by` one that concerns sessions in bulk only: what needs fewer calls goes on.
     """
 
     settings: Settings
@@ -43,8 +47,10 @@ class Night:
     reader: HistoryReader
     tally: Tally = field(default_factory=Tally)
     ended_by: NexusError | None = None
+    paused_by: NexusError | None = None
     log: list[dict[str, Any]] = field(default_factory=list)
     lists: list[dict[str, Any]] = field(default_factory=list)
+    audit: dict[str, int] = field(default_factory=dict)
 
     @property
     def token_id(self) -> str:
@@ -60,6 +66,12 @@ class Night:
     def is_over(self) -> bool:
         """Whether nothing more shall be asked for."""
         return self.ended_by is not None or self.drain.wished.is_set()
+
+    @property
+    def way(self) -> Drainable:
+        """The way to the vendor for what is asked for one by one."""
+        grace_sec = self.settings.grace_seconds / _REQUESTS_A_GRACE
+        return Drainable(self.attempts, self.drain, grace_sec)
 
     async def read_histories(self, due: Due, limit: int | None = None) -> None:
         """Ask for the histories of what is due, one by one; note what ended the run early."""

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import date
+from typing import Generic
 
 from data_nexus.domain.actions import CODE_HAS_ONE_BAR, Dividend, Split
 from data_nexus.domain.check import check_session
 from data_nexus.domain.rules import ROW_RULES
-from data_nexus.domain.sheet import Sheet
+from data_nexus.domain.sheet import Aside, Sheet
 from data_nexus.domain.window import Window
-from data_nexus.eodhd.decode_bars import excerpts
-from data_nexus.eodhd.decode_bulk import BulkActions, decode_bulk_bars
+from data_nexus.eodhd.decode_actions import Action, excerpts
+from data_nexus.eodhd.decode_bulk import BulkActions, BulkReject, decode_bulk_bars
+
+
+@dataclass(frozen=True, slots=True)
+class Feed(Generic[Action]):
+    """A session's splits or dividends, and the rows that are put aside."""
+
+    told: BulkActions[Action]
+    aside: tuple[Aside, ...]
 
 
 def sheet_of(body: bytes, exchange: str, session: date, redact: Callable[[str], str]) -> Sheet:
@@ -25,21 +35,42 @@ def sheet_of(body: bytes, exchange: str, session: date, redact: Callable[[str], 
     reasons = checked.reasons.tolist()
     position = {code: at for at, code in enumerate(told.codes) if reasons[at] < 0}
     unfit = [
-        (code, told.rows[at], ROW_RULES[reasons[at]].name)
+        BulkReject(told.rows[at], ROW_RULES[reasons[at]].name, code)
         for at, code in enumerate(told.codes)
         if reasons[at] >= 0
     ]
-    unfit += [(each.code, each.row, each.rule) for each in told.rejects]
-    unfit = [each for each in unfit if each[0] and each[0] not in position]
-    texts = excerpts(body, [row for _, row, _ in unfit], redact) if unfit else []
+    aside = aside_of(body, [*unfit, *told.rejects], redact)
     return Sheet(
         session=session,
         position=position,
         bars=checked.bars,
-        rejected={code: (rule, text) for (code, _, rule), text in zip(unfit, texts, strict=True)},
+        rejected={
+            each.code: (each.rule, each.excerpt)
+            for each in aside
+            if each.code and each.code not in position
+        },
         flags=checked.flags,
         named=frozenset(each.code for each in told.rejects if each.rule == CODE_HAS_ONE_BAR),
         body_sha256=hashlib.sha256(body).hexdigest(),
+        aside=aside,
+    )
+
+
+def feed_of(
+    body: bytes, decode: Callable[[bytes], BulkActions[Action]], redact: Callable[[str], str]
+) -> Feed[Action]:
+    """Return a session's splits or dividends, as `decode` reads them, and what is put aside."""
+    told = decode(body)
+    return Feed(told, aside_of(body, told.rejects, redact))
+
+
+def aside_of(
+    body: bytes, rejects: Sequence[BulkReject], redact: Callable[[str], str]
+) -> tuple[Aside, ...]:
+    """Return rejected rows of an answer with the vendor's own text of each."""
+    texts = excerpts(body, [each.row for each in rejects], redact) if rejects else []
+    return tuple(
+        Aside(each.code, each.rule, text) for each, text in zip(rejects, texts, strict=True)
     )
 
 

@@ -63,6 +63,23 @@ class Tally:
             self.requests += 1
             self.calls += request.calls
 
+    def count_audit(self, audit: Tally) -> None:
+        """Count what an audit brought and cost; of its assets only those that a person must see."""
+        for name in (
+            "parked",
+            "received",
+            "inserted",
+            "revised",
+            "unchanged",
+            "rejected",
+            "calls",
+            "requests",
+            "commits",
+        ):
+            setattr(self, name, getattr(self, name) + getattr(audit, name))
+        self.flagged.update(audit.flagged)
+        self.rejected_by_rule.update(audit.rejected_by_rule)
+
     def figures(self, seconds: float) -> dict[str, Any]:
         """Return the figures under the names of the command's JSON."""
         return {

@@ -2,8 +2,8 @@
 
 First the symbol lists that are old, for what is new on them is due as well. Then exchange by
 exchange: sessions in bulk where that costs less, then everything that is left due, asset by asset,
-by the engine that also loads histories. At last the actions of those assets whose bars show that
-some are not stored.
+by the engine that also loads histories. Then the actions of those assets whose bars show that some
+are not stored, and last the audit.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from data_nexus.domain.due import (
 from data_nexus.errors import Pause, Stop
 from data_nexus.events import Observer, RunFinished, RunStarted, Warned
 from data_nexus.ingestion.action_reader import read_actions, wanting
+from data_nexus.ingestion.audit import audit
 from data_nexus.ingestion.bulk_update import BulkUpdate
 from data_nexus.ingestion.engine import Drain
 from data_nexus.ingestion.history_loader import Report, outcome_of, reader_of
@@ -50,10 +51,13 @@ async def update(
 ) -> Report:
     """Make an exchange, or all, complete as of the last session that is out by `now`; report.
 
-    Without `now` the moment is the database's. When nothing is due, nothing is asked for.
+    Without `now` the moment is the database's. When nothing is due, nothing is asked for. Raises
+    `UsageError` for an exchange without assets.
     """
     started = time.monotonic()
     async with open_run(settings, url, observe, errand) as (store, attempts):
+        if exchange:
+            await store.bulk().require_exchange(exchange)
         now = now or await store.days_ago(0)
         await store.wake_absent(now)
         await store.free_lost_leases()
@@ -75,7 +79,7 @@ async def update(
         finally:
             night.count_account()
         figures = night.tally.figures(time.monotonic() - started)
-        figures |= {"lists": night.lists, "bulk": night.log}
+        figures |= {"lists": night.lists, "bulk": night.log, "audit": night.audit}
         report = Report(figures, night.ended_by, drain.reason)
         await store.finish_run(night.run_id, outcome_of(report), figures)
         observe(RunFinished("update", outcome_of(report), figures["duration_sec"]))
@@ -94,6 +98,9 @@ async def _bring_forward(night: Night, exchange: str | None) -> None:
     if due:
         await _read_sessions(night, behind, published)
     await read_actions(night, exchange)
+    if lacking_a_session(behind) and not night.paused_by:
+        await audit(night, exchange)
+    night.ended_by = night.ended_by or night.paused_by
 
 
 async def _read_sessions(
@@ -101,12 +108,27 @@ async def _read_sessions(
 ) -> None:
     """Bring forward what is due: in bulk where that costs less, then asset by asset."""
     bulk = night.bulk
-    refused = await bulk.refused(night.token_id, Endpoint.BULK, night.now - PROBED_AFTER)
-    chosen = await asyncio.to_thread(ways, behind, refused)
-    for name, way in chosen.items():
-        published = await _in_bulk(night, bulk, name, way, published)
+    for name, way in (await _ways(night, behind)).items():
+        if way.sessions and not night.is_over:
+            async with bulk.alone_with(name, night.drain.wished) as waited:
+                # Where another update was at it, who lacks what is to be asked anew.
+                still = await _way_now(night, name) if waited else way
+                published = await _in_bulk(night, bulk, name, still, published)
     night.reader.seen |= await bulk.sightings()
     await night.read_histories(Due(await night.store.days_ago(0), published=published))
+
+
+async def _ways(night: Night, behind: Mapping[str, list[Behind]]) -> dict[str, Way]:
+    """Return the cheapest way of each exchange, by what the plan allows."""
+    since = night.now - PROBED_AFTER
+    refused = await night.bulk.refused(night.token_id, Endpoint.BULK, since)
+    whole_day = await night.attempts.calls_a_day()
+    return await asyncio.to_thread(ways, behind, refused, whole_day)
+
+
+async def _way_now(night: Night, exchange: str) -> Way:
+    _, behind = await _due(night, exchange)
+    return (await _ways(night, behind)).get(exchange, Way((), 0, 0))
 
 
 async def _due(
@@ -128,17 +150,19 @@ async def _in_bulk(
         exchange=exchange,
         published={p: day for p, day in published.items() if p.exchange == exchange},
         store=bulk,
-        attempts=night.attempts,
+        way=night.way,
         observe=night.observe,
-        drain=night.drain,
         redact=night.reader.redact,
         run_id=night.run_id,
         writers=night.settings.writers,
         tally=night.tally,
     )
-    has_bulk = await update.run(way.sessions)
-    night.log += update.log
-    night.reader.named |= update.named
+    try:
+        has_bulk = await update.run(way.sessions)
+    finally:
+        night.log += update.log
+        night.reader.named |= update.named
+    night.paused_by = night.paused_by or update.ended_by
     moment = None if has_bulk else night.now
     await bulk.note_refusal(night.token_id, Endpoint.BULK, exchange, moment)
     if not has_bulk:
@@ -147,6 +171,6 @@ async def _in_bulk(
         return dict(published)
     if update.held_back is None:
         return dict(published)
-    # What is not out in bulk is not asked for singly either.
+    # What is not out in bulk, or waits for the calls that bulk needs, is not asked for singly.
     last = await asyncio.to_thread(session_before, exchange, update.held_back)
     return {p: min(d, last) if p.exchange == exchange else d for p, d in published.items()}

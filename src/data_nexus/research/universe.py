@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from data_nexus.database.connection import PostgresConnection
+from data_nexus.database.limits import require_exchange
 from data_nexus.database.sql import query
 from data_nexus.domain.symbol import Symbol
 from data_nexus.errors import UsageError
@@ -41,10 +42,8 @@ def read_universe(database: PostgresConnection, exchange: str, day: date) -> pa.
     """
     day_end = datetime.combine(day + timedelta(1), time(), UTC)
     asked = {"exchange": exchange, "day": day, "day_end": day_end}
+    require_exchange(database, exchange)
     with database.connect() as connection:
-        known = connection.execute(query("knows_exchange"), asked).fetchone()
-        if not known or not known[0]:
-            raise UsageError(f"no asset of {exchange}; run: nexus discover --exchange {exchange}")
         rows = connection.execute(query("read_universe"), asked).fetchall()
     columns = list(zip(*rows, strict=True)) or [()] * len(UNIVERSE_SCHEMA)
     return pa.Table.from_arrays(

@@ -35,11 +35,15 @@ def _publish(vendor: Vendor, wish: Wish) -> Reply:
 
 
 def _actions(vendor: Vendor, wish: Wish) -> Reply:
-    """`{"symbol", "date", "split": "4/1"}`, or `"dividend": 0.5` with its dates and period."""
+    """`{"symbol", "date", "split": "4/1"}`, or `"dividend": 0.5` with its dates and period.
+
+    With `"told": false` it shows in the bars alone.
+    """
     symbol, day = _known(vendor, wish["symbol"]), date.fromisoformat(wish["date"])
+    told = bool(wish.get("told", True))
     if "split" in wish:
         new, _, old = wish["split"].partition("/")
-        vendor.market.split(symbol, day, float(new), float(old or 1))
+        vendor.market.split(symbol, day, float(new), float(old or 1), told=told)
         return {}
     dividend = Dividend(
         date=day,
@@ -49,6 +53,7 @@ def _actions(vendor: Vendor, wish: Wish) -> Reply:
         recorded=_maybe_date(wish.get("recorded")),
         paid=_maybe_date(wish.get("paid")),
         period=wish.get("period"),
+        told=told,
     )
     vendor.market.pay(symbol, dividend)
     return {}

@@ -63,7 +63,7 @@ class Amendments:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What the vendor serves of one symbol now: bars, and the actions known."""
+    """What the vendor serves of one symbol now: bars, and the actions known and told."""
 
     bars: Bars
     splits: tuple[Split, ...]
@@ -160,15 +160,19 @@ class Market:
         bars = _without(bars, {day for day, until in amended.held.items() if through < until})
         splits = sorted((*tape.splits, *posted), key=lambda split: split.date)
         dividends = sorted((*tape.dividends, *cash), key=lambda dividend: dividend.date)
-        valued = tuple((each, _value(each, tuple(splits), posted)) for each in dividends)
-        return History(bars, tuple(splits), valued)
+        valued = ((each, _value(each, tuple(splits), posted)) for each in dividends if each.told)
+        return History(bars, tuple(split for split in splits if split.told), tuple(valued))
 
     def actions(self, symbol: str) -> tuple[Split | Dividend, ...]:
-        """All actions of the symbol, those to come included."""
+        """All actions of the symbol that are told, those to come included."""
         place = self._places[symbol]
         tape = self._universe.tape(place.source, place.listed) or EMPTY
         amended = self._amendments.get(symbol, Amendments())
-        return (*tape.splits, *amended.splits, *tape.dividends, *amended.dividends)
+        splits, dividends = (*tape.splits, *amended.splits), (*tape.dividends, *amended.dividends)
+        return (
+            *(split for split in splits if split.told),
+            *(dividend for dividend in dividends if dividend.told),
+        )
 
     def has_out(self, symbol: str, day: date) -> bool:
         """Whether the symbol's answers may tell of the day by now."""
@@ -185,11 +189,11 @@ class Market:
         else:
             self._published[exchange] = through
 
-    def split(self, symbol: str, day: date, new: float, old: float) -> None:
+    def split(self, symbol: str, day: date, new: float, old: float, *, told: bool = True) -> None:
         """Let a split become known; later prices follow it if its day is not yet published."""
         exchange = symbol.rpartition(".")[2]
         announced = day > self.published_through(exchange)
-        self._amended(symbol).splits.append(Split(day, new, old, announced))
+        self._amended(symbol).splits.append(Split(day, new, old, announced, told))
 
     def pay(self, symbol: str, dividend: Dividend) -> None:
         """Let a dividend become known."""

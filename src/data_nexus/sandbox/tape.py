@@ -49,13 +49,14 @@ class Split:
     """From `date` on there are `new` shares for every `old` ones.
 
     `announced`: the split was made known before its date, so the prices from then on are a
-    consequence of it.
+    consequence of it. One that is not `told` shows in the bars and in no list of splits.
     """
 
     date: dt.date
     new: float
     old: float
     announced: bool = False
+    told: bool = True
 
     @property
     def factor(self) -> float:
@@ -65,7 +66,10 @@ class Split:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dividend:
-    """Cash per share with its ex-date; `stated` is the split-adjusted value of a given source."""
+    """Cash per share with its ex-date; `stated` is the split-adjusted value of a given source.
+
+    One that is not `told` shows in the bars and in no list of dividends.
+    """
 
     date: dt.date
     unadjusted: float
@@ -75,6 +79,7 @@ class Dividend:
     recorded: dt.date | None = None
     paid: dt.date | None = None
     period: str | None = None
+    told: bool = True
 
 
 @dataclass(frozen=True, slots=True)

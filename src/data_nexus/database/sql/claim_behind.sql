@@ -1,4 +1,5 @@
--- Claim the next assets whose cursor is behind what is out by now, in the order of the queue.
+-- Claim the next assets whose cursor is behind what is out by now, in the order of the queue. Who has
+-- answered since the walk began and is behind all the same waits for another run: its session is late.
 WITH due AS (
     SELECT a.id, p.published
     FROM assets a

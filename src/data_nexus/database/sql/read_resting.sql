@@ -3,4 +3,5 @@ SELECT id, symbol
 FROM assets
 WHERE exchange = %(exchange)s
   AND ask_after IS NOT NULL
+  AND retired_at IS NULL
   AND (synced_through IS NULL OR synced_through < %(session)s);

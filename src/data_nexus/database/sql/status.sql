@@ -1,15 +1,24 @@
--- What the database holds: assets by state, and their dates.
+-- What the database holds: assets by state, and their dates. Fresh is who lacks no session that is
+-- out, or has answered since it is: what it has no bar of then, the vendor has not got.
 WITH current AS (
     SELECT a.*,
            (SELECT m.date FROM market_data m WHERE m.asset_id = a.id ORDER BY m.date LIMIT 1) AS first_date,
-           (SELECT m.date FROM market_data m WHERE m.asset_id = a.id ORDER BY m.date DESC LIMIT 1) AS last_date
+           (SELECT m.date FROM market_data m WHERE m.asset_id = a.id ORDER BY m.date DESC LIMIT 1) AS last_date,
+           is_delisted
+               OR retired_at IS NOT NULL
+               OR synced_through >= p.published
+               OR last_synced >= p.out_since AS is_fresh
     FROM assets a
+    LEFT JOIN unnest(
+        %(exchanges)s::text[], %(venues)s::text[], %(asset_types)s::text[], %(published)s::date[],
+        %(out_since)s::timestamptz[]
+    ) AS p (exchange, venue, asset_type, published, out_since) USING (exchange, venue, asset_type)
 )
 SELECT count(*) AS total,
        count(first_date) AS with_data,
        count(*) FILTER (WHERE first_date IS NULL) AS without_data,
-       count(*) FILTER (WHERE first_date IS NOT NULL AND (is_delisted OR last_synced >= now() - %(days_old)s * interval '1 day')) AS fresh,
-       count(*) FILTER (WHERE first_date IS NOT NULL AND NOT (is_delisted OR last_synced >= now() - %(days_old)s * interval '1 day')) AS stale,
+       count(*) FILTER (WHERE first_date IS NOT NULL AND is_fresh) AS fresh,
+       count(*) FILTER (WHERE first_date IS NOT NULL AND is_fresh IS NOT TRUE) AS stale,
        count(*) FILTER (WHERE parked_at IS NOT NULL) AS parked,
        count(*) FILTER (WHERE NOT is_active) AS inactive,
        count(*) FILTER (WHERE lease_until >= now()) AS leased,

@@ -6,5 +6,5 @@ FROM unnest(
 ) AS t (code, date, numerator, denominator)
 JOIN assets a ON a.exchange = %(exchange)s AND a.symbol = t.code AND a.retired_at IS NULL
 ON CONFLICT (asset_id, date) DO UPDATE
-SET numerator = excluded.numerator, denominator = excluded.denominator
+SET numerator = excluded.numerator, denominator = excluded.denominator, stored_at = now()
 WHERE (s.numerator, s.denominator) IS DISTINCT FROM (excluded.numerator, excluded.denominator);
