@@ -9,7 +9,6 @@ WITH due AS (
     WHERE a.is_active
       AND (coalesce(a.last_synced, '-infinity'::timestamptz), a.id)
           > (coalesce(%(after_synced)s::timestamptz, '-infinity'), %(after_id)s::int)
-      -- An answer may leave an asset due, as when the session is late: once a run is enough.
       AND coalesce(a.last_synced, '-infinity'::timestamptz) < %(synced_before)s::timestamptz
       AND (a.synced_through IS NULL OR a.synced_through < p.published)
       AND NOT (a.is_delisted AND a.last_synced IS NOT NULL)
