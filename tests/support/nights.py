@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 
 import psycopg
 
+from data_nexus.app.planning import update_plan
 from data_nexus.config import Secret, Settings, load_settings
+from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.ledger_store import token_id
+from data_nexus.database.limits import known_quota
 from data_nexus.domain.calendars import sessions_of
 from data_nexus.domain.cost import Endpoint
+from data_nexus.domain.plan import Plan
 from data_nexus.domain.sessions import day_date
 from data_nexus.events import Observer, ignore
+from data_nexus.ingestion.asset_discovery import Tables, WantedList, discover
 from data_nexus.ingestion.engine import Drain
 from data_nexus.ingestion.history_loader import Report, Wish, backfill
+from data_nexus.ingestion.opening import open_run
 from data_nexus.ingestion.update import update
 from tests.support.sandbox import Sandbox
 
@@ -56,6 +62,37 @@ def settings_of(vendor: Sandbox, url: str, **values: object) -> Settings:
         "audit_share": 0.0,
     }
     return load_settings(given | values).with_token(Secret(vendor.token))
+
+
+def discover_at(now: datetime, vendor: Sandbox, url: str, exchange: str = "US") -> None:
+    """Read an exchange's lists of the living and the dead as if it were `now`."""
+
+    async def read() -> None:
+        settings = settings_of(vendor, url)
+        async with open_run(settings, url, ignore) as (_, attempts):
+            for delisted in (False, True):
+                await discover(
+                    attempts,
+                    Tables(url, settings.schema),
+                    WantedList(exchange, delisted),
+                    max_shrink=settings.max_shrink,
+                    observe=ignore,
+                    spent=[],
+                    moment=now,
+                )
+
+    asyncio.run(read())
+
+
+def plan_at(now: datetime, vendor: Sandbox, url: str, **values: object) -> Plan:
+    """Say what an update would ask for if it were `now`, as `nexus plan` does."""
+    settings = settings_of(vendor, url, **values)
+    database = PostgresConnection(url, settings.schema)
+    try:
+        known = replace(known_quota(database, settings.token), moment=now)
+        return update_plan(database, settings, known, None)[0]
+    finally:
+        database.close()
 
 
 def load_all(vendor: Sandbox, url: str) -> None:

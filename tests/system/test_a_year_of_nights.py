@@ -1,0 +1,159 @@
+"""A year of nights, in bulk and symbol by symbol: what is stored is what the vendor says now."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from data_nexus.database.connection import PostgresConnection
+from data_nexus.domain.plan import Plan
+from data_nexus.quality.invariants import broken_invariants
+from data_nexus.sandbox.calendar import sessions
+from tests.support.chronicle import Chronicle
+from tests.support.database import Cluster
+from tests.support.nights import discover_at, load_all, plan_at, update_at
+from tests.support.rows import Rows, changed, differing, stored_rows
+from tests.support.sandbox import Sandbox, sandbox
+from tests.support.truth import codes, truth
+from tests.support.year import Day, year
+
+SEED = 4
+NIGHTS = 250
+EVE = date(2025, 11, 3)
+DAY = timedelta(1)
+SESSIONS: list[date] = [day.item() for day in sessions("US", EVE + DAY, EVE + 380 * DAY)[:NIGHTS]]
+# A session in bulk costs as much as 300 assets.
+IN_BULK, SINGLY = 335, 80
+SETTINGS: dict[str, Any] = {"list_days": 7, "batch_seconds": 0.05}
+Log = Sequence[dict[str, Any]]
+
+
+@contextmanager
+def vendor_on_the_eve(symbols: int) -> Iterator[Sandbox]:
+    """A vendor with a few bars of each symbol; a small one has no bulk in its plan."""
+    options = {"symbols": symbols, "bars_per_symbol": 5, "now": f"{EVE + DAY}T12:00:00"}
+    limits = {"minute_limit": 10_000_000, "daily_limit": 100_000_000}
+    with sandbox(**options, **limits) as running:  # type: ignore[arg-type]
+        running.post("/publish", {"exchange": "US", "date": str(EVE)})
+        if symbols == SINGLY:
+            refusal = {"kind": "status", "status": 423, "endpoint": "eod-bulk-last-day"}
+            running.post("/faults", refusal)
+        yield running
+
+
+def morning_after(session: date) -> datetime:
+    """Before the opening: the funds of the day before are out, too."""
+    return datetime(session.year, session.month, session.day, 12, tzinfo=UTC) + DAY
+
+
+@dataclass(slots=True)
+class Nights:
+    """The nights of a year, one after the other; `sessions_in_bulk` counts what came so."""
+
+    vendor: Sandbox
+    url: str
+    chronicle: Chronicle
+    sessions_in_bulk: int = 0
+    _seen: set[int] = field(default_factory=set)
+
+    def pass_over(self, number: int, day: Day) -> None:
+        """Let a day's events happen, update in the morning after it, and check the result."""
+        for event in day.events:
+            self.chronicle.tell(event, number)
+        if not day.is_late:
+            self.vendor.post("/publish", {"exchange": "US", "date": str(day.session)})
+        if day.is_missed:
+            return
+        now = morning_after(day.session)
+        self.vendor.post("/clock", {"now": now.isoformat()})
+        before = set(self.chronicle.book.values())
+        plan = plan_at(now, self.vendor, self.url, **SETTINGS)
+        asked, figures = self.update(now)
+        if figures["lists"]:
+            self.chronicle.lists_were_read()
+        served, stored = self.chronicle.serve(), stored_rows(self.url)
+        expected = self.chronicle.expected(asked, served)
+        assert differing(expected, stored) == {}, (number, day)
+        fresh = set(self.chronicle.book.values()) - before
+        most = self.most(plan, served, fresh)
+        assert sum(entry["cost"] for entry in asked) == figures["calls"]
+        assert figures["calls"] <= most, (number, day, plan, asked_for(asked))
+        self.sessions_in_bulk += sum(each["stored"] > 0 for each in figures["bulk"])
+        self.chronicle.stored = stored
+
+    def rest(self, now: datetime) -> None:
+        """Update where no session has passed since the last update: nothing is asked for."""
+        asked, figures = self.update(now)
+        assert (list(asked), figures["calls"]) == ([], 0)
+
+    def update(self, now: datetime) -> tuple[Log, dict[str, Any]]:
+        """Update; what the vendor was asked for, and the figures."""
+        begun = self.vendor.get("/stats")["requests"]
+        report = update_at(now, self.vendor, self.url, **SETTINGS)
+        assert report.ended_by is None
+        assert (report.figures["failed"], report.figures["parked"]) == (0, 0)
+        return self.vendor.get(f"/log?since={begun}"), report.figures
+
+    def most(self, plan: Plan, served: Rows, fresh: set[int]) -> int:
+        """The planned calls, and those for what nobody could know before the session was out.
+
+        One for each asset that was re-based, that had a gap, or that is new on a list; two for the
+        actions of those of which the bars show some.
+        """
+        before = self.chronicle.stored.last_days()
+        rebased = set(changed(self.chronicle.stored, served).asset_ids.tolist())
+        rebased -= set(self.chronicle.silent)
+        last = max(before.values())
+        gaps = {
+            asset_id
+            for asset_id, day in served.last_days().items()
+            if before.get(asset_id, last) < min(last, day)
+        }
+        return plan.calls + len(rebased) + len(gaps) + len(fresh) + 2 * len(rebased | fresh)
+
+
+def asked_for(asked: Log) -> Counter[str]:
+    return Counter(entry["endpoint"] for entry in asked)
+
+
+def is_idle_after(number: int, day: Day) -> bool:
+    """Whether the morning after the next one brings no session either, and all is out so far."""
+    following = SESSIONS[number + 1 : number + 2]
+    return (
+        not (day.is_late or day.is_missed) and bool(following) and following[0] > day.session + DAY
+    )
+
+
+def begun(vendor: Sandbox, url: str) -> tuple[Nights, list[str]]:
+    """A database that holds all that the vendor has; the codes that have bars."""
+    discover_at(morning_after(EVE), vendor, url)
+    load_all(vendor, url)
+    chronicle = Chronicle(vendor, url)
+    chronicle.begin()
+    traded = set(truth(vendor)["symbol"].to_pylist())
+    return Nights(vendor, url, chronicle), [c for c in codes(vendor) if f"{c}.US" in traded]
+
+
+@pytest.mark.parametrize("symbols", [SINGLY, IN_BULK], ids=["singly", "in bulk"])
+def test_after_every_night_of_a_year_the_database_is_what_the_vendor_says(
+    cluster: Cluster, symbols: int
+) -> None:
+    with vendor_on_the_eve(symbols) as vendor, cluster.fresh_database() as url:
+        nights, living = begun(vendor, url)
+        for number, day in enumerate(year(SESSIONS, living, SEED)):
+            nights.pass_over(number, day)
+            if is_idle_after(number, day):
+                nights.rest(morning_after(day.session) + DAY)
+        assert not any(broken_invariants(PostgresConnection(url)).values())
+        updated = NIGHTS - sum(day.is_missed for day in year(SESSIONS, living, SEED))
+        assert (
+            nights.sessions_in_bulk > updated / 2
+            if symbols == IN_BULK
+            else not nights.sessions_in_bulk
+        )
