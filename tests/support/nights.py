@@ -8,7 +8,7 @@ from datetime import UTC, datetime, time, timedelta
 
 import psycopg
 
-from data_nexus.cli.plan import update_plan
+from data_nexus.app.planning import update_plan
 from data_nexus.config import Secret, Settings, load_settings
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.ledger_store import token_id

@@ -2,44 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, replace
+from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 import click
 
+from data_nexus.app.planning import update_plan
 from data_nexus.cli.audit import audit_pairs
 from data_nexus.cli.options import output_options, settings_from
 from data_nexus.cli.render import console, print_json, print_pairs
-from data_nexus.config import Settings
-from data_nexus.database.audits import audit_outlook, audit_records, audit_turns
+from data_nexus.database.audits import audit_outlook
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.ledger_store import UNTOLD_MINUTE_LIMIT
 from data_nexus.database.limits import (
     KnownQuota,
     due_by_exchange,
     known_quota,
-    lists_by_exchange,
-    queued_by_cursor,
-    refused,
     require_exchange,
-    wanting_actions,
 )
 from data_nexus.database.opening import open_database
-from data_nexus.domain.audit import turns_tonight
 from data_nexus.domain.cost import CALLS, Endpoint
-from data_nexus.domain.due import (
-    PROBED_AFTER,
-    behind_by_exchange,
-    lacking_a_session,
-    published_at,
-    ways,
-)
-from data_nexus.domain.plan import Kind, Plan, Purpose, Step, plan_histories, plan_update
+from data_nexus.domain.plan import Kind, Plan, Purpose, Step, plan_histories
 from data_nexus.domain.quota import on_day
 from data_nexus.domain.symbol import exchange_code
-from data_nexus.domain.symbol_lists import lists_due
 from data_nexus.observe.progress import span
 
 _DAY_SEC = 86_400
@@ -83,54 +70,6 @@ def plan(exchange: str | None, as_json: bool, **options: Any) -> None:  # noqa: 
         _say(found, known, promised)
         for advice in _update_advice(found) if is_update else _advice(found, settings.days_old):
             console.print(advice)
-
-
-def update_plan(
-    database: PostgresConnection, settings: Settings, known: KnownQuota, exchange: str | None
-) -> tuple[Plan, bool]:
-    """Plan an update; False if nothing was ever loaded, so that a backfill does the same."""
-    queued = queued_by_cursor(database, exchange, known.moment)
-    places = {group.place for group in queued if group.cursor is not None}
-    behind = behind_by_exchange(queued, published_at(places, known.moment))
-    since = known.moment - PROBED_AFTER
-    no_bulk = refused(database, settings.token, since, Endpoint.BULK)
-    no_actions = refused(database, settings.token, since, Endpoint.SPLITS, Endpoint.DIVIDENDS)
-    wanting = {
-        name: assets
-        for name, assets in wanting_actions(database, exchange).items()
-        if name not in no_actions
-    }
-    exchanges = lacking_a_session(behind)
-    lists = lists_due(lists_by_exchange(database), exchanges, settings.list_days, known.moment)
-    chosen = ways(behind, no_bulk, known.quota.calls_a_day)
-
-    def planned(audits: Mapping[str, int] | None = None) -> Plan:
-        return plan_update(
-            chosen, known.quota, known.moment, lists=lists, wanting=wanting, audits=audits
-        )
-
-    if not exchanges:
-        return planned(), bool(places)
-    turns = _turns_after(planned(), database, settings, known, exchange)
-    return planned(audit_turns(database, exchange, settings.audit_days, turns)), bool(places)
-
-
-def _turns_after(
-    found: Plan,
-    database: PostgresConnection,
-    settings: Settings,
-    known: KnownQuota,
-    exchange: str | None,
-) -> int:
-    """Return how many histories the audit may read once the plan has been followed."""
-    today = on_day(known.quota, known.moment.date())
-    return turns_tonight(
-        replace(today, spent=today.spent + found.calls),
-        audit_records(database),
-        exchange,
-        share=settings.audit_share,
-        keep_share=settings.reserve,
-    )
 
 
 def _as_last_seen(known: KnownQuota) -> dict[str, Any]:

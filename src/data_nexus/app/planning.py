@@ -1,0 +1,80 @@
+"""Owns the plan of an update as one call: what the database knows, and what follows from it.
+
+It spends nothing and asks the vendor nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from data_nexus.config import Settings
+from data_nexus.database.audits import audit_records, audit_turns
+from data_nexus.database.connection import PostgresConnection
+from data_nexus.database.limits import (
+    KnownQuota,
+    lists_by_exchange,
+    queued_by_cursor,
+    refused,
+    wanting_actions,
+)
+from data_nexus.domain.audit import turns_tonight
+from data_nexus.domain.cost import Endpoint
+from data_nexus.domain.due import (
+    PROBED_AFTER,
+    behind_by_exchange,
+    lacking_a_session,
+    published_at,
+    ways,
+)
+from data_nexus.domain.plan import Plan, plan_update
+from data_nexus.domain.quota import on_day
+from data_nexus.domain.symbol_lists import lists_due
+
+
+def update_plan(
+    database: PostgresConnection, settings: Settings, known: KnownQuota, exchange: str | None
+) -> tuple[Plan, bool]:
+    """Plan an update; False if nothing was ever loaded, so that a backfill does the same."""
+    queued = queued_by_cursor(database, exchange, known.moment)
+    places = {group.place for group in queued if group.cursor is not None}
+    behind = behind_by_exchange(queued, published_at(places, known.moment))
+    since = known.moment - PROBED_AFTER
+    no_bulk = refused(database, settings.token, since, Endpoint.BULK)
+    no_actions = refused(database, settings.token, since, Endpoint.SPLITS, Endpoint.DIVIDENDS)
+    wanting = {
+        name: assets
+        for name, assets in wanting_actions(database, exchange).items()
+        if name not in no_actions
+    }
+    exchanges = lacking_a_session(behind)
+    lists = lists_due(lists_by_exchange(database), exchanges, settings.list_days, known.moment)
+    chosen = ways(behind, no_bulk, known.quota.calls_a_day)
+
+    def planned(audits: Mapping[str, int] | None = None) -> Plan:
+        return plan_update(
+            chosen, known.quota, known.moment, lists=lists, wanting=wanting, audits=audits
+        )
+
+    if not exchanges:
+        return planned(), bool(places)
+    turns = _turns_after(planned(), database, settings, known, exchange)
+    return planned(audit_turns(database, exchange, settings.audit_days, turns)), bool(places)
+
+
+def _turns_after(
+    found: Plan,
+    database: PostgresConnection,
+    settings: Settings,
+    known: KnownQuota,
+    exchange: str | None,
+) -> int:
+    """Return how many histories the audit may read once the plan has been followed."""
+    today = on_day(known.quota, known.moment.date())
+    return turns_tonight(
+        replace(today, spent=today.spent + found.calls),
+        audit_records(database),
+        exchange,
+        share=settings.audit_share,
+        keep_share=settings.reserve,
+    )
