@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from data_nexus.database.connection import PostgresConnection
+from data_nexus.quality.invariants import broken_invariants
 from tests.support.commands import commands_at
 from tests.support.database import Cluster
 from tests.support.nights import load_all, update_at
@@ -302,3 +304,20 @@ def test_a_session_that_is_late_costs_one_call_an_asset_where_there_is_no_bulk(
     assert asked(vendor, begun)["eod"] == SYMBOLS
     assert figures["synced"] == SYMBOLS
     assert value(loaded, "SELECT max(synced_through)::text FROM assets") == FRIDAY
+
+
+def test_who_was_asked_before_the_session_was_seen_is_not_asked_again_for_it(
+    vendor: Sandbox, loaded: str
+) -> None:
+    """The first in the queue has no bar of Monday: only the next answer shows that it is out."""
+    refuse_bulk(vendor, 423)
+    execute(loaded, "UPDATE assets SET last_synced = '2026-01-01' WHERE symbol = 'AAPL'")
+    vendor.post("/hold", {"symbol": "AAPL.US", "date": MONDAY, "until": TUESDAY})
+    publish(vendor, MONDAY)
+    begun = len(vendor.log())
+    update_at(TUESDAY_MORNING, vendor, loaded, concurrency=1)
+    histories = [each["symbol"] for each in vendor.log()[begun:] if each["endpoint"] == "eod"]
+    assert histories[0] == "AAPL.US"
+    assert value(loaded, "SELECT min(synced_through)::text FROM assets") == MONDAY
+    assert_nothing_is_due(vendor, loaded, TUESDAY_MORNING)
+    assert not any(broken_invariants(PostgresConnection(loaded)).values())

@@ -26,6 +26,7 @@ from data_nexus.domain.actions import Dividend, Split
 from data_nexus.domain.bars import days
 from data_nexus.domain.cost import Endpoint
 from data_nexus.domain.due import Place, Queued
+from data_nexus.domain.listing import Lease
 from data_nexus.domain.sheet import Aside, Fates, Lacking, Sheet, fates
 from data_nexus.errors import RowsRefused, no_assets
 
@@ -182,6 +183,16 @@ class BulkStore:
     async def settle(self, exchange: str, session: date) -> None:
         """Note that a session was looked at after a later one was out."""
         await self._execute("settle_look", {"exchange": exchange, "session": session})
+
+    async def pass_over(self, absent: Sequence[tuple[Lease, date]]) -> None:
+        """Move the cursors of assets up to sessions of which their answers brought no bar."""
+        parameters = {
+            "asset_ids": [lease.asset_id for lease, _ in absent],
+            "fences": [lease.fence for lease, _ in absent],
+            "sessions": [session for _, session in absent],
+        }
+        if absent:
+            await self._execute("pass_over", parameters)
 
     async def store_actions(
         self,

@@ -14,6 +14,8 @@ from data_nexus.domain.sessions import Sessions, day_date
 
 # An endpoint that was refused is tried again after so long: plans change.
 PROBED_AFTER = timedelta(days=7)
+# Exchanges stay shut for a week or two at the new year.
+_LONGEST_CLOSURE_DAYS = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,19 @@ def session_before(exchange: str, session: date) -> date:
     """Return the session before one."""
     sessions = sessions_of(exchange, session)
     return sessions.session(int(sessions.days.searchsorted(days(session))) - 1)
+
+
+def rest_days(exchange: str, since: datetime, days: float) -> float:
+    """Return after how many days, at least so many, a rest ends on a night that has a session.
+
+    Else who rests would be asked for on a Sunday, when there is nothing to be had.
+    """
+    sessions = sessions_of(exchange, (since + timedelta(days=days)).date())
+    for more in range(_LONGEST_CLOSURE_DAYS):
+        end = since + timedelta(days=days + more)
+        if sessions.closed_by(end) > sessions.closed_by(end - timedelta(days=1)):
+            return days + more
+    return days
 
 
 def sessions_up_to(exchange: str, session: date, before: int) -> list[date]:

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime
 
 from data_nexus.database.batch import Batch, Outcome
 from data_nexus.database.store import Store
+from data_nexus.domain.due import rest_days
 from data_nexus.domain.findings import NOTHING_KNOWN, verdict
 from data_nexus.domain.listing import Lease
 from data_nexus.domain.seam import seam_break
@@ -27,8 +28,9 @@ class HistoryReader:
 
     `named` are assets whose history is known to have changed: all of it is asked for at once.
     `seen` is the latest session of each exchange of which any bar has come: a session that nobody
-    has a bar of may be late, whatever the calendar says. `now` is the run's moment; without it each
-    answer has its own.
+    has a bar of may be late, whatever the calendar says. `too_early` are those that were asked for
+    before anybody's bar of their session had come, each with the session that was seen by then.
+    `now` is the run's moment; without it each answer has its own.
     """
 
     store: Store
@@ -39,6 +41,7 @@ class HistoryReader:
     named: set[Symbol] = field(default_factory=set)
     seen: dict[str, date] = field(default_factory=dict)
     now: datetime | None = None
+    too_early: list[tuple[Lease, date]] = field(default_factory=list)
     _decoding: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def read(self, lease: Lease, trip: Trip) -> Batch:
@@ -52,7 +55,21 @@ class HistoryReader:
         exchange = lease.symbol.exchange
         last = max(batch.bars.last_date() or date.min, self.seen.get(exchange, date.min))
         self.seen[exchange] = last
-        return up_to_session(batch, min(lease.published, last))
+        session = min(lease.published, last)
+        if session < lease.published:
+            self.too_early.append((lease, session))
+        told = up_to_session(batch, session)
+        if self.now is None or told.absent_days is None:
+            return told
+        return replace(told, absent_days=rest_days(exchange, self.now, told.absent_days))
+
+    def known_absent(self) -> list[tuple[Lease, date]]:
+        """Return who was asked too early, and up to which session it is known to have no bar."""
+        return [
+            (lease, min(lease.published or seen, seen))
+            for lease, before in self.too_early
+            if (seen := self.seen[lease.symbol.exchange]) > before
+        ]
 
     async def _read(self, lease: Lease, trip: Trip, moment: datetime) -> Batch:
         is_whole = lease.is_audit or lease.symbol in self.named

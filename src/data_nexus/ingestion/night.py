@@ -92,6 +92,8 @@ class Night:
         except BaseExceptionGroup as group:
             raise foreseen(group) from None
         self.ended_by = engine.ended_by
+        await self.bulk.pass_over(self.reader.known_absent())
+        self.reader.too_early.clear()
 
     def count_account(self) -> None:
         """Count what was asked about the account into the tally."""
