@@ -264,3 +264,20 @@ def test_after_a_session_in_bulk_the_audit_is_the_same_and_its_troubles_are_no_o
     assert len(asked) == report.figures["calls"] - 300
     assert value(many_loaded, "SELECT count(*) FROM market_data_revisions") == 1
     assert value(many_loaded, "SELECT min(synced_through) FROM assets") == MONDAY
+
+
+def test_what_the_audit_finds_unexplained_is_asked_about_in_the_same_night(
+    vendor: Sandbox, loaded: str
+) -> None:
+    """The next night may be a Sunday, which costs nothing."""
+    execute(loaded, "DELETE FROM refusals")
+    night(vendor, loaded, MONDAY)
+    code = codes_of(loaded)[0]
+    day, _ = rows(loaded, HISTORY, f"{code}.US")[1]
+    vendor.post("/factor", {"symbol": f"{code}.US", "date": day, "factor": 0.9})
+    sent = len(vendor.log())
+    figures = night(vendor, loaded, TUESDAY, audit_share=0.2, audit_days=0).figures
+    assert figures["audit"]["revised"] >= 1
+    asked = [entry["symbol"] for entry in vendor.log()[sent:] if entry["endpoint"] == "splits"]
+    assert f"{code}.US" in asked
+    assert value(loaded, "SELECT count(*) FROM assets WHERE actions_wanted_at <= now()") == 0

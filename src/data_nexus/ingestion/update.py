@@ -100,6 +100,8 @@ async def _bring_forward(night: Night, exchange: str | None) -> None:
     await read_actions(night, exchange)
     if lacking_a_session(behind) and not night.paused_by:
         await audit(night, exchange)
+        # What it found is explained in the same night: the next may be one that costs nothing.
+        await read_actions(night, exchange)
     night.ended_by = night.ended_by or night.paused_by
 
 
