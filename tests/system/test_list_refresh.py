@@ -323,6 +323,7 @@ def test_only_the_exchange_asked_for_is_listed(vendor: Sandbox, loaded: str) -> 
         loaded,
         "INSERT INTO discoveries (exchange, moment, is_delisted, types, listed, is_shrunk)"
         " VALUES ('LSE', '2020-01-01', false, '{}', 9, false)",
+        "INSERT INTO assets (symbol, exchange, is_active) VALUES ('VOD', 'LSE', false)",
     )
     publish(vendor, NEXT_FRIDAY)
     now = morning_after(NEXT_FRIDAY)
