@@ -104,9 +104,10 @@ class Nights:
         """The planned calls, and those for what nobody could know before the session was out.
 
         One for each asset that was re-based, that had a gap, or that is new on a list; two for the
-        actions of those of which the bars show some.
+        actions of those of which the bars show some, the first bars too.
         """
         before = self.chronicle.stored.last_days()
+        read_whole = fresh | (served.last_days().keys() - before.keys())
         rebased = set(changed(self.chronicle.stored, served).asset_ids.tolist())
         rebased -= set(self.chronicle.silent)
         last = max(before.values())
@@ -115,7 +116,7 @@ class Nights:
             for asset_id, day in served.last_days().items()
             if before.get(asset_id, last) < min(last, day)
         }
-        return plan.calls + len(rebased) + len(gaps) + len(fresh) + 2 * len(rebased | fresh)
+        return plan.calls + len(rebased) + len(gaps) + len(fresh) + 2 * len(rebased | read_whole)
 
 
 def asked_for(asked: Log) -> Counter[str]:
