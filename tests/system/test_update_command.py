@@ -16,7 +16,8 @@ from tests.support.sandbox import Sandbox, sandbox
 from tests.support.tables import execute, rows, value
 from tests.support.truth import differences, truth
 
-SYMBOLS = 700
+# In the evening a third session is missing by the calendar: three in bulk must be the cheaper way.
+SYMBOLS = 1000
 # The contract's, which no version may lose.
 RUN_KEYS = {
     *("total_assets", "synced", "failed", "parked", "total_rows", "inserted", "revised"),
@@ -82,7 +83,7 @@ def test_the_update_says_in_words_what_it_did(
     assert done.code == 0, done.stderr
     told = " ".join(done.stdout.split())
     assert f"US {sessions[1]} in bulk: " in told
-    assert f"{SYMBOLS} assets synced, 0 without bars, 0 failed, 0 parked" in told
+    assert f"{SYMBOLS:,} assets synced, 0 without bars, 0 failed, 0 parked" in told
     assert " calls in " in told
 
 
