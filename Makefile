@@ -25,7 +25,7 @@ demo: .venv/installed  ## Show the main job on simulated data: no key, no networ
 	@$(BIN)/nexus demo
 
 test: lint  ## Lint, then run every test.
-	@$(BIN)/pytest
+	@$(BIN)/pytest --numprocesses 2 --dist worksteal
 
 bench: .venv/installed  ## Measure, and print what was measured.
 	@$(BIN)/python -m bench $(BENCH)

@@ -101,6 +101,11 @@ class Chronicle:
         expected = served.without(as_before | resting).and_also(self.stored.of(as_before))
         return self._as_known(expected)
 
+    def read_whole(self, asked: Sequence[dict[str, Any]]) -> set[int]:
+        """Whose whole histories were among the requests."""
+        whole = (r for r in asked if r["endpoint"] == "eod" and "from" not in r["query"])
+        return {self.book[each["symbol"]] for each in whole if each["symbol"] in self.book}
+
     def _note_silence(self, served: Rows) -> None:
         """Note which stored bars were retold: the one restated, or all before a factor's day."""
         differs = changed(self.stored, served)

@@ -16,6 +16,7 @@ from data_nexus.database.limits import known_quota
 from data_nexus.domain.calendars import sessions_of
 from data_nexus.domain.cost import Endpoint
 from data_nexus.domain.plan import Plan
+from data_nexus.domain.quota import on_day
 from data_nexus.domain.sessions import day_date
 from data_nexus.events import Observer, ignore
 from data_nexus.ingestion.asset_discovery import Tables, WantedList, discover
@@ -89,7 +90,10 @@ def plan_at(now: datetime, vendor: Sandbox, url: str, **values: object) -> Plan:
     settings = settings_of(vendor, url, **values)
     database = PostgresConnection(url, settings.schema)
     try:
-        known = replace(known_quota(database, settings.token), moment=now)
+        known = known_quota(database, settings.token)
+        # The ledger's day is the database's, whatever time the test has.
+        today = on_day(known.quota, known.moment.date())
+        known = replace(known, quota=today, moment=now)
         return update_plan(database, settings, known, None)[0]
     finally:
         database.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,9 +18,10 @@ from data_nexus.quality.invariants import broken_invariants
 from data_nexus.sandbox.calendar import sessions
 from tests.support.chronicle import Chronicle
 from tests.support.database import Cluster
-from tests.support.nights import discover_at, load_all, plan_at, update_at
+from tests.support.nights import discover_at, let_days_pass, load_all, plan_at, update_at
 from tests.support.rows import Rows, changed, differing, stored_rows
 from tests.support.sandbox import Sandbox, sandbox
+from tests.support.tables import rows
 from tests.support.truth import codes, truth
 from tests.support.year import Day, year
 
@@ -30,7 +32,15 @@ DAY = timedelta(1)
 SESSIONS: list[date] = [day.item() for day in sessions("US", EVE + DAY, EVE + 380 * DAY)[:NIGHTS]]
 # A session in bulk costs as much as 300 assets.
 IN_BULK, SINGLY = 335, 80
-SETTINGS: dict[str, Any] = {"list_days": 7, "batch_seconds": 0.05}
+# The audit reads so many histories a night, none of them again within so many days.
+TURNS, RESTING_DAYS = {IN_BULK: 60, SINGLY: 10}, 7
+SHARE = 0.02
+SETTINGS: dict[str, Any] = {
+    "list_days": 7,
+    "batch_seconds": 0.05,
+    "audit_share": SHARE,
+    "audit_days": RESTING_DAYS,
+}
 Log = Sequence[dict[str, Any]]
 
 
@@ -38,7 +48,7 @@ Log = Sequence[dict[str, Any]]
 def vendor_on_the_eve(symbols: int) -> Iterator[Sandbox]:
     """A vendor with a few bars of each symbol; a small one has no bulk in its plan."""
     options = {"symbols": symbols, "bars_per_symbol": 5, "now": f"{EVE + DAY}T12:00:00"}
-    limits = {"minute_limit": 10_000_000, "daily_limit": 100_000_000}
+    limits = {"minute_limit": 10_000_000, "daily_limit": round(TURNS[symbols] / SHARE)}
     with sandbox(**options, **limits) as running:  # type: ignore[arg-type]
         running.post("/publish", {"exchange": "US", "date": str(EVE)})
         if symbols == SINGLY:
@@ -54,13 +64,19 @@ def morning_after(session: date) -> datetime:
 
 @dataclass(slots=True)
 class Nights:
-    """The nights of a year, one after the other; `sessions_in_bulk` counts what came so."""
+    """The nights of a year, one after the other; `turns` has each the audit.
+
+    `sessions_in_bulk` counts what came so, `found` the restatements without a sign that came out.
+    """
 
     vendor: Sandbox
     url: str
     chronicle: Chronicle
+    turns: int
     sessions_in_bulk: int = 0
-    _seen: set[int] = field(default_factory=set)
+    found: int = 0
+    _now: datetime = field(default_factory=lambda: morning_after(EVE))
+    _updated: list[date] = field(default_factory=list)
 
     def pass_over(self, number: int, day: Day) -> None:
         """Let a day's events happen, update in the morning after it, and check the result."""
@@ -71,9 +87,11 @@ class Nights:
         if day.is_missed:
             return
         now = morning_after(day.session)
-        self.vendor.post("/clock", {"now": now.isoformat()})
+        self.wait_until(now)
+        self._updated.append(day.session)
         before = set(self.chronicle.book.values())
         plan = plan_at(now, self.vendor, self.url, **SETTINGS)
+        findings = self.findings()
         asked, figures = self.update(now)
         if figures["lists"]:
             self.chronicle.lists_were_read()
@@ -81,14 +99,32 @@ class Nights:
         expected = self.chronicle.expected(asked, served)
         assert differing(expected, stored) == {}, (number, day)
         fresh = set(self.chronicle.book.values()) - before
-        most = self.most(plan, served, fresh)
+        most = self.most(plan, served, fresh, self.chronicle.read_whole(asked) & findings.keys())
         assert sum(entry["cost"] for entry in asked) == figures["calls"]
         assert figures["calls"] <= most, (number, day, plan, asked_for(asked))
         self.sessions_in_bulk += sum(each["stored"] > 0 for each in figures["bulk"])
         self.chronicle.stored = stored
+        self.find_in_time()
+
+    def wait_until(self, now: datetime) -> None:
+        """Let it be `now` for the vendor, and so many days later for what is remembered."""
+        let_days_pass(self.url, (now - self._now).days)
+        self.vendor.post("/clock", {"now": now.isoformat()})
+        self._now = now
+
+    def find_in_time(self) -> None:
+        """Check that nothing is silent for longer than the audit promises.
+
+        All histories have their turn once those that were read just before may be read again.
+        """
+        nights = math.ceil(len(self.chronicle.book) / self.turns)
+        for asset_id, days in self.chronicle.silent.items():
+            since = SESSIONS[min(days.values())] + RESTING_DAYS * DAY
+            assert sum(each >= since for each in self._updated) <= nights, (asset_id, days)
 
     def rest(self, now: datetime) -> None:
         """Update where no session has passed since the last update: nothing is asked for."""
+        self.wait_until(now)
         asked, figures = self.update(now)
         assert (list(asked), figures["calls"]) == ([], 0)
 
@@ -100,11 +136,17 @@ class Nights:
         assert (report.figures["failed"], report.figures["parked"]) == (0, 0)
         return self.vendor.get(f"/log?since={begun}"), report.figures
 
-    def most(self, plan: Plan, served: Rows, fresh: set[int]) -> int:
+    def findings(self) -> dict[int, str]:
+        """By asset, which of its adjusted closes no action explains."""
+        found = rows(self.url, "SELECT asset_id, detail FROM findings")
+        return {row[0]: row[1] for row in found}
+
+    def most(self, plan: Plan, served: Rows, fresh: set[int], unexplained: set[int]) -> int:
         """The planned calls, and those for what nobody could know before the session was out.
 
         One for each asset that was re-based, that had a gap, or that is new on a list; two for the
-        actions of those of which the bars show some, the first bars too.
+        actions of those of which the bars show some, the first bars too, and of those that were
+        read whole and whose closes no action explains: what is known of them may be wanting.
         """
         before = self.chronicle.stored.last_days()
         read_whole = fresh | (served.last_days().keys() - before.keys())
@@ -116,7 +158,13 @@ class Nights:
             for asset_id, day in served.last_days().items()
             if before.get(asset_id, last) < min(last, day)
         }
-        return plan.calls + len(rebased) + len(gaps) + len(fresh) + 2 * len(rebased | read_whole)
+        return (
+            plan.calls
+            + len(rebased)
+            + len(gaps)
+            + len(fresh)
+            + 2 * len(rebased | read_whole | unexplained)
+        )
 
 
 def asked_for(asked: Log) -> Counter[str]:
@@ -131,14 +179,14 @@ def is_idle_after(number: int, day: Day) -> bool:
     )
 
 
-def begun(vendor: Sandbox, url: str) -> tuple[Nights, list[str]]:
+def begun(vendor: Sandbox, url: str, turns: int) -> tuple[Nights, list[str]]:
     """A database that holds all that the vendor has; the codes that have bars."""
     discover_at(morning_after(EVE), vendor, url)
     load_all(vendor, url)
     chronicle = Chronicle(vendor, url)
     chronicle.begin()
     traded = set(truth(vendor)["symbol"].to_pylist())
-    return Nights(vendor, url, chronicle), [c for c in codes(vendor) if f"{c}.US" in traded]
+    return Nights(vendor, url, chronicle, turns), [c for c in codes(vendor) if f"{c}.US" in traded]
 
 
 @pytest.mark.parametrize("symbols", [SINGLY, IN_BULK], ids=["singly", "in bulk"])
@@ -146,7 +194,7 @@ def test_after_every_night_of_a_year_the_database_is_what_the_vendor_says(
     cluster: Cluster, symbols: int
 ) -> None:
     with vendor_on_the_eve(symbols) as vendor, cluster.fresh_database() as url:
-        nights, living = begun(vendor, url)
+        nights, living = begun(vendor, url, TURNS[symbols])
         for number, day in enumerate(year(SESSIONS, living, SEED)):
             nights.pass_over(number, day)
             if is_idle_after(number, day):
