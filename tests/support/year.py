@@ -6,6 +6,7 @@ time to be seen before the next thing does; actions fall where they fall.
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -43,7 +44,8 @@ class Kind(StrEnum):
     LISTING = "newly listed"
 
 
-# How often in a year.
+# How often in a year of so many sessions.
+_YEAR = 250
 COUNTS = {
     Kind.REUSE: 6,
     Kind.DELISTING: 8,
@@ -116,9 +118,11 @@ def _when(rng: random.Random, nights: int, undisturbed: Sequence[int]) -> list[t
     """Each event with its night, in the order of the nights."""
     whenever = range(5, nights - _LAST_WORDS)
     found = []
-    for kind, count in COUNTS.items():
+    for kind, in_a_year in COUNTS.items():
         eligible = [n for n in undisturbed if n in whenever] if kind in _OF_LISTINGS else whenever
-        found += [(kind, rng.choice(eligible)) for _ in range(count)]
+        found += [
+            (kind, rng.choice(eligible)) for _ in range(math.ceil(in_a_year * nights / _YEAR))
+        ]
     return sorted(found, key=lambda each: each[1])
 
 

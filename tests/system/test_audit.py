@@ -148,6 +148,21 @@ def test_silent_restatements_are_found_within_the_promised_nights(
     assert revisions(loaded) == sorted(old)
 
 
+def test_whose_history_is_gone_when_it_is_audited_is_not_asked_for_on_a_sunday(
+    vendor: Sandbox, loaded: str
+) -> None:
+    """Its code belongs to a newcomer, of which the vendor has no bars yet."""
+    code, thursday = codes_of(loaded)[0], date(2025, 9, 11)
+    wish = {"symbol": f"{code}.US", "action": "reuse", "date": "2025-12-01", "name": "Another"}
+    vendor.post("/list", wish)
+    figures = night(vendor, loaded, thursday).figures
+    asked = [each["symbol"] for each in vendor.log() if each["endpoint"] == "eod"]
+    assert asked.count(f"{code}.US") == 2, "once for the session's bar, once by the audit"
+    assert (figures["failed"], figures["absent"]) == (0, 1)
+    night(vendor, loaded, thursday + timedelta(days=1))
+    assert night(vendor, loaded, thursday + timedelta(days=2)).figures["calls"] == 0
+
+
 def test_status_and_plan_say_the_promise_and_the_plan_is_kept(
     vendor: Sandbox, loaded: str, tmp_path: Path
 ) -> None:

@@ -50,18 +50,22 @@ class HistoryReader:
             raise Fenced(f"{lease.symbol}: the lease may have run out")
         batch = await self._judged(await self._read(lease, trip, datetime.now(UTC)))
         batch = replace(batch, moment=self.now)
-        if lease.published is None:
+        if lease.published is not None:
+            batch = self._up_to_session(batch, lease.published)
+        if self.now is None or batch.absent_days is None:
             return batch
-        exchange = lease.symbol.exchange
+        rest = rest_days(lease.symbol.exchange, self.now, batch.absent_days)
+        return replace(batch, absent_days=rest)
+
+    def _up_to_session(self, batch: Batch, published: date) -> Batch:
+        """Let an answer speak of the sessions that are out for sure."""
+        exchange = batch.lease.symbol.exchange
         last = max(batch.bars.last_date() or date.min, self.seen.get(exchange, date.min))
         self.seen[exchange] = last
-        session = min(lease.published, last)
-        if session < lease.published:
-            self.too_early.append((lease, session))
-        told = up_to_session(batch, session)
-        if self.now is None or told.absent_days is None:
-            return told
-        return replace(told, absent_days=rest_days(exchange, self.now, told.absent_days))
+        session = min(published, last)
+        if session < published:
+            self.too_early.append((batch.lease, session))
+        return up_to_session(batch, session)
 
     def known_absent(self) -> list[tuple[Lease, date]]:
         """Return who was asked too early, and up to which session it is known to have no bar."""
