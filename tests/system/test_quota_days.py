@@ -110,7 +110,7 @@ def test_a_plan_tells_a_person_what_it_takes_and_what_to_do(commands: Commands) 
         r"calls left today 500 of 500 a day, as last seen at [\d-]+ \d\d:\d\d UTC", told
     )
     assert re.search(r"quota days 4; the next one begins at [\d-]+ 00:00 UTC", told)
-    assert re.search(r"takes about [23] days .* at 1,000,000 requests a minute", told)
+    assert re.search(r"takes about [23] days.* at 1,000,000 requests a minute", told)
     assert "with `--wait` it sleeps until there are calls again" in told
     assert "due again after 1 day, before the last is loaded; with `--days-old 4` it is not" in told
 
