@@ -149,7 +149,7 @@ def test_all_wait_as_long_as_the_vendor_says_and_no_attempt_is_lost(
     commands: Commands, vendor: Sandbox, header: str
 ) -> None:
     since, wait = len(vendor.log()), 2
-    until = format_datetime(datetime.now(UTC) + timedelta(seconds=wait + 2), usegmt=True)
+    until = format_datetime(datetime.now(UTC) + timedelta(seconds=wait + 5), usegmt=True)
     told = {"Retry-After": str(wait) if header == "seconds" else until}
     vendor.post(
         "/faults",
