@@ -39,7 +39,8 @@ def changes_table(listed: dict[str, list[Row]]) -> pa.Table:
         for row in found
         for change in _CHANGES[kind](row)
     ]
-    return table_of(sorted(rows, key=lambda row: row[:3]), CHANGES_SCHEMA)
+    ordered = sorted(rows, key=lambda row: row[:3])
+    return table_of(ordered, CHANGES_SCHEMA)
 
 
 def _restated(row: Row) -> Iterator[Change]:
