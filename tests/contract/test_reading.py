@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
@@ -112,6 +113,7 @@ def test_more_assets_than_one_query_takes_come_in_one_table(
     assert table["volume"].to_pylist() == [0, 1, 2] * 1002
     then = db.bars([f"{code}.US" for code in codes], as_of=datetime.now(UTC))
     assert then.equals(table)
+    assert (len(db.bars([])), len(db.bars([], as_of=datetime.now(UTC)))) == (0, 0)
 
 
 @pytest.mark.usefixtures("two")
@@ -158,6 +160,21 @@ def test_a_dividend_in_another_currency_is_refused_by_name_and_the_splits_are_no
     assert len(db.bars(["A.US", "B.US"], adjust="splits")) == 7
     act(worker, database_url, "A")
     assert len(db.bars(["A.US", "B.US"], adjust="total")) == 7
+
+
+def test_a_dividend_of_a_day_is_told_once_however_few_days_an_answer_reaches(
+    worker: Worker, database_url: str, db: nexus.Nexus, two: list[int]
+) -> None:
+    """An answer of one year tells it in the shares after a split: it replaces the old words."""
+    assert two
+    execute(database_url, "UPDATE assets SET actions_wanted_at = now()")
+    told = ToldActions(dividends=(replace(PAID, value=0.125),), are_all=False)
+    for lease in worker.claim_wanted():
+        if lease.symbol.code == "A":
+            worker.settle_actions(lease, told)
+    dividends = db.actions("A.US", end=PAID.date)
+    assert dividends["value"].to_pylist() == [0.125]
+    assert len(db.actions("A.US")) == 2, "the split is told by another answer"
 
 
 @pytest.mark.usefixtures("two")
