@@ -22,7 +22,8 @@ from data_nexus.domain.actions import Dividend, Split
 from data_nexus.domain.bars import Bars, Floats
 from data_nexus.errors import AdjustmentRefused
 from data_nexus.research.columns import ACTIONS_SCHEMA, NUMBERS, STORED_SCHEMA
-from data_nexus.research.views import View, day_numbers, segments, view_bars
+from data_nexus.research.histories import day_numbers, segments
+from data_nexus.research.views import View, view_bars
 from tests.golden.factor_files import SYMBOLS, actions_in_file, lean
 from tests.golden.recordings import market_file, needs_recordings
 from tests.support.stored import actions_of, dividend, split

@@ -11,16 +11,8 @@ from data_nexus.domain.adjustment import Finding
 from data_nexus.domain.bars import days
 from data_nexus.errors import UsageError
 from data_nexus.research.columns import RETURNS_SCHEMA
-from data_nexus.research.views import (
-    View,
-    day_numbers,
-    histories,
-    laid_out,
-    needed,
-    price_scale,
-    refuse,
-    segments,
-)
+from data_nexus.research.histories import day_numbers, histories, needed, refuse, segments
+from data_nexus.research.views import View, laid_out, price_scale
 
 ReturnKind = Literal["simple", "log"]
 

@@ -7,31 +7,21 @@ from the asset's last bar (backward) or from its first one (forward), shown or n
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from itertools import pairwise
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 from pyarrow import compute
 
-from data_nexus.domain.actions import Dividend, Split
-from data_nexus.domain.adjustment import (
-    DIVIDEND_IS_IN_CURRENCY,
-    SPLIT_IS_USABLE,
-    Factors,
-    Finding,
-    VolumeBasis,
-    factors,
-    volume_basis,
-)
-from data_nexus.domain.bars import Bars, Days, Floats, days
-from data_nexus.errors import AdjustmentRefused, UsageError
+from data_nexus.domain.adjustment import Factors, Finding, VolumeBasis, volume_basis
+from data_nexus.domain.bars import Days, Floats, days
+from data_nexus.errors import UsageError
 from data_nexus.research.columns import BARS_SCHEMA, NUMBERS, PRICES, STORED_SCHEMA
+from data_nexus.research.histories import day_numbers, histories, needed, refuse, segments
 
 Adjust = Literal["raw", "splits", "total", "vendor"]
 Direction = Literal["backward", "forward"]
@@ -43,12 +33,6 @@ _KINDS = {
     "total": ("split", "dividend"),
     "vendor": (),
 }
-_NAMED_REFUSALS = 5
-# What of an action its effect depends on.
-_TOLD = (
-    *("asset_id", "ticker", "asset_currency", "kind", "date", "numerator", "denominator"),
-    *("value", "unadjusted_value", "currency"),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,29 +58,6 @@ class View:
     def kinds(self) -> tuple[str, ...]:
         """The kinds of actions that the view depends on."""
         return _KINDS[self.adjust]
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """One asset's part of a table of stored bars: its rows, its bars and its actions."""
-
-    asset_id: int
-    ticker: str
-    rows: slice
-    bars: Bars
-    splits: tuple[Split, ...]
-    dividends: tuple[Dividend, ...]
-    currency: str
-
-    def factors(self) -> Factors:
-        """Return what each bar is multiplied by, the last one being 1."""
-        return factors(
-            self.bars.date,
-            self.bars.close,
-            self.splits,
-            self.dividends,
-            currency=self.currency,
-        )
 
 
 def whole_histories(actions: pa.Table, view: View) -> set[int]:
@@ -148,63 +109,6 @@ def laid_out(table: pa.Table, view: View, default: Sequence[str] = NUMBERS) -> p
             label = ticker if len(chosen) == 1 else f"{ticker} {name}"
             wide[label] = _spread(table[name][rows.start : rows.stop], at[rows], len(days_shown))
     return pa.table(wide)
-
-
-def histories(stored: pa.Table, actions: pa.Table) -> Iterator[History]:
-    """Yield each asset of a table of stored bars that has an action, with its bars and actions."""
-    told: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
-    for row in zip(*(actions[name].to_pylist() for name in _TOLD), strict=True):
-        told[row[0]].append(row)
-    if not told:
-        return
-    dates = day_numbers(stored)
-    numbers = [stored[name].to_numpy() for name in NUMBERS]
-    for asset_id, rows in segments(stored):
-        if own := told.get(asset_id):
-            yield History(
-                asset_id,
-                own[0][1],
-                rows,
-                Bars(dates[rows], *(column[rows] for column in numbers)),
-                tuple(Split(row[4], row[5], row[6]) for row in own if row[3] == "split"),
-                tuple(_dividend(*row[4:5], *row[7:]) for row in own if row[3] == "dividend"),
-                own[0][2] or "",
-            )
-
-
-def day_numbers(table: pa.Table) -> Days:
-    """Return the dates of a table as days since 1970-01-01, without a copy."""
-    numbers: Days = table["date"].combine_chunks().view(pa.int32()).to_numpy()
-    return numbers
-
-
-def segments(table: pa.Table) -> Iterator[tuple[int, slice]]:
-    """Yield each asset of a table that is sorted by asset, with its rows."""
-    assets = table["asset_id"].to_numpy()
-    edges = [0, *(np.flatnonzero(np.diff(assets)) + 1).tolist(), len(assets)]
-    for first, end in pairwise(edges):
-        if first < end:
-            yield int(assets[first]), slice(first, end)
-
-
-def refuse(ticker_findings: Iterable[tuple[str, Finding]], adjust: Adjust) -> None:
-    """Raise `AdjustmentRefused` if a view needs an action that cannot be applied."""
-    found = [*ticker_findings]
-    if not found:
-        return
-    told = [f"{ticker}, {each.date}: {_reason(each)}" for ticker, each in found[:_NAMED_REFUSALS]]
-    more = f" (and {len(found) - len(told)} more)" if len(found) > len(told) else ""
-    remedies = ["vendor"] if adjust == "splits" else ["vendor", "splits"]
-    remedy = " or ".join(f"adjust={name!r}" for name in remedies)
-    raise AdjustmentRefused(
-        f"adjust={adjust!r} cannot be computed: {'; '.join(told)}{more}; use {remedy}",
-        tickers=tuple(dict.fromkeys(ticker for ticker, _ in found)),
-    )
-
-
-def needed(findings: Iterable[Finding], adjust: Adjust) -> list[Finding]:
-    """Return the findings that touch a kind of view: splits alone, or dividends as well."""
-    return [each for each in findings if adjust == "total" or each.rule == SPLIT_IS_USABLE]
 
 
 def price_scale(computed: Factors, view: View) -> Floats:
@@ -311,18 +215,6 @@ def _spread(column: pa.ChunkedArray, at: NDArray[np.intp], length: int) -> pa.Ar
     values, is_missing = np.zeros(length), np.ones(length, np.bool_)
     values[at], is_missing[at] = column.to_numpy(), column.is_null().to_numpy()
     return pa.array(values, mask=is_missing)
-
-
-def _dividend(day: date, value: float, paid: float | None, currency: str | None) -> Dividend:
-    return Dividend(date=day, value=value, unadjusted_value=paid, currency=currency)
-
-
-def _reason(finding: Finding) -> str:
-    if finding.rule == DIVIDEND_IS_IN_CURRENCY:
-        return f"a dividend in {finding.detail}, and no exchange rate is known"
-    if finding.rule == SPLIT_IS_USABLE:
-        return f"a split of {finding.detail}"
-    return f"a dividend of {finding.detail}, the close before it"
 
 
 def _require_one_of(name: str, words: Sequence[str], known: Sequence[str]) -> None:
