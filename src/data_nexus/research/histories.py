@@ -1,0 +1,127 @@
+"""Owns histories: each asset's bars beside its actions, and the refusal of what cannot be applied.
+
+Pure. Tables are sorted by asset and date, as they are stored.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from data_nexus.domain.actions import Dividend, Split
+from data_nexus.domain.adjustment import (
+    DIVIDEND_IS_IN_CURRENCY,
+    SPLIT_IS_USABLE,
+    Factors,
+    Finding,
+    factors,
+)
+from data_nexus.domain.bars import Bars, Days
+from data_nexus.errors import AdjustmentRefused
+from data_nexus.research.columns import NUMBERS
+
+_NAMED_REFUSALS = 5
+# What of an action its effect depends on.
+_TOLD = (
+    *("asset_id", "ticker", "asset_currency", "kind", "date", "numerator", "denominator"),
+    *("value", "unadjusted_value", "currency"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """One asset's part of a table of stored bars: its rows, its bars and its actions."""
+
+    asset_id: int
+    ticker: str
+    rows: slice
+    bars: Bars
+    splits: tuple[Split, ...]
+    dividends: tuple[Dividend, ...]
+    currency: str
+
+    def factors(self) -> Factors:
+        """Return what each bar is multiplied by, the last one being 1."""
+        return factors(
+            self.bars.date,
+            self.bars.close,
+            self.splits,
+            self.dividends,
+            currency=self.currency,
+        )
+
+
+def histories(stored: pa.Table, actions: pa.Table) -> Iterator[History]:
+    """Yield each asset of a table of stored bars that has an action, with its bars and actions."""
+    told: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
+    for row in zip(*(actions[name].to_pylist() for name in _TOLD), strict=True):
+        told[row[0]].append(row)
+    if not told:
+        return
+    dates = day_numbers(stored)
+    numbers = [stored[name].to_numpy() for name in NUMBERS]
+    for asset_id, rows in segments(stored):
+        if own := told.get(asset_id):
+            yield History(
+                asset_id,
+                own[0][1],
+                rows,
+                Bars(dates[rows], *(column[rows] for column in numbers)),
+                tuple(Split(row[4], row[5], row[6]) for row in own if row[3] == "split"),
+                tuple(_dividend(*row[4:5], *row[7:]) for row in own if row[3] == "dividend"),
+                own[0][2] or "",
+            )
+
+
+def day_numbers(table: pa.Table) -> Days:
+    """Return the dates of a table as days since 1970-01-01, without a copy."""
+    numbers: Days = table["date"].combine_chunks().view(pa.int32()).to_numpy()
+    return numbers
+
+
+def segments(table: pa.Table) -> Iterator[tuple[int, slice]]:
+    """Yield each asset of a table that is sorted by asset, with its rows."""
+    assets = table["asset_id"].to_numpy()
+    edges = [0, *(np.flatnonzero(np.diff(assets)) + 1).tolist(), len(assets)]
+    for first, end in pairwise(edges):
+        if first < end:
+            yield int(assets[first]), slice(first, end)
+
+
+def refuse(ticker_findings: Iterable[tuple[str, Finding]], adjust: str) -> None:
+    """Raise `AdjustmentRefused` if a view needs an action that cannot be applied."""
+    found = [*ticker_findings]
+    if not found:
+        return
+    told = [f"{ticker}, {each.date}: {_reason(each)}" for ticker, each in found[:_NAMED_REFUSALS]]
+    more = f" (and {len(found) - len(told)} more)" if len(found) > len(told) else ""
+    remedies = ["vendor"] if adjust == "splits" else ["vendor", "splits"]
+    remedy = " or ".join(f"adjust={name!r}" for name in remedies)
+    raise AdjustmentRefused(
+        f"adjust={adjust!r} cannot be computed: {'; '.join(told)}{more}; use {remedy}",
+        tickers=tuple(dict.fromkeys(ticker for ticker, _ in found)),
+    )
+
+
+def needed(findings: Iterable[Finding], adjust: str) -> list[Finding]:
+    """Return the findings that touch a kind of view: splits alone, or dividends as well."""
+    return [each for each in findings if adjust == "total" or each.rule == SPLIT_IS_USABLE]
+
+
+def _dividend(day: date, value: float, paid: float | None, currency: str | None) -> Dividend:
+    return Dividend(date=day, value=value, unadjusted_value=paid, currency=currency)
+
+
+def _reason(finding: Finding) -> str:
+    if finding.rule == DIVIDEND_IS_IN_CURRENCY:
+        return f"a dividend in {finding.detail}, and no exchange rate is known"
+    if finding.rule == SPLIT_IS_USABLE:
+        return f"a split of {finding.detail}"
+    return f"a dividend of {finding.detail}, the close before it"
