@@ -105,7 +105,10 @@ class Place:
     def remove(self, path: str) -> None:
         """Delete a file; it is no matter if it is gone."""
         try:
-            self._filesystem.delete_file(self.at(path))
+            if self.is_folder:
+                Path(self.at(path)).unlink()
+            else:
+                self._filesystem.delete_file(self.at(path))
         except FileNotFoundError:
             pass
         except OSError as error:
