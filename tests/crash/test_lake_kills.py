@@ -21,7 +21,7 @@ from tests.support.commands import Commands
 from tests.support.database import Cluster
 from tests.support.forked_commands import forked, forked_until
 from tests.support.lakes import assert_equals_database, lake_rows, manifest
-from tests.support.rows import Rows, stored_rows
+from tests.support.rows import Rows, differing, stored_rows
 from tests.support.tables import add_assets, execute
 
 KILLS = int(os.environ.get("NEXUS_KILLS", "12"))
@@ -60,7 +60,7 @@ def exported(commands: Commands) -> int | None:
 
 
 def is_same(one: Rows, other: Rows) -> bool:
-    return one.keys.tolist() == other.keys.tolist() and one.values.tolist() == other.values.tolist()
+    return differing(one, other) == {}
 
 
 def read(target: Path) -> Rows | None:

@@ -66,7 +66,7 @@ def lake_rows(target: Path) -> Rows:
     """All bars of a snapshot."""
     table = lake_table(target, "bars")
     days = table["date"].cast(pa.int32()).to_numpy().astype(np.int64)
-    keys = key(table["asset_id"].to_numpy().astype(np.int64), days)  # type: ignore[arg-type]
+    keys = key(table["asset_id"].to_numpy().astype(np.int64), days)
     values = np.column_stack([table[name].to_numpy() for name in COLUMNS])
     order = np.argsort(keys, kind="stable")
     return Rows(np.asarray(keys)[order], values[order])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from data_nexus.domain.symbol import exchange_code
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from data_nexus.research.lake import Snapshot
+    from data_nexus.research.returns import ReturnKind
+    from data_nexus.research.views import Adjust, Direction, Layout
 
 
 class Lake:
@@ -31,26 +33,83 @@ class Lake:
         start: str | date | None = None,
         end: str | date | None = None,
         *,
+        adjust: Adjust = "raw",
+        direction: Direction = "backward",
         columns: Sequence[str] | None = None,
+        layout: Layout = "long",
     ) -> pa.Table:
-        """Return the daily bars of `symbols` (`"AAPL.US"`, several, or a universe's table).
+        """Return daily bars as an Arrow table, sorted by ticker and date.
 
-        `start` and `end` are included. Columns: ticker, date, open, high, low, close (raw),
-        adjusted_close, volume, or those chosen; sorted by ticker and date. Raises `UsageError`
-        for an unknown symbol.
+        Arguments, columns and errors are those of `connect().bars`, but for `as_of`: a snapshot
+        knows one moment only.
         """
-        return self._snapshot.bars(symbols, _day(start), _day(end), columns)
+        from data_nexus.research.views import View  # noqa: PLC0415
 
-    def actions(self, symbols: str | Sequence[str] | pa.Table) -> dict[str, pa.Table]:
-        """Return the `splits` and the `dividends` of symbols, each by ticker and ex-date."""
-        return self._snapshot.actions(symbols)
+        view = View(
+            adjust=adjust,
+            direction=direction,
+            first=_day(start),
+            last=_day(end),
+            columns=columns,
+            layout=layout,
+        )
+        return self._snapshot.bars(symbols, view)
 
-    def universe(self, exchange: str, on: str | date | None = None) -> pa.Table:
+    def returns(
+        self,
+        symbols: str | Sequence[str] | pa.Table,
+        start: str | date | None = None,
+        end: str | date | None = None,
+        *,
+        adjust: Adjust = "total",
+        kind: ReturnKind = "simple",
+        layout: Layout = "long",
+    ) -> pa.Table:
+        """Return how much the close changed since the bar before, as `connect().returns`."""
+        from data_nexus.research.views import View  # noqa: PLC0415
+
+        view = View(adjust=adjust, first=_day(start), last=_day(end), layout=layout)
+        return self._snapshot.returns(symbols, view, kind)
+
+    def actions(
+        self,
+        symbols: str | Sequence[str] | pa.Table,
+        start: str | date | None = None,
+        end: str | date | None = None,
+    ) -> pa.Table:
+        """Return splits and dividends with an ex-date from `start` to `end`, both included.
+
+        Columns and errors are those of `connect().actions`.
+        """
+        from data_nexus.research.lake_actions import between  # noqa: PLC0415
+
+        return between(self._snapshot.actions(symbols), _day(start), _day(end))
+
+    def universe(
+        self,
+        exchange: str,
+        on: str | date | None = None,
+        type: str | None = None,  # noqa: A002 - the word of the contract
+    ) -> pa.Table:
         """Return who was listed on an exchange on a day, the dead of today included.
 
-        Without a day, on that of the snapshot. Columns and meaning as of `connect().universe`.
+        Without a day, on that of the snapshot. The rest is as with `connect().universe`.
         """
-        return self._snapshot.universe(exchange_code(exchange), _day(on) or self.moment.date())
+        from data_nexus.research.universe import of_type  # noqa: PLC0415
+
+        day = _day(on) or self.moment.date()
+        universe = self._snapshot.universe(exchange_code(exchange), day)
+        return universe if type is None else of_type(universe, type)
+
+    def calendar(
+        self, exchange: str, start: str | date | None = None, end: str | date | None = None
+    ) -> pa.Table:
+        """Return an exchange's sessions from `start` to `end`, both included.
+
+        Without an end, to the day of the snapshot. Columns are those of `connect().calendar`.
+        """
+        last = _day(end) or self.moment.date()
+        return self._snapshot.calendar(exchange_code(exchange), _day(start), last)
 
     def assets(self) -> pa.Table:
         """Return every asset, by its number: symbol, name, venue, type, dates of its bars."""
@@ -80,6 +139,4 @@ def lake(target: str) -> Lake:
 
 
 def _day(value: str | date | None) -> date | None:
-    if isinstance(value, str):
-        return date.fromisoformat(value)
-    return value.astimezone(UTC).date() if isinstance(value, datetime) else value
+    return date.fromisoformat(value) if isinstance(value, str) else value

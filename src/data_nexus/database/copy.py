@@ -1,4 +1,4 @@
-"""Owns the form of bars in PostgreSQL's binary COPY, both ways. Pure.
+"""Owns the encoding of bars for PostgreSQL's binary COPY. Pure.
 
 A row of `market_data` has a fixed width, so that a numpy record array *is* the wire format:
 field count, then each field with its length, all big-endian (PostgreSQL manual, COPY, "Binary
@@ -46,18 +46,3 @@ def encode_bars(asset_id: int | NDArray[np.int32], bars: Bars) -> bytes:
     for name, _ in _COLUMNS[2:]:
         rows[name] = getattr(bars, name)
     return rows.tobytes()
-
-
-def decoded_bars(copied: bytes) -> NDArray[np.void]:
-    """Return a whole binary COPY as records; the fields are the columns of `market_data`.
-
-    All are big-endian, and `date` counts from 2000-01-01: see `epoch_days`.
-    """
-    return np.frombuffer(
-        copied, _ROW, (len(copied) - len(HEADER) - 2) // _ROW.itemsize, len(HEADER)
-    )
-
-
-def epoch_days(dates: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Return PostgreSQL's days as days since 1970-01-01."""
-    return dates.astype(np.int32) + _EPOCH

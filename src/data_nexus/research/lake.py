@@ -6,14 +6,20 @@ from collections.abc import Sequence
 from datetime import date, datetime
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from data_nexus.domain.symbol import exchange_code
 from data_nexus.errors import UsageError
-from data_nexus.research.lake_assets import assets_named, universe_of
+from data_nexus.research.assets import Wanted as Whom
+from data_nexus.research.calendar import calendar_of
+from data_nexus.research.columns import NUMBERS, STORED_SCHEMA
+from data_nexus.research.lake_actions import actions_of
+from data_nexus.research.lake_assets import assets_named, day_of, universe_of
 from data_nexus.research.lake_manifest import MANIFEST, Manifest, decoded
 from data_nexus.research.lake_place import Place, open_place
 from data_nexus.research.lake_reading import Wanted, read_bars, read_small
-from data_nexus.research.lake_tables import NUMBERS, TABLES
+from data_nexus.research.lake_tables import TABLES
+from data_nexus.research.returns import ReturnKind, view_returns
+from data_nexus.research.views import View, laid_out, view_bars, whole_histories
 
 
 class Snapshot:
@@ -25,40 +31,41 @@ class Snapshot:
         self._manifest = manifest
         self._small: dict[str, pa.Table] = {}
 
-    def bars(
-        self,
-        wanted: str | Sequence[str] | pa.Table,
-        first: date | None,
-        last: date | None,
-        columns: Sequence[str] | None = None,
-    ) -> pa.Table:
-        """Return the wanted bars as they are stored, by ticker and date."""
-        chosen = list(columns or NUMBERS)
-        known = ("asset_id", "ticker", "date", *NUMBERS)
-        if unknown := [name for name in chosen if name not in known]:
-            raise UsageError(f"columns: {unknown[0]!r} is none of {', '.join(known)}")
-        assets = assets_named(self.small("assets"), wanted)
-        numbers = [name for name in NUMBERS if name in chosen]
-        table = read_bars(self._place, self._manifest, Wanted(assets, first, last), numbers)
-        rest = [name for name in chosen if name not in ("ticker", "date")]
-        return table.select(["ticker", "date", *rest])
+    def bars(self, whom: Whom, view: View) -> pa.Table:
+        """Return bars as a view shows them."""
+        assets = self._assets(whom)
+        actions = self._actions(assets)
+        whole = whole_histories(actions, view)
+        if view.adjust == "vendor" or whole:
+            if (view.adjust, view.direction) == ("vendor", "forward"):
+                whole = set(assets["asset_id"].to_pylist())
+            wanted = Wanted(assets, view.first, view.last, frozenset(whole))
+            return view_bars(self._stored(wanted), actions, view)
+        # Nothing is to be computed: only what is shown is read.
+        columns = [name for name in NUMBERS if name in (view.columns or NUMBERS)]
+        return laid_out(self._stored(Wanted(assets, view.first, view.last), columns), view)
 
-    def actions(self, wanted: str | Sequence[str] | pa.Table) -> dict[str, pa.Table]:
-        """Return the splits and dividends of the wanted assets, by ticker and ex-date."""
-        assets = assets_named(self.small("assets"), wanted).select(["asset_id", "ticker"])
-        found = {}
-        for name in ("splits", "dividends"):
-            table = self.small(name)
-            own = table.filter(pc.is_in(table["asset_id"], assets["asset_id"].combine_chunks()))
-            at = pc.index_in(own["asset_id"], assets["asset_id"].combine_chunks())
-            named = own.add_column(0, "ticker", assets["ticker"].take(at))
-            found[name] = named.sort_by([("ticker", "ascending"), ("date", "ascending")])
-        return found
+    def returns(self, whom: Whom, view: View, kind: ReturnKind) -> pa.Table:
+        """Return how much the close changed from bar to bar."""
+        assets = self._assets(whom)
+        actions = self._actions(assets)
+        # The bar before the window may lie anywhere before it.
+        last = None if whole_histories(actions, view) else view.last
+        stored = self._stored(Wanted(assets, None, last))
+        return view_returns(stored, actions, view, kind)
+
+    def actions(self, whom: Whom) -> pa.Table:
+        """Return splits and dividends."""
+        return self._actions(self._assets(whom))
 
     def universe(self, exchange: str, day: date) -> pa.Table:
-        """Return who was listed on an exchange on a day."""
+        """Return who was listed on an exchange on a day, of every type."""
         assets, listings = self.small("assets"), self.small("listings")
         return universe_of(assets, listings, self.small("discoveries"), exchange, day)
+
+    def calendar(self, exchange: str, first: date | None, last: date) -> pa.Table:
+        """Return an exchange's sessions."""
+        return calendar_of(exchange, first, last)
 
     def small(self, table: str) -> pa.Table:
         """Return a whole table that is one file."""
@@ -71,6 +78,21 @@ class Snapshot:
         if table not in TABLES:
             raise UsageError(f"{table!r} is none of {', '.join(TABLES)}")
         return [self._place.address(file.path) for file in self._manifest.of(table)]
+
+    def _assets(self, whom: Whom) -> pa.Table:
+        texts = [whom] if isinstance(whom, str) else whom
+        if not isinstance(texts, pa.Table) and len(texts) == 1:
+            exchange, at, day = texts[0].partition("@")
+            if at and "." not in texts[0]:
+                whom = self.universe(exchange_code(exchange), day_of(day, self.moment))
+        return assets_named(self.small("assets"), whom)
+
+    def _actions(self, assets: pa.Table) -> pa.Table:
+        return actions_of(assets, self.small("splits"), self.small("dividends"))
+
+    def _stored(self, wanted: Wanted, columns: Sequence[str] = NUMBERS) -> pa.Table:
+        table = read_bars(self._place, self._manifest, wanted, columns)
+        return table.cast(STORED_SCHEMA) if table.schema.names == STORED_SCHEMA.names else table
 
 
 def open_snapshot(target: str) -> Snapshot:

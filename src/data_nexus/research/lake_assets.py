@@ -45,6 +45,14 @@ def _of_universe(assets: pa.Table, universe: pa.Table) -> pa.Table:
     return named.sort_by([("ticker", "ascending"), ("asset_id", "ascending")])
 
 
+def day_of(text: str, moment: datetime) -> date:
+    """Return the day of `US@2019-06-28`; without one, that of the snapshot."""
+    try:
+        return date.fromisoformat(text) if text else moment.date()
+    except ValueError:
+        raise UsageError(f"{text!r} is no date; write it like US@2019-06-28") from None
+
+
 def _unknown(symbol: Symbol, current: pa.Table) -> str:
     there = current.filter(pc.equal(current["exchange"], symbol.exchange))["symbol"].to_pylist()
     near = difflib.get_close_matches(symbol.code, there, n=3)

@@ -15,7 +15,6 @@ import hashlib
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import groupby
@@ -24,13 +23,13 @@ from typing import Any
 import psycopg
 import pyarrow as pa
 import pyarrow.compute as pc
-from psycopg import IsolationLevel
 
 from data_nexus import __version__
-from data_nexus.database.connection import PostgresConnection, storage_errors
-from data_nexus.database.copy import decoded_bars
+from data_nexus.database.connection import PostgresConnection
+from data_nexus.database.packed import fetch_bars
 from data_nexus.database.sql import query
 from data_nexus.errors import InvariantBroken
+from data_nexus.research.columns import table_of
 from data_nexus.research.lake_layout import (
     ASSETS_A_PART,
     OUR_FILE,
@@ -55,7 +54,6 @@ from data_nexus.research.lake_tables import (
     bars_of,
     parquet_of,
     parquet_of_bars,
-    table_of,
 )
 
 # While PostgreSQL hands out the next part, those before it are encoded and written.
@@ -94,7 +92,7 @@ def export_lake(database: PostgresConnection, place: Place) -> Written:
         there = place.sizes()
         # What somebody deleted or cut short is written again.
         whole = {file.path: file for file in old.files if there.get(file.path) == file.bytes}
-        with _transaction(database) as connection:
+        with database.reading() as connection:
             moment, newest = _moment(connection)
             files = [
                 *_bars(connection, place, whole.values(), newest),
@@ -116,15 +114,6 @@ def _begun(place: Place) -> Manifest:
     first = Manifest(written_by=__version__)
     place.put(MANIFEST, encoded(first))
     return first
-
-
-@contextmanager
-def _transaction(database: PostgresConnection) -> Iterator[psycopg.Connection]:
-    """Give a connection that sees the database of one moment until the end of the block."""
-    with storage_errors(), database.connect() as connection:
-        connection.isolation_level = IsolationLevel.REPEATABLE_READ
-        connection.read_only = True
-        yield connection
 
 
 def _moment(connection: psycopg.Connection) -> tuple[datetime, date]:
@@ -185,13 +174,9 @@ def _coverage(exchange: str, number: int, period: Period) -> Coverage:
 
 def _read(connection: psycopg.Connection, parts: list[_Part]) -> pa.Table:
     """Read the bars of some parts of the same assets, and what lies between them."""
-    wanted = {
-        "asset_ids": sorted({each for part in parts for each in part.asset_ids}),
-        "first": min(part.first_date for part in parts),
-        "last": max(part.last_date for part in parts),
-    }
-    with connection.cursor() as cursor, cursor.copy(query("lake_bars"), wanted) as copy:
-        return bars_of(decoded_bars(b"".join(copy)))
+    window = min(part.first_date for part in parts), max(part.last_date for part in parts)
+    asset_ids = sorted({each for part in parts for each in part.asset_ids})
+    return bars_of(fetch_bars(connection, dict.fromkeys(asset_ids, window)))
 
 
 def _within(bars: pa.Table, part: _Part) -> pa.Table:
@@ -231,7 +216,7 @@ def _small(
 ) -> Iterator[LakeFile]:
     """Write the small tables that have changed: what is the same has the same name."""
     for table, schema in SMALL.items():
-        rows = table_of(connection.execute(query(f"lake_{table}")).fetchall(), schema)
+        rows = table_of(connection.execute(query(f"lake_{table}")), schema)
         content = parquet_of(rows)
         sha256 = hashlib.sha256(content).hexdigest()
         path = table_path(table, sha256)

@@ -7,7 +7,7 @@ in order is a few thousand runs, not a million rows; each row is copied once, to
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
@@ -34,11 +34,22 @@ Positions = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which assets (`asset_id`, `ticker`, `exchange`), in their order, and which days."""
+    """Which assets (`asset_id`, `ticker`, `exchange`), in their order, and which days.
+
+    Of those in `whole` all days are wanted.
+    """
 
     assets: pa.Table
     first: date | None = None
     last: date | None = None
+    whole: frozenset[int] = frozenset()
+
+    def parts(self, size: int, among: frozenset[int] | None = None) -> set[tuple[str, int]]:
+        """Return the exchange and number of each part that holds a wanted asset, or one of some."""
+        both = zip(
+            self.assets["exchange"].to_pylist(), self.assets["asset_id"].to_pylist(), strict=True
+        )
+        return {(code, each // size) for code, each in both if among is None or each in among}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,17 +103,22 @@ def read_small(place: Place, manifest: Manifest, table: str) -> pa.Table:
 
 def chosen_files(manifest: Manifest, wanted: Wanted) -> list[LakeFile]:
     """Return the files that can hold wanted bars, by asset and then by period."""
-    numbers = wanted.assets["asset_id"].to_numpy() // max(manifest.assets_a_part, 1)
-    parts = set(zip(wanted.assets["exchange"].to_pylist(), numbers.tolist(), strict=True))
-    first, last = wanted.first or date.min, wanted.last or date.max
+    size = max(manifest.assets_a_part, 1)
+    parts, whole = wanted.parts(size), wanted.parts(size, wanted.whole)
     return [
         file
         for file in manifest.of("bars")
         if file.covers
         and (file.covers.exchange, file.covers.number) in parts
-        and (file.first_date or first) <= last
-        and (file.last_date or last) >= first
+        and (
+            (file.covers.exchange, file.covers.number) in whole
+            or _meets(wanted, file.first_date or date.min, file.last_date or date.max)
+        )
     ]
+
+
+def _meets(wanted: Wanted, first: date, last: date) -> bool:
+    return first <= (wanted.last or date.max) and last >= (wanted.first or date.min)
 
 
 def _pieces(place: Place, file: LakeFile, wanted: Wanted, columns: Sequence[str]) -> list[_Piece]:
@@ -126,11 +142,10 @@ def _pieces(place: Place, file: LakeFile, wanted: Wanted, columns: Sequence[str]
 def _row_groups(metadata: parquet.FileMetaData, wanted: Wanted) -> list[int]:
     """Return the row groups whose dates meet the wanted days."""
     every = range(metadata.num_row_groups)
-    if wanted.first is None and wanted.last is None:
+    if wanted.whole or (wanted.first is None and wanted.last is None):
         return list(every)
-    first, last = wanted.first or date.min, wanted.last or date.max
     statistics = [metadata.row_group(n).column(1).statistics for n in every]
-    return [n for n in every if statistics[n].min <= last and statistics[n].max >= first]
+    return [n for n in every if _meets(wanted, statistics[n].min, statistics[n].max)]
 
 
 def _piece(group: pa.Table, wanted: Wanted) -> _Piece:
@@ -140,19 +155,25 @@ def _piece(group: pa.Table, wanted: Wanted) -> _Piece:
     ends = np.concatenate((starts[1:], [len(asset_ids)]))
     ranks = _ranks(asset_ids[starts], wanted.assets["asset_id"].to_numpy())
     starts, ends, ranks = (each[ranks >= 0] for each in (starts, ends, ranks))
-    if wanted.first is not None and days(wanted.first) > dates.min():
-        skipped = [np.searchsorted(dates[s:e], days(wanted.first)) for s, e in _zip(starts, ends)]
-        starts = starts + np.array(skipped, np.int64)
-    if wanted.last is not None and days(wanted.last) < dates.max():
-        after = days(wanted.last) + 1
-        kept = [np.searchsorted(dates[s:e], after) for s, e in _zip(starts, ends)]
-        ends = starts + np.array(kept, np.int64)
+    if wanted.first is not None or wanted.last is not None:
+        starts, ends = _cut(dates, starts, ends, wanted, asset_ids[starts])
     some = ends > starts
     return _Piece(columns, ranks[some], starts[some], (ends - starts)[some])
 
 
-def _zip(starts: Positions, ends: Positions) -> Iterable[tuple[int, int]]:
-    return zip(starts.tolist(), ends.tolist(), strict=True)
+def _cut(
+    dates: Column, starts: Positions, ends: Positions, wanted: Wanted, asset_ids: Column
+) -> tuple[Positions, Positions]:
+    """Return where the wanted days of each run begin and end."""
+    first = days(wanted.first) if wanted.first else dates.min()
+    after = days(wanted.last) + 1 if wanted.last else dates.max() + 1
+    if first <= dates.min() and after > dates.max():
+        return starts, ends
+    for n, (start, end) in enumerate(zip(starts.tolist(), ends.tolist(), strict=True)):
+        if int(asset_ids[n]) not in wanted.whole:
+            starts[n] = start + np.searchsorted(dates[start:end], first)
+            ends[n] = start + np.searchsorted(dates[start:end], after)
+    return starts, ends
 
 
 def _ranks(asset_ids: Column, wanted: Column) -> Positions:

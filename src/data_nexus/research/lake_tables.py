@@ -6,18 +6,12 @@ changes when a symbol does (`ticker`) stands in `assets` alone, so a rename rewr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 from pyarrow import parquet
 
-from data_nexus.database.copy import epoch_days
-
-_MOMENT = pa.timestamp("us", "UTC")
-NUMBERS = ("open", "high", "low", "close", "adjusted_close", "volume")
+from data_nexus.database.packed import StoredBars
+from data_nexus.research.columns import MOMENT, NUMBERS
 
 # Nothing of a bar is ever missing, and to say so makes reading a tenth faster.
 BARS = pa.schema(
@@ -44,7 +38,7 @@ ASSETS = pa.schema(
         ("isin", pa.string()),
         ("is_active", pa.bool_()),
         ("is_delisted", pa.bool_()),
-        ("retired_at", _MOMENT),
+        ("retired_at", MOMENT),
         ("synced_through", pa.date32()),
         ("first_bar", pa.date32()),
         ("last_bar", pa.date32()),
@@ -53,8 +47,8 @@ ASSETS = pa.schema(
 LISTINGS = pa.schema(
     [
         ("asset_id", pa.int32()),
-        ("from_moment", _MOMENT),
-        ("until_moment", _MOMENT),
+        ("from_moment", MOMENT),
+        ("until_moment", MOMENT),
         ("symbol", pa.string()),
         ("exchange", pa.string()),
         ("venue", pa.string()),
@@ -67,7 +61,7 @@ LISTINGS = pa.schema(
 DISCOVERIES = pa.schema(
     [
         ("exchange", pa.string()),
-        ("moment", _MOMENT),
+        ("moment", MOMENT),
         ("is_delisted", pa.bool_()),
         ("types", pa.list_(pa.string())),
         ("listed", pa.int32()),
@@ -80,7 +74,7 @@ SPLITS = pa.schema(
         ("date", pa.date32()),
         ("numerator", pa.float64()),
         ("denominator", pa.float64()),
-        ("stored_at", _MOMENT),
+        ("stored_at", MOMENT),
     ]
 )
 DIVIDENDS = pa.schema(
@@ -94,7 +88,7 @@ DIVIDENDS = pa.schema(
         ("record_date", pa.date32()),
         ("payment_date", pa.date32()),
         ("period", pa.string()),
-        ("stored_at", _MOMENT),
+        ("stored_at", MOMENT),
     ]
 )
 # Each is one file, read by the query `lake_<name>`.
@@ -108,19 +102,13 @@ SMALL = {
 TABLES = {"bars": BARS, **SMALL}
 
 
-def table_of(rows: Sequence[Sequence[Any]], schema: pa.Schema) -> pa.Table:
-    """Return rows of Python values as a table."""
-    columns = list(zip(*rows, strict=True)) or [()] * len(schema)
-    arrays = [pa.array(c, f.type) for c, f in zip(columns, schema, strict=True)]
-    return pa.Table.from_arrays(arrays, schema=schema)
-
-
-def bars_of(records: NDArray[np.void]) -> pa.Table:
-    """Return records of `database.copy.decoded_bars` as a table."""
+def bars_of(stored: StoredBars) -> pa.Table:
+    """Return bars as they are read from the database as a table."""
+    bars = stored.bars
     arrays = [
-        pa.array(records["asset_id"].astype(np.int32)),
-        pa.array(epoch_days(records["date"])).cast(pa.date32()),
-        *(pa.array(records[name].astype(np.float64)) for name in NUMBERS),
+        pa.array(np.repeat(stored.asset_ids, stored.counts)),
+        pa.array(bars.date).view(pa.date32()),
+        *(pa.array(getattr(bars, name)) for name in NUMBERS),
     ]
     return pa.Table.from_arrays(arrays, schema=BARS)
 
