@@ -55,6 +55,11 @@ class Place:
             if self.is_folder:
                 return pa.memory_map(self.at(path))
             return self._filesystem.open_input_file(self.at(path))
+        except FileNotFoundError:
+            raise StorageUnavailable(
+                f"{self.name}: {path} is gone; open the snapshot anew, for two refreshes have come"
+                " since; if it was deleted, the next export writes it again"
+            ) from None
         except OSError as error:
             raise _unavailable(self.name, error) from None
 
