@@ -314,6 +314,11 @@ def test_the_command_tells_what_it_did(filled: str, tmp_path: Path, vendor: Sand
     assert (done.code, done.stderr) == (0, "")
     assert done.answer["bars"] == value(filled, "SELECT count(*) FROM market_data")
     assert done.answer["files"] == len(manifest(tmp_path / "lake")["files"])
+    smaller = commands.run(
+        "export", "lake", "--to", "lake", "--compression", "zstd", "--json"
+    ).answer
+    assert smaller["bytes"] < done.answer["bytes"]
+    assert smaller["kept"] == 5
     assert "0 files written" in commands.run("export", "lake", "--to", "lake").stdout
     refused = commands.run("export", "lake", "--to", "ftp://x/y")
     assert (refused.code, "a folder or at s3://bucket/prefix" in refused.stderr) == (2, True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import click
 
@@ -12,13 +12,20 @@ from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.opening import open_database
 from data_nexus.research.lake_export import export_lake
 from data_nexus.research.lake_place import open_place
+from data_nexus.research.lake_tables import Compression
 
 
 @click.command()
 @click.option("--to", "target", required=True, help="a folder, or s3://bucket/prefix")
+@click.option(
+    "--compression",
+    type=click.Choice(get_args(Compression)),
+    help="lz4 (the first time), zstd: smaller, none: quicker; else as before",
+)
 @output_options
 def lake(
     target: str,
+    compression: Compression | None,
     as_json: bool,  # noqa: FBT001 - a flag of the command line
     **options: Any,  # noqa: ANN401
 ) -> None:
@@ -30,7 +37,8 @@ def lake(
     settings = settings_from(options)
     place = open_place(target)
     with open_database(settings.database_url, settings.home, settings.schema) as url:
-        figures = export_lake(PostgresConnection(url, settings.schema), place).figures
+        written = export_lake(PostgresConnection(url, settings.schema), place, compression)
+    figures = written.figures
     if as_json:
         print_json(figures)
         return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date, datetime
 
 import pyarrow as pa
@@ -17,7 +16,7 @@ from data_nexus.research.lake_assets import assets_named, day_of, universe_of
 from data_nexus.research.lake_manifest import MANIFEST, Manifest, decoded
 from data_nexus.research.lake_place import Place, open_place
 from data_nexus.research.lake_reading import Wanted, read_bars, read_small
-from data_nexus.research.lake_tables import TABLES
+from data_nexus.research.lake_tables import BARS, TABLES
 from data_nexus.research.returns import ReturnKind, view_returns
 from data_nexus.research.views import View, laid_out, view_bars, whole_histories
 
@@ -42,8 +41,9 @@ class Snapshot:
             wanted = Wanted(assets, view.first, view.last, frozenset(whole))
             return view_bars(self._stored(wanted), actions, view)
         # Nothing is to be computed: only what is shown is read.
-        columns = [name for name in NUMBERS if name in (view.columns or NUMBERS)]
-        return laid_out(self._stored(Wanted(assets, view.first, view.last), columns), view)
+        columns = [name for name in BARS.names if name in (view.columns or NUMBERS)]
+        wanted = Wanted(assets, view.first, view.last)
+        return laid_out(read_bars(self._place, self._manifest, wanted, columns), view)
 
     def returns(self, whom: Whom, view: View, kind: ReturnKind) -> pa.Table:
         """Return how much the close changed from bar to bar."""
@@ -90,9 +90,9 @@ class Snapshot:
     def _actions(self, assets: pa.Table) -> pa.Table:
         return actions_of(assets, self.small("splits"), self.small("dividends"))
 
-    def _stored(self, wanted: Wanted, columns: Sequence[str] = NUMBERS) -> pa.Table:
-        table = read_bars(self._place, self._manifest, wanted, columns)
-        return table.cast(STORED_SCHEMA) if table.schema.names == STORED_SCHEMA.names else table
+    def _stored(self, wanted: Wanted) -> pa.Table:
+        table = read_bars(self._place, self._manifest, wanted, BARS.names)
+        return table.select(STORED_SCHEMA.names).cast(STORED_SCHEMA)
 
 
 def open_snapshot(target: str) -> Snapshot:

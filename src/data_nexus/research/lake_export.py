@@ -18,7 +18,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import groupby
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 import pyarrow as pa
@@ -51,6 +51,7 @@ from data_nexus.research.lake_place import Place
 from data_nexus.research.lake_tables import (
     SMALL,
     TABLES,
+    Compression,
     bars_of,
     parquet_of,
     parquet_of_bars,
@@ -73,6 +74,14 @@ class _Part:
 
 
 @dataclass(frozen=True, slots=True)
+class _Target:
+    """Where files of bars go, and how they are compressed."""
+
+    place: Place
+    compression: Compression
+
+
+@dataclass(frozen=True, slots=True)
 class Written:
     """What an export did: the new manifest, and the figures of `nexus export lake --json`."""
 
@@ -80,25 +89,27 @@ class Written:
     figures: dict[str, Any]
 
 
-def export_lake(database: PostgresConnection, place: Place) -> Written:
+def export_lake(
+    database: PostgresConnection, place: Place, compression: Compression | None = None
+) -> Written:
     """Make the place equal the database at one moment; write only what has changed since.
 
-    Raises `UsageError` for a place that holds something else, or to which another export writes,
-    and `StorageUnavailable` when the database or the place fails; the old snapshot then stands.
+    Without a compression files have that of the snapshot before, the first ones `lz4`. Raises
+    `UsageError` for a place that holds something else, or to which another export writes, and
+    `StorageUnavailable` when the database or the place fails; the old snapshot then stands.
     """
     begun = time.perf_counter()
     with place.held():
         old = _begun(place)
-        there = place.sizes()
-        # What somebody deleted or cut short is written again.
-        whole = {file.path: file for file in old.files if there.get(file.path) == file.bytes}
+        chosen = compression or cast("Compression", old.compression)
+        whole = _usable(old, place.sizes(), chosen)
         with database.reading() as connection:
             moment, newest = _moment(connection)
             files = [
-                *_bars(connection, place, whole.values(), newest),
+                *_bars(connection, _Target(place, chosen), whole.values(), newest),
                 *_small(connection, place, whole),
             ]
-        new = _renewed(old, files, moment)
+        new = _renewed(old, files, moment, chosen)
         place.settle()
         place.put(MANIFEST, encoded(new))
         place.settle()
@@ -116,6 +127,16 @@ def _begun(place: Place) -> Manifest:
     return first
 
 
+def _usable(old: Manifest, there: Mapping[str, int], compression: str) -> dict[str, LakeFile]:
+    """Return the files that may stay; what somebody deleted or cut short is written again."""
+    is_same = compression == old.compression and old.assets_a_part == ASSETS_A_PART
+    return {
+        file.path: file
+        for file in old.files
+        if there.get(file.path) == file.bytes and (is_same or file.covers is None)
+    }
+
+
 def _moment(connection: psycopg.Connection) -> tuple[datetime, date]:
     """Return the moment of the transaction and the date about which the bars end."""
     row = connection.execute(query("lake_moment")).fetchone()
@@ -125,7 +146,7 @@ def _moment(connection: psycopg.Connection) -> tuple[datetime, date]:
 
 
 def _bars(
-    connection: psycopg.Connection, place: Place, old: Iterable[LakeFile], newest: date
+    connection: psycopg.Connection, target: _Target, old: Iterable[LakeFile], newest: date
 ) -> Iterator[LakeFile]:
     """Write the parts that have changed; return the files of all."""
     known = {(file.covers, file.rows, file.fingerprint): file for file in old if file.covers}
@@ -141,7 +162,7 @@ def _bars(
         for _, group in groupby(changed, lambda p: (p.coverage.exchange, p.coverage.number)):
             parts = list(group)
             bars = _read(connection, parts)
-            waiting += [pool.submit(_write, place, part, _within(bars, part)) for part in parts]
+            waiting += [pool.submit(_write, target, part, _within(bars, part)) for part in parts]
             while len(waiting) > 2 * _WRITERS + len(parts):
                 yield waiting.pop(0).result()
         for each in waiting:
@@ -191,13 +212,13 @@ def _within(bars: pa.Table, part: _Part) -> pa.Table:
     return found
 
 
-def _write(place: Place, part: _Part, bars: pa.Table) -> LakeFile:
-    content = parquet_of_bars(bars)
+def _write(target: _Target, part: _Part, bars: pa.Table) -> LakeFile:
+    content = parquet_of_bars(bars, target.compression)
     sha256 = hashlib.sha256(content).hexdigest()
     covers = part.coverage
     period = Period(covers.first_day, covers.last_day)
     path = bars_path(covers.exchange, covers.number, period, sha256)
-    place.put(path, content)
+    target.place.put(path, content)
     return LakeFile(
         table="bars",
         path=path,
@@ -225,13 +246,14 @@ def _small(
         yield LakeFile(table=table, path=path, rows=len(rows), bytes=content.size, sha256=sha256)
 
 
-def _renewed(old: Manifest, files: list[LakeFile], moment: datetime) -> Manifest:
+def _renewed(old: Manifest, files: list[LakeFile], moment: datetime, compression: str) -> Manifest:
     stay = {file.path for file in files}
     return Manifest(
         generation=old.generation + 1,
         moment=moment,
         written_by=__version__,
         assets_a_part=ASSETS_A_PART,
+        compression=compression,
         tables={
             name: {field.name: str(field.type) for field in schema}
             for name, schema in TABLES.items()

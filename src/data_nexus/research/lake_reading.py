@@ -11,18 +11,18 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
-from itertools import chain
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from pyarrow import parquet
+from pyarrow import compute, parquet
 
 from data_nexus.domain.bars import days
 from data_nexus.errors import StorageUnavailable
 from data_nexus.research.lake_manifest import LakeFile, Manifest
 from data_nexus.research.lake_place import Place
+from data_nexus.research.lake_tables import BARS
 
 # Threads that read: as many as there are processors for a folder, more where each one waits.
 _PROCESSORS = os.cpu_count() or 1
@@ -52,46 +52,23 @@ class Wanted:
         return {(code, each // size) for code, each in both if among is None or each in among}
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    """What one row group has of the wanted bars: its columns, and the runs of wanted assets.
-
-    `ranks` are the assets' positions in `Wanted`, `starts` and `lengths` the rows of each run.
-    """
-
-    columns: dict[str, Column]
-    ranks: Positions
-    starts: Positions
-    lengths: Positions
-
-    def first_dates(self) -> Column:
-        """Return the first date of each run."""
-        return self.columns["date"][self.starts]
-
-
 def read_bars(place: Place, manifest: Manifest, wanted: Wanted, columns: Sequence[str]) -> pa.Table:
-    """Return asset_id, ticker, date and the given columns of the wanted bars.
+    """Return ticker, date and the given columns (also asset_id) of the wanted bars.
 
     By asset, in the order in which the assets are given, and by date.
     """
-    files = chosen_files(manifest, wanted)
+    names = (*_KEY, *(name for name in columns if name not in _KEY))
+    shown = ("date", *(name for name in columns if name != "date"))
     with ThreadPoolExecutor(_PROCESSORS if place.is_folder else _REQUESTS) as pool:
-        read = pool.map(lambda file: _pieces(place, file, wanted, columns), files)
-        pieces = list(chain.from_iterable(read))
-        targets = _targets(pieces)
-        total = sum(int(piece.lengths.sum()) for piece in pieces)
-        buffers = {name: _buffer(name, total) for name in ("date", *columns)}
-        list(pool.map(lambda at: _place_rows(pieces[at], targets[at], buffers), range(len(pieces))))
-    of_each = np.zeros(len(wanted.assets), np.int64)
-    for piece in pieces:
-        np.add.at(of_each, piece.ranks, piece.lengths)
-    return pa.table(
-        {
-            "asset_id": np.repeat(wanted.assets["asset_id"].to_numpy(), of_each),
-            "ticker": _repeated(wanted.assets["ticker"].to_pylist(), of_each),
-            **{name: _array(name, buffer) for name, buffer in buffers.items()},
-        }
-    )
+        files = chosen_files(manifest, wanted)
+        read = [*pool.map(lambda file: _read(place, file, wanted, names), files)]
+        table = pa.concat_tables([BARS.empty_table().select(names), *read])
+        runs = _runs(_numbers(table["asset_id"]), _numbers(table["date"]), wanted)
+        rows, of_each = runs.rows(), runs.of_each(len(wanted.assets))
+        tickers = pool.submit(_repeated, wanted.assets["ticker"].to_pylist(), of_each)
+        ordered = pool.map(lambda name: _taken(table[name], rows), shown)
+        arrays = dict(zip(shown, ordered, strict=True))
+    return pa.table({"ticker": tickers.result(), **arrays})
 
 
 def read_small(place: Place, manifest: Manifest, table: str) -> pa.Table:
@@ -121,22 +98,18 @@ def _meets(wanted: Wanted, first: date, last: date) -> bool:
     return first <= (wanted.last or date.max) and last >= (wanted.first or date.min)
 
 
-def _pieces(place: Place, file: LakeFile, wanted: Wanted, columns: Sequence[str]) -> list[_Piece]:
-    """Read the row groups of a file that can hold wanted days; return what is wanted of them."""
-    names = [*_KEY, *(name for name in columns if name not in _KEY)]
+def _read(place: Place, file: LakeFile, wanted: Wanted, names: Sequence[str]) -> pa.Table:
+    """Read the row groups of a file that can hold wanted days."""
     with place.open(file.path) as source:
         try:
             opened = parquet.ParquetFile(source, pre_buffer=not place.is_folder)
-            groups = [
-                opened.read_row_group(number, columns=names, use_threads=False)
-                for number in _row_groups(opened.metadata, wanted)
-            ]
+            groups = _row_groups(opened.metadata, wanted)
+            return opened.read_row_groups(groups, columns=list(names), use_threads=False)
         except (OSError, pa.ArrowInvalid) as error:
             raise StorageUnavailable(
                 f"{place.name}: {file.path} is damaged ({str(error).splitlines()[0]}); delete it,"
                 " and the next export writes it again"
             ) from None
-    return [_piece(group, wanted) for group in groups]
 
 
 def _row_groups(metadata: parquet.FileMetaData, wanted: Wanted) -> list[int]:
@@ -148,17 +121,37 @@ def _row_groups(metadata: parquet.FileMetaData, wanted: Wanted) -> list[int]:
     return [n for n in every if _meets(wanted, statistics[n].min, statistics[n].max)]
 
 
-def _piece(group: pa.Table, wanted: Wanted) -> _Piece:
-    columns = {name: _numbers(group[name]) for name in group.column_names}
-    asset_ids, dates = columns["asset_id"], columns["date"]
-    starts = np.concatenate(([0], np.flatnonzero(np.diff(asset_ids)) + 1))
-    ends = np.concatenate((starts[1:], [len(asset_ids)]))
+@dataclass(frozen=True, slots=True)
+class _Runs:
+    """The wanted runs in their order: the asset's position in `Wanted`, and the rows of each."""
+
+    ranks: Positions
+    starts: Positions
+    lengths: Positions
+
+    def rows(self) -> Positions:
+        """Return all rows of all runs, one after the other."""
+        ends = np.cumsum(self.lengths)
+        steps = np.repeat(self.starts - (ends - self.lengths), self.lengths)
+        return steps + np.arange(len(steps))
+
+    def of_each(self, assets: int) -> Positions:
+        """Return how many rows each asset has."""
+        return np.bincount(self.ranks, self.lengths, assets).astype(np.int64)
+
+
+def _runs(asset_ids: Column, dates: Column, wanted: Wanted) -> _Runs:
+    """Return where the wanted days of the wanted assets lie, by asset and date."""
+    steps = np.flatnonzero((np.diff(asset_ids) != 0) | (np.diff(dates) < 0)) + 1
+    starts = np.concatenate(([0], steps)) if len(dates) else steps
+    ends = np.concatenate((starts[1:], [len(dates)]))
     ranks = _ranks(asset_ids[starts], wanted.assets["asset_id"].to_numpy())
-    starts, ends, ranks = (each[ranks >= 0] for each in (starts, ends, ranks))
-    if wanted.first is not None or wanted.last is not None:
+    starts, ends, ranks = (each[ranks >= 0] for each in (starts, ends[: len(starts)], ranks))
+    order = np.lexsort((dates[starts], ranks))
+    starts, ends, ranks = starts[order], ends[order], ranks[order]
+    if len(dates) and (wanted.first or wanted.last):
         starts, ends = _cut(dates, starts, ends, wanted, asset_ids[starts])
-    some = ends > starts
-    return _Piece(columns, ranks[some], starts[some], (ends - starts)[some])
+    return _Runs(ranks, starts, ends - starts)
 
 
 def _cut(
@@ -172,7 +165,7 @@ def _cut(
     for n, (start, end) in enumerate(zip(starts.tolist(), ends.tolist(), strict=True)):
         if int(asset_ids[n]) not in wanted.whole:
             starts[n] = start + np.searchsorted(dates[start:end], first)
-            ends[n] = start + np.searchsorted(dates[start:end], after)
+            ends[n] = max(starts[n], start + np.searchsorted(dates[start:end], after))
     return starts, ends
 
 
@@ -183,62 +176,25 @@ def _ranks(asset_ids: Column, wanted: Column) -> Positions:
     return np.where(wanted[by_id[at]] == asset_ids, by_id[at], -1)
 
 
-def _targets(pieces: Sequence[_Piece]) -> list[Positions]:
-    """Return for each piece where each of its runs begins when all are in order."""
-    if not pieces:
-        return []
-    ranks = np.concatenate([piece.ranks for piece in pieces])
-    lengths = np.concatenate([piece.lengths for piece in pieces])
-    order = np.lexsort((np.concatenate([piece.first_dates() for piece in pieces]), ranks))
-    targets = np.empty(len(order), np.int64)
-    targets[order] = np.cumsum(lengths[order]) - lengths[order]
-    return np.split(targets, np.cumsum([len(piece.ranks) for piece in pieces])[:-1])
-
-
-def _place_rows(piece: _Piece, targets: Positions, buffers: dict[str, pa.Buffer]) -> None:
-    """Copy a piece's wanted rows to where they belong."""
-    count = int(piece.lengths.sum())
-    within = np.arange(count) - np.repeat(np.cumsum(piece.lengths) - piece.lengths, piece.lengths)
-    to = np.repeat(targets, piece.lengths) + within
-    is_whole = count == len(piece.columns["date"])
-    rows = slice(None) if is_whole else np.repeat(piece.starts, piece.lengths) + within
-    for name, buffer in buffers.items():
-        np.frombuffer(buffer, _kind(name))[to] = piece.columns[name][rows]
-
-
-def _kind(name: str) -> np.dtype[Any]:
-    return np.dtype(np.int32 if name == "date" else np.float64)
-
-
-def _buffer(name: str, rows: int) -> pa.Buffer:
-    # Arrow uses its memory again; the system's is fresh, and to clear it costs as much as to fill.
-    return pa.allocate_buffer(rows * _kind(name).itemsize)
-
-
-def _array(name: str, buffer: pa.Buffer) -> pa.Array:
-    arrow = pa.date32() if name == "date" else pa.float64()
-    return pa.Array.from_buffers(arrow, buffer.size // _kind(name).itemsize, [None, buffer])
-
-
 def _numbers(column: pa.ChunkedArray) -> Column:
-    """Return a column of one row group without a copy; dates count from 1970-01-01."""
-    array = column.chunk(0)
+    """Return a column's numbers; dates count from 1970-01-01."""
+    array = column.combine_chunks()
     numbers: Column = (array.view(pa.int32()) if array.type == pa.date32() else array).to_numpy()
     return numbers
 
 
-def _repeated(texts: Sequence[str], times: NDArray[np.int64]) -> pa.Array:
+def _taken(column: pa.ChunkedArray, rows: Positions) -> pa.Array:
+    return compute.take(column.combine_chunks(), pa.array(rows), boundscheck=False)
+
+
+def _repeated(texts: Sequence[str], times: Positions) -> pa.Array:
     """Return each text so many times; made of bytes, which is ten times faster than of strings."""
     encoded = [text.encode() for text in texts]
-    sizes = np.repeat(np.array([len(each) for each in encoded], np.int64), times)
-    offsets = np.zeros(len(sizes) + 1, np.int64)
-    np.cumsum(sizes, out=offsets[1:])
+    sizes = np.repeat(np.array([len(each) for each in encoded], np.int32), times)
     content = b"".join(each * count for each, count in zip(encoded, times.tolist(), strict=True))
-    if len(content) >= 2**31:
-        whole = pa.LargeStringArray.from_buffers(
-            len(sizes), pa.py_buffer(offsets), pa.py_buffer(content)
-        )
-        return pa.chunked_array([whole]).cast(pa.string())
-    return pa.StringArray.from_buffers(
-        len(sizes), pa.py_buffer(offsets.astype(np.int32)), pa.py_buffer(content)
-    )
+    is_large = len(content) >= 2**31
+    offsets = np.zeros(len(sizes) + 1, np.int64 if is_large else np.int32)
+    np.cumsum(sizes, dtype=offsets.dtype, out=offsets[1:])
+    kind = pa.LargeStringArray if is_large else pa.StringArray
+    whole = kind.from_buffers(len(sizes), pa.py_buffer(offsets), pa.py_buffer(content))
+    return pa.chunked_array([whole]).cast(pa.string()) if is_large else whole

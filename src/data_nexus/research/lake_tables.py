@@ -6,6 +6,8 @@ changes when a symbol does (`ticker`) stands in `assets` alone, so a rename rewr
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import pyarrow as pa
 from pyarrow import parquet
@@ -100,6 +102,7 @@ SMALL = {
     "dividends": DIVIDENDS,
 }
 TABLES = {"bars": BARS, **SMALL}
+Compression = Literal["lz4", "zstd", "none"]
 
 
 def bars_of(stored: StoredBars) -> pa.Table:
@@ -113,15 +116,16 @@ def bars_of(stored: StoredBars) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=BARS)
 
 
-def parquet_of_bars(bars: pa.Table) -> pa.Buffer:
+def parquet_of_bars(bars: pa.Table, compression: Compression) -> pa.Buffer:
     """Return bars as a Parquet file: a row group for each calendar year, by asset and date."""
     years = bars["date"].to_numpy().astype("datetime64[Y]").astype(np.int64)
     sink = pa.BufferOutputStream()
     with parquet.ParquetWriter(
         sink,
         BARS,
-        compression="lz4",
-        use_dictionary=["asset_id", "date"],
+        compression=compression,
+        # Prices seldom come again, and a dictionary of them takes longer to read than they do.
+        use_dictionary=False,
         write_statistics=True,
         sorting_columns=parquet.SortingColumn.from_ordering(
             BARS, [("asset_id", "ascending"), ("date", "ascending")]
