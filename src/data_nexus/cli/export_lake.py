@@ -20,7 +20,8 @@ from data_nexus.research.lake_tables import Compression
 @click.option(
     "--compression",
     type=click.Choice(get_args(Compression)),
-    help="lz4 (the first time), zstd: smaller, none: quicker; else as before",
+    help="of files of bars: zstd is smallest, none quickest; unset: as before, at first none in a"
+    " folder and zstd in an object store",
 )
 @output_options
 def lake(

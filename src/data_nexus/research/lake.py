@@ -15,7 +15,7 @@ from data_nexus.research.lake_actions import actions_of
 from data_nexus.research.lake_assets import assets_named, day_of, universe_of
 from data_nexus.research.lake_manifest import MANIFEST, Manifest, decoded
 from data_nexus.research.lake_place import Place, open_place
-from data_nexus.research.lake_reading import Wanted, read_bars, read_small
+from data_nexus.research.lake_reading import OpenFiles, Wanted, read_bars, read_small
 from data_nexus.research.lake_tables import BARS, TABLES
 from data_nexus.research.returns import ReturnKind, view_returns
 from data_nexus.research.views import View, laid_out, view_bars, whole_histories
@@ -27,6 +27,7 @@ class Snapshot:
     def __init__(self, place: Place, manifest: Manifest, moment: datetime) -> None:
         self.moment = moment
         self._place = place
+        self._files = OpenFiles(place)
         self._manifest = manifest
         self._small: dict[str, pa.Table] = {}
 
@@ -43,7 +44,7 @@ class Snapshot:
         # Nothing is to be computed: only what is shown is read.
         columns = [name for name in BARS.names if name in (view.columns or NUMBERS)]
         wanted = Wanted(assets, view.first, view.last)
-        return laid_out(read_bars(self._place, self._manifest, wanted, columns), view)
+        return laid_out(read_bars(self._files, self._manifest, wanted, columns), view)
 
     def returns(self, whom: Whom, view: View, kind: ReturnKind) -> pa.Table:
         """Return how much the close changed from bar to bar."""
@@ -91,7 +92,7 @@ class Snapshot:
         return actions_of(assets, self.small("splits"), self.small("dividends"))
 
     def _stored(self, wanted: Wanted) -> pa.Table:
-        table = read_bars(self._place, self._manifest, wanted, BARS.names)
+        table = read_bars(self._files, self._manifest, wanted, BARS.names)
         return table.select(STORED_SCHEMA.names).cast(STORED_SCHEMA)
 
 

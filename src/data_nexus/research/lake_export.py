@@ -94,14 +94,16 @@ def export_lake(
 ) -> Written:
     """Make the place equal the database at one moment; write only what has changed since.
 
-    Without a compression files have that of the snapshot before, the first ones `lz4`. Raises
+    Without a compression files have that of the snapshot before; the first ones have none in a
+    folder, where unpacking would cost more than reading, and zstd in an object store. Raises
     `UsageError` for a place that holds something else, or to which another export writes, and
     `StorageUnavailable` when the database or the place fails; the old snapshot then stands.
     """
     begun = time.perf_counter()
     with place.held():
         old = _begun(place)
-        chosen = compression or cast("Compression", old.compression)
+        usual: Compression = "none" if place.is_folder else "zstd"
+        chosen = compression or cast("Compression", old.compression) or usual
         whole = _usable(old, place.sizes(), chosen)
         with database.reading() as connection:
             moment, newest = _moment(connection)

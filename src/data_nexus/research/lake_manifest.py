@@ -61,7 +61,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     moment: datetime | None = None
     written_by: str = ""
     assets_a_part: int = 0
-    compression: str = "lz4"
+    compression: str = ""
     tables: dict[str, dict[str, str]] = {}
     files: tuple[LakeFile, ...] = ()
     superseded: tuple[str, ...] = ()

@@ -27,9 +27,33 @@ from data_nexus.research.lake_tables import BARS
 # Threads that read: as many as there are processors for a folder, more where each one waits.
 _PROCESSORS = os.cpu_count() or 1
 _REQUESTS = 16
+# A process may have a thousand files open, and not all of them are ours.
+_MOST_OPEN = 256
 _KEY = ("asset_id", "date")
 Column = NDArray[Any]
 Positions = NDArray[np.int64]
+
+
+class OpenFiles:
+    """The files of one snapshot, kept open and mapped once read, up to a number of them.
+
+    They never change, so neither do their footers. Several threads may read at once.
+    """
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self._open: dict[str, tuple[pa.NativeFile, parquet.FileMetaData]] = {}
+
+    def reader(self, path: str) -> parquet.ParquetFile:
+        """Return a reader of a file."""
+        known = self._open.get(path)
+        if known:
+            return parquet.ParquetFile(known[0], metadata=known[1])
+        source = self.place.open(path)
+        opened = parquet.ParquetFile(source, pre_buffer=not self.place.is_folder)
+        if self.place.is_folder and len(self._open) < _MOST_OPEN:
+            self._open[path] = (source, opened.metadata)
+        return opened
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +76,18 @@ class Wanted:
         return {(code, each // size) for code, each in both if among is None or each in among}
 
 
-def read_bars(place: Place, manifest: Manifest, wanted: Wanted, columns: Sequence[str]) -> pa.Table:
+def read_bars(
+    opened: OpenFiles, manifest: Manifest, wanted: Wanted, columns: Sequence[str]
+) -> pa.Table:
     """Return ticker, date and the given columns (also asset_id) of the wanted bars.
 
     By asset, in the order in which the assets are given, and by date.
     """
     names = (*_KEY, *(name for name in columns if name not in _KEY))
     shown = ("date", *(name for name in columns if name != "date"))
-    with ThreadPoolExecutor(_PROCESSORS if place.is_folder else _REQUESTS) as pool:
+    with ThreadPoolExecutor(_PROCESSORS if opened.place.is_folder else _REQUESTS) as pool:
         files = chosen_files(manifest, wanted)
-        read = [*pool.map(lambda file: _read(place, file, wanted, names), files)]
+        read = [*pool.map(lambda file: _read(opened, file, wanted, names), files)]
         table = pa.concat_tables([BARS.empty_table().select(names), *read])
         runs = _runs(_numbers(table["asset_id"]), _numbers(table["date"]), wanted)
         rows, of_each = runs.rows(), runs.of_each(len(wanted.assets))
@@ -98,18 +124,17 @@ def _meets(wanted: Wanted, first: date, last: date) -> bool:
     return first <= (wanted.last or date.max) and last >= (wanted.first or date.min)
 
 
-def _read(place: Place, file: LakeFile, wanted: Wanted, names: Sequence[str]) -> pa.Table:
+def _read(opened: OpenFiles, file: LakeFile, wanted: Wanted, names: Sequence[str]) -> pa.Table:
     """Read the row groups of a file that can hold wanted days."""
-    with place.open(file.path) as source:
-        try:
-            opened = parquet.ParquetFile(source, pre_buffer=not place.is_folder)
-            groups = _row_groups(opened.metadata, wanted)
-            return opened.read_row_groups(groups, columns=list(names), use_threads=False)
-        except (OSError, pa.ArrowInvalid) as error:
-            raise StorageUnavailable(
-                f"{place.name}: {file.path} is damaged ({str(error).splitlines()[0]}); delete it,"
-                " and the next export writes it again"
-            ) from None
+    try:
+        reader = opened.reader(file.path)
+        groups = _row_groups(reader.metadata, wanted)
+        return reader.read_row_groups(groups, columns=list(names), use_threads=False)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise StorageUnavailable(
+            f"{opened.place.name}: {file.path} is damaged ({str(error).splitlines()[0]}); delete"
+            " it, and the next export writes it again"
+        ) from None
 
 
 def _row_groups(metadata: parquet.FileMetaData, wanted: Wanted) -> list[int]:
@@ -183,8 +208,8 @@ def _numbers(column: pa.ChunkedArray) -> Column:
     return numbers
 
 
-def _taken(column: pa.ChunkedArray, rows: Positions) -> pa.Array:
-    return compute.take(column.combine_chunks(), pa.array(rows), boundscheck=False)
+def _taken(column: pa.ChunkedArray, rows: Positions) -> pa.ChunkedArray:
+    return compute.take(column, pa.array(rows), boundscheck=False)
 
 
 def _repeated(texts: Sequence[str], times: Positions) -> pa.Array:
