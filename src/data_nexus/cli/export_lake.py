@@ -18,6 +18,13 @@ from data_nexus.research.lake_tables import Compression
 @click.command()
 @click.option("--to", "target", required=True, help="a folder, or s3://bucket/prefix")
 @click.option(
+    "--format",
+    "form",
+    type=click.Choice(["parquet", "delta"]),
+    default="parquet",
+    help="delta: Delta tables as well, from then on (extra deltalake)",
+)
+@click.option(
     "--compression",
     type=click.Choice(get_args(Compression)),
     help="of files of bars: zstd is smallest, none quickest; unset: as before, at first none in a"
@@ -26,6 +33,7 @@ from data_nexus.research.lake_tables import Compression
 @output_options
 def lake(
     target: str,
+    form: str,
     compression: Compression | None,
     as_json: bool,  # noqa: FBT001 - a flag of the command line
     **options: Any,  # noqa: ANN401
@@ -38,7 +46,9 @@ def lake(
     settings = settings_from(options)
     place = open_place(target)
     with open_database(settings.database_url, settings.home, settings.schema) as url:
-        written = export_lake(PostgresConnection(url, settings.schema), place, compression)
+        written = export_lake(
+            PostgresConnection(url, settings.schema), place, compression, delta=form == "delta"
+        )
     figures = written.figures
     if as_json:
         print_json(figures)

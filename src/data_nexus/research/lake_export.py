@@ -30,6 +30,7 @@ from data_nexus.database.packed import fetch_bars
 from data_nexus.database.sql import query
 from data_nexus.errors import InvariantBroken
 from data_nexus.research.columns import table_of
+from data_nexus.research.lake_delta import commit_delta, require_deltalake
 from data_nexus.research.lake_layout import (
     ASSETS_A_PART,
     OUR_FILE,
@@ -90,18 +91,25 @@ class Written:
 
 
 def export_lake(
-    database: PostgresConnection, place: Place, compression: Compression | None = None
+    database: PostgresConnection,
+    place: Place,
+    compression: Compression | None = None,
+    *,
+    delta: bool = False,
 ) -> Written:
     """Make the place equal the database at one moment; write only what has changed since.
 
-    Without a compression files have that of the snapshot before; the first ones have none in a
-    folder, where unpacking would cost more than reading, and zstd in an object store. Raises
+    With `delta` the tables become Delta tables as well, and stay so. Without a compression files
+    have that of the snapshot before; the first ones have none in a folder, where unpacking would
+    cost more than reading, and zstd in an object store. Raises
     `UsageError` for a place that holds something else, or to which another export writes, and
     `StorageUnavailable` when the database or the place fails; the old snapshot then stands.
     """
     begun = time.perf_counter()
     with place.held():
         old = _begun(place)
+        if delta or old.is_delta:
+            require_deltalake()
         usual: Compression = "none" if place.is_folder else "zstd"
         chosen = compression or cast("Compression", old.compression) or usual
         whole = _usable(old, place.sizes(), chosen)
@@ -111,8 +119,10 @@ def export_lake(
                 *_bars(connection, _Target(place, chosen), whole.values(), newest),
                 *_small(connection, place, whole),
             ]
-        new = _renewed(old, files, moment, chosen)
+        new = _renewed(old, files, moment, chosen, is_delta=delta or old.is_delta)
         place.settle()
+        if new.is_delta:
+            commit_delta(place, files, moment)
         place.put(MANIFEST, encoded(new))
         place.settle()
         removed = _sweep(place, old, new)
@@ -248,7 +258,9 @@ def _small(
         yield LakeFile(table=table, path=path, rows=len(rows), bytes=content.size, sha256=sha256)
 
 
-def _renewed(old: Manifest, files: list[LakeFile], moment: datetime, compression: str) -> Manifest:
+def _renewed(
+    old: Manifest, files: list[LakeFile], moment: datetime, compression: str, *, is_delta: bool
+) -> Manifest:
     stay = {file.path for file in files}
     return Manifest(
         generation=old.generation + 1,
@@ -256,6 +268,7 @@ def _renewed(old: Manifest, files: list[LakeFile], moment: datetime, compression
         written_by=__version__,
         assets_a_part=ASSETS_A_PART,
         compression=compression,
+        is_delta=is_delta,
         tables={
             name: {field.name: str(field.type) for field in schema}
             for name, schema in TABLES.items()

@@ -52,6 +52,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """A snapshot: the moment of the database that it equals, its tables and its files.
 
     `generation` counts the refreshes; 0 is a place where none has been completed yet.
+    `is_delta` says that each table is a Delta table as well, which every refresh then commits.
     `superseded` are files of the generation before, kept for whoever still reads it.
     """
 
@@ -62,6 +63,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     written_by: str = ""
     assets_a_part: int = 0
     compression: str = ""
+    is_delta: bool = False
     tables: dict[str, dict[str, str]] = {}
     files: tuple[LakeFile, ...] = ()
     superseded: tuple[str, ...] = ()
