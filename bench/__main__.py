@@ -17,9 +17,26 @@ from bench.planning import measure_planning
 from bench.reading import measure_reading
 from bench.real import SYMBOLS, measure_real
 from bench.report import Section, origin, publish
+from bench.snapshot import measure_snapshot
 from bench.throughput import WAYS, measure_throughput
 
-SCENARIOS = (*WAYS, "memory", "dispatch", "plan", "night", "discovery", "fleet", "reading", "real")
+SCENARIOS = (
+    *WAYS,
+    "memory",
+    "dispatch",
+    "plan",
+    "night",
+    "snapshot",
+    "discovery",
+    "fleet",
+    "reading",
+    "real",
+)
+_BY_ROUNDS = {
+    "plan": measure_planning,
+    "night": measure_night_in_bulk,
+    "snapshot": measure_snapshot,
+}
 FLEET_SEC = 330
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 EXISTING = click.Path(exists=True, path_type=Path)
@@ -82,10 +99,7 @@ def _sections(
         yield measure_memory(place)
     if "dispatch" in only:
         yield measure_dispatch(place)
-    if "plan" in only:
-        yield measure_planning(place, rounds)
-    if "night" in only:
-        yield measure_night_in_bulk(place, rounds)
+    yield from (measure(place, rounds) for name, measure in _BY_ROUNDS.items() if name in only)
     listed = symbols_file or (market_data and market_data / SYMBOLS)
     if "discovery" in only and listed:
         yield measure_discovery(place, rounds, listed)

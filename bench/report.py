@@ -29,6 +29,7 @@ _ORDER = (
     "Dispatch",
     "Planning",
     "Night in bulk",
+    "Snapshot",
     "Discovery",
     "Fleet",
     "Reading",
