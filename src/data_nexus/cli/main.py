@@ -22,6 +22,7 @@ COMMANDS = {
     "bars": "data_nexus.cli.bars:bars",
     "changes": "data_nexus.cli.changes:changes",
     "listings": "data_nexus.cli.listings:listings",
+    "export": "data_nexus.cli.export:export",
     "verify": "data_nexus.cli.verify:verify",
     "worker": "data_nexus.cli.worker:worker",
     "dead-letters": "data_nexus.cli.dead_letters:dead_letters",

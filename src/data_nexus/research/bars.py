@@ -38,17 +38,8 @@ def read_bars(
     restated and re-based ones have the values of then.
     Raises `UsageError` for a symbol that is not in the database, with near names.
     """
+    known = find_assets(database, symbols)
     with database.connect() as connection:
-        parameters: dict[str, Any] = {
-            "symbols": [symbol.code for symbol in symbols],
-            "exchanges": [symbol.exchange for symbol in symbols],
-        }
-        found = connection.execute(query("find_assets"), parameters).fetchall()
-        known = {Symbol(row[1], row[2]): row[0] for row in found}
-        for symbol in symbols:
-            if symbol not in known:
-                names = connection.execute(query("symbols_of"), {"exchange": symbol.exchange})
-                raise UsageError(_unknown(symbol, [row[0] for row in names]))
         wanted = {"asset_ids": list(known.values()), "first": first, "last": last, "as_of": as_of}
         name = "read_bars" if as_of is None else "read_bars_as_of"
         rows = connection.execute(query(name), wanted).fetchall()
@@ -56,6 +47,25 @@ def read_bars(
     return pa.Table.from_arrays(
         [pa.array(c, f.type) for c, f in zip(columns, BARS_SCHEMA, strict=True)], schema=BARS_SCHEMA
     )
+
+
+def find_assets(database: PostgresConnection, symbols: Sequence[Symbol]) -> dict[Symbol, int]:
+    """Return the ids of the assets that bear some symbols now.
+
+    Raises `UsageError` for a symbol that is not in the database, with near names.
+    """
+    parameters: dict[str, Any] = {
+        "symbols": [symbol.code for symbol in symbols],
+        "exchanges": [symbol.exchange for symbol in symbols],
+    }
+    with database.connect() as connection:
+        found = connection.execute(query("find_assets"), parameters).fetchall()
+        known = {Symbol(row[1], row[2]): row[0] for row in found}
+        for symbol in symbols:
+            if symbol not in known:
+                names = connection.execute(query("symbols_of"), {"exchange": symbol.exchange})
+                raise UsageError(_unknown(symbol, [row[0] for row in names]))
+    return known
 
 
 def _unknown(symbol: Symbol, codes: Sequence[str]) -> str:

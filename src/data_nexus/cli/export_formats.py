@@ -1,0 +1,132 @@
+"""Owns the commands `nexus export csv`, `parquet` and so on, one for each format."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import click
+
+from data_nexus.cli.options import Decorated, output_options, settings_from
+from data_nexus.cli.render import console, print_json
+from data_nexus.database.connection import PostgresConnection
+from data_nexus.database.opening import open_database
+from data_nexus.domain.symbol import exchange_code, parse_symbol
+from data_nexus.errors import UsageError
+from data_nexus.research.exports.export import Exported, export
+from data_nexus.research.exports.formats import FORMATS, Format
+from data_nexus.research.exports.series import Chosen, choose_exchange, choose_symbols
+from data_nexus.research.exports.viewing import ADJUSTS, Order, Range
+
+_SHOWN = 20
+_Day = click.DateTime(["%Y-%m-%d"])
+
+
+def _choice_options(command: Decorated) -> Decorated:
+    """Add what every export asks: where to, whom, which dates."""
+    for option in (
+        click.option("--force", is_flag=True, help="write also where other files are"),
+        click.option("--to", "last", type=_Day, help="last date"),
+        click.option("--from", "first", type=_Day, help="first date"),
+        click.option("--on", type=_Day, help="of the exchange, who was listed on that day"),
+        click.option("--exchange", help="all assets of an exchange that have bars"),
+        click.option("--symbols", help="these symbols: AAPL.US,MSFT.US"),
+    ):
+        command = option(command)
+    return command
+
+
+def _command(form: Format) -> click.Command:
+    """Make the command of a format."""
+
+    def run(as_json: bool, **options: Any) -> int:  # noqa: ANN401, FBT001 - click's own call
+        return _run(form, as_json=as_json, **options)
+
+    run.__doc__ = _explanation(form)
+    decorated = output_options(run)
+    if form.adjust is not None:
+        decorated = click.option(
+            "--adjust",
+            type=click.Choice(ADJUSTS),
+            default=form.adjust,
+            show_default=True,
+            help="the view of prices and volumes",
+        )(decorated)
+    where = "folder or .{0} file" if form.one_file else "folder"
+    out = click.option(
+        "--out",
+        required=True,
+        type=click.Path(path_type=Path),
+        help=f"the {where.format(form.name)} to write",
+    )
+    return click.command(form.name)(out(_choice_options(decorated)))
+
+
+def _explanation(form: Format) -> str:
+    return (
+        f"Write {form.meaning}.\n\n"
+        f"    nexus export {form.name} --symbols AAPL.US,MSFT.US --out {form.name}-export"
+    )
+
+
+def _run(  # noqa: PLR0913 - the options of a command
+    form: Format,
+    *,
+    as_json: bool,
+    out: Path,
+    symbols: str | None,
+    exchange: str | None,
+    on: datetime | None,
+    first: datetime | None,
+    last: datetime | None,
+    force: bool,
+    adjust: Any = "raw",  # noqa: ANN401 - one of ADJUSTS
+    **options: Any,  # noqa: ANN401
+) -> int:
+    begun = monotonic()
+    settings = settings_from(options)
+    order = Order(adjust=adjust, dates=Range(first and first.date(), last and last.date()))
+    with open_database(settings.database_url, settings.home, settings.schema) as url:
+        database = PostgresConnection(url, settings.schema)
+        chosen = _chosen(database, symbols, exchange, on)
+        done = export(database, form, out, chosen, order, force=force)
+    _tell(form, out, done, as_json=as_json, seconds=monotonic() - begun)
+    return 3 if done.left_out else 0
+
+
+def _chosen(
+    database: PostgresConnection,
+    symbols: str | None,
+    exchange: str | None,
+    on: datetime | None,
+) -> list[Chosen]:
+    if (symbols is None) == (exchange is None):
+        raise UsageError("say what to export: either --symbols AAPL.US,MSFT.US or --exchange US")
+    if symbols is not None:
+        if on is not None:
+            raise UsageError("--on asks who was listed on an exchange; give --exchange with it")
+        named = [parse_symbol(text) for text in symbols.split(",") if text.strip()]
+        return choose_symbols(database, named)
+    return choose_exchange(database, exchange_code(exchange or ""), on and on.date())
+
+
+def _tell(form: Format, out: Path, done: Exported, *, as_json: bool, seconds: float) -> None:
+    if as_json:
+        left_out = [{"symbol": symbol, "reason": reason} for symbol, reason in done.left_out]
+        print_json(
+            {"format": form.name, "out": str(out), "assets": done.assets, "bars": done.bars}
+            | {"without_bars": done.without_bars, "left_out": left_out, "duration_sec": seconds}
+        )
+        return
+    console.print(f"{done.assets:,} assets, {done.bars:,} bars written to {out} ({seconds:.1f} s)")
+    if done.without_bars:
+        console.print(f"{done.without_bars:,} assets have no bars in these dates")
+    for symbol, reason in done.left_out[:_SHOWN]:
+        console.print(f"left out: {symbol}: {reason}")
+    if len(done.left_out) > _SHOWN:
+        console.print(f"… {len(done.left_out):,} in all; --json lists them")
+
+
+FORMAT_COMMANDS = tuple(_command(form) for form in FORMATS.values())

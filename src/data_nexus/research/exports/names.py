@@ -1,0 +1,43 @@
+"""Owns the file names of symbols and the cells of spreadsheets: hostile text stays text. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+# What every file system takes as it is: no separator, no lower case (two names that differ in
+# case only are one file on some discs), no dot at an end.
+_PLAIN = re.compile(r"[A-Z0-9](?:[A-Z0-9.-]{0,62}[A-Z0-9])?")
+_DEVICES = re.compile(r"(?:CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(?:COM|LPT)[0-9])(?:\..*)?")
+_SHOWN = 40
+
+# A cell that begins so is a formula to a spreadsheet, or, full-width, to one of East Asia. The
+# mark itself is marked as well, so that taking one mark off always gives the text back.
+FORMULA = "=+\\-@\\t\\r\\n'\uff1d\uff0b\uff0d\uff20"
+_FORMULA = re.compile(f"^[{FORMULA}]")
+MARK = "'"
+
+
+def file_name(text: str) -> str:
+    """Return the name of a symbol's file, without an ending: `AAPL.US` for AAPL.US.
+
+    A symbol of capitals, digits, `-` and `.` is its own name. Any other gets a readable rest
+    between `_` and 16 hexadecimal digits of its SHA-256. Two symbols never share a name, on a disc
+    that ignores case neither; no name is longer than 64 characters, leaves its folder, or is a
+    device of Windows.
+    """
+    if _PLAIN.fullmatch(text) and not _DEVICES.fullmatch(text):
+        return text
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    rest = re.sub(r"[^A-Za-z0-9.-]+", "_", text)[:_SHOWN].strip("._-")
+    return f"_{rest}~{digest}"
+
+
+def cell(text: str) -> str:
+    """Return a text that no spreadsheet takes for a formula: `'` stands before what looks so."""
+    return MARK + text if _FORMULA.match(text) else text
+
+
+def text_of_cell(text: str) -> str:
+    """Return the text that a cell was made of."""
+    return text.removeprefix(MARK)

@@ -1,0 +1,209 @@
+"""Owns the general formats: CSV that is safe for spreadsheets, Parquet, Arrow IPC."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet
+
+from data_nexus.domain.bars import Bars
+from data_nexus.research.exports.names import FORMULA, MARK, file_name
+from data_nexus.research.exports.series import AssetSeries
+from data_nexus.research.exports.target import ExportFolder
+from data_nexus.research.exports.viewing import Order
+
+BARS = pa.schema(
+    [("ticker", pa.string()), ("date", pa.date32())]
+    + [
+        (name, pa.float64())
+        for name in ("open", "high", "low", "close", "adjusted_close", "volume")
+    ]
+)
+ASSETS = pa.schema(
+    [("ticker", pa.string()), ("file", pa.string())]
+    + [
+        (name, pa.string())
+        for name in ("name", "venue", "asset_type", "country", "currency", "isin")
+    ]
+    + [("is_delisted", pa.bool_()), ("first_date", pa.date32()), ("last_date", pa.date32())]
+)
+SPLITS = pa.schema(
+    [("ticker", pa.string()), ("date", pa.date32())]
+    + [(name, pa.float64()) for name in ("numerator", "denominator")]
+)
+DIVIDENDS = pa.schema(
+    [("ticker", pa.string()), ("date", pa.date32())]
+    + [(name, pa.float64()) for name in ("value", "unadjusted_value")]
+    + [("currency", pa.string())]
+    + [(name, pa.date32()) for name in ("declaration_date", "record_date", "payment_date")]
+    + [("period", pa.string())]
+)
+_GROUP_ROWS = 128 * 1024
+
+
+class Rows(Protocol):
+    """A file that takes tables one after the other."""
+
+    def write_table(self, table: pa.Table) -> None:
+        """Append the rows of a table."""
+
+    def close(self) -> None:
+        """Write the end."""
+
+
+class SafeCsv:
+    """A CSV file: quoted as RFC 4180 has it, UTF-8, floats that read back as the same number.
+
+    Texts that a spreadsheet would run get a `'` in front; numbers and dates are left alone.
+    """
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        self._rows = pa.csv.CSVWriter(path, schema)
+
+    def write_table(self, table: pa.Table) -> None:
+        """Append the rows of a table."""
+        for at, field in enumerate(table.schema):
+            if pa.types.is_string(field.type):
+                safe = pc.replace_substring_regex(table[at], f"^([{FORMULA}])", rf"{MARK}\1")
+                table = table.set_column(at, field, safe)
+        self._rows.write_table(table)
+
+    def close(self) -> None:
+        """Write the end."""
+        self._rows.close()
+
+
+def _parquet(path: Path, schema: pa.Schema) -> Rows:
+    rows: Rows = pa.parquet.ParquetWriter(path, schema, compression="zstd")
+    return rows
+
+
+def _arrow(path: Path, schema: pa.Schema) -> Rows:
+    rows: Rows = pa.ipc.new_file(path, schema)
+    return rows
+
+
+ENCODINGS: dict[str, Callable[[Path, pa.Schema], Rows]] = {
+    "csv": SafeCsv,
+    "parquet": _parquet,
+    "arrow": _arrow,
+}
+
+
+@contextmanager
+def rows_file(form: str, path: Path, schema: pa.Schema) -> Iterator[Rows]:
+    """Give a file of a general format to write rows into; it is complete when the block ends."""
+    rows = ENCODINGS[form](path, schema)
+    try:
+        yield rows
+    finally:
+        rows.close()
+
+
+def bars_table(bars: Bars, ticker: str) -> pa.Table:
+    """Return bars as a table with the columns of `BARS`."""
+    dates = pa.array(bars.date, pa.int32()).cast(pa.date32())
+    names = pa.array([ticker], pa.string()).take(pa.array([0] * len(bars), pa.int32()))
+    numbers = [pa.array(column, pa.float64()) for column in bars.columns()[1:]]
+    return pa.Table.from_arrays([names, dates, *numbers], schema=BARS)
+
+
+@contextmanager
+def table_folder(folder: ExportFolder, order: Order, *, form: str) -> Iterator[TableFolder]:
+    """Write a folder: `bars/AAPL.US.csv` for each asset, and `assets`, `splits`, `dividends`."""
+    with ExitStack() as files:
+
+        def shared(name: str, schema: pa.Schema) -> Rows:
+            path = files.enter_context(folder.file(f"{name}.{form}"))
+            return files.enter_context(rows_file(form, path, schema))
+
+        yield TableFolder(
+            folder,
+            order,
+            form,
+            shared("assets", ASSETS),
+            shared("splits", SPLITS),
+            shared("dividends", DIVIDENDS),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TableFolder:
+    """A folder of tables that assets are added to."""
+
+    _folder: ExportFolder
+    _order: Order
+    _form: str
+    _assets: Rows
+    _splits: Rows
+    _dividends: Rows
+
+    def add(self, series: AssetSeries) -> int:
+        """Write an asset; return how many bars were written."""
+        bars = self._order.bars(series)
+        ticker = str(series.facts.symbol)
+        if not len(bars):
+            return 0
+        name = f"{file_name(ticker)}.{self._form}"
+        with self._folder.file("bars", name) as path, rows_file(self._form, path, BARS) as rows:
+            rows.write_table(bars_table(bars, ticker))
+        self._assets.write_table(asset_table(series, bars, f"bars/{name}"))
+        self._splits.write_table(actions_table(SPLITS, ticker, series.splits))
+        self._dividends.write_table(actions_table(DIVIDENDS, ticker, series.dividends))
+        return len(bars)
+
+
+@contextmanager
+def one_table(path: Path, order: Order, *, form: str) -> Iterator[OneTable]:
+    """Write all bars into one file, asset by asset, each by date."""
+    with rows_file(form, path, BARS) as rows:
+        writer = OneTable(order, rows)
+        yield writer
+        writer.flush()
+
+
+class OneTable:
+    """A file that assets are added to; rows are held until they make a group."""
+
+    def __init__(self, order: Order, rows: Rows) -> None:
+        self._order, self._rows = order, rows
+        self._held: list[pa.Table] = []
+
+    def add(self, series: AssetSeries) -> int:
+        """Write an asset; return how many bars were written."""
+        bars = self._order.bars(series)
+        self._held.append(bars_table(bars, str(series.facts.symbol)))
+        if sum(map(len, self._held)) >= _GROUP_ROWS:
+            self.flush()
+        return len(bars)
+
+    def flush(self) -> None:
+        """Write what is held."""
+        self._rows.write_table(pa.concat_tables([BARS.empty_table(), *self._held]))
+        self._held.clear()
+
+
+def asset_table(series: AssetSeries, bars: Bars, file: str) -> pa.Table:
+    """Return the one row of `ASSETS` that tells of an asset, its file and its exported dates."""
+    facts = series.facts
+    dates = pa.array([bars.date[0], bars.date[-1]], pa.int32()).cast(pa.date32()).to_pylist()
+    row: dict[str, Any] = {name: getattr(facts, name, None) for name in ASSETS.names}
+    row |= {"ticker": str(facts.symbol), "file": file}
+    row |= dict(zip(("first_date", "last_date"), dates, strict=True))
+    return pa.Table.from_pylist([row], schema=ASSETS)
+
+
+def actions_table(schema: pa.Schema, ticker: str, actions: Sequence[Any]) -> pa.Table:
+    """Return an asset's splits or dividends as rows of `SPLITS` or `DIVIDENDS`."""
+    rows = [
+        {"ticker": ticker} | {name: getattr(action, name) for name in schema.names[1:]}
+        for action in actions
+    ]
+    return pa.Table.from_pylist(rows, schema=schema)
