@@ -10,20 +10,22 @@ import pandas as pd
 from backtesting import Backtest, Strategy
 
 ROWS: list[list[Any]] = []
+frame = pd.read_csv(sys.argv[1], index_col=0, parse_dates=True, float_precision="round_trip")
 
 
 class Noting(Strategy):  # type: ignore[misc]
-    """Notes every bar that it is shown."""
+    """Notes every bar that lies behind it on the last one."""
 
     def init(self) -> None:
         pass
 
     def next(self) -> None:
         bars = self.data
-        fields = (bars.Open, bars.High, bars.Low, bars.Close, bars.Volume)
-        ROWS.append([str(bars.index[-1].date()), *(float(column[-1]) for column in fields)])
+        if len(bars) == len(frame):
+            fields = (bars.Open, bars.High, bars.Low, bars.Close, bars.Volume)
+            columns = zip(*(map(float, column) for column in fields), strict=True)
+            ROWS.extend([str(day.date()), *row] for day, row in zip(bars.index, columns, strict=True))
 
 
-frame = pd.read_csv(sys.argv[1], index_col=0, parse_dates=True, float_precision="round_trip")
 Backtest(frame, Noting, cash=1e9).run()
 print(json.dumps(ROWS))  # noqa: T201 - its answer

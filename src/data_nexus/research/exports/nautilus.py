@@ -31,6 +31,7 @@ _DAY_SEC = 86_400
 _NANOSECONDS = 1_000_000_000
 _DECIMALS = range(2, 9)
 _SAME = 1e-9
+_NO_CURRENCY = "XXX"  # ISO 4217: there is none, or none is known
 
 
 @contextmanager
@@ -68,9 +69,14 @@ class CatalogFolder:
         bars = self._order.bars(series)
         if not len(bars):
             return 0
-        instrument = _instrument(series.facts, bars)
+        symbol = series.facts.symbol
+        try:
+            instrument = _instrument(series.facts, bars)
+            rows = _bars(instrument, bars, symbol.exchange)
+        except (ValueError, OverflowError) as error:
+            raise UsageError(f"{symbol}: nautilus_trader refuses it: {error}") from None
         self._catalog.write_data([instrument])
-        self._catalog.write_data(_bars(instrument, bars, series.facts.symbol.exchange))
+        self._catalog.write_data(rows)
         for path in sorted(self._aside.rglob("*.parquet")):
             parts = path.relative_to(self._aside).parts
             with self._folder.file(*parts) as place:
@@ -89,7 +95,7 @@ def _instrument(facts: AssetFacts, bars: Bars) -> Any:  # noqa: ANN401 - a tool 
     return equity(
         instrument_id=name,
         raw_symbol=name.symbol,
-        currency=_currency(objects, facts.currency),
+        currency=objects.Currency.from_str(facts.currency or _NO_CURRENCY, strict=False),
         price_precision=decimals,
         price_increment=objects.Price(10.0**-decimals, decimals),
         lot_size=objects.Quantity.from_int(1),
@@ -97,12 +103,6 @@ def _instrument(facts: AssetFacts, bars: Bars) -> Any:  # noqa: ANN401 - a tool 
         ts_event=0,
         ts_init=0,
     )
-
-
-def _currency(objects: Any, code: str) -> Any:  # noqa: ANN401 - a tool without types
-    """The tool's currency of that code; one that it does not know gets two decimals."""
-    known = objects.Currency.from_str(code or "USD", strict=False)
-    return known or objects.Currency.from_str("USD")
 
 
 def _bars(instrument: Any, bars: Bars, exchange: str) -> list[Any]:  # noqa: ANN401

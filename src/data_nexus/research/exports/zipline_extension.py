@@ -16,7 +16,8 @@ import pandas as pd
 from zipline.data.bundles import register
 
 NAME = "data-nexus"
-PRICES = ["open", "high", "low", "close"]
+NUMBERS = ["open", "high", "low", "close", "volume", "amount", "ratio"]
+TEXTS = ["symbol", "asset_name", "exchange", "file"]
 
 
 def here() -> Path:
@@ -31,16 +32,15 @@ def text_of_cell(text: str) -> str:
 
 def table(name: str, dates: list[str]) -> pd.DataFrame:
     """Read one of the exported tables; its dates are moments without a zone, NaT where unknown."""
-    kept = dict.fromkeys(("symbol", "asset_name", "exchange", "file"), str)
     read = pd.read_csv(
         FOLDER / name,
-        dtype=kept,
+        dtype=dict.fromkeys(TEXTS, str) | dict.fromkeys(NUMBERS, float),
         keep_default_na=False,
-        na_values={column: [""] for column in (*dates, *PRICES, "volume")},
+        na_values={column: [""] for column in (*dates, *NUMBERS)},
         parse_dates=dates,
         float_precision="round_trip",
     )
-    for column in kept.keys() & set(read.columns):
+    for column in read.columns.intersection(TEXTS):
         read[column] = read[column].map(text_of_cell)
     return read
 
