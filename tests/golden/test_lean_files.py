@@ -60,7 +60,9 @@ def real_series(symbol: str) -> AssetSeries:
 
 
 @pytest.fixture(scope="module", params=SYMBOLS)
-def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[AssetSeries, Path]:
+def exported(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[AssetSeries, Path]:
     series, out = real_series(request.param), tmp_path_factory.mktemp("lean")
     with lean_folder(ExportFolder(out, "lean"), Order()) as folder:
         assert folder.add(series) == len(series.bars)

@@ -24,7 +24,9 @@ class Noting(Strategy):  # type: ignore[misc]
         if len(bars) == len(frame):
             fields = (bars.Open, bars.High, bars.Low, bars.Close, bars.Volume)
             columns = zip(*(map(float, column) for column in fields), strict=True)
-            ROWS.extend([str(day.date()), *row] for day, row in zip(bars.index, columns, strict=True))
+            ROWS.extend(
+                [str(day.date()), *row] for day, row in zip(bars.index, columns, strict=True)
+            )
 
 
 Backtest(frame, Noting, cash=1e9).run()
