@@ -1,4 +1,4 @@
-"""What is exported for LEAN follows an asset through its tickers, and a ticker through its bearers."""
+"""What is exported for LEAN follows an asset through its tickers, a ticker through its bearers."""
 
 from __future__ import annotations
 
@@ -96,7 +96,8 @@ def test_a_split_and_a_dividend_on_one_day_are_one_line(database_url: str, tmp_p
     put(database_url, share)
     written(database_url, "lean", tmp_path, META)
     first, step, last = factor_file(tmp_path, "meta")
-    assert step == (DAY + timedelta(1), pytest.approx(0.98, rel=1e-12), 0.25, 101)
+    assert step.price == pytest.approx(0.98, rel=1e-12)
+    assert (step.day, step.split, step.reference) == (DAY + timedelta(1), 0.25, 101)
     assert (first.day, first.price, first.split) == (DAY, step.price, 0.25)
     assert last == (FOREVER, 1, 1, 0)
 
@@ -107,7 +108,8 @@ def test_prices_of_less_than_a_deci_cent_keep_their_digits(
     put(database_url, Share("TINY", {DAY: (3e-7, 1e12, 1e-8, 0.00015, 1.0, 3e12)}))
     written(database_url, "lean", tmp_path, TINY)
     ((_, *prices, volume),) = daily(tmp_path, "tiny")
-    assert (prices, volume) == (pytest.approx([3e-7, 1e12, 1e-8, 0.00015], rel=1e-12), 3e12)
+    assert volume == 3e12
+    assert prices == pytest.approx([3e-7, 1e12, 1e-8, 0.00015], rel=1e-12)
 
 
 def test_the_same_bars_make_the_same_bytes(database_url: str, tmp_path: Path) -> None:

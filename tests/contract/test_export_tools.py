@@ -1,4 +1,4 @@
-"""What is exported for a tool is what the database holds, by the format's documents and by the tool.
+"""What is exported for a tool is the database, by the format's documents and by the tool itself.
 
 A tool that is not installed here is looked for in NEXUS_TOOLS, a folder of environments; without it
 the tool's own test is skipped, never that of its documented format.
@@ -213,6 +213,8 @@ def test_nautilus_reads_the_same_numbers(market: str, tmp_path: Path) -> None:
 def test_without_nautilus_the_remedy_is_named(
     market: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "nautilus_trader", None)
+    for module in ("nautilus_trader", "nautilus_trader.persistence.catalog"):
+        monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(UsageError, match=r"data-nexus\[nautilus\]"):
-        written(market, "nautilus", tmp_path, APPLE)
+        written(market, "nautilus", tmp_path / "out", APPLE)
+    assert not (tmp_path / "out").exists()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,11 @@ import pytest
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.domain.symbol import Symbol
 from data_nexus.errors import UsageError
+from data_nexus.research.exports.export import export
+from data_nexus.research.exports.formats import FORMATS
 from data_nexus.research.exports.names import text_of_cell
-from data_nexus.research.exports.series import Chosen, choose_exchange, one_moment
-from data_nexus.research.exports.viewing import Range
+from data_nexus.research.exports.series import Whom, one_moment
+from data_nexus.research.views import View
 from tests.support.exports import Bar, Share, put, written
 from tests.support.tables import execute, rows
 
@@ -116,10 +118,10 @@ def test_the_list_of_assets_says_whose_file_is_which(database_url: str, tmp_path
     put(database_url, *market())
     written(database_url, "parquet", tmp_path, APPLE, ODD)
     listed = pq.ParquetFile(tmp_path / "assets.parquet").read().to_pylist()
-    assert [row["ticker"] for row in listed] == ["AAPL.US", str(ODD)]
+    assert [row["ticker"] for row in listed] == [str(ODD), "AAPL.US"]
     for row in listed:
         assert {bar[0] for bar in read_parquet(tmp_path / row["file"])} == {row["ticker"]}
-    assert (listed[0]["first_date"], listed[0]["last_date"]) == (DAY, DAY + timedelta(3))
+    assert (listed[1]["first_date"], listed[1]["last_date"]) == (DAY, DAY + timedelta(3))
 
 
 def split_market(url: str) -> dict[date, Bar]:
@@ -161,8 +163,8 @@ def test_each_view_is_exported_by_hand_computed_factors(
 
 def test_dates_are_cut_after_factors_are_known(database_url: str, tmp_path: Path) -> None:
     split_market(database_url)
-    dates = Range(DAY + timedelta(1), DAY + timedelta(2))
-    written(database_url, "csv", tmp_path / "x.csv", APPLE, adjust="splits", dates=dates)
+    first, last, out = DAY + timedelta(1), DAY + timedelta(2), tmp_path / "x.csv"
+    written(database_url, "csv", out, APPLE, adjust="splits", first=first, last=last)
     assert [(row[1], row[5]) for row in read_csv(tmp_path / "x.csv")] == [
         (DAY + timedelta(1), 101.0),
         (DAY + timedelta(2), 100.0),
@@ -171,22 +173,87 @@ def test_dates_are_cut_after_factors_are_known(database_url: str, tmp_path: Path
 
 def test_an_export_is_one_moment_of_the_database(database_url: str) -> None:
     put(database_url, *market())
-    database = PostgresConnection(database_url)
-    chosen = choose_exchange(database, "US")
-    with one_moment(database) as reader:
-        before = reader.series(chosen[0])
+    with one_moment(PostgresConnection(database_url)) as reader:
+        assets = reader.choose(Whom(exchange="US"))
+        before = reader.series(assets[0])
         execute(database_url, "DELETE FROM market_data")
-        assert reader.series(chosen[0]).bars.close.tolist() == before.bars.close.tolist() != []
-        assert reader.dates(chosen, None, None) == [DAY + timedelta(n) for n in range(4)]
+        assert reader.series(assets[0]).bars.close.tolist() == before.bars.close.tolist() != []
+        assert reader.dates(assets, View()) == [DAY + timedelta(n) for n in range(4)]
+        assert reader.dates(assets, View(last=DAY)) == [DAY]
+
+
+def chosen(url: str, whom: Whom) -> list[str]:
+    """Whom an export is of."""
+    with one_moment(PostgresConnection(url)) as reader:
+        return [asset.ticker for asset in reader.choose(whom)]
 
 
 def test_an_exchange_is_all_who_have_bars_and_a_code_of_their_own(database_url: str) -> None:
     put(database_url, *market(), Share("OLD", {DAY: (1, 1, 1, 1, 1, 1)}))
     execute(database_url, "UPDATE assets SET retired_at = now() WHERE symbol = 'OLD'")
-    database = PostgresConnection(database_url)
-    assert {each.symbol for each in choose_exchange(database, "US")} == {APPLE, ODD}
-    listed = choose_exchange(database, "US", on=DAY)
-    assert {each.symbol for each in listed} == {APPLE, ODD, Symbol("OLD", "US")}
-    assert all(isinstance(each, Chosen) for each in listed)
-    with pytest.raises(UsageError, match="no asset of LSE"):
-        choose_exchange(database, "LSE")
+    assert chosen(database_url, Whom(exchange="US")) == [str(ODD), "AAPL.US"]
+    assert chosen(database_url, Whom(exchange="US", on=DAY)) == [str(ODD), "AAPL.US", "OLD.US"]
+
+
+@pytest.mark.parametrize(
+    ("whom", "remedy"),
+    [
+        (Whom(), "some symbols, or an exchange"),
+        (Whom(symbols=["AAPL.US"], exchange="US"), "not both"),
+        (Whom(symbols=["AAPL.US"], on=DAY), "name the exchange"),
+        (Whom(exchange="LSE"), "nexus discover --exchange LSE"),
+        (Whom(symbols=["AAPLE.US"]), "did you mean AAPL.US"),
+    ],
+)
+def test_whom_nobody_can_be_is_an_error_with_its_remedy(
+    whom: Whom, remedy: str, database_url: str
+) -> None:
+    put(database_url, *market())
+    with pytest.raises(UsageError, match=remedy):
+        chosen(database_url, whom)
+
+
+def test_of_two_with_one_symbol_one_is_written_and_the_other_told(
+    database_url: str, tmp_path: Path
+) -> None:
+    old, new = put(
+        database_url,
+        Share("AAPL", {DAY: (1, 1, 1, 1, 1, 1)}, columns=(("retired_at", "2024-02-01"),)),
+        Share("AAPL", {DAY: (2, 2, 2, 2, 2, 2)}),
+    )
+    database, whom = PostgresConnection(database_url), Whom(exchange="US", on=DAY)
+    for form in FORMATS.values():
+        if form.name != "nautilus":
+            done = export(database, form, tmp_path / form.name, whom, View())
+            assert (done.assets, done.bars) == (1, 1)
+            assert done.left_out == (("AAPL.US", f"asset {new} bears this symbol as well"),)
+    assert old < new
+
+
+def test_an_asset_whose_view_is_refused_is_left_out_with_the_reason(
+    database_url: str, tmp_path: Path
+) -> None:
+    days = [DAY, DAY + timedelta(1)]
+    bars: dict[date, Bar] = dict.fromkeys(days, (10, 10, 10, 10, 10, 10))
+    put(
+        database_url,
+        Share("AAPL", bars, dividends=((days[1], 1.0, "EUR"),)),
+        Share("B", bars),
+    )
+    done = written(database_url, "csv", tmp_path, APPLE, Symbol("B", "US"), adjust="total")
+    ((symbol, reason),) = done.left_out
+    assert (done.assets, symbol, "EUR for bars in USD" in reason) == (1, "AAPL.US", True)
+    assert [path.name for path in (tmp_path / "bars").iterdir()] == ["B.US.csv"]
+
+
+def test_as_of_a_moment_bars_and_actions_are_those_known_then(
+    database_url: str, tmp_path: Path
+) -> None:
+    split_market(database_url)
+    execute(database_url, "UPDATE splits SET stored_at = '2024-06-01'")
+    execute(database_url, "UPDATE dividends SET stored_at = '2024-03-01'")
+    moment = datetime(2024, 4, 1, tzinfo=UTC)
+    whom, view = Whom(symbols=["AAPL.US"]), View(adjust="splits")
+    database, out = PostgresConnection(database_url), tmp_path / "then.csv"
+    export(database, FORMATS["csv"], out, whom, view, as_of=moment)
+    assert [row[5] for row in read_csv(out)] == [400.0, 404.0, 100.0, 102.0]

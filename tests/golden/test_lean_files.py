@@ -13,15 +13,14 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from data_nexus.domain.actions import Dividend, Split
 from data_nexus.domain.bars import Bars
 from data_nexus.domain.symbol import Symbol
 from data_nexus.research.exports.lean import lean_folder
-from data_nexus.research.exports.series import AssetFacts, AssetSeries
+from data_nexus.research.exports.series import AssetFacts, AssetSeries, Order
 from data_nexus.research.exports.target import ExportFolder
-from data_nexus.research.exports.viewing import Order
 from tests.golden.recordings import market_file, needs_recordings
 from tests.support.lean import Factors, adjusted_closes, daily, factor_file
+from tests.support.stored import actions_of, dividend, split
 
 pytestmark = needs_recordings
 
@@ -43,19 +42,18 @@ def real_series(symbol: str) -> AssetSeries:
     dates = table["date"].to_numpy().astype("datetime64[D]").astype(np.int32)
     fields = ("open", "high", "low", "close", "adjusted_close", "volume")
     bars = Bars(dates, *(table[field].to_numpy().astype(np.float64) for field in fields))
-    splits, dividends = [], []
+    actions = []
     for line, later in pairwise(real_lines(symbol)):
         day = line.day + dt.timedelta(1)
         if line.split != later.split:
-            splits.append(Split(day, later.split / line.split, 1.0))
+            actions.append(split(day, later.split / line.split, 1.0))
         if line.price != later.price:
             paid = line.reference * (1 - line.price / later.price)
-            dividends.append(Dividend(date=day, value=paid, unadjusted_value=paid))
+            actions.append(dividend(day, paid))
     return AssetSeries(
-        facts=AssetFacts(asset_id=1, symbol=Symbol(symbol, "US"), venue="NASDAQ"),
+        facts=AssetFacts(asset_id=1, symbol=Symbol(symbol, "US"), currency="USD"),
         bars=bars,
-        splits=tuple(splits),
-        dividends=tuple(dividends),
+        actions=actions_of(*actions),
     )
 
 

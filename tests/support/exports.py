@@ -19,8 +19,8 @@ from data_nexus.database.connection import PostgresConnection
 from data_nexus.domain.symbol import Symbol
 from data_nexus.research.exports.export import Exported, export
 from data_nexus.research.exports.formats import FORMATS
-from data_nexus.research.exports.series import choose_symbols
-from data_nexus.research.exports.viewing import Adjust, Order, Range
+from data_nexus.research.exports.series import Whom
+from data_nexus.research.views import View
 from tests.support.tables import add_assets
 
 READERS = Path(__file__).parent / "readers"
@@ -68,19 +68,19 @@ def put(url: str, *shares: Share) -> list[int]:
     return ids
 
 
-def written(  # noqa: PLR0913 - a call reads as a sentence
+def written(
     url: str,
     name: str,
     out: Path,
     *symbols: Symbol,
-    adjust: Adjust | None = None,
-    dates: Range | None = None,
     force: bool = False,
+    **view: Any,  # noqa: ANN401
 ) -> Exported:
-    """Export some symbols of a database."""
-    database, form = PostgresConnection(url), FORMATS[name]
-    order = Order(adjust=adjust or form.adjust or "raw", dates=dates or Range())
-    return export(database, form, out, choose_symbols(database, symbols), order, force=force)
+    """Export some symbols of a database; `view` says otherwise than the format would."""
+    form = FORMATS[name]
+    asked = {"adjust": form.adjust or "raw"} | view
+    whom = Whom(symbols=[str(symbol) for symbol in symbols])
+    return export(PostgresConnection(url), form, out, whom, View(**asked), force=force)
 
 
 def python_with(tool: str, module: str) -> str:

@@ -8,6 +8,9 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+# Date, open, high, low, close in currency, volume.
+Daily = tuple[date, float, float, float, float, float]
+
 
 class Factors(NamedTuple):
     """A line of a factor file: it holds up to and including its date."""
@@ -18,18 +21,19 @@ class Factors(NamedTuple):
     reference: float
 
 
-def daily(folder: Path, ticker: str, market: str = "usa") -> list[tuple[date, ...]]:
-    """The bars of a ticker: date, open, high, low, close in currency, volume."""
+def daily(folder: Path, ticker: str, market: str = "usa") -> list[Daily]:
+    """The bars of a ticker."""
     path = folder / "equity" / market / "daily" / f"{ticker}.zip"
     with zipfile.ZipFile(path) as packed:
         assert packed.namelist() == [f"{ticker}.csv"]
         text = packed.read(f"{ticker}.csv").decode("ascii")
     found = []
     for line in text.splitlines():
-        moment, *prices, volume = line.split(",")
         assert "e" not in line
+        moment, *numbers = line.split(",")
         day = datetime.strptime(moment, "%Y%m%d %H:%M").date()  # noqa: DTZ007 - a date
-        found.append((day, *(float(price) / 10_000 for price in prices), float(volume)))
+        first, high, low, close, volume = map(float, numbers)
+        found.append((day, first / 1e4, high / 1e4, low / 1e4, close / 1e4, volume))
     return found
 
 

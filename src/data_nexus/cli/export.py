@@ -1,16 +1,15 @@
-"""Owns `nexus export`: files for other tools."""
+"""Owns `nexus export`: the group of all exports."""
 
 from __future__ import annotations
 
 import click
 
-from data_nexus.cli.export_formats import FORMAT_COMMANDS
+from data_nexus.cli.lazy import LazyCommands
+
+_FORMATS = ("csv", "parquet", "arrow", "zipline", "qlib", "lean", "nautilus", "backtrader")
+EXPORTS = {name: f"data_nexus.cli.export_formats:{name}" for name in _FORMATS}
 
 
-@click.group()
+@click.command(cls=LazyCommands, places=EXPORTS)
 def export() -> None:
-    """Write files for other tools."""
-
-
-for command in FORMAT_COMMANDS:
-    export.add_command(command)
+    """Write what is stored in the formats of other tools."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, get_args
 
 import click
 
@@ -13,12 +13,13 @@ from data_nexus.cli.options import Decorated, output_options, settings_from
 from data_nexus.cli.render import console, print_json
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.opening import open_database
-from data_nexus.domain.symbol import exchange_code, parse_symbol
+from data_nexus.domain.moment import parse_moment
+from data_nexus.domain.symbol import exchange_code
 from data_nexus.errors import UsageError
 from data_nexus.research.exports.export import Exported, export
 from data_nexus.research.exports.formats import FORMATS, Format
-from data_nexus.research.exports.series import Chosen, choose_exchange, choose_symbols
-from data_nexus.research.exports.viewing import ADJUSTS, Order, Range
+from data_nexus.research.exports.series import Whom
+from data_nexus.research.views import Adjust, View
 
 _SHOWN = 20
 _Day = click.DateTime(["%Y-%m-%d"])
@@ -30,6 +31,7 @@ def _choice_options(command: Decorated) -> Decorated:
         click.option("--force", is_flag=True, help="write also where other files are"),
         click.option("--to", "last", type=_Day, help="last date"),
         click.option("--from", "first", type=_Day, help="first date"),
+        click.option("--as-of", help="as known at that moment: 2026-11-01T12:00, UTC"),
         click.option("--on", type=_Day, help="of the exchange, who was listed on that day"),
         click.option("--exchange", help="all assets of an exchange that have bars"),
         click.option("--symbols", help="these symbols: AAPL.US,MSFT.US"),
@@ -49,10 +51,10 @@ def _command(form: Format) -> click.Command:
     if form.adjust is not None:
         decorated = click.option(
             "--adjust",
-            type=click.Choice(ADJUSTS),
+            type=click.Choice(get_args(Adjust)),
             default=form.adjust,
             show_default=True,
-            help="the view of prices and volumes",
+            help="as traded, for splits, for splits and dividends, by the vendor's adjusted close",
         )(decorated)
     where = "folder or .{0} file" if form.one_file else "folder"
     out = click.option(
@@ -82,34 +84,30 @@ def _run(  # noqa: PLR0913 - the options of a command
     first: datetime | None,
     last: datetime | None,
     force: bool,
-    adjust: Any = "raw",  # noqa: ANN401 - one of ADJUSTS
+    as_of: str | None,
+    adjust: Adjust = "raw",
     **options: Any,  # noqa: ANN401
 ) -> int:
     begun = monotonic()
     settings = settings_from(options)
-    order = Order(adjust=adjust, dates=Range(first and first.date(), last and last.date()))
+    view = View(adjust=adjust, first=first and first.date(), last=last and last.date())
+    moment = parse_moment(as_of) if as_of else None
+    whom = _whom(symbols, exchange, on and on.date())
     with open_database(settings.database_url, settings.home, settings.schema) as url:
         database = PostgresConnection(url, settings.schema)
-        chosen = _chosen(database, symbols, exchange, on)
-        done = export(database, form, out, chosen, order, force=force)
+        done = export(database, form, out, whom, view, as_of=moment, force=force)
     _tell(form, out, done, as_json=as_json, seconds=monotonic() - begun)
     return 3 if done.left_out else 0
 
 
-def _chosen(
-    database: PostgresConnection,
-    symbols: str | None,
-    exchange: str | None,
-    on: datetime | None,
-) -> list[Chosen]:
+def _whom(symbols: str | None, exchange: str | None, on: date | None) -> Whom:
     if (symbols is None) == (exchange is None):
         raise UsageError("say what to export: either --symbols AAPL.US,MSFT.US or --exchange US")
     if symbols is not None:
         if on is not None:
             raise UsageError("--on asks who was listed on an exchange; give --exchange with it")
-        named = [parse_symbol(text) for text in symbols.split(",") if text.strip()]
-        return choose_symbols(database, named)
-    return choose_exchange(database, exchange_code(exchange or ""), on and on.date())
+        return Whom(symbols=[text for text in symbols.split(",") if text.strip()])
+    return Whom(exchange=exchange_code(exchange or ""), on=on)
 
 
 def _tell(form: Format, out: Path, done: Exported, *, as_json: bool, seconds: float) -> None:
@@ -129,4 +127,7 @@ def _tell(form: Format, out: Path, done: Exported, *, as_json: bool, seconds: fl
         console.print(f"… {len(done.left_out):,} in all; --json lists them")
 
 
-FORMAT_COMMANDS = tuple(_command(form) for form in FORMATS.values())
+COMMANDS = {form.name: _command(form) for form in FORMATS.values()}
+csv, parquet, arrow = (COMMANDS[name] for name in ("csv", "parquet", "arrow"))
+zipline, qlib, lean = (COMMANDS[name] for name in ("zipline", "qlib", "lean"))
+nautilus, backtrader = (COMMANDS[name] for name in ("nautilus", "backtrader"))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import sys
-from importlib import import_module
 
 import click
 
 from data_nexus import __version__
+from data_nexus.cli.lazy import LazyCommands
 from data_nexus.cli.render import print_error
 from data_nexus.errors import NexusError, UsageError
 
@@ -20,9 +20,9 @@ COMMANDS = {
     "plan": "data_nexus.cli.plan:plan",
     "status": "data_nexus.cli.status:status",
     "bars": "data_nexus.cli.bars:bars",
+    "export": "data_nexus.cli.export:export",
     "changes": "data_nexus.cli.changes:changes",
     "listings": "data_nexus.cli.listings:listings",
-    "export": "data_nexus.cli.export:export",
     "verify": "data_nexus.cli.verify:verify",
     "worker": "data_nexus.cli.worker:worker",
     "dead-letters": "data_nexus.cli.dead_letters:dead_letters",
@@ -32,25 +32,9 @@ COMMANDS = {
 }
 
 
-class LazyCommands(click.Group):
-    """A group that loads a subcommand when it is asked for."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names, in the order in which a newcomer needs them."""
-        del ctx
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Load one subcommand."""
-        del ctx
-        if cmd_name not in COMMANDS:
-            return None
-        module, _, attribute = COMMANDS[cmd_name].partition(":")
-        command: click.Command = getattr(import_module(module), attribute)
-        return command
-
-
-@click.command(cls=LazyCommands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(
+    cls=LazyCommands, places=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.version_option(__version__, prog_name="data-nexus")
 def nexus() -> None:
     """Your own market database, kept complete and true.

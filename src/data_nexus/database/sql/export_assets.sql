@@ -1,5 +1,5 @@
--- The assets of an exchange that have bars and whose code is their own, by code.
-SELECT id, symbol
+-- The assets of an exchange that have bars and whose code is their own, by symbol.
+SELECT symbol || '.' || exchange, id, currency
 FROM assets
 WHERE exchange = %(exchange)s AND retired_at IS NULL AND last_bar IS NOT NULL
 ORDER BY symbol;

@@ -12,16 +12,14 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from data_nexus.research.exports.names import file_name
-from data_nexus.research.exports.series import AssetSeries
+from data_nexus.research.exports.series import AssetSeries, Order
 from data_nexus.research.exports.tables import (
     ASSETS,
     Rows,
     asset_table,
-    bars_table,
     rows_file,
 )
 from data_nexus.research.exports.target import ExportFolder
-from data_nexus.research.exports.viewing import Order
 
 _NAMES = {"date": "Date", "open": "Open", "high": "High", "low": "Low", "close": "Close"} | {
     "volume": "Volume"
@@ -51,12 +49,11 @@ class FeedFolder:
 
     def add(self, series: AssetSeries) -> int:
         """Write an asset; return how many bars were written."""
-        bars = self._order.bars(series)
-        ticker = str(series.facts.symbol)
+        bars = self._order.table(series)
         if not len(bars):
             return 0
-        name = f"{file_name(ticker)}.csv"
-        table = bars_table(bars, ticker).select([*_NAMES]).rename_columns([*_NAMES.values()])
+        name = f"{file_name(series.ticker)}.csv"
+        table = bars.select([*_NAMES]).rename_columns([*_NAMES.values()])
         no_interest = pa.array([0] * len(bars), pa.int64())
         with self._folder.file("feeds", name) as path, rows_file("csv", path, FEED) as rows:
             rows.write_table(table.append_column("OpenInterest", no_interest))

@@ -11,13 +11,13 @@ from typing import Protocol
 
 from data_nexus.research.exports.backtrader import backtrader_folder
 from data_nexus.research.exports.lean import lean_folder
-from data_nexus.research.exports.nautilus import nautilus_folder
+from data_nexus.research.exports.nautilus import nautilus_catalog, nautilus_folder
 from data_nexus.research.exports.qlib import qlib_folder
-from data_nexus.research.exports.series import AssetSeries
+from data_nexus.research.exports.series import AssetSeries, Order
 from data_nexus.research.exports.tables import one_table, table_folder
 from data_nexus.research.exports.target import ExportFolder
-from data_nexus.research.exports.viewing import Adjust, Order
 from data_nexus.research.exports.zipline import zipline_folder
+from data_nexus.research.views import Adjust
 
 
 class Writer(Protocol):
@@ -33,7 +33,8 @@ class Format:
 
     `adjust` is the view that is written unless another is asked for; None is a format that has raw
     prices and carries the actions, so that its tool adjusts. `one_file` writes all into a file,
-    where the format can.
+    where the format can. `tool` is called before anything is written and raises `UsageError` where
+    what the format needs is not installed.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Format:
     adjust: Adjust | None = None
     one_file: Callable[[Path, Order], AbstractContextManager[Writer]] | None = None
     is_of_one_exchange: bool = False
+    tool: Callable[[], object] | None = None
 
 
 def _general(name: str, meaning: str) -> Format:
@@ -81,6 +83,7 @@ FORMATS = {
             name="nautilus",
             meaning="a catalog for nautilus_trader, which must be installed",
             folder=nautilus_folder,
+            tool=nautilus_catalog,
             adjust="total",
         ),
         Format(

@@ -22,9 +22,8 @@ import pyarrow.csv
 from data_nexus.domain.bars import Bars, Floats, days
 from data_nexus.domain.sessions import day_date
 from data_nexus.research.exports.names import file_name
-from data_nexus.research.exports.series import AssetSeries, Listed
+from data_nexus.research.exports.series import AssetSeries, Listed, Order
 from data_nexus.research.exports.target import ExportFolder
-from data_nexus.research.exports.viewing import Order, factors_of
 
 # LEAN's names of the markets that it knows of those the vendor has; others go by the vendor's code.
 MARKETS = {"US": "usa", "NSE": "india"}
@@ -121,7 +120,7 @@ def factor_lines(series: AssetSeries, bars: Bars) -> list[tuple[str, ...]]:
     A line holds through its date, the last one before an ex-date, whose raw close is the
     reference; the first stands at the first of the exported `bars`, the last holds for ever.
     """
-    computed, history = factors_of(series), series.bars
+    computed, history = series.factors, series.bars
     first = int(np.searchsorted(history.date, bars.date[0]))
     shares = computed.splits
     prices = computed.total / shares

@@ -23,9 +23,8 @@ from data_nexus.domain.calendars import sessions_of
 from data_nexus.domain.sessions import day_date
 from data_nexus.errors import UsageError
 from data_nexus.research.exports.names import file_name
-from data_nexus.research.exports.series import AssetFacts, AssetSeries
+from data_nexus.research.exports.series import AssetFacts, AssetSeries, Order
 from data_nexus.research.exports.target import ExportFolder
-from data_nexus.research.exports.viewing import Order
 
 _DAY_SEC = 86_400
 _NANOSECONDS = 1_000_000_000
@@ -34,23 +33,24 @@ _SAME = 1e-9
 _NO_CURRENCY = "XXX"  # ISO 4217: there is none, or none is known
 
 
-@contextmanager
-def nautilus_folder(folder: ExportFolder, order: Order) -> Iterator[CatalogFolder]:
-    """Write a folder that `ParquetDataCatalog` takes.
-
-    Raises `UsageError` where nautilus_trader is not installed.
-    """
+def nautilus_catalog() -> Any:  # noqa: ANN401 - a tool without types
+    """Return the tool's catalog class; raise `UsageError` where nautilus_trader is not installed."""
     try:
-        tool = import_module("nautilus_trader.persistence.catalog")
+        return import_module("nautilus_trader.persistence.catalog").ParquetDataCatalog
     except ImportError:
         raise UsageError(
             "nautilus_trader is not installed; install it beside this package:"
             " pip install 'data-nexus[nautilus]'"
         ) from None
+
+
+@contextmanager
+def nautilus_folder(folder: ExportFolder, order: Order) -> Iterator[CatalogFolder]:
+    """Write a folder that `ParquetDataCatalog` takes."""
     # The tool writes where it likes and over what is there: it gets a place of its own.
     aside = folder.path / f".{uuid.uuid4().hex}.partial"
     try:
-        yield CatalogFolder(folder, order, tool.ParquetDataCatalog(str(aside)), aside)
+        yield CatalogFolder(folder, order, nautilus_catalog()(str(aside)), aside)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 

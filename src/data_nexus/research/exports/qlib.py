@@ -17,9 +17,8 @@ import numpy as np
 from data_nexus.domain.bars import Bars, Days, Floats, days
 from data_nexus.domain.sessions import day_date
 from data_nexus.research.exports.names import file_name
-from data_nexus.research.exports.series import AssetSeries
+from data_nexus.research.exports.series import AssetSeries, Order
 from data_nexus.research.exports.target import ExportFolder
-from data_nexus.research.exports.viewing import Order
 
 FIELDS = ("open", "high", "low", "close", "volume", "factor")
 
@@ -49,7 +48,7 @@ class QlibFolder:
         bars = self._order.bars(series)
         if not len(bars):
             return 0
-        name = file_name(str(series.facts.symbol))
+        name = file_name(series.ticker)
         at = np.searchsorted(self._calendar, bars.date)
         for field, values in _fields(series, bars).items():
             row = np.full(int(at[-1] - at[0]) + 2, np.nan, "<f4")

@@ -2,34 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import psycopg
+import pyarrow as pa
 
-from data_nexus.database.connection import PostgresConnection, storage_errors
-from data_nexus.database.limits import require_exchange
+from data_nexus.database.connection import PostgresConnection
+from data_nexus.database.packed import fetch_bars, fetch_dates
 from data_nexus.database.sql import query
-from data_nexus.domain.actions import Dividend, Split
-from data_nexus.domain.adjustment import cash_paid, usable_splits
+from data_nexus.domain.adjustment import Factors
 from data_nexus.domain.bars import Bars
 from data_nexus.domain.symbol import Symbol
-from data_nexus.research.bars import find_assets
-from data_nexus.research.universe import read_universe
+from data_nexus.errors import UsageError, no_assets
+from data_nexus.research.actions import fetch_actions
+from data_nexus.research.assets import Named, find_assets
+from data_nexus.research.columns import ACTIONS_SCHEMA, NUMBERS, STORED_SCHEMA
+from data_nexus.research.universe import fetch_universe
+from data_nexus.research.views import History, View, histories, view_bars
 
 _DATES_AT_ONCE = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """An asset, and the symbol under which it is exported."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whom:
+    """Whom an export is of: some symbols, or an exchange, or who was listed there on a day."""
 
-    asset_id: int
-    symbol: Symbol
+    symbols: Sequence[str] = ()
+    exchange: str | None = None
+    on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,114 +62,139 @@ class AssetFacts:
     is_delisted: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class AssetSeries:
-    """An asset's whole stored history: bars as sent, actions by ex-date, listings oldest first."""
+    """An asset's whole stored history: bars as sent, actions, listings oldest first."""
 
     facts: AssetFacts
     bars: Bars
-    splits: tuple[Split, ...] = ()
-    dividends: tuple[Dividend, ...] = ()
+    actions: pa.Table
     listings: tuple[Listed, ...] = ()
 
-    def paid(self) -> list[tuple[Dividend, float]]:
-        """Return the dividends and what each paid for a share, in the currency of the bars.
+    @property
+    def ticker(self) -> str:
+        """The symbol as text: `AAPL.US`."""
+        return str(self.facts.symbol)
 
-        One in another currency is left out: there is no exchange rate to apply.
+    @cached_property
+    def stored(self) -> pa.Table:
+        """The bars as `STORED_SCHEMA`."""
+        count = len(self.bars)
+        constants = [pa.array([self.facts.asset_id], pa.int32()), pa.array([self.ticker])]
+        first = pa.array(np.zeros(count, np.int32))
+        dates = pa.array(self.bars.date, pa.int32()).view(pa.date32())
+        numbers = [pa.array(getattr(self.bars, name), pa.float64()) for name in NUMBERS]
+        columns = [*(each.take(first) for each in constants), dates, *numbers]
+        return pa.Table.from_arrays(columns, schema=STORED_SCHEMA)
+
+    @cached_property
+    def history(self) -> History:
+        """The bars and actions as adjustment takes them."""
+        alone = History(
+            self.facts.asset_id, self.ticker, slice(0), self.bars, (), (), self.facts.currency
+        )
+        return next(histories(self.stored, self.actions), alone)
+
+    @cached_property
+    def factors(self) -> Factors:
+        """What each bar is multiplied by for the later actions; 1 for the last one."""
+        return self.history.factors()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What an export is to hold: a view of bars, and every date with a bar, when asked."""
+
+    view: View = View()  # noqa: RUF009 - a frozen value
+    sessions: Callable[[], Sequence[date]] = tuple
+
+    def table(self, series: AssetSeries) -> pa.Table:
+        """Return what is exported of an asset's bars, as `BARS_SCHEMA`.
+
+        Raises `AdjustmentRefused` for an action that the view needs and that cannot be applied.
         """
-        usable, _ = usable_splits(self.splits)
-        paid = [(each, cash_paid(each, usable, self.facts.currency)) for each in self.dividends]
-        return [(each, amount) for each, amount in paid if amount is not None]
+        return view_bars(series.stored, series.actions, self.view)
 
-
-def choose_symbols(database: PostgresConnection, symbols: Sequence[Symbol]) -> list[Chosen]:
-    """Return the assets that bear some symbols now; raise `UsageError` for an unknown one."""
-    found = find_assets(database, symbols)
-    return [Chosen(found[symbol], symbol) for symbol in dict.fromkeys(symbols)]
-
-
-def choose_exchange(
-    database: PostgresConnection, exchange: str, on: date | None = None
-) -> list[Chosen]:
-    """Return an exchange's assets with bars, the dead included, or who was listed on a day.
-
-    With a day, assets go by the symbols of that day; of two with one symbol the later listed one
-    is meant. Raises `UsageError` for an exchange without assets.
-    """
-    require_exchange(database, exchange)
-    if on is None:
-        with database.connect() as connection:
-            rows = connection.execute(query("export_assets"), {"exchange": exchange}).fetchall()
-        return [Chosen(asset_id, Symbol(code, exchange)) for asset_id, code in rows]
-    listed = read_universe(database, exchange, on).to_pylist()
-    latest = {row["symbol"]: row["asset_id"] for row in sorted(listed, key=lambda r: r["since"])}
-    ending = len(exchange) + 1
-    return [Chosen(number, Symbol(name[:-ending], exchange)) for name, number in latest.items()]
-
-
-@contextmanager
-def one_moment(database: PostgresConnection) -> Iterator[SeriesReader]:
-    """Give a reader that sees one moment of the database, however long it reads."""
-    with storage_errors(), closing(database.connect()) as connection:
-        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        connection.read_only = True
-        with connection.transaction():
-            connection.execute(query("export_patience"))
-            ((moment,),) = connection.execute("SELECT now()").fetchall()
-            yield SeriesReader(connection, moment)
+    def bars(self, series: AssetSeries) -> Bars:
+        """Return the same as columns of numbers."""
+        table = self.table(series)
+        dates = table["date"].cast(pa.int32()).to_numpy()
+        return Bars(dates, *(table[name].to_numpy() for name in NUMBERS))
 
 
 class SeriesReader:
-    """Reads one asset after the other, within a transaction that began at `moment`."""
+    """Reads one asset after the other, all as they were at one moment of the database.
 
-    def __init__(self, connection: psycopg.Connection, moment: datetime) -> None:
+    With `as_of` (aware) bars and actions are those known then; facts and listings are today's.
+    """
+
+    def __init__(self, connection: psycopg.Connection, as_of: datetime | None) -> None:
         self._connection = connection
-        self.moment = moment
+        self._as_of = as_of
+        ((self.moment,),) = connection.execute(query("export_moment")).fetchall()
 
-    def series(self, chosen: Chosen) -> AssetSeries:
+    def choose(self, whom: Whom) -> list[Named]:
+        """Return the assets that are meant, by symbol; of an exchange, all that have bars.
+
+        Raises `UsageError` for an unknown symbol or exchange, and for whom nobody can be.
+        """
+        if bool(whom.symbols) == bool(whom.exchange):
+            raise UsageError("say whom to export: some symbols, or an exchange; not both")
+        if whom.exchange is None:
+            if whom.on is not None:
+                raise UsageError("a day asks who was listed on an exchange: name the exchange")
+            return find_assets(self._connection, whom.symbols)
+        if whom.on is not None:
+            universe = fetch_universe(self._connection, whom.exchange, whom.on)
+            return find_assets(self._connection, universe)
+        if self._rows("knows_exchange", exchange=whom.exchange) != [(True,)]:
+            raise no_assets(whom.exchange)
+        return [Named(*row) for row in self._rows("export_assets", exchange=whom.exchange)]
+
+    def series(self, asset: Named) -> AssetSeries:
         """Return an asset's whole history."""
-        asset = {"asset_id": chosen.asset_id}
-        (facts,) = self._rows("export_facts", asset)
+        ((*texts, is_delisted),) = self._rows("export_facts", asset_id=asset.asset_id)
+        stored = fetch_bars(self._connection, {asset.asset_id: (None, None)}, as_of=self._as_of)
+        code, _, exchange = asset.ticker.rpartition(".")
         return AssetSeries(
             facts=AssetFacts(
-                asset_id=chosen.asset_id,
-                symbol=chosen.symbol,
-                **dict(zip(_TEXTS, (text or "" for text in facts[:-1]), strict=True)),
-                is_delisted=facts[-1],
+                asset_id=asset.asset_id,
+                symbol=Symbol(code, exchange),
+                **dict(zip(_TEXTS, (text or "" for text in texts), strict=True)),
+                is_delisted=is_delisted,
             ),
-            bars=_bars(self._rows("read_seam", asset | {"first": date.min})),
-            splits=tuple(Split(*row) for row in self._rows("read_splits", asset)),
-            dividends=tuple(
-                Dividend(**dict(zip(_DIVIDEND, row, strict=True)))
-                for row in self._rows("read_dividends", asset)
-            ),
-            listings=_listed(self._rows("export_listings", asset)),
+            bars=stored.bars,
+            actions=fetch_actions(self._connection, [asset], self._as_of),
+            listings=_listed(self._rows("export_listings", asset_id=asset.asset_id)),
         )
 
-    def dates(self, chosen: Sequence[Chosen], first: date | None, last: date | None) -> list[date]:
-        """Return every date between two on which one of the assets has a bar, ascending."""
-        found: set[date] = set()
-        for start in range(0, len(chosen), _DATES_AT_ONCE):
-            ids = [each.asset_id for each in chosen[start : start + _DATES_AT_ONCE]]
-            asked = {"asset_ids": ids, "first": first, "last": last}
-            found.update(row[0] for row in self._rows("export_dates", asked))
-        return sorted(found)
+    def dates(self, assets: Sequence[Named], view: View) -> list[date]:
+        """Return every date of a view's window on which one of the assets has a bar, ascending."""
+        found = np.empty(0, np.int32)
+        for start in range(0, len(assets), _DATES_AT_ONCE):
+            some = [each.asset_id for each in assets[start : start + _DATES_AT_ONCE]]
+            by_asset = fetch_dates(self._connection, some)
+            found = np.unique(np.concatenate((found, *by_asset.values())))
+        days: list[date] = pa.array(found, pa.int32()).view(pa.date32()).to_pylist()
+        first, last = view.first or date.min, view.last or date.max
+        return [day for day in days if first <= day <= last]
 
-    def _rows(self, name: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
-        with self._connection.cursor(binary=True) as cursor:
-            return cursor.execute(query(name), parameters).fetchall()
+    def _rows(self, name: str, **parameters: object) -> list[tuple[Any, ...]]:
+        return self._connection.execute(query(name), parameters).fetchall()
+
+
+@contextmanager
+def one_moment(
+    database: PostgresConnection, as_of: datetime | None = None
+) -> Iterator[SeriesReader]:
+    """Give a reader that sees one moment of the database, however long it reads."""
+    with database.reading() as connection:
+        connection.execute(query("export_patience"))
+        yield SeriesReader(connection, as_of)
 
 
 _TEXTS = ("name", "venue", "asset_type", "country", "currency", "isin")
-_DIVIDEND = (
-    *("date", "value", "unadjusted_value", "currency"),
-    *("declaration_date", "record_date", "payment_date", "period"),
-)
-
-
-def _bars(rows: Sequence[tuple[Any, ...]]) -> Bars:
-    columns = list(zip(*rows, strict=True)) or [()] * 7
-    return Bars(np.array(columns[0], np.int32), *(np.array(c, np.float64) for c in columns[1:]))
+NO_ACTIONS = ACTIONS_SCHEMA.empty_table()
 
 
 def _listed(rows: Sequence[tuple[str, datetime, datetime | None]]) -> tuple[Listed, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,19 +13,11 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
-from data_nexus.domain.bars import Bars
+from data_nexus.research.columns import ACTIONS_SCHEMA, BARS_SCHEMA
 from data_nexus.research.exports.names import FORMULA, MARK, file_name
-from data_nexus.research.exports.series import AssetSeries
+from data_nexus.research.exports.series import AssetSeries, Order
 from data_nexus.research.exports.target import ExportFolder
-from data_nexus.research.exports.viewing import Order
 
-BARS = pa.schema(
-    [("ticker", pa.string()), ("date", pa.date32())]
-    + [
-        (name, pa.float64())
-        for name in ("open", "high", "low", "close", "adjusted_close", "volume")
-    ]
-)
 ASSETS = pa.schema(
     [("ticker", pa.string()), ("file", pa.string())]
     + [
@@ -33,17 +25,6 @@ ASSETS = pa.schema(
         for name in ("name", "venue", "asset_type", "country", "currency", "isin")
     ]
     + [("is_delisted", pa.bool_()), ("first_date", pa.date32()), ("last_date", pa.date32())]
-)
-SPLITS = pa.schema(
-    [("ticker", pa.string()), ("date", pa.date32())]
-    + [(name, pa.float64()) for name in ("numerator", "denominator")]
-)
-DIVIDENDS = pa.schema(
-    [("ticker", pa.string()), ("date", pa.date32())]
-    + [(name, pa.float64()) for name in ("value", "unadjusted_value")]
-    + [("currency", pa.string())]
-    + [(name, pa.date32()) for name in ("declaration_date", "record_date", "payment_date")]
-    + [("period", pa.string())]
 )
 _GROUP_ROWS = 128 * 1024
 
@@ -107,17 +88,9 @@ def rows_file(form: str, path: Path, schema: pa.Schema) -> Iterator[Rows]:
         rows.close()
 
 
-def bars_table(bars: Bars, ticker: str) -> pa.Table:
-    """Return bars as a table with the columns of `BARS`."""
-    dates = pa.array(bars.date, pa.int32()).cast(pa.date32())
-    names = pa.array([ticker], pa.string()).take(pa.array([0] * len(bars), pa.int32()))
-    numbers = [pa.array(column, pa.float64()) for column in bars.columns()[1:]]
-    return pa.Table.from_arrays([names, dates, *numbers], schema=BARS)
-
-
 @contextmanager
 def table_folder(folder: ExportFolder, order: Order, *, form: str) -> Iterator[TableFolder]:
-    """Write a folder: `bars/AAPL.US.csv` for each asset, and `assets`, `splits`, `dividends`."""
+    """Write a folder: `bars/AAPL.US.csv` for each asset, `actions` and `assets`."""
     with ExitStack() as files:
 
         def shared(name: str, schema: pa.Schema) -> Rows:
@@ -129,8 +102,7 @@ def table_folder(folder: ExportFolder, order: Order, *, form: str) -> Iterator[T
             order,
             form,
             shared("assets", ASSETS),
-            shared("splits", SPLITS),
-            shared("dividends", DIVIDENDS),
+            shared("actions", ACTIONS_SCHEMA),
         )
 
 
@@ -142,28 +114,28 @@ class TableFolder:
     _order: Order
     _form: str
     _assets: Rows
-    _splits: Rows
-    _dividends: Rows
+    _actions: Rows
 
     def add(self, series: AssetSeries) -> int:
         """Write an asset; return how many bars were written."""
-        bars = self._order.bars(series)
-        ticker = str(series.facts.symbol)
+        bars = self._order.table(series)
         if not len(bars):
             return 0
-        name = f"{file_name(ticker)}.{self._form}"
-        with self._folder.file("bars", name) as path, rows_file(self._form, path, BARS) as rows:
-            rows.write_table(bars_table(bars, ticker))
+        name = f"{file_name(series.ticker)}.{self._form}"
+        with (
+            self._folder.file("bars", name) as path,
+            rows_file(self._form, path, BARS_SCHEMA) as rows,
+        ):
+            rows.write_table(bars)
         self._assets.write_table(asset_table(series, bars, f"bars/{name}"))
-        self._splits.write_table(actions_table(SPLITS, ticker, series.splits))
-        self._dividends.write_table(actions_table(DIVIDENDS, ticker, series.dividends))
+        self._actions.write_table(series.actions)
         return len(bars)
 
 
 @contextmanager
 def one_table(path: Path, order: Order, *, form: str) -> Iterator[OneTable]:
     """Write all bars into one file, asset by asset, each by date."""
-    with rows_file(form, path, BARS) as rows:
+    with rows_file(form, path, BARS_SCHEMA) as rows:
         writer = OneTable(order, rows)
         yield writer
         writer.flush()
@@ -178,32 +150,21 @@ class OneTable:
 
     def add(self, series: AssetSeries) -> int:
         """Write an asset; return how many bars were written."""
-        bars = self._order.bars(series)
-        self._held.append(bars_table(bars, str(series.facts.symbol)))
+        bars = self._order.table(series)
+        self._held.append(bars)
         if sum(map(len, self._held)) >= _GROUP_ROWS:
             self.flush()
         return len(bars)
 
     def flush(self) -> None:
         """Write what is held."""
-        self._rows.write_table(pa.concat_tables([BARS.empty_table(), *self._held]))
+        self._rows.write_table(pa.concat_tables([BARS_SCHEMA.empty_table(), *self._held]))
         self._held.clear()
 
 
-def asset_table(series: AssetSeries, bars: Bars, file: str) -> pa.Table:
+def asset_table(series: AssetSeries, bars: pa.Table, file: str) -> pa.Table:
     """Return the one row of `ASSETS` that tells of an asset, its file and its exported dates."""
-    facts = series.facts
-    dates = pa.array([bars.date[0], bars.date[-1]], pa.int32()).cast(pa.date32()).to_pylist()
-    row: dict[str, Any] = {name: getattr(facts, name, None) for name in ASSETS.names}
-    row |= {"ticker": str(facts.symbol), "file": file}
-    row |= dict(zip(("first_date", "last_date"), dates, strict=True))
+    row: dict[str, Any] = {name: getattr(series.facts, name, None) for name in ASSETS.names}
+    row |= {"ticker": series.ticker, "file": file}
+    row |= {"first_date": bars["date"][0], "last_date": bars["date"][-1]}
     return pa.Table.from_pylist([row], schema=ASSETS)
-
-
-def actions_table(schema: pa.Schema, ticker: str, actions: Sequence[Any]) -> pa.Table:
-    """Return an asset's splits or dividends as rows of `SPLITS` or `DIVIDENDS`."""
-    rows = [
-        {"ticker": ticker} | {name: getattr(action, name) for name in schema.names[1:]}
-        for action in actions
-    ]
-    return pa.Table.from_pylist(rows, schema=schema)

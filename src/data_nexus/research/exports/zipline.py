@@ -14,15 +14,12 @@ from importlib.resources import files
 
 import pyarrow as pa
 
-from data_nexus.domain.adjustment import usable_splits
-from data_nexus.domain.bars import Bars, days
+from data_nexus.domain.adjustment import cash_paid, usable_splits
 from data_nexus.domain.calendars import LIBRARY
-from data_nexus.domain.sessions import day_date
 from data_nexus.research.exports.names import file_name
-from data_nexus.research.exports.series import AssetSeries
-from data_nexus.research.exports.tables import Rows, bars_table, rows_file
+from data_nexus.research.exports.series import AssetSeries, Order
+from data_nexus.research.exports.tables import Rows, rows_file
 from data_nexus.research.exports.target import ExportFolder
-from data_nexus.research.exports.viewing import Order
 
 # The countries (ISO 3166) by which zipline knows the exchanges of the calendars.
 _PAIRS = (
@@ -96,21 +93,20 @@ class ZiplineFolder:
 
     def add(self, series: AssetSeries) -> int:
         """Write an asset; return how many bars were written."""
-        facts, bars = series.facts, self._order.bars(series)
-        self._exchange = facts.symbol.exchange
-        if not len(bars):
+        self._exchange = series.facts.symbol.exchange
+        table = self._order.table(series).select(PRICES.names)
+        if not len(table):
             return 0
-        name = f"{file_name(str(facts.symbol))}.csv"
-        table = bars_table(bars, "").select(PRICES.names)
+        name = f"{file_name(series.ticker)}.csv"
         with self._folder.file("bars", name) as path, rows_file("csv", path, PRICES) as rows:
             rows.write_table(table)
-        held = (day_date(int(bars.date[0])), day_date(int(bars.date[-1])))
+        held: tuple[date, date] = table["date"][0].as_py(), table["date"][-1].as_py()
         first, last = self._dates or held
         self._dates = min(first, held[0]), max(last, held[1])
         self._assets.write_table(_asset(series, table, f"bars/{name}"))
-        self._splits.write_table(_splits(series, bars))
-        self._dividends.write_table(_dividends(series, bars))
-        return len(bars)
+        self._splits.write_table(_splits(series, held))
+        self._dividends.write_table(_dividends(series, held))
+        return len(table)
 
 
 def _asset(series: AssetSeries, bars: pa.Table, file: str) -> pa.Table:
@@ -127,32 +123,32 @@ def _asset(series: AssetSeries, bars: pa.Table, file: str) -> pa.Table:
     return pa.Table.from_pylist([row], schema=ASSETS)
 
 
-def _splits(series: AssetSeries, bars: Bars) -> pa.Table:
+def _splits(series: AssetSeries, held: tuple[date, date]) -> pa.Table:
     """The splits between the exported bars; zipline's ratio is what prices are multiplied by."""
     rows = [
         {"sid": series.facts.asset_id, "effective_date": split.date, "ratio": split.factor}
-        for split in usable_splits(series.splits)[0]
-        if _touches(bars, days(split.date))
+        for split in usable_splits(series.history.splits)[0]
+        if held[0] < split.date <= held[1]
     ]
     return pa.Table.from_pylist(rows, schema=SPLITS)
 
 
-def _dividends(series: AssetSeries, bars: Bars) -> pa.Table:
+def _dividends(series: AssetSeries, held: tuple[date, date]) -> pa.Table:
     """The dividends between the exported bars, as paid, in the currency of the bars."""
+    usable, _ = usable_splits(series.history.splits)
+    told = [row for row in series.actions.to_pylist() if row["kind"] == "dividend"]
     rows = [
         {
             "sid": series.facts.asset_id,
             "ex_date": dividend.date,
-            "amount": amount,
-            "declared_date": dividend.declaration_date,
-            "record_date": dividend.record_date,
-            "pay_date": dividend.payment_date,
+            "amount": cash_paid(dividend, usable, series.history.currency),
+            "declared_date": row["declaration_date"],
+            "record_date": row["record_date"],
+            "pay_date": row["payment_date"],
         }
-        for dividend, amount in series.paid()
-        if _touches(bars, days(dividend.date))
+        for dividend, row in zip(series.history.dividends, told, strict=True)
+        if held[0] < dividend.date <= held[1]
     ]
-    return pa.Table.from_pylist(rows, schema=DIVIDENDS)
-
-
-def _touches(bars: Bars, day: int) -> bool:
-    return bool(bars.date[0] < day <= bars.date[-1])
+    return pa.Table.from_pylist(
+        [row for row in rows if row["amount"] is not None], schema=DIVIDENDS
+    )
