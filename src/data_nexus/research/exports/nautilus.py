@@ -34,7 +34,7 @@ _NO_CURRENCY = "XXX"  # ISO 4217: there is none, or none is known
 
 
 def nautilus_catalog() -> Any:  # noqa: ANN401 - a tool without types
-    """Return the tool's catalog class; raise `UsageError` where nautilus_trader is not installed."""
+    """Return the tool's catalog class; raise `UsageError` where it is not installed."""
     try:
         return import_module("nautilus_trader.persistence.catalog").ParquetDataCatalog
     except ImportError:
