@@ -72,6 +72,23 @@ def test_a_folder_of_another_format_is_refused(tmp_path: Path) -> None:
         ExportFolder(tmp_path, "qlib")
 
 
+def test_what_was_forced_among_other_files_removes_none_of_them_later(tmp_path: Path) -> None:
+    export(tmp_path, "assets.csv")
+    ExportFolder(tmp_path, "qlib", force=True)  # and cut before its end
+    export(tmp_path, "calendars/day.txt", form="qlib")
+    assert names(tmp_path) == {"assets.csv", "calendars/day.txt"}
+
+
+def test_what_a_tool_left_half_written_is_cleared_away(tmp_path: Path) -> None:
+    export(tmp_path, "A.csv")
+    aside = tmp_path / f".{'0' * 32}.partial" / "data"
+    aside.mkdir(parents=True)
+    (aside / "x.parquet").write_text("half")
+    (tmp_path / ".mine.partial").write_text("mine")
+    export(tmp_path, "A.csv")
+    assert names(tmp_path) == {"A.csv", ".mine.partial"}
+
+
 def test_force_writes_among_other_files_and_removes_none(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     export(tmp_path, "A.csv", force=True)

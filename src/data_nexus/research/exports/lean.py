@@ -124,13 +124,11 @@ def factor_lines(series: AssetSeries, bars: Bars) -> list[tuple[str, ...]]:
     first = int(np.searchsorted(history.date, bars.date[0]))
     shares = computed.splits
     prices = computed.total / shares
-    last = len(history) - 1
     lines: list[tuple[str, ...]] = [(_day(FOREVER), "1", "1", "0")]
     price, share = 1.0, 1.0
-    for at in range(last - 1, first - 1, -1):
+    steps = np.flatnonzero((np.diff(shares) != 0) | (np.diff(computed.total) != 0))
+    for at in steps[steps >= first][::-1]:
         is_paid = abs(prices[at] / price - 1) > _NOISE
-        if not is_paid and shares[at] == share:
-            continue
         price, share = (prices[at] if is_paid else price), shares[at]
         facts = (price, share, round(history.close[at], 8))
         lines.append((_day(day_date(int(history.date[at]))), *map(_plain, facts)))

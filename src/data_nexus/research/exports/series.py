@@ -149,7 +149,7 @@ class SeriesReader:
             return find_assets(self._connection, universe)
         if self._rows("knows_exchange", exchange=whom.exchange) != [(True,)]:
             raise no_assets(whom.exchange)
-        return [Named(*row) for row in self._rows("export_assets", exchange=whom.exchange)]
+        return sorted(Named(*row) for row in self._rows("export_assets", exchange=whom.exchange))
 
     def series(self, asset: Named) -> AssetSeries:
         """Return an asset's whole history."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -62,9 +63,7 @@ class ExportFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         earlier: set[str] = set()
         if self._told().get("format") == self._form:
-            for partial in self.path.rglob(".*.partial"):
-                if _PARTIAL.fullmatch(partial.name):
-                    partial.unlink()
+            self._clear()
             listed = self.path / _WRITTEN
             earlier = set(listed.read_text("utf-8").splitlines()) if listed.exists() else set()
         elif any(self.path.iterdir()) and not force:
@@ -72,8 +71,18 @@ class ExportFolder:
                 f"{self.path} holds files that are no {self._form} export; name another folder,"
                 " or --force writes among them"
             )
+        else:
+            (self.path / _WRITTEN).unlink(missing_ok=True)
         self._tell(is_complete=False)
         return {name for name in earlier if all(map(_PART.fullmatch, name.split("/")))}
+
+    def _clear(self) -> None:
+        """Remove what a cut export left half written."""
+        for partial in [*self.path.rglob(".*.partial")]:
+            if _PARTIAL.fullmatch(partial.name) and partial.is_dir():
+                shutil.rmtree(partial)
+            elif _PARTIAL.fullmatch(partial.name):
+                partial.unlink(missing_ok=True)
 
     def _told(self) -> Mapping[str, Any]:
         try:

@@ -82,6 +82,7 @@ class ZiplineFolder:
         self._folder, self._order = folder, order
         self._assets, self._splits, self._dividends = assets, splits, dividends
         self._exchange = ""
+        self._symbols: set[str] = set()
         self._dates: tuple[date, date] | None = None
 
     def bundle(self) -> dict[str, object]:
@@ -103,17 +104,24 @@ class ZiplineFolder:
         held: tuple[date, date] = table["date"][0].as_py(), table["date"][-1].as_py()
         first, last = self._dates or held
         self._dates = min(first, held[0]), max(last, held[1])
-        self._assets.write_table(_asset(series, table, f"bars/{name}"))
+        self._assets.write_table(_asset(series, self._symbol(series), table, f"bars/{name}"))
         self._splits.write_table(_splits(series, held))
         self._dividends.write_table(_dividends(series, held))
         return len(table)
 
+    def _symbol(self, series: AssetSeries) -> str:
+        """The code, or the name of its file where zipline, blind to case, has that code already."""
+        code = series.facts.symbol.code
+        symbol = file_name(code) if code.upper() in self._symbols else code
+        self._symbols.add(symbol.upper())
+        return symbol
 
-def _asset(series: AssetSeries, bars: pa.Table, file: str) -> pa.Table:
+
+def _asset(series: AssetSeries, symbol: str, bars: pa.Table, file: str) -> pa.Table:
     facts = series.facts
     row = {
         "sid": facts.asset_id,
-        "symbol": facts.symbol.code,
+        "symbol": symbol,
         "asset_name": facts.name,
         "exchange": facts.symbol.exchange,
         "file": file,
