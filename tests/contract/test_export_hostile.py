@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import importlib.util
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -12,10 +14,11 @@ import pytest
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.research.exports.export import export
 from data_nexus.research.exports.formats import FORMATS
+from data_nexus.research.exports.names import file_name, text_of_cell
 from data_nexus.research.exports.series import Whom
 from data_nexus.research.views import View
 from tests.support.database import Cluster
-from tests.support.exports import Share, put
+from tests.support.exports import Bar, Share, put, read_back
 from tests.support.tables import execute
 
 DAYS = [date(2024, 1, 2) + timedelta(n) for n in range(3)]
@@ -37,19 +40,19 @@ HOSTILE = (
         "",
     ),
 )
-FOLDERS = sorted(FORMATS.keys() - {"nautilus"})
+HAS_NAUTILUS = importlib.util.find_spec("nautilus_trader") is not None
+FOLDERS = sorted(FORMATS if HAS_NAUTILUS else FORMATS.keys() - {"nautilus"})
+
+
+def bars(price: float) -> dict[date, Bar]:
+    """Three bars of one price, by which a share is known again."""
+    return dict.fromkeys(DAYS, (price, price, price, price, price, 100.0))
 
 
 @pytest.fixture(scope="module")
 def url(cluster: Cluster) -> Iterator[str]:
     with cluster.fresh_database() as fresh:
-        put(
-            fresh,
-            *(
-                Share(code, {day: (*[10.0 + n] * 5, 100.0) for day in DAYS})
-                for n, code in enumerate(HOSTILE)
-            ),
-        )
+        put(fresh, *(Share(code, bars(10.0 + n)) for n, code in enumerate(HOSTILE)))
         execute(fresh, "UPDATE assets SET name = '=1+1', currency = '+USD'")
         yield fresh
 
@@ -67,6 +70,28 @@ def test_hostile_codes_have_files_of_their_own_inside_the_target(
     names = [str(path).casefold() for path in files]
     assert len(names) == len(set(names)) > len(HOSTILE)
     assert all(len(path.name) < 100 for path in files)
+
+
+def test_no_two_codes_are_one_to_zipline_which_is_blind_to_case(url: str, tmp_path: Path) -> None:
+    export(PostgresConnection(url), FORMATS["zipline"], tmp_path, Whom(exchange="US"), View())
+    with (tmp_path / "assets.csv").open(newline="", encoding="utf-8") as text:
+        symbols = [text_of_cell(row["symbol"]) for row in csv.DictReader(text, strict=True)]
+    assert len({symbol.upper() for symbol in symbols}) == len(HOSTILE)
+    assert {"AAPL", "../x", "=cmd()"} <= set(symbols)
+
+
+def test_qlib_and_zipline_take_hostile_codes_for_what_they_are(url: str, tmp_path: Path) -> None:
+    for form in ("qlib", "zipline"):
+        export(PostgresConnection(url), FORMATS[form], tmp_path / form, Whom(exchange="US"), View())
+    names = [file_name(f"{code}.US").upper() for code in HOSTILE]
+    found = read_back("qlib", "qlib", tmp_path / "qlib", *names)
+    assert found["named"] == sorted(names)
+    assert [found["rows"][name][0][1] for name in names] == [10.0 + n for n in range(len(HOSTILE))]
+    codes = ("AAPL", "../x", "=cmd()", "-1", "A'b")
+    assets = read_back("zipline", "zipline", tmp_path / "zipline", *codes)["assets"]
+    assert {code: assets[code]["rows"][0][1] for code in codes} == {
+        code: 10.0 + HOSTILE.index(code) for code in codes
+    }
 
 
 def test_every_code_is_found_with_its_own_numbers(url: str, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.domain.symbol import Symbol
-from data_nexus.errors import UsageError
+from data_nexus.errors import StorageUnavailable, UsageError
 from data_nexus.research.exports.export import export
 from data_nexus.research.exports.formats import FORMATS
 from data_nexus.research.exports.names import text_of_cell
@@ -244,6 +244,34 @@ def test_an_asset_whose_view_is_refused_is_left_out_with_the_reason(
     ((symbol, reason),) = done.left_out
     assert (done.assets, symbol, "EUR for bars in USD" in reason) == (1, "AAPL.US", True)
     assert [path.name for path in (tmp_path / "bars").iterdir()] == ["B.US.csv"]
+
+
+@pytest.mark.parametrize(
+    ("form", "out", "remedy"),
+    [
+        ("csv", "x.parquet", "end it with .csv, or name a folder"),
+        ("qlib", "x.csv", "name a folder"),
+    ],
+)
+def test_an_ending_of_another_format_is_a_mistake(
+    form: str, out: str, remedy: str, database_url: str, tmp_path: Path
+) -> None:
+    put(database_url, *market())
+    with pytest.raises(UsageError, match=remedy):
+        written(database_url, form, tmp_path / out, APPLE)
+    assert [*tmp_path.iterdir()] == []
+
+
+@pytest.mark.parametrize("out", ["file/folder", "file/one.csv"])
+def test_a_place_that_cannot_be_written_is_named(
+    out: str, database_url: str, tmp_path: Path
+) -> None:
+    put(database_url, *market())
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(
+        StorageUnavailable, match="cannot be written: (Not a directory|File exists)"
+    ):
+        written(database_url, "csv", tmp_path / out, APPLE)
 
 
 def test_as_of_a_moment_bars_and_actions_are_those_known_then(

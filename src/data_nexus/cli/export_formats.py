@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from time import monotonic
 from typing import Any, get_args
 
 import click
+from rich.progress import track
 
 from data_nexus.cli.options import Decorated, output_options, settings_from
-from data_nexus.cli.render import console, print_json
+from data_nexus.cli.render import console, error_console, is_terminal, print_json
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.opening import open_database
 from data_nexus.domain.moment import parse_moment
 from data_nexus.domain.symbol import exchange_code
 from data_nexus.errors import UsageError
+from data_nexus.research.assets import Named
 from data_nexus.research.exports.export import Exported, export
 from data_nexus.research.exports.formats import FORMATS, Format
 from data_nexus.research.exports.series import Whom
@@ -93,7 +96,9 @@ def _run(  # noqa: PLR0913 - the options of a command
     whom = _whom(symbols, exchange, on and on.date())
     with open_database(settings.database_url, settings.home, settings.schema) as url:
         database = PostgresConnection(url, settings.schema)
-        done = export(database, form, out, whom, view, as_of=moment, force=force)
+        done = export(
+            database, form, out, whom, view, as_of=moment, force=force, watch=_shown_to_a_person
+        )
     _tell(form, out, done, as_json=as_json, seconds=monotonic() - begun)
     return 3 if done.left_out else 0
 
@@ -106,6 +111,12 @@ def _whom(symbols: str | None, exchange: str | None, on: date | None) -> Whom:
             raise UsageError("--on asks who was listed on an exchange; give --exchange with it")
         return Whom(symbols=[text for text in symbols.split(",") if text.strip()])
     return Whom(exchange=exchange_code(exchange or ""), on=on)
+
+
+def _shown_to_a_person(assets: Sequence[Named]) -> Iterable[Named]:
+    return track(
+        assets, "exporting", console=error_console, transient=True, disable=not is_terminal()
+    )
 
 
 def _tell(form: Format, out: Path, done: Exported, *, as_json: bool, seconds: float) -> None:
