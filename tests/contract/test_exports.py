@@ -268,9 +268,7 @@ def test_a_place_that_cannot_be_written_is_named(
 ) -> None:
     put(database_url, *market())
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(
-        StorageUnavailable, match="cannot be written: (Not a directory|File exists)"
-    ):
+    with pytest.raises(StorageUnavailable, match="cannot be written: "):
         written(database_url, "csv", tmp_path / out, APPLE)
 
 
