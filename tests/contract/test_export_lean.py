@@ -84,6 +84,22 @@ def test_a_ticker_s_zip_holds_whoever_bore_it(database_url: str, tmp_path: Path)
         ]
 
 
+def test_bars_of_one_day_under_one_ticker_are_those_written_first_and_the_others_are_told(
+    database_url: str, tmp_path: Path
+) -> None:
+    (facebook, fund) = put(
+        database_url, Share("META", bars(DAY, 6)), Share("FB", bars(DAY + timedelta(4), 4, price=7))
+    )
+    seen = DAY + timedelta(6)  # a list, some days after the rename
+    listed(database_url, facebook, ("FB", DAY, seen), ("META", seen, None))
+    listed(database_url, fund, ("FB", DAY + timedelta(4), None))
+    done = written(database_url, "lean", tmp_path, META, Symbol("FB", "US"))
+    ((symbol, reason),) = done.left_out
+    assert (symbol, reason[:6]) == ("META.US", "2 bars")
+    closes = [row[4] for row in daily(tmp_path, "fb")]
+    assert closes == [100.0, 101.0, 102.0, 103.0, 7.0, 8.0, 9.0, 10.0]
+
+
 def test_a_dead_share_ends_in_its_map(database_url: str, tmp_path: Path) -> None:
     put(database_url, Share("META", bars(DAY, 3), columns=(("is_delisted", True),)))
     written(database_url, "lean", tmp_path, META)

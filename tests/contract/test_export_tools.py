@@ -1,6 +1,6 @@
 """What is exported for a tool is the database, by the format's documents and by the tool itself.
 
-A tool that is not installed here is looked for in NEXUS_TOOLS, a folder of environments; without it
+A tool that is not installed here is looked for in TEST_TOOLS, a folder of environments; without it
 the tool's own test is skipped, never that of its documented format.
 """
 

@@ -276,10 +276,17 @@ def test_as_of_a_moment_bars_and_actions_are_those_known_then(
     database_url: str, tmp_path: Path
 ) -> None:
     split_market(database_url)
-    execute(database_url, "UPDATE splits SET stored_at = '2024-06-01'")
-    execute(database_url, "UPDATE dividends SET stored_at = '2024-03-01'")
+    execute(
+        database_url,
+        "UPDATE splits SET stored_at = '2024-06-01'",
+        "UPDATE dividends SET stored_at = '2024-03-01'",
+        "INSERT INTO sync_log (asset_id, fence, outcome, window_first, window_last, received,"
+        " inserted, revised, unchanged, rejected, calls, requests, committed_at, arrived)"
+        " SELECT id, 1, 'stored', '2024-01-05', '2024-01-05', 1, 1, 0, 0, 0, 1, 1, '2024-05-01',"
+        " '{[2024-01-05,2024-01-06)}' FROM assets",
+    )
     moment = datetime(2024, 4, 1, tzinfo=UTC)
     whom, view = Whom(symbols=["AAPL.US"]), View(adjust="splits")
     database, out = PostgresConnection(database_url), tmp_path / "then.csv"
     export(database, FORMATS["csv"], out, whom, view, as_of=moment)
-    assert [row[5] for row in read_csv(out)] == [400.0, 404.0, 100.0, 102.0]
+    assert [row[5] for row in read_csv(out)] == [400.0, 404.0, 100.0]

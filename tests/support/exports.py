@@ -25,7 +25,7 @@ from tests.support.tables import add_assets
 
 READERS = Path(__file__).parent / "readers"
 # A folder of environments, one a tool: `zipline/bin/python` and so on.
-TOOLS = os.environ.get("NEXUS_TOOLS")
+TOOLS = os.environ.get("TEST_TOOLS")
 
 Bar = tuple[float, float, float, float, float, float]
 
@@ -84,12 +84,12 @@ def written(
 
 
 def python_with(tool: str, module: str) -> str:
-    """The Python that has a tool: this one, or that of an environment in NEXUS_TOOLS; or skip."""
+    """The Python that has a tool: this one, or that of an environment in TEST_TOOLS; or skip."""
     if importlib.util.find_spec(module):
         return sys.executable
     found = Path(TOOLS, tool, "bin", "python") if TOOLS else None
     if found is None or not found.exists():
-        pytest.skip(f"{tool} is not installed, here or in NEXUS_TOOLS")
+        pytest.skip(f"{tool} is not installed, here or in TEST_TOOLS")
     return str(found)
 
 

@@ -110,13 +110,16 @@ def test_a_file_that_is_there_is_replaced_by_force_only(tmp_path: Path) -> None:
     assert one_file(tmp_path / "bars.csv", force=True) == tmp_path / "bars.csv"
 
 
-def test_a_name_is_written_once_also_where_case_is_ignored(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("first", "second"), [("A.csv", "a.csv"), ("a.csv", "A.csv")])
+def test_a_name_is_written_once_also_where_case_is_ignored(
+    first: str, second: str, tmp_path: Path
+) -> None:
     target = ExportFolder(tmp_path, "csv")
-    with target.file("bars", "A.csv") as path:
+    with target.file("bars", first) as path:
         path.write_text("first")
     with pytest.raises(UsageError, match="two assets"):
-        target.reserve("bars", "a.csv")
-    assert (tmp_path / "bars/A.csv").read_text() == "first"
+        target.reserve("bars", second)
+    assert (tmp_path / "bars" / first).read_text() == "first"
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ import pyarrow.csv
 
 from data_nexus.domain.bars import Bars, Floats, days
 from data_nexus.domain.sessions import day_date
+from data_nexus.errors import UsageError
 from data_nexus.research.exports.names import file_name
 from data_nexus.research.exports.series import AssetSeries, Listed, Order
 from data_nexus.research.exports.target import ExportFolder
@@ -63,27 +64,34 @@ class LeanFolder:
         name = lines[-1][1]
         self._text((*place, "map_files", f"{name}.csv"), lines)
         self._text((*place, "factor_files", f"{name}.csv"), factor_lines(series, bars))
+        lost = 0
         for ticker, piece in _pieces(series, bars):
-            self._zip((*place, "daily"), ticker, piece)
+            lost += self._zip((*place, "daily"), ticker, piece)
+        if lost:
+            raise UsageError(f"{lost} bars: another asset has bars of these days under this ticker")
         return len(bars)
 
     def _text(self, parts: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
         with self._folder.file(*parts) as path:
             path.write_text("".join(f"{','.join(line)}\n" for line in lines), "utf-8")
 
-    def _zip(self, place: Sequence[str], ticker: str, bars: Bars) -> None:
-        """Write a ticker's bars, among those of whoever bore it before or since."""
+    def _zip(self, place: Sequence[str], ticker: str, bars: Bars) -> int:
+        """Write a ticker's bars, among those of whoever bore it before or since.
+
+        Returns how many are not written, because the ticker has a bar of their day already.
+        """
         parts = (*place, f"{ticker}.zip")
-        text = daily_lines(bars)
+        text, lost = daily_lines(bars), 0
         is_shared = self._folder.holds(*parts)
         if is_shared:
             with zipfile.ZipFile(self._folder.path.joinpath(*parts)) as others:
-                text = _merged(others.read(f"{ticker}.csv"), text)
+                text, lost = _merged(others.read(f"{ticker}.csv"), text)
         with (
             self._folder.file(*parts, again=is_shared) as path,
             zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed,
         ):
             packed.writestr(zipfile.ZipInfo(f"{ticker}.csv", _MADE), text, zipfile.ZIP_DEFLATED)
+        return lost
 
 
 def ticker_of(code: str, exchange: str) -> str:
@@ -180,10 +188,14 @@ def _pieces(series: AssetSeries, bars: Bars) -> Iterator[tuple[str, Bars]]:
             yield ticker, Bars(*(column[start:stop] for column in bars.columns()))  # type: ignore[arg-type]
 
 
-def _merged(first: bytes, second: bytes) -> bytes:
-    """Put lines of two texts in the order of their dates; of one date the first text's stands."""
-    lines = {line[:8]: line for line in (*second.splitlines(), *first.splitlines())}
-    return b"".join(lines[day] + b"\n" for day in sorted(lines))
+def _merged(first: bytes, second: bytes) -> tuple[bytes, int]:
+    """Put lines of two texts in the order of their dates; of one date the first text's stands.
+
+    Returns the lines, and how many of the second text's do not stand.
+    """
+    every = (*second.splitlines(), *first.splitlines())
+    lines = {line[:8]: line for line in every}
+    return b"".join(lines[day] + b"\n" for day in sorted(lines)), len(every) - len(lines)
 
 
 def _day(day: date) -> str:
