@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from data_nexus.app.lake import Lake, lake
     from data_nexus.app.nexus import Nexus, connect
     from data_nexus.database.models import (
         Asset,
@@ -29,6 +30,7 @@ __all__ = [
     "Asset",
     "Bar",
     "Dividend",
+    "Lake",
     "Nexus",
     "Rebasing",
     "Revision",
@@ -36,6 +38,7 @@ __all__ = [
     "Split",
     "Sync",
     "connect",
+    "lake",
 ]
 _MODELS = frozenset({"Asset", "Bar", "Dividend", "Rebasing", "Revision", "Run", "Split", "Sync"})
 
@@ -44,6 +47,8 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the public name is
     """Load a public name on first use, so that what needs little also loads little."""
     if name in _MODELS:
         return getattr(import_module("data_nexus.database.models"), name)
+    if name in {"Lake", "lake"}:
+        return getattr(import_module("data_nexus.app.lake"), name)
     if name in __all__:
         return getattr(import_module("data_nexus.app.nexus"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -10,6 +10,7 @@ import asyncio
 import json
 import multiprocessing
 import os
+import signal
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,8 +20,10 @@ from multiprocessing.context import ForkServerProcess
 
 from tests.support.commands import Commands
 
+_TOUCHES = frozenset({"open", "os.mkdir", "os.rename", "os.remove"})
+_WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 _FORKS = multiprocessing.get_context("forkserver")
-_COMMANDS = [f"data_nexus.cli.{name}" for name in ("main", "backfill", "update")]
+_COMMANDS = [f"data_nexus.cli.{name}" for name in ("main", "backfill", "update", "export_lake")]
 _FORKS.set_forkserver_preload([*_COMMANDS, "exchange_calendars"])
 
 
@@ -29,6 +32,18 @@ def forked(commands: Commands, *arguments: str, **settings: object) -> Iterator[
     """Start `nexus` where the commands are; it is killed at the end of the block if it runs."""
     environment = commands.environment_with(settings)
     child = _FORKS.Process(target=_nexus, args=(str(commands.folder), environment, arguments))
+    with _started(child):
+        yield child
+
+
+@contextmanager
+def forked_until(
+    commands: Commands, step: int, *arguments: str, **settings: object
+) -> Iterator[ForkServerProcess]:
+    """Start `nexus`; it kills itself before it touches a file of its folder for the nth time."""
+    environment = commands.environment_with(settings)
+    told = (str(commands.folder), environment, arguments, step)
+    child = _FORKS.Process(target=_nexus_until, args=told)
     with _started(child):
         yield child
 
@@ -61,6 +76,23 @@ def _nexus(folder: str, environment: Mapping[str, str], arguments: tuple[str, ..
 
     with _placed(folder, environment):
         main(list(arguments))
+
+
+def _nexus_until(
+    folder: str, environment: Mapping[str, str], arguments: tuple[str, ...], step: int
+) -> None:
+    left = step
+
+    def watch(event: str, told: tuple[object, ...]) -> None:
+        nonlocal left
+        is_write = event != "open" or (isinstance(told[2], int) and told[2] & _WRITES)
+        if event in _TOUCHES and is_write and str(told[0]).startswith(folder):
+            left -= 1
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(watch)
+    _nexus(folder, environment, arguments)
 
 
 def _update(folder: str, environment: Mapping[str, str], now: datetime) -> None:

@@ -29,6 +29,11 @@ def read_calendar(
     """
     if not any(exchange in known for known in (LIBRARY, RULES, GUESSES)):
         require_exchange(database, exchange)
+    return calendar_of(exchange, first, last)
+
+
+def calendar_of(exchange: str, first: date | None, last: date) -> pa.Table:
+    """Return the calendar as `read_calendar` does, of any code: one unknown trades on weekdays."""
     if first is not None and first > last:
         raise UsageError(f"the calendar from {first} to {last} ends before it begins")
     sessions = sessions_of(exchange, last)

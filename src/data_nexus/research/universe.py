@@ -46,7 +46,7 @@ def read_universe(
     """
     with database.reading() as connection:
         universe = fetch_universe(connection, exchange, day)
-    return universe if asset_type is None else _of_type(universe, asset_type)
+    return universe if asset_type is None else of_type(universe, asset_type)
 
 
 def fetch_universe(connection: psycopg.Connection, exchange: str, day: date) -> pa.Table:
@@ -74,7 +74,8 @@ def read_listings(database: PostgresConnection, symbol: Symbol) -> list[dict[str
     return [_asset(list(group)) for _, group in groupby(rows, lambda row: row[0])]
 
 
-def _of_type(universe: pa.Table, asset_type: str) -> pa.Table:
+def of_type(universe: pa.Table, asset_type: str) -> pa.Table:
+    """Return a universe's assets of one type; raise `UsageError` if there is none."""
     chosen = universe.filter(compute.equal(universe["asset_type"], asset_type))
     types = sorted(set(universe["asset_type"].to_pylist()))
     if types and asset_type not in types:

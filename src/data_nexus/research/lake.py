@@ -1,0 +1,105 @@
+"""Owns a snapshot that is open for reading: its tables, by the same questions as the database."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+import pyarrow as pa
+
+from data_nexus.domain.symbol import exchange_code
+from data_nexus.errors import UsageError
+from data_nexus.research.assets import Wanted as Whom
+from data_nexus.research.calendar import calendar_of
+from data_nexus.research.columns import NUMBERS, STORED_SCHEMA
+from data_nexus.research.lake_actions import actions_of
+from data_nexus.research.lake_assets import assets_named, day_of, universe_of
+from data_nexus.research.lake_manifest import MANIFEST, Manifest, decoded
+from data_nexus.research.lake_place import Place, open_place
+from data_nexus.research.lake_reading import Wanted, read_bars, read_small
+from data_nexus.research.lake_tables import BARS, TABLES
+from data_nexus.research.returns import ReturnKind, view_returns
+from data_nexus.research.views import View, laid_out, view_bars, whole_histories
+
+
+class Snapshot:
+    """One manifest and its files, none of which ever changes; small tables are kept once read."""
+
+    def __init__(self, place: Place, manifest: Manifest, moment: datetime) -> None:
+        self.moment = moment
+        self._place = place
+        self._manifest = manifest
+        self._small: dict[str, pa.Table] = {}
+
+    def bars(self, whom: Whom, view: View) -> pa.Table:
+        """Return bars as a view shows them."""
+        assets = self._assets(whom)
+        actions = self._actions(assets)
+        whole = whole_histories(actions, view)
+        if view.adjust == "vendor" or whole:
+            if (view.adjust, view.direction) == ("vendor", "forward"):
+                whole = set(assets["asset_id"].to_pylist())
+            wanted = Wanted(assets, view.first, view.last, frozenset(whole))
+            return view_bars(self._stored(wanted), actions, view)
+        # Nothing is to be computed: only what is shown is read.
+        columns = [name for name in BARS.names if name in (view.columns or NUMBERS)]
+        wanted = Wanted(assets, view.first, view.last)
+        return laid_out(read_bars(self._place, self._manifest, wanted, columns), view)
+
+    def returns(self, whom: Whom, view: View, kind: ReturnKind) -> pa.Table:
+        """Return how much the close changed from bar to bar."""
+        assets = self._assets(whom)
+        actions = self._actions(assets)
+        # The bar before the window may lie anywhere before it.
+        last = None if whole_histories(actions, view) else view.last
+        stored = self._stored(Wanted(assets, None, last))
+        return view_returns(stored, actions, view, kind)
+
+    def actions(self, whom: Whom) -> pa.Table:
+        """Return splits and dividends."""
+        return self._actions(self._assets(whom))
+
+    def universe(self, exchange: str, day: date) -> pa.Table:
+        """Return who was listed on an exchange on a day, of every type."""
+        assets, listings = self.small("assets"), self.small("listings")
+        return universe_of(assets, listings, self.small("discoveries"), exchange, day)
+
+    def calendar(self, exchange: str, first: date | None, last: date) -> pa.Table:
+        """Return an exchange's sessions."""
+        return calendar_of(exchange, first, last)
+
+    def small(self, table: str) -> pa.Table:
+        """Return a whole table that is one file."""
+        if table not in self._small:
+            self._small[table] = read_small(self._place, self._manifest, table)
+        return self._small[table]
+
+    def files(self, table: str) -> list[str]:
+        """Return where the files of a table lie, as engines name them."""
+        if table not in TABLES:
+            raise UsageError(f"{table!r} is none of {', '.join(TABLES)}")
+        return [self._place.address(file.path) for file in self._manifest.of(table)]
+
+    def _assets(self, whom: Whom) -> pa.Table:
+        texts = [whom] if isinstance(whom, str) else whom
+        if not isinstance(texts, pa.Table) and len(texts) == 1:
+            exchange, at, day = texts[0].partition("@")
+            if at and "." not in texts[0]:
+                whom = self.universe(exchange_code(exchange), day_of(day, self.moment))
+        return assets_named(self.small("assets"), whom)
+
+    def _actions(self, assets: pa.Table) -> pa.Table:
+        return actions_of(assets, self.small("splits"), self.small("dividends"))
+
+    def _stored(self, wanted: Wanted) -> pa.Table:
+        table = read_bars(self._place, self._manifest, wanted, BARS.names)
+        return table.select(STORED_SCHEMA.names).cast(STORED_SCHEMA)
+
+
+def open_snapshot(target: str) -> Snapshot:
+    """Open the snapshot at a place; raise `UsageError` if there is none that we can read."""
+    place = open_place(target)
+    content = place.read(MANIFEST)
+    manifest = Manifest() if content is None else decoded(content, place.name)
+    if manifest.moment is None:
+        raise UsageError(f"no snapshot at {place.name}; run: nexus export lake --to {place.name}")
+    return Snapshot(place, manifest, manifest.moment)

@@ -1,0 +1,289 @@
+"""Owns the writing of snapshots: what has changed since the last one is written, then a manifest.
+
+All is read in one read-only transaction, so a snapshot equals the database at one moment. What has
+changed is told by the rows themselves: PostgreSQL counts and hashes the bars of each part in one
+scan, and a part that says what it said before keeps its file. No log is trusted: a row that a
+person deleted by hand changes its part like any other.
+
+Nothing that is there is changed. Files are new and named by their content; the manifest replaces
+the old one last. So at each instant the place holds the old snapshot or the new one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from itertools import groupby
+from typing import Any, cast
+
+import psycopg
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from data_nexus import __version__
+from data_nexus.database.connection import PostgresConnection
+from data_nexus.database.packed import fetch_bars
+from data_nexus.database.sql import query
+from data_nexus.errors import InvariantBroken
+from data_nexus.research.columns import table_of
+from data_nexus.research.lake_layout import (
+    ASSETS_A_PART,
+    OUR_FILE,
+    Period,
+    bars_path,
+    periods_of,
+    starts_of,
+    table_path,
+)
+from data_nexus.research.lake_manifest import (
+    MANIFEST,
+    Coverage,
+    LakeFile,
+    Manifest,
+    decoded,
+    encoded,
+)
+from data_nexus.research.lake_place import Place
+from data_nexus.research.lake_tables import (
+    SMALL,
+    TABLES,
+    Compression,
+    bars_of,
+    parquet_of,
+    parquet_of_bars,
+)
+
+# While PostgreSQL hands out the next part, those before it are encoded and written.
+_WRITERS = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    """What the database says of one part."""
+
+    coverage: Coverage
+    rows: int
+    first_date: date
+    last_date: date
+    fingerprint: str
+    asset_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """Where files of bars go, and how they are compressed."""
+
+    place: Place
+    compression: Compression
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What an export did: the new manifest, and the figures of `nexus export lake --json`."""
+
+    manifest: Manifest
+    figures: dict[str, Any]
+
+
+def export_lake(
+    database: PostgresConnection, place: Place, compression: Compression | None = None
+) -> Written:
+    """Make the place equal the database at one moment; write only what has changed since.
+
+    Without a compression files have that of the snapshot before, the first ones `lz4`. Raises
+    `UsageError` for a place that holds something else, or to which another export writes, and
+    `StorageUnavailable` when the database or the place fails; the old snapshot then stands.
+    """
+    begun = time.perf_counter()
+    with place.held():
+        old = _begun(place)
+        chosen = compression or cast("Compression", old.compression)
+        whole = _usable(old, place.sizes(), chosen)
+        with database.reading() as connection:
+            moment, newest = _moment(connection)
+            files = [
+                *_bars(connection, _Target(place, chosen), whole.values(), newest),
+                *_small(connection, place, whole),
+            ]
+        new = _renewed(old, files, moment, chosen)
+        place.settle()
+        place.put(MANIFEST, encoded(new))
+        place.settle()
+        removed = _sweep(place, old, new)
+    return Written(new, _figures(old, new, removed, time.perf_counter() - begun))
+
+
+def _begun(place: Place) -> Manifest:
+    """Return the manifest of the place; one that is empty still becomes ours by its first."""
+    content = place.read(MANIFEST)
+    if content is not None:
+        return decoded(content, place.name)
+    first = Manifest(written_by=__version__)
+    place.put(MANIFEST, encoded(first))
+    return first
+
+
+def _usable(old: Manifest, there: Mapping[str, int], compression: str) -> dict[str, LakeFile]:
+    """Return the files that may stay; what somebody deleted or cut short is written again."""
+    is_same = compression == old.compression and old.assets_a_part == ASSETS_A_PART
+    return {
+        file.path: file
+        for file in old.files
+        if there.get(file.path) == file.bytes and (is_same or file.covers is None)
+    }
+
+
+def _moment(connection: psycopg.Connection) -> tuple[datetime, date]:
+    """Return the moment of the transaction and the date about which the bars end."""
+    row = connection.execute(query("lake_moment")).fetchone()
+    assert row is not None  # noqa: S101 - it selects one row
+    moment: datetime = row[0].astimezone(UTC)
+    return moment, row[1] or moment.date()
+
+
+def _bars(
+    connection: psycopg.Connection, target: _Target, old: Iterable[LakeFile], newest: date
+) -> Iterator[LakeFile]:
+    """Write the parts that have changed; return the files of all."""
+    known = {(file.covers, file.rows, file.fingerprint): file for file in old if file.covers}
+    changed = []
+    for part in _parts(connection, newest):
+        same = known.get((part.coverage, part.rows, part.fingerprint))
+        if same:
+            yield same
+        else:
+            changed.append(part)
+    with ThreadPoolExecutor(_WRITERS) as pool:
+        waiting: list[Future[LakeFile]] = []
+        for _, group in groupby(changed, lambda p: (p.coverage.exchange, p.coverage.number)):
+            parts = list(group)
+            bars = _read(connection, parts)
+            waiting += [pool.submit(_write, target, part, _within(bars, part)) for part in parts]
+            while len(waiting) > 2 * _WRITERS + len(parts):
+                yield waiting.pop(0).result()
+        for each in waiting:
+            yield each.result()
+
+
+def _parts(connection: psycopg.Connection, newest: date) -> list[_Part]:
+    """Let PostgreSQL count and hash all bars, part by part."""
+    starts = starts_of(newest)
+    periods = periods_of(starts)
+    asked = {"starts": starts, "assets_a_part": ASSETS_A_PART}
+    return [
+        _Part(
+            coverage=_coverage(exchange, number, periods[period]),
+            rows=rows,
+            first_date=first,
+            last_date=last,
+            fingerprint=f"{fingerprint & (1 << 64) - 1:016x}",
+            asset_ids=tuple(asset_ids),
+        )
+        for exchange, number, period, rows, first, last, fingerprint, asset_ids in (
+            connection.execute(query("lake_parts"), asked)
+        )
+    ]
+
+
+def _coverage(exchange: str, number: int, period: Period) -> Coverage:
+    return Coverage(exchange=exchange, number=number, first_day=period.first, last_day=period.last)
+
+
+def _read(connection: psycopg.Connection, parts: list[_Part]) -> pa.Table:
+    """Read the bars of some parts of the same assets, and what lies between them."""
+    window = min(part.first_date for part in parts), max(part.last_date for part in parts)
+    asset_ids = sorted({each for part in parts for each in part.asset_ids})
+    return bars_of(fetch_bars(connection, dict.fromkeys(asset_ids, window)))
+
+
+def _within(bars: pa.Table, part: _Part) -> pa.Table:
+    """Return the bars of one part."""
+    dates = bars["date"]
+    chosen = pc.and_(pc.greater_equal(dates, part.first_date), pc.less_equal(dates, part.last_date))
+    found = bars.filter(chosen)
+    if len(found) != part.rows:
+        raise InvariantBroken(
+            f"{part.coverage}: {len(found)} bars were read where {part.rows} were counted"
+        )
+    return found
+
+
+def _write(target: _Target, part: _Part, bars: pa.Table) -> LakeFile:
+    content = parquet_of_bars(bars, target.compression)
+    sha256 = hashlib.sha256(content).hexdigest()
+    covers = part.coverage
+    period = Period(covers.first_day, covers.last_day)
+    path = bars_path(covers.exchange, covers.number, period, sha256)
+    target.place.put(path, content)
+    return LakeFile(
+        table="bars",
+        path=path,
+        rows=part.rows,
+        bytes=content.size,
+        sha256=sha256,
+        first_date=part.first_date,
+        last_date=part.last_date,
+        covers=covers,
+        fingerprint=part.fingerprint,
+    )
+
+
+def _small(
+    connection: psycopg.Connection, place: Place, old: Mapping[str, LakeFile]
+) -> Iterator[LakeFile]:
+    """Write the small tables that have changed: what is the same has the same name."""
+    for table, schema in SMALL.items():
+        rows = table_of(connection.execute(query(f"lake_{table}")), schema)
+        content = parquet_of(rows)
+        sha256 = hashlib.sha256(content).hexdigest()
+        path = table_path(table, sha256)
+        if path not in old:
+            place.put(path, content)
+        yield LakeFile(table=table, path=path, rows=len(rows), bytes=content.size, sha256=sha256)
+
+
+def _renewed(old: Manifest, files: list[LakeFile], moment: datetime, compression: str) -> Manifest:
+    stay = {file.path for file in files}
+    return Manifest(
+        generation=old.generation + 1,
+        moment=moment,
+        written_by=__version__,
+        assets_a_part=ASSETS_A_PART,
+        compression=compression,
+        tables={
+            name: {field.name: str(field.type) for field in schema}
+            for name, schema in TABLES.items()
+        },
+        files=tuple(sorted(files, key=lambda file: file.path)),
+        superseded=tuple(file.path for file in old.files if file.path not in stay),
+    )
+
+
+def _sweep(place: Place, old: Manifest, new: Manifest) -> int:
+    """Delete our files that neither this nor the last manifest names; return how many."""
+    kept = {*(file.path for file in new.files), *new.superseded}
+    found = {*old.superseded, *filter(OUR_FILE.fullmatch, place.sizes(old_only=True))}
+    for path in found - kept:
+        place.remove(path)
+    return len(found - kept)
+
+
+def _figures(old: Manifest, new: Manifest, removed: int, seconds: float) -> dict[str, Any]:
+    before = {file.path for file in old.files}
+    written = [file for file in new.files if file.path not in before]
+    return {
+        "moment": new.moment,
+        "generation": new.generation,
+        "files": len(new.files),
+        "written": len(written),
+        "kept": len(new.files) - len(written),
+        "removed": removed,
+        "bars": sum(file.rows for file in new.of("bars")),
+        "bytes": sum(file.bytes for file in new.files),
+        "bytes_written": sum(file.bytes for file in written),
+        "duration_sec": round(seconds, 3),
+    }

@@ -1,0 +1,99 @@
+"""Owns the manifest of a snapshot: which files it is, and what each of them holds. Pure.
+
+`manifest.json` is the only file that is ever replaced. Whoever reads it has a whole snapshot, for
+the files that it names never change.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+import msgspec
+
+from data_nexus.errors import UsageError
+
+MANIFEST = "manifest.json"
+KIND = "data-nexus lake"
+FORMAT = 1
+
+
+class Coverage(msgspec.Struct, frozen=True, kw_only=True):
+    """What a file of bars covers: some assets of an exchange, and the days from first to last.
+
+    `number` is that of the assets, divided by the manifest's `assets_a_part`; without a first or
+    a last day the file holds all before or all after.
+    """
+
+    exchange: str
+    number: int
+    first_day: date | None
+    last_day: date | None
+
+
+class LakeFile(msgspec.Struct, frozen=True, kw_only=True):
+    """One Parquet file: where it lies, what is in it, and how it is known to be the same.
+
+    `fingerprint` is what the database says of the same rows, in hexadecimal: a refresh keeps the
+    file as long as it says so again.
+    """
+
+    table: str
+    path: str
+    rows: int
+    bytes: int
+    sha256: str
+    first_date: date | None = None
+    last_date: date | None = None
+    covers: Coverage | None = None
+    fingerprint: str = ""
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """A snapshot: the moment of the database that it equals, its tables and its files.
+
+    `generation` counts the refreshes; 0 is a place where none has been completed yet.
+    `superseded` are files of the generation before, kept for whoever still reads it.
+    """
+
+    kind: str = KIND
+    format: int = FORMAT
+    generation: int = 0
+    moment: datetime | None = None
+    written_by: str = ""
+    assets_a_part: int = 0
+    compression: str = "lz4"
+    tables: dict[str, dict[str, str]] = {}
+    files: tuple[LakeFile, ...] = ()
+    superseded: tuple[str, ...] = ()
+
+    def of(self, table: str) -> tuple[LakeFile, ...]:
+        """Return the files of a table."""
+        return tuple(file for file in self.files if file.table == table)
+
+
+class _Label(msgspec.Struct, frozen=True):
+    """What every format begins with."""
+
+    kind: str
+    format: int
+
+
+def encoded(manifest: Manifest) -> bytes:
+    """Return the manifest as it is stored."""
+    return msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n"
+
+
+def decoded(content: bytes, place: str) -> Manifest:
+    """Return the manifest of a place; raise `UsageError` if it is none that we can read."""
+    try:
+        label = msgspec.json.decode(content, type=_Label)
+        if label.kind != KIND:
+            raise UsageError(f"{place}: {MANIFEST} belongs to something else: {label.kind!r}")
+        if label.format != FORMAT:
+            raise UsageError(
+                f"{place} is a snapshot of format {label.format}, this version reads format"
+                f" {FORMAT}; use the version of data-nexus that wrote it, or a later one"
+            )
+        return msgspec.json.decode(content, type=Manifest)
+    except msgspec.DecodeError as error:
+        raise UsageError(f"{place}: {MANIFEST} is no manifest of a snapshot: {error}") from None

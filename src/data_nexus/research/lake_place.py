@@ -1,0 +1,219 @@
+"""Owns the place of a snapshot: a folder or an object store, and how a file gets there whole.
+
+Everything goes through `pyarrow.fs`, but for what that cannot do: in a folder a file is written
+under another name, brought to the disk and renamed, and one export at a time holds the lock. An
+object store shows an object only once it is complete.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+
+import pyarrow as pa
+from pyarrow import fs
+
+from data_nexus.errors import StorageUnavailable, UsageError
+from data_nexus.research.lake_manifest import MANIFEST
+
+_LOCK = "lake.lock"
+_NUMBERS = count(1)
+# An object store has no lock: what nobody names may be another export's, until it is this old.
+_OLD = timedelta(days=1)
+
+
+class Place:
+    """A folder or a prefix of an object store; paths below it are written with `/`."""
+
+    def __init__(self, name: str, filesystem: fs.FileSystem, root: str) -> None:
+        self.name = name
+        self._filesystem = filesystem
+        self._root = root.rstrip("/")
+        self._folders: set[Path] = set()
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder of this machine."""
+        return isinstance(self._filesystem, fs.LocalFileSystem)
+
+    def at(self, path: str) -> str:
+        """Return a path as the file system takes it."""
+        return f"{self._root}/{path}"
+
+    def address(self, path: str) -> str:
+        """Return a path as other programs name it."""
+        return self.at(path) if self.is_folder else f"s3://{self.at(path)}"
+
+    def open(self, path: str) -> pa.NativeFile:
+        """Open a file for reading; raise `StorageUnavailable` if it is not there."""
+        try:
+            if self.is_folder:
+                return pa.memory_map(self.at(path))
+            return self._filesystem.open_input_file(self.at(path))
+        except FileNotFoundError:
+            raise StorageUnavailable(
+                f"{self.name}: {path} is gone; open the snapshot anew, for two refreshes have come"
+                " since; if it was deleted, the next export writes it again"
+            ) from None
+        except OSError as error:
+            raise _unavailable(self.name, error) from None
+
+    def read(self, path: str) -> bytes | None:
+        """Return what a file holds; None if there is none."""
+        try:
+            with self._filesystem.open_input_stream(self.at(path)) as stream:
+                return bytes(stream.read())
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise _unavailable(self.name, error) from None
+
+    def put(self, path: str, content: bytes | pa.Buffer) -> None:
+        """Write a file: afterwards it is there whole, or as it was before."""
+        try:
+            if self.is_folder:
+                self._put_in_folder(Path(self.at(path)), content)
+            else:
+                with self._filesystem.open_output_stream(self.at(path)) as stream:
+                    stream.write(content)
+        except OSError as error:
+            raise _unavailable(self.name, error) from None
+
+    def settle(self) -> None:
+        """Bring the names of all files that were put to the disk."""
+        root = Path(self._root)
+        folders = {above for each in self._folders for above in (each, *each.parents)}
+        for folder in folders:
+            if folder == root.parent or root in (folder, *folder.parents):
+                _sync(folder)
+        self._folders.clear()
+
+    def sizes(self, *, old_only: bool = False) -> dict[str, int]:
+        """Return the paths and sizes of all files.
+
+        With `old_only` an object store tells of those alone that are a day old.
+        """
+        selector = fs.FileSelector(self._root, recursive=True, allow_not_found=True)
+        before = datetime.now(UTC) - _OLD
+        return {
+            found.path.removeprefix(f"{self._root}/"): found.size
+            for found in self._listed(selector)
+            if found.type == fs.FileType.File
+            and (self.is_folder or not old_only or found.mtime < before)
+        }
+
+    def remove(self, path: str) -> None:
+        """Delete a file; it is no matter if it is gone."""
+        try:
+            if self.is_folder:
+                Path(self.at(path)).unlink()
+            else:
+                self._filesystem.delete_file(self.at(path))
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise _unavailable(self.name, error) from None
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Let nobody else write here meanwhile; raise `UsageError` if somebody does.
+
+        Also for a folder that holds anything, but no manifest: it is somebody else's.
+        """
+        self._refuse_foreign()
+        if not self.is_folder:
+            yield
+            return
+        lock = self._lock()
+        try:
+            yield
+        finally:
+            os.close(lock)
+
+    def _lock(self) -> int:
+        try:
+            Path(self._root).mkdir(parents=True, exist_ok=True)
+            lock = os.open(self.at(_LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise _unavailable(self.name, error) from None
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            raise UsageError(f"another export is writing to {self.name}; wait for it") from None
+        return lock
+
+    def _refuse_foreign(self) -> None:
+        there = self._filesystem.get_file_info(self._root)
+        if there.type not in (fs.FileType.NotFound, fs.FileType.Directory):
+            raise UsageError(f"{self.name} is a file; name a folder")
+        names = {
+            found.base_name
+            for found in self._listed(fs.FileSelector(self._root, allow_not_found=True))
+        }
+        foreign = sorted(name for name in names if name != _LOCK and not name.endswith(".part"))
+        if foreign and MANIFEST not in names:
+            raise UsageError(
+                f"{self.name} holds {foreign[0]!r} and is no snapshot; name an empty folder"
+            )
+
+    def _listed(self, selector: fs.FileSelector) -> list[fs.FileInfo]:
+        try:
+            return list(self._filesystem.get_file_info(selector))
+        except OSError as error:
+            raise _unavailable(self.name, error) from None
+
+    def _put_in_folder(self, path: Path, content: bytes | pa.Buffer) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f"{path.name}.{os.getpid()}{next(_NUMBERS)}.part")
+        with draft.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+        self._folders.add(path.parent)
+
+
+def open_place(target: str) -> Place:
+    """Return the place that `DIR` or `s3://bucket/prefix` means; nothing is made or asked for.
+
+    An object store takes its keys from where its own tools do; options follow a question mark
+    (`s3://bucket/lake?region=eu-central-1`). Raises `UsageError` for another kind of address.
+    """
+    if "\0" in target or not target.strip():
+        raise UsageError("name a folder or s3://bucket/prefix")
+    scheme, separator, _ = target.partition("://")
+    if not separator:
+        return Place(target, fs.LocalFileSystem(), str(Path(target).expanduser().absolute()))
+    if scheme != "s3":
+        raise UsageError(f"{scheme}://…: a snapshot lies in a folder or at s3://bucket/prefix")
+    try:
+        filesystem, root = fs.FileSystem.from_uri(target)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{_bare(target)}: {str(error).splitlines()[0]}") from None
+    if "/" not in root:
+        raise UsageError(f"{_bare(target)} is a whole bucket; name a prefix: s3://{root}/lake")
+    return Place(_bare(target), filesystem, root)
+
+
+def _bare(target: str) -> str:
+    """Return an address without keys and options."""
+    scheme, _, rest = target.partition("://")
+    return f"{scheme}://{rest.partition('?')[0].rpartition('@')[2]}"
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _unavailable(name: str, error: OSError) -> StorageUnavailable:
+    return StorageUnavailable(f"{name}: {error.strerror or str(error).splitlines()[0]}")

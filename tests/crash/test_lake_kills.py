@@ -1,0 +1,145 @@
+"""Whatever kills an export and when, a reader finds the old snapshot or the new one, whole.
+
+`NEXUS_KILLS` says how many kills there are at random moments; `NEXUS_KILL_SEED` repeats them.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import time
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+import data_nexus as nexus
+from data_nexus.errors import UsageError
+from tests.support.commands import Commands
+from tests.support.database import Cluster
+from tests.support.forked_commands import forked, forked_until
+from tests.support.lakes import assert_equals_database, lake_rows, manifest
+from tests.support.rows import Rows, differing, stored_rows
+from tests.support.tables import add_assets, execute
+
+KILLS = int(os.environ.get("NEXUS_KILLS", "12"))
+SEED = int(os.environ.get("NEXUS_KILL_SEED", "1"))
+EXPORT = ("export", "lake", "--to", "lake")
+TARGET = "lake"
+
+
+@pytest.fixture
+def commands(cluster: Cluster, tmp_path: Path) -> Iterator[Commands]:
+    """Commands at a folder, on a database of two parts and some years."""
+    with cluster.fresh_database() as url:
+        add_assets(url, "ONE", *(f"S{n}" for n in range(62)), "TWO")
+        execute(
+            url,
+            "INSERT INTO market_data SELECT a.id, date '2020-01-02' + n, 1, 2, 1, 2, 2, n"
+            " FROM assets a, generate_series(0, 2500, 100) AS n",
+            "UPDATE assets SET last_bar = '2026-11-20'",
+        )
+        environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        places = {"DATABASE_URL": url, "NEXUS_HOME": str(tmp_path)}
+        yield Commands(tmp_path, environment | places)
+
+
+def change(commands: Commands) -> Rows:
+    """Change a bar of each part; what is stored then."""
+    url = commands.environment["DATABASE_URL"]
+    execute(url, "UPDATE market_data SET open = open + 1 WHERE date = '2020-01-02'")
+    return stored_rows(url)
+
+
+def exported(commands: Commands) -> int | None:
+    with forked(commands, *EXPORT) as running:
+        running.join(60)
+    return running.exitcode
+
+
+def is_same(one: Rows, other: Rows) -> bool:
+    return differing(one, other) == {}
+
+
+def read(target: Path) -> Rows | None:
+    """What a reader finds, by the manifest; None where no snapshot was completed yet."""
+    if not (target / "manifest.json").exists() or manifest(target)["generation"] == 0:
+        with pytest.raises(UsageError, match="no snapshot at"):
+            nexus.lake(str(target))
+        return None
+    assert len(nexus.lake(str(target)).bars(["ONE.US", "TWO.US"])) == 52
+    return lake_rows(target)
+
+
+def assert_whole_again(commands: Commands) -> None:
+    """The next export makes it equal the database, and nothing of the killed one is left."""
+    assert exported(commands) == 0
+    assert_equals_database(commands.folder / TARGET, commands.environment["DATABASE_URL"])
+
+
+def test_a_first_export_killed_before_each_of_its_steps_leaves_none_or_a_whole_one(
+    commands: Commands,
+) -> None:
+    target, whole, seen = commands.folder / TARGET, change(commands), []
+    for step in count(1):
+        shutil.rmtree(target, ignore_errors=True)
+        with forked_until(commands, step, *EXPORT) as running:
+            running.join(60)
+        found = read(target)
+        assert found is None or is_same(found, whole)
+        seen.append(found is None)
+        if running.exitcode == 0:
+            break
+        assert running.exitcode == -9
+        if step % 10 == 0:
+            assert_whole_again(commands)
+    assert seen == sorted(seen, reverse=True)
+    assert seen.count(True) > 20
+
+
+def test_a_refresh_killed_before_each_of_its_steps_leaves_the_old_snapshot_or_the_new(
+    commands: Commands,
+) -> None:
+    target, seen = commands.folder / TARGET, []
+    assert exported(commands) == 0
+    for step in count(1):
+        # There is something to write, and a generation of files to remove.
+        change(commands)
+        assert_whole_again(commands)
+        old, new = lake_rows(target), change(commands)
+        with forked_until(commands, step, *EXPORT) as running:
+            running.join(60)
+        found = read(target)
+        assert found is not None
+        is_new = is_same(found, new)
+        assert is_new or is_same(found, old)
+        seen.append(is_new)
+        if running.exitcode == 0:
+            break
+        assert running.exitcode == -9
+    assert seen == sorted(seen)
+    assert seen.count(False) > 8
+    assert seen.count(True) > 2
+    assert_whole_again(commands)
+
+
+def test_kills_at_random_moments_leave_the_old_snapshot_or_the_new(commands: Commands) -> None:
+    chance, target = random.Random(SEED), commands.folder / TARGET  # noqa: S311 - moments
+    assert exported(commands) == 0
+    began = time.monotonic()
+    assert exported(commands) == 0
+    usual = time.monotonic() - began
+    old, killed = lake_rows(target), 0
+    while killed < KILLS:
+        new = change(commands)
+        with forked(commands, *EXPORT) as running:
+            time.sleep(chance.uniform(0.2, 1) * usual)
+            running.kill()
+            running.join()
+        killed += running.exitcode == -9
+        found = lake_rows(target)
+        assert is_same(found, old) or is_same(found, new)
+        old = found
+    assert_whole_again(commands)
