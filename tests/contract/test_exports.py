@@ -19,7 +19,6 @@ from data_nexus.domain.symbol import Symbol
 from data_nexus.errors import StorageUnavailable, UsageError
 from data_nexus.research.exports.export import export
 from data_nexus.research.exports.formats import FORMATS
-from data_nexus.research.exports.names import text_of_cell
 from data_nexus.research.exports.series import Whom, one_moment
 from data_nexus.research.views import View
 from tests.support.exports import Bar, Share, put, written
@@ -54,7 +53,7 @@ def read_csv(path: Path) -> list[Row]:
     with path.open(newline="", encoding="utf-8") as text:
         _, *lines = csv.reader(text, strict=True)
     return [
-        (text_of_cell(name), date.fromisoformat(day), *map(float, numbers))
+        (name.removeprefix("'"), date.fromisoformat(day), *map(float, numbers))
         for name, day, *numbers in lines
     ]
 

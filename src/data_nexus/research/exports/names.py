@@ -1,4 +1,4 @@
-"""Owns the file names of symbols and the cells of spreadsheets: hostile text stays text. Pure."""
+"""Owns the file names of symbols: hostile text stays a name. Pure."""
 
 from __future__ import annotations
 
@@ -10,12 +10,6 @@ import re
 _PLAIN = re.compile(r"[A-Z0-9](?:[A-Z0-9.-]{0,62}[A-Z0-9])?")
 _DEVICES = re.compile(r"(?:CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(?:COM|LPT)[0-9])(?:\..*)?")
 _SHOWN = 40
-
-# A cell that begins so is a formula to a spreadsheet, or, full-width, to one of East Asia. The
-# mark itself is marked as well, so that taking one mark off always gives the text back.
-FORMULA = "=+\\-@\\t\\r\\n'\uff1d\uff0b\uff0d\uff20"
-_FORMULA = re.compile(f"^[{FORMULA}]")
-MARK = "'"
 
 
 def file_name(text: str) -> str:
@@ -31,13 +25,3 @@ def file_name(text: str) -> str:
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
     rest = re.sub(r"[^A-Za-z0-9.-]+", "_", text)[:_SHOWN].strip("._-")
     return f"_{rest}~{digest}"
-
-
-def cell(text: str) -> str:
-    """Return a text that no spreadsheet takes for a formula: `'` stands before what looks so."""
-    return MARK + text if _FORMULA.match(text) else text
-
-
-def text_of_cell(text: str) -> str:
-    """Return the text that a cell was made of."""
-    return text.removeprefix(MARK)

@@ -14,7 +14,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from data_nexus.research.columns import ACTIONS_SCHEMA, BARS_SCHEMA
-from data_nexus.research.exports.names import FORMULA, MARK, file_name
+from data_nexus.research.exports.names import file_name
 from data_nexus.research.exports.series import AssetSeries, Order
 from data_nexus.research.exports.target import ExportFolder
 
@@ -27,6 +27,10 @@ ASSETS = pa.schema(
     + [("is_delisted", pa.bool_()), ("first_date", pa.date32()), ("last_date", pa.date32())]
 )
 _GROUP_ROWS = 128 * 1024
+# A cell that begins so is a formula to a spreadsheet, or, full-width, to one of East Asia. The mark
+# itself is marked as well, so that taking one mark off always gives the text back.
+_FORMULA = "^([=+\\-@\\t\\r\\n'\uff1d\uff0b\uff0d\uff20])"
+_MARKED = r"'\1"
 
 
 class Rows(Protocol):
@@ -52,13 +56,17 @@ class SafeCsv:
         """Append the rows of a table."""
         for at, field in enumerate(table.schema):
             if pa.types.is_string(field.type):
-                safe = pc.replace_substring_regex(table[at], f"^([{FORMULA}])", rf"{MARK}\1")
-                table = table.set_column(at, field, safe)
+                table = table.set_column(at, field, cells(table[at]))
         self._rows.write_table(table)
 
     def close(self) -> None:
         """Write the end."""
         self._rows.close()
+
+
+def cells(texts: pa.Array) -> pa.Array:
+    """Return texts as cells that no spreadsheet takes for a formula: `'` stands before what is."""
+    return pc.replace_substring_regex(texts, _FORMULA, _MARKED)
 
 
 def _parquet(path: Path, schema: pa.Schema) -> Rows:
