@@ -6,8 +6,10 @@ import click
 
 from data_nexus.cli.lazy import LazyCommands
 
+_FORMATS = ("csv", "parquet", "arrow", "zipline", "qlib", "lean", "nautilus", "backtrader")
 EXPORTS = {
     "lake": "data_nexus.cli.export_lake:lake",
+    **{name: f"data_nexus.cli.export_formats:{name}" for name in _FORMATS},
 }
 
 

@@ -93,7 +93,7 @@ def factors(
     its ex-date works from the next bar on; one not later than the first bar changes nothing.
     """
     last = days(through) if through else _last(dates)
-    usable, findings = _usable(splits)
+    usable, findings = usable_splits(splits)
     split_steps = np.ones(len(dates) + 1)
     for split in usable:
         if days(split.date) <= last:
@@ -101,7 +101,7 @@ def factors(
             split_steps[at] = float(split_steps[at]) * split.factor
     cash: dict[int, list[tuple[Dividend, float]]] = defaultdict(list)
     for dividend in dividends:
-        paid = _cash(dividend, usable, currency)
+        paid = cash_paid(dividend, usable, currency)
         if paid is None:
             detail = f"{dividend.currency} for bars in {currency}"
             findings.append(Finding(dividend.date, DIVIDEND_IS_IN_CURRENCY, detail))
@@ -142,7 +142,7 @@ def volume_basis(bars: Bars, splits: Sequence[Split]) -> VolumeBasis:
     that together make three shares of one, and steps that lie clearly nearer to one answer.
     """
     evidence = weight = 0.0
-    for split in _usable(splits)[0]:
+    for split in usable_splits(splits)[0]:
         shares = -log(split.factor)
         at = _position(bars.date, split.date)
         before, after = bars.volume[max(at - 20, 0) : at], bars.volume[at : at + 20]
@@ -157,7 +157,7 @@ def volume_basis(bars: Bars, splits: Sequence[Split]) -> VolumeBasis:
     return VolumeBasis.AS_TRADED if evidence > 0 else VolumeBasis.SPLIT_ADJUSTED
 
 
-def _usable(splits: Iterable[Split]) -> tuple[list[Split], list[Finding]]:
+def usable_splits(splits: Iterable[Split]) -> tuple[list[Split], list[Finding]]:
     """Sort out splits that would turn a price into 0, infinity or nonsense."""
     usable, findings = [], []
     for split in splits:
@@ -170,7 +170,7 @@ def _usable(splits: Iterable[Split]) -> tuple[list[Split], list[Finding]]:
     return usable, findings
 
 
-def _cash(dividend: Dividend, splits: Iterable[Split], currency: str) -> float | None:
+def cash_paid(dividend: Dividend, splits: Iterable[Split], currency: str) -> float | None:
     """Return what was paid for one share, in the bars' currency; None if that takes a rate."""
     if dividend.unadjusted_value:
         paid = dividend.unadjusted_value

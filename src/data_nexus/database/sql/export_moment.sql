@@ -1,0 +1,2 @@
+-- The moment that a transaction sees, whatever is written meanwhile.
+SELECT now();

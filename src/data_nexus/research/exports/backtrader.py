@@ -1,0 +1,61 @@
+"""Owns the CSV of backtrader and backtesting.py: one file an asset, with the columns both expect.
+
+backtrader reads it with `BacktraderCSVData`, backtesting.py by pandas, the first column as index.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from data_nexus.research.exports.names import file_name
+from data_nexus.research.exports.series import AssetSeries, Order
+from data_nexus.research.exports.tables import (
+    ASSETS,
+    Rows,
+    asset_table,
+    rows_file,
+)
+from data_nexus.research.exports.target import ExportFolder
+
+_NAMES = {"date": "Date", "open": "Open", "high": "High", "low": "Low", "close": "Close"} | {
+    "volume": "Volume"
+}
+# backtrader's own format ends with the open interest, which a share has none of.
+FEED = pa.schema(
+    [("Date", pa.date32())]
+    + [(name, pa.float64()) for name in ("Open", "High", "Low", "Close", "Volume")]
+    + [("OpenInterest", pa.int64())]
+)
+
+
+@contextmanager
+def backtrader_folder(folder: ExportFolder, order: Order) -> Iterator[FeedFolder]:
+    """Write `bars/AAPL.US.csv` for each asset, and `assets.csv`: whose file is which."""
+    with folder.file("assets.csv") as path, rows_file("csv", path, ASSETS) as assets:
+        yield FeedFolder(folder, order, assets)
+
+
+@dataclass(frozen=True, slots=True)
+class FeedFolder:
+    """A folder of feeds that assets are added to."""
+
+    _folder: ExportFolder
+    _order: Order
+    _assets: Rows
+
+    def add(self, series: AssetSeries) -> int:
+        """Write an asset; return how many bars were written."""
+        bars = self._order.table(series)
+        if not len(bars):
+            return 0
+        name = f"{file_name(series.ticker)}.csv"
+        table = bars.select([*_NAMES]).rename_columns([*_NAMES.values()])
+        no_interest = pa.array([0] * len(bars), pa.int64())
+        with self._folder.file("bars", name) as path, rows_file("csv", path, FEED) as rows:
+            rows.write_table(table.append_column("OpenInterest", no_interest))
+        self._assets.write_table(asset_table(series, bars, f"bars/{name}"))
+        return len(bars)

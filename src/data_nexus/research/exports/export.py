@@ -1,0 +1,124 @@
+"""Owns an export from start to end: asset by asset, out of one moment of the database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+from data_nexus.database.connection import PostgresConnection
+from data_nexus.errors import StorageUnavailable, UsageError
+from data_nexus.research.assets import Named
+from data_nexus.research.exports.formats import FORMATS, Format, Writer
+from data_nexus.research.exports.series import AssetSeries, Order, Whom, one_moment
+from data_nexus.research.exports.target import ExportFolder, one_file, whole_file
+from data_nexus.research.views import View
+
+# What sees the assets of an export go by, for a person who waits.
+Watch = Callable[[Sequence[Named]], Iterable[Named]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exported:
+    """What an export wrote; `left_out` says of each asset or action that is not in it why."""
+
+    assets: int
+    bars: int
+    without_bars: int
+    left_out: tuple[tuple[str, str], ...]
+
+
+def export(
+    database: PostgresConnection,
+    form: Format,
+    out: Path,
+    whom: Whom,
+    view: View,
+    *,
+    as_of: datetime | None = None,
+    force: bool = False,
+    watch: Watch = iter,
+) -> Exported:
+    """Write assets to `out`, a folder, or a file where its ending is the format's name.
+
+    Files appear whole or not at all; one asset is held in memory at a time. With `as_of` (aware)
+    bars and actions are those known then. `watch` sees the assets go by. Raises `UsageError` for
+    unknown assets, for a place that holds anything else, and for assets that do not fit into one
+    export; `StorageUnavailable` for a place that cannot be written.
+    """
+    is_file = _is_file(form, out)
+    if form.tool:
+        form.tool()
+    with one_moment(database, as_of) as reader, _place_errors(out):
+        assets = reader.choose(whom)
+        exchanges = {each.ticker.rpartition(".")[2] for each in assets}
+        if form.is_of_one_exchange and len(exchanges) > 1:
+            raise UsageError(f"{form.name}: export each exchange to a folder of its own")
+        order = Order(view=view, sessions=lambda: reader.dates(assets, view))
+        if is_file and form.one_file:
+            with (
+                whole_file(one_file(out, force=force)) as path,
+                form.one_file(path, order) as writer,
+            ):
+                return _written(writer, form, map(reader.series, watch(assets)), view)
+        folder = ExportFolder(out, form.name, force=force)
+        with form.folder(folder, order) as writer:
+            done = _written(writer, form, map(reader.series, watch(assets)), view)
+        folder.finish(
+            {"assets": done.assets, "bars": done.bars, "adjust": view.adjust}
+            | {"moment": as_of or reader.moment}
+        )
+    return done
+
+
+def _is_file(form: Format, out: Path) -> bool:
+    """Say whether a path means one file; raise `UsageError` for one of another format."""
+    ending = out.suffix.removeprefix(".")
+    if ending in FORMATS and FORMATS[ending].one_file and ending != form.name:
+        remedy = f"end it with .{form.name}, or name a folder" if form.one_file else "name a folder"
+        raise UsageError(f"{out}: this writes {form.name}, no .{ending} file; {remedy}")
+    return ending == form.name
+
+
+@contextmanager
+def _place_errors(out: Path) -> Iterator[None]:
+    """Translate what a disc says into `StorageUnavailable`."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageUnavailable(f"{out} cannot be written: {error.strerror or error}") from None
+
+
+def _written(
+    writer: Writer, form: Format, all_series: Iterable[AssetSeries], view: View
+) -> Exported:
+    done = bars = without_bars = 0
+    left_out: list[tuple[str, str]] = []
+    seen: set[str] = set()
+    for series in all_series:
+        if series.ticker in seen:
+            number = series.facts.asset_id
+            left_out.append((series.ticker, f"asset {number} bears this symbol as well"))
+            continue
+        seen.add(series.ticker)
+        try:
+            count = writer.add(series)
+        except UsageError as error:
+            left_out.append((series.ticker, str(error)))
+            continue
+        bars += count
+        done += count > 0
+        without_bars += count == 0
+        if count and form.adjust is None:
+            left_out += [(series.ticker, reason) for reason in _lacking(series, view)]
+    return Exported(assets=done, bars=bars, without_bars=without_bars, left_out=tuple(left_out))
+
+
+def _lacking(series: AssetSeries, view: View) -> Iterator[str]:
+    """Say which actions a format that carries them cannot carry."""
+    first, last = view.first or date.min, view.last or date.max
+    for each in series.factors.findings:
+        if first < each.date <= last:
+            yield f"the action of {each.date} is not exported: {each.rule}, but: {each.detail}"

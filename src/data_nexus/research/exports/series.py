@@ -1,0 +1,206 @@
+"""Owns reading assets for an export: who is chosen, and each one's history, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import psycopg
+import pyarrow as pa
+
+from data_nexus.database.connection import PostgresConnection
+from data_nexus.database.packed import fetch_bars, fetch_dates
+from data_nexus.database.sql import query
+from data_nexus.domain.adjustment import Factors
+from data_nexus.domain.bars import Bars
+from data_nexus.domain.symbol import Symbol
+from data_nexus.errors import UsageError, no_assets
+from data_nexus.research.actions import fetch_actions
+from data_nexus.research.assets import Named, find_assets
+from data_nexus.research.columns import ACTIONS_SCHEMA, NUMBERS, STORED_SCHEMA
+from data_nexus.research.universe import fetch_universe
+from data_nexus.research.views import History, View, histories, view_bars
+
+_DATES_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whom:
+    """Whom an export is of: some symbols, or an exchange, or who was listed there on a day."""
+
+    symbols: Sequence[str] = ()
+    exchange: str | None = None
+    on: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A stretch in which an asset was listed under a code; `until` is None while it still is."""
+
+    code: str
+    since: date
+    until: date | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssetFacts:
+    """What is known of an asset beside its bars; an unknown text is ""."""
+
+    asset_id: int
+    symbol: Symbol
+    name: str = ""
+    venue: str = ""
+    asset_type: str = ""
+    country: str = ""
+    currency: str = ""
+    isin: str = ""
+    is_delisted: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class AssetSeries:
+    """An asset's whole stored history: bars as sent, actions, listings oldest first."""
+
+    facts: AssetFacts
+    bars: Bars
+    actions: pa.Table
+    listings: tuple[Listed, ...] = ()
+
+    @property
+    def ticker(self) -> str:
+        """The symbol as text: `AAPL.US`."""
+        return str(self.facts.symbol)
+
+    @cached_property
+    def stored(self) -> pa.Table:
+        """The bars as `STORED_SCHEMA`."""
+        count = len(self.bars)
+        constants = [pa.array([self.facts.asset_id], pa.int32()), pa.array([self.ticker])]
+        first = pa.array(np.zeros(count, np.int32))
+        dates = pa.array(self.bars.date, pa.int32()).view(pa.date32())
+        numbers = [pa.array(getattr(self.bars, name), pa.float64()) for name in NUMBERS]
+        columns = [*(each.take(first) for each in constants), dates, *numbers]
+        return pa.Table.from_arrays(columns, schema=STORED_SCHEMA)
+
+    @cached_property
+    def history(self) -> History:
+        """The bars and actions as adjustment takes them."""
+        alone = History(
+            self.facts.asset_id, self.ticker, slice(0), self.bars, (), (), self.facts.currency
+        )
+        return next(histories(self.stored, self.actions), alone)
+
+    @cached_property
+    def factors(self) -> Factors:
+        """What each bar is multiplied by for the later actions; 1 for the last one."""
+        return self.history.factors()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What an export is to hold: a view of bars, and every date with a bar, when asked."""
+
+    view: View = View()  # noqa: RUF009 - a frozen value
+    sessions: Callable[[], Sequence[date]] = tuple
+
+    def table(self, series: AssetSeries) -> pa.Table:
+        """Return what is exported of an asset's bars, as `BARS_SCHEMA`.
+
+        Raises `AdjustmentRefused` for an action that the view needs and that cannot be applied.
+        """
+        return view_bars(series.stored, series.actions, self.view)
+
+    def bars(self, series: AssetSeries) -> Bars:
+        """Return the same as columns of numbers."""
+        table = self.table(series)
+        dates = table["date"].cast(pa.int32()).to_numpy()
+        return Bars(dates, *(table[name].to_numpy() for name in NUMBERS))
+
+
+class SeriesReader:
+    """Reads one asset after the other, all as they were at one moment of the database.
+
+    With `as_of` (aware) bars and actions are those known then; facts and listings are today's.
+    """
+
+    def __init__(self, connection: psycopg.Connection, as_of: datetime | None) -> None:
+        self._connection = connection
+        self._as_of = as_of
+        ((self.moment,),) = connection.execute(query("export_moment")).fetchall()
+
+    def choose(self, whom: Whom) -> list[Named]:
+        """Return the assets that are meant, by symbol; of an exchange, all that have bars.
+
+        Raises `UsageError` for an unknown symbol or exchange, and for whom nobody can be.
+        """
+        if bool(whom.symbols) == bool(whom.exchange):
+            raise UsageError("say whom to export: some symbols, or an exchange; not both")
+        if whom.exchange is None:
+            if whom.on is not None:
+                raise UsageError("a day asks who was listed on an exchange: name the exchange")
+            return find_assets(self._connection, whom.symbols)
+        if whom.on is not None:
+            universe = fetch_universe(self._connection, whom.exchange, whom.on)
+            return find_assets(self._connection, universe)
+        if self._rows("knows_exchange", exchange=whom.exchange) != [(True,)]:
+            raise no_assets(whom.exchange)
+        return sorted(Named(*row) for row in self._rows("export_assets", exchange=whom.exchange))
+
+    def series(self, asset: Named) -> AssetSeries:
+        """Return an asset's whole history."""
+        ((*texts, is_delisted),) = self._rows("export_facts", asset_id=asset.asset_id)
+        stored = fetch_bars(self._connection, {asset.asset_id: (None, None)}, as_of=self._as_of)
+        code, _, exchange = asset.ticker.rpartition(".")
+        return AssetSeries(
+            facts=AssetFacts(
+                asset_id=asset.asset_id,
+                symbol=Symbol(code, exchange),
+                **dict(zip(_TEXTS, (text or "" for text in texts), strict=True)),
+                is_delisted=is_delisted,
+            ),
+            bars=stored.bars,
+            actions=fetch_actions(self._connection, [asset], self._as_of),
+            listings=_listed(self._rows("export_listings", asset_id=asset.asset_id)),
+        )
+
+    def dates(self, assets: Sequence[Named], view: View) -> list[date]:
+        """Return every date of a view's window on which one of the assets has a bar, ascending."""
+        found = np.empty(0, np.int32)
+        for start in range(0, len(assets), _DATES_AT_ONCE):
+            some = [each.asset_id for each in assets[start : start + _DATES_AT_ONCE]]
+            by_asset = fetch_dates(self._connection, some)
+            found = np.unique(np.concatenate((found, *by_asset.values())))
+        days: list[date] = pa.array(found, pa.int32()).view(pa.date32()).to_pylist()
+        first, last = view.first or date.min, view.last or date.max
+        return [day for day in days if first <= day <= last]
+
+    def _rows(self, name: str, **parameters: object) -> list[tuple[Any, ...]]:
+        return self._connection.execute(query(name), parameters).fetchall()
+
+
+@contextmanager
+def one_moment(
+    database: PostgresConnection, as_of: datetime | None = None
+) -> Iterator[SeriesReader]:
+    """Give a reader that sees one moment of the database, however long it reads."""
+    with database.reading() as connection:
+        connection.execute(query("export_patience"))
+        yield SeriesReader(connection, as_of)
+
+
+_TEXTS = ("name", "venue", "asset_type", "country", "currency", "isin")
+NO_ACTIONS = ACTIONS_SCHEMA.empty_table()
+
+
+def _listed(rows: Sequence[tuple[str, datetime, datetime | None]]) -> tuple[Listed, ...]:
+    """Join neighbouring stretches of one code."""
+    joined: list[Listed] = []
+    for code, since, until in rows:
+        begins = joined.pop().since if joined and joined[-1].code == code else since.date()
+        joined.append(Listed(code, begins, until and until.date()))
+    return tuple(joined)

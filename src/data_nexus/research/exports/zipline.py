@@ -1,0 +1,162 @@
+"""Owns the folder that zipline-reloaded ingests: plain CSV, and the extension that reads it.
+
+A bundle has one calendar, so an export to it is of one exchange. The extension needs nothing of
+this package: zipline lives in an environment of its own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import date
+from importlib.resources import files
+
+import pyarrow as pa
+
+from data_nexus.domain.adjustment import cash_paid, usable_splits
+from data_nexus.domain.calendars import LIBRARY
+from data_nexus.research.exports.names import file_name
+from data_nexus.research.exports.series import AssetSeries, Order
+from data_nexus.research.exports.tables import Rows, rows_file
+from data_nexus.research.exports.target import ExportFolder
+
+# The countries (ISO 3166) by which zipline knows the exchanges of the calendars.
+_PAIRS = (
+    "XNYS:US XTSE:CA XLON:GB XSWX:CH XETR:DE XDUS:DE XHAM:DE XSTU:DE XPAR:FR XAMS:NL XBRU:BE"
+    " XLIS:PT XDUB:IE XMIL:IT XMAD:ES XWBO:AT XLUX:LU XSTO:SE XCSE:DK XHEL:FI XICE:IS XOSL:NO"
+    " XPRA:CZ XBUD:HU XWAR:PL XBSE:RO XZAG:HR ASEX:GR XIST:TR XMOS:RU XTAE:IL XSAU:SA XJSE:ZA"
+    " XASX:AU XHKG:HK XTKS:JP XKRX:KR XSHG:CN XTAI:TW XBOM:IN XSES:SG XBKK:TH XIDX:ID XKLS:MY"
+    " XPHS:PH XKAR:PK BVMF:BR XMEX:MX XBUE:AR XSGO:CL XLIM:PE"
+)
+_COUNTRIES = dict(pair.split(":") for pair in _PAIRS.split())
+_UNKNOWN_COUNTRY = "??"
+# The calendars of markets that have no sessions of their own.
+_RULES = {"CC": "24/7"}
+_WEEKDAYS = "24/5"
+PRICES = pa.schema(
+    [("date", pa.date32())]
+    + [(name, pa.float64()) for name in ("open", "high", "low", "close", "volume")]
+)
+ASSETS = pa.schema(
+    [("sid", pa.int32())]
+    + [(name, pa.string()) for name in ("symbol", "asset_name", "exchange", "file")]
+    + [(name, pa.date32()) for name in ("start_date", "end_date")]
+)
+SPLITS = pa.schema([("sid", pa.int32()), ("effective_date", pa.date32()), ("ratio", pa.float64())])
+DIVIDENDS = pa.schema(
+    [("sid", pa.int32()), ("ex_date", pa.date32()), ("amount", pa.float64())]
+    + [(name, pa.date32()) for name in ("declared_date", "record_date", "pay_date")]
+)
+
+
+@contextmanager
+def zipline_folder(folder: ExportFolder, order: Order) -> Iterator[ZiplineFolder]:
+    """Write what `zipline -e FOLDER/extension.py ingest -b data-nexus` reads."""
+    with ExitStack() as open_files:
+
+        def shared(name: str, schema: pa.Schema) -> Rows:
+            path = open_files.enter_context(folder.file(f"{name}.csv"))
+            return open_files.enter_context(rows_file("csv", path, schema))
+
+        writer = ZiplineFolder(
+            folder,
+            order,
+            shared("assets", ASSETS),
+            shared("splits", SPLITS),
+            shared("dividends", DIVIDENDS),
+        )
+        yield writer
+    with folder.file("bundle.json") as path:
+        path.write_text(json.dumps(writer.bundle(), default=str) + "\n", "utf-8")
+    with folder.file("extension.py") as path:
+        path.write_bytes(files(__package__).joinpath("zipline_extension.py").read_bytes())
+
+
+class ZiplineFolder:
+    """A folder that assets are added to; their numbers are those of the database."""
+
+    def __init__(
+        self, folder: ExportFolder, order: Order, assets: Rows, splits: Rows, dividends: Rows
+    ) -> None:
+        self._folder, self._order = folder, order
+        self._assets, self._splits, self._dividends = assets, splits, dividends
+        self._exchange = ""
+        self._symbols: set[str] = set()
+        self._dates: tuple[date, date] | None = None
+
+    def bundle(self) -> dict[str, object]:
+        """Return what the extension is told: a calendar, its country, first and last date."""
+        calendar = LIBRARY.get(self._exchange) or _RULES.get(self._exchange, _WEEKDAYS)
+        country = _COUNTRIES.get(calendar, _UNKNOWN_COUNTRY)
+        first, last = self._dates or (None, None)
+        return {"calendar": calendar, "country": country, "first": first, "last": last}
+
+    def add(self, series: AssetSeries) -> int:
+        """Write an asset; return how many bars were written."""
+        self._exchange = series.facts.symbol.exchange
+        table = self._order.table(series).select(PRICES.names)
+        if not len(table):
+            return 0
+        name = f"{file_name(series.ticker)}.csv"
+        with self._folder.file("bars", name) as path, rows_file("csv", path, PRICES) as rows:
+            rows.write_table(table)
+        held: tuple[date, date] = table["date"][0].as_py(), table["date"][-1].as_py()
+        first, last = self._dates or held
+        self._dates = min(first, held[0]), max(last, held[1])
+        self._assets.write_table(_asset(series, self._symbol(series), table, f"bars/{name}"))
+        self._splits.write_table(_splits(series, held))
+        self._dividends.write_table(_dividends(series, held))
+        return len(table)
+
+    def _symbol(self, series: AssetSeries) -> str:
+        """The code, or the name of its file where zipline, blind to case, has that code already."""
+        code = series.facts.symbol.code
+        symbol = file_name(code) if code.upper() in self._symbols else code
+        self._symbols.add(symbol.upper())
+        return symbol
+
+
+def _asset(series: AssetSeries, symbol: str, bars: pa.Table, file: str) -> pa.Table:
+    facts = series.facts
+    row = {
+        "sid": facts.asset_id,
+        "symbol": symbol,
+        "asset_name": facts.name,
+        "exchange": facts.symbol.exchange,
+        "file": file,
+        "start_date": bars["date"][0],
+        "end_date": bars["date"][-1],
+    }
+    return pa.Table.from_pylist([row], schema=ASSETS)
+
+
+def _splits(series: AssetSeries, held: tuple[date, date]) -> pa.Table:
+    """The splits between the exported bars; zipline's ratio is what prices are multiplied by."""
+    rows = [
+        {"sid": series.facts.asset_id, "effective_date": split.date, "ratio": split.factor}
+        for split in usable_splits(series.history.splits)[0]
+        if held[0] < split.date <= held[1]
+    ]
+    return pa.Table.from_pylist(rows, schema=SPLITS)
+
+
+def _dividends(series: AssetSeries, held: tuple[date, date]) -> pa.Table:
+    """The dividends between the exported bars, as paid, in the currency of the bars."""
+    usable, _ = usable_splits(series.history.splits)
+    told = [row for row in series.actions.to_pylist() if row["kind"] == "dividend"]
+    rows = [
+        {
+            "sid": series.facts.asset_id,
+            "ex_date": dividend.date,
+            "amount": cash_paid(dividend, usable, series.history.currency),
+            "declared_date": row["declaration_date"],
+            "record_date": row["record_date"],
+            "pay_date": row["payment_date"],
+        }
+        for dividend, row in zip(series.history.dividends, told, strict=True)
+        if held[0] < dividend.date <= held[1]
+    ]
+    return pa.Table.from_pylist(
+        [row for row in rows if row["amount"] is not None], schema=DIVIDENDS
+    )
