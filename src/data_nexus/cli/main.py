@@ -20,6 +20,7 @@ COMMANDS = {
     "plan": "data_nexus.cli.plan:plan",
     "status": "data_nexus.cli.status:status",
     "bars": "data_nexus.cli.bars:bars",
+    "plot": "data_nexus.cli.plot:plot",
     "changes": "data_nexus.cli.changes:changes",
     "listings": "data_nexus.cli.listings:listings",
     "verify": "data_nexus.cli.verify:verify",
