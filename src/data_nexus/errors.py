@@ -27,6 +27,17 @@ class UsageError(NexusError):
     exit_code = 2
 
 
+class AdjustmentRefused(UsageError):
+    """A view needs an action that cannot be applied; `tickers` are those concerned.
+
+    The message names each action, the reason and the views that do without it.
+    """
+
+    def __init__(self, message: str, tickers: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.tickers = tickers
+
+
 class Retry(NexusError):
     """Ask again within the attempt budget."""
 

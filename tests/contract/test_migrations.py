@@ -109,7 +109,7 @@ def test_no_foreign_key_leaves_a_table_and_each_large_key_begins_with_the_asset(
             " 'discoveries', 'settled_sessions')",
         )
     )
-    assert len(keys) == 9
+    assert len(keys) == 11
     assert [key for key in keys.values() if not key.startswith("PRIMARY KEY (asset_id")] == []
 
 

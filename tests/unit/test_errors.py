@@ -8,6 +8,7 @@ import pytest
 
 from data_nexus import errors
 from data_nexus.errors import (
+    AdjustmentRefused,
     AnswerTimedOut,
     AnswerTooLarge,
     BrokenAnswer,
@@ -39,6 +40,7 @@ from data_nexus.errors import (
 # What the engine does next, and the exit code of a command that ends with the error.
 EXPECTED: dict[type[NexusError], tuple[type[NexusError], int]] = {
     UsageError: (NexusError, 2),
+    AdjustmentRefused: (UsageError, 2),
     ConnectionFailed: (Retry, 6),
     NotSent: (Retry, 6),
     AnswerTimedOut: (Retry, 6),

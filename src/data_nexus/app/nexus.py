@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import atexit
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, date, datetime
 from types import TracebackType
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     import altair as alt
     import pyarrow as pa
 
-    from data_nexus.research.caption import Adjust
+    from data_nexus.research.returns import ReturnKind
+    from data_nexus.research.views import Adjust, Direction, Layout
 
 
 class Nexus:
@@ -46,30 +47,123 @@ class Nexus:
 
     def bars(
         self,
-        symbols: str | Sequence[str],
+        symbols: str | Sequence[str] | pa.Table,
+        start: str | date | None = None,
+        end: str | date | None = None,
+        *,
+        adjust: Adjust = "raw",
+        direction: Direction = "backward",
+        as_of: str | datetime | None = None,
+        columns: Sequence[str] | None = None,
+        layout: Layout = "long",
+    ) -> pa.Table:
+        """Return daily bars as an Arrow table, sorted by ticker and date.
+
+        `symbols` are `"AAPL.US"`, several of them, a table of `universe()`, or `"US@2019-06-28"`,
+        whoever was listed there on that day. `start` and `end` are included. Columns: ticker, date,
+        open, high, low, close, adjusted_close, volume, or those of `columns` (also asset_id); wide,
+        date and a column a ticker. `adjust` is *raw* (as traded), *splits*, *total* (splits and
+        dividends) or *vendor* (by the vendor's adjusted_close); `direction` says which bar of the
+        history is left as it is: the last (backward) or the first (forward). Prices are in the
+        asset's currency, volumes in shares. With `as_of` (UTC if it has no zone) bars and actions
+        are those that this database knew at that moment. Raises `UsageError` for an unknown symbol
+        or word, `AdjustmentRefused` where an action cannot be applied.
+        """
+        # pyarrow is large; a status or a session needs none of it.
+        from data_nexus.research.bars import read_view  # noqa: PLC0415
+        from data_nexus.research.views import View  # noqa: PLC0415
+
+        view = View(
+            adjust=adjust,
+            direction=direction,
+            first=_day(start),
+            last=_day(end),
+            columns=columns,
+            layout=layout,
+        )
+        return read_view(self._database, symbols, view, as_of=_moment_or_none(as_of))
+
+    def returns(
+        self,
+        symbols: str | Sequence[str] | pa.Table,
+        start: str | date | None = None,
+        end: str | date | None = None,
+        *,
+        adjust: Adjust = "total",
+        kind: ReturnKind = "simple",
+        as_of: str | datetime | None = None,
+        layout: Layout = "long",
+    ) -> pa.Table:
+        """Return how much the close changed since the bar before: ticker, date, return.
+
+        Fractions: 0.01 is one percent. With *total* a dividend is put back into the share, *simple*
+        is P / P before - 1 and *log* its logarithmic equivalent. The first one of a window counts
+        from the asset's last bar before it; the first of all is null. The other arguments and the
+        errors are those of `bars`.
+        """
+        from data_nexus.research.bars import read_returns  # noqa: PLC0415
+        from data_nexus.research.views import View  # noqa: PLC0415
+
+        view = View(adjust=adjust, first=_day(start), last=_day(end), layout=layout)
+        return read_returns(self._database, symbols, view, kind, as_of=_moment_or_none(as_of))
+
+    def actions(
+        self,
+        symbols: str | Sequence[str] | pa.Table,
         start: str | date | None = None,
         end: str | date | None = None,
         *,
         as_of: str | datetime | None = None,
     ) -> pa.Table:
-        """Return the daily bars of `symbols` (`"AAPL.US"` or several) as an Arrow table.
+        """Return splits and dividends with an ex-date from `start` to `end`, both included.
 
-        `start` and `end` are included. Columns: ticker, date, open, high, low, close (raw),
-        adjusted_close, volume; sorted by ticker and date. With `as_of` (UTC if it has no zone)
-        they are what this database knew at that moment, adjusted closes included. Raises
-        `UsageError` for an unknown symbol.
+        `kind` is split (numerator, denominator) or dividend (value as the vendor adjusts it,
+        unadjusted_value as paid, currency, dates); `stored_at` is since when it is known here,
+        `asset_currency` what the asset's prices are in. With `as_of` they are those known then,
+        in the words of then. Raises `UsageError` for an unknown symbol.
         """
-        # pyarrow is large; a status or a session needs none of it.
-        from data_nexus.research.bars import read_bars  # noqa: PLC0415
+        from data_nexus.research.actions import read_actions  # noqa: PLC0415
 
-        named = [symbols] if isinstance(symbols, str) else symbols
-        return read_bars(
-            self._database,
-            [parse_symbol(text) for text in named],
-            _day(start),
-            _day(end),
-            as_of=None if as_of is None else _moment(as_of),
-        )
+        moment = _moment_or_none(as_of)
+        return read_actions(self._database, symbols, _day(start), _day(end), as_of=moment)
+
+    def coverage(self, symbols: str | Sequence[str] | pa.Table) -> pa.Table:
+        """Return how complete each asset's history is, as far as this database knows.
+
+        Columns: asset_id, ticker, first_bar, last_bar, synced_through, expected (sessions from the
+        first bar to the last one that is out), stored, absent (known to have no bar), missing (not
+        read yet), unexpected (bars on days that are no session), is_exact (whether the exchange's
+        holidays are known for all of it). Raises `UsageError` for an unknown symbol.
+        """
+        from data_nexus.research.coverage import read_coverage  # noqa: PLC0415
+
+        return read_coverage(self._database, symbols, datetime.now(UTC))
+
+    def calendar(
+        self, exchange: str, start: str | date | None = None, end: str | date | None = None
+    ) -> pa.Table:
+        """Return an exchange's sessions from `start` to `end` (today), both included.
+
+        Columns: date, close (a moment in UTC), is_exact (false where holidays are not known, so
+        that a session may be one). Raises `UsageError` for an exchange that nobody knows.
+        """
+        from data_nexus.research.calendar import read_calendar  # noqa: PLC0415
+
+        last = _day(end) or datetime.now(UTC).date()
+        return read_calendar(self._database, exchange_code(exchange), _day(start), last)
+
+    def sql(
+        self, query: str, parameters: Mapping[str, Any] | Sequence[Any] | None = None
+    ) -> pa.Table:
+        """Return the answer to one SQL query; nothing can be written.
+
+        Parameters stand as `%(name)s` or `%s`, so a percent sign is then written twice. Numbers of
+        type numeric become float64, what has no Arrow type becomes text. Raises `UsageError` for a
+        query that PostgreSQL refuses.
+        """
+        from data_nexus.research.question import ask  # noqa: PLC0415
+
+        return ask(self._database, query, parameters)
 
     def plot(
         self,
@@ -94,7 +188,7 @@ class Nexus:
 
         named = [symbols] if isinstance(symbols, str) else symbols
         now = datetime.now(UTC)
-        moment = None if as_of is None else _moment(as_of)
+        moment = _moment_or_none(as_of)
         basis = caption.Basis(adjust or caption.default_adjustment(compare=compare), moment or now)
         asked = plotted.Plotted(
             first=_day(start), last=_day(end), adjust=basis.adjust, as_of=moment, now=now
@@ -112,18 +206,24 @@ class Nexus:
         """
         return changes_since(self._database, _moment(since), exchange, most)
 
-    def universe(self, exchange: str, on: str | date | None = None) -> pa.Table:
+    def universe(
+        self,
+        exchange: str,
+        on: str | date | None = None,
+        type: str | None = None,  # noqa: A002 - the word of the contract
+    ) -> pa.Table:
         """Return who was listed on an exchange on a day, the dead of today included.
 
-        Without a day, today. Columns: asset_id, symbol, name, venue, asset_type, isin, basis,
-        since, until. Where the listing history reaches, `basis` is *listed*; else it is *first and
-        last bar*, whose dates stand for those of the listing. Raises `UsageError` for an exchange
-        without assets.
+        Without a day, today; `type` is one asset type (`"Common Stock"`). Columns: asset_id,
+        symbol, name, venue, asset_type, isin, basis, since, until. Where the listing history
+        reaches, `basis` is *listed*; else it is *first and last bar*, whose dates stand for those
+        of the listing. `until` tells of later days: it is for looking up, not for choosing.
+        Raises `UsageError` for an exchange without assets and for a type that nobody has then.
         """
         from data_nexus.research.universe import read_universe  # noqa: PLC0415
 
         day = _day(on) or datetime.now(UTC).date()
-        return read_universe(self._database, exchange_code(exchange), day)
+        return read_universe(self._database, exchange_code(exchange), day, type)
 
     def listings(self, symbol: str) -> list[dict[str, Any]]:
         """Return every asset that bears or bore a symbol, with its chain of symbols and dates.
@@ -175,6 +275,10 @@ def connect(url: str | None = None) -> Nexus:
 
 def _day(value: str | date | None) -> date | None:
     return date.fromisoformat(value) if isinstance(value, str) else value
+
+
+def _moment_or_none(value: str | datetime | None) -> datetime | None:
+    return None if value is None else _moment(value)
 
 
 def _moment(value: str | datetime) -> datetime:

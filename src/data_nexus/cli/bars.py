@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
 import click
 import pyarrow as pa
@@ -16,9 +16,9 @@ from data_nexus.cli.render import console, print_json
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.opening import open_database
 from data_nexus.domain.moment import parse_moment
-from data_nexus.domain.symbol import parse_symbol
 from data_nexus.errors import UsageError
-from data_nexus.research.bars import read_bars
+from data_nexus.research.bars import read_view
+from data_nexus.research.views import Adjust, Direction, View
 
 _SHOWN = 40
 
@@ -27,6 +27,18 @@ _SHOWN = 40
 @click.argument("symbols", nargs=-1, required=True)
 @click.option("--from", "first", type=click.DateTime(["%Y-%m-%d"]), help="first date")
 @click.option("--to", "last", type=click.DateTime(["%Y-%m-%d"]), help="last date")
+@click.option(
+    "--adjust",
+    type=click.Choice(get_args(Adjust)),
+    default="raw",
+    help="as traded, for splits, for splits and dividends, by the vendor's adjusted close",
+)
+@click.option(
+    "--direction",
+    type=click.Choice(get_args(Direction)),
+    default="backward",
+    help="leave the last bar of the history as it is, or the first",
+)
 @click.option("--as-of", help="as known at that moment: 2026-11-01T12:00, UTC")
 @click.option("--format", "form", type=click.Choice(["table", "csv", "parquet"]), default="table")
 @output_options
@@ -34,20 +46,27 @@ def bars(
     symbols: tuple[str, ...],
     first: datetime | None,
     last: datetime | None,
+    adjust: Adjust,
+    direction: Direction,
     as_of: str | None,
     form: str,
     as_json: bool,  # noqa: FBT001 - a flag of the command line
     **options: Any,  # noqa: ANN401
 ) -> None:
-    """Show stored bars: nexus bars AAPL.US --from 2020-01-01."""
+    """Show stored bars: nexus bars AAPL.US --from 2020-01-01.
+
+    `US@2019-06-28` in place of symbols means whoever was listed there on that day.
+    """
     settings = settings_from(options)
-    named = [parse_symbol(text) for text in symbols]
+    view = View(
+        adjust=adjust,
+        direction=direction,
+        first=first and first.date(),
+        last=last and last.date(),
+    )
     moment = parse_moment(as_of) if as_of else None
     with open_database(settings.database_url, settings.home, settings.schema) as url:
-        database = PostgresConnection(url, settings.schema)
-        table = read_bars(
-            database, named, first and first.date(), last and last.date(), as_of=moment
-        )
+        table = read_view(PostgresConnection(url, settings.schema), symbols, view, as_of=moment)
     if as_json:
         print_json({"bars": table.to_pylist()})
     elif form == "csv":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
@@ -16,9 +16,10 @@ from data_nexus.domain.moment import parse_moment
 from data_nexus.domain.sessions import day_date
 from data_nexus.domain.symbol import parse_symbol
 from data_nexus.errors import UsageError
-from data_nexus.research.caption import ADJUSTMENTS, Adjust, Basis, default_adjustment
+from data_nexus.research.caption import Basis, default_adjustment
 from data_nexus.research.chart import Chart, History, Panel, chart_of
 from data_nexus.research.plotted import Plotted, read_histories
+from data_nexus.research.views import Adjust
 
 if TYPE_CHECKING:
     from data_nexus.research.picture import Form
@@ -32,7 +33,7 @@ _FORMS: dict[str, Form] = {".png": "png", ".svg": "svg", ".html": "html"}
 @click.option("--to", "last", type=click.DateTime(["%Y-%m-%d"]), help="last date")
 @click.option(
     "--adjust",
-    type=click.Choice(ADJUSTMENTS),
+    type=click.Choice(get_args(Adjust)),
     help="how prices are adjusted; raw unless said, total with --compare",
 )
 @click.option("--as-of", help="as known at that moment: 2026-11-01T12:00, UTC")

@@ -19,7 +19,29 @@ class Split(Tables):
     date: Mapped[dt.date] = mapped_column(primary_key=True, comment="ex-date")
     numerator: Mapped[float]
     denominator: Mapped[float]
-    stored_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+    stored_at: Mapped[dt.datetime] = mapped_column(
+        server_default=func.now(), comment="since when the split is known"
+    )
+    told_at: Mapped[dt.datetime] = mapped_column(
+        server_default=func.now(), comment="since when it is told in these very words"
+    )
+
+
+class SplitRevision(Tables):
+    """What a split said before the vendor changed or withdrew it."""
+
+    __tablename__ = "split_revisions"
+    __table_args__ = ({"comment": "old values of splits that the vendor changed or withdrew"},)
+
+    asset_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    date: Mapped[dt.date] = mapped_column(primary_key=True, comment="ex-date")
+    valid_until: Mapped[dt.datetime] = mapped_column(
+        primary_key=True, comment="when this stopped being what the vendor says"
+    )
+    numerator: Mapped[float]
+    denominator: Mapped[float]
+    stored_at: Mapped[dt.datetime]
+    told_at: Mapped[dt.datetime] = mapped_column(comment="since when it was told so")
 
 
 class Dividend(Tables):
@@ -38,7 +60,34 @@ class Dividend(Tables):
     record_date: Mapped[dt.date | None]
     payment_date: Mapped[dt.date | None]
     period: Mapped[str | None]
-    stored_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+    stored_at: Mapped[dt.datetime] = mapped_column(
+        server_default=func.now(), comment="since when the dividend is known"
+    )
+    told_at: Mapped[dt.datetime] = mapped_column(
+        server_default=func.now(), comment="since when it is told in these very words"
+    )
+
+
+class DividendRevision(Tables):
+    """What a dividend said before the vendor changed or withdrew it."""
+
+    __tablename__ = "dividend_revisions"
+    __table_args__ = ({"comment": "old values of dividends that the vendor changed or withdrew"},)
+
+    asset_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    date: Mapped[dt.date] = mapped_column(primary_key=True, comment="ex-date")
+    value: Mapped[float] = mapped_column(primary_key=True, autoincrement=False)
+    valid_until: Mapped[dt.datetime] = mapped_column(
+        primary_key=True, comment="when this stopped being what the vendor says"
+    )
+    unadjusted_value: Mapped[float | None]
+    currency: Mapped[str | None]
+    declaration_date: Mapped[dt.date | None]
+    record_date: Mapped[dt.date | None]
+    payment_date: Mapped[dt.date | None]
+    period: Mapped[str | None]
+    stored_at: Mapped[dt.datetime]
+    told_at: Mapped[dt.datetime] = mapped_column(comment="since when it was told so")
 
 
 class Finding(Tables):

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 import psycopg
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, IsolationLevel
 from psycopg import conninfo as libpq
 from psycopg_pool import PoolTimeout
 from sqlalchemy import Engine, create_engine
@@ -128,6 +128,14 @@ class PostgresConnection:
             return psycopg.connect(conninfo(self.url, self.schema, role="reader"))
         except psycopg.OperationalError as error:
             raise unavailable(error) from None
+
+    @contextmanager
+    def reading(self) -> Iterator[psycopg.Connection]:
+        """Give a connection that only reads, and sees all the time what there was at first."""
+        with storage_errors(), self.connect() as connection:
+            connection.isolation_level = IsolationLevel.REPEATABLE_READ
+            connection.read_only = True
+            yield connection
 
     @contextmanager
     def get_session(self) -> Iterator[Session]:

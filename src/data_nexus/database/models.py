@@ -23,7 +23,13 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import DATEMULTIRANGE, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from data_nexus.database.action_models import Dividend, Finding, Split
+from data_nexus.database.action_models import (
+    Dividend,
+    DividendRevision,
+    Finding,
+    Split,
+    SplitRevision,
+)
 from data_nexus.database.history_models import Rebasing, Revision
 from data_nexus.database.limit_models import Refusal, SettledSession
 from data_nexus.database.listing_models import Discovery, ListedRange
@@ -36,6 +42,7 @@ __all__ = [
     "DeadLetter",
     "Discovery",
     "Dividend",
+    "DividendRevision",
     "Finding",
     "ListedRange",
     "Quota",
@@ -46,6 +53,7 @@ __all__ = [
     "Run",
     "SettledSession",
     "Split",
+    "SplitRevision",
     "Sync",
     "Tables",
     "Worker",

@@ -1,26 +1,25 @@
-"""Owns reading bars: symbols and dates in, an Arrow table out."""
+"""Owns reading bars: assets and dates in, an Arrow table out."""
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
-from typing import Any
 
+import numpy as np
+import psycopg
 import pyarrow as pa
 
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.sql import query
+from data_nexus.database.packed import StoredBars, Window, fetch_bars, last_bars_before
 from data_nexus.domain.symbol import Symbol
-from data_nexus.errors import UsageError
+from data_nexus.research.actions import fetch_actions
+from data_nexus.research.assets import Named, Wanted, find_assets
+from data_nexus.research.columns import BARS_SCHEMA, NUMBERS, STORED_SCHEMA
+from data_nexus.research.returns import ReturnKind, view_returns
+from data_nexus.research.views import View, view_bars, whole_histories
 
-BARS_SCHEMA = pa.schema(
-    [("ticker", pa.string()), ("date", pa.date32())]
-    + [
-        (name, pa.float64())
-        for name in ("open", "high", "low", "close", "adjusted_close", "volume")
-    ]
-)
+__all__ = ["BARS_SCHEMA", "read_bars", "read_returns", "read_view"]
 
 
 def read_bars(
@@ -31,35 +30,97 @@ def read_bars(
     *,
     as_of: datetime | None = None,
 ) -> pa.Table:
-    """Return the stored daily bars of `symbols` from `first` to `last`, both included.
+    """Return the stored daily bars of `symbols` from `first` to `last`, both included, as sent.
 
-    Columns as in `BARS_SCHEMA`, sorted by ticker and date; prices raw, as the vendor sends them.
-    With `as_of` (aware) they are what was known at that moment: bars that came later are absent,
-    restated and re-based ones have the values of then.
+    Columns as in `BARS_SCHEMA`, sorted by ticker and date; prices raw, volumes as the vendor sends
+    them. With `as_of` (aware) they are what was known at that moment: bars that came later are
+    absent, restated and re-based ones have the values of then.
     Raises `UsageError` for a symbol that is not in the database, with near names.
     """
-    with database.connect() as connection:
-        parameters: dict[str, Any] = {
-            "symbols": [symbol.code for symbol in symbols],
-            "exchanges": [symbol.exchange for symbol in symbols],
-        }
-        found = connection.execute(query("find_assets"), parameters).fetchall()
-        known = {Symbol(row[1], row[2]): row[0] for row in found}
-        for symbol in symbols:
-            if symbol not in known:
-                names = connection.execute(query("symbols_of"), {"exchange": symbol.exchange})
-                raise UsageError(_unknown(symbol, [row[0] for row in names]))
-        wanted = {"asset_ids": list(known.values()), "first": first, "last": last, "as_of": as_of}
-        name = "read_bars" if as_of is None else "read_bars_as_of"
-        rows = connection.execute(query(name), wanted).fetchall()
-    columns = list(zip(*rows, strict=True)) or [()] * len(BARS_SCHEMA)
-    return pa.Table.from_arrays(
-        [pa.array(c, f.type) for c, f in zip(columns, BARS_SCHEMA, strict=True)], schema=BARS_SCHEMA
-    )
+    with database.reading() as connection:
+        assets = find_assets(connection, [str(symbol) for symbol in symbols])
+        windows: dict[int, Window] = {asset.asset_id: (first, last) for asset in assets}
+        stored = _stored(connection, assets, windows, as_of)
+    return stored.select(BARS_SCHEMA.names)
 
 
-def _unknown(symbol: Symbol, codes: Sequence[str]) -> str:
-    near = difflib.get_close_matches(symbol.code, codes, n=3)
-    hint = f"; did you mean {', '.join(f'{c}.{symbol.exchange}' for c in near)}?" if near else ""
-    rest = "" if near else f"; run: nexus discover --exchange {symbol.exchange}"
-    return f"{symbol} is not in the database{hint}{rest}"
+def read_view(
+    database: PostgresConnection, wanted: Wanted, view: View, *, as_of: datetime | None = None
+) -> pa.Table:
+    """Return the bars of symbols or of a universe as a view shows them.
+
+    With `as_of` (aware) bars and actions are those known at that moment. Raises `UsageError` for an
+    unknown symbol and `AdjustmentRefused` where an action cannot be applied.
+    """
+    with database.reading() as connection:
+        assets = find_assets(connection, wanted)
+        actions = fetch_actions(connection, assets, as_of)
+        whole = whole_histories(actions, view)
+        if (view.adjust, view.direction) == ("vendor", "forward"):
+            whole = {asset.asset_id for asset in assets}
+        stored = _stored(connection, assets, _windows(assets, view, whole), as_of)
+    return view_bars(stored, actions, view)
+
+
+def read_returns(
+    database: PostgresConnection,
+    wanted: Wanted,
+    view: View,
+    kind: ReturnKind = "simple",
+    *,
+    as_of: datetime | None = None,
+) -> pa.Table:
+    """Return the returns of symbols or of a universe: ticker, date, return.
+
+    The first one of a window is counted from the asset's last bar before it. Arguments and errors
+    as with `read_view`.
+    """
+    before: Mapping[int, date] = {}
+    with database.reading() as connection:
+        assets = find_assets(connection, wanted)
+        actions = fetch_actions(connection, assets, as_of)
+        if view.first is not None and as_of is None:
+            numbers = [asset.asset_id for asset in assets]
+            before = last_bars_before(connection, numbers, view.first)
+        # What was the last bar before a day at a past moment, only the bars themselves tell.
+        early = view if as_of is None else replace(view, first=None)
+        windows = _windows(assets, early, whole_histories(actions, view), before)
+        stored = _stored(connection, assets, windows, as_of)
+    return view_returns(stored, actions, view, kind)
+
+
+def _windows(
+    assets: Sequence[Named], view: View, whole: set[int], firsts: Mapping[int, date] | None = None
+) -> dict[int, Window]:
+    """Return which bars of each asset are to be read."""
+    known = firsts or {}
+    return {
+        each.asset_id: (None, None)
+        if each.asset_id in whole
+        else (known.get(each.asset_id, view.first), view.last)
+        for each in assets
+    }
+
+
+def _stored(
+    connection: psycopg.Connection,
+    assets: Sequence[Named],
+    windows: Mapping[int, Window],
+    as_of: datetime | None,
+) -> pa.Table:
+    """Return bars as `STORED_SCHEMA`, in the order of the assets."""
+    tickers = {asset.asset_id: asset.ticker for asset in assets}
+    return stored_table(fetch_bars(connection, windows, as_of=as_of), tickers)
+
+
+def stored_table(stored: StoredBars, tickers: Mapping[int, str]) -> pa.Table:
+    """Return bars as `STORED_SCHEMA`; the columns are not copied."""
+    names = pa.array([tickers[int(each)] for each in stored.asset_ids], pa.string())
+    rows = np.repeat(np.arange(len(names), dtype=np.int32), stored.counts)
+    columns = [
+        pa.array(stored.asset_ids[rows]),
+        names.take(pa.array(rows)),
+        pa.array(stored.bars.date).view(pa.date32()),
+        *(pa.array(getattr(stored.bars, name)) for name in NUMBERS),
+    ]
+    return pa.Table.from_arrays(columns, schema=STORED_SCHEMA)

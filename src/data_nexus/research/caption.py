@@ -7,14 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal, get_args
 
 from data_nexus.domain.sessions import day_date
-from data_nexus.errors import UsageError
 from data_nexus.research.chart import Chart, Panel
+from data_nexus.research.views import Adjust
 
-Adjust = Literal["raw", "splits", "total", "vendor"]
-ADJUSTMENTS: tuple[Adjust, ...] = get_args(Adjust)
 _PRICES = {
     "raw": "raw prices, as traded",
     "splits": "prices adjusted for splits",
@@ -37,10 +34,6 @@ class Basis:
 
     adjust: Adjust
     moment: datetime
-
-    def __post_init__(self) -> None:
-        if self.adjust not in _PRICES:
-            raise UsageError(f"adjust: {self.adjust!r} is none of {', '.join(_PRICES)}")
 
 
 def default_adjustment(*, compare: bool) -> Adjust:

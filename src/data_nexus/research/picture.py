@@ -81,7 +81,7 @@ def _dressed(picture: alt.VConcatChart) -> alt.VConcatChart:
         # One zoom for all panels is what is wanted; Altair warns of having made it one.
         warnings.filterwarnings("ignore", "Automatically deduplicated selection parameter")
         zoomed = picture.add_params(zoom)
-    return (
+    dressed: alt.VConcatChart = (
         zoomed.resolve_scale(color="independent", shape="independent", opacity="independent")
         .configure(font="Liberation Sans, Arial, Helvetica, sans-serif", background="white")
         .configure_view(stroke="#cccccc")
@@ -97,6 +97,7 @@ def _dressed(picture: alt.VConcatChart) -> alt.VConcatChart:
             anchor="start", color=_INK, fontSize=16, subtitleColor=_INK, subtitleFontSize=12
         )
     )
+    return dressed
 
 
 def _panel(chart: Chart, panel: Panel, basis: Basis, *, log: bool) -> list[alt.LayerChart]:
@@ -238,11 +239,12 @@ def _hover(chart: Chart, rows: alt.InlineData, *, labels: bool = False) -> alt.C
         tips = [alt.Tooltip("last:N", title="date")]
     names = ("open", "high", "low", "close", "volume")
     figures = [alt.Tooltip(f"{name}:Q", format=",.6~g") for name in names]
-    return (
+    drawn: alt.Chart = (
         alt.Chart(rows)
         .mark_rect(opacity=0)
         .encode(_x(chart, "begin", labels=labels), x2="end", tooltip=[*tips, *figures])
     )
+    return drawn
 
 
 def _growth(chart: Chart, lines: Sequence[Line], basis: Basis, *, log: bool) -> alt.LayerChart:

@@ -6,13 +6,15 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import groupby
 from typing import Any
 
+import psycopg
 import pyarrow as pa
+from pyarrow import compute
 
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.limits import require_exchange
 from data_nexus.database.sql import query
 from data_nexus.domain.symbol import Symbol
-from data_nexus.errors import UsageError
+from data_nexus.errors import UsageError, no_assets
+from data_nexus.research.columns import table_of
 
 UNIVERSE_SCHEMA = pa.schema(
     [
@@ -30,7 +32,9 @@ UNIVERSE_SCHEMA = pa.schema(
 _STRETCH = ("symbol", "name", "venue", "isin", "from", "until", "began")
 
 
-def read_universe(database: PostgresConnection, exchange: str, day: date) -> pa.Table:
+def read_universe(
+    database: PostgresConnection, exchange: str, day: date, asset_type: str | None = None
+) -> pa.Table:
     """Return who was listed on an exchange on a day, by symbol, the dead of today included.
 
     Columns as in `UNIVERSE_SCHEMA`. `basis` says how it is known. *listed*: the last discovery by
@@ -38,18 +42,20 @@ def read_universe(database: PostgresConnection, exchange: str, day: date) -> pa.
     of the discoveries that first had it so and first no longer did (null: still). *first and last
     bar*: no discovery reaches back to the day, and the stored bars begin by it and end on it or
     later; `since` and `until` are their dates, names are those of today.
-    Raises `UsageError` for an exchange without assets.
+    Raises `UsageError` for an exchange without assets, and for a type that nobody has on that day.
     """
+    with database.reading() as connection:
+        universe = fetch_universe(connection, exchange, day)
+    return universe if asset_type is None else _of_type(universe, asset_type)
+
+
+def fetch_universe(connection: psycopg.Connection, exchange: str, day: date) -> pa.Table:
+    """Return the universe as `read_universe` does, of every type, within a transaction."""
+    if not connection.execute(query("knows_exchange"), {"exchange": exchange}).fetchall()[0][0]:
+        raise no_assets(exchange)
     day_end = datetime.combine(day + timedelta(1), time(), UTC)
     asked = {"exchange": exchange, "day": day, "day_end": day_end}
-    require_exchange(database, exchange)
-    with database.connect() as connection:
-        rows = connection.execute(query("read_universe"), asked).fetchall()
-    columns = list(zip(*rows, strict=True)) or [()] * len(UNIVERSE_SCHEMA)
-    return pa.Table.from_arrays(
-        [pa.array(c, f.type) for c, f in zip(columns, UNIVERSE_SCHEMA, strict=True)],
-        schema=UNIVERSE_SCHEMA,
-    )
+    return table_of(connection.execute(query("read_universe"), asked), UNIVERSE_SCHEMA)
 
 
 def read_listings(database: PostgresConnection, symbol: Symbol) -> list[dict[str, Any]]:
@@ -66,6 +72,16 @@ def read_listings(database: PostgresConnection, symbol: Symbol) -> list[dict[str
             f"no asset bears or bore {symbol}; run: nexus discover --exchange {symbol.exchange}"
         )
     return [_asset(list(group)) for _, group in groupby(rows, lambda row: row[0])]
+
+
+def _of_type(universe: pa.Table, asset_type: str) -> pa.Table:
+    chosen = universe.filter(compute.equal(universe["asset_type"], asset_type))
+    types = sorted(set(universe["asset_type"].to_pylist()))
+    if types and asset_type not in types:
+        raise UsageError(
+            f"nobody listed then is of type {asset_type!r}; there are {', '.join(types)}"
+        )
+    return chosen
 
 
 def _asset(rows: list[tuple[Any, ...]]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
--- The bars of some assets within dates as they were known at a moment, by symbol and date.
+-- The bars of some assets within dates as they were known at a moment, packed as in `read_bars`.
 WITH later AS MATERIALIZED (
     SELECT asset_id, range_agg(arrived) AS dates
     FROM sync_log
@@ -39,19 +39,28 @@ WITH later AS MATERIALIZED (
         SELECT asset_id, date, valid_until, volume FROM rebased WHERE volume IS NOT NULL
     ) AS either
     ORDER BY asset_id, date, valid_until
+), known AS (
+    SELECT m.asset_id, m.date,
+           coalesce(p.open, m.open) AS open, coalesce(p.high, m.high) AS high,
+           coalesce(p.low, m.low) AS low, coalesce(p.close, m.close) AS close,
+           coalesce(c.adjusted_close, m.adjusted_close) AS adjusted_close,
+           coalesce(v.volume, m.volume) AS volume
+    FROM market_data m
+    LEFT JOIN later l ON l.asset_id = m.asset_id
+    LEFT JOIN old_prices p ON p.asset_id = m.asset_id AND p.date = m.date
+    LEFT JOIN old_closes c ON c.asset_id = m.asset_id AND c.date = m.date
+    LEFT JOIN old_volumes v ON v.asset_id = m.asset_id AND v.date = m.date
+    WHERE m.asset_id = ANY (%(asset_ids)s::int[])
+      AND m.date BETWEEN coalesce(%(first)s::date, '-infinity') AND coalesce(%(last)s::date, 'infinity')
+      AND (l.dates IS NULL OR NOT l.dates @> m.date)
 )
-SELECT a.symbol || '.' || a.exchange AS ticker, m.date,
-       coalesce(p.open, m.open) AS open, coalesce(p.high, m.high) AS high,
-       coalesce(p.low, m.low) AS low, coalesce(p.close, m.close) AS close,
-       coalesce(c.adjusted_close, m.adjusted_close) AS adjusted_close,
-       coalesce(v.volume, m.volume) AS volume
-FROM market_data m
-JOIN assets a ON a.id = m.asset_id
-LEFT JOIN later l ON l.asset_id = m.asset_id
-LEFT JOIN old_prices p ON p.asset_id = m.asset_id AND p.date = m.date
-LEFT JOIN old_closes c ON c.asset_id = m.asset_id AND c.date = m.date
-LEFT JOIN old_volumes v ON v.asset_id = m.asset_id AND v.date = m.date
-WHERE m.asset_id = ANY (%(asset_ids)s::int[])
-  AND m.date BETWEEN coalesce(%(first)s::date, '-infinity') AND coalesce(%(last)s::date, 'infinity')
-  AND (l.dates IS NULL OR NOT l.dates @> m.date)
-ORDER BY ticker, m.date;
+SELECT asset_id,
+       string_agg(date_send(date), ''::bytea ORDER BY date),
+       string_agg(float8send(open), ''::bytea ORDER BY date),
+       string_agg(float8send(high), ''::bytea ORDER BY date),
+       string_agg(float8send(low), ''::bytea ORDER BY date),
+       string_agg(float8send(close), ''::bytea ORDER BY date),
+       string_agg(float8send(adjusted_close), ''::bytea ORDER BY date),
+       string_agg(float8send(volume), ''::bytea ORDER BY date)
+FROM known
+GROUP BY asset_id;

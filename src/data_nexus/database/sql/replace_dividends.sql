@@ -1,6 +1,6 @@
 -- Make an asset's dividends what the vendor tells now. One that was paid as before keeps the moment
 -- at which it became known, also if its value is adjusted for a later split now; those that it does
--- not tell any more go, if it told all.
+-- not tell any more go, if it told all. What a changed or withdrawn one said is kept.
 WITH told AS (
     SELECT *
     FROM unnest(
@@ -12,8 +12,29 @@ WITH told AS (
 ), withdrawn AS (
     DELETE FROM dividends d
     WHERE d.asset_id = %(asset_id)s
-      AND %(are_all)s
+      -- Whoever tells one dividend of a day tells all of that day.
+      AND (%(are_all)s OR EXISTS (SELECT FROM told t WHERE t.date = d.date))
       AND NOT EXISTS (SELECT FROM told t WHERE t.date = d.date AND t.value = d.value)
+    RETURNING d.*
+), before AS (
+    SELECT * FROM withdrawn
+    UNION ALL
+    SELECT d.*
+    FROM dividends d
+    JOIN told t ON t.date = d.date AND t.value = d.value
+    WHERE d.asset_id = %(asset_id)s
+      AND (d.unadjusted_value, d.currency, d.declaration_date, d.record_date, d.payment_date, d.period)
+          IS DISTINCT FROM
+          (t.unadjusted_value, t.currency, t.declaration_date, t.record_date, t.payment_date, t.period)
+), revised AS (
+    INSERT INTO dividend_revisions (
+        asset_id, date, value, valid_until, unadjusted_value, currency, declaration_date,
+        record_date, payment_date, period, stored_at, told_at
+    )
+    SELECT asset_id, date, value, now(), unadjusted_value, currency, declaration_date,
+           record_date, payment_date, period, stored_at, told_at
+    FROM before
+    ON CONFLICT DO NOTHING
 )
 INSERT INTO dividends AS d (
     asset_id, date, value, unadjusted_value, currency, declaration_date, record_date,
@@ -38,7 +59,8 @@ SET unadjusted_value = excluded.unadjusted_value,
     record_date = excluded.record_date,
     payment_date = excluded.payment_date,
     period = excluded.period,
-    stored_at = excluded.stored_at
+    stored_at = excluded.stored_at,
+    told_at = now()
 WHERE (d.unadjusted_value, d.currency, d.declaration_date, d.record_date, d.payment_date, d.period)
     IS DISTINCT FROM (
         excluded.unadjusted_value, excluded.currency, excluded.declaration_date,

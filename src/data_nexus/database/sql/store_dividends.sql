@@ -1,7 +1,8 @@
 -- Store a day's dividends of an exchange's assets, as the vendor tells them now; those that it
--- does not tell any more for the same assets and day go.
+-- does not tell any more for the same assets and day go. One that was paid as before keeps the
+-- moment at which it became known. What a changed or withdrawn one said is kept.
 WITH told AS (
-    SELECT a.id AS asset_id, t.*
+    SELECT DISTINCT ON (a.id, t.date, t.value) a.id AS asset_id, t.*
     FROM unnest(
         %(codes)s::text[], %(dates)s::date[], %(amounts)s::float8[], %(unadjusted)s::float8[],
         %(currencies)s::text[], %(declared)s::date[], %(recorded)s::date[], %(paid)s::date[],
@@ -11,6 +12,7 @@ WITH told AS (
         payment_date, period
     )
     JOIN assets a ON a.exchange = %(exchange)s AND a.symbol = t.code AND a.retired_at IS NULL
+    ORDER BY a.id, t.date, t.value
 ), withdrawn AS (
     DELETE FROM dividends d
     USING told t
@@ -20,20 +22,54 @@ WITH told AS (
           SELECT FROM told o
           WHERE o.asset_id = d.asset_id AND o.date = d.date AND o.value = d.value
       )
+    RETURNING d.*
+), before AS (
+    SELECT * FROM withdrawn
+    UNION ALL
+    SELECT d.*
+    FROM dividends d
+    JOIN told t ON t.asset_id = d.asset_id AND t.date = d.date AND t.value = d.value
+    WHERE (d.unadjusted_value, d.currency, d.declaration_date, d.record_date, d.payment_date, d.period)
+        IS DISTINCT FROM
+          (t.unadjusted_value, t.currency, t.declaration_date, t.record_date, t.payment_date, t.period)
+), revised AS (
+    INSERT INTO dividend_revisions (
+        asset_id, date, value, valid_until, unadjusted_value, currency, declaration_date,
+        record_date, payment_date, period, stored_at, told_at
+    )
+    SELECT asset_id, date, value, now(), unadjusted_value, currency, declaration_date,
+           record_date, payment_date, period, stored_at, told_at
+    FROM before
+    ON CONFLICT DO NOTHING
 )
-INSERT INTO dividends (
+INSERT INTO dividends AS d (
     asset_id, date, value, unadjusted_value, currency, declaration_date, record_date,
-    payment_date, period
+    payment_date, period, stored_at
 )
-SELECT DISTINCT ON (asset_id, date, value)
-       asset_id, date, value, unadjusted_value, currency, declaration_date, record_date,
-       payment_date, period
-FROM told
-ORDER BY asset_id, date, value
+SELECT t.asset_id, t.date, t.value, t.unadjusted_value, t.currency, t.declaration_date,
+       t.record_date, t.payment_date, t.period, coalesce(
+    (
+        SELECT min(o.stored_at)
+        FROM dividends o
+        WHERE o.asset_id = t.asset_id
+          AND o.date = t.date
+          AND (o.value = t.value OR o.unadjusted_value > 0)
+          AND (o.unadjusted_value, o.currency) IS NOT DISTINCT FROM (t.unadjusted_value, t.currency)
+    ),
+    now()
+)
+FROM told t
 ON CONFLICT (asset_id, date, value) DO UPDATE
 SET unadjusted_value = excluded.unadjusted_value,
     currency = excluded.currency,
     declaration_date = excluded.declaration_date,
     record_date = excluded.record_date,
     payment_date = excluded.payment_date,
-    period = excluded.period;
+    period = excluded.period,
+    stored_at = excluded.stored_at,
+    told_at = now()
+WHERE (d.unadjusted_value, d.currency, d.declaration_date, d.record_date, d.payment_date, d.period)
+    IS DISTINCT FROM (
+        excluded.unadjusted_value, excluded.currency, excluded.declaration_date,
+        excluded.record_date, excluded.payment_date, excluded.period
+    );

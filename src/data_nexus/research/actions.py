@@ -1,0 +1,49 @@
+"""Owns reading corporate actions: splits and dividends of assets in one table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+
+import psycopg
+import pyarrow as pa
+from pyarrow import compute
+
+from data_nexus.database.connection import PostgresConnection
+from data_nexus.database.sql import query
+from data_nexus.research.assets import Named, Wanted, find_assets
+from data_nexus.research.columns import ACTIONS_SCHEMA, table_of
+
+
+def read_actions(
+    database: PostgresConnection,
+    wanted: Wanted,
+    first: date | None = None,
+    last: date | None = None,
+    *,
+    as_of: datetime | None = None,
+) -> pa.Table:
+    """Return the splits and dividends with an ex-date from `first` to `last`, both included.
+
+    Columns as in `ACTIONS_SCHEMA`, sorted by ticker, ex-date and kind. With `as_of` (aware) they
+    are what was known at that moment, in the words of then. Raises `UsageError` for an unknown
+    symbol.
+    """
+    with database.reading() as connection:
+        actions = fetch_actions(connection, find_assets(connection, wanted), as_of)
+    if first:
+        actions = actions.filter(compute.greater_equal(actions["date"], first))
+    return actions.filter(compute.less_equal(actions["date"], last)) if last else actions
+
+
+def fetch_actions(
+    connection: psycopg.Connection, assets: Sequence[Named], as_of: datetime | None = None
+) -> pa.Table:
+    """Return all actions of assets, in their order, as `ACTIONS_SCHEMA`."""
+    asked = {
+        "asset_ids": [asset.asset_id for asset in assets],
+        "tickers": [asset.ticker for asset in assets],
+        "currencies": [asset.currency for asset in assets],
+        "as_of": as_of,
+    }
+    return table_of(connection.execute(query("read_actions"), asked), ACTIONS_SCHEMA)

@@ -1,0 +1,314 @@
+"""Owns the views of stored bars: adjusted, cut to a window, laid out. Pure.
+
+Every function takes tables as they are stored (`STORED_SCHEMA`, `ACTIONS_SCHEMA`) and gives a new
+one, wherever the tables come from. The same bar has the same value in every window: factors count
+from the asset's last bar (backward) or from its first one (forward), shown or not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import pairwise
+from typing import Any, Literal, get_args
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from pyarrow import compute
+
+from data_nexus.domain.actions import Dividend, Split
+from data_nexus.domain.adjustment import (
+    DIVIDEND_IS_IN_CURRENCY,
+    SPLIT_IS_USABLE,
+    Factors,
+    Finding,
+    VolumeBasis,
+    factors,
+    volume_basis,
+)
+from data_nexus.domain.bars import Bars, Days, Floats, days
+from data_nexus.errors import AdjustmentRefused, UsageError
+from data_nexus.research.columns import BARS_SCHEMA, NUMBERS, PRICES, STORED_SCHEMA
+
+Adjust = Literal["raw", "splits", "total", "vendor"]
+Direction = Literal["backward", "forward"]
+Layout = Literal["long", "wide"]
+_NAMED_REFUSALS = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """How stored bars are to be shown; `first` and `last` are included, None is no bound.
+
+    Raises `UsageError` for a word that is none of the known ones.
+    """
+
+    adjust: Adjust = "raw"
+    direction: Direction = "backward"
+    first: date | None = None
+    last: date | None = None
+    columns: Sequence[str] | None = None
+    layout: Layout = "long"
+
+    def __post_init__(self) -> None:
+        for name, known in (("adjust", Adjust), ("direction", Direction), ("layout", Layout)):
+            _require_one_of(name, [getattr(self, name)], get_args(known))
+        _require_one_of("columns", self.columns or (), STORED_SCHEMA.names)
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """One asset's part of a table of stored bars: its rows, its bars and its actions."""
+
+    asset_id: int
+    ticker: str
+    rows: slice
+    bars: Bars
+    splits: tuple[Split, ...]
+    dividends: tuple[Dividend, ...]
+    currency: str
+
+    def factors(self) -> Factors:
+        """Return what each bar is multiplied by, the last one being 1."""
+        return factors(
+            self.bars.date,
+            self.bars.close,
+            self.splits,
+            self.dividends,
+            currency=self.currency,
+        )
+
+
+def whole_histories(actions: pa.Table, view: View) -> set[int]:
+    """Return the assets whose whole history a view needs, however short its window is.
+
+    A factor of one day depends on closes of other days, and what volumes are counted in is told
+    by the bars around all splits.
+    """
+    if view.adjust == "vendor":
+        return set()
+    if view.adjust != "total":
+        actions = actions.filter(compute.equal(actions["kind"], "split"))
+    return set(actions["asset_id"].to_pylist())
+
+
+def view_bars(stored: pa.Table, actions: pa.Table, view: View) -> pa.Table:
+    """Return stored bars (`STORED_SCHEMA`) as a view shows them.
+
+    `stored` holds all bars of the assets of `whole_histories`, and of the others at least those of
+    the window; forward, the vendor's view needs the first bar of each. `actions` are all that are
+    known of these assets. Open, high, low and close are adjusted, `adjusted_close` stays as sent.
+    Volumes are scaled only where the asset's splits prove what they are counted in: *raw* has
+    shares as traded, *splits* and *total* those of the last bar (forward: of the first),
+    *vendor* what was sent. Raises `AdjustmentRefused` where an action that the shown bars need
+    cannot be applied.
+    """
+    dates = stored["date"].to_numpy().astype(np.int32)
+    shown = _within(dates, view)
+    columns = dict(zip(stored.column_names, stored.columns, strict=True))
+    if view.adjust == "vendor":
+        columns |= _as_vendor(stored, view)
+    else:
+        columns |= _by_actions(stored, dates, actions, view, shown)
+    table = pa.table(columns, schema=STORED_SCHEMA)
+    return laid_out(table if shown.all() else table.filter(shown), view)
+
+
+def laid_out(table: pa.Table, view: View, default: Sequence[str] = NUMBERS) -> pa.Table:
+    """Return the chosen columns, long (ticker, date, …) or wide (date, and a column a ticker).
+
+    Wide, a column is called by its ticker, or where several columns are chosen by ticker and
+    column (`AAPL.US close`); where an asset has no bar it is null.
+    """
+    chosen = [name for name in view.columns or default if name not in ("ticker", "date")]
+    if view.layout == "long":
+        return table.select([*BARS_SCHEMA.names[:2], *chosen])
+    if "asset_id" in chosen:
+        raise UsageError("layout='wide' has no column for asset_id; choose columns of numbers")
+    days_shown, at = np.unique(table["date"].to_numpy(), return_inverse=True)
+    wide = {"date": pa.array(days_shown, pa.date32())}
+    for ticker, rows in _tickers(table):
+        for name in chosen:
+            label = ticker if len(chosen) == 1 else f"{ticker} {name}"
+            wide[label] = _spread(table[name][rows.start : rows.stop], at[rows], len(days_shown))
+    return pa.table(wide)
+
+
+def histories(stored: pa.Table, actions: pa.Table) -> Iterator[History]:
+    """Yield each asset of a table of stored bars that has an action, with its bars and actions."""
+    told: dict[int, list[dict[str, Any]]] = {}
+    for row in actions.to_pylist():
+        told.setdefault(row["asset_id"], []).append(row)
+    dates = stored["date"].to_numpy().astype(np.int32)
+    numbers = [stored[name].to_numpy() for name in NUMBERS]
+    for asset_id, rows in segments(stored):
+        if asset_id in told:
+            own = told[asset_id]
+            yield History(
+                asset_id,
+                own[0]["ticker"],
+                rows,
+                Bars(dates[rows], *(column[rows] for column in numbers)),
+                tuple(_split(row) for row in own if row["kind"] == "split"),
+                tuple(_dividend(row) for row in own if row["kind"] == "dividend"),
+                own[0]["asset_currency"] or "",
+            )
+
+
+def segments(table: pa.Table) -> Iterator[tuple[int, slice]]:
+    """Yield each asset of a table that is sorted by asset, with its rows."""
+    assets = table["asset_id"].to_numpy()
+    edges = [0, *(np.flatnonzero(np.diff(assets)) + 1).tolist(), len(assets)]
+    for first, end in pairwise(edges):
+        if first < end:
+            yield int(assets[first]), slice(first, end)
+
+
+def refuse(ticker_findings: Iterable[tuple[str, Finding]], adjust: Adjust) -> None:
+    """Raise `AdjustmentRefused` if a view needs an action that cannot be applied."""
+    found = [*ticker_findings]
+    if not found:
+        return
+    told = [f"{ticker}, {each.date}: {_reason(each)}" for ticker, each in found[:_NAMED_REFUSALS]]
+    more = f" (and {len(found) - len(told)} more)" if len(found) > len(told) else ""
+    remedies = ["vendor"] if adjust == "splits" else ["vendor", "splits"]
+    remedy = " or ".join(f"adjust={name!r}" for name in remedies)
+    raise AdjustmentRefused(
+        f"adjust={adjust!r} cannot be computed: {'; '.join(told)}{more}; use {remedy}",
+        tickers=tuple(dict.fromkeys(ticker for ticker, _ in found)),
+    )
+
+
+def needed(findings: Iterable[Finding], adjust: Adjust) -> list[Finding]:
+    """Return the findings that touch a kind of view: splits alone, or dividends as well."""
+    return [each for each in findings if adjust == "total" or each.rule == SPLIT_IS_USABLE]
+
+
+def price_scale(computed: Factors, view: View) -> Floats:
+    """Return what an asset's prices are multiplied by in a view by actions."""
+    scale = computed.total if view.adjust == "total" else computed.splits
+    return scale / scale[0] if view.direction == "forward" else scale
+
+
+def _by_actions(
+    stored: pa.Table, dates: Days, actions: pa.Table, view: View, shown: NDArray[np.bool_]
+) -> dict[str, pa.Array]:
+    """Return the columns that actions change: prices unless raw, and volume."""
+    prices, volumes = np.ones(len(dates)), np.ones(len(dates))
+    refused: list[tuple[str, Finding]] = []
+    for history in histories(stored, actions):
+        rows, computed = history.rows, history.factors()
+        scale = computed.splits
+        if view.adjust != "raw":
+            bounds = _reach(history.bars.date, shown[rows], view)
+            lacking = needed(computed.findings, view.adjust)
+            refused += [(history.ticker, each) for each in lacking if _lies(each.date, bounds)]
+            prices[rows] = price_scale(computed, view)
+        if history.splits:
+            basis = volume_basis(history.bars, history.splits)
+            volumes[rows] = _volume_scale(basis, scale, view)
+    refuse(refused, view.adjust)
+    scaled = dict.fromkeys(PRICES, prices) | {"volume": volumes}
+    return {
+        name: pa.array(stored[name].to_numpy() * factor)
+        for name, factor in scaled.items()
+        if (factor != 1).any()
+    }
+
+
+def _volume_scale(basis: VolumeBasis, splits: Floats, view: View) -> Floats | float:
+    """Return what volumes are multiplied by; 1 where it is not proven what they are counted in."""
+    if basis is VolumeBasis.UNKNOWN:
+        return 1.0
+    traded = splits if basis is VolumeBasis.SPLIT_ADJUSTED else np.ones(len(splits))
+    if view.adjust == "raw":
+        return traded
+    return traded / (splits / splits[0] if view.direction == "forward" else splits)
+
+
+def _as_vendor(stored: pa.Table, view: View) -> dict[str, pa.Array]:
+    """Return prices by the vendor's own factors, which are those of `adjusted_close`."""
+    close, adjusted = stored["close"].to_numpy(), stored["adjusted_close"].to_numpy()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scale = np.where(close > 0, adjusted / close, 1.0)
+    forward = np.ones(len(close))
+    if view.direction == "forward":
+        for _, rows in segments(stored):
+            forward[rows] = 1 / scale[rows.start] if scale[rows.start] > 0 else 1.0
+    columns = {name: stored[name].to_numpy() * scale * forward for name in PRICES[:3]}
+    return {name: pa.array(column) for name, column in columns.items()} | {
+        "close": pa.array(adjusted * forward)
+    }
+
+
+def _within(dates: Days, view: View) -> NDArray[np.bool_]:
+    shown = np.ones(len(dates), np.bool_)
+    if view.first is not None:
+        shown &= dates >= days(view.first)
+    if view.last is not None:
+        shown &= dates <= days(view.last)
+    return shown
+
+
+def _reach(dates: Days, shown: NDArray[np.bool_], view: View) -> tuple[int, int]:
+    """Return after which day, and up to which, an ex-date touches what is shown of an asset.
+
+    Backward, an action scales what lies before it; forward, what follows.
+    """
+    days_shown = dates[shown]
+    if not len(days_shown):
+        return 0, -1
+    if view.direction == "forward":
+        return int(dates[0]), int(days_shown[-1])
+    return int(days_shown[0]), int(dates[-1])
+
+
+def _lies(day: date, bounds: tuple[int, int]) -> bool:
+    return bounds[0] < days(day) <= bounds[1]
+
+
+def _tickers(table: pa.Table) -> Iterator[tuple[str, slice]]:
+    seen: set[str] = set()
+    for _, rows in segments(table):
+        ticker = table["ticker"][rows.start].as_py()
+        if ticker in seen:
+            raise UsageError(
+                f"two assets bear {ticker}; read layout='long' with the column asset_id"
+            )
+        seen.add(ticker)
+        yield ticker, rows
+
+
+def _spread(column: pa.ChunkedArray, at: NDArray[np.intp], length: int) -> pa.Array:
+    values, is_missing = np.zeros(length), np.ones(length, np.bool_)
+    values[at], is_missing[at] = column.to_numpy(), column.is_null().to_numpy()
+    return pa.array(values, mask=is_missing)
+
+
+def _split(row: dict[str, Any]) -> Split:
+    return Split(row["date"], row["numerator"], row["denominator"])
+
+
+def _dividend(row: dict[str, Any]) -> Dividend:
+    return Dividend(
+        date=row["date"],
+        value=row["value"],
+        unadjusted_value=row["unadjusted_value"],
+        currency=row["currency"],
+    )
+
+
+def _reason(finding: Finding) -> str:
+    if finding.rule == DIVIDEND_IS_IN_CURRENCY:
+        return f"a dividend in {finding.detail}, and no exchange rate is known"
+    if finding.rule == SPLIT_IS_USABLE:
+        return f"a split of {finding.detail}"
+    return f"a dividend of {finding.detail}, the close before it"
+
+
+def _require_one_of(name: str, words: Sequence[str], known: Sequence[str]) -> None:
+    if isinstance(words, str) or (unknown := [word for word in words if word not in known]):
+        odd = words if isinstance(words, str) else unknown[0]
+        raise UsageError(f"{name}: {odd!r} is none of {', '.join(known)}")
