@@ -6,62 +6,50 @@ Importing it raises `UsageError` where the libraries of the extra `plot` are mis
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
 
-from data_nexus.domain.bars import Floats
 from data_nexus.domain.sessions import day_date
-from data_nexus.errors import UsageError
 from data_nexus.research.caption import Basis, gaps, growth, heading, prices, span
-from data_nexus.research.chart import (
-    Candles,
-    Chart,
-    Line,
-    Panel,
-    price_bounds,
-    rebased,
-    spaced,
-    ticks,
+from data_nexus.research.chart import Candles, Chart, Line, Mark, Panel, rebased, spaced
+from data_nexus.research.drawing import (
+    WIDTH,
+    Drawing,
+    alt,
+    price_scale,
+    vl_convert,
+    y_axis,
 )
 from data_nexus.research.page import page
-
-try:
-    import altair as alt
-    import vl_convert
-except ModuleNotFoundError as missing:
-    raise UsageError(
-        f'a picture needs {missing.name}; run: pip install "data-nexus[plot]"'
-    ) from None
 
 Form = Literal["png", "svg", "html"]
 # Two pixels for each: two years of days, ten of weeks, forty-five of months.
 MOST_CANDLES = 550
 
-_WIDTH, _LETTER = 1100, 6.0
+_LETTER = 6.0  # pixels of a letter
 _HEIGHTS = {1: (360, 90), 2: (240, 60)}
 _LOW_HEIGHTS = (180, 45)
 _RISING, _FALLING = "#1b7f79", "#c8443f"
-_GAP, _SPLIT, _DIVIDEND, _INK = "#e9a23b", "#6a3d9a", "#1f4e9e", "#333333"
+_GAP, _SPLIT, _DIVIDEND = "#e9a23b", "#6a3d9a", "#1f4e9e"
 _LINES = ("#1f4e9e", "#c8443f", "#1b7f79", "#6a3d9a", "#b8860b", "#5a5a5a", "#d16ba5", "#4a90d9")
-_MOST_TICKS = 14
-_ZOOM = "zoom"
 # SI has G for a thousand million; markets say B.
 _VOLUME_LABEL = "replace(format(datum.value, '.3~s'), 'G', 'B')"
 
 
 def candles_of(chart: Chart, basis: Basis, *, log: bool = False) -> alt.VConcatChart:
     """Return candles with volume beneath, a panel an asset, actions and gaps marked."""
-    parts = [part for panel in chart.panels for part in _panel(chart, panel, basis, log=log)]
-    return _dressed(alt.vconcat(*parts, spacing=8))
+    drawing = Drawing(chart)
+    parts = [part for panel in chart.panels for part in _panel(drawing, panel, basis, log=log)]
+    return drawing.dressed(parts)
 
 
 def comparison_of(chart: Chart, basis: Basis, *, log: bool = False) -> alt.VConcatChart:
     """Return the closes of all assets as lines that begin at 100."""
     lines = rebased(chart)
-    return _dressed(alt.vconcat(_growth(chart, lines, basis, log=log)))
+    drawing = Drawing(chart, first=int(lines[0].place[0]))
+    return drawing.dressed([_growth(drawing, lines, basis, log=log)])
 
 
 def rendered(picture: alt.VConcatChart, form: Form, title: str) -> bytes:
@@ -75,57 +63,32 @@ def rendered(picture: alt.VConcatChart, form: Form, title: str) -> bytes:
     return page(spec, title, vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")).encode()
 
 
-def _dressed(picture: alt.VConcatChart) -> alt.VConcatChart:
-    zoom = alt.selection_interval(name=_ZOOM, bind="scales", encodings=["x"])
-    with warnings.catch_warnings():
-        # One zoom for all panels is what is wanted; Altair warns of having made it one.
-        warnings.filterwarnings("ignore", "Automatically deduplicated selection parameter")
-        zoomed = picture.add_params(zoom)
-    dressed: alt.VConcatChart = (
-        zoomed.resolve_scale(color="independent", shape="independent", opacity="independent")
-        .configure(font="Liberation Sans, Arial, Helvetica, sans-serif", background="white")
-        .configure_view(stroke="#cccccc")
-        .configure_axis(
-            labelColor=_INK,
-            titleColor=_INK,
-            titleFontWeight="normal",
-            gridColor="#eeeeee",
-            domainColor="#999999",
-            tickColor="#999999",
-        )
-        .configure_title(
-            anchor="start", color=_INK, fontSize=16, subtitleColor=_INK, subtitleFontSize=12
-        )
-    )
-    return dressed
-
-
-def _panel(chart: Chart, panel: Panel, basis: Basis, *, log: bool) -> list[alt.LayerChart]:
-    price_height, volume_height = _HEIGHTS.get(len(chart.panels), _LOW_HEIGHTS)
-    rows = alt.InlineData(values=_rows(panel.candles))
+def _panel(drawing: Drawing, panel: Panel, basis: Basis, *, log: bool) -> list[alt.LayerChart]:
+    price_height, volume_height = _HEIGHTS.get(len(drawing.chart.panels), _LOW_HEIGHTS)
+    rows = drawing.held(_rows(panel.candles))
     meanings = (
         "dashed line: split" if _of(panel, "split") else "",
         "diamond: dividend as paid" if _of(panel, "dividend") else "",
-        f"shaded: {gaps(chart, panel)}" if panel.gaps else "",
+        f"shaded: {gaps(drawing.chart, panel)}" if panel.gaps else "",
     )
     key = "; ".join(filter(None, meanings))
-    said = [prices(chart, panel, basis), span(chart, basis), key]
+    said = [prices(drawing.chart, panel, basis), span(drawing.chart, basis), key]
     title = alt.TitleParams(heading(panel), subtitle=[line for line in said if line])
-    parts = [_prices(chart, panel, rows, log=log).properties(height=price_height, title=title)]
+    parts = [_prices(drawing, panel, rows, log=log).properties(height=price_height, title=title)]
     if panel.marks:
-        parts.append(_actions(chart, panel))
-    parts.append(_volumes(chart, panel, rows).properties(height=volume_height))
-    return [part.properties(width=_WIDTH) for part in parts]
+        parts.append(_actions(drawing, panel))
+    parts.append(_volumes(drawing, panel, rows).properties(height=volume_height))
+    return [part.properties(width=WIDTH) for part in parts]
 
 
-def _prices(chart: Chart, panel: Panel, rows: alt.InlineData, *, log: bool) -> alt.LayerChart:
+def _prices(drawing: Drawing, panel: Panel, rows: alt.NamedData, *, log: bool) -> alt.LayerChart:
     candles = panel.candles
-    y = _price_scale(candles.low, candles.high, log=log)
+    y = price_scale(candles.low, candles.high, log=log)
     wicks = (
         alt.Chart(rows)
         .mark_rule()
         .encode(
-            _x(chart, "place"), alt.Y("low:Q", scale=y, axis=_y_axis()), y2="high", color=_color()
+            drawing.x("place"), alt.Y("low:Q", scale=y, axis=y_axis()), y2="high", color=_color()
         )
     )
     # The stroke shows a candle that closed where it opened.
@@ -133,39 +96,39 @@ def _prices(chart: Chart, panel: Panel, rows: alt.InlineData, *, log: bool) -> a
         alt.Chart(rows)
         .mark_rect(strokeWidth=0.8)
         .encode(
-            _x(chart, "left"),
-            alt.Y("open:Q", scale=y, axis=_y_axis()),
+            drawing.x("left"),
+            alt.Y("open:Q", scale=y, axis=y_axis()),
             x2="right",
             y2="close",
             color=_color(),
             stroke=alt.Stroke("rising:N", scale=_COLORS, legend=None),
         )
     )
-    return alt.LayerChart(layer=[*_behind(chart, panel), wicks, bodies, _hover(chart, rows)])
+    return alt.LayerChart(layer=[*_behind(drawing, panel), wicks, bodies, _hover(drawing, rows)])
 
 
-def _volumes(chart: Chart, panel: Panel, rows: alt.InlineData) -> alt.LayerChart:
-    axis = _y_axis(title="volume", titleX=-44, tickCount=3, labelExpr=_VOLUME_LABEL)
+def _volumes(drawing: Drawing, panel: Panel, rows: alt.NamedData) -> alt.LayerChart:
+    axis = y_axis(title="volume", titleX=-44, tickCount=3, labelExpr=_VOLUME_LABEL)
     most = float(panel.candles.volume.max()) or 1.0
     y = alt.Scale(domain=[0, most * 1.05], nice=False)
     bars = (
         alt.Chart(rows)
         .mark_rect()
         .encode(
-            _x(chart, "left", labels=True),
+            drawing.x("left", labels=True),
             alt.Y("volume:Q", scale=y, axis=axis),
             x2="right",
             y2=alt.datum(0),
             color=_color(),
         )
     )
-    behind = _behind(chart, panel, labels=True)
-    return alt.LayerChart(layer=[*behind, bars, _hover(chart, rows, labels=True)])
+    behind = _behind(drawing, panel, labels=True)
+    return alt.LayerChart(layer=[*behind, bars, _hover(drawing, rows, labels=True)])
 
 
-def _actions(chart: Chart, panel: Panel) -> alt.LayerChart:
+def _actions(drawing: Drawing, panel: Panel) -> alt.LayerChart:
     """The strip beneath the prices: a mark for each action, and its text where there is room."""
-    labelled = spaced(panel.marks, len(chart.days) * _LETTER / _WIDTH)
+    labelled = spaced(panel.marks, len(drawing.chart.days) * _LETTER / WIDTH)
     rows = [
         {
             "place": mark.place,
@@ -184,10 +147,9 @@ def _actions(chart: Chart, panel: Panel) -> alt.LayerChart:
         legend=None,
     )
     tips = [alt.Tooltip(f"{name}:N") for name in ("kind", "date", "text")]
-    marks = alt.Chart(alt.InlineData(values=rows)).encode(
-        _x(chart, "place"), color=color, tooltip=tips
-    )
+    marks = alt.Chart(drawing.held(rows)).encode(drawing.x("place"), color=color, tooltip=tips)
     points = [
+        drawing.anchor(),
         marks.mark_point(filled=True, size=45, opacity=1, clip=True).encode(
             shape=shape, y=alt.value(8)
         ),
@@ -198,9 +160,9 @@ def _actions(chart: Chart, panel: Panel) -> alt.LayerChart:
     return alt.LayerChart(layer=points).properties(height=28)
 
 
-def _behind(chart: Chart, panel: Panel, *, labels: bool = False) -> list[alt.Chart]:
+def _behind(drawing: Drawing, panel: Panel, *, labels: bool = False) -> list[alt.Chart]:
     """What lies behind the candles: shaded gaps and the lines of splits."""
-    layers = []
+    layers = [drawing.anchor(labels=labels)]
     if panel.gaps:
         rows = [
             {
@@ -208,16 +170,16 @@ def _behind(chart: Chart, panel: Panel, *, labels: bool = False) -> list[alt.Cha
                 "right": gap.place + 0.5,
                 "share": gap.missing / gap.expected,
                 "gap": f"{gap.missing} of {gap.expected} without a bar",
-                "date": str(day_date(int(chart.days[gap.place]))),
+                "date": drawing.day(gap.place),
             }
             for gap in panel.gaps
         ]
         shade = alt.Scale(domain=[0, 1], range=[0.15, 0.45])
         layers.append(
-            alt.Chart(alt.InlineData(values=rows))
+            alt.Chart(drawing.held(rows))
             .mark_rect(color=_GAP, clip=True)
             .encode(
-                _x(chart, "left", labels=labels),
+                drawing.x("left", labels=labels),
                 x2="right",
                 opacity=alt.Opacity("share:Q", scale=shade, legend=None),
                 tooltip=[alt.Tooltip("date:N"), alt.Tooltip("gap:N", title="sessions")],
@@ -225,62 +187,61 @@ def _behind(chart: Chart, panel: Panel, *, labels: bool = False) -> list[alt.Cha
         )
     if splits := _of(panel, "split"):
         rows = [{"place": mark.place} for mark in splits]
-        line = alt.Chart(alt.InlineData(values=rows)).mark_rule(
-            color=_SPLIT, strokeDash=[5, 3], clip=True
-        )
-        layers.append(line.encode(_x(chart, "place", labels=labels)))
+        line = alt.Chart(drawing.held(rows)).mark_rule(color=_SPLIT, strokeDash=[5, 3], clip=True)
+        layers.append(line.encode(drawing.x("place", labels=labels)))
     return layers
 
 
-def _hover(chart: Chart, rows: alt.InlineData, *, labels: bool = False) -> alt.Chart:
+def _hover(drawing: Drawing, rows: alt.NamedData, *, labels: bool = False) -> alt.Chart:
     """Nothing to see: the figures of the candle under the pointer."""
     tips = [alt.Tooltip("first:N", title="from"), alt.Tooltip("last:N", title="to")]
-    if chart.period == "daily":
+    if drawing.chart.period == "daily":
         tips = [alt.Tooltip("last:N", title="date")]
     names = ("open", "high", "low", "close", "volume")
     figures = [alt.Tooltip(f"{name}:Q", format=",.6~g") for name in names]
     drawn: alt.Chart = (
         alt.Chart(rows)
         .mark_rect(opacity=0)
-        .encode(_x(chart, "begin", labels=labels), x2="end", tooltip=[*tips, *figures])
+        .encode(drawing.x("begin", labels=labels), x2="end", tooltip=[*tips, *figures])
     )
     return drawn
 
 
-def _growth(chart: Chart, lines: Sequence[Line], basis: Basis, *, log: bool) -> alt.LayerChart:
+def _growth(drawing: Drawing, lines: Sequence[Line], basis: Basis, *, log: bool) -> alt.LayerChart:
     rows = []
-    for line, panel in zip(lines, chart.panels, strict=True):
+    for line, panel in zip(lines, drawing.chart.panels, strict=True):
         start, end = int(line.place[0]), int(line.place[-1])
         broken = {gap.place for gap in panel.gaps} - {*line.place.tolist()}
         values = {place: None for place in broken if start < place < end}
         values |= dict(zip(line.place.tolist(), line.value.tolist(), strict=True))
         rows += [
-            {"place": at, "value": values[at], "symbol": line.symbol, "date": _day(chart, at)}
+            {"place": at, "value": values[at], "symbol": line.symbol, "date": drawing.day(at)}
             for at in sorted(values)
         ]
     shown = np.concatenate([line.value for line in lines])
-    y = _price_scale(shown, shown, log=log)
+    y = price_scale(shown, shown, log=log)
     colors = alt.Scale(domain=[line.symbol for line in lines], range=list(_LINES))
     legend = alt.Legend(title=None, orient="top-left", symbolStrokeWidth=3, fillColor="#ffffffcc")
-    first = int(lines[0].place[0])
     title = alt.TitleParams(
         ", ".join(line.symbol for line in lines),
-        subtitle=[growth(chart, basis), span(chart, basis, first)],
+        subtitle=[growth(drawing.chart, basis), span(drawing.chart, basis, drawing.first)],
     )
     tips = [alt.Tooltip("symbol:N"), alt.Tooltip("date:N"), alt.Tooltip("value:Q", format=",.2f")]
     drawn = (
-        alt.Chart(alt.InlineData(values=rows))
+        alt.Chart(drawing.held(rows))
         .mark_line(strokeWidth=1.6, clip=True)
         .encode(
-            _x(chart, "place", first, labels=True),
-            alt.Y("value:Q", scale=y, axis=_y_axis()),
+            drawing.x("place", labels=True),
+            alt.Y("value:Q", scale=y, axis=y_axis()),
             color=alt.Color("symbol:N", scale=colors, legend=legend),
             tooltip=tips,
         )
     )
-    hundred = alt.Chart(alt.InlineData(values=[{"value": 100}])).mark_rule(color="#999999")
-    hundred = hundred.encode(alt.Y("value:Q", scale=y, axis=_y_axis()))
-    return alt.LayerChart(layer=[hundred, drawn]).properties(width=_WIDTH, height=420, title=title)
+    hundred = alt.Chart(drawing.held([{"value": 100}])).mark_rule(color="#999999")
+    hundred = hundred.encode(alt.Y("value:Q", scale=y, axis=y_axis()))
+    return alt.LayerChart(layer=[drawing.anchor(labels=True), hundred, drawn]).properties(
+        width=WIDTH, height=420, title=title
+    )
 
 
 _COLORS = alt.Scale(domain=[True, False], range=[_RISING, _FALLING])
@@ -288,31 +249,6 @@ _COLORS = alt.Scale(domain=[True, False], range=[_RISING, _FALLING])
 
 def _color() -> alt.Color:
     return alt.Color("rising:N", scale=_COLORS, legend=None)
-
-
-def _x(chart: Chart, field: str, first: int = 0, *, labels: bool = False) -> alt.X:
-    at = dict(ticks(chart.days[first:], _MOST_TICKS))
-    names = {str(place + first): text for place, text in at.items()}
-    axis = alt.Axis(
-        values=[int(place) for place in names],
-        labels=labels,
-        ticks=labels,
-        labelExpr=f"{json.dumps(names)}[datum.value]",
-        labelOverlap="greedy",
-        title=None,
-    )
-    domain = [first - 0.5, len(chart.days) - 0.5]
-    return alt.X(f"{field}:Q", axis=axis, scale=alt.Scale(domain=domain, nice=False, zero=False))
-
-
-def _y_axis(**options: Any) -> alt.Axis:  # noqa: ANN401 - whatever Altair takes
-    # One width for all, so that the panels stand in a line.
-    return alt.Axis(**{"title": None, "minExtent": 56, "maxExtent": 56, **options})
-
-
-def _price_scale(lows: Floats, highs: Floats, *, log: bool) -> alt.Scale:
-    domain = price_bounds(lows, highs, log=log)
-    return alt.Scale(type="log" if log else "linear", domain=domain, nice=False, zero=False)
 
 
 def _rows(candles: Candles) -> list[dict[str, Any]]:
@@ -333,9 +269,5 @@ def _rows(candles: Candles) -> list[dict[str, Any]]:
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
-def _of(panel: Panel, kind: str) -> list[Any]:
+def _of(panel: Panel, kind: str) -> list[Mark]:
     return [mark for mark in panel.marks if mark.kind == kind]
-
-
-def _day(chart: Chart, place: int) -> str:
-    return str(day_date(int(chart.days[place])))
