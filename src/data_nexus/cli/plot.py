@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from data_nexus.research.picture import Form
 
 _FORMS: dict[str, Form] = {".png": "png", ".svg": "svg", ".html": "html"}
+_PIPE_WIDTH = 80
 
 
 @click.command()
@@ -98,13 +99,14 @@ def _draw(
         return
     from data_nexus.research import text_chart  # noqa: PLC0415
 
-    chart = chart_of(histories, text_chart.most_candles(console.width))
+    width = console.width if console.is_terminal else _PIPE_WIDTH
+    chart = chart_of(histories, text_chart.most_candles(width))
     if as_json:
         print_json(_figures(chart, basis))
         return
     tell = text_chart.comparison_text if compare else text_chart.candles_text
     is_colored = console.is_terminal and not console.no_color and not console.is_dumb_terminal
-    click.echo(tell(chart, basis, console.width, is_colored=is_colored, log=log), color=is_colored)
+    click.echo(tell(chart, basis, width, is_colored=is_colored, log=log), color=is_colored)
 
 
 def _form(out: Path) -> Form:
