@@ -181,18 +181,29 @@ def test_a_first_tick_without_room_before_the_second_goes() -> None:
 
 def test_texts_keep_their_distance_and_splits_come_first() -> None:
     marks = [
-        Mark(0, "dividend", MONDAY, "0.24"),
-        Mark(5, "dividend", TUESDAY, "0.24"),
-        Mark(6, "split", THURSDAY, "4:1"),
-        Mark(20, "dividend", FRIDAY, "0.24"),
+        Mark(10, "dividend", MONDAY, "0.24"),
+        Mark(15, "dividend", TUESDAY, "0.24"),
+        Mark(16, "split", THURSDAY, "4:1"),
+        Mark(21, "dividend", FRIDAY, "0.24"),
     ]
-    assert [mark.place for mark in spaced(marks, room=1.0)] == [0, 6, 20]
+    assert spaced(marks, 1.0, 40) == dict.fromkeys((marks[2], marks[0], marks[3]), "center")
+    # 19.5 to 20.5 is a letter's room: a little more to the left, and there is none.
+    closer = Mark(20, "dividend", FRIDAY, "0.24")
+    assert [*spaced([*marks[:3], closer], 1.0, 40)] == [marks[2], marks[0]]
+
+
+def test_texts_at_the_ends_turn_inward() -> None:
+    marks = [Mark(place, "dividend", MONDAY, "0.24") for place in (1, 2, 20, 37, 38)]
+    sides = spaced(marks[:1] + marks[2:3] + marks[4:], 1.0, 40)
+    assert [*sides.values()] == ["right", "center", "left"]
+    assert spaced(marks[1:4], 1.0, 40) == dict.fromkeys(marks[1:4], "center")
 
 
 def test_an_axis_leaves_room_and_a_logarithmic_one_refuses_0() -> None:
     low, high = np.array([10.0, 20.0]), np.array([30.0, 110.0])
     assert price_bounds(low, high, log=False) == (6.0, 114.0)
     below, above = price_bounds(low, high, log=True)
-    assert (below * above, below < 10) == (pytest.approx(10 * 110), True)
+    assert below < 10
+    assert below * above == pytest.approx(10 * 110)
     with pytest.raises(UsageError, match="leave --log out"):
         price_bounds(np.array([0.0]), high, log=True)

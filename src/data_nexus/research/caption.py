@@ -49,7 +49,9 @@ def heading(panel: Panel) -> str:
 def prices(chart: Chart, panel: Panel, basis: Basis) -> str:
     """Return what the candles are: `weekly candles of 1,250 bars in USD, raw prices, as traded`."""
     made_of = "" if chart.period == "daily" else f" of {panel.bars:,} bars"
-    unit = f" in {printable(panel.currency)}" if panel.currency else ""
+    # The vendor writes Unknown for crypto and others.
+    is_known = panel.currency.lower() not in ("", "unknown")
+    unit = f" in {printable(panel.currency)}" if is_known else ""
     return f"{chart.period} candles{made_of}{unit}, {_PRICES[basis.adjust]}"
 
 

@@ -21,6 +21,7 @@ from data_nexus.domain.sessions import day_date
 from data_nexus.errors import UsageError
 
 Kind = Literal["split", "dividend"]
+Side = Literal["left", "center", "right"]
 # How many days, months or years a place is wide, the finest first.
 PERIODS = {
     "daily": ("D", 1),
@@ -202,17 +203,26 @@ def ticks(places: Days, most: int) -> list[tuple[int, str]]:
     return [(at, f"{day_date(int(places[at])):{form}}") for at in begins]
 
 
-def spaced(marks: Sequence[Mark], room: float) -> list[Mark]:
-    """Return the marks whose text has room; the texts are centred, a letter is `room` places wide.
+def spaced(marks: Sequence[Mark], letter: float, places: int) -> dict[Mark, Side]:
+    """Return the marks whose text has room, and to which side of the mark it goes.
 
-    Splits come first, then dividends as they come.
+    A letter is `letter` places wide, the axis `places`. Texts are centred; at an end of the axis
+    they turn inward. Splits come first, then dividends as they come.
     """
-    kept: list[Mark] = []
+    sides: dict[Mark, Side] = {}
+    taken: list[tuple[float, float]] = []
     for mark in sorted(marks, key=lambda mark: (mark.kind == "dividend", mark.place)):
-        reach = [(len(mark.text) + len(other.text) + 2) / 2 * room for other in kept]
-        if all(abs(mark.place - k.place) >= r for k, r in zip(kept, reach, strict=True)):
-            kept.append(mark)
-    return sorted(kept, key=lambda mark: mark.place)
+        width = len(mark.text) * letter
+        side: Side = "center"
+        if mark.place < width / 2:
+            side = "right"
+        elif mark.place > places - 1 - width / 2:
+            side = "left"
+        left = mark.place - width * {"center": 0.5, "right": 0.0, "left": 1.0}[side]
+        if all(left >= end + letter or left + width + letter <= begin for begin, end in taken):
+            sides[mark] = side
+            taken.append((left, left + width))
+    return sides
 
 
 def _bucket(dates: Days, unit: str, width: int) -> Buckets:

@@ -28,6 +28,9 @@ Form = Literal["png", "svg", "html"]
 # Two pixels for each: two years of days, ten of weeks, forty-five of months.
 MOST_CANDLES = 550
 
+# Of a text that goes to one side of a place, the other side stands at it.
+_ALIGN = {"left": "right", "center": "center", "right": "left"}
+_MANY_MARKS = 80
 _LETTER = 6.0  # pixels of a letter
 _HEIGHTS = {1: (360, 90), 2: (240, 60)}
 _LOW_HEIGHTS = (180, 45)
@@ -128,17 +131,20 @@ def _volumes(drawing: Drawing, panel: Panel, rows: alt.NamedData) -> alt.LayerCh
 
 def _actions(drawing: Drawing, panel: Panel) -> alt.LayerChart:
     """The strip beneath the prices: a mark for each action, and its text where there is room."""
-    labelled = spaced(panel.marks, len(drawing.chart.days) * _LETTER / WIDTH)
+    places = len(drawing.chart.days)
+    sides = spaced(panel.marks, places * _LETTER / WIDTH, places)
     rows = [
         {
             "place": mark.place,
             "kind": mark.kind,
             "date": str(mark.date),
             "text": mark.text,
-            "label": mark.text if mark in labelled else "",
+            "label": mark.text if mark in sides else "",
+            "align": _ALIGN[sides.get(mark, "center")],
         }
         for mark in sorted(panel.marks, key=lambda mark: mark.kind)  # splits lie on top
     ]
+    size = 45 if len(rows) < _MANY_MARKS else 14
     kinds = alt.Scale(domain=["split", "dividend"], range=[_SPLIT, _DIVIDEND])
     color = alt.Color("kind:N", scale=kinds, legend=None)
     shape = alt.Shape(
@@ -150,12 +156,12 @@ def _actions(drawing: Drawing, panel: Panel) -> alt.LayerChart:
     marks = alt.Chart(drawing.held(rows)).encode(drawing.x("place"), color=color, tooltip=tips)
     points = [
         drawing.anchor(),
-        marks.mark_point(filled=True, size=45, opacity=1, clip=True).encode(
+        marks.mark_point(filled=True, size=size, opacity=1, clip=True).encode(
             shape=shape, y=alt.value(8)
         ),
-        marks.mark_text(fontSize=11, baseline="top", clip=True).encode(
-            text="label:N", y=alt.value(15)
-        ),
+        marks.mark_text(
+            fontSize=11, baseline="top", clip=True, align=alt.ExprRef("datum.align")
+        ).encode(text="label:N", y=alt.value(15)),
     ]
     return alt.LayerChart(layer=points).properties(height=28)
 
@@ -221,7 +227,7 @@ def _growth(drawing: Drawing, lines: Sequence[Line], basis: Basis, *, log: bool)
     shown = np.concatenate([line.value for line in lines])
     y = price_scale(shown, shown, log=log)
     colors = alt.Scale(domain=[line.symbol for line in lines], range=list(_LINES))
-    legend = alt.Legend(title=None, orient="top-left", symbolStrokeWidth=3, fillColor="#ffffffcc")
+    legend = alt.Legend(title=None, orient="top", symbolStrokeWidth=3)
     title = alt.TitleParams(
         ", ".join(line.symbol for line in lines),
         subtitle=[growth(drawing.chart, basis), span(drawing.chart, basis, drawing.first)],
