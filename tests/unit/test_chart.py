@@ -83,6 +83,13 @@ def test_a_week_is_the_first_open_the_last_close_the_extremes_and_the_sum() -> N
     assert chart.panels[0].gaps == (Gap(place=0, missing=1, expected=4),)
 
 
+def test_a_week_ends_with_its_sunday() -> None:
+    sunday = date(2024, 12, 29)
+    chart = chart_of([history(MONDAY, FRIDAY, sunday, NEXT_MONDAY)], most=3)
+    assert (chart.period, shown(chart)) == ("weekly", [MONDAY, NEXT_MONDAY])
+    assert day_date(int(chart.panels[0].candles.last[0])) == sunday
+
+
 @pytest.mark.parametrize(
     ("most", "period", "places"),
     [

@@ -14,6 +14,7 @@ from data_nexus.research.page import page
 HOSTILE = [
     "</script><script>alert(1)</script>",
     "<!--<script>",
+    "</script x",
     "]]><img src=x onerror=alert(1)>",
     '"><svg onload=alert(1)>',
     "a & b &lt;c&gt; \u2028 \u2029 '",
@@ -49,6 +50,7 @@ def test_what_looks_like_a_tag_stays_text(name: str) -> None:
     harmless = Parts(page({"title": "a"}, "a", "window.vegaEmbed = () => {};"))
     assert [tag for tag, _ in parts.elements] == [tag for tag, _ in harmless.elements]
     assert json.loads(parts.scripts[0]) == spec
+    assert set(parts.scripts[0]) & set("<>&") == set()
     assert parts.title.strip() == name
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -121,7 +122,7 @@ def _form(out: Path) -> Form:
 
 def _write(path: Path, content: bytes) -> None:
     """Put a file in place at once: whoever opens it sees the old one or the new one."""
-    draft = path.with_name(f".{path.name}.draft")
+    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
     try:
         draft.write_bytes(content)
         draft.replace(path)
