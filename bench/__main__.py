@@ -14,11 +14,12 @@ from bench.memory import measure_memory
 from bench.night_bulk import measure_night_in_bulk
 from bench.place import Place, temporary_place
 from bench.planning import measure_planning
+from bench.reading import measure_reading
 from bench.real import SYMBOLS, measure_real
 from bench.report import Section, origin, publish
 from bench.throughput import WAYS, measure_throughput
 
-SCENARIOS = (*WAYS, "memory", "dispatch", "plan", "night", "discovery", "fleet", "real")
+SCENARIOS = (*WAYS, "memory", "dispatch", "plan", "night", "discovery", "fleet", "reading", "real")
 FLEET_SEC = 330
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 EXISTING = click.Path(exists=True, path_type=Path)
@@ -90,6 +91,8 @@ def _sections(
         yield measure_discovery(place, rounds, listed)
     if "fleet" in only:
         yield measure_fleet(place, fleet_seconds)
+    if "reading" in only:
+        yield measure_reading(place, rounds)
     if "real" in only and market_data:
         yield measure_real(place, market_data)
 

@@ -31,6 +31,7 @@ _ORDER = (
     "Night in bulk",
     "Discovery",
     "Fleet",
+    "Reading",
     "Real files",
 )
 _PACKAGES = ("aiohttp", "msgspec", "numpy", "psycopg", "sqlalchemy")

@@ -6,7 +6,7 @@ Builders make the bars and batches that a worker commits.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -16,6 +16,7 @@ import numpy as np
 from data_nexus.database.action_store import ToldActions
 from data_nexus.database.batch import Batch, Letter, Outcome, Receipt, RejectedRow
 from data_nexus.database.store import Due, QueuePosition, Store, open_store
+from data_nexus.domain.actions import Dividend, Split
 from data_nexus.domain.audit import Record
 from data_nexus.domain.bars import EPOCH, Bars
 from data_nexus.domain.findings import AssetFinding, KnownActions
@@ -64,6 +65,12 @@ class Worker:
     def settle_actions(self, lease: Lease, told: ToldActions) -> tuple[AssetFinding, ...] | None:
         """Store what was told of an asset's actions."""
         return self._runner.run(self.store.settle_actions(lease, told))
+
+    def store_actions(
+        self, splits: Mapping[str, Sequence[Split]], dividends: Mapping[str, Sequence[Dividend]]
+    ) -> None:
+        """Store a day's actions of the United States, by code, as a bulk feed tells them."""
+        self._runner.run(self.store.bulk().store_actions("US", splits, dividends))
 
     def known_actions(self, asset_id: int) -> KnownActions:
         """What is stored of an asset's actions."""

@@ -14,6 +14,8 @@ from data_nexus.database.sql import query
 from data_nexus.research.assets import Named, Wanted, find_assets
 from data_nexus.research.columns import ACTIONS_SCHEMA, table_of
 
+KINDS = ("split", "dividend")
+
 
 def read_actions(
     database: PostgresConnection,
@@ -37,10 +39,14 @@ def read_actions(
 
 
 def fetch_actions(
-    connection: psycopg.Connection, assets: Sequence[Named], as_of: datetime | None = None
+    connection: psycopg.Connection,
+    assets: Sequence[Named],
+    as_of: datetime | None = None,
+    kinds: Sequence[str] = KINDS,
 ) -> pa.Table:
-    """Return all actions of assets, in their order, as `ACTIONS_SCHEMA`."""
+    """Return all actions of some kinds of assets, in their order, as `ACTIONS_SCHEMA`."""
     asked = {
+        "kinds": [*kinds],
         "asset_ids": [asset.asset_id for asset in assets],
         "tickers": [asset.ticker for asset in assets],
         "currencies": [asset.currency for asset in assets],

@@ -54,7 +54,7 @@ def read_view(
     """
     with database.reading() as connection:
         assets = find_assets(connection, wanted)
-        actions = fetch_actions(connection, assets, as_of)
+        actions = fetch_actions(connection, assets, as_of, view.kinds)
         whole = whole_histories(actions, view)
         if (view.adjust, view.direction) == ("vendor", "forward"):
             whole = {asset.asset_id for asset in assets}
@@ -78,7 +78,7 @@ def read_returns(
     before: Mapping[int, date] = {}
     with database.reading() as connection:
         assets = find_assets(connection, wanted)
-        actions = fetch_actions(connection, assets, as_of)
+        actions = fetch_actions(connection, assets, as_of, view.kinds)
         if view.first is not None and as_of is None:
             numbers = [asset.asset_id for asset in assets]
             before = last_bars_before(connection, numbers, view.first)

@@ -13,6 +13,7 @@ from data_nexus.errors import UsageError
 from data_nexus.research.columns import RETURNS_SCHEMA
 from data_nexus.research.views import (
     View,
+    day_numbers,
     histories,
     laid_out,
     needed,
@@ -36,7 +37,7 @@ def view_returns(
     """
     if kind not in get_args(ReturnKind):
         raise UsageError(f"kind: {kind!r} is none of {', '.join(get_args(ReturnKind))}")
-    dates = stored["date"].to_numpy().astype(np.int32)
+    dates = day_numbers(stored)
     shown = _shown(dates, view)
     close = stored["adjusted_close" if view.adjust == "vendor" else "close"].to_numpy().copy()
     if view.adjust in ("splits", "total"):

@@ -7,6 +7,7 @@ from the asset's last bar (backward) or from its first one (forward), shown or n
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -35,7 +36,19 @@ from data_nexus.research.columns import BARS_SCHEMA, NUMBERS, PRICES, STORED_SCH
 Adjust = Literal["raw", "splits", "total", "vendor"]
 Direction = Literal["backward", "forward"]
 Layout = Literal["long", "wide"]
+# Raw prices need no action, but raw volumes are those before splits.
+_KINDS = {
+    "raw": ("split",),
+    "splits": ("split",),
+    "total": ("split", "dividend"),
+    "vendor": (),
+}
 _NAMED_REFUSALS = 5
+# What of an action its effect depends on.
+_TOLD = (
+    *("asset_id", "ticker", "asset_currency", "kind", "date", "numerator", "denominator"),
+    *("value", "unadjusted_value", "currency"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +69,11 @@ class View:
         for name, known in (("adjust", Adjust), ("direction", Direction), ("layout", Layout)):
             _require_one_of(name, [getattr(self, name)], get_args(known))
         _require_one_of("columns", self.columns or (), STORED_SCHEMA.names)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of actions that the view depends on."""
+        return _KINDS[self.adjust]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +105,7 @@ def whole_histories(actions: pa.Table, view: View) -> set[int]:
     A factor of one day depends on closes of other days, and what volumes are counted in is told
     by the bars around all splits.
     """
-    if view.adjust == "vendor":
-        return set()
-    if view.adjust != "total":
-        actions = actions.filter(compute.equal(actions["kind"], "split"))
-    return set(actions["asset_id"].to_pylist())
+    return set(_of_kinds(actions, view)["asset_id"].to_pylist())
 
 
 def view_bars(stored: pa.Table, actions: pa.Table, view: View) -> pa.Table:
@@ -105,7 +119,7 @@ def view_bars(stored: pa.Table, actions: pa.Table, view: View) -> pa.Table:
     *vendor* what was sent. Raises `AdjustmentRefused` where an action that the shown bars need
     cannot be applied.
     """
-    dates = stored["date"].to_numpy().astype(np.int32)
+    dates = day_numbers(stored)
     shown = _within(dates, view)
     columns = dict(zip(stored.column_names, stored.columns, strict=True))
     if view.adjust == "vendor":
@@ -138,23 +152,30 @@ def laid_out(table: pa.Table, view: View, default: Sequence[str] = NUMBERS) -> p
 
 def histories(stored: pa.Table, actions: pa.Table) -> Iterator[History]:
     """Yield each asset of a table of stored bars that has an action, with its bars and actions."""
-    told: dict[int, list[dict[str, Any]]] = {}
-    for row in actions.to_pylist():
-        told.setdefault(row["asset_id"], []).append(row)
-    dates = stored["date"].to_numpy().astype(np.int32)
+    told: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
+    for row in zip(*(actions[name].to_pylist() for name in _TOLD), strict=True):
+        told[row[0]].append(row)
+    if not told:
+        return
+    dates = day_numbers(stored)
     numbers = [stored[name].to_numpy() for name in NUMBERS]
     for asset_id, rows in segments(stored):
-        if asset_id in told:
-            own = told[asset_id]
+        if own := told.get(asset_id):
             yield History(
                 asset_id,
-                own[0]["ticker"],
+                own[0][1],
                 rows,
                 Bars(dates[rows], *(column[rows] for column in numbers)),
-                tuple(_split(row) for row in own if row["kind"] == "split"),
-                tuple(_dividend(row) for row in own if row["kind"] == "dividend"),
-                own[0]["asset_currency"] or "",
+                tuple(Split(row[4], row[5], row[6]) for row in own if row[3] == "split"),
+                tuple(_dividend(*row[4:5], *row[7:]) for row in own if row[3] == "dividend"),
+                own[0][2] or "",
             )
+
+
+def day_numbers(table: pa.Table) -> Days:
+    """Return the dates of a table as days since 1970-01-01, without a copy."""
+    numbers: Days = table["date"].combine_chunks().view(pa.int32()).to_numpy()
+    return numbers
 
 
 def segments(table: pa.Table) -> Iterator[tuple[int, slice]]:
@@ -198,7 +219,7 @@ def _by_actions(
     """Return the columns that actions change: prices unless raw, and volume."""
     prices, volumes = np.ones(len(dates)), np.ones(len(dates))
     refused: list[tuple[str, Finding]] = []
-    for history in histories(stored, actions):
+    for history in histories(stored, _of_kinds(actions, view)):
         rows, computed = history.rows, history.factors()
         scale = computed.splits
         if view.adjust != "raw":
@@ -216,6 +237,11 @@ def _by_actions(
         for name, factor in scaled.items()
         if (factor != 1).any()
     }
+
+
+def _of_kinds(actions: pa.Table, view: View) -> pa.Table:
+    kinds = pa.array(view.kinds, pa.string())
+    return actions.filter(compute.is_in(actions["kind"], value_set=kinds))
 
 
 def _volume_scale(basis: VolumeBasis, splits: Floats, view: View) -> Floats | float:
@@ -287,17 +313,8 @@ def _spread(column: pa.ChunkedArray, at: NDArray[np.intp], length: int) -> pa.Ar
     return pa.array(values, mask=is_missing)
 
 
-def _split(row: dict[str, Any]) -> Split:
-    return Split(row["date"], row["numerator"], row["denominator"])
-
-
-def _dividend(row: dict[str, Any]) -> Dividend:
-    return Dividend(
-        date=row["date"],
-        value=row["value"],
-        unadjusted_value=row["unadjusted_value"],
-        currency=row["currency"],
-    )
+def _dividend(day: date, value: float, paid: float | None, currency: str | None) -> Dividend:
+    return Dividend(date=day, value=value, unadjusted_value=paid, currency=currency)
 
 
 def _reason(finding: Finding) -> str:
