@@ -195,7 +195,7 @@ class Nexus:
         )
         read = plotted.read_histories(self._database, [parse_symbol(s) for s in named], asked)
         draw = picture.comparison_of if compare else picture.candles_of
-        return draw(chart.chart_of(read, picture.MOST_CANDLES), basis, log=log)
+        return draw(chart.chart_of(read, chart.MOST_CANDLES), basis, log=log)
 
     def changes(
         self, since: str | datetime, exchange: str | None = None, most: int | None = None

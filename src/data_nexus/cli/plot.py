@@ -18,7 +18,7 @@ from data_nexus.domain.sessions import day_date
 from data_nexus.domain.symbol import parse_symbol
 from data_nexus.errors import UsageError
 from data_nexus.research.caption import Basis, default_adjustment
-from data_nexus.research.chart import Chart, History, Panel, chart_of
+from data_nexus.research.chart import MOST_CANDLES, Chart, History, Panel, chart_of
 from data_nexus.research.plotted import Plotted, read_histories
 from data_nexus.research.views import Adjust
 
@@ -89,7 +89,7 @@ def _draw(
         # Altair takes a second to load.
         from data_nexus.research import picture  # noqa: PLC0415
 
-        chart = chart_of(histories, picture.MOST_CANDLES)
+        chart = chart_of(histories, MOST_CANDLES)
         draw = picture.comparison_of if compare else picture.candles_of
         title = ", ".join(panel.symbol for panel in chart.panels)
         _write(out, picture.rendered(draw(chart, basis, log=log), form, title))
@@ -98,13 +98,13 @@ def _draw(
         else:
             click.echo(f"{out}: {chart.period}, {len(chart.days):,} places")
         return
+    if as_json:
+        print_json(_figures(chart_of(histories, MOST_CANDLES), basis))
+        return
     from data_nexus.research import text_chart  # noqa: PLC0415
 
     width = console.width if console.is_terminal else _PIPE_WIDTH
     chart = chart_of(histories, text_chart.most_candles(width))
-    if as_json:
-        print_json(_figures(chart, basis))
-        return
     tell = text_chart.comparison_text if compare else text_chart.candles_text
     is_colored = console.is_terminal and not console.no_color and not console.is_dumb_terminal
     click.echo(tell(chart, basis, width, is_colored=is_colored, log=log), color=is_colored)

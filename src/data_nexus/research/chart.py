@@ -42,6 +42,8 @@ _TICKS = (
     ("Y", 10, "%Y"),
 )
 MOST_ASSETS = 8
+# Of a picture, two pixels for each: two years of days, ten of weeks, forty-five of months.
+MOST_CANDLES = 550
 _MONDAY = 3  # 1970-01-01 was a Thursday: three days after a Monday
 _MANY = 2
 

@@ -25,9 +25,6 @@ from data_nexus.research.drawing import (
 from data_nexus.research.page import page
 
 Form = Literal["png", "svg", "html"]
-# Two pixels for each: two years of days, ten of weeks, forty-five of months.
-MOST_CANDLES = 550
-
 # Of a text that goes to one side of a place, the other side stands at it.
 _ALIGN = {"left": "right", "center": "center", "right": "left"}
 _MANY_MARKS = 80
