@@ -21,6 +21,7 @@ from data_nexus.domain.moment import aware, parse_moment
 from data_nexus.domain.symbol import exchange_code, parse_symbol
 
 if TYPE_CHECKING:
+    import altair as alt
     import pyarrow as pa
 
     from data_nexus.research.returns import ReturnKind
@@ -163,6 +164,38 @@ class Nexus:
         from data_nexus.research.question import ask  # noqa: PLC0415
 
         return ask(self._database, query, parameters)
+
+    def plot(
+        self,
+        symbols: str | Sequence[str],
+        start: str | date | None = None,
+        end: str | date | None = None,
+        *,
+        adjust: Adjust | None = None,
+        as_of: str | datetime | None = None,
+        compare: bool = False,
+        log: bool = False,
+    ) -> alt.VConcatChart:
+        """Return an Altair chart, which a notebook shows: candles, volume, actions and gaps.
+
+        A panel a symbol; with `compare` lines of closes that begin at 100 together. `adjust` is
+        *raw*, *splits*, *total* or *vendor*; without it *raw*, and *total* to compare. `log` makes
+        the axis of prices logarithmic. As known at `as_of` (UTC if it has no zone). Raises
+        `UsageError` for an unknown symbol or one without bars there, and where the extra `plot` is
+        not installed.
+        """
+        from data_nexus.research import caption, chart, picture, plotted  # noqa: PLC0415
+
+        named = [symbols] if isinstance(symbols, str) else symbols
+        now = datetime.now(UTC)
+        moment = _moment_or_none(as_of)
+        basis = caption.Basis(adjust or caption.default_adjustment(compare=compare), moment or now)
+        asked = plotted.Plotted(
+            first=_day(start), last=_day(end), adjust=basis.adjust, as_of=moment, now=now
+        )
+        read = plotted.read_histories(self._database, [parse_symbol(s) for s in named], asked)
+        draw = picture.comparison_of if compare else picture.candles_of
+        return draw(chart.chart_of(read, chart.MOST_CANDLES), basis, log=log)
 
     def changes(
         self, since: str | datetime, exchange: str | None = None, most: int | None = None

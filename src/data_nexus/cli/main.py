@@ -21,6 +21,7 @@ COMMANDS = {
     "status": "data_nexus.cli.status:status",
     "bars": "data_nexus.cli.bars:bars",
     "export": "data_nexus.cli.export:export",
+    "plot": "data_nexus.cli.plot:plot",
     "changes": "data_nexus.cli.changes:changes",
     "listings": "data_nexus.cli.listings:listings",
     "verify": "data_nexus.cli.verify:verify",

@@ -1,0 +1,84 @@
+"""Owns what a chart says about itself: whose bars, how adjusted, as known when. Pure.
+
+Names and currencies are the vendor's words: what cannot be printed is left out of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from data_nexus.domain.sessions import day_date
+from data_nexus.research.chart import Chart, Panel
+from data_nexus.research.views import Adjust
+
+_PRICES = {
+    "raw": "raw prices, as traded",
+    "splits": "prices adjusted for splits",
+    "total": "prices adjusted for splits and dividends",
+    "vendor": "prices adjusted as the vendor's adjusted_close",
+}
+_LONGEST_NAME = 60
+_PLACES = {
+    "daily": "day",
+    "weekly": "week",
+    "monthly": "month",
+    "quarterly": "quarter",
+    "yearly": "year",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What the prices of a chart stand on: their adjustment, and the moment of what was known."""
+
+    adjust: Adjust
+    moment: datetime
+
+
+def default_adjustment(*, compare: bool) -> Adjust:
+    """Return how prices are adjusted if nobody says: lines of growth by all actions, else not."""
+    return "total" if compare else "raw"
+
+
+def heading(panel: Panel) -> str:
+    """Return whose panel it is: `AAPL.US · Apple Inc`."""
+    return " · ".join(filter(None, (panel.symbol, printable(panel.name))))
+
+
+def prices(chart: Chart, panel: Panel, basis: Basis) -> str:
+    """Return what the candles are: `weekly candles of 1,250 bars in USD, raw prices, as traded`."""
+    made_of = "" if chart.period == "daily" else f" of {panel.bars:,} bars"
+    # The vendor writes Unknown for crypto and others.
+    is_known = panel.currency.lower() not in ("", "unknown")
+    unit = f" in {printable(panel.currency)}" if is_known else ""
+    return f"{chart.period} candles{made_of}{unit}, {_PRICES[basis.adjust]}"
+
+
+def growth(chart: Chart, basis: Basis) -> str:
+    """Return what the lines of a comparison are."""
+    return f"{chart.period} closes, the first one in common = 100, {_PRICES[basis.adjust]}"
+
+
+def span(chart: Chart, basis: Basis, place: int = 0) -> str:
+    """Return from when (a place, by default the first) to when, and as known when."""
+    moment = f"{basis.moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    first = day_date(int(chart.days[place]))
+    return f"{first} to {chart.last}, as known at {moment}"
+
+
+def gaps(chart: Chart, panel: Panel) -> str:
+    """Return what the marks of gaps mean, or nothing where there is no gap."""
+    if not panel.gaps:
+        return ""
+    sessions = f"{panel.missing:,} session{'s'[: panel.missing != 1]} without a bar"
+    if chart.period == "daily":
+        return sessions
+    places = len(panel.gaps)
+    return f"{sessions}, in {places:,} {_PLACES[chart.period]}{'s'[: places != 1]}"
+
+
+def printable(text: str) -> str:
+    """Return a name of the vendor's on one line and of bounded length."""
+    clean = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return clean if len(clean) <= _LONGEST_NAME else f"{clean[: _LONGEST_NAME - 1]}…"

@@ -1,0 +1,65 @@
+"""A chart as text: what stands in which column and row."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+import numpy as np
+
+from data_nexus.domain.bars import Bars, days
+from data_nexus.research.caption import Basis
+from data_nexus.research.chart import History, chart_of
+from data_nexus.research.text_chart import LEAST_WIDTH, candles_text, comparison_text, most_candles
+
+BASIS = Basis("raw", datetime(2026, 11, 27, 19, tzinfo=UTC))
+MONDAY = days(date(2024, 12, 23))
+
+
+def history(symbol: str = "A.US") -> History:
+    """Monday from 10 to 20, up; Tuesday missing; Thursday from 20 to 10, down."""
+    opened, closed = np.array([10.0, 20.0]), np.array([20.0, 10.0])
+    volume = np.array([1_500_000.0, 0.0])
+    high, low = np.array([25.0, 25.0]), np.array([5.0, 5.0])
+    dates = np.array([MONDAY, MONDAY + 3], np.int32)
+    bars = Bars(dates, opened, high, low, closed, closed, volume)
+    sessions = np.array([MONDAY, MONDAY + 1, MONDAY + 3], np.int32)
+    return History(symbol=symbol, bars=bars, sessions=sessions)
+
+
+def canvas(text: str) -> list[str]:
+    """What stands right of the vertical axis, from the highest row to the lowest."""
+    first = text.partition("└")[0].splitlines()
+    rows = [line[10:].ljust(9) for line in first if line[9:10] in ("┤", "│")]
+    assert len(rows) > 10
+    return rows
+
+
+def test_a_rising_candle_is_light_a_falling_one_dark_and_a_gap_dotted() -> None:
+    rows = canvas(candles_text(chart_of([history()], 30), BASIS, LEAST_WIDTH))
+    columns = ["".join(column).strip() for column in zip(*rows, strict=True)]
+    rising, gap, falling = columns[1], columns[4], columns[7]
+    assert (set(rising), set(gap), set(falling)) == ({"│", "░"}, {"·"}, {"│", "█"})
+    assert len(gap) == len(rows)
+    # The body is half of the range, in its middle.
+    wick = rising.index("░")
+    assert (rising, falling) == (rising[::-1], rising.replace("░", "█"))
+    assert abs(rising.count("░") - len(rising) / 2) <= 1
+    assert wick > 2
+    assert not "".join(columns[at] for at in (0, 2, 3, 5, 6, 8))
+
+
+def test_marks_and_volumes_stand_beneath_their_candles() -> None:
+    lines = candles_text(chart_of([history()], 30), BASIS, LEAST_WIDTH).splitlines()
+    assert "      gap     ?" in lines
+    top = next(line for line in lines if line.startswith("     1.5M"))
+    assert top[10:] == " █"
+
+
+def test_a_comparison_crosses_at_100() -> None:
+    text = comparison_text(chart_of([history(), history("B.US")], 30), BASIS, LEAST_WIDTH)
+    assert text.splitlines()[0] == "a A.US  b B.US"
+    assert "b" in "".join(canvas(text))
+
+
+def test_as_many_candles_have_room_as_there_are_columns() -> None:
+    assert (most_candles(80), most_candles(1)) == (70, LEAST_WIDTH - 10)
