@@ -2,7 +2,8 @@
 
 In a `console` block each line `$ nexus …` is a command that must succeed, or one that works until
 it is stopped; other lines are what it answers, or belong to the shell. A `python` block runs as it
-would in a notebook, where `await` needs no function around it.
+would in a notebook, where `await` needs no function around it; those of a tutorial go on from one
+another.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ GIVEN = {
         api_key, db_config = os.environ["EODHD_API_KEY"], os.environ["DATABASE_URL"]
     """
 }
+# Pages whose blocks are one notebook.
+TUTORIALS = {"docs/tutorial.md"}
 # Commands that work until they are stopped.
 ENDLESS = {"worker"}
 NOTEBOOK = """
@@ -112,17 +115,25 @@ def desk(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 @pytest.mark.parametrize("page", PAGES)
 def test_the_examples_of_a_page_run(page: str, desk: Desk) -> None:
+    given, notebook = textwrap.dedent(GIVEN.get(page, "")), ""
     for _, language, block in BLOCK.findall(read(page)):
-        if language == "python":
-            given = textwrap.dedent(GIVEN.get(page, ""))
+        if language == "python" and page in TUTORIALS:
+            notebook += textwrap.dedent(block)
+        elif language == "python":
             desk.run("-c", NOTEBOOK, page, stdin=given + textwrap.dedent(block))
-            continue
-        for command in re.findall(r"^ *\$ nexus (.*)$", block, re.MULTILINE):
-            words = shlex.split(command, comments=True)
-            if words[0] in ENDLESS:
-                desk.run_until_stopped(*words)
-            else:
-                desk.run("-m", "data_nexus", *words)
+        else:
+            try_commands(block, desk)
+    if notebook:
+        desk.run("-c", NOTEBOOK, page, stdin=given + notebook)
+
+
+def try_commands(block: str, desk: Desk) -> None:
+    for command in re.findall(r"^ *\$ nexus (.*)$", block, re.MULTILINE):
+        words = shlex.split(command, comments=True)
+        if words[0] in ENDLESS:
+            desk.run_until_stopped(*words)
+        else:
+            desk.run("-m", "data_nexus", *words)
 
 
 def test_the_readme_has_examples_of_both_kinds() -> None:
