@@ -175,6 +175,21 @@ def test_an_upgrade_marks_whose_bars_show_that_there_are_actions(blank_url: str)
     assert rows(blank_url, marked) == [("PAYS",)]
 
 
+def test_actions_from_before_their_revisions_count_as_told_so_since_they_are_known(
+    blank_url: str,
+) -> None:
+    assert alembic("upgrade", "0008", url=blank_url).returncode == 0
+    execute(
+        blank_url,
+        "INSERT INTO splits VALUES (1, '2024-01-02', 4, 1, '2024-01-03')",
+        "INSERT INTO dividends (asset_id, date, value, stored_at)"
+        " VALUES (1, '2024-01-02', 1, '2024-01-04')",
+    )
+    upgrade(blank_url)
+    told = "SELECT told_at::date::text FROM splits UNION SELECT told_at::date::text FROM dividends"
+    assert sorted(rows(blank_url, told)) == [("2024-01-03",), ("2024-01-04",)]
+
+
 def test_upgrades_at_the_same_moment_make_the_tables_once(blank_url: str) -> None:
     failures: list[BaseException] = []
 

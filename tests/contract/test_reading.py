@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 import data_nexus as nexus
 from data_nexus.database.action_store import ToldActions
 from data_nexus.database.connection import PostgresConnection
+from data_nexus.database.sql import query
 from data_nexus.domain.actions import Dividend, Split
 from data_nexus.errors import AdjustmentRefused, UsageError
 from data_nexus.research.columns import ACTIONS_SCHEMA, BARS_SCHEMA
@@ -93,6 +95,27 @@ def test_each_view_counts_from_the_last_stored_bar_also_beyond_the_window(
     assert vendor["close"].to_pylist() == [25]
 
 
+def test_more_assets_than_one_query_takes_come_in_one_table(
+    database_url: str, db: nexus.Nexus
+) -> None:
+    codes = [f"S{number:04}" for number in range(1003)]
+    ids = add_assets(database_url, *codes)
+    with_bars = dict(zip(codes, ids, strict=True))
+    del with_bars["S0500"]
+    execute(
+        database_url,
+        "INSERT INTO market_data SELECT id, '2024-01-02'::date + n, id, id, id, id, id, n"
+        " FROM assets CROSS JOIN generate_series(0, 2) n WHERE symbol <> 'S0500'",
+    )
+    table = db.bars([f"{code}.US" for code in reversed(codes)])
+    assert table["ticker"].to_pylist() == [f"{code}.US" for code in with_bars for _ in range(3)]
+    assert table["close"].to_pylist() == [number for number in with_bars.values() for _ in range(3)]
+    assert table["volume"].to_pylist() == [0, 1, 2] * 1002
+    then = db.bars([f"{code}.US" for code in codes], as_of=datetime.now(UTC))
+    assert then.equals(table)
+    assert (len(db.bars([])), len(db.bars([], as_of=datetime.now(UTC)))) == (0, 0)
+
+
 @pytest.mark.usefixtures("two")
 def test_a_wide_table_is_one_column_a_ticker(db: nexus.Nexus) -> None:
     table = db.bars(["A.US", "B.US"], columns=["close"], layout="wide")
@@ -137,6 +160,21 @@ def test_a_dividend_in_another_currency_is_refused_by_name_and_the_splits_are_no
     assert len(db.bars(["A.US", "B.US"], adjust="splits")) == 7
     act(worker, database_url, "A")
     assert len(db.bars(["A.US", "B.US"], adjust="total")) == 7
+
+
+def test_a_dividend_of_a_day_is_told_once_however_few_days_an_answer_reaches(
+    worker: Worker, database_url: str, db: nexus.Nexus, two: list[int]
+) -> None:
+    """An answer of one year tells it in the shares after a split: it replaces the old words."""
+    assert two
+    execute(database_url, "UPDATE assets SET actions_wanted_at = now()")
+    told = ToldActions(dividends=(replace(PAID, value=0.125),), are_all=False)
+    for lease in worker.claim_wanted():
+        if lease.symbol.code == "A":
+            worker.settle_actions(lease, told)
+    dividends = db.actions("A.US", end=PAID.date)
+    assert dividends["value"].to_pylist() == [0.125]
+    assert len(db.actions("A.US")) == 2, "the split is told by another answer"
 
 
 @pytest.mark.usefixtures("two")
@@ -252,3 +290,47 @@ def test_a_question_that_is_none_is_refused_and_writes_nothing(
         db.sql(question)
     assert rows(database_url, "SELECT count(*) FROM market_data") == [(7,)]
     assert two
+
+
+def test_a_history_is_found_by_the_key(database_url: str) -> None:
+    """No table is read through for some of its assets."""
+    ids = add_assets(database_url, *(f"A{n}" for n in range(200)))
+    execute(
+        database_url,
+        "INSERT INTO market_data SELECT id, '2020-01-01'::date + n, 1, 1, 1, 1, 1, 1"
+        " FROM assets CROSS JOIN generate_series(1, 500) n",
+        "ANALYZE",
+    )
+    asked = {"asset_ids": ids[:3], "firsts": [None] * 3, "lasts": [None] * 3}
+    with PostgresConnection(database_url).connect() as connection:
+        lines = connection.execute(b"EXPLAIN " + query("read_bars"), asked).fetchall()
+    plan = "\n".join(line for (line,) in lines)
+    assert "market_data_pkey" in plan
+    assert "Seq Scan" not in plan
+
+
+def test_changes_are_one_table_of_old_and_new_values(
+    worker: Worker, database_url: str, db: nexus.Nexus
+) -> None:
+    store(database_url, 0, listings("A"))
+    before = datetime.now(UTC) - timedelta(days=1)
+    load(worker, A=[1, 2, 3])
+    load(worker, A=[1, 5, 3])
+    worker.store_actions({"A": [Split(FIRST, 3, 2)]}, {"A": [PAID]})
+    table = db.changes_table(before, "US")
+    assert table["moment"].to_pylist() == sorted(table["moment"].to_pylist())
+    found = [tuple(row.values())[1:] for row in table.to_pylist()]
+    second = FIRST + timedelta(1)
+    assert sorted(found[1:], key=str) == sorted(
+        [
+            ("dividends", "A.US", PAID.date, "dividend", None, 1.0, "USD"),
+            *(
+                ("restated", "A.US", second, name, 2.0, 5.0, None)
+                for name in ("open", "high", "low", "close")
+            ),
+            ("restated", "A.US", second, "adjusted_close", 1.0, 2.5, None),
+            ("splits", "A.US", FIRST, "split", None, 1.5, "3 for 2"),
+        ],
+        key=str,
+    )
+    assert found[0] == ("appeared", "A.US", None, "name", None, None, "A Inc")

@@ -20,7 +20,6 @@ from data_nexus.domain.adjustment import (
     Factors,
     Finding,
     VolumeBasis,
-    adjusted,
     disagreements,
     factors,
     volume_basis,
@@ -244,23 +243,6 @@ def test_returns_of_the_total_view_are_those_of_an_owner_who_reinvests(
         if paid < CLOSE[at - 1]:
             expected = CLOSE[at] / (CLOSE[at - 1] - paid)
             assert prices[at] / prices[at - 1] == pytest.approx(expected, rel=1e-12)
-
-
-def test_a_view_scales_the_four_prices_and_leaves_the_rest() -> None:
-    bars = bars_with(CLOSE * 0.2)
-    found = computed(FOR_ONE, cash(SESSIONS[2], 11))
-    for mode, scale in (("splits", found.splits), ("total", found.total)):
-        view = adjusted(bars, found, mode)  # type: ignore[arg-type]
-        for name in ("open", "high", "low", "close"):
-            assert getattr(view, name).tolist() == (getattr(bars, name) * scale).tolist()
-        for name in ("date", "adjusted_close", "volume"):
-            assert getattr(view, name) is getattr(bars, name)
-
-
-def test_volumes_as_traded_are_counted_in_today_s_shares() -> None:
-    found = computed(FOR_ONE, cash(SESSIONS[2], 11))
-    view = adjusted(bars_with(CLOSE), found, "total", VolumeBasis.AS_TRADED)
-    assert view.volume.tolist() == [4000.0] * 3 + [1000.0] * 4
 
 
 def test_bars_that_disagree_in_a_row_are_one_disagreement() -> None:

@@ -173,6 +173,16 @@ class Nexus:
         """
         return changes_since(self._database, _moment(since), exchange, most)
 
+    def changes_table(self, since: str | datetime, exchange: str | None = None) -> pa.Table:
+        """Return what the vendor changed since a moment as one table, the oldest first.
+
+        Columns: moment, kind (as in `changes`), ticker, date, field, old, new, text. A restated bar
+        has a row for each of its values that differs.
+        """
+        from data_nexus.research.changes import changes_table  # noqa: PLC0415
+
+        return changes_table(self.changes(since, exchange).listed)
+
     def universe(
         self,
         exchange: str,

@@ -21,6 +21,7 @@ from data_nexus.domain.bars import Bars, Days
 # PostgreSQL counts days from 2000-01-01.
 _EPOCH = np.int32(10_957)
 _NUMBERS = 6
+_TOGETHER = 500
 
 # The dates of some assets' bars, ascending, by asset.
 Dates = dict[int, Days]
@@ -49,8 +50,14 @@ def fetch_bars(
 
     With `as_of` (aware) those known at that moment, within the window that holds all windows.
     """
-    rows = _now(connection, windows) if as_of is None else _then(connection, windows, as_of)
-    return _decoded(rows, [*windows])
+    asked = [*windows.items()]
+    parts = []
+    # No query and no answer grows with the exchange.
+    for at in range(0, max(len(asked), 1), _TOGETHER):
+        part = dict(asked[at : at + _TOGETHER])
+        rows = _now(connection, part) if as_of is None else _then(connection, part, as_of)
+        parts.append(_decoded(rows, [*part]))
+    return parts[0] if len(parts) == 1 else _joined(parts)
 
 
 def last_bars_before(
@@ -106,3 +113,12 @@ def _decoded(rows: list[tuple[Any, ...]], order: Sequence[int]) -> StoredBars:
     dates += _EPOCH
     asset_ids = np.array([row[0] for row in rows], np.int32)
     return StoredBars(asset_ids, counts, Bars(dates, *numbers))
+
+
+def _joined(parts: Sequence[StoredBars]) -> StoredBars:
+    columns = zip(*(part.bars.columns() for part in parts), strict=True)
+    return StoredBars(
+        np.concatenate([part.asset_ids for part in parts]),
+        np.concatenate([part.counts for part in parts]),
+        Bars(*(np.concatenate(column) for column in columns)),
+    )

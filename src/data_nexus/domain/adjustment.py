@@ -11,17 +11,14 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from math import inf, log, prod
-from typing import Literal
 
 import numpy as np
 
 from data_nexus.domain.actions import Dividend, Split
 from data_nexus.domain.bars import EPOCH, Bars, Days, Floats, days
-
-Mode = Literal["splits", "total"]
 
 # London quotes in pence, Johannesburg in cents, Tel Aviv in agorot: hundredths (the vendor's FAQ).
 MINOR_UNITS = {"GBX": "GBP", "ZAC": "ZAR", "ILA": "ILS"}
@@ -115,29 +112,6 @@ def factors(
         shares = _after(split_steps)
         total = shares * _after(dividend_steps)
     return Factors(shares, total, (*findings, *too_large))
-
-
-def adjusted(
-    bars: Bars,
-    computed: Factors,
-    mode: Mode,
-    volume: VolumeBasis = VolumeBasis.SPLIT_ADJUSTED,
-) -> Bars:
-    """Return the bars with open, high, low and close adjusted; `adjusted_close` stays as sent.
-
-    The vendor's volumes are documented as split-adjusted already and stay too, unless `volume`
-    says that they are as traded; dividends never change them.
-    """
-    scale = computed.splits if mode == "splits" else computed.total
-    as_traded = volume is VolumeBasis.AS_TRADED
-    return replace(
-        bars,
-        open=bars.open * scale,
-        high=bars.high * scale,
-        low=bars.low * scale,
-        close=bars.close * scale,
-        volume=bars.volume / computed.splits if as_traded else bars.volume,
-    )
 
 
 def disagreements(

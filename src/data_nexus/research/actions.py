@@ -52,4 +52,5 @@ def fetch_actions(
         "currencies": [asset.currency for asset in assets],
         "as_of": as_of,
     }
-    return table_of(connection.execute(query("read_actions"), asked), ACTIONS_SCHEMA)
+    rows = connection.cursor(binary=True).execute(query("read_actions"), asked)
+    return table_of(rows, ACTIONS_SCHEMA)
