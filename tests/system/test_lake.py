@@ -177,11 +177,12 @@ def test_who_reads_meanwhile_has_the_old_snapshot_for_one_refresh(
     filled: str, tmp_path: Path
 ) -> None:
     export(filled, tmp_path)
-    opened = nexus.lake(str(tmp_path))
+    # What was read stays mapped; what was not is there on the disk still.
+    opened, unread = nexus.lake(str(tmp_path)), nexus.lake(str(tmp_path))
     before = opened.bars("S0.US")
     execute(filled, "UPDATE market_data SET open = 1")
     export(filled, tmp_path)
-    assert opened.bars("S0.US") == before
+    assert opened.bars("S0.US") == unread.bars("S0.US") == before
     assert nexus.lake(str(tmp_path)).bars("S0.US") != before
     execute(filled, "UPDATE market_data SET open = 2")
     export(filled, tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -18,7 +19,7 @@ SHA = "0123456789abcdef" * 4
 def test_periods_follow_each_other_without_a_gap(newest: date) -> None:
     periods = periods_of(starts_of(newest))
     assert (periods[0].first, periods[-1].last) == (None, None)
-    for one, other in zip(periods, periods[1:], strict=False):
+    for one, other in pairwise(periods):
         assert one.last
         assert other.first == one.last + timedelta(1)
         assert other.last is None or other.last >= other.first
