@@ -23,8 +23,9 @@ from data_nexus.errors import UsageError, no_assets
 from data_nexus.research.actions import fetch_actions
 from data_nexus.research.assets import Named, find_assets
 from data_nexus.research.columns import ACTIONS_SCHEMA, NUMBERS, STORED_SCHEMA
+from data_nexus.research.histories import History, histories
 from data_nexus.research.universe import fetch_universe
-from data_nexus.research.views import History, View, histories, view_bars
+from data_nexus.research.views import View, view_bars
 
 _DATES_AT_ONCE = 500
 
