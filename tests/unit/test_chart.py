@@ -12,7 +12,7 @@ from data_nexus.domain.bars import Bars, days
 from data_nexus.domain.calendars import sessions_of
 from data_nexus.domain.sessions import day_date
 from data_nexus.errors import UsageError
-from data_nexus.research.chart import (
+from data_nexus.research.charts.chart import (
     MOST_ASSETS,
     Chart,
     Gap,

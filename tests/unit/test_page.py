@@ -8,8 +8,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from data_nexus.research.caption import printable
-from data_nexus.research.page import page
+from data_nexus.research.charts.caption import printable
+from data_nexus.research.charts.page import page
 
 HOSTILE = [
     "</script><script>alert(1)</script>",

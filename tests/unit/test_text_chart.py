@@ -7,9 +7,14 @@ from datetime import UTC, date, datetime
 import numpy as np
 
 from data_nexus.domain.bars import Bars, days
-from data_nexus.research.caption import Basis
-from data_nexus.research.chart import History, chart_of
-from data_nexus.research.text_chart import LEAST_WIDTH, candles_text, comparison_text, most_candles
+from data_nexus.research.charts.caption import Basis
+from data_nexus.research.charts.chart import History, chart_of
+from data_nexus.research.charts.text_chart import (
+    LEAST_WIDTH,
+    candles_text,
+    comparison_text,
+    most_candles,
+)
 
 BASIS = Basis("raw", datetime(2026, 11, 27, 19, tzinfo=UTC))
 MONDAY = days(date(2024, 12, 23))

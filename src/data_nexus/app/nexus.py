@@ -184,7 +184,7 @@ class Nexus:
         `UsageError` for an unknown symbol or one without bars there, and where the extra `plot` is
         not installed.
         """
-        from data_nexus.research import caption, chart, picture, plotted  # noqa: PLC0415
+        from data_nexus.research.charts import caption, chart, picture, plotted  # noqa: PLC0415
 
         named = [symbols] if isinstance(symbols, str) else symbols
         now = datetime.now(UTC)

@@ -17,13 +17,13 @@ from data_nexus.domain.moment import parse_moment
 from data_nexus.domain.sessions import day_date
 from data_nexus.domain.symbol import parse_symbol
 from data_nexus.errors import UsageError
-from data_nexus.research.caption import Basis, default_adjustment
-from data_nexus.research.chart import MOST_CANDLES, Chart, History, Panel, chart_of
-from data_nexus.research.plotted import Plotted, read_histories
+from data_nexus.research.charts.caption import Basis, default_adjustment
+from data_nexus.research.charts.chart import MOST_CANDLES, Chart, History, Panel, chart_of
+from data_nexus.research.charts.plotted import Plotted, read_histories
 from data_nexus.research.views import Adjust
 
 if TYPE_CHECKING:
-    from data_nexus.research.picture import Form
+    from data_nexus.research.charts.picture import Form
 
 _FORMS: dict[str, Form] = {".png": "png", ".svg": "svg", ".html": "html"}
 _PIPE_WIDTH = 80
@@ -87,7 +87,7 @@ def _draw(
 ) -> None:
     if out and form:
         # Altair takes a second to load.
-        from data_nexus.research import picture  # noqa: PLC0415
+        from data_nexus.research.charts import picture  # noqa: PLC0415
 
         chart = chart_of(histories, MOST_CANDLES)
         draw = picture.comparison_of if compare else picture.candles_of
@@ -101,7 +101,7 @@ def _draw(
     if as_json:
         print_json(_figures(chart_of(histories, MOST_CANDLES), basis))
         return
-    from data_nexus.research import text_chart  # noqa: PLC0415
+    from data_nexus.research.charts import text_chart  # noqa: PLC0415
 
     width = console.width if console.is_terminal else _PIPE_WIDTH
     chart = chart_of(histories, text_chart.most_candles(width))

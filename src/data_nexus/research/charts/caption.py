@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from data_nexus.domain.sessions import day_date
-from data_nexus.research.chart import Chart, Panel
+from data_nexus.research.charts.chart import Chart, Panel
 from data_nexus.research.views import Adjust
 
 _PRICES = {

@@ -22,7 +22,7 @@ from data_nexus.errors import UsageError
 from data_nexus.research.actions import read_actions
 from data_nexus.research.assets import find_assets
 from data_nexus.research.bars import read_bars, read_view
-from data_nexus.research.chart import History
+from data_nexus.research.charts.chart import History
 from data_nexus.research.columns import NUMBERS
 from data_nexus.research.views import Adjust, View
 

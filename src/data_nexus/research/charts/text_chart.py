@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from data_nexus.domain.bars import Floats
 from data_nexus.errors import UsageError
-from data_nexus.research.caption import Basis, gaps, growth, heading, prices, span
-from data_nexus.research.chart import Chart, Mark, Panel, price_bounds, rebased, ticks
+from data_nexus.research.charts.caption import Basis, gaps, growth, heading, prices, span
+from data_nexus.research.charts.chart import Chart, Mark, Panel, price_bounds, rebased, ticks
 
 try:
     import plotext

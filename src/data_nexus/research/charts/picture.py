@@ -12,9 +12,9 @@ from typing import Any, Literal
 import numpy as np
 
 from data_nexus.domain.sessions import day_date
-from data_nexus.research.caption import Basis, gaps, growth, heading, prices, span
-from data_nexus.research.chart import Candles, Chart, Line, Mark, Panel, rebased, spaced
-from data_nexus.research.drawing import (
+from data_nexus.research.charts.caption import Basis, gaps, growth, heading, prices, span
+from data_nexus.research.charts.chart import Candles, Chart, Line, Mark, Panel, rebased, spaced
+from data_nexus.research.charts.drawing import (
     WIDTH,
     Drawing,
     alt,
@@ -22,7 +22,7 @@ from data_nexus.research.drawing import (
     vl_convert,
     y_axis,
 )
-from data_nexus.research.page import page
+from data_nexus.research.charts.page import page
 
 Form = Literal["png", "svg", "html"]
 # Of a text that goes to one side of a place, the other side stands at it.

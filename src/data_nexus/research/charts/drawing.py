@@ -14,7 +14,7 @@ from typing import Any
 from data_nexus.domain.bars import Floats
 from data_nexus.domain.sessions import day_date
 from data_nexus.errors import UsageError
-from data_nexus.research.chart import Chart, price_bounds, ticks
+from data_nexus.research.charts.chart import Chart, price_bounds, ticks
 
 try:
     import altair as alt

@@ -1,0 +1,1 @@
+"""Draws bars: what is shown, and how Vega-Lite or a terminal shows it."""
