@@ -148,17 +148,27 @@ def _row_groups(metadata: parquet.FileMetaData, wanted: Wanted) -> list[int]:
 
 @dataclass(frozen=True, slots=True)
 class _Runs:
-    """The wanted runs in their order: the asset's position in `Wanted`, and the rows of each."""
+    """The wanted runs in their order: the asset's position in `Wanted`, and the rows of each.
+
+    None is empty; `size` is the number of all rows.
+    """
 
     ranks: Positions
     starts: Positions
     lengths: Positions
+    size: int
 
-    def rows(self) -> Positions:
+    def rows(self) -> Column:
         """Return all rows of all runs, one after the other."""
-        ends = np.cumsum(self.lengths)
-        steps = np.repeat(self.starts - (ends - self.lengths), self.lengths)
-        return steps + np.arange(len(steps))
+        total = int(self.lengths.sum())
+        rows = np.ones(total, np.int32 if self.size < 2**31 else np.int64)
+        if total:
+            # From row to row it is one step, but where a run begins.
+            last = self.starts + self.lengths - 1
+            rows[0] = self.starts[0]
+            rows[np.cumsum(self.lengths)[:-1]] = self.starts[1:] - last[:-1]
+            np.cumsum(rows, dtype=rows.dtype, out=rows)
+        return rows
 
     def of_each(self, assets: int) -> Positions:
         """Return how many rows each asset has."""
@@ -167,7 +177,7 @@ class _Runs:
 
 def _runs(asset_ids: Column, dates: Column, wanted: Wanted) -> _Runs:
     """Return where the wanted days of the wanted assets lie, by asset and date."""
-    steps = np.flatnonzero((np.diff(asset_ids) != 0) | (np.diff(dates) < 0)) + 1
+    steps = np.flatnonzero((asset_ids[1:] != asset_ids[:-1]) | (dates[1:] < dates[:-1])) + 1
     starts = np.concatenate(([0], steps)) if len(dates) else steps
     ends = np.concatenate((starts[1:], [len(dates)]))
     ranks = _ranks(asset_ids[starts], wanted.assets["asset_id"].to_numpy())
@@ -176,7 +186,8 @@ def _runs(asset_ids: Column, dates: Column, wanted: Wanted) -> _Runs:
     starts, ends, ranks = starts[order], ends[order], ranks[order]
     if len(dates) and (wanted.first or wanted.last):
         starts, ends = _cut(dates, starts, ends, wanted, asset_ids[starts])
-    return _Runs(ranks, starts, ends - starts)
+    some = ends > starts
+    return _Runs(ranks[some], starts[some], (ends - starts)[some], len(dates))
 
 
 def _cut(
@@ -208,7 +219,7 @@ def _numbers(column: pa.ChunkedArray) -> Column:
     return numbers
 
 
-def _taken(column: pa.ChunkedArray, rows: Positions) -> pa.ChunkedArray:
+def _taken(column: pa.ChunkedArray, rows: Column) -> pa.ChunkedArray:
     return compute.take(column, pa.array(rows), boundscheck=False)
 
 
