@@ -23,8 +23,8 @@ import data_nexus as nexus
 from bench.place import Place
 from bench.report import Section, table
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.research.lake_export import export_lake
-from data_nexus.research.lake_place import open_place
+from data_nexus.research.snapshots.export import export_lake
+from data_nexus.research.snapshots.place import open_place
 
 _ASSETS, _SESSIONS = 500, 2_520
 _TIMES_DATABASE, _TIMES_ARCTIC = 5, 1

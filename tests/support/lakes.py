@@ -16,8 +16,8 @@ from psycopg import sql
 from pyarrow import parquet
 
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.research.lake_export import export_lake
-from data_nexus.research.lake_place import open_place
+from data_nexus.research.snapshots.export import export_lake
+from data_nexus.research.snapshots.place import open_place
 from tests.support.rows import Rows, key, stored_rows
 from tests.support.truth import COLUMNS
 

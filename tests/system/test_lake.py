@@ -15,8 +15,8 @@ import pytest
 
 import data_nexus as nexus
 from data_nexus.errors import StorageUnavailable, UsageError
-from data_nexus.research.lake_layout import OUR_FILE
-from data_nexus.research.lake_place import open_place
+from data_nexus.research.snapshots.layout import OUR_FILE
+from data_nexus.research.snapshots.place import open_place
 from tests.support.actions import MONDAY, TUESDAY_MORNING, publish, vendor_on_friday
 from tests.support.commands import commands_at
 from tests.support.database import Cluster

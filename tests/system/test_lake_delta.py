@@ -11,9 +11,9 @@ import pytest
 
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.errors import UsageError
-from data_nexus.research.lake_export import export_lake
-from data_nexus.research.lake_place import open_place
-from data_nexus.research.lake_tables import TABLES
+from data_nexus.research.snapshots.export import export_lake
+from data_nexus.research.snapshots.place import open_place
+from data_nexus.research.snapshots.tables import TABLES
 from tests.support.lakes import assert_whole, export, lake_table
 from tests.support.tables import add_assets, execute
 

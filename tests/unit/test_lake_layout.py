@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_nexus.research.lake_layout import OUR_FILE, Period, bars_path, periods_of, starts_of
+from data_nexus.research.snapshots.layout import OUR_FILE, Period, bars_path, periods_of, starts_of
 
 ANY_DAY = st.dates(date(1900, 1, 1), date(2200, 12, 31))
 SHA = "0123456789abcdef" * 4

@@ -11,8 +11,8 @@ from data_nexus.domain.symbol import exchange_code
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from data_nexus.research.lake import Snapshot
     from data_nexus.research.returns import ReturnKind
+    from data_nexus.research.snapshots.snapshot import Snapshot
     from data_nexus.research.views import Adjust, Direction, Layout
 
 
@@ -81,7 +81,7 @@ class Lake:
 
         Columns and errors are those of `connect().actions`.
         """
-        from data_nexus.research.lake_actions import between  # noqa: PLC0415
+        from data_nexus.research.snapshots.actions import between  # noqa: PLC0415
 
         return between(self._snapshot.actions(symbols), _day(start), _day(end))
 
@@ -133,7 +133,7 @@ def lake(target: str) -> Lake:
     Raises `UsageError` if there is none, or if a later version wrote it in another format.
     """
     # pyarrow is large; whoever only asks for the name needs none of it.
-    from data_nexus.research.lake import open_snapshot  # noqa: PLC0415
+    from data_nexus.research.snapshots.snapshot import open_snapshot  # noqa: PLC0415
 
     return Lake(open_snapshot(target))
 

@@ -10,9 +10,9 @@ from data_nexus.cli.options import output_options, settings_from
 from data_nexus.cli.render import console, print_json
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.opening import open_database
-from data_nexus.research.lake_export import export_lake
-from data_nexus.research.lake_place import open_place
-from data_nexus.research.lake_tables import Compression
+from data_nexus.research.snapshots.export import export_lake
+from data_nexus.research.snapshots.place import open_place
+from data_nexus.research.snapshots.tables import Compression
 
 
 @click.command()

@@ -16,9 +16,9 @@ from typing import Any
 import pyarrow as pa
 
 from data_nexus.errors import StorageUnavailable, UsageError
-from data_nexus.research.lake_manifest import LakeFile
-from data_nexus.research.lake_place import Place
-from data_nexus.research.lake_tables import BARS, TABLES
+from data_nexus.research.snapshots.manifest import LakeFile
+from data_nexus.research.snapshots.place import Place
+from data_nexus.research.snapshots.tables import BARS, TABLES
 
 _PARTITION = "exchange"
 

@@ -30,8 +30,8 @@ from data_nexus.database.packed import fetch_bars
 from data_nexus.database.sql import query
 from data_nexus.errors import InvariantBroken
 from data_nexus.research.columns import table_of
-from data_nexus.research.lake_delta import commit_delta, require_deltalake
-from data_nexus.research.lake_layout import (
+from data_nexus.research.snapshots.delta import commit_delta, require_deltalake
+from data_nexus.research.snapshots.layout import (
     ASSETS_A_PART,
     OUR_FILE,
     Period,
@@ -40,7 +40,7 @@ from data_nexus.research.lake_layout import (
     starts_of,
     table_path,
 )
-from data_nexus.research.lake_manifest import (
+from data_nexus.research.snapshots.manifest import (
     MANIFEST,
     Coverage,
     LakeFile,
@@ -48,8 +48,8 @@ from data_nexus.research.lake_manifest import (
     decoded,
     encoded,
 )
-from data_nexus.research.lake_place import Place
-from data_nexus.research.lake_tables import (
+from data_nexus.research.snapshots.place import Place
+from data_nexus.research.snapshots.tables import (
     SMALL,
     TABLES,
     Compression,

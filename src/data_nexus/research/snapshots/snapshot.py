@@ -11,13 +11,13 @@ from data_nexus.errors import UsageError
 from data_nexus.research.assets import Wanted as Whom
 from data_nexus.research.calendar import calendar_of
 from data_nexus.research.columns import NUMBERS, STORED_SCHEMA
-from data_nexus.research.lake_actions import actions_of
-from data_nexus.research.lake_assets import assets_named, day_of, universe_of
-from data_nexus.research.lake_manifest import MANIFEST, Manifest, decoded
-from data_nexus.research.lake_place import Place, open_place
-from data_nexus.research.lake_reading import OpenFiles, Wanted, read_bars, read_small
-from data_nexus.research.lake_tables import BARS, TABLES
 from data_nexus.research.returns import ReturnKind, view_returns
+from data_nexus.research.snapshots.actions import actions_of
+from data_nexus.research.snapshots.assets import assets_named, day_of, universe_of
+from data_nexus.research.snapshots.manifest import MANIFEST, Manifest, decoded
+from data_nexus.research.snapshots.place import Place, open_place
+from data_nexus.research.snapshots.reading import OpenFiles, Wanted, read_bars, read_small
+from data_nexus.research.snapshots.tables import BARS, TABLES
 from data_nexus.research.views import View, laid_out, view_bars, whole_histories
 
 

@@ -20,9 +20,9 @@ from pyarrow import compute, parquet
 
 from data_nexus.domain.bars import days
 from data_nexus.errors import StorageUnavailable
-from data_nexus.research.lake_manifest import LakeFile, Manifest
-from data_nexus.research.lake_place import Place
-from data_nexus.research.lake_tables import BARS
+from data_nexus.research.snapshots.manifest import LakeFile, Manifest
+from data_nexus.research.snapshots.place import Place
+from data_nexus.research.snapshots.tables import BARS
 
 # Threads that read: as many as there are processors for a folder, more where each one waits.
 _PROCESSORS = os.cpu_count() or 1

@@ -19,7 +19,7 @@ import pyarrow as pa
 from pyarrow import fs
 
 from data_nexus.errors import StorageUnavailable, UsageError
-from data_nexus.research.lake_manifest import MANIFEST
+from data_nexus.research.snapshots.manifest import MANIFEST
 
 _LOCK = "lake.lock"
 _NUMBERS = count(1)
