@@ -12,6 +12,7 @@ import os
 import sys
 from datetime import datetime
 
+from data_nexus.app.calendar_files import keep_calendars_at_home
 from data_nexus.config import load_settings
 from data_nexus.domain.cost import Endpoint
 from data_nexus.events import Requested
@@ -29,6 +30,7 @@ def main(now: datetime) -> None:
             serving += event.seconds
 
     settings = load_settings()
+    keep_calendars_at_home(settings)
     report = asyncio.run(
         update(settings, os.environ["DATABASE_URL"], None, observe, Drain(observe), now=now)
     )

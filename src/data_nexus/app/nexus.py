@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from sqlalchemy.orm import Session
 
+from data_nexus.app.calendar_files import keep_calendars_at_home
 from data_nexus.config import load_settings
 from data_nexus.database.changes import Changes, changes_since
 from data_nexus.database.connection import PostgresConnection
@@ -33,6 +34,7 @@ class Nexus:
 
     def __init__(self, url: str | None = None) -> None:
         settings = load_settings({"database_url": url})
+        keep_calendars_at_home(settings)
         self._settings = settings
         self._open = ExitStack()
         opened = open_database(settings.database_url, settings.home, settings.schema)

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from data_nexus.app.calendar_files import keep_calendars_at_home
 from data_nexus.config import Settings, load_settings
 from data_nexus.observe.logs import set_up_logs
 
@@ -27,5 +28,6 @@ def output_options(command: Decorated) -> Decorated:
 def settings_from(options: dict[str, Any]) -> Settings:
     """Return the settings of a command, `options` first among their sources; set up its logs."""
     settings = load_settings(options)
+    keep_calendars_at_home(settings)
     set_up_logs(settings.log_format, settings.log_level, settings.token)
     return settings

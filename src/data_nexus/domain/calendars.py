@@ -1,7 +1,7 @@
 """Owns which calendar an exchange follows, and all use of `exchange_calendars`.
 
-The library is imported when the first exchange asks for it: it brings pandas, 0.4 s and 100 MB.
-What it gives is kept as two arrays an exchange, for the life of the program.
+The library is imported when an exchange asks for it that is on no shelf: it brings pandas, 0.4 s
+and 100 MB. What it gives is kept as two arrays an exchange, for the life of the program.
 
 The vendor's own list of holidays is wrong in places (`docs/DATA_FORMAT_SPEC.md`, section 6), so
 the library comes first and the vendor's hours serve where it has nothing to say: for exchanges
@@ -13,10 +13,12 @@ from __future__ import annotations
 from datetime import date, time, timedelta
 from functools import lru_cache
 from importlib import import_module
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 
+from data_nexus.domain.calendar_shelf import Shelf, packed, unpacked
 from data_nexus.domain.sessions import (
     EVERY_DAY,
     SUNDAY_TO_THURSDAY,
@@ -110,13 +112,23 @@ GUESSES = {
 _BELIEVED_FROM = {NEW_YORK: date(1960, 1, 1)}
 _OTHERS_BELIEVED_FROM = date(1990, 1, 1)
 
+# To be counted on when calendars come out otherwise from the same version of the library.
+_EDITION = 1
+_shelf: Shelf | None = None
+
+
+def keep_calendars(shelf: Shelf) -> None:
+    """Look calendars up on a shelf from now on, and put there what had to be computed."""
+    global _shelf  # noqa: PLW0603 - like the caches below: it changes the time, not the answers
+    _shelf = shelf
+
 
 def sessions_of(exchange: str, through: date, hours: Hours | None = None) -> Sessions:
     """Return an exchange's sessions from the first known one to `through` and some years beyond.
 
     `exchange` is the vendor's code; `hours` are the vendor's own, from exchange-details. The first
-    call imports the library (0.4 s), the first for an exchange computes for some 0.2 s (KO, MCX and
-    TA: up to 3 s), later calls look up: an event loop is to ask in a thread.
+    call imports the library (0.4 s), the first for an exchange computes for some 0.5 s (KO, MCX and
+    TA: up to 3 s), unless a shelf has it; later calls look up. An event loop is to ask in a thread.
     """
     last = _end_of_decade(through)
     if exchange in LIBRARY:
@@ -147,6 +159,17 @@ def _with_tail(name: str, last: date, hours: Hours | None) -> Sessions:
 @lru_cache(maxsize=128)
 def _from_library(name: str, last: date) -> tuple[Sessions, Hours]:
     """What the library knows until `last`, and the hours that it gives to an ordinary session."""
+    if _shelf is None:
+        return _computed(name, last)
+    kept_as = f"{name}-{last}-{version('exchange_calendars')}-{_EDITION}.npz"
+    if known := unpacked(_shelf.get(kept_as)):
+        return known
+    computed = _computed(name, last)
+    _shelf.put(kept_as, packed(*computed))
+    return computed
+
+
+def _computed(name: str, last: date) -> tuple[Sessions, Hours]:
     calendar_class = _calendar_class(name)
     oldest, newest = calendar_class.bound_min(), calendar_class.bound_max()
     first = _BELIEVED_FROM.get(name, _OTHERS_BELIEVED_FROM)

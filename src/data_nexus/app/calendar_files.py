@@ -1,0 +1,39 @@
+"""Owns the folder in which computed calendars are kept, so that few commands compute one."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from data_nexus.config import Settings
+from data_nexus.domain.calendars import keep_calendars
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarFiles:
+    """A shelf of files. A folder that cannot be read or written keeps nothing, and that is all."""
+
+    folder: Path
+
+    def get(self, name: str) -> bytes | None:
+        """Return the content of a name, None if there is none."""
+        with suppress(OSError):
+            return (self.folder / name).read_bytes()
+        return None
+
+    def put(self, name: str, content: bytes) -> None:
+        """Keep the content of a name: all of it, or nothing."""
+        with suppress(OSError):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            number, path = tempfile.mkstemp(dir=self.folder, prefix=".")
+            with os.fdopen(number, "wb") as file:
+                file.write(content)
+            Path(path).replace(self.folder / name)
+
+
+def keep_calendars_at_home(settings: Settings) -> None:
+    """Keep computed calendars in the folder `calendars` under NEXUS_HOME from now on."""
+    keep_calendars(CalendarFiles(settings.home / "calendars"))

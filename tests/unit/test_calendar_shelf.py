@@ -1,0 +1,109 @@
+"""Calendars on a shelf: the same answers without the library, and no trust in damaged files."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data_nexus.app.calendar_files import CalendarFiles
+from data_nexus.domain import calendars
+from data_nexus.domain.calendar_shelf import unpacked
+from data_nexus.domain.calendars import keep_calendars, sessions_of
+from data_nexus.domain.sessions import Sessions
+
+DAY = date(2026, 6, 1)
+ASK = """
+import sys
+from datetime import date
+from pathlib import Path
+from data_nexus.app.calendar_files import CalendarFiles
+from data_nexus.domain.calendars import keep_calendars, sessions_of
+
+keep_calendars(CalendarFiles(Path(sys.argv[1])))
+print(len(sessions_of("LSE", date(2026, 6, 1))), "pandas" in sys.modules)
+"""
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Iterator[CalendarFiles]:
+    """A shelf in use, and nothing else that knows a calendar."""
+    files = CalendarFiles(tmp_path / "calendars")
+    before = calendars._shelf  # noqa: SLF001 - put back at the end
+    keep_calendars(files)
+    forget()
+    yield files
+    calendars._shelf = before  # noqa: SLF001
+    forget()
+
+
+def forget() -> None:
+    for cache in (calendars._from_library, calendars._with_tail):  # noqa: SLF001
+        cache.cache_clear()
+
+
+def kept(shelf: CalendarFiles) -> Path:
+    (file,) = shelf.folder.iterdir()
+    return file
+
+
+def same(one: Sessions, other: Sessions) -> bool:
+    return (
+        np.array_equal(one.days, other.days)
+        and np.array_equal(one.closes, other.closes)
+        and (one.days.dtype, one.closes.dtype) == (other.days.dtype, other.closes.dtype)
+        and one.exact == other.exact
+    )
+
+
+@pytest.mark.parametrize("exchange", ["US", "LSE", "SHG"])
+def test_what_is_kept_is_what_was_computed(shelf: CalendarFiles, exchange: str) -> None:
+    computed = sessions_of(exchange, DAY)
+    forget()
+    assert same(sessions_of(exchange, DAY), computed)
+    assert unpacked(kept(shelf).read_bytes()) is not None
+
+
+def test_a_calendar_on_the_shelf_is_had_without_the_library(tmp_path: Path) -> None:
+    def ask() -> list[str]:
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", ASK, str(tmp_path)],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout.split()
+
+    sessions, used = ask()
+    assert used == "True"
+    assert ask() == [sessions, "False"]
+
+
+@pytest.mark.parametrize("damage", ["cut", "turned", "empty", "other"])
+def test_a_damaged_file_is_computed_and_written_again(shelf: CalendarFiles, damage: str) -> None:
+    computed, content = sessions_of("US", DAY), kept(shelf).read_bytes()
+    middle = len(content) // 2
+    kept(shelf).write_bytes(
+        {
+            "cut": content[:middle],
+            "turned": content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :],
+            "empty": b"",
+            "other": b"nothing like a calendar",
+        }[damage]
+    )
+    forget()
+    assert same(sessions_of("US", DAY), computed)
+    assert kept(shelf).read_bytes() != b""
+    assert unpacked(kept(shelf).read_bytes()) is not None
+
+
+def test_a_folder_that_cannot_be_used_costs_time_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way", "utf-8")
+    files = CalendarFiles(tmp_path / "file")
+    files.put("name", b"content")
+    assert files.get("name") is None
