@@ -171,9 +171,10 @@ def _differences(vendor: SandboxVendor, url: str) -> int:
 _NOTES = """
 `nexus update` of one session, at a moment when that session is the only one missing, beside one
 COPY of the very rows that it stored, encoded already, into the same tables: each in a fresh copy
-of the database, after a checkpoint. It includes the survey of who is due, the calendars' loading,
-decoding and checking, the comparison with each asset's last bar, cursors and sync log, and one
-history for each asset with an action; left out is the time for which its three requests for the
-session waited for the simulated vendor. Each result was compared with the vendor's truth. The
-fewer bars an asset has, the cheaper is the raw COPY: neighbours in the key then share pages.
+of the database, after a checkpoint. It includes the survey of who is due, the calendars as the run
+before kept them, decoding and checking, the comparison with each asset's last bar, cursors and sync
+log, and one history for each asset with an action; left out is the time for which its three
+requests for the session waited for the simulated vendor. Each result was compared with the vendor's
+truth. The fewer bars an asset has, the cheaper is the raw COPY: neighbours in the key then share
+pages.
 """
