@@ -22,6 +22,7 @@ from pyarrow import compute, parquet
 from data_nexus.domain.bars import days
 from data_nexus.errors import StorageUnavailable
 from data_nexus.research.snapshots.manifest import LakeFile, Manifest
+from data_nexus.research.snapshots.mapped import has_plain_pages, plain_groups
 from data_nexus.research.snapshots.place import Place
 from data_nexus.research.snapshots.tables import BARS
 
@@ -45,18 +46,39 @@ class OpenFiles:
 
     def __init__(self, place: Place) -> None:
         self.place = place
-        self._open: dict[str, tuple[pa.NativeFile, parquet.FileMetaData]] = {}
+        self._open: dict[str, OpenFile] = {}
 
-    def reader(self, path: str) -> parquet.ParquetFile:
-        """Return a reader of a file."""
-        known = self._open.get(path)
-        if known:
-            return parquet.ParquetFile(known[0], metadata=known[1])
+    def file(self, path: str) -> OpenFile:
+        """Return a file, open."""
+        if known := self._open.get(path):
+            return known
         source = self.place.open(path)
-        opened = parquet.ParquetFile(source, pre_buffer=not self.place.is_folder)
-        if self.place.is_folder and len(self._open) < _MOST_OPEN:
-            self._open[path] = (source, opened.metadata)
+        metadata = parquet.ParquetFile(source).metadata
+        if not self.place.is_folder:
+            return OpenFile(source, metadata)
+        is_plain = has_plain_pages(metadata)
+        source.seek(0)
+        opened = OpenFile(source, metadata, source.read_buffer() if is_plain else None)
+        if len(self._open) < _MOST_OPEN:
+            self._open[path] = opened
         return opened
+
+
+@dataclass(frozen=True, slots=True)
+class OpenFile:
+    """A file and its footer; `content` is all of it, where it can be read as it lies."""
+
+    source: pa.NativeFile
+    metadata: parquet.FileMetaData
+    content: pa.Buffer | None = None
+
+    def rows(self, groups: Sequence[int], names: Sequence[str]) -> pa.Table:
+        """Return columns of some row groups."""
+        if self.content is not None:
+            return plain_groups(self.content, self.metadata, BARS, groups).select(names)
+        is_near = isinstance(self.source, pa.MemoryMappedFile)
+        reader = parquet.ParquetFile(self.source, metadata=self.metadata, pre_buffer=not is_near)
+        return reader.read_row_groups(groups, columns=list(names), use_threads=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +152,8 @@ def _meets(wanted: Wanted, first: date, last: date) -> bool:
 def _read(opened: OpenFiles, file: LakeFile, wanted: Wanted, names: Sequence[str]) -> pa.Table:
     """Read the row groups of a file that can hold wanted days."""
     try:
-        reader = opened.reader(file.path)
-        groups = _row_groups(reader.metadata, wanted)
-        return reader.read_row_groups(groups, columns=list(names), use_threads=False)
+        found = opened.file(file.path)
+        return found.rows(_row_groups(found.metadata, wanted), names)
     except (OSError, pa.ArrowInvalid) as error:
         raise StorageUnavailable(
             f"{opened.place.name}: {file.path} is damaged ({str(error).splitlines()[0]}); delete"

@@ -14,6 +14,7 @@ from pyarrow import parquet
 
 from data_nexus.database.packed import StoredBars
 from data_nexus.research.columns import MOMENT, NUMBERS
+from data_nexus.research.snapshots.mapped import AS_PLAIN_PAGES, PLAIN_PAGES
 
 # Nothing of a bar is ever missing, and to say so makes reading a tenth faster.
 BARS = pa.schema(
@@ -130,7 +131,10 @@ def parquet_of_bars(bars: pa.Table, compression: Compression) -> pa.Buffer:
         sorting_columns=parquet.SortingColumn.from_ordering(
             BARS, [("asset_id", "ascending"), ("date", "ascending")]
         ),
+        **AS_PLAIN_PAGES,
     ) as writer:
+        if compression == "none":
+            writer.add_key_value_metadata(PLAIN_PAGES)
         for year in np.unique(years):
             writer.write_table(bars.filter(pa.array(years == year)), row_group_size=len(bars))
     return sink.getvalue()
