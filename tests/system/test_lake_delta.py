@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,6 @@ from data_nexus.research.snapshots.place import open_place
 from data_nexus.research.snapshots.tables import TABLES
 from tests.support.lakes import assert_whole, export, lake_table
 from tests.support.tables import add_assets, execute
-
-needs_deltalake = pytest.mark.skipif(
-    find_spec("deltalake") is None, reason="the extra deltalake is not installed"
-)
 
 
 @pytest.fixture
@@ -54,7 +50,6 @@ def assert_same(target: Path) -> None:
         assert found.select(own.column_names).sort_by(order).to_pylist() == expected
 
 
-@needs_deltalake
 def test_delta_readers_find_the_snapshot_and_each_refresh(filled: str, tmp_path: Path) -> None:
     export_delta(filled, tmp_path)
     assert_same(tmp_path)
@@ -68,7 +63,6 @@ def test_delta_readers_find_the_snapshot_and_each_refresh(filled: str, tmp_path:
     assert versions == dict.fromkeys(TABLES, 0) | {"bars": 3}
 
 
-@needs_deltalake
 def test_a_snapshot_becomes_delta_later_of_the_same_files(filled: str, tmp_path: Path) -> None:
     export(filled, tmp_path)
     assert_whole(tmp_path)
@@ -78,7 +72,9 @@ def test_a_snapshot_becomes_delta_later_of_the_same_files(filled: str, tmp_path:
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.parquet")} == before
 
 
-@pytest.mark.skipif(find_spec("deltalake") is not None, reason="the extra is installed")
-def test_without_the_extra_delta_is_refused_with_the_remedy(filled: str, tmp_path: Path) -> None:
+def test_without_the_extra_delta_is_refused_with_the_remedy(
+    filled: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "deltalake", None)  # as if it were not installed
     with pytest.raises(UsageError, match=r"pip install 'data-nexus\[deltalake\]'"):
         export_delta(filled, tmp_path)
