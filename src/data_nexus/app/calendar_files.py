@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from data_nexus.config import Settings
 from data_nexus.domain.calendars import keep_calendars
+from data_nexus.research.exports.target import whole_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +27,8 @@ class CalendarFiles:
         """Keep the content of a name: all of it, or nothing."""
         with suppress(OSError):
             self.folder.mkdir(parents=True, exist_ok=True)
-            number, path = tempfile.mkstemp(dir=self.folder, prefix=".")
-            with os.fdopen(number, "wb") as file:
-                file.write(content)
-            Path(path).replace(self.folder / name)
+            with whole_file(self.folder / name) as draft:
+                draft.write_bytes(content)
 
 
 def keep_calendars_at_home(settings: Settings) -> None:

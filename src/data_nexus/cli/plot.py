@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -20,6 +19,7 @@ from data_nexus.errors import UsageError
 from data_nexus.research.charts.caption import Basis, default_adjustment
 from data_nexus.research.charts.chart import MOST_CANDLES, Chart, History, Panel, chart_of
 from data_nexus.research.charts.plotted import Plotted, read_histories
+from data_nexus.research.exports.target import whole_file
 from data_nexus.research.views import Adjust
 
 if TYPE_CHECKING:
@@ -122,12 +122,10 @@ def _form(out: Path) -> Form:
 
 def _write(path: Path, content: bytes) -> None:
     """Put a file in place at once: whoever opens it sees the old one or the new one."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
     try:
-        draft.write_bytes(content)
-        draft.replace(path)
+        with whole_file(path) as draft:
+            draft.write_bytes(content)
     except OSError as error:
-        draft.unlink(missing_ok=True)
         raise UsageError(f"--out {path}: cannot be written: {error.strerror}") from None
 
 
