@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
-from data_nexus.domain.moment import aware, parse_moment
+from data_nexus.domain.moment import aware, given_day, parse_moment
 from data_nexus.errors import UsageError
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -36,3 +36,10 @@ def test_another_text_is_refused_with_an_example(text: str) -> None:
 def test_a_moment_without_a_zone_is_taken_as_utc() -> None:
     assert aware(NOON.replace(tzinfo=None)) == NOON
     assert aware(NOON.astimezone(timezone(timedelta(hours=9)))) == NOON
+
+
+def test_a_day_is_a_date_or_its_text_and_nothing_else() -> None:
+    assert given_day("2026-11-01") == given_day(date(2026, 11, 1)) == date(2026, 11, 1)
+    assert given_day(None) is None
+    with pytest.raises(UsageError, match="write it like 2019-06-28"):
+        given_day("2026-13-01")

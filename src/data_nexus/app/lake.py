@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
+from data_nexus.domain.moment import given_day
 from data_nexus.domain.symbol import exchange_code
 
 if TYPE_CHECKING:
@@ -48,8 +49,8 @@ class Lake:
         view = View(
             adjust=adjust,
             direction=direction,
-            first=_day(start),
-            last=_day(end),
+            first=given_day(start),
+            last=given_day(end),
             columns=columns,
             layout=layout,
         )
@@ -68,7 +69,7 @@ class Lake:
         """Return how much the close changed since the bar before, as `connect().returns`."""
         from data_nexus.research.views import View  # noqa: PLC0415
 
-        view = View(adjust=adjust, first=_day(start), last=_day(end), layout=layout)
+        view = View(adjust=adjust, first=given_day(start), last=given_day(end), layout=layout)
         return self._snapshot.returns(symbols, view, kind)
 
     def actions(
@@ -83,7 +84,7 @@ class Lake:
         """
         from data_nexus.research.snapshots.actions import between  # noqa: PLC0415
 
-        return between(self._snapshot.actions(symbols), _day(start), _day(end))
+        return between(self._snapshot.actions(symbols), given_day(start), given_day(end))
 
     def universe(
         self,
@@ -97,7 +98,7 @@ class Lake:
         """
         from data_nexus.research.universe import of_type  # noqa: PLC0415
 
-        day = _day(on) or self.moment.date()
+        day = given_day(on) or self.moment.date()
         universe = self._snapshot.universe(exchange_code(exchange), day)
         return universe if type is None else of_type(universe, type)
 
@@ -108,8 +109,8 @@ class Lake:
 
         Without an end, to the day of the snapshot. Columns are those of `connect().calendar`.
         """
-        last = _day(end) or self.moment.date()
-        return self._snapshot.calendar(exchange_code(exchange), _day(start), last)
+        last = given_day(end) or self.moment.date()
+        return self._snapshot.calendar(exchange_code(exchange), given_day(start), last)
 
     def assets(self) -> pa.Table:
         """Return every asset, by its number: symbol, name, venue, type, dates of its bars."""
@@ -136,7 +137,3 @@ def lake(target: str) -> Lake:
     from data_nexus.research.snapshots.snapshot import open_snapshot  # noqa: PLC0415
 
     return Lake(open_snapshot(target))
-
-
-def _day(value: str | date | None) -> date | None:
-    return date.fromisoformat(value) if isinstance(value, str) else value

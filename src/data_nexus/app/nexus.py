@@ -18,7 +18,7 @@ from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.findings import read_findings
 from data_nexus.database.opening import open_database
 from data_nexus.database.overview import overview
-from data_nexus.domain.moment import aware, parse_moment
+from data_nexus.domain.moment import aware, given_day, parse_moment
 from data_nexus.domain.symbol import exchange_code, parse_symbol
 
 if TYPE_CHECKING:
@@ -78,8 +78,8 @@ class Nexus:
         view = View(
             adjust=adjust,
             direction=direction,
-            first=_day(start),
-            last=_day(end),
+            first=given_day(start),
+            last=given_day(end),
             columns=columns,
             layout=layout,
         )
@@ -106,7 +106,7 @@ class Nexus:
         from data_nexus.research.bars import read_returns  # noqa: PLC0415
         from data_nexus.research.views import View  # noqa: PLC0415
 
-        view = View(adjust=adjust, first=_day(start), last=_day(end), layout=layout)
+        view = View(adjust=adjust, first=given_day(start), last=given_day(end), layout=layout)
         return read_returns(self._database, symbols, view, kind, as_of=_moment_or_none(as_of))
 
     def actions(
@@ -127,7 +127,7 @@ class Nexus:
         from data_nexus.research.actions import read_actions  # noqa: PLC0415
 
         moment = _moment_or_none(as_of)
-        return read_actions(self._database, symbols, _day(start), _day(end), as_of=moment)
+        return read_actions(self._database, symbols, given_day(start), given_day(end), as_of=moment)
 
     def coverage(self, symbols: str | Sequence[str] | pa.Table) -> pa.Table:
         """Return how complete each asset's history is, as far as this database knows.
@@ -151,8 +151,8 @@ class Nexus:
         """
         from data_nexus.research.calendar import read_calendar  # noqa: PLC0415
 
-        last = _day(end) or datetime.now(UTC).date()
-        return read_calendar(self._database, exchange_code(exchange), _day(start), last)
+        last = given_day(end) or datetime.now(UTC).date()
+        return read_calendar(self._database, exchange_code(exchange), given_day(start), last)
 
     def sql(
         self, query: str, parameters: Mapping[str, Any] | Sequence[Any] | None = None
@@ -193,7 +193,7 @@ class Nexus:
         moment = _moment_or_none(as_of)
         basis = caption.Basis(adjust or caption.default_adjustment(compare=compare), moment or now)
         asked = plotted.Plotted(
-            first=_day(start), last=_day(end), adjust=basis.adjust, as_of=moment, now=now
+            first=given_day(start), last=given_day(end), adjust=basis.adjust, as_of=moment, now=now
         )
         read = plotted.read_histories(self._database, [parse_symbol(s) for s in named], asked)
         draw = picture.comparison_of if compare else picture.candles_of
@@ -234,7 +234,7 @@ class Nexus:
         """
         from data_nexus.research.universe import read_universe  # noqa: PLC0415
 
-        day = _day(on) or datetime.now(UTC).date()
+        day = given_day(on) or datetime.now(UTC).date()
         return read_universe(self._database, exchange_code(exchange), day, type)
 
     def listings(self, symbol: str) -> list[dict[str, Any]]:
@@ -283,10 +283,6 @@ class Nexus:
 def connect(url: str | None = None) -> Nexus:
     """Open the database: `url`, or `DATABASE_URL`, or the embedded one under NEXUS_HOME."""
     return Nexus(url)
-
-
-def _day(value: str | date | None) -> date | None:
-    return date.fromisoformat(value) if isinstance(value, str) else value
 
 
 def _moment_or_none(value: str | datetime | None) -> datetime | None:
