@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -15,22 +15,28 @@ from data_nexus.errors import UsageError, no_assets
 from data_nexus.research.universe import UNIVERSE_SCHEMA
 
 
-def assets_named(assets: pa.Table, wanted: str | Sequence[str] | pa.Table) -> pa.Table:
+def current_rows(assets: pa.Table) -> dict[str, int]:
+    """Return the row of each asset that bears its symbol today, by ticker."""
+    current = assets["retired_at"].is_null().to_numpy().nonzero()[0]
+    return dict(zip(assets["ticker"].take(pa.array(current)).to_pylist(), current, strict=True))
+
+
+def assets_named(
+    assets: pa.Table, rows: Mapping[str, int], wanted: str | Sequence[str] | pa.Table
+) -> pa.Table:
     """Return the wanted rows of a snapshot's assets, by ticker, each once.
 
-    `wanted` are symbols, or a universe, whose assets keep the symbols that it gives them. Raises
-    `UsageError` for a symbol that no asset bears, with near names.
+    `wanted` are symbols, or a universe, whose assets keep the symbols that it gives them; `rows`
+    are the `current_rows`. Raises `UsageError` for a symbol that no asset bears, with near names.
     """
     if isinstance(wanted, pa.Table):
         return _of_universe(assets, wanted)
     texts = [wanted] if isinstance(wanted, str) else wanted
-    symbols = sorted({parse_symbol(text) for text in texts})
-    current = assets.filter(assets["retired_at"].is_null())
-    at = pc.index_in(pa.array(map(str, symbols), pa.string()), current["ticker"])
-    if at.null_count:
-        missing = symbols[at.is_null().index(True).as_py()]
-        raise UsageError(_unknown(missing, current))
-    return current.take(at).sort_by([("ticker", "ascending")])
+    tickers = sorted({str(parse_symbol(text)) for text in texts})
+    for ticker in tickers:
+        if ticker not in rows:
+            raise UsageError(_unknown(parse_symbol(ticker), rows))
+    return assets.take(pa.array([rows[ticker] for ticker in tickers], pa.int64()))
 
 
 def _of_universe(assets: pa.Table, universe: pa.Table) -> pa.Table:
@@ -53,8 +59,9 @@ def day_of(text: str, moment: datetime) -> date:
         raise UsageError(f"{text!r} is no date; write it like US@2019-06-28") from None
 
 
-def _unknown(symbol: Symbol, current: pa.Table) -> str:
-    there = current.filter(pc.equal(current["exchange"], symbol.exchange))["symbol"].to_pylist()
+def _unknown(symbol: Symbol, tickers: Iterable[str]) -> str:
+    split = (ticker.rpartition(".") for ticker in tickers)
+    there = [code for code, _, exchange in split if exchange == symbol.exchange]
     near = difflib.get_close_matches(symbol.code, there, n=3)
     hint = f"; did you mean {', '.join(f'{c}.{symbol.exchange}' for c in near)}?" if near else ""
     return f"{symbol} is not in the snapshot{hint}"

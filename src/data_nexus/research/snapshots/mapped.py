@@ -9,7 +9,6 @@ affair.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 
 import pyarrow as pa
 from pyarrow import parquet
@@ -25,21 +24,14 @@ def has_plain_pages(metadata: parquet.FileMetaData) -> bool:
     return sys.byteorder == "little" and PLAIN_PAGES.items() <= said
 
 
-def plain_groups(
-    content: pa.Buffer, metadata: parquet.FileMetaData, schema: pa.Schema, groups: Sequence[int]
-) -> pa.Table:
-    """Return some row groups of a file with plain pages, as views of its whole content.
+def plain_group(
+    content: pa.Buffer, group: parquet.RowGroupMetaData, schema: pa.Schema
+) -> pa.RecordBatch:
+    """Return a row group of a file with plain pages, as a view of the file's whole content.
 
     `schema` has the columns of all such files, in their order. Raises `pyarrow.ArrowInvalid` for a
     footer that is damaged.
     """
-    batches = [_batch(content, metadata.row_group(group), schema) for group in groups]
-    return pa.Table.from_batches(batches, schema)
-
-
-def _batch(
-    content: pa.Buffer, group: parquet.RowGroupMetaData, schema: pa.Schema
-) -> pa.RecordBatch:
     arrays = []
     for at, field in enumerate(schema):
         chunk = group.column(at)

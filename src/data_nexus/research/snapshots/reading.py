@@ -12,73 +12,23 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 from pyarrow import compute, parquet
 
 from data_nexus.domain.bars import days
-from data_nexus.errors import StorageUnavailable
+from data_nexus.research.snapshots.files import OpenFiles, Piece, numbers_of
 from data_nexus.research.snapshots.manifest import LakeFile, Manifest
-from data_nexus.research.snapshots.mapped import has_plain_pages, plain_groups
 from data_nexus.research.snapshots.place import Place
+from data_nexus.research.snapshots.runs import Runs, cut, in_order, joined, ranks_of
 from data_nexus.research.snapshots.tables import BARS
 
 # Threads that read: as many as there are processors for a folder, more where each one waits.
 _PROCESSORS = os.cpu_count() or 1
 _REQUESTS = 16
-# A process may have a thousand files open, and not all of them are ours.
-_MOST_OPEN = 256
 # One chunk of text holds twice as much.
 _MOST_BYTES = 1 << 30
-_KEY = ("asset_id", "date")
-Column = NDArray[Any]
-Positions = NDArray[np.int64]
-
-
-class OpenFiles:
-    """The files of one snapshot, kept open and mapped once read, up to a number of them.
-
-    They never change, so neither do their footers. Several threads may read at once.
-    """
-
-    def __init__(self, place: Place) -> None:
-        self.place = place
-        self._open: dict[str, OpenFile] = {}
-
-    def file(self, path: str) -> OpenFile:
-        """Return a file, open."""
-        if known := self._open.get(path):
-            return known
-        source = self.place.open(path)
-        metadata = parquet.ParquetFile(source).metadata
-        if not self.place.is_folder:
-            return OpenFile(source, metadata)
-        is_plain = has_plain_pages(metadata)
-        source.seek(0)
-        opened = OpenFile(source, metadata, source.read_buffer() if is_plain else None)
-        if len(self._open) < _MOST_OPEN:
-            self._open[path] = opened
-        return opened
-
-
-@dataclass(frozen=True, slots=True)
-class OpenFile:
-    """A file and its footer; `content` is all of it, where it can be read as it lies."""
-
-    source: pa.NativeFile
-    metadata: parquet.FileMetaData
-    content: pa.Buffer | None = None
-
-    def rows(self, groups: Sequence[int], names: Sequence[str]) -> pa.Table:
-        """Return columns of some row groups."""
-        if self.content is not None:
-            return plain_groups(self.content, self.metadata, BARS, groups).select(names)
-        is_near = isinstance(self.source, pa.MemoryMappedFile)
-        reader = parquet.ParquetFile(self.source, metadata=self.metadata, pre_buffer=not is_near)
-        return reader.read_row_groups(groups, columns=list(names), use_threads=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,21 +52,21 @@ class Wanted:
 
 
 def read_bars(
-    opened: OpenFiles, manifest: Manifest, wanted: Wanted, columns: Sequence[str]
+    files: OpenFiles, manifest: Manifest, wanted: Wanted, columns: Sequence[str]
 ) -> pa.Table:
     """Return ticker, date and the given columns (also asset_id) of the wanted bars.
 
     By asset, in the order in which the assets are given, and by date.
     """
-    names = (*_KEY, *(name for name in columns if name not in _KEY))
     shown = ("date", *(name for name in columns if name != "date"))
-    with ThreadPoolExecutor(_PROCESSORS if opened.place.is_folder else _REQUESTS) as pool:
-        files = chosen_files(manifest, wanted)
-        read = [*pool.map(lambda file: _read(opened, file, wanted, names), files)]
-        table = pa.concat_tables([BARS.empty_table().select(names), *read])
-        runs = _runs(_numbers(table["asset_id"]), _numbers(table["date"]), wanted)
-        rows, of_each = runs.rows(), runs.of_each(len(wanted.assets))
-        tickers = pool.submit(_repeated, wanted.assets["ticker"].to_pylist(), of_each)
+    bounds = (None, None) if wanted.whole else (wanted.first, wanted.last)
+    with ThreadPoolExecutor(_PROCESSORS if files.place.is_folder else _REQUESTS) as pool:
+        chosen = chosen_files(manifest, wanted)
+        pieces = [*pool.map(lambda file: files.read(file, *bounds, shown), chosen)]
+        table = pa.concat_tables([BARS.empty_table().select(shown), *(p.bars for p in pieces)])
+        runs = _wanted_runs(pieces, table["date"], wanted)
+        tickers = pool.submit(_repeated, wanted.assets, runs)
+        rows = pa.array(runs.rows(len(table)))
         ordered = pool.map(lambda name: _taken(table[name], rows), shown)
         arrays = dict(zip(shown, ordered, strict=True))
     return pa.table({"ticker": tickers.result(), **arrays})
@@ -149,110 +99,26 @@ def _meets(wanted: Wanted, first: date, last: date) -> bool:
     return first <= (wanted.last or date.max) and last >= (wanted.first or date.min)
 
 
-def _read(opened: OpenFiles, file: LakeFile, wanted: Wanted, names: Sequence[str]) -> pa.Table:
-    """Read the row groups of a file that can hold wanted days."""
-    try:
-        found = opened.file(file.path)
-        return found.rows(_row_groups(found.metadata, wanted), names)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise StorageUnavailable(
-            f"{opened.place.name}: {file.path} is damaged ({str(error).splitlines()[0]}); delete"
-            " it, and the next export writes it again"
-        ) from None
-
-
-def _row_groups(metadata: parquet.FileMetaData, wanted: Wanted) -> list[int]:
-    """Return the row groups whose dates meet the wanted days."""
-    every = range(metadata.num_row_groups)
-    if wanted.whole or (wanted.first is None and wanted.last is None):
-        return list(every)
-    statistics = [metadata.row_group(n).column(1).statistics for n in every]
-    return [n for n in every if _meets(wanted, statistics[n].min, statistics[n].max)]
-
-
-@dataclass(frozen=True, slots=True)
-class _Runs:
-    """The wanted runs in their order: the asset's position in `Wanted`, and the rows of each.
-
-    None is empty; `size` is the number of all rows.
-    """
-
-    ranks: Positions
-    starts: Positions
-    lengths: Positions
-    size: int
-
-    def rows(self) -> Column:
-        """Return all rows of all runs, one after the other."""
-        total = int(self.lengths.sum())
-        rows = np.ones(total, np.int32 if self.size < 2**31 else np.int64)
-        if total:
-            # From row to row it is one step, but where a run begins.
-            last = self.starts + self.lengths - 1
-            rows[0] = self.starts[0]
-            rows[np.cumsum(self.lengths)[:-1]] = self.starts[1:] - last[:-1]
-            np.cumsum(rows, dtype=rows.dtype, out=rows)
-        return rows
-
-    def of_each(self, assets: int) -> Positions:
-        """Return how many rows each asset has."""
-        return np.bincount(self.ranks, self.lengths, assets).astype(np.int64)
-
-
-def _runs(asset_ids: Column, dates: Column, wanted: Wanted) -> _Runs:
+def _wanted_runs(pieces: Sequence[Piece], dates: pa.ChunkedArray, wanted: Wanted) -> Runs:
     """Return where the wanted days of the wanted assets lie, by asset and date."""
-    steps = np.flatnonzero((asset_ids[1:] != asset_ids[:-1]) | (dates[1:] < dates[:-1])) + 1
-    starts = np.concatenate(([0], steps)) if len(dates) else steps
-    ends = np.concatenate((starts[1:], [len(dates)]))
-    ranks = _ranks(asset_ids[starts], wanted.assets["asset_id"].to_numpy())
-    starts, ends, ranks = (each[ranks >= 0] for each in (starts, ends[: len(starts)], ranks))
-    order = np.lexsort((dates[starts], ranks))
-    starts, ends, ranks = starts[order], ends[order], ranks[order]
-    if len(dates) and (wanted.first or wanted.last):
-        starts, ends = _cut(dates, starts, ends, wanted, asset_ids[starts])
-    some = ends > starts
-    return _Runs(ranks[some], starts[some], (ends - starts)[some], len(dates))
+    every = joined([(len(piece.bars), piece.runs) for piece in pieces])
+    runs = in_order(every, wanted.assets["asset_id"].to_numpy())
+    if wanted.first is None and wanted.last is None:
+        return runs
+    first, last = wanted.first or date.min, wanted.last or date.max
+    return cut(runs, numbers_of(dates), days(first), days(last) + 1, wanted.whole)
 
 
-def _cut(
-    dates: Column, starts: Positions, ends: Positions, wanted: Wanted, asset_ids: Column
-) -> tuple[Positions, Positions]:
-    """Return where the wanted days of each run begin and end."""
-    first = days(wanted.first) if wanted.first else dates.min()
-    after = days(wanted.last) + 1 if wanted.last else dates.max() + 1
-    if first <= dates.min() and after > dates.max():
-        return starts, ends
-    for n, (start, end) in enumerate(zip(starts.tolist(), ends.tolist(), strict=True)):
-        if int(asset_ids[n]) not in wanted.whole:
-            starts[n] = start + np.searchsorted(dates[start:end], first)
-            ends[n] = max(starts[n], start + np.searchsorted(dates[start:end], after))
-    return starts, ends
+def _taken(column: pa.ChunkedArray, rows: pa.Array) -> pa.ChunkedArray:
+    return compute.take(column, rows, boundscheck=False)
 
 
-def _ranks(asset_ids: Column, wanted: Column) -> Positions:
-    """Return the position of each asset among the wanted ones; -1 where it is not wanted."""
-    by_id = np.argsort(wanted)
-    at = np.minimum(np.searchsorted(wanted, asset_ids, sorter=by_id), len(wanted) - 1)
-    return np.where(wanted[by_id[at]] == asset_ids, by_id[at], -1)
-
-
-def _numbers(column: pa.ChunkedArray) -> Column:
-    """Return a column's numbers; dates count from 1970-01-01."""
-    array = column.combine_chunks()
-    numbers: Column = (array.view(pa.int32()) if array.type == pa.date32() else array).to_numpy()
-    return numbers
-
-
-def _taken(column: pa.ChunkedArray, rows: Column) -> pa.ChunkedArray:
-    return compute.take(column, pa.array(rows), boundscheck=False)
-
-
-def _repeated(texts: Sequence[str], times: Positions) -> pa.ChunkedArray:
-    """Return each text so many times; in several chunks where one cannot hold them."""
-    some = times > 0
-    written = pa.array(texts, pa.string()).filter(pa.array(some))
-    ends = np.cumsum(times[some])
-    sizes = compute.binary_length(written).to_numpy() * times[some]
+def _repeated(assets: pa.Table, runs: Runs) -> pa.ChunkedArray:
+    """Return the ticker of each row of the runs; in several chunks where one cannot hold them."""
+    at = ranks_of(runs.asset_ids, assets["asset_id"].to_numpy())
+    written = assets["ticker"].take(pa.array(at)).combine_chunks()
+    ends = np.cumsum(runs.lengths)
+    sizes = compute.binary_length(written).to_numpy() * runs.lengths
     chunks = (np.cumsum(sizes) - sizes) // _MOST_BYTES
     edges = [0, *(np.flatnonzero(np.diff(chunks)) + 1).tolist(), len(written)]
     return pa.chunked_array(

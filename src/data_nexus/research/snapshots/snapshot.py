@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from functools import cached_property
 
 import pyarrow as pa
 
@@ -13,10 +14,16 @@ from data_nexus.research.calendar import calendar_of
 from data_nexus.research.columns import NUMBERS, STORED_SCHEMA
 from data_nexus.research.returns import ReturnKind, view_returns
 from data_nexus.research.snapshots.actions import actions_of
-from data_nexus.research.snapshots.assets import assets_named, day_of, universe_of
+from data_nexus.research.snapshots.assets import (
+    assets_named,
+    current_rows,
+    day_of,
+    universe_of,
+)
+from data_nexus.research.snapshots.files import OpenFiles
 from data_nexus.research.snapshots.manifest import MANIFEST, Manifest, decoded
 from data_nexus.research.snapshots.place import Place, open_place
-from data_nexus.research.snapshots.reading import OpenFiles, Wanted, read_bars, read_small
+from data_nexus.research.snapshots.reading import Wanted, read_bars, read_small
 from data_nexus.research.snapshots.tables import BARS, TABLES
 from data_nexus.research.views import View, laid_out, view_bars, whole_histories
 
@@ -80,13 +87,17 @@ class Snapshot:
             raise UsageError(f"{table!r} is none of {', '.join(TABLES)}")
         return [self._place.address(file.path) for file in self._manifest.of(table)]
 
+    @cached_property
+    def _current(self) -> dict[str, int]:
+        return current_rows(self.small("assets"))
+
     def _assets(self, whom: Whom) -> pa.Table:
         texts = [whom] if isinstance(whom, str) else whom
         if not isinstance(texts, pa.Table) and len(texts) == 1:
             exchange, at, day = texts[0].partition("@")
             if at and "." not in texts[0]:
                 whom = self.universe(exchange_code(exchange), day_of(day, self.moment))
-        return assets_named(self.small("assets"), whom)
+        return assets_named(self.small("assets"), self._current, whom)
 
     def _actions(self, assets: pa.Table) -> pa.Table:
         return actions_of(assets, self.small("splits"), self.small("dividends"))

@@ -1,0 +1,104 @@
+"""Owns runs: where the bars of an asset lie side by side, and the order in which they are wanted.
+
+A run is one asset's bars in one row group, by date. A million rows are a few thousand runs, so
+that is what is chosen and put in order. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Column = NDArray[Any]
+Positions = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """Runs of rows: whose each is, where it begins, how long it is, and its first date.
+
+    Four arrays of one length; none of the runs is empty. Dates count from 1970-01-01.
+    """
+
+    asset_ids: Column
+    starts: Positions
+    lengths: Positions
+    firsts: Column
+
+    def at(self, chosen: Column) -> Runs:
+        """Return some of them: those where `chosen` is true, or by their positions."""
+        return Runs(
+            self.asset_ids[chosen], self.starts[chosen], self.lengths[chosen], self.firsts[chosen]
+        )
+
+    def rows(self, size: int) -> Column:
+        """Return the rows of all runs, one after the other; `size` is how many rows there are."""
+        total = int(self.lengths.sum())
+        rows = np.ones(total, np.int32 if size < 2**31 else np.int64)
+        if total:
+            # From row to row it is one step, but where a run begins.
+            last = self.starts + self.lengths - 1
+            rows[0] = self.starts[0]
+            rows[np.cumsum(self.lengths)[:-1]] = self.starts[1:] - last[:-1]
+            np.cumsum(rows, dtype=rows.dtype, out=rows)
+        return rows
+
+
+def runs_of(asset_ids: Column, dates: Column) -> Runs:
+    """Return the runs of rows, which lie by asset and date in each row group."""
+    edges = np.flatnonzero((asset_ids[1:] != asset_ids[:-1]) | (dates[1:] < dates[:-1])) + 1
+    starts = np.concatenate(([0], edges)) if len(dates) else edges
+    lengths = np.diff(starts, append=len(dates))
+    return Runs(asset_ids[starts], starts, lengths, dates[starts])
+
+
+def joined(parts: Sequence[tuple[int, Runs]]) -> Runs:
+    """Return the runs of parts that follow one another, each given with the number of its rows."""
+    sizes = np.array([0, *(size for size, _ in parts)], np.int64)
+    runs = [each for _, each in parts]
+    offsets = np.repeat(np.cumsum(sizes)[:-1], [len(each.starts) for each in runs])
+    starts = np.concatenate([np.empty(0, np.int64), *(each.starts for each in runs)])
+    return Runs(
+        np.concatenate([np.empty(0, np.int32), *(each.asset_ids for each in runs)]),
+        starts + offsets,
+        np.concatenate([np.empty(0, np.int64), *(each.lengths for each in runs)]),
+        np.concatenate([np.empty(0, np.int32), *(each.firsts for each in runs)]),
+    )
+
+
+def in_order(runs: Runs, asset_ids: Column) -> Runs:
+    """Return the runs of some assets, in the order of the assets and of their dates."""
+    ranks = ranks_of(runs.asset_ids, asset_ids)
+    own = np.flatnonzero(ranks >= 0)
+    return runs.at(own[np.lexsort((runs.firsts[own], ranks[own]))])
+
+
+def cut(runs: Runs, dates: Column, first: int, after: int, whole: frozenset[int]) -> Runs:
+    """Return what of the runs lies from day `first` to the one before `after`.
+
+    The runs of the assets in `whole` stay as they are. `dates` are those of all rows.
+    """
+    starts, ends = runs.starts.copy(), runs.starts + runs.lengths
+    lasts = dates[ends - 1]
+    is_cut = (runs.firsts < first) | (lasts >= after)
+    if whole:
+        is_cut &= ~np.isin(runs.asset_ids, list(whole))
+    for n in np.flatnonzero(is_cut).tolist():
+        own = dates[starts[n] : ends[n]]
+        begin, end = np.searchsorted(own, (first, after)).tolist()
+        starts[n], ends[n] = starts[n] + begin, starts[n] + end
+    left = Runs(runs.asset_ids, starts, ends - starts, runs.firsts)
+    return left.at(left.lengths > 0)
+
+
+def ranks_of(asset_ids: Column, wanted: Column) -> Positions:
+    """Return the position of each asset among the wanted ones; -1 where it is not wanted."""
+    if not len(wanted):
+        return np.full(len(asset_ids), -1)
+    by_id = np.argsort(wanted)
+    at = np.minimum(np.searchsorted(wanted, asset_ids, sorter=by_id), len(wanted) - 1)
+    return np.where(wanted[by_id[at]] == asset_ids, by_id[at], -1)
