@@ -141,7 +141,7 @@ async def _settle(
     }
     if not await rows_of(connection, "lock_asset", held):
         return None
-    await _replace(connection, lease.asset_id, told)
+    await _store(connection, lease.asset_id, told)
     bars = await read_bars(connection, lease.asset_id, date.min)
     found = findings_of(bars, await _known(connection, lease.asset_id))
     if told.unfit:
@@ -157,40 +157,50 @@ async def _settle(
     return found
 
 
-async def _replace(connection: AsyncSession, asset_id: int, told: ToldActions) -> None:
-    asset = {"asset_id": asset_id, "are_all": told.are_all}
+async def _store(connection: AsyncSession, asset_id: int, told: ToldActions) -> None:
+    whole = {"whole_ids": [asset_id] if told.are_all else []}
     if told.splits is not None:
-        await connection.execute(query("replace_splits"), asset | split_columns(told.splits))
+        splits = split_columns({asset_id: told.splits})
+        await connection.execute(query("store_splits"), whole | splits)
     if told.dividends is not None:
-        # The key of a dividend is its day and value; the first that bears them stands.
-        kept = {(each.date, each.value): each for each in reversed(told.dividends)}
-        columns = dividend_columns([*kept.values()])
-        await connection.execute(query("replace_dividends"), asset | columns)
+        dividends = dividend_columns({asset_id: told.dividends})
+        await connection.execute(query("store_dividends"), whole | dividends)
     if told.rejects:
         rejects = reject_parameters([(asset_id, row) for row in told.rejects])
         await connection.execute(query("insert_rejects"), rejects)
 
 
-def split_columns(splits: Sequence[Split]) -> dict[str, Any]:
-    """Return splits as the arrays of a query."""
+def split_columns(told: Mapping[int, Sequence[Split]]) -> dict[str, Any]:
+    """Return the splits of assets as the arrays of a query."""
+    rows = [(asset_id, split) for asset_id, splits in told.items() for split in splits]
     return {
-        "dates": [split.date for split in splits],
-        "numerators": [split.numerator for split in splits],
-        "denominators": [split.denominator for split in splits],
+        "asset_ids": [asset_id for asset_id, _ in rows],
+        "dates": [split.date for _, split in rows],
+        "numerators": [split.numerator for _, split in rows],
+        "denominators": [split.denominator for _, split in rows],
     }
 
 
-def dividend_columns(dividends: Sequence[Dividend]) -> dict[str, Any]:
-    """Return dividends as the arrays of a query."""
+def dividend_columns(told: Mapping[int, Sequence[Dividend]]) -> dict[str, Any]:
+    """Return the dividends of assets as the arrays of a query.
+
+    The key of a dividend is its day and value; the first that bears them stands.
+    """
+    kept: dict[tuple[int, date, float], Dividend] = {}
+    for asset_id, dividends in told.items():
+        for each in dividends:
+            kept.setdefault((asset_id, each.date, each.value), each)
+    paid = [*kept.values()]
     return {
-        "dates": [dividend.date for dividend in dividends],
-        "amounts": [dividend.value for dividend in dividends],
-        "unadjusted": [dividend.unadjusted_value for dividend in dividends],
-        "currencies": [dividend.currency for dividend in dividends],
-        "declared": [dividend.declaration_date for dividend in dividends],
-        "recorded": [dividend.record_date for dividend in dividends],
-        "paid": [dividend.payment_date for dividend in dividends],
-        "periods": [dividend.period for dividend in dividends],
+        "asset_ids": [asset_id for asset_id, _, _ in kept],
+        "dates": [dividend.date for dividend in paid],
+        "amounts": [dividend.value for dividend in paid],
+        "unadjusted": [dividend.unadjusted_value for dividend in paid],
+        "currencies": [dividend.currency for dividend in paid],
+        "declared": [dividend.declaration_date for dividend in paid],
+        "recorded": [dividend.record_date for dividend in paid],
+        "paid": [dividend.payment_date for dividend in paid],
+        "periods": [dividend.period for dividend in paid],
     }
 
 

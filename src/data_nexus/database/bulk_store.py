@@ -201,12 +201,14 @@ class BulkStore:
         dividends: Mapping[str, Sequence[Dividend]],
     ) -> None:
         """Store a day's actions by code; doing it again changes nothing."""
-        for name, told, columns in (
-            ("store_splits", splits, split_columns(_all(splits))),
-            ("store_dividends", dividends, dividend_columns(_all(dividends))),
+        asked = {"exchange": exchange, "codes": [*{*splits, *dividends}]}
+        known: dict[str, int] = dict(await self._rows("current_ids", asked))
+        # A day's answer never tells all actions of an asset.
+        for name, columns in (
+            ("store_splits", split_columns(_by_asset(splits, known))),
+            ("store_dividends", dividend_columns(_by_asset(dividends, known))),
         ):
-            codes = [code for code, actions in told.items() for _ in actions]
-            await self._execute(name, columns | {"codes": codes, "exchange": exchange})
+            await self._execute(name, columns | {"whole_ids": []})
 
     async def put_aside(self, exchange: str, session: date, rows: Sequence[Aside]) -> int:
         """Store rows that cannot be read for the assets that they name; return how many name none.
@@ -328,5 +330,7 @@ def _array(numbers: np.ndarray) -> str:
     return f"{{{','.join(map(str, numbers.tolist()))}}}"
 
 
-def _all(told: Mapping[str, Sequence[Action]]) -> list[Action]:
-    return [action for actions in told.values() for action in actions]
+def _by_asset(
+    told: Mapping[str, Sequence[Action]], known: Mapping[str, int]
+) -> dict[int, Sequence[Action]]:
+    return {known[code]: actions for code, actions in told.items() if code in known}

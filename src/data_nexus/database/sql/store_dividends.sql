@@ -1,26 +1,27 @@
--- Store a day's dividends of an exchange's assets, as the vendor tells them now; those that it
--- does not tell any more for the same assets and day go. One that was paid as before keeps the
--- moment at which it became known. What a changed or withdrawn one said is kept.
+-- Store dividends of some assets as the vendor tells them now. One that was paid as before keeps the
+-- moment at which it became known, also if its value is adjusted for a later split now; those that it
+-- does not tell any more go: of each asset and day of which it tells one, and of the assets of which
+-- it told all. What a changed or withdrawn one said is kept.
 WITH told AS (
-    SELECT DISTINCT ON (a.id, t.date, t.value) a.id AS asset_id, t.*
+    SELECT *
     FROM unnest(
-        %(codes)s::text[], %(dates)s::date[], %(amounts)s::float8[], %(unadjusted)s::float8[],
+        %(asset_ids)s::int[], %(dates)s::date[], %(amounts)s::float8[], %(unadjusted)s::float8[],
         %(currencies)s::text[], %(declared)s::date[], %(recorded)s::date[], %(paid)s::date[],
         %(periods)s::text[]
     ) AS t (
-        code, date, value, unadjusted_value, currency, declaration_date, record_date,
+        asset_id, date, value, unadjusted_value, currency, declaration_date, record_date,
         payment_date, period
     )
-    JOIN assets a ON a.exchange = %(exchange)s AND a.symbol = t.code AND a.retired_at IS NULL
-    ORDER BY a.id, t.date, t.value
 ), withdrawn AS (
     DELETE FROM dividends d
-    USING told t
-    WHERE d.asset_id = t.asset_id
-      AND d.date = t.date
+    WHERE d.asset_id = ANY(%(asset_ids)s::int[] || %(whole_ids)s::int[])
+      AND (
+          d.asset_id = ANY(%(whole_ids)s::int[])
+          OR (d.asset_id, d.date) IN (SELECT asset_id, date FROM told)
+      )
       AND NOT EXISTS (
-          SELECT FROM told o
-          WHERE o.asset_id = d.asset_id AND o.date = d.date AND o.value = d.value
+          SELECT FROM told t
+          WHERE t.asset_id = d.asset_id AND t.date = d.date AND t.value = d.value
       )
     RETURNING d.*
 ), before AS (
@@ -46,8 +47,7 @@ INSERT INTO dividends AS d (
     asset_id, date, value, unadjusted_value, currency, declaration_date, record_date,
     payment_date, period, stored_at
 )
-SELECT t.asset_id, t.date, t.value, t.unadjusted_value, t.currency, t.declaration_date,
-       t.record_date, t.payment_date, t.period, coalesce(
+SELECT t.*, coalesce(
     (
         SELECT min(o.stored_at)
         FROM dividends o

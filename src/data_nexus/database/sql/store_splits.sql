@@ -1,14 +1,21 @@
--- Store a day's splits of an exchange's assets, as the vendor tells them now; what a changed one
--- said before is kept.
+-- Store splits of some assets as the vendor tells them now. One that it tells as before keeps the
+-- moment at which it became known; of the assets of which it told all, those that it does not tell
+-- any more go. What a changed or withdrawn one said is kept.
 WITH told AS (
-    SELECT a.id AS asset_id, t.date, t.numerator, t.denominator
+    SELECT *
     FROM unnest(
-        %(codes)s::text[], %(dates)s::date[], %(numerators)s::float8[], %(denominators)s::float8[]
-    ) AS t (code, date, numerator, denominator)
-    JOIN assets a ON a.exchange = %(exchange)s AND a.symbol = t.code AND a.retired_at IS NULL
+        %(asset_ids)s::int[], %(dates)s::date[], %(numerators)s::float8[], %(denominators)s::float8[]
+    ) AS t (asset_id, date, numerator, denominator)
+), withdrawn AS (
+    DELETE FROM splits s
+    WHERE s.asset_id = ANY(%(whole_ids)s::int[])
+      AND NOT EXISTS (SELECT FROM told t WHERE t.asset_id = s.asset_id AND t.date = s.date)
+    RETURNING s.*
 ), revised AS (
     INSERT INTO split_revisions
         (asset_id, date, valid_until, numerator, denominator, stored_at, told_at)
+    SELECT asset_id, date, now(), numerator, denominator, stored_at, told_at FROM withdrawn
+    UNION ALL
     SELECT s.asset_id, s.date, now(), s.numerator, s.denominator, s.stored_at, s.told_at
     FROM splits s
     JOIN told t ON t.asset_id = s.asset_id AND t.date = s.date
