@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
@@ -13,7 +14,9 @@ import pytest
 from pyarrow import parquet
 
 import data_nexus as nexus
+from data_nexus.database.connection import PostgresConnection
 from data_nexus.errors import AdjustmentRefused, UsageError
+from data_nexus.research.coverage import read_coverage
 from tests.support.actions import SUNDAY_NOON, vendor_on_friday
 from tests.support.database import Cluster
 from tests.support.lakes import export
@@ -135,6 +138,69 @@ def test_the_listed_files_are_the_whole_table_for_other_engines(
     (path,) = lake.files("assets")
     assert parquet.read_table(path) == lake.assets()
     assert pc.sum(lake.assets()["is_delisted"]).as_py() > 0
+
+
+def test_coverage_is_that_of_the_database_at_the_snapshot_s_moment(
+    both: tuple[nexus.Nexus, nexus.Lake],
+) -> None:
+    database, lake = both
+    symbols = [*SYMBOLS, "NEW.US"]
+    expected = read_coverage(PostgresConnection(database.url), symbols, lake.moment)
+    found = lake.coverage(symbols)
+    assert found.schema == expected.schema
+    assert found.to_pylist() == expected.to_pylist()
+    assert pc.min(found["stored"]).as_py() > 100
+    assert len(lake.coverage([])) == 0
+
+
+IN_SQL = """
+SELECT a.ticker, b.date, b.close, now() AS at
+FROM bars b JOIN assets a USING (asset_id)
+WHERE b.date >= $first AND a.ticker = $ticker
+ORDER BY b.date
+"""
+
+
+def test_a_question_in_sql_is_answered_by_the_snapshot(
+    both: tuple[nexus.Nexus, nexus.Lake],
+) -> None:
+    _, lake = both
+    bars = lake.bars("AAPL.US", "2025-01-02", columns=["close"])
+    answer = lake.sql(IN_SQL, {"first": "2025-01-02", "ticker": "AAPL.US"})
+    assert answer.drop_columns("at").to_pylist() == bars.to_pylist()
+    assert answer.schema.field("at").type == pa.timestamp("us", "UTC")
+    (counted,) = lake.sql("SELECT count(*) AS n FROM dividends WHERE value > ?", [0]).to_pylist()
+    assert counted["n"] == pc.sum(pc.greater(lake.sql("FROM dividends")["value"], 0)).as_py() > 1
+
+
+hidden = pa.table({"number": [1]})  # what stands in Python is not the snapshot's either
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("SELEC 1", "Parser Error"),
+        ("SELECT * FROM market_data", "market_data does not exist"),
+        ("SELECT * FROM read_csv('/etc/passwd')", "file system operations are disabled"),
+        ("COPY bars TO 'bars.csv'", "file system operations are disabled"),
+        ("SET enable_external_access = true", "locked"),
+        ("SELECT * FROM hidden", "hidden does not exist"),
+        ("", "no table"),
+    ],
+)
+def test_sql_reads_the_snapshot_and_nothing_else(
+    both: tuple[nexus.Nexus, nexus.Lake], query: str, words: str
+) -> None:
+    with pytest.raises(UsageError, match=words):
+        both[1].sql(query)
+
+
+def test_without_the_extra_sql_is_refused_with_the_remedy(
+    both: tuple[nexus.Nexus, nexus.Lake], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "duckdb", None)  # as if it were not installed
+    with pytest.raises(UsageError, match=r"pip install 'data-nexus\[duckdb\]'"):
+        both[1].sql("SELECT 1")
 
 
 def test_a_folder_without_a_snapshot_is_named_with_the_remedy(tmp_path: Path) -> None:

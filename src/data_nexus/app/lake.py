@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from data_nexus.domain.moment import given_day
 from data_nexus.domain.symbol import exchange_code
@@ -102,6 +102,13 @@ class Lake:
         universe = self._snapshot.universe(exchange_code(exchange), day)
         return universe if type is None else of_type(universe, type)
 
+    def coverage(self, symbols: str | Sequence[str] | pa.Table) -> pa.Table:
+        """Return how complete each asset's history was at the moment of the snapshot.
+
+        Columns and errors are those of `connect().coverage`.
+        """
+        return self._snapshot.coverage(symbols)
+
     def calendar(
         self, exchange: str, start: str | date | None = None, end: str | date | None = None
     ) -> pa.Table:
@@ -111,6 +118,18 @@ class Lake:
         """
         last = given_day(end) or self.moment.date()
         return self._snapshot.calendar(exchange_code(exchange), given_day(start), last)
+
+    def sql(
+        self, query: str, parameters: Mapping[str, Any] | Sequence[Any] | None = None
+    ) -> pa.Table:
+        """Return the answer to one SQL query over the snapshot's tables, by DuckDB.
+
+        The tables are `bars` (by asset_id), `assets`, `listings`, `discoveries`, `splits` and
+        `dividends`; nothing else can be read, and nothing written. Parameters stand as `$name` or
+        `?`. Raises `UsageError` for a query that is refused, and where the extra `duckdb` is not
+        installed.
+        """
+        return self._snapshot.sql(query, parameters)
 
     def assets(self) -> pa.Table:
         """Return every asset, by its number: symbol, name, venue, type, dates of its bars."""

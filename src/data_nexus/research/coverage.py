@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -10,13 +11,13 @@ import numpy as np
 import pyarrow as pa
 
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.packed import Dates, fetch_dates
+from data_nexus.database.packed import fetch_dates
 from data_nexus.database.sql import query
 from data_nexus.domain.bars import Days, days
 from data_nexus.domain.calendars import sessions_of
 from data_nexus.domain.publication import kind_of, published_through
 from data_nexus.domain.sessions import day_date
-from data_nexus.research.assets import Named, Wanted, find_assets
+from data_nexus.research.assets import Wanted, find_assets
 from data_nexus.research.columns import table_of
 
 COVERAGE_SCHEMA = pa.schema(
@@ -36,6 +37,22 @@ COVERAGE_SCHEMA = pa.schema(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """An asset whose coverage is asked for: where it is listed, and how far it is read.
+
+    `is_listed` says that more bars are to come.
+    """
+
+    asset_id: int
+    ticker: str
+    exchange: str
+    venue: str
+    asset_type: str
+    cursor: date | None
+    is_listed: bool
+
+
 def read_coverage(database: PostgresConnection, wanted: Wanted, now: datetime) -> pa.Table:
     """Return how complete the histories of symbols or of a universe are at a moment, by ticker.
 
@@ -50,24 +67,27 @@ def read_coverage(database: PostgresConnection, wanted: Wanted, now: datetime) -
         numbers = {"asset_ids": [asset.asset_id for asset in assets]}
         places = {row[0]: row[1:] for row in connection.execute(query("read_places"), numbers)}
         dates = fetch_dates(connection, numbers["asset_ids"])
-    return table_of(_rows(assets, places, dates, now), COVERAGE_SCHEMA)
+    followed = [Followed(each.asset_id, each.ticker, *places[each.asset_id]) for each in assets]
+    return coverage_of(followed, dates, now)
 
 
-def _rows(
-    assets: Sequence[Named], places: dict[int, Any], dates: Dates, now: datetime
-) -> Iterator[tuple[Any, ...]]:
-    for asset in assets:
-        exchange, venue, asset_type, cursor, is_listed = places[asset.asset_id]
-        held = dates.get(asset.asset_id)
-        if held is None:
-            yield (asset.asset_id, asset.ticker, None, None, cursor, 0, 0, 0, 0, 0, None)
-            continue
-        first, last_bar = (day_date(int(held[at])) for at in (0, -1))
-        last = max(last_bar, cursor or last_bar)
-        if is_listed:
-            last = max(last, published_through(exchange, kind_of(venue, asset_type), now))
-        counts = _counts(exchange, held, (first, last), cursor)
-        yield (asset.asset_id, asset.ticker, first, last_bar, cursor, *counts)
+def coverage_of(assets: Sequence[Followed], dates: Mapping[int, Days], now: datetime) -> pa.Table:
+    """Return the coverage as `read_coverage` does; `dates` are those of the bars, by asset."""
+    rows = (_row(asset, dates.get(asset.asset_id), now) for asset in assets)
+    return table_of(rows, COVERAGE_SCHEMA)
+
+
+def _row(asset: Followed, held: Days | None, now: datetime) -> tuple[Any, ...]:
+    known = (asset.asset_id, asset.ticker)
+    if held is None:
+        return (*known, None, None, asset.cursor, 0, 0, 0, 0, 0, None)
+    first, last_bar = (day_date(int(held[at])) for at in (0, -1))
+    last = max(last_bar, asset.cursor or last_bar)
+    if asset.is_listed:
+        kind = kind_of(asset.venue, asset.asset_type)
+        last = max(last, published_through(asset.exchange, kind, now))
+    counts = _counts(asset.exchange, held, (first, last), asset.cursor)
+    return (*known, first, last_bar, asset.cursor, *counts)
 
 
 def _counts(

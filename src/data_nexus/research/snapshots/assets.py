@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from data_nexus.domain.symbol import Symbol, parse_symbol
 from data_nexus.errors import UsageError, no_assets
+from data_nexus.research.coverage import Followed
 from data_nexus.research.universe import UNIVERSE_SCHEMA
 
 
@@ -49,6 +50,22 @@ def _of_universe(assets: pa.Table, universe: pa.Table) -> pa.Table:
     position = members.schema.get_field_index("ticker")
     named = members.set_column(position, "ticker", universe["symbol"].combine_chunks())
     return named.sort_by([("ticker", "ascending"), ("asset_id", "ascending")])
+
+
+def followed(assets: pa.Table) -> list[Followed]:
+    """Return assets as their coverage is asked for."""
+    return [
+        Followed(
+            each["asset_id"],
+            each["ticker"],
+            each["exchange"],
+            each["venue"],
+            each["asset_type"],
+            each["synced_through"],
+            is_listed=not each["is_delisted"] and each["retired_at"] is None,
+        )
+        for each in assets.to_pylist()
+    ]
 
 
 def day_of(text: str, moment: datetime) -> date:

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 
 import pyarrow as pa
-from pyarrow import fs
+from pyarrow import dataset, fs
 
 from data_nexus.errors import StorageUnavailable, UsageError
 from data_nexus.research.snapshots.manifest import MANIFEST
@@ -62,6 +62,11 @@ class Place:
             ) from None
         except OSError as error:
             raise _unavailable(self.name, error) from None
+
+    def dataset(self, paths: Sequence[str]) -> dataset.Dataset:
+        """Return Parquet files as one table that is read when it is asked for."""
+        files = [self.at(path) for path in paths]
+        return dataset.dataset(files, filesystem=self._filesystem, format="parquet")
 
     def read(self, path: str) -> bytes | None:
         """Return what a file holds; None if there is none."""

@@ -17,11 +17,18 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import compute, parquet
 
-from data_nexus.domain.bars import days
+from data_nexus.domain.bars import Days, days
 from data_nexus.research.snapshots.files import OpenFiles, Piece, numbers_of
 from data_nexus.research.snapshots.manifest import LakeFile, Manifest
 from data_nexus.research.snapshots.place import Place
-from data_nexus.research.snapshots.runs import Runs, cut, in_order, joined, ranks_of
+from data_nexus.research.snapshots.runs import (
+    Runs,
+    cut,
+    in_order,
+    joined,
+    ranks_of,
+    runs_of,
+)
 from data_nexus.research.snapshots.tables import BARS
 
 # Threads that read: as many as there are processors for a folder, more where each one waits.
@@ -70,6 +77,14 @@ def read_bars(
         ordered = pool.map(lambda name: _taken(table[name], rows), shown)
         arrays = dict(zip(shown, ordered, strict=True))
     return pa.table({"ticker": tickers.result(), **arrays})
+
+
+def dates_of(bars: pa.Table) -> dict[int, Days]:
+    """Return the dates of bars (by asset and date) by asset."""
+    dates = numbers_of(bars["date"])
+    runs = runs_of(numbers_of(bars["asset_id"]), dates)
+    split = np.split(dates, runs.starts[1:])
+    return dict(zip(runs.asset_ids.tolist(), split, strict=False))
 
 
 def read_small(place: Place, manifest: Manifest, table: str) -> pa.Table:

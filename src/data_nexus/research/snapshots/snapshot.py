@@ -12,18 +12,21 @@ from data_nexus.errors import UsageError
 from data_nexus.research.assets import Wanted as Whom
 from data_nexus.research.calendar import calendar_of
 from data_nexus.research.columns import NUMBERS, STORED_SCHEMA
+from data_nexus.research.coverage import coverage_of
 from data_nexus.research.returns import ReturnKind, view_returns
 from data_nexus.research.snapshots.actions import actions_of
 from data_nexus.research.snapshots.assets import (
     assets_named,
     current_rows,
     day_of,
+    followed,
     universe_of,
 )
 from data_nexus.research.snapshots.files import OpenFiles
 from data_nexus.research.snapshots.manifest import MANIFEST, Manifest, decoded
 from data_nexus.research.snapshots.place import Place, open_place
-from data_nexus.research.snapshots.reading import Wanted, read_bars, read_small
+from data_nexus.research.snapshots.question import Parameters, ask
+from data_nexus.research.snapshots.reading import Wanted, dates_of, read_bars, read_small
 from data_nexus.research.snapshots.tables import BARS, TABLES
 from data_nexus.research.views import View, laid_out, view_bars, whole_histories
 
@@ -74,6 +77,20 @@ class Snapshot:
     def calendar(self, exchange: str, first: date | None, last: date) -> pa.Table:
         """Return an exchange's sessions."""
         return calendar_of(exchange, first, last)
+
+    def coverage(self, whom: Whom) -> pa.Table:
+        """Return how complete histories are at the moment of the snapshot."""
+        assets = self._assets(whom)
+        bars = read_bars(self._files, self._manifest, Wanted(assets), ["asset_id", "date"])
+        return coverage_of(followed(assets), dates_of(bars), self.moment)
+
+    def sql(self, query: str, parameters: Parameters | None) -> pa.Table:
+        """Return the answer to a query over the tables."""
+        tables = {
+            table: self._place.dataset([file.path for file in self._manifest.of(table)])
+            for table in TABLES
+        }
+        return ask(tables, query, parameters)
 
     def small(self, table: str) -> pa.Table:
         """Return a whole table that is one file."""
