@@ -63,6 +63,9 @@ QUESTIONS: dict[str, Ask] = {
     "a day without bars": lambda x: x.bars(SYMBOLS, "2025-05-11", "2025-05-11"),
     "a window before all bars": lambda x: x.bars(SYMBOLS, end="1950-01-01"),
     "columns": lambda x: x.bars(SYMBOLS, columns=["close", "asset_id"]),
+    "what volumes are counted in": lambda x: x.bars(
+        ["AAPL.US", "NEW.US"], "2025-01-01", adjust="vendor", columns=["volume", "volume_basis"]
+    ),
     "no column but the names": lambda x: x.bars("NEW.US", columns=["ticker", "date"]),
     "splits": lambda x: x.bars(SYMBOLS[:2], "2025-04-01", "2025-06-01", adjust="splits"),
     "total": lambda x: x.bars("AAPL.US", "2025-04-01", "2025-06-01", adjust="total"),

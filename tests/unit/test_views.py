@@ -141,6 +141,26 @@ def test_volumes_are_scaled_where_the_split_proves_what_they_are_counted_in(
     assert table["volume"].to_pylist() == [shown[0]] * 20 + [shown[1]] * 20
 
 
+@pytest.mark.parametrize("adjust", ["raw", "splits", "vendor"])
+@pytest.mark.parametrize(
+    ("sent", "basis"),
+    [((4000, 4000), "split-adjusted"), ((1000, 4000), "as traded"), ((2000, 4000), "unknown")],
+)
+def test_what_volumes_are_counted_in_is_told_on_request(
+    sent: tuple[float, float], basis: str, adjust: Adjust
+) -> None:
+    """Of the whole asset, however short the window is; where nothing was split, it is all one."""
+    stored, ex_date = months(*map(float, sent))
+    other = stored_bars({"A.US": {}, "B.US": {ex_date: 1.0}})
+    told = actions_of(split(ex_date, 4, 1))
+    view = View(adjust=adjust, first=ex_date, columns=["volume_basis"])
+    assert whole_histories(told, view) == {1}
+    table = view_bars(pa.concat_tables([stored, other]), told, view)
+    assert table["volume_basis"].to_pylist() == [basis] * 20 + [None]
+    with pytest.raises(UsageError, match="layout='wide' has no column for volume_basis"):
+        view_bars(stored, told, View(columns=["volume_basis"], layout="wide"))
+
+
 REFUSED = {
     "another currency": (
         dividend(THURSDAY, 12, "CAD"),

@@ -63,13 +63,14 @@ class Nexus:
 
         `symbols` are `"AAPL.US"`, several of them, a table of `universe()`, or `"US@2019-06-28"`,
         whoever was listed there on that day. `start` and `end` are included. Columns: ticker, date,
-        open, high, low, close, adjusted_close, volume, or those of `columns` (also asset_id); wide,
-        date and a column a ticker. `adjust` is *raw* (as traded), *splits*, *total* (splits and
-        dividends) or *vendor* (by the vendor's adjusted_close); `direction` says which bar of the
-        history is left as it is: the last (backward) or the first (forward). Prices are in the
-        asset's currency, volumes in shares. With `as_of` (UTC if it has no zone) bars and actions
-        are those that this database knew at that moment. Raises `UsageError` for an unknown symbol
-        or word, `AdjustmentRefused` where an action cannot be applied.
+        open, high, low, close, adjusted_close, volume, or those of `columns` (also asset_id, and
+        volume_basis: what the asset's volumes are counted in); wide, date and a column a ticker.
+        `adjust` is *raw* (as traded), *splits*, *total* (splits and dividends) or *vendor* (by the
+        vendor's adjusted_close); `direction` says which bar of the history is left as it is: the
+        last (backward) or the first (forward). Prices are in the asset's currency, volumes in
+        shares. With `as_of` (UTC if it has no zone) bars and actions are those that this database
+        knew at that moment. Raises `UsageError` for an unknown symbol or word, `AdjustmentRefused`
+        where an action cannot be applied.
         """
         # pyarrow is large; a status or a session needs none of it.
         from data_nexus.research.bars import read_view  # noqa: PLC0415

@@ -21,6 +21,9 @@ BARS_SCHEMA = pa.schema(
 )
 # What is stored, as sent: by ticker, asset and date, so that two assets never mix.
 STORED_SCHEMA = pa.schema([("asset_id", pa.int32()), *BARS_SCHEMA])
+# What a view can tell besides: what the volumes of the asset are counted in; null without a split.
+VOLUME_BASIS = pa.field("volume_basis", pa.dictionary(pa.int8(), pa.string()))
+VIEW_SCHEMA = STORED_SCHEMA.append(VOLUME_BASIS)
 # By ticker, asset and ex-date. `kind` is split or dividend; what belongs to the other is null.
 ACTIONS_SCHEMA = pa.schema(
     [

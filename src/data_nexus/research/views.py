@@ -20,7 +20,14 @@ from pyarrow import compute
 from data_nexus.domain.adjustment import Factors, Finding, VolumeBasis, volume_basis
 from data_nexus.domain.bars import Days, Floats, days
 from data_nexus.errors import UsageError
-from data_nexus.research.columns import BARS_SCHEMA, NUMBERS, PRICES, STORED_SCHEMA
+from data_nexus.research.columns import (
+    BARS_SCHEMA,
+    NUMBERS,
+    PRICES,
+    STORED_SCHEMA,
+    VIEW_SCHEMA,
+    VOLUME_BASIS,
+)
 from data_nexus.research.histories import day_numbers, histories, needed, refuse, segments
 
 Adjust = Literal["raw", "splits", "total", "vendor"]
@@ -52,12 +59,17 @@ class View:
     def __post_init__(self) -> None:
         for name, known in (("adjust", Adjust), ("direction", Direction), ("layout", Layout)):
             _require_one_of(name, [getattr(self, name)], get_args(known))
-        _require_one_of("columns", self.columns or (), STORED_SCHEMA.names)
+        _require_one_of("columns", self.columns or (), VIEW_SCHEMA.names)
 
     @property
     def kinds(self) -> tuple[str, ...]:
         """The kinds of actions that the view depends on."""
-        return _KINDS[self.adjust]
+        return ("split",) if self.adjust == "vendor" and self.tells_basis else _KINDS[self.adjust]
+
+    @property
+    def tells_basis(self) -> bool:
+        """Whether it tells what volumes are counted in."""
+        return VOLUME_BASIS.name in (self.columns or ())
 
 
 def whole_histories(actions: pa.Table, view: View) -> set[int]:
@@ -88,6 +100,8 @@ def view_bars(stored: pa.Table, actions: pa.Table, view: View) -> pa.Table:
     else:
         columns |= _by_actions(stored, dates, actions, view, shown)
     table = pa.table(columns, schema=STORED_SCHEMA)
+    if view.tells_basis:
+        table = table.append_column(VOLUME_BASIS, _counted_in(stored, actions))
     return laid_out(table if shown.all() else table.filter(shown), view)
 
 
@@ -100,8 +114,8 @@ def laid_out(table: pa.Table, view: View, default: Sequence[str] = NUMBERS) -> p
     chosen = [name for name in view.columns or default if name not in ("ticker", "date")]
     if view.layout == "long":
         return table.select([*BARS_SCHEMA.names[:2], *chosen])
-    if "asset_id" in chosen:
-        raise UsageError("layout='wide' has no column for asset_id; choose columns of numbers")
+    if odd := next((name for name in ("asset_id", VOLUME_BASIS.name) if name in chosen), None):
+        raise UsageError(f"layout='wide' has no column for {odd}; choose columns of numbers")
     days_shown, at = np.unique(table["date"].to_numpy(), return_inverse=True)
     wide = {"date": pa.array(days_shown, pa.date32())}
     for ticker, rows in _tickers(table):
@@ -156,6 +170,17 @@ def _volume_scale(basis: VolumeBasis, splits: Floats, view: View) -> Floats | fl
     if view.adjust == "raw":
         return traded
     return traded / (splits / splits[0] if view.direction == "forward" else splits)
+
+
+def _counted_in(stored: pa.Table, actions: pa.Table) -> pa.DictionaryArray:
+    """Return of each bar what the asset's volumes are counted in; null where nothing was split."""
+    words = [*VolumeBasis]
+    codes = np.full(len(stored), -1, np.int8)
+    splits = actions.filter(compute.equal(actions["kind"], "split"))
+    for history in histories(stored, splits):
+        codes[history.rows] = words.index(volume_basis(history.bars, history.splits))
+    indices = pa.array(codes, mask=codes < 0)
+    return pa.DictionaryArray.from_arrays(indices, pa.array([*map(str, words)]))
 
 
 def _as_vendor(stored: pa.Table, view: View) -> dict[str, pa.Array]:

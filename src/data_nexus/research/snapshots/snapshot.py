@@ -46,7 +46,7 @@ class Snapshot:
         assets = self._assets(whom)
         actions = self._actions(assets)
         whole = whole_histories(actions, view)
-        if view.adjust == "vendor" or whole:
+        if view.adjust == "vendor" or whole or view.tells_basis:
             if (view.adjust, view.direction) == ("vendor", "forward"):
                 whole = set(assets["asset_id"].to_pylist())
             wanted = Wanted(assets, view.first, view.last, frozenset(whole))
