@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
+from data_nexus.app.calendar_files import keep_calendars_at_home
+from data_nexus.config import load_settings
 from data_nexus.domain.moment import given_day
 from data_nexus.domain.symbol import exchange_code
 
@@ -155,4 +157,5 @@ def lake(target: str) -> Lake:
     # pyarrow is large; whoever only asks for the name needs none of it.
     from data_nexus.research.snapshots.snapshot import open_snapshot  # noqa: PLC0415
 
+    keep_calendars_at_home(load_settings())
     return Lake(open_snapshot(target))

@@ -9,8 +9,6 @@ from datetime import UTC, date, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from sqlalchemy.orm import Session
-
 from data_nexus.app.calendar_files import keep_calendars_at_home
 from data_nexus.config import load_settings
 from data_nexus.database.changes import Changes, changes_since
@@ -24,6 +22,7 @@ from data_nexus.domain.symbol import exchange_code, parse_symbol
 if TYPE_CHECKING:
     import altair as alt
     import pyarrow as pa
+    from sqlalchemy.orm import Session
 
     from data_nexus.research.returns import ReturnKind
     from data_nexus.research.views import Adjust, Direction, Layout

@@ -9,17 +9,19 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
 from psycopg import AsyncConnection, IsolationLevel
 from psycopg import conninfo as libpq
 from psycopg_pool import PoolTimeout
-from sqlalchemy import Engine, create_engine
-from sqlalchemy.orm import Session, sessionmaker
 
 from data_nexus.database.sql import query
 from data_nexus.errors import StorageUnavailable, UsageError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+    from sqlalchemy.orm import Session
 
 AsyncSession = AsyncConnection[tuple[Any, ...]]
 Result = TypeVar("Result")
@@ -120,6 +122,9 @@ class PostgresConnection:
     @cached_property
     def engine(self) -> Engine:
         """The SQLAlchemy engine, made on first use."""
+        # SQLAlchemy is large, and only sessions need it.
+        from sqlalchemy import create_engine  # noqa: PLC0415
+
         return create_engine("postgresql+psycopg://", creator=self.connect, pool_pre_ping=True)
 
     def connect(self) -> psycopg.Connection:
@@ -140,6 +145,8 @@ class PostgresConnection:
     @contextmanager
     def get_session(self) -> Iterator[Session]:
         """Give an ORM session: committed at the end, rolled back on an error, always closed."""
+        from sqlalchemy.orm import sessionmaker  # noqa: PLC0415
+
         with sessionmaker(self.engine, expire_on_commit=False)() as session, session.begin():
             yield session
 

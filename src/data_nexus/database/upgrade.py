@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import psycopg
 from psycopg import sql
-from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
 
-from data_nexus.config import load_settings
 from data_nexus.database.connection import PostgresConnection, unavailable
-from data_nexus.database.embedded import embedded_server
 from data_nexus.database.migrations import FOLDER, HEAD
 from data_nexus.errors import SchemaMismatch, StorageUnavailable
 
@@ -25,17 +18,8 @@ def upgrade(url: str, schema: str = "public") -> None:
     """Create the tables, or bring them to this version; do nothing if they are there."""
     database = PostgresConnection(url, schema)
     try:
-        if _revision(database) == HEAD:
-            return
-        with database.engine.connect() as connection:
-            connection.exec_driver_sql("SELECT pg_advisory_lock(%s)", (_UPGRADE_LOCK,))
-            connection.exec_driver_sql(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
-            connection.commit()
-            _run_alembic(connection)
-            connection.commit()
-    except SQLAlchemyError as error:
-        reason = str(error.__cause__ or error).strip().splitlines()[0]
-        raise StorageUnavailable(f"PostgreSQL: {reason}") from None
+        if _revision(database) != HEAD:
+            _run_alembic(database)
     finally:
         database.close()
 
@@ -53,24 +37,6 @@ def check_schema(url: str, schema: str = "public") -> None:
         raise SchemaMismatch(
             f"the schema is {found}, newer than {HEAD}: install a newer data-nexus"
         )
-
-
-@contextmanager
-def connection_from_settings() -> Iterator[Connection]:
-    """Give a connection to the database that the settings name (for the `alembic` command)."""
-    settings = load_settings()
-    if settings.database_url:
-        database = PostgresConnection(settings.database_url, settings.schema)
-        with database.engine.connect() as connection:
-            yield connection
-            connection.commit()
-        return
-    with embedded_server(settings.home) as url:
-        database = PostgresConnection(url, settings.schema)
-        with database.engine.connect() as connection:
-            yield connection
-            connection.commit()
-        database.close()
 
 
 def _revision(database: PostgresConnection) -> str | None:
@@ -96,12 +62,22 @@ def _check_server(connection: psycopg.Connection) -> None:
         raise SchemaMismatch("the database is read-only; DATABASE_URL must name the primary server")
 
 
-def _run_alembic(connection: Connection) -> None:
-    # Alembic is needed by this one command only; the others start without it.
+def _run_alembic(database: PostgresConnection) -> None:
+    # They are large, and needed here alone; all else starts without them.
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
 
-    config = Config()
-    config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    try:
+        with database.engine.connect() as connection:
+            connection.exec_driver_sql("SELECT pg_advisory_lock(%s)", (_UPGRADE_LOCK,))
+            connection.exec_driver_sql(f'CREATE SCHEMA IF NOT EXISTS "{database.schema}"')
+            connection.commit()
+            config = Config()
+            config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            connection.commit()
+    except SQLAlchemyError as error:
+        reason = str(error.__cause__ or error).strip().splitlines()[0]
+        raise StorageUnavailable(f"PostgreSQL: {reason}") from None

@@ -14,12 +14,16 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
-from pyarrow import dataset, fs
+from pyarrow import fs
 
 from data_nexus.errors import StorageUnavailable, UsageError
 from data_nexus.research.snapshots.manifest import MANIFEST
+
+if TYPE_CHECKING:
+    from pyarrow.dataset import Dataset
 
 _LOCK = "lake.lock"
 _NUMBERS = count(1)
@@ -63,8 +67,11 @@ class Place:
         except OSError as error:
             raise _unavailable(self.name, error) from None
 
-    def dataset(self, paths: Sequence[str]) -> dataset.Dataset:
+    def dataset(self, paths: Sequence[str]) -> Dataset:
         """Return Parquet files as one table that is read when it is asked for."""
+        # It takes pandas along, which nothing else of a snapshot needs.
+        from pyarrow import dataset  # noqa: PLC0415
+
         files = [self.at(path) for path in paths]
         return dataset.dataset(files, filesystem=self._filesystem, format="parquet")
 

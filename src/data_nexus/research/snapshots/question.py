@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any, TypeAlias
-
-import pyarrow as pa
-from pyarrow import dataset
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from data_nexus.errors import UsageError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyarrow.dataset import Dataset
 
 Parameters: TypeAlias = "Mapping[str, Any] | Sequence[Any]"
 # Whatever a query says, it reads the snapshot and nothing else.
@@ -23,7 +24,7 @@ _CLOSED = {
 
 
 def ask(
-    tables: Mapping[str, dataset.Dataset], query: str, parameters: Parameters | None = None
+    tables: Mapping[str, Dataset], query: str, parameters: Parameters | None = None
 ) -> pa.Table:
     """Return the rows that one SQL query over some tables gives.
 
