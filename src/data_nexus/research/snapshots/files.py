@@ -6,7 +6,7 @@ runs. To read it again costs nothing but the copy into the answer.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -17,7 +17,7 @@ from data_nexus.errors import StorageUnavailable
 from data_nexus.research.snapshots.manifest import LakeFile
 from data_nexus.research.snapshots.mapped import has_plain_pages, plain_group
 from data_nexus.research.snapshots.place import Place
-from data_nexus.research.snapshots.runs import Column, Runs, joined, runs_of
+from data_nexus.research.snapshots.runs import Column, Runs, runs_of
 from data_nexus.research.snapshots.tables import BARS
 
 # A process may have a thousand files open, and not all of them are ours.
@@ -27,9 +27,9 @@ _KEY = ["asset_id", "date"]
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Some row groups of a file, and the runs that they are."""
+    """Bars of a file as they stand there, a row group or some, and the runs that they are."""
 
-    bars: pa.Table
+    bars: pa.RecordBatch
     runs: Runs
 
 
@@ -45,19 +45,24 @@ class OpenFiles:
 
     def read(
         self, file: LakeFile, first: date | None, last: date | None, names: Sequence[str]
-    ) -> Piece:
+    ) -> list[Piece]:
         """Return columns of the row groups of a file that can hold bars from `first` to `last`.
 
         Raises `StorageUnavailable` for a file that is gone or damaged.
         """
         try:
             opened = self._opened(file.path)
-            return opened.piece(opened.groups_within(first, last), names)
+            return opened.pieces(opened.groups_within(first, last), names)
         except (OSError, pa.ArrowInvalid) as error:
             raise StorageUnavailable(
                 f"{self.place.name}: {file.path} is damaged ({str(error).splitlines()[0]}); delete"
                 " it, and the next export writes it again"
             ) from None
+
+    def lie_open(self, files: Iterable[LakeFile]) -> bool:
+        """Say whether all of some files were read before and can be read as they lie."""
+        known = (self._open.get(file.path) for file in files)
+        return all(opened is not None and opened.is_plain for opened in known)
 
     def _opened(self, path: str) -> OpenFile:
         if known := self._open.get(path):
@@ -97,34 +102,36 @@ class OpenFile:
             if begin <= (last or date.max) and end >= (first or date.min)
         ]
 
-    def piece(self, groups: Sequence[int], names: Sequence[str]) -> Piece:
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is read as it lies."""
+        return bool(self._groups)
+
+    def pieces(self, groups: Sequence[int], names: Sequence[str]) -> list[Piece]:
         """Return columns of some row groups, one after the other."""
         if self._groups:
-            runs = joined([(len(self._groups[n]), self._runs_of(n)) for n in groups])
-            table = pa.Table.from_batches([self._groups[n] for n in groups], BARS)
-            return Piece(table.select(names), runs)
+            return [Piece(self._groups[n].select(names), self._runs_of(n)) for n in groups]
         reader = parquet.ParquetFile(
             self._source, metadata=self._metadata, pre_buffer=not self._is_near
         )
         every = [*dict.fromkeys((*_KEY, *names))]
         bars = reader.read_row_groups(groups, columns=every, use_threads=False)
-        return Piece(bars.select(names), _runs_in(bars))
+        return [Piece(each.select(names), _runs_in(each)) for each in bars.to_batches()]
 
     def _runs_of(self, group: int) -> Runs:
         known = self._runs.get(group)
         if known is None:
-            known = self._runs[group] = _runs_in(pa.Table.from_batches([self._groups[group]]))
+            known = self._runs[group] = _runs_in(self._groups[group])
         return known
 
 
-def numbers_of(column: pa.ChunkedArray) -> Column:
-    """Return a column's numbers; dates count from 1970-01-01."""
-    array = column.combine_chunks()
+def numbers_of(array: pa.Array) -> Column:
+    """Return an array's numbers; dates count from 1970-01-01."""
     numbers: Column = (array.view(pa.int32()) if array.type == pa.date32() else array).to_numpy()
     return numbers
 
 
-def _runs_in(bars: pa.Table) -> Runs:
+def _runs_in(bars: pa.RecordBatch) -> Runs:
     return runs_of(*(numbers_of(bars[name]) for name in _KEY))
 
 
