@@ -18,6 +18,7 @@ from pyarrow import parquet
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.research.snapshots.export import export_lake
 from data_nexus.research.snapshots.place import open_place
+from data_nexus.research.snapshots.tables import Compression
 from tests.support.rows import Rows, key, stored_rows
 from tests.support.truth import COLUMNS
 
@@ -30,11 +31,11 @@ _ORDER = {
 }
 
 
-def export(url: str, target: Path) -> dict[str, Any]:
+def export(url: str, target: Path, compression: Compression | None = None) -> dict[str, Any]:
     """Write or refresh a snapshot, in this process; its figures."""
     database = PostgresConnection(url)
     try:
-        return export_lake(database, open_place(str(target))).figures
+        return export_lake(database, open_place(str(target)), compression).figures
     finally:
         database.close()
 

@@ -17,6 +17,7 @@ import data_nexus as nexus
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.errors import AdjustmentRefused, UsageError
 from data_nexus.research.coverage import read_coverage
+from data_nexus.research.snapshots.tables import Compression
 from tests.support.actions import SUNDAY_NOON, vendor_on_friday
 from tests.support.database import Cluster
 from tests.support.lakes import export
@@ -98,6 +99,23 @@ def test_a_snapshot_answers_as_the_database(both: tuple[nexus.Nexus, nexus.Lake]
     expected, found = ask(database), ask(lake)
     assert found.schema == expected.schema
     assert found.to_pylist() == expected.to_pylist()
+
+
+@pytest.mark.parametrize("compression", ["lz4", "zstd"])
+def test_a_compressed_snapshot_answers_as_a_plain_one(
+    both: tuple[nexus.Nexus, nexus.Lake], tmp_path: Path, compression: Compression
+) -> None:
+    database, lake = both
+    export(database.url, tmp_path / "lake", compression)
+    packed = nexus.lake(str(tmp_path / "lake"))
+    assert sum(size(packed)) < sum(size(lake))
+    for _ in range(2):
+        for name in ("several, by ticker", "a window", "columns", "total", "a whole exchange"):
+            assert QUESTIONS[name](packed).equals(QUESTIONS[name](lake))
+
+
+def size(lake: nexus.Lake) -> list[int]:
+    return [Path(path).stat().st_size for path in lake.files()]
 
 
 def test_the_questions_are_not_all_answered_by_nothing(
