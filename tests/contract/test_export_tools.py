@@ -1,7 +1,8 @@
 """What is exported for a tool is the database, by the format's documents and by the tool itself.
 
-A tool that is not installed here is looked for in TEST_TOOLS, a folder of environments; without it
-the tool's own test is skipped, never that of its documented format.
+zipline, qlib and nautilus_trader hold packages at other versions than this one: they are in
+environments of their own, which `make test` builds from tests/tools. Where a tool has no wheel for
+the Python that is there, its own test is skipped, never that of its documented format.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import pytest
 
 from data_nexus.domain.symbol import Symbol
 from data_nexus.errors import UsageError
-from tests.support.exports import Bar, Share, put, read_back, written
+from tests.support.exports import Bar, Share, catalog_written, put, read_back, written
 
 SESSIONS = [date(2024, 1, 2) + timedelta(n) for n in (0, 1, 2, 3, 6, 7, 8, 9, 10, 14, 15, 16)]
 SPLIT_AT, PAID_AT, HOLE_AT = 5, 8, 4
@@ -199,8 +200,8 @@ def test_an_action_that_cannot_be_carried_is_told(database_url: str, tmp_path: P
 
 
 def test_nautilus_reads_the_same_numbers(market: str, tmp_path: Path) -> None:
-    pytest.importorskip("nautilus_trader", exc_type=ImportError)
-    written(market, "nautilus", tmp_path, APPLE, BERKSHIRE, adjust="raw")
+    done = catalog_written(market, tmp_path, "--symbols", f"{APPLE},{BERKSHIRE}")
+    assert (done["assets"], done["left_out"]) == (2, [])
     found = read_back("nautilus", "nautilus_trader", tmp_path)
     assert found["instruments"] == [["AAPL.US", "USD", 2], ["BRK-B.US", "USD", 2]]
     close = datetime.combine(SESSIONS[0], time(16), ZoneInfo("America/New_York"))

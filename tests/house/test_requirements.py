@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 import tomllib
+from pathlib import PurePath
 
 import pytest
 
-from tests.support.source import read
+from tests.support.source import files, read
 
 RUNTIME, DEVELOPMENT = "requirements.txt", "requirements-dev.txt"
+TOOLS = {PurePath(path).stem: path for path in files("tests/tools")}
 # A name, a version, perhaps where it applies, and hashes: nothing else, so no host and no option.
 PIN = re.compile(
     r"(?P<name>[a-z0-9-]+)==(?P<version>[\w.+!-]+)"
-    r"(?P<marker> ; [\w .'<>=!()]+)?"
+    r"(?P<marker> ; [\w .'<>=!*()]+)?"
     r"(?: --hash=sha256:[0-9a-f]{64})+"
 )
 
@@ -27,9 +29,9 @@ def pins(path: str) -> set[tuple[str, str, str]]:
     return {(m["name"], m["version"], m["marker"] or "") for m in matches if m}
 
 
-@pytest.mark.parametrize("path", [RUNTIME, DEVELOPMENT])
+@pytest.mark.parametrize("path", [RUNTIME, DEVELOPMENT, *TOOLS.values()])
 def test_every_requirement_is_a_pin_with_hashes_and_nothing_else(path: str) -> None:
-    names = [name for name, _, marker in pins(path) if not marker]
+    names = [(name, marker) for name, _, marker in pins(path)]
     assert len(names) == len(set(names)) > 0
 
 
@@ -43,6 +45,15 @@ def test_what_the_project_asks_for_is_pinned() -> None:
     development = {name for name, _, _ in pins(DEVELOPMENT)}
     assert {bare(wish) for wish in project["project"]["dependencies"]} - runtime == set()
     assert {bare(wish) for wish in project["dependency-groups"]["dev"]} - development == set()
+
+
+def test_what_reads_exports_back_is_pinned_and_built_for_the_tests() -> None:
+    groups = tomllib.loads(read("pyproject.toml"))["dependency-groups"]
+    assert groups.keys() - {"dev"} == TOOLS.keys()
+    for tool, path in TOOLS.items():
+        assert {bare(wish) for wish in groups[tool]} - {name for name, _, _ in pins(path)} == set()
+    (built,) = re.findall(r"^TOOLS +:= (.*)", read("Makefile"), flags=re.MULTILINE)
+    assert built.split() == sorted(TOOLS)
 
 
 def bare(wish: str) -> str:

@@ -21,11 +21,12 @@ from data_nexus.research.exports.export import Exported, export
 from data_nexus.research.exports.formats import FORMATS
 from data_nexus.research.exports.series import Whom
 from data_nexus.research.views import View
+from tests.support.source import ROOT
 from tests.support.tables import add_assets
 
 READERS = Path(__file__).parent / "readers"
-# A folder of environments, one a tool: `zipline/bin/python` and so on.
-TOOLS = os.environ.get("TEST_TOOLS")
+# Environments that `make test` builds, one a tool: `zipline/bin/python` and so on.
+TOOLS = ROOT / ".venv-tools"
 
 Bar = tuple[float, float, float, float, float, float]
 
@@ -83,25 +84,42 @@ def written(
     return export(PostgresConnection(url), form, out, whom, View(**asked), force=force)
 
 
-def python_with(tool: str, module: str) -> str:
-    """The Python that has a tool: this one, or that of an environment in TEST_TOOLS; or skip."""
-    if importlib.util.find_spec(module):
-        return sys.executable
-    found = Path(TOOLS, tool, "bin", "python") if TOOLS else None
-    if found is None or not found.exists():
-        pytest.skip(f"{tool} is not installed, here or in TEST_TOOLS")
-    return str(found)
+def catalog_written(url: str, out: Path, *choices: str) -> Any:  # noqa: ANN401 - JSON
+    """What `nexus export nautilus` answers, run where nautilus_trader is installed."""
+    place = {"PYTHONPATH": str(ROOT / "src"), "DATABASE_URL": url}
+    asked = ("--out", out, "--adjust", "raw", "--json", *choices)
+    python = python_with("nautilus", "nautilus_trader")
+    return json.loads(run(python, "-m", "data_nexus", "export", "nautilus", *asked, **place))
 
 
 def read_back(tool: str, module: str, *arguments: object) -> Any:  # noqa: ANN401 - JSON
     """What a tool reads, as its reader prints it."""
+    said = run(python_with(tool, module), READERS / f"{tool}_reader.py", *arguments)
+    return json.loads(said.splitlines()[-1])
+
+
+def python_with(tool: str, module: str) -> str:
+    """The Python that has a tool: this one, or that of the tool's environment; or skip."""
+    if importlib.util.find_spec(module):
+        return sys.executable
+    place = TOOLS / tool
+    if not (place / "pinned").exists():
+        pytest.skip(f"{tool} is not in .venv-tools, where `make test` installs it")
+    if not [*place.glob(f"lib/python*/site-packages/{module}")]:
+        pytest.skip(f"{tool} has no wheel for this machine's Python")
+    return str(place / "bin" / "python")
+
+
+def run(python: str, *arguments: object, **place: str) -> str:
+    """What a program prints that knows nothing of the settings of this Python."""
+    seen = {key: text for key, text in os.environ.items() if not key.startswith("PYTHON")}
     done = subprocess.run(
-        [python_with(tool, module), str(READERS / f"{tool}_reader.py"), *map(str, arguments)],
+        [python, *map(str, arguments)],
         capture_output=True,
         text=True,
         timeout=280,
         check=False,
-        env={key: text for key, text in os.environ.items() if key != "PYTHONPATH"},
+        env=seen | place,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    return json.loads(done.stdout.splitlines()[-1])
+    return done.stdout

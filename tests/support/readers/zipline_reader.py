@@ -10,28 +10,22 @@ import json
 import math
 import os
 import sqlite3
-import subprocess
 import sys
-from pathlib import Path
+from contextlib import redirect_stdout
 from typing import Any
 
 folder, symbols = sys.argv[1], sys.argv[2:]
 os.environ["ZIPLINE_ROOT"] = f"{folder}.zipline"
-command = Path(sys.executable).with_name("zipline")
-extension = f"{folder}/extension.py"
-subprocess.run(
-    [command, "-e", extension, "ingest", "-b", "data-nexus", "--no-show-progress"],
-    check=True,
-    stdout=sys.stderr,
-)
 
 import pandas as pd  # noqa: E402 - zipline reads its root when it is imported
+from zipline.__main__ import main  # noqa: E402
 from zipline.data import bundles  # noqa: E402
 from zipline.data.data_portal import DataPortal  # noqa: E402
 from zipline.utils.calendar_utils import get_calendar  # noqa: E402
-from zipline.utils.run_algo import load_extensions  # noqa: E402
 
-load_extensions(default=False, extensions=[extension], strict=True, environ=os.environ)
+command = ["-e", f"{folder}/extension.py", "ingest", "-b", "data-nexus", "--no-show-progress"]
+with redirect_stdout(sys.stderr):
+    main(command, standalone_mode=False)
 bundle = bundles.load("data-nexus")
 reader = bundle.equity_daily_bar_reader
 calendar = get_calendar(bundles.bundles["data-nexus"].calendar_name)
