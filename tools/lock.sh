@@ -10,10 +10,11 @@ trap 'rm -rf "$scratch"' EXIT
 "$scratch/bin/pip" install --quiet --quiet --disable-pip-version-check uv
 
 # No header, no annotations, no index: the files name packages and hashes, and no host. Pins that
-# still fit are kept; to take the newest versions, remove both files first.
+# still fit are kept; to take the newest versions, remove both files first. What runs is pinned by
+# what tests it, so that a version which a tool for tests cannot bear is in neither.
 compile() {
     "$scratch/bin/uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes \
         --no-header --no-annotate pyproject.toml "$@"
 }
-compile --output-file requirements.txt
-compile --output-file requirements-dev.txt --group dev --constraint requirements.txt
+compile --output-file requirements-dev.txt --group dev
+compile --output-file requirements.txt --constraint requirements-dev.txt
