@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from data_nexus.research.snapshots.tables import TABLES
 from tests.support.canary import disguises, leaks
 from tests.support.commands import Commands
 from tests.support.database import Cluster
+from tests.support.forked_commands import forked
 from tests.support.lakes import assert_equals_database, lake_table, manifest, paths, touched
 from tests.support.object_store import BUCKET, ObjectStore, object_store
 from tests.support.rows import stored_rows
@@ -261,20 +262,23 @@ def test_two_exports_at_once_both_end_well_and_the_next_equals_the_database(
 ) -> None:
     prefix = f"both/{at[:4]}"
     export(filled, store.address(prefix), delta=True)
-    with ThreadPoolExecutor(1) as pool:
-        execute(filled, "UPDATE market_data SET open = 8 WHERE asset_id < 9")
-        store.hold(f"{prefix}/{at}")
-        slow: Future[Any] = pool.submit(export, filled, store.address(prefix))
+    # Both bring a file of a part that was not there, so that neither takes one away.
+    execute(filled, "INSERT INTO market_data VALUES (1, '1971-11-19', 8, 9, 7, 8, 8, 1)")
+    store.hold(f"{prefix}/{at}")
+    commands = commands_at(tmp_path, filled)
+    with forked(commands, "export", "lake", "--to", store.address(prefix)) as slow:
         store.await_held()
-        execute(filled, "UPDATE market_data SET open = 7 WHERE asset_id > 60")
+        execute(filled, "INSERT INTO market_data VALUES (1, '1971-11-20', 7, 9, 7, 8, 8, 1)")
         export(filled, store.address(prefix))
         store.release()
-        slow.result()
-    slow_one = mirrored(store, prefix, tmp_path / "slow")
-    assert set(lake_table(slow_one, "bars")["open"].to_pylist()) == {8, 9}
-    assert len(delta_rows(store, prefix, "bars")) == len(stored_rows(filled))
+        slow.join(60)
+    assert slow.exitcode == 0
+    last = mirrored(store, prefix, tmp_path / "last")
+    assert set(lake_table(last, "bars")["open"].to_pylist()) == {8, 9}
+    bars = delta_rows(store, prefix, "bars").select(["asset_id", "date"]).to_pylist()
+    assert len({tuple(bar.values()) for bar in bars}) == len(bars)
     export(filled, store.address(prefix))
-    folder = store.mirror(prefix, tmp_path / "next")
+    folder = mirrored(store, prefix, tmp_path / "next")
     assert set(lake_table(folder, "bars")["open"].to_pylist()) == {7, 8, 9}
     assert_delta_equals(store, prefix, folder)
 
