@@ -213,12 +213,12 @@ def test_keys_of_an_address_are_written_nowhere(
 ) -> None:
     commands = commands_at(tmp_path / "home", filled)
     commands.folder.mkdir()
-    for target, code in ((store.address("secret"), 0), (store.address("x", bucket="nope"), 7)):
-        done = commands.run(
-            "export", "lake", "--to", target, "--format", "delta", "--log-level", "debug"
-        )
-        (tmp_path / "home" / f"said-{code}").write_text(done.stdout + done.stderr)
-        assert done.code == code, done.stderr
+    target = store.address("secret")
+    done = commands.run(
+        "export", "lake", "--to", target, "--format", "delta", "--log-level", "debug"
+    )
+    assert done.code == 0, done.stderr
+    (tmp_path / "said").write_text(done.stdout + done.stderr)
     store.mirror("secret", tmp_path / "mirror")
     assert len([*tmp_path.rglob("*")]) > 20
     for key in (store.secret_key, store.access_key):
@@ -230,7 +230,7 @@ def test_delta_tables_equal_the_database_after_each_refresh(
 ) -> None:
     target = store.address("delta")
     export(filled, target, delta=True)
-    for number in range(3):
+    for number in range(2):
         folder = mirrored(store, "delta", tmp_path / str(number))
         assert_equals_database(folder, filled)
         assert_delta_equals(store, "delta", folder)
