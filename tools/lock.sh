@@ -1,6 +1,6 @@
 #!/bin/sh
 # Resolves pyproject.toml into requirements.txt (what runs), requirements-dev.txt (what builds, checks
-# and tests it) and tests/tools/*.txt (what reads exports back), for every platform and Python from
+# and tests it) and tests/tools/*.txt (the tools that tests speak to), for every platform and Python from
 # 3.11 on. uv is used only here, from a venv that is thrown away.
 set -eu
 
@@ -26,6 +26,8 @@ compile_tool() {
     compile --no-build --group "pyproject.toml:$name" --excludes "$scratch/unread" \
         --output-file "tests/tools/$name.txt" "$@"
 }
+: > "$scratch/unread"
+compile_tool moto
 printf '%s\n' cvxpy fire gym jupyter lightgbm matplotlib mlflow nbconvert pyarrow pymongo \
     > "$scratch/unread"
 compile_tool qlib

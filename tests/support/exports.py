@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import subprocess
-import sys
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import psycopg
-import pytest
 
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.domain.symbol import Symbol
@@ -23,10 +20,9 @@ from data_nexus.research.exports.series import Whom
 from data_nexus.research.views import View
 from tests.support.source import ROOT
 from tests.support.tables import add_assets
+from tests.support.tool_environments import python_with
 
 READERS = Path(__file__).parent / "readers"
-# Environments that `make test` builds, one a tool: `zipline/bin/python` and so on.
-TOOLS = ROOT / ".venv-tools"
 
 Bar = tuple[float, float, float, float, float, float]
 
@@ -96,18 +92,6 @@ def read_back(tool: str, module: str, *arguments: object) -> Any:  # noqa: ANN40
     """What a tool reads, as its reader prints it."""
     said = run(python_with(tool, module), READERS / f"{tool}_reader.py", *arguments)
     return json.loads(said.splitlines()[-1])
-
-
-def python_with(tool: str, module: str) -> str:
-    """The Python that has a tool: this one, or that of the tool's environment; or skip."""
-    if importlib.util.find_spec(module):
-        return sys.executable
-    place = TOOLS / tool
-    if not (place / "pinned").exists():
-        pytest.skip(f"{tool} is not in .venv-tools, where `make test` installs it")
-    if not [*place.glob(f"lib/python*/site-packages/{module}")]:
-        pytest.skip(f"{tool} has no wheel for this machine's Python")
-    return str(place / "bin" / "python")
 
 
 def run(python: str, *arguments: object, **place: str) -> str:

@@ -12,11 +12,13 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from itertools import count
 from multiprocessing import process
 from multiprocessing.context import ForkServerProcess
+from types import FrameType
 
 from tests.support.commands import Commands
 
@@ -44,6 +46,20 @@ def forked_until(
     environment = commands.environment_with(settings)
     told = (str(commands.folder), environment, arguments, step)
     child = _FORKS.Process(target=_nexus_until, args=told)
+    with _started(child):
+        yield child
+
+
+@contextmanager
+def forked_until_delta(
+    commands: Commands, step: int, *arguments: str
+) -> Iterator[ForkServerProcess]:
+    """Start `nexus`; it kills itself before or behind a commit of a Delta table, or soon after.
+
+    Steps are the begin and the end of each commit, and each touch of the manifest.
+    """
+    told = (str(commands.folder), commands.environment_with({}), arguments, step)
+    child = _FORKS.Process(target=_nexus_until_delta, args=told)
     with _started(child):
         yield child
 
@@ -81,18 +97,49 @@ def _nexus(folder: str, environment: Mapping[str, str], arguments: tuple[str, ..
 def _nexus_until(
     folder: str, environment: Mapping[str, str], arguments: tuple[str, ...], step: int
 ) -> None:
-    left = step
+    reach = _killed_at(step)
 
     def watch(event: str, told: tuple[object, ...]) -> None:
-        nonlocal left
-        is_write = event != "open" or (isinstance(told[2], int) and told[2] & _WRITES)
-        if event in _TOUCHES and is_write and str(told[0]).startswith(folder):
-            left -= 1
-            if left == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
+        if _is_touch(event, told) and str(told[0]).startswith(folder):
+            reach()
 
     sys.addaudithook(watch)
     _nexus(folder, environment, arguments)
+
+
+def _nexus_until_delta(
+    folder: str, environment: Mapping[str, str], arguments: tuple[str, ...], step: int
+) -> None:
+    reach = _killed_at(step)
+
+    def watch(event: str, told: tuple[object, ...]) -> None:
+        if _is_touch(event, told) and "manifest.json" in str(told[0]):
+            reach()
+
+    def watch_calls(frame: FrameType, event: str, _: object) -> None:
+        # The library writes without Python's knowledge, so its steps are those around it.
+        if event in ("call", "return") and frame.f_code.co_name == "_commit_once":
+            reach()
+
+    sys.addaudithook(watch)
+    sys.setprofile(watch_calls)
+    _nexus(folder, environment, arguments)
+
+
+def _killed_at(step: int) -> Callable[[], None]:
+    """What is called at each step, and kills this process at the nth."""
+    steps = count(1)
+
+    def reach() -> None:
+        if next(steps) == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return reach
+
+
+def _is_touch(event: str, told: tuple[object, ...]) -> bool:
+    is_write = event != "open" or (isinstance(told[2], int) and told[2] & _WRITES)
+    return event in _TOUCHES and bool(is_write)
 
 
 def _update(folder: str, environment: Mapping[str, str], now: datetime) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -14,7 +15,7 @@ from data_nexus.errors import UsageError
 from data_nexus.research.snapshots.export import export_lake
 from data_nexus.research.snapshots.place import open_place
 from data_nexus.research.snapshots.tables import TABLES
-from tests.support.lakes import assert_whole, export, lake_table
+from tests.support.lakes import assert_whole, export, lake_table, paths
 from tests.support.tables import add_assets, execute
 
 
@@ -61,6 +62,26 @@ def test_delta_readers_find_the_snapshot_and_each_refresh(filled: str, tmp_path:
         assert_same(tmp_path)
     versions = {table: delta(tmp_path, table).version() for table in TABLES}
     assert versions == dict.fromkeys(TABLES, 0) | {"bars": 3}
+
+
+def test_a_commit_names_what_is_new_and_what_is_gone_and_no_file_twice(
+    filled: str, tmp_path: Path
+) -> None:
+    # Below a folder of the same name, and unchanged: no commit at all.
+    target = tmp_path / "bars" / "lake"
+    export_delta(filled, target)
+    before = paths(target)
+    export(filled, target)
+    execute(filled, "UPDATE market_data SET open = open + 1 WHERE asset_id = 1 AND volume = 50")
+    export(filled, target)
+    log = sorted((target / "bars" / "_delta_log").glob("*.json"))
+    assert len(log) == 2
+    acts = [json.loads(line) for line in log[1].read_text().splitlines()]
+    added = {f"bars/{act['add']['path']}" for act in acts if "add" in act}
+    removed = {f"bars/{act['remove']['path']}" for act in acts if "remove" in act}
+    assert (added, removed) == (paths(target) - before, before - paths(target))
+    assert len(added) == len(removed) == 1
+    assert_same(target)
 
 
 def test_a_snapshot_becomes_delta_later_of_the_same_files(filled: str, tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ table, made before the manifest is replaced: whoever reads Delta has the old tab
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from importlib import import_module
 from importlib.util import find_spec
@@ -15,12 +16,15 @@ from typing import Any
 
 import pyarrow as pa
 
-from data_nexus.errors import StorageUnavailable, UsageError
+from data_nexus.errors import UsageError
 from data_nexus.research.snapshots.manifest import LakeFile
 from data_nexus.research.snapshots.place import Place
 from data_nexus.research.snapshots.tables import BARS, TABLES
 
 _PARTITION = "exchange"
+_LOGS = tuple(f"{table}/_delta_log/" for table in TABLES)
+# An object store has no lock, so two exports can meet.
+_ATTEMPTS = 10
 
 
 def require_deltalake() -> None:
@@ -29,35 +33,76 @@ def require_deltalake() -> None:
         raise UsageError("a Delta table needs the extra: pip install 'data-nexus[deltalake]'")
 
 
-def commit_delta(place: Place, files: Sequence[LakeFile], moment: datetime) -> None:
+def has_delta(paths: Iterable[str]) -> bool:
+    """Say whether tables of a place are Delta tables, or were about to become such."""
+    return any(path.startswith(_LOGS) for path in paths)
+
+
+def commit_delta(place: Place, files: Sequence[LakeFile], moment: datetime) -> set[str]:
     """Make the Delta tables of a place consist of these files; tables as they are stay untouched.
 
-    Raises `StorageUnavailable` where a log cannot be written.
+    Returns the files of which they consisted until now and do no longer. Raises
+    `StorageUnavailable` where a log cannot be written.
     """
     deltalake = import_module("deltalake")
+    replaced: set[str] = set()
     try:
         for table in TABLES:
-            own = [file for file in files if file.table == table]
-            _commit(deltalake, place.address(table), own, moment)
+            own = {file.path.partition("/")[2]: file for file in files if file.table == table}
+            gone = _commit(deltalake, place, table, own, moment)
+            replaced |= {f"{table}/{path}" for path in gone}
     except (OSError, deltalake.exceptions.DeltaError) as error:
-        raise StorageUnavailable(f"{place.name}: {str(error).splitlines()[0]}") from None
+        raise place.unavailable(error) from None
+    return replaced
 
 
-def _commit(deltalake: Any, address: str, files: Sequence[LakeFile], moment: datetime) -> None:  # noqa: ANN401
-    """Commit the files of one table; `deltalake` is the module, which ships no types."""
-    table = files[0].table if files else "bars"
-    partitions = [_PARTITION] if table == "bars" else []
+def _commit(
+    deltalake: Any,  # noqa: ANN401 - the module, which ships no types
+    place: Place,
+    table: str,
+    files: Mapping[str, LakeFile],
+    moment: datetime,
+) -> set[str]:
+    """Commit the files of one table, again if another export was quicker."""
+    for _ in range(_ATTEMPTS - 1):
+        with suppress(deltalake.exceptions.DeltaError):
+            return _commit_once(deltalake, place, table, files, moment)
+    return _commit_once(deltalake, place, table, files, moment)
+
+
+def _commit_once(
+    deltalake: Any,  # noqa: ANN401
+    place: Place,
+    table: str,
+    files: Mapping[str, LakeFile],
+    moment: datetime,
+) -> set[str]:
+    """Commit what is new and what is gone, on the version that was read and on no later one.
+
+    No file is both added and removed: engines differ in what they make of that.
+    """
+    address, options, actions = place.address(table), place.storage_options, deltalake.transaction
     schema = deltalake.Schema.from_arrow(_schema(table))
-    actions = [_action(deltalake.transaction, file, moment) for file in files]
-    if not deltalake.DeltaTable.is_deltatable(address):
-        deltalake.transaction.create_table_with_add_actions(
-            address, schema, actions, partition_by=partitions, name=table
+    partitions = [_PARTITION] if table == "bars" else []
+    if not deltalake.DeltaTable.is_deltatable(address, options):
+        new = [_added(actions, path, file, moment) for path, file in files.items()]
+        actions.create_table_with_add_actions(
+            address, schema, new, partition_by=partitions, name=table, storage_options=options
         )
-        return
-    known = deltalake.DeltaTable(address)
-    wanted = {file.path.partition("/")[2] for file in files}
-    if {uri.partition(f"/{table}/")[2] for uri in known.file_uris()} != wanted:
-        known.create_write_transaction(actions, "overwrite", schema, partitions)
+        return set()
+    known = deltalake.DeltaTable(address, storage_options=options)
+    named = {each["path"]: each for each in pa.table(known.get_add_actions()).to_pylist()}
+    new = [_added(actions, path, files[path], moment) for path in files.keys() - named.keys()]
+    gone = named.keys() - files.keys()
+    if new or gone:
+        known.create_write_transaction(
+            [*new, *(_removed(actions, named[path], moment) for path in gone)],
+            "append",
+            schema,
+            partitions,
+            commit_properties=actions.CommitProperties(max_commit_retries=0),
+        )
+    return set(gone)
 
 
 def _schema(table: str) -> pa.Schema:
@@ -67,7 +112,17 @@ def _schema(table: str) -> pa.Schema:
     return schema
 
 
-def _action(transaction: Any, file: LakeFile, moment: datetime) -> Any:  # noqa: ANN401
+def _removed(transaction: Any, named: Mapping[str, Any], moment: datetime) -> Any:  # noqa: ANN401
+    return transaction.RemoveAction(
+        named["path"],
+        True,  # noqa: FBT003
+        _milliseconds(moment),
+        named["size_bytes"],
+        named.get("partition") or {},
+    )
+
+
+def _added(transaction: Any, path: str, file: LakeFile, moment: datetime) -> Any:  # noqa: ANN401
     told: dict[str, Any] = {"numRecords": file.rows}
     if file.first_date:
         told |= {
@@ -76,10 +131,14 @@ def _action(transaction: Any, file: LakeFile, moment: datetime) -> Any:  # noqa:
             "nullCount": {"date": 0},
         }
     return transaction.AddAction(
-        file.path.partition("/")[2],
+        path,
         file.bytes,
         {_PARTITION: file.covers.exchange} if file.covers else {},
-        int(moment.timestamp() * 1000),
+        _milliseconds(moment),
         True,  # noqa: FBT003 - the library names none of its arguments
         json.dumps(told),
     )
+
+
+def _milliseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)

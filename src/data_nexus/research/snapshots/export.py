@@ -30,7 +30,7 @@ from data_nexus.database.packed import fetch_bars
 from data_nexus.database.sql import query
 from data_nexus.errors import InvariantBroken
 from data_nexus.research.columns import table_of
-from data_nexus.research.snapshots.delta import commit_delta, require_deltalake
+from data_nexus.research.snapshots.delta import commit_delta, has_delta, require_deltalake
 from data_nexus.research.snapshots.layout import (
     ASSETS_A_PART,
     OUR_FILE,
@@ -107,22 +107,23 @@ def export_lake(
     """
     begun = time.perf_counter()
     with place.held():
-        old = _begun(place)
-        if delta or old.is_delta:
+        old, there = _begun(place), place.sizes()
+        # A log may be there before a manifest says so: an export was stopped between the two.
+        is_delta = delta or old.is_delta or has_delta(there)
+        if is_delta:
             require_deltalake()
         usual: Compression = "none" if place.is_folder else "zstd"
         chosen = compression or cast("Compression", old.compression) or usual
-        whole = _usable(old, place.sizes(), chosen)
+        whole = _usable(old, there, chosen)
         with database.reading() as connection:
             moment, newest = _moment(connection)
             files = [
                 *_bars(connection, _Target(place, chosen), whole.values(), newest),
                 *_small(connection, place, whole),
             ]
-        new = _renewed(old, files, moment, chosen, is_delta=delta or old.is_delta)
         place.settle()
-        if new.is_delta:
-            commit_delta(place, files, moment)
+        replaced = commit_delta(place, files, moment) if is_delta else set()
+        new = _renewed(old, files, moment, chosen, is_delta=is_delta, replaced=replaced)
         place.put(MANIFEST, encoded(new))
         place.settle()
         removed = _sweep(place, old, new)
@@ -259,9 +260,17 @@ def _small(
 
 
 def _renewed(
-    old: Manifest, files: list[LakeFile], moment: datetime, compression: str, *, is_delta: bool
+    old: Manifest,
+    files: list[LakeFile],
+    moment: datetime,
+    compression: str,
+    *,
+    is_delta: bool,
+    replaced: set[str],
 ) -> Manifest:
+    """Return the new manifest; `replaced` are files that Delta named until now."""
     stay = {file.path for file in files}
+    superseded = {*(file.path for file in old.files), *replaced} - stay
     return Manifest(
         generation=old.generation + 1,
         moment=moment,
@@ -274,7 +283,7 @@ def _renewed(
             for name, schema in TABLES.items()
         },
         files=tuple(sorted(files, key=lambda file: file.path)),
-        superseded=tuple(file.path for file in old.files if file.path not in stay),
+        superseded=tuple(sorted(superseded)),
     )
 
 

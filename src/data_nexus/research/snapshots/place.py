@@ -2,7 +2,7 @@
 
 Everything goes through `pyarrow.fs`, but for what that cannot do: in a folder a file is written
 under another name, brought to the disk and renamed, and one export at a time holds the lock. An
-object store shows an object only once it is complete.
+object store shows an object only once it is complete. No error shows a key.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import pyarrow as pa
 from pyarrow import fs
 
 from data_nexus.errors import StorageUnavailable, UsageError
+from data_nexus.research.snapshots.address import Address, address_of
 from data_nexus.research.snapshots.manifest import MANIFEST
 
 if TYPE_CHECKING:
@@ -34,9 +35,12 @@ _OLD = timedelta(days=1)
 class Place:
     """A folder or a prefix of an object store; paths below it are written with `/`."""
 
-    def __init__(self, name: str, filesystem: fs.FileSystem, root: str) -> None:
+    def __init__(
+        self, name: str, filesystem: fs.FileSystem, root: str, address: Address | None = None
+    ) -> None:
         self.name = name
         self._filesystem = filesystem
+        self._address = address
         self._root = root.rstrip("/")
         self._folders: set[Path] = set()
 
@@ -53,6 +57,17 @@ class Place:
         """Return a path as other programs name it."""
         return self.at(path) if self.is_folder else f"s3://{self.at(path)}"
 
+    @property
+    def storage_options(self) -> dict[str, str] | None:
+        """What delta-rs needs beside an address; None for a folder."""
+        if self._address is None:
+            return None
+        return self._address.storage_options(self._filesystem.region)
+
+    def unavailable(self, error: Exception) -> StorageUnavailable:
+        """Return what a library's error comes to: one sentence, without keys and URLs."""
+        return StorageUnavailable(f"{self.name}: {self._said(error)}")
+
     def open(self, path: str) -> pa.NativeFile:
         """Open a file for reading; raise `StorageUnavailable` if it is not there."""
         try:
@@ -65,15 +80,21 @@ class Place:
                 " since; if it was deleted, the next export writes it again"
             ) from None
         except OSError as error:
-            raise _unavailable(self.name, error) from None
+            raise self.unavailable(error) from None
 
     def dataset(self, paths: Sequence[str]) -> Dataset:
-        """Return Parquet files as one table that is read when it is asked for."""
+        """Return Parquet files as one table that is read when it is asked for.
+
+        Raises `StorageUnavailable` if they are not there.
+        """
         # It takes pandas along, which nothing else of a snapshot needs.
         from pyarrow import dataset  # noqa: PLC0415
 
         files = [self.at(path) for path in paths]
-        return dataset.dataset(files, filesystem=self._filesystem, format="parquet")
+        try:
+            return dataset.dataset(files, filesystem=self._filesystem, format="parquet")
+        except OSError as error:
+            raise self.unavailable(error) from None
 
     def read(self, path: str) -> bytes | None:
         """Return what a file holds; None if there is none."""
@@ -81,9 +102,10 @@ class Place:
             with self._filesystem.open_input_stream(self.at(path)) as stream:
                 return bytes(stream.read())
         except FileNotFoundError:
+            self._require_bucket()
             return None
         except OSError as error:
-            raise _unavailable(self.name, error) from None
+            raise self.unavailable(error) from None
 
     def put(self, path: str, content: bytes | pa.Buffer) -> None:
         """Write a file: afterwards it is there whole, or as it was before."""
@@ -94,7 +116,7 @@ class Place:
                 with self._filesystem.open_output_stream(self.at(path)) as stream:
                     stream.write(content)
         except OSError as error:
-            raise _unavailable(self.name, error) from None
+            raise self.unavailable(error) from None
 
     def settle(self) -> None:
         """Bring the names of all files that were put to the disk."""
@@ -129,7 +151,7 @@ class Place:
         except FileNotFoundError:
             pass
         except OSError as error:
-            raise _unavailable(self.name, error) from None
+            raise self.unavailable(error) from None
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -152,7 +174,7 @@ class Place:
             Path(self._root).mkdir(parents=True, exist_ok=True)
             lock = os.open(self.at(_LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
-            raise _unavailable(self.name, error) from None
+            raise self.unavailable(error) from None
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -161,8 +183,7 @@ class Place:
         return lock
 
     def _refuse_foreign(self) -> None:
-        there = self._filesystem.get_file_info(self._root)
-        if there.type not in (fs.FileType.NotFound, fs.FileType.Directory):
+        if self._type_of(self._root) not in (fs.FileType.NotFound, fs.FileType.Directory):
             raise UsageError(f"{self.name} is a file; name a folder")
         names = {
             found.base_name
@@ -174,11 +195,32 @@ class Place:
                 f"{self.name} holds {foreign[0]!r} and is no snapshot; name an empty folder"
             )
 
+    def _require_bucket(self) -> None:
+        """Raise `StorageUnavailable` if there is no such bucket: there, all else is only absent."""
+        if self._address and self._type_of(self._address.bucket) == fs.FileType.NotFound:
+            raise StorageUnavailable(
+                f"{self.name}: there is no bucket {self._address.bucket}; make it first"
+            )
+
+    def _type_of(self, path: str) -> fs.FileType:
+        try:
+            return self._filesystem.get_file_info(path).type
+        except OSError as error:
+            raise self.unavailable(error) from None
+
+    def _said(self, error: Exception) -> str:
+        if isinstance(error, OSError) and error.strerror:
+            return error.strerror
+        # delta-rs tells causes below each other, and what the server sent as the last.
+        lines = [line.partition("↳\x1b[0m ")[2] or line for line in str(error).splitlines()]
+        said = ": ".join(line.strip() for line in lines if "://" not in line and "<" not in line)
+        return self._address.without_keys(said) if self._address else said
+
     def _listed(self, selector: fs.FileSelector) -> list[fs.FileInfo]:
         try:
             return list(self._filesystem.get_file_info(selector))
         except OSError as error:
-            raise _unavailable(self.name, error) from None
+            raise self.unavailable(error) from None
 
     def _put_in_folder(self, path: Path, content: bytes | pa.Buffer) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -192,10 +234,11 @@ class Place:
 
 
 def open_place(target: str) -> Place:
-    """Return the place that `DIR` or `s3://bucket/prefix` means; nothing is made or asked for.
+    """Return the place that `DIR` or `s3://bucket/prefix` means; nothing is made there.
 
-    An object store takes its keys from where its own tools do; options follow a question mark
-    (`s3://bucket/lake?region=eu-central-1`). Raises `UsageError` for another kind of address.
+    An object store takes its keys from where its own tools do, or from the address. Raises
+    `UsageError` for another kind of address, and `StorageUnavailable` if Amazon, asked in which
+    region a bucket lies, does not know it.
     """
     if "\0" in target or not target.strip():
         raise UsageError("name a folder or s3://bucket/prefix")
@@ -204,19 +247,25 @@ def open_place(target: str) -> Place:
         return Place(target, fs.LocalFileSystem(), str(Path(target).expanduser().absolute()))
     if scheme != "s3":
         raise UsageError(f"{scheme}://…: a snapshot lies in a folder or at s3://bucket/prefix")
+    address = address_of(target, os.environ)
     try:
-        filesystem, root = fs.FileSystem.from_uri(target)
+        filesystem = fs.S3FileSystem(
+            access_key=address.access_key,
+            secret_key=address.secret_key,
+            region=address.region or _region(address),
+            endpoint_override=address.endpoint,
+            scheme=address.scheme,
+            allow_delayed_open=True,  # else each file is an upload of three requests
+        )
     except (OSError, ValueError) as error:
-        raise UsageError(f"{_bare(target)}: {str(error).splitlines()[0]}") from None
-    if "/" not in root:
-        raise UsageError(f"{_bare(target)} is a whole bucket; name a prefix: s3://{root}/lake")
-    return Place(_bare(target), filesystem, root)
+        said = address.without_keys(str(error).partition("\n")[0])
+        raise StorageUnavailable(f"{address.name}: {said}") from None
+    return Place(address.name, filesystem, f"{address.bucket}/{address.prefix}", address)
 
 
-def _bare(target: str) -> str:
-    """Return an address without keys and options."""
-    scheme, _, rest = target.partition("://")
-    return f"{scheme}://{rest.partition('?')[0].rpartition('@')[2]}"
+def _region(address: Address) -> str | None:
+    """Return where a bucket of Amazon's lies; elsewhere a region is a matter of form."""
+    return None if address.endpoint else fs.resolve_s3_region(address.bucket)
 
 
 def _sync(folder: Path) -> None:
@@ -225,7 +274,3 @@ def _sync(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _unavailable(name: str, error: OSError) -> StorageUnavailable:
-    return StorageUnavailable(f"{name}: {error.strerror or str(error).splitlines()[0]}")
