@@ -101,13 +101,9 @@ def test_a_snapshot_equals_the_database(store: ObjectStore, filled: str, tmp_pat
     for adjust in ("raw", "splits"):
         wanted = database.bars(SYMBOLS, "2019-09-01", adjust=adjust)
         assert lake.bars(SYMBOLS, "2019-09-01", adjust=adjust) == wanted
-    (told,) = lake.sql("SELECT count(*) AS bars, max(date) AS last FROM bars").to_pylist()
-    assert (
-        told
-        == database.sql("SELECT count(*) AS bars, max(date) AS last FROM market_data").to_pylist()[
-            0
-        ]
-    )
+    last = "SELECT count(*) AS bars, max(date) AS last FROM"
+    expected = database.sql(f"{last} market_data").to_pylist()
+    assert lake.sql(f"{last} bars").to_pylist() == expected
     assert len(wanted) == 71 * 30
 
 
