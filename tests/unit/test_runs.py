@@ -8,7 +8,14 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_nexus.research.snapshots.runs import cut, in_order, joined, ranks_of, runs_of
+from data_nexus.research.snapshots.runs import (
+    cut,
+    in_order,
+    joined,
+    laid_out,
+    ranks_of,
+    runs_of,
+)
 
 # Row groups, as assets and dates; in each they lie by asset and date, no bar twice.
 Row = tuple[int, int]
@@ -29,7 +36,7 @@ def test_they_are_what_a_filter_and_a_sort_would_find(
     rows = [row for group in groups for row in group]
     every = joined([(len(group), runs_of(*columns(group))) for group in groups])
     whole = frozenset(wanted[:1])
-    chosen = in_order(every, np.array(wanted, np.int32))
+    chosen = every.at(in_order(every, np.array(wanted, np.int32)))
     left = cut(chosen, columns(rows)[1], first, first + span, whole)
     found = [rows[at] for at in left.rows(len(rows))]
     # The same bar may stand in two row groups here; which of both comes first is left open.
@@ -65,13 +72,25 @@ def test_a_run_is_one_asset_s_bars_by_date_and_all_runs_are_all_rows(
     rows = [row for group in groups for row in group]
     runs = joined([(len(group), runs_of(*columns(group))) for group in groups])
     assert runs.rows(len(rows)).tolist() == [*range(len(rows))]
-    for asset, start, length, day in zip(
-        runs.asset_ids, runs.starts, runs.lengths, runs.firsts, strict=True
+    assert runs.are_all(len(rows))
+    for asset, start, length, first, last in zip(
+        runs.asset_ids, runs.starts, runs.lengths, runs.firsts, runs.lasts, strict=True
     ):
         own = rows[start : start + length]
         assert {row[0] for row in own} == {asset}
         assert own == sorted(own)
-        assert own[0][1] == day
+        assert (own[0][1], own[-1][1]) == (first, last)
+
+
+@given(groups=row_groups, wanted=asset_lists)
+def test_runs_are_all_rows_only_where_they_follow_one_another_from_the_first_to_the_last(
+    groups: list[list[Row]], wanted: list[int]
+) -> None:
+    size = sum(map(len, groups))
+    every = joined([(len(group), runs_of(*columns(group))) for group in groups])
+    chosen = every.at(in_order(every, np.array(wanted, np.int32)))
+    assert chosen.are_all(size) == (chosen.rows(size).tolist() == [*range(size)])
+    assert laid_out(chosen).are_all(int(chosen.lengths.sum()))
 
 
 @given(asset_ids=st.lists(st.integers(1, 9)), wanted=asset_lists)

@@ -1,36 +1,100 @@
 """Owns the files of bars of an open snapshot: each is opened once, for none of them ever changes.
 
-A plain file is mapped, and what is found in it is kept: its row groups as they lie there, and their
-runs. To read it again costs nothing but the copy into the answer.
+A plain file is mapped, and what is found in it is kept: its rows as they lie there, and their runs.
+To read it again costs nothing but the copy into the answer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 from pyarrow import parquet
 
+from data_nexus.domain.bars import days
 from data_nexus.errors import StorageUnavailable
 from data_nexus.research.snapshots.manifest import LakeFile
 from data_nexus.research.snapshots.mapped import has_plain_pages, plain_group
 from data_nexus.research.snapshots.place import Place
-from data_nexus.research.snapshots.runs import Column, Runs, runs_of
+from data_nexus.research.snapshots.runs import Column, Runs, joined, runs_of
 from data_nexus.research.snapshots.tables import BARS
 
-# A process may have a thousand files open, and not all of them are ours.
-_MOST_OPEN = 256
+# A process may have 65,530 areas of memory mapped, and not all of them are ours.
+_MOST_OPEN = 16_384
 _KEY = ["asset_id", "date"]
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """Bars of a file as they stand there, a row group or some, and the runs that they are."""
+class Sought:
+    """Which bars are sought: by asset, whether it is wanted, and the first and the last day.
 
-    bars: pa.RecordBatch
+    An asset whose number lies beyond the array is in no file that is read. Days count from
+    1970-01-01.
+    """
+
+    is_wanted: NDArray[np.bool_]
+    first: int
+    last: int
+
+    def of(self, runs: Runs) -> NDArray[np.bool_]:
+        """Say which of some runs hold such bars."""
+        meets = (runs.firsts <= self.last) & (runs.lasts >= self.first)
+        return self.is_wanted[runs.asset_ids] & meets
+
+
+class RowGroups:
+    """Row groups of a file, one behind the other, and the runs of their rows."""
+
+    def __init__(self, batches: Sequence[pa.RecordBatch]) -> None:
+        self._batches = batches
+        self._numbers = [
+            {name: numbers_of(batch[name]) for name in batch.schema.names} for batch in batches
+        ]
+        self._edges = np.cumsum([0, *map(len, batches)])
+        self._runs = joined(
+            [(len(each["date"]), runs_of(each["asset_id"], each["date"])) for each in self._numbers]
+        )
+
+    def sought(self, sought: Sought) -> Piece:
+        """Return the runs that hold what is sought, and the row groups in which they lie."""
+        is_sought = sought.of(self._runs)
+        if is_sought.all():
+            return Piece(self._batches, self._numbers, self._runs)
+        runs = self._runs.at(is_sought)
+        groups = np.searchsorted(self._edges, runs.starts, side="right") - 1
+        used = np.unique(groups)
+        sizes = np.diff(self._edges)[used]
+        moved = (np.cumsum(sizes) - sizes)[np.searchsorted(used, groups)] - self._edges[groups]
+        return Piece(
+            [self._batches[n] for n in used.tolist()],
+            [self._numbers[n] for n in used.tolist()],
+            replace(runs, starts=runs.starts + moved),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Bars of a file as they stand there: row groups, each also by column, and runs in them."""
+
+    batches: Sequence[pa.RecordBatch]
+    numbers: Sequence[dict[str, Column]]
     runs: Runs
+
+    @property
+    def size(self) -> int:
+        """How many rows the row groups have."""
+        return sum(map(len, self.batches))
+
+    def slices(self) -> list[tuple[dict[str, Column], slice]]:
+        """Return where each of the runs lies: the columns of its row group, and its rows there."""
+        edges = np.cumsum([0, *map(len, self.batches)])
+        groups = np.searchsorted(edges, self.runs.starts, side="right") - 1
+        begins = self.runs.starts - edges[groups]
+        places = zip(groups.tolist(), begins.tolist(), self.runs.lengths.tolist(), strict=True)
+        return [(self.numbers[at], slice(begin, begin + size)) for at, begin, size in places]
 
 
 class OpenFiles:
@@ -41,88 +105,50 @@ class OpenFiles:
 
     def __init__(self, place: Place) -> None:
         self.place = place
-        self._open: dict[str, OpenFile] = {}
+        self._open: dict[str, RowGroups] = {}
 
-    def read(
-        self, file: LakeFile, first: date | None, last: date | None, names: Sequence[str]
-    ) -> list[Piece]:
-        """Return columns of the row groups of a file that can hold bars from `first` to `last`.
+    def read(self, file: LakeFile, sought: Sought, names: Sequence[str]) -> Piece:
+        """Return the runs of a file that hold what is sought, with some columns or all.
 
         Raises `StorageUnavailable` for a file that is gone or damaged.
         """
         try:
-            opened = self._opened(file.path)
-            return opened.pieces(opened.groups_within(first, last), names)
+            known = self._open.get(file.path) or self._mapped(file.path)
+            return (known or self._read(file.path, sought, names)).sought(sought)
         except (OSError, pa.ArrowInvalid) as error:
             raise StorageUnavailable(
                 f"{self.place.name}: {file.path} is damaged ({str(error).splitlines()[0]}); delete"
                 " it, and the next export writes it again"
             ) from None
 
-    def lie_open(self, files: Iterable[LakeFile]) -> bool:
-        """Say whether all of some files were read before and can be read as they lie."""
-        known = (self._open.get(file.path) for file in files)
-        return all(opened is not None and opened.is_plain for opened in known)
+    def are_mapped(self, files: Iterable[LakeFile]) -> bool:
+        """Say whether all of some files have been read before, and are mapped."""
+        return all(file.path in self._open for file in files)
 
-    def _opened(self, path: str) -> OpenFile:
-        if known := self._open.get(path):
-            return known
-        opened = OpenFile(self.place.open(path), is_near=self.place.is_folder)
-        if self.place.is_folder and len(self._open) < _MOST_OPEN:
-            self._open[path] = opened
-        return opened
-
-
-class OpenFile:
-    """A file of bars; if it is near and plain, its row groups are read where they lie.
-
-    Raises `pyarrow.ArrowInvalid` for a file that is damaged, as do its methods.
-    """
-
-    def __init__(self, source: pa.NativeFile, *, is_near: bool) -> None:
-        self._source = source
-        self._is_near = is_near
-        self._metadata = parquet.ParquetFile(source).metadata
-        self._dates = _dates_of(self._metadata)
-        self._groups: list[pa.RecordBatch] = []
-        self._runs: dict[int, Runs] = {}
-        if is_near and has_plain_pages(self._metadata):
+    def _mapped(self, path: str) -> RowGroups | None:
+        """Map a file, if it is near and plain."""
+        if not self.place.is_folder:
+            return None
+        with self.place.open(path) as source:
+            metadata = parquet.ParquetFile(source).metadata
+            if not has_plain_pages(metadata):
+                return None
             source.seek(0)
             content = source.read_buffer()
-            self._groups = [
-                plain_group(content, self._metadata.row_group(group), BARS)
-                for group in range(self._metadata.num_row_groups)
-            ]
+        groups = map(metadata.row_group, range(metadata.num_row_groups))
+        mapped = RowGroups([plain_group(content, group, BARS) for group in groups])
+        if len(self._open) < _MOST_OPEN:
+            self._open[path] = mapped
+        return mapped
 
-    def groups_within(self, first: date | None, last: date | None) -> list[int]:
-        """Return the row groups whose dates meet those from `first` to `last`."""
-        return [
-            group
-            for group, (begin, end) in enumerate(self._dates)
-            if begin <= (last or date.max) and end >= (first or date.min)
-        ]
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether it is read as it lies."""
-        return bool(self._groups)
-
-    def pieces(self, groups: Sequence[int], names: Sequence[str]) -> list[Piece]:
-        """Return columns of some row groups, one after the other."""
-        if self._groups:
-            return [Piece(self._groups[n].select(names), self._runs_of(n)) for n in groups]
-        reader = parquet.ParquetFile(
-            self._source, metadata=self._metadata, pre_buffer=not self._is_near
-        )
-        every = [*dict.fromkeys((*_KEY, *names))]
-        bars = reader.read_row_groups(groups, columns=every, use_threads=False)
-        return [Piece(each.select(names), _runs_in(each)) for each in bars.to_batches()]
-
-    def _runs_of(self, group: int) -> Runs:
-        known = self._runs.get(group)
-        if known is None:
-            known = self._runs[group] = _runs_in(self._groups[group])
-        return known
+    def _read(self, path: str, sought: Sought, names: Sequence[str]) -> RowGroups:
+        """Let the library read the row groups of a file that can hold what is sought."""
+        every = [name for name in BARS.names if name in {*_KEY, *names}]
+        with self.place.open(path) as source:
+            file = parquet.ParquetFile(source, pre_buffer=not self.place.is_folder)
+            groups = _groups_within(file.metadata, sought)
+            read = file.read_row_groups(groups, columns=every, use_threads=False)
+        return RowGroups(read.combine_chunks().to_batches())
 
 
 def numbers_of(array: pa.Array) -> Column:
@@ -131,14 +157,15 @@ def numbers_of(array: pa.Array) -> Column:
     return numbers
 
 
-def _runs_in(bars: pa.RecordBatch) -> Runs:
-    return runs_of(*(numbers_of(bars[name]) for name in _KEY))
-
-
-def _dates_of(metadata: parquet.FileMetaData) -> list[tuple[date, date]]:
-    """Return the first and the last date of each row group."""
+def _groups_within(metadata: parquet.FileMetaData, sought: Sought) -> list[int]:
+    """Return the row groups whose dates meet those that are sought."""
     at = BARS.get_field_index("date")
-    told = (
-        metadata.row_group(group).column(at).statistics for group in range(metadata.num_row_groups)
-    )
-    return [(each.min, each.max) for each in told]
+    told = {
+        group: metadata.row_group(group).column(at).statistics
+        for group in range(metadata.num_row_groups)
+    }
+    return [
+        group
+        for group, dates in told.items()
+        if days(dates.min) <= sought.last and days(dates.max) >= sought.first
+    ]

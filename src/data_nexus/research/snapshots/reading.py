@@ -18,14 +18,16 @@ import pyarrow as pa
 from pyarrow import compute, parquet
 
 from data_nexus.domain.bars import Days, days
-from data_nexus.research.snapshots.files import OpenFiles, Piece, numbers_of
+from data_nexus.research.snapshots.files import OpenFiles, Piece, Sought, numbers_of
 from data_nexus.research.snapshots.manifest import LakeFile, Manifest
 from data_nexus.research.snapshots.place import Place
 from data_nexus.research.snapshots.runs import (
+    Column,
     Runs,
     cut,
     in_order,
     joined,
+    laid_out,
     ranks_of,
     runs_of,
 )
@@ -34,6 +36,8 @@ from data_nexus.research.snapshots.tables import BARS
 # Threads that read: as many as there are processors for a folder, more where each one waits.
 _PROCESSORS = os.cpu_count() or 1
 _REQUESTS = 16
+# To join a run of its own takes as long as to copy so many rows, measured with runs of a year.
+_ROWS_A_RUN = 2_000
 # One chunk of text holds twice as much.
 _MOST_BYTES = 1 << 30
 
@@ -57,6 +61,14 @@ class Wanted:
         )
         return {(code, each // size) for code, each in both if among is None or each in among}
 
+    def sought(self, size: int) -> Sought:
+        """Return what is sought in the files of its parts, of which each has so many assets."""
+        asset_ids = self.assets["asset_id"].to_numpy()
+        is_wanted = np.zeros(int(asset_ids.max(initial=0)) + size + 1, np.bool_)
+        is_wanted[asset_ids] = True
+        first, last = (None, None) if self.whole else (self.first, self.last)
+        return Sought(is_wanted, days(first or date.min), days(last or date.max))
+
 
 def read_bars(
     files: OpenFiles, manifest: Manifest, wanted: Wanted, columns: Sequence[str]
@@ -66,20 +78,19 @@ def read_bars(
     By asset, in the order in which the assets are given, and by date.
     """
     shown = ("date", *(name for name in columns if name != "date"))
-    bounds = (None, None) if wanted.whole else (wanted.first, wanted.last)
+    chosen, sought = chosen_files(manifest, wanted), wanted.sought(manifest.assets_a_part)
     with ThreadPoolExecutor(_PROCESSORS if files.place.is_folder else _REQUESTS) as pool:
-        chosen = chosen_files(manifest, wanted)
-        # What lies open is read in no time, and needs no thread.
-        read = map if files.lie_open(chosen) else pool.map
-        pieces = [*chain(*read(lambda file: files.read(file, *bounds, shown), chosen))]
-        schema = pa.schema([BARS.field(name) for name in shown])
-        table = pa.Table.from_batches([piece.bars for piece in pieces], schema)
-        runs = _wanted_runs(pieces, table["date"], wanted)
+        # What is mapped is read in no time, and needs no thread.
+        read = map if files.are_mapped(chosen) else pool.map
+        pieces = [*read(lambda file: files.read(file, sought, shown), chosen)]
+        table, runs = _joined(pieces, shown, wanted.assets["asset_id"].to_numpy())
+        runs = _cut(runs, table["date"], wanted)
         tickers = pool.submit(_repeated, wanted.assets, runs)
-        rows = pa.array(runs.rows(len(table)))
-        ordered = pool.map(lambda name: _taken(table[name], rows), shown)
-        arrays = dict(zip(shown, ordered, strict=True))
-    return pa.table({"ticker": tickers.result(), **arrays})
+        if not runs.are_all(len(table)):
+            rows = pa.array(runs.rows(len(table)))
+            taken = pool.map(lambda name: _taken(table[name], rows), shown)
+            table = pa.table(dict(zip(shown, taken, strict=True)))
+    return table.add_column(0, "ticker", tickers.result())
 
 
 def dates_of(bars: pa.Table) -> dict[int, Days]:
@@ -117,14 +128,42 @@ def _meets(wanted: Wanted, first: date, last: date) -> bool:
     return first <= (wanted.last or date.max) and last >= (wanted.first or date.min)
 
 
-def _wanted_runs(pieces: Sequence[Piece], dates: pa.ChunkedArray, wanted: Wanted) -> Runs:
-    """Return where the wanted days of the wanted assets lie, by asset and date."""
-    every = joined([(len(piece.bars), piece.runs) for piece in pieces])
-    runs = in_order(every, wanted.assets["asset_id"].to_numpy())
+def _joined(
+    pieces: Sequence[Piece], names: Sequence[str], asset_ids: Column
+) -> tuple[pa.Table, Runs]:
+    """Return a table that holds the runs of pieces, and where they lie in it, in their order.
+
+    It is either all rows of the row groups, without a copy, to gather the wanted ones from. Or it
+    is the runs alone, joined in their order: of a large snapshot few assets a file are wanted.
+    """
+    schema = pa.schema([BARS.field(name) for name in names])
+    size, count = (
+        sum(piece.size for piece in pieces),
+        sum(len(piece.runs.starts) for piece in pieces),
+    )
+    if size <= _ROWS_A_RUN * count:
+        batches = [batch.select(names) for piece in pieces for batch in piece.batches]
+        runs = joined([(piece.size, piece.runs) for piece in pieces])
+        return pa.Table.from_batches(batches, schema), runs.at(in_order(runs, asset_ids))
+    runs = joined([(0, piece.runs) for piece in pieces])
+    order = in_order(runs, asset_ids)
+    slices = [*chain(*(piece.slices() for piece in pieces))]
+    lying = [slices[n] for n in order.tolist()]
+    columns = [
+        pa.array(np.concatenate([numbers[field.name][rows] for numbers, rows in lying]))
+        for field in schema
+    ]
+    arrays = [each.view(field.type) for each, field in zip(columns, schema, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=schema), laid_out(runs.at(order))
+
+
+def _cut(runs: Runs, dates: pa.ChunkedArray, wanted: Wanted) -> Runs:
+    """Return what of the runs lies within the wanted days."""
     if wanted.first is None and wanted.last is None:
         return runs
     first, last = wanted.first or date.min, wanted.last or date.max
-    return cut(runs, numbers_of(dates.combine_chunks()), days(first), days(last) + 1, wanted.whole)
+    numbers = numbers_of(dates.combine_chunks())
+    return cut(runs, numbers, days(first), days(last) + 1, wanted.whole)
 
 
 def _taken(column: pa.ChunkedArray, rows: pa.Array) -> pa.ChunkedArray:

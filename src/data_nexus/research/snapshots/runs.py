@@ -7,7 +7,7 @@ that is what is chosen and put in order. Pure.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,20 +19,25 @@ Positions = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Runs:
-    """Runs of rows: whose each is, where it begins, how long it is, and its first date.
+    """Runs of rows: whose each is, where it begins and how long it is, its first and last date.
 
-    Four arrays of one length; none of the runs is empty. Dates count from 1970-01-01.
+    Five arrays of one length; none of the runs is empty. Dates count from 1970-01-01.
     """
 
     asset_ids: Column
     starts: Positions
     lengths: Positions
     firsts: Column
+    lasts: Column
 
     def at(self, chosen: Column) -> Runs:
         """Return some of them: those where `chosen` is true, or by their positions."""
         return Runs(
-            self.asset_ids[chosen], self.starts[chosen], self.lengths[chosen], self.firsts[chosen]
+            self.asset_ids[chosen],
+            self.starts[chosen],
+            self.lengths[chosen],
+            self.firsts[chosen],
+            self.lasts[chosen],
         )
 
     def rows(self, size: int) -> Column:
@@ -47,34 +52,43 @@ class Runs:
             np.cumsum(rows, dtype=rows.dtype, out=rows)
         return rows
 
+    def are_all(self, size: int) -> bool:
+        """Say whether they are all rows from row 0 on, in this order."""
+        ends = np.cumsum(self.lengths)
+        return bool((self.starts == ends - self.lengths).all()) and int(self.lengths.sum()) == size
+
 
 def runs_of(asset_ids: Column, dates: Column) -> Runs:
     """Return the runs of rows, which lie by asset and date in each row group."""
     edges = np.flatnonzero((asset_ids[1:] != asset_ids[:-1]) | (dates[1:] < dates[:-1])) + 1
     starts = np.concatenate(([0], edges)) if len(dates) else edges
     lengths = np.diff(starts, append=len(dates))
-    return Runs(asset_ids[starts], starts, lengths, dates[starts])
+    return Runs(asset_ids[starts], starts, lengths, dates[starts], dates[starts + lengths - 1])
 
 
 def joined(parts: Sequence[tuple[int, Runs]]) -> Runs:
     """Return the runs of parts that follow one another, each given with the number of its rows."""
-    sizes = np.array([0, *(size for size, _ in parts)], np.int64)
+    offsets = np.cumsum([0, *(size for size, _ in parts)])
     runs = [each for _, each in parts]
-    offsets = np.repeat(np.cumsum(sizes)[:-1], [len(each.starts) for each in runs])
-    starts = np.concatenate([np.empty(0, np.int64), *(each.starts for each in runs)])
     return Runs(
-        np.concatenate([np.empty(0, np.int32), *(each.asset_ids for each in runs)]),
-        starts + offsets,
-        np.concatenate([np.empty(0, np.int64), *(each.lengths for each in runs)]),
-        np.concatenate([np.empty(0, np.int32), *(each.firsts for each in runs)]),
+        _one([each.asset_ids for each in runs], np.int32),
+        _one([each.starts + offsets[n] for n, each in enumerate(runs)], np.int64),
+        _one([each.lengths for each in runs], np.int64),
+        _one([each.firsts for each in runs], np.int32),
+        _one([each.lasts for each in runs], np.int32),
     )
 
 
-def in_order(runs: Runs, asset_ids: Column) -> Runs:
-    """Return the runs of some assets, in the order of the assets and of their dates."""
+def laid_out(runs: Runs) -> Runs:
+    """Return runs as they are once their rows follow one another, in this order."""
+    return replace(runs, starts=np.cumsum(runs.lengths) - runs.lengths)
+
+
+def in_order(runs: Runs, asset_ids: Column) -> Positions:
+    """Return which runs are those of some assets, in the order of the assets and of their dates."""
     ranks = ranks_of(runs.asset_ids, asset_ids)
     own = np.flatnonzero(ranks >= 0)
-    return runs.at(own[np.lexsort((runs.firsts[own], ranks[own]))])
+    return own[np.lexsort((runs.firsts[own], ranks[own]))]
 
 
 def cut(runs: Runs, dates: Column, first: int, after: int, whole: frozenset[int]) -> Runs:
@@ -82,17 +96,17 @@ def cut(runs: Runs, dates: Column, first: int, after: int, whole: frozenset[int]
 
     The runs of the assets in `whole` stay as they are. `dates` are those of all rows.
     """
-    starts, ends = runs.starts.copy(), runs.starts + runs.lengths
-    lasts = dates[ends - 1]
-    is_cut = (runs.firsts < first) | (lasts >= after)
-    if whole:
-        is_cut &= ~np.isin(runs.asset_ids, list(whole))
-    for n in np.flatnonzero(is_cut).tolist():
-        own = dates[starts[n] : ends[n]]
-        begin, end = np.searchsorted(own, (first, after)).tolist()
-        starts[n], ends[n] = starts[n] + begin, starts[n] + end
-    left = Runs(runs.asset_ids, starts, ends - starts, runs.firsts)
-    return left.at(left.lengths > 0)
+    starts, ends = runs.starts, runs.starts + runs.lengths
+    is_free = np.isin(runs.asset_ids, [*whole])
+    if not (is_free | ((runs.firsts >= first) & (runs.lasts < after))).all():
+        # How many rows before each row lie before a day; in a run those are its first ones.
+        early, done = (np.concatenate(([0], np.cumsum(dates < day))) for day in (first, after))
+        begins = starts + np.where(is_free, 0, early[ends] - early[starts])
+        ends = np.where(is_free, ends, starts + done[ends] - done[starts])
+        starts = begins
+    left = ends - starts
+    kept = Runs(runs.asset_ids, starts, left, runs.firsts, runs.lasts)
+    return kept.at(left > 0)
 
 
 def ranks_of(asset_ids: Column, wanted: Column) -> Positions:
@@ -102,3 +116,7 @@ def ranks_of(asset_ids: Column, wanted: Column) -> Positions:
     by_id = np.argsort(wanted)
     at = np.minimum(np.searchsorted(wanted, asset_ids, sorter=by_id), len(wanted) - 1)
     return np.where(wanted[by_id[at]] == asset_ids, by_id[at], -1)
+
+
+def _one(parts: Sequence[Column], kind: type[np.generic]) -> Column:
+    return np.concatenate([np.empty(0, kind), *parts])
