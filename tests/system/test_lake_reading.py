@@ -17,6 +17,7 @@ import data_nexus as nexus
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.errors import AdjustmentRefused, UsageError
 from data_nexus.research.coverage import read_coverage
+from data_nexus.research.snapshots import reading
 from data_nexus.research.snapshots.tables import Compression
 from tests.support.actions import SUNDAY_NOON, vendor_on_friday
 from tests.support.database import Cluster
@@ -112,6 +113,20 @@ def test_a_compressed_snapshot_answers_as_a_plain_one(
     for _ in range(2):
         for name in ("several, by ticker", "a window", "columns", "total", "a whole exchange"):
             assert QUESTIONS[name](packed).equals(QUESTIONS[name](lake))
+
+
+@pytest.mark.parametrize("rows_a_run", [0, 1 << 40], ids=["joined alone", "gathered out of all"])
+@pytest.mark.parametrize("ask", QUESTIONS.values(), ids=QUESTIONS)
+def test_few_of_many_and_most_of_few_are_the_same_bars(
+    both: tuple[nexus.Nexus, nexus.Lake],
+    ask: Ask,
+    rows_a_run: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """How rows come together is a matter of time alone, so both ways answer each question."""
+    expected = ask(both[1])
+    monkeypatch.setattr(reading, "_ROWS_A_RUN", rows_a_run)
+    assert ask(both[1]).equals(expected)
 
 
 def size(lake: nexus.Lake) -> list[int]:

@@ -86,11 +86,12 @@ def read_bars(
         table, runs = _joined(pieces, shown, wanted.assets["asset_id"].to_numpy())
         runs = _cut(runs, table["date"], wanted)
         tickers = pool.submit(_repeated, wanted.assets, runs)
+        arrays = dict(zip(shown, table.columns, strict=True))
         if not runs.are_all(len(table)):
             rows = pa.array(runs.rows(len(table)))
             taken = pool.map(lambda name: _taken(table[name], rows), shown)
-            table = pa.table(dict(zip(shown, taken, strict=True)))
-    return table.add_column(0, "ticker", tickers.result())
+            arrays = dict(zip(shown, taken, strict=True))
+    return pa.table({"ticker": tickers.result(), **arrays})
 
 
 def dates_of(bars: pa.Table) -> dict[int, Days]:
