@@ -6,12 +6,17 @@
 from __future__ import annotations
 
 import inspect
+import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
+import data_nexus
 from data_nexus import errors
+from data_nexus.app.lake import Lake
+from data_nexus.app.nexus import Nexus
 from data_nexus.cli.main import nexus
 from data_nexus.config import SETTINGS
 from data_nexus.database.models import Tables
@@ -21,6 +26,7 @@ from data_nexus.domain.findings import FINDING_RULES
 from data_nexus.domain.rules import BAR_RULES, Grade
 
 FOLDER = Path(__file__).parent.parent / "docs" / "reference"
+_WIDTH = 92
 _FATE = {
     Grade.REJECT: "the row is put into `rejected_rows`",
     Grade.FLAG: "the row is stored as sent and counted in `sync_log.flagged`",
@@ -47,6 +53,7 @@ def pages() -> dict[str, str]:
         "errors.md": _errors(),
         "tables.md": _tables(),
         "costs.md": _costs(),
+        "python.md": _python(),
     }
 
 
@@ -83,6 +90,54 @@ def _option_row(option: click.Option) -> tuple[str, str]:
     value = "" if option.is_flag else f" {option.make_metavar(click.Context(nexus))}"
     spellings = ", ".join(f"`{name}{value}`" for name in (*option.opts, *option.secondary_opts))
     return spellings, (option.help or "").replace("|", "\\|")
+
+
+def _python() -> str:
+    head = (
+        "# Python\n\nWritten from the code by `make docs`. Each name is one of `data_nexus`; how"
+        " they are used together: [read it from Python](../how-to/read-it-from-python.md) and"
+        " [take a snapshot](../how-to/take-a-snapshot.md).\n"
+    )
+    parts = [head]
+    for opened, name in ((Nexus, "connect"), (Lake, "lake")):
+        parts.append(f"## `{name}`\n\n{_described(name, getattr(data_nexus, name))}")
+        parts.append(f"## `{opened.__name__}`\n\n{_paragraphs(inspect.getdoc(opened))}\n")
+        for member, value in vars(opened).items():
+            if not member.startswith("_"):
+                parts.append(f"### `{opened.__name__}.{member}`\n\n{_described(member, value)}")
+    tables = sorted(
+        (mapper.class_.__name__, mapper.class_.__tablename__)
+        for mapper in Tables.registry.mappers
+        if mapper.class_.__name__ in data_nexus.__all__
+    )
+    rows = [(f"`{name}`", f"[`{table}`](tables.md#{table})") for name, table in tables]
+    parts.append("## Models\n\nFor `get_session()`.\n\n" + _table(("model", "table"), rows))
+    return "\n".join(parts)
+
+
+def _described(name: str, value: Any) -> str:  # noqa: ANN401 - a function or a property
+    """A signature, a line for each parameter if it is long, and the promise."""
+    text = _paragraphs(inspect.getdoc(value))
+    if isinstance(value, property):
+        return f"{text}\n"
+    signature = inspect.signature(value)
+    own = [each for each in signature.parameters.values() if each.name != "self"]
+    written = f"{name}{signature.replace(parameters=own)}".replace("'", "")
+    if len(written) > _WIDTH:
+        lines = [f"    {each}," for each in _written(own)]
+        returned = str(signature.replace(parameters=())).removeprefix("()").replace("'", "")
+        written = "\n".join([f"{name}(", *lines, f"){returned}"])
+    return f"{textwrap.indent(written, ' ' * 4)}\n\n{text}\n"
+
+
+def _written(parameters: Sequence[inspect.Parameter]) -> Iterator[str]:
+    is_named = False
+    for each in parameters:
+        if each.kind is inspect.Parameter.KEYWORD_ONLY and not is_named:
+            is_named = True
+            yield "*"
+        default = "" if each.default is inspect.Parameter.empty else f" = {each.default!r}"
+        yield f"{each.name}: {each.annotation}{default}"
 
 
 def _settings() -> str:
