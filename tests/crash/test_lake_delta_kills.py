@@ -14,8 +14,8 @@ import pytest
 from tests.support.commands import Commands
 from tests.support.database import Cluster
 from tests.support.forked_commands import forked, forked_until_delta
-from tests.support.lakes import lake_table
-from tests.support.tables import add_assets, execute, rows
+from tests.support.lakes import lake_table, two_parts
+from tests.support.tables import execute, rows
 
 EXPORT = ("export", "lake", "--to", "lake")
 AS_DELTA = (*EXPORT, "--format", "delta")
@@ -25,16 +25,11 @@ TABLES = ("bars", "assets")
 
 @pytest.fixture
 def commands(cluster: Cluster, tmp_path: Path) -> Iterator[Commands]:
-    """Commands at a folder, on a database of two parts."""
-    with cluster.fresh_database() as url:
-        add_assets(url, "ONE", *(f"S{n}" for n in range(62)), "TWO", name="0")
-        execute(
-            url,
-            "INSERT INTO market_data SELECT a.id, date '2025-01-02' + n, 1, 2, 1, 2, 2, 0"
-            " FROM assets a, generate_series(0, 500, 100) AS n",
-        )
-        places = {"DATABASE_URL": url, "NEXUS_HOME": str(tmp_path), "HOME": str(tmp_path)}
-        yield Commands(tmp_path, places)
+    bars = (
+        "date '2025-01-02' + n, 1, 2, 1, 2, 2, 0 FROM assets a, generate_series(0, 500, 100) AS n"
+    )
+    with two_parts(cluster, tmp_path, bars, name="0") as found:
+        yield found
 
 
 def change(commands: Commands, number: int) -> None:

@@ -20,9 +20,9 @@ from data_nexus.errors import UsageError
 from tests.support.commands import Commands
 from tests.support.database import Cluster
 from tests.support.forked_commands import forked, forked_until
-from tests.support.lakes import assert_equals_database, lake_rows, manifest
+from tests.support.lakes import assert_equals_database, lake_rows, manifest, two_parts
 from tests.support.rows import Rows, differing, stored_rows
-from tests.support.tables import add_assets, execute
+from tests.support.tables import execute
 
 KILLS = int(os.environ.get("NEXUS_KILLS", "12"))
 SEED = int(os.environ.get("NEXUS_KILL_SEED", "1"))
@@ -32,18 +32,12 @@ TARGET = "lake"
 
 @pytest.fixture
 def commands(cluster: Cluster, tmp_path: Path) -> Iterator[Commands]:
-    """Commands at a folder, on a database of two parts and some years."""
-    with cluster.fresh_database() as url:
-        add_assets(url, "ONE", *(f"S{n}" for n in range(62)), "TWO")
-        execute(
-            url,
-            "INSERT INTO market_data SELECT a.id, date '2020-01-02' + n, 1, 2, 1, 2, 2, n"
-            " FROM assets a, generate_series(0, 2500, 100) AS n",
-            "UPDATE assets SET last_bar = '2026-11-20'",
-        )
-        environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-        places = {"DATABASE_URL": url, "NEXUS_HOME": str(tmp_path)}
-        yield Commands(tmp_path, environment | places)
+    bars = (
+        "date '2020-01-02' + n, 1, 2, 1, 2, 2, n FROM assets a, generate_series(0, 2500, 100) AS n"
+    )
+    with two_parts(cluster, tmp_path, bars) as found:
+        execute(found.environment["DATABASE_URL"], "UPDATE assets SET last_bar = '2026-11-20'")
+        yield found
 
 
 def change(commands: Commands) -> Rows:

@@ -12,9 +12,9 @@ from data_nexus.errors import UsageError
 from tests.support.commands import Commands
 from tests.support.database import Cluster
 from tests.support.forked_commands import forked
-from tests.support.lakes import assert_equals_database
+from tests.support.lakes import assert_equals_database, two_parts
 from tests.support.object_store import ObjectStore, object_store
-from tests.support.tables import add_assets, execute
+from tests.support.tables import execute
 
 MOMENTS = ("bars/exchange=US/000000", "bars/exchange=US/000001", "assets/all", "manifest.json")
 
@@ -27,16 +27,11 @@ def store() -> Iterator[ObjectStore]:
 
 @pytest.fixture
 def commands(cluster: Cluster, tmp_path: Path) -> Iterator[Commands]:
-    """Commands on a database of two parts."""
-    with cluster.fresh_database() as url:
-        add_assets(url, "ONE", *(f"S{n}" for n in range(62)), "TWO")
-        execute(
-            url,
-            "INSERT INTO market_data SELECT a.id, date '2025-01-02' + n, 0, 2, 0, 2, 2, n"
-            " FROM assets a, generate_series(0, 500, 100) AS n",
-        )
-        places = {"DATABASE_URL": url, "NEXUS_HOME": str(tmp_path), "HOME": str(tmp_path)}
-        yield Commands(tmp_path, places)
+    bars = (
+        "date '2025-01-02' + n, 0, 2, 0, 2, 2, n FROM assets a, generate_series(0, 500, 100) AS n"
+    )
+    with two_parts(cluster, tmp_path, bars) as found:
+        yield found
 
 
 def change(commands: Commands) -> None:

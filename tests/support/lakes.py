@@ -1,10 +1,11 @@
-"""Owns looks at a snapshot without our reader: its manifest, its files, its rows."""
+"""Owns snapshots as tests make them, and looks at them without our reader."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,10 @@ from data_nexus.database.connection import PostgresConnection
 from data_nexus.research.snapshots.export import export_lake
 from data_nexus.research.snapshots.place import open_place
 from data_nexus.research.snapshots.tables import Compression
+from tests.support.commands import Commands
+from tests.support.database import Cluster
 from tests.support.rows import Rows, key, stored_rows
+from tests.support.tables import add_assets, execute
 from tests.support.truth import COLUMNS
 
 _ORDER = {
@@ -31,13 +35,29 @@ _ORDER = {
 }
 
 
-def export(url: str, target: Path, compression: Compression | None = None) -> dict[str, Any]:
+def export(
+    url: str,
+    target: Path | str,
+    compression: Compression | None = None,
+    *,
+    delta: bool = False,
+) -> dict[str, Any]:
     """Write or refresh a snapshot, in this process; its figures."""
     database = PostgresConnection(url)
     try:
-        return export_lake(database, open_place(str(target)), compression).figures
+        return export_lake(database, open_place(str(target)), compression, delta=delta).figures
     finally:
         database.close()
+
+
+@contextmanager
+def two_parts(cluster: Cluster, folder: Path, bars: str, name: str = "") -> Iterator[Commands]:
+    """Commands at a folder, on a database of two parts; `bars` selects those of each asset `a`."""
+    with cluster.fresh_database() as url:
+        add_assets(url, "ONE", *(f"S{n}" for n in range(62)), "TWO", name=name)
+        execute(url, f"INSERT INTO market_data SELECT a.id, {bars}")
+        places = {"DATABASE_URL": url, "NEXUS_HOME": str(folder), "HOME": str(folder)}
+        yield Commands(folder, places)
 
 
 def manifest(target: Path) -> dict[str, Any]:

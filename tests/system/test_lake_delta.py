@@ -10,10 +10,7 @@ from typing import Any
 
 import pytest
 
-from data_nexus.database.connection import PostgresConnection
 from data_nexus.errors import UsageError
-from data_nexus.research.snapshots.export import export_lake
-from data_nexus.research.snapshots.place import open_place
 from data_nexus.research.snapshots.tables import TABLES
 from tests.support.lakes import assert_whole, export, lake_table, paths
 from tests.support.tables import add_assets, execute
@@ -33,10 +30,6 @@ def filled(database_url: str) -> str:
     return database_url
 
 
-def export_delta(url: str, target: Path) -> None:
-    export_lake(PostgresConnection(url), open_place(str(target)), delta=True)
-
-
 def delta(target: Path, table: str) -> Any:  # noqa: ANN401 - the library ships no types
     return import_module("deltalake").DeltaTable(str(target / table))
 
@@ -52,7 +45,7 @@ def assert_same(target: Path) -> None:
 
 
 def test_delta_readers_find_the_snapshot_and_each_refresh(filled: str, tmp_path: Path) -> None:
-    export_delta(filled, tmp_path)
+    export(filled, tmp_path, delta=True)
     assert_same(tmp_path)
     bars = delta(tmp_path, "bars").to_pyarrow_dataset().to_table()
     assert set(bars["exchange"].to_pylist()) == {"US", "LSE"}
@@ -69,7 +62,7 @@ def test_a_commit_names_what_is_new_and_what_is_gone_and_no_file_twice(
 ) -> None:
     # Below a folder of the same name, and unchanged: no commit at all.
     target = tmp_path / "bars" / "lake"
-    export_delta(filled, target)
+    export(filled, target, delta=True)
     before = paths(target)
     export(filled, target)
     execute(filled, "UPDATE market_data SET open = open + 1 WHERE asset_id = 1 AND volume = 50")
@@ -88,7 +81,7 @@ def test_a_snapshot_becomes_delta_later_of_the_same_files(filled: str, tmp_path:
     export(filled, tmp_path)
     assert_whole(tmp_path)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.parquet")}
-    export_delta(filled, tmp_path)
+    export(filled, tmp_path, delta=True)
     assert_same(tmp_path)
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.parquet")} == before
 
@@ -98,4 +91,4 @@ def test_without_the_extra_delta_is_refused_with_the_remedy(
 ) -> None:
     monkeypatch.setitem(sys.modules, "deltalake", None)  # as if it were not installed
     with pytest.raises(UsageError, match=r"pip install 'data-nexus\[deltalake\]'"):
-        export_delta(filled, tmp_path)
+        export(filled, tmp_path, delta=True)

@@ -15,7 +15,7 @@ from pyarrow import parquet
 
 import data_nexus as nexus
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.errors import AdjustmentRefused, UsageError
+from data_nexus.errors import AdjustmentRefused, StorageUnavailable, UsageError
 from data_nexus.research.coverage import read_coverage
 from data_nexus.research.snapshots import reading
 from data_nexus.research.snapshots.tables import Compression
@@ -229,6 +229,16 @@ def test_sql_reads_the_snapshot_and_nothing_else(
 ) -> None:
     with pytest.raises(UsageError, match=words):
         both[1].sql(query)
+
+
+def test_sql_over_a_snapshot_of_which_a_file_is_gone_says_so(
+    both: tuple[nexus.Nexus, nexus.Lake], tmp_path: Path
+) -> None:
+    export(both[0].url, tmp_path / "lake")
+    lake = nexus.lake(str(tmp_path / "lake"))
+    Path(lake.files()[-1]).unlink()
+    with pytest.raises(StorageUnavailable, match="a file is gone; open the snapshot anew"):
+        lake.sql("SELECT count(*) FROM bars")
 
 
 def test_without_the_extra_sql_is_refused_with_the_remedy(

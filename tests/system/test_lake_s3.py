@@ -7,22 +7,19 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pytest
 
 import data_nexus as nexus
-from data_nexus.database.connection import PostgresConnection
 from data_nexus.errors import NexusError, StorageUnavailable, UsageError
-from data_nexus.research.snapshots.export import export_lake
 from data_nexus.research.snapshots.place import open_place
 from data_nexus.research.snapshots.tables import TABLES
 from tests.support.canary import disguises, leaks
 from tests.support.commands import Commands
 from tests.support.database import Cluster
 from tests.support.forked_commands import forked
-from tests.support.lakes import assert_equals_database, lake_table, manifest, paths, touched
+from tests.support.lakes import assert_equals_database, export, lake_table, manifest, paths, touched
 from tests.support.object_store import BUCKET, ObjectStore, object_store
 from tests.support.rows import stored_rows
 from tests.support.tables import add_assets, execute
@@ -59,14 +56,6 @@ def filled(cluster: Cluster, filled_once: str) -> Iterator[str]:
     """The URL of a copy of it."""
     with cluster.fresh_database(filled=filled_once) as url:
         yield url
-
-
-def export(url: str, target: str, *, delta: bool = False) -> dict[str, Any]:
-    database = PostgresConnection(url)
-    try:
-        return export_lake(database, open_place(target), delta=delta).figures
-    finally:
-        database.close()
 
 
 def mirrored(store: ObjectStore, prefix: str, folder: Path) -> Path:

@@ -113,8 +113,8 @@ class OpenFiles:
         Raises `StorageUnavailable` for a file that is gone or damaged.
         """
         try:
-            known = self._open.get(file.path) or self._mapped(file.path)
-            return (known or self._read(file.path, sought, names)).sought(sought)
+            known = self._open.get(file.path) or self._read(file.path, sought, names)
+            return known.sought(sought)
         except (OSError, pa.ArrowInvalid) as error:
             raise StorageUnavailable(
                 f"{self.place.name}: {file.path} is damaged ({str(error).splitlines()[0]}); delete"
@@ -125,30 +125,25 @@ class OpenFiles:
         """Say whether all of some files have been read before, and are mapped."""
         return all(file.path in self._open for file in files)
 
-    def _mapped(self, path: str) -> RowGroups | None:
-        """Map a file, if it is near and plain."""
-        if not self.place.is_folder:
-            return None
+    def _read(self, path: str, sought: Sought, names: Sequence[str]) -> RowGroups:
+        """Map a file that is near and plain; else let the library read what can hold the sought."""
         with self.place.open(path) as source:
-            metadata = parquet.ParquetFile(source).metadata
-            if not has_plain_pages(metadata):
-                return None
-            source.seek(0)
-            content = source.read_buffer()
+            file = parquet.ParquetFile(source, pre_buffer=not self.place.is_folder)
+            if self.place.is_folder and has_plain_pages(file.metadata):
+                source.seek(0)
+                return self._kept(path, source.read_buffer(), file.metadata)
+            every = [name for name in BARS.names if name in {*_KEY, *names}]
+            groups = _groups_within(file.metadata, sought)
+            read = file.read_row_groups(groups, columns=every, use_threads=False)
+        return RowGroups(read.combine_chunks().to_batches())
+
+    def _kept(self, path: str, content: pa.Buffer, metadata: parquet.FileMetaData) -> RowGroups:
+        """Return what is mapped, which outlives the open file, and keep it."""
         groups = map(metadata.row_group, range(metadata.num_row_groups))
         mapped = RowGroups([plain_group(content, group, BARS) for group in groups])
         if len(self._open) < _MOST_OPEN:
             self._open[path] = mapped
         return mapped
-
-    def _read(self, path: str, sought: Sought, names: Sequence[str]) -> RowGroups:
-        """Let the library read the row groups of a file that can hold what is sought."""
-        every = [name for name in BARS.names if name in {*_KEY, *names}]
-        with self.place.open(path) as source:
-            file = parquet.ParquetFile(source, pre_buffer=not self.place.is_folder)
-            groups = _groups_within(file.metadata, sought)
-            read = file.read_row_groups(groups, columns=every, use_threads=False)
-        return RowGroups(read.combine_chunks().to_batches())
 
 
 def numbers_of(array: pa.Array) -> Column:

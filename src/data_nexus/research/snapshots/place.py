@@ -75,10 +75,7 @@ class Place:
                 return pa.memory_map(self.at(path))
             return self._filesystem.open_input_file(self.at(path))
         except FileNotFoundError:
-            raise StorageUnavailable(
-                f"{self.name}: {path} is gone; open the snapshot anew, for two refreshes have come"
-                " since; if it was deleted, the next export writes it again"
-            ) from None
+            raise self._gone(path) from None
         except OSError as error:
             raise self.unavailable(error) from None
 
@@ -93,6 +90,8 @@ class Place:
         files = [self.at(path) for path in paths]
         try:
             return dataset.dataset(files, filesystem=self._filesystem, format="parquet")
+        except FileNotFoundError:
+            raise self._gone("a file") from None
         except OSError as error:
             raise self.unavailable(error) from None
 
@@ -152,6 +151,12 @@ class Place:
             pass
         except OSError as error:
             raise self.unavailable(error) from None
+
+    def _gone(self, what: str) -> StorageUnavailable:
+        return StorageUnavailable(
+            f"{self.name}: {what} is gone; open the snapshot anew, for two refreshes have come"
+            " since; if it was deleted, the next export writes it again"
+        )
 
     @contextmanager
     def held(self) -> Iterator[None]:

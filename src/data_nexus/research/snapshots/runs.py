@@ -94,7 +94,8 @@ def in_order(runs: Runs, asset_ids: Column) -> Positions:
 def cut(runs: Runs, dates: Column, first: int, after: int, whole: frozenset[int]) -> Runs:
     """Return what of the runs lies from day `first` to the one before `after`.
 
-    The runs of the assets in `whole` stay as they are. `dates` are those of all rows.
+    The runs of the assets in `whole` stay as they are. `dates` are those of all rows. What is
+    returned still bears the first and last dates of the runs that were cut.
     """
     starts, ends = runs.starts, runs.starts + runs.lengths
     is_free = np.isin(runs.asset_ids, [*whole])

@@ -86,6 +86,7 @@ class Snapshot:
 
     def sql(self, query: str, parameters: Parameters | None) -> pa.Table:
         """Return the answer to a query over the tables."""
+        # Named anew each time, so that a file that is gone is told as that.
         tables = {
             table: self._place.dataset([file.path for file in self._manifest.of(table)])
             for table in TABLES
