@@ -14,10 +14,10 @@ from datetime import datetime
 
 from data_nexus.app.calendar_files import keep_calendars_at_home
 from data_nexus.config import load_settings
-from data_nexus.domain.cost import Endpoint
+from data_nexus.domain.endpoints import Endpoint
 from data_nexus.events import Requested
-from data_nexus.ingestion.engine import Drain
-from data_nexus.ingestion.update import update
+from data_nexus.ingestion.fetching.drain import Drain
+from data_nexus.ingestion.nightly.update import update
 
 
 def main(now: datetime) -> None:

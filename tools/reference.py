@@ -21,9 +21,9 @@ from data_nexus.cli.main import nexus
 from data_nexus.config import SETTINGS
 from data_nexus.database.models import Tables
 from data_nexus.domain.actions import ACTION_RULES, BULK_RULES
-from data_nexus.domain.cost import CALLS, MEANINGS
-from data_nexus.domain.findings import FINDING_RULES
-from data_nexus.domain.rules import BAR_RULES, Grade
+from data_nexus.domain.adjustment.findings import FINDING_RULES
+from data_nexus.domain.endpoints import CALLS, MEANINGS
+from data_nexus.domain.validation.rules import BAR_RULES, Grade
 
 FOLDER = Path(__file__).parent.parent / "docs" / "reference"
 _WIDTH = 92

@@ -7,12 +7,12 @@ from datetime import date, timedelta
 
 import pytest
 
-from data_nexus.database.action_store import ToldActions
-from data_nexus.database.batch import RejectedRow
+from data_nexus.database.store.actions import ToldActions
+from data_nexus.database.store.batch import RejectedRow
 from data_nexus.domain.actions import Dividend, Split
+from data_nexus.domain.adjustment.findings import ADJUSTED_CLOSE_IS_EXPLAINED, AssetFinding, Verdict
 from data_nexus.domain.bars import NO_DATE, days
-from data_nexus.domain.findings import ADJUSTED_CLOSE_IS_EXPLAINED, AssetFinding, Verdict
-from data_nexus.domain.listing import Lease
+from data_nexus.domain.lease import Lease
 from data_nexus.domain.symbol import Symbol
 from tests.support.tables import add_assets, execute, rows, snapshot, value
 from tests.support.workers import Worker, bars_from, batch_for, reread

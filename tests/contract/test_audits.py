@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from data_nexus.database.store import QueuePosition
-from data_nexus.domain.listing import Lease
+from data_nexus.domain.lease import Lease
 from data_nexus.domain.window import Window
 from tests.support.tables import add_assets, rows, value
 from tests.support.workers import NO_BARS, Worker, ago, bars_from, batch_for

@@ -11,15 +11,15 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from data_nexus.database.bulk_store import BulkStore, Carried, Reach, Survey
 from data_nexus.database.connection import PostgresConnection
+from data_nexus.database.reader.invariants import broken_invariants
 from data_nexus.database.store import open_store
+from data_nexus.database.store.sessions import BulkStore, Carried, Reach, Survey
 from data_nexus.domain.actions import Dividend, Split
-from data_nexus.domain.cost import Endpoint
-from data_nexus.domain.due import Place
+from data_nexus.domain.endpoints import Endpoint
+from data_nexus.domain.planning.due import Place
 from data_nexus.errors import RowsRefused
-from data_nexus.ingestion.sheets import sheet_of
-from data_nexus.quality.invariants import broken_invariants
+from data_nexus.ingestion.nightly.bulk_session import sheet_of
 from tests.support.postgres_proxy import Fate, proxy_before
 from tests.support.tables import add_assets, execute, rows, snapshot, value
 from tests.support.workers import Worker, bars_from, batch_for

@@ -12,8 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 from data_nexus.cli.main import nexus
-from data_nexus.database.changes import Changes, changes_since
 from data_nexus.database.connection import PostgresConnection
+from data_nexus.database.reader.changes import Changes, changes_since
 from data_nexus.domain.bars import Bars
 from tests.support.tables import add_assets, rows, value
 from tests.support.workers import Worker, bars_from, batch_for

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from data_nexus.database.batch import RejectedRow
 from data_nexus.database.store import Due, QueuePosition, Store, open_store
-from data_nexus.domain.listing import Lease
+from data_nexus.database.store.batch import RejectedRow
+from data_nexus.domain.lease import Lease
 from data_nexus.domain.symbol import Symbol
 from tests.support.tables import add_assets, execute, rows, value
 from tests.support.workers import NO_BARS, Worker, ago, bars_from, batch_for, worker_on

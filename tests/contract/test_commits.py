@@ -10,7 +10,7 @@ from typing import LiteralString
 import numpy as np
 import pytest
 
-from data_nexus.database.batch import Batch, Outcome, Receipt, RejectedRow
+from data_nexus.database.store.batch import Batch, Outcome, Receipt, RejectedRow
 from data_nexus.domain.bars import NO_DATE
 from data_nexus.errors import RowsRefused, StorageUnavailable
 from tests.support.tables import add_assets, execute, rows, snapshot, value

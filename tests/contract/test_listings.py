@@ -11,8 +11,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from data_nexus.database.listing_store import ListingChanges, store_listings
-from data_nexus.domain.listing import Listing
+from data_nexus.database.store.listings import ListingChanges, store_listings
+from data_nexus.domain.listings.listing import Listing
 from data_nexus.domain.symbol import Symbol
 from data_nexus.eodhd.decode_symbols import decode_symbols
 from data_nexus.errors import StorageUnavailable

@@ -7,8 +7,8 @@ from datetime import date
 
 import psycopg
 
-from data_nexus.database.batch import Receipt
 from data_nexus.database.store import Due, QueuePosition, open_store
+from data_nexus.database.store.batch import Receipt
 from tests.support.tables import add_assets
 from tests.support.workers import ago, bars_from, batch_for
 

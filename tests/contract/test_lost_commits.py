@@ -8,8 +8,8 @@ from datetime import date
 
 import pytest
 
-from data_nexus.database.batch import Batch, Receipt, RejectedRow
 from data_nexus.database.store import Due, QueuePosition, open_store
+from data_nexus.database.store.batch import Batch, Receipt, RejectedRow
 from data_nexus.errors import StorageUnavailable
 from tests.support.postgres_proxy import Fate, proxy_before
 from tests.support.tables import add_assets, execute, rows

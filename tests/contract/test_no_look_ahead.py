@@ -16,10 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import data_nexus as nexus
-from data_nexus.database.action_store import ToldActions
+from data_nexus.database.store.actions import ToldActions
 from data_nexus.domain.actions import Dividend, Split
 from data_nexus.domain.bars import EPOCH, Bars
-from data_nexus.domain.listing import Listing
+from data_nexus.domain.listings.listing import Listing
 from data_nexus.errors import AdjustmentRefused
 from tests.support.database import Cluster
 from tests.support.listings import day, listing, store

@@ -10,8 +10,8 @@ from typing import LiteralString
 import psycopg
 
 from data_nexus.database.store import Due, QueuePosition, open_store
-from data_nexus.domain.listing import Lease
-from data_nexus.ingestion.queue import LeaseQueue
+from data_nexus.domain.lease import Lease
+from data_nexus.ingestion.histories.queue import LeaseQueue
 from tests.support.database import Cluster
 from tests.support.tables import add_assets, eventually, rows, value
 from tests.support.workers import Worker, ago, bars_from, batch_for, worker_on

@@ -7,8 +7,8 @@ from typing import Any
 
 from data_nexus.config import load_settings
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.overview import overview
-from data_nexus.domain.publication import Kind, published_since, published_through
+from data_nexus.database.reader.status import overview
+from data_nexus.domain.calendar.publication import Kind, published_since, published_through
 from tests.support.tables import add_assets, execute
 
 PLACE: dict[str, Any] = {"venue": "NYSE", "asset_type": "Common Stock"}

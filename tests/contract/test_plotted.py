@@ -9,11 +9,11 @@ import psycopg
 import pytest
 
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.domain.sessions import day_date
+from data_nexus.domain.calendar.sessions import day_date
 from data_nexus.domain.symbol import parse_symbol
 from data_nexus.errors import UsageError
 from data_nexus.research.charts.chart import History
-from data_nexus.research.charts.plotted import Plotted, read_histories
+from data_nexus.research.charts.chart_source import Plotted, read_histories
 from tests.support.tables import add_assets
 
 # December 2024: New York is shut on the 25th and on the week-end of the 28th.

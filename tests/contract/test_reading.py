@@ -11,9 +11,9 @@ import pyarrow as pa
 import pytest
 
 import data_nexus as nexus
-from data_nexus.database.action_store import ToldActions
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.sql import query
+from data_nexus.database.store.actions import ToldActions
 from data_nexus.domain.actions import Dividend, Split
 from data_nexus.errors import AdjustmentRefused, UsageError
 from data_nexus.research.columns import ACTIONS_SCHEMA, BARS_SCHEMA

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.domain.listing import Listing, SymbolChange
+from data_nexus.domain.listings.listing import Listing, SymbolChange
 from data_nexus.domain.symbol import Symbol
 from data_nexus.research.universe import read_listings
 from tests.support.listings import (

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_nexus.database.batch import Receipt
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.sql import query
+from data_nexus.database.store.batch import Receipt
 from data_nexus.domain.bars import EPOCH, Bars
 from data_nexus.domain.symbol import Symbol
 from data_nexus.research.bars import read_bars

@@ -11,9 +11,9 @@ from typing import LiteralString
 import psycopg
 import pytest
 
-from data_nexus.database.batch import Receipt
 from data_nexus.database.connection import repeated
 from data_nexus.database.store import Due, QueuePosition, Store, open_store
+from data_nexus.database.store.batch import Receipt
 from data_nexus.errors import StorageUnavailable
 from tests.support.tables import add_assets, eventually, execute, rows, value
 from tests.support.workers import Worker, ago, bars_from, batch_for, worker_on

@@ -20,8 +20,8 @@ from typing import LiteralString
 import pytest
 
 from data_nexus.database.embedded import embedded_server, remove
-from data_nexus.database.embedded_account import programs_for
-from data_nexus.database.embedded_site import known_site
+from data_nexus.database.embedded.directory import known_site
+from data_nexus.database.embedded.os_account import programs_for
 from data_nexus.database.upgrade import upgrade
 from tests.support.commands import Commands, commands_at
 from tests.support.database import Cluster

@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from data_nexus.domain.bars import Days
-from data_nexus.domain.calendars import sessions_of
-from data_nexus.domain.sessions import day_date
+from data_nexus.domain.calendar.exchanges import sessions_of
+from data_nexus.domain.calendar.sessions import day_date
 from tests.golden.recordings import market_file, needs_recordings, sample
 
 pytestmark = needs_recordings

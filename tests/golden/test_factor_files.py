@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from data_nexus.domain.actions import Dividend, Split
-from data_nexus.domain.adjustment import (
+from data_nexus.domain.adjustment.factors import (
     Factors,
     VolumeBasis,
     disagreements,

@@ -16,8 +16,8 @@ import psycopg
 import pytest
 
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.listing_store import Beside, ListingChanges, store_listings
-from data_nexus.domain.listing import Listing, SymbolChange
+from data_nexus.database.store.listings import Beside, ListingChanges, store_listings
+from data_nexus.domain.listings.listing import Listing, SymbolChange
 from data_nexus.domain.symbol import Symbol
 from data_nexus.research.universe import read_listings, read_universe
 from tests.golden.recordings import market_file, needs_recordings

@@ -16,9 +16,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from data_nexus.database.batch import Receipt
-from data_nexus.database.changes import changes_since
 from data_nexus.database.connection import PostgresConnection
+from data_nexus.database.reader.changes import changes_since
+from data_nexus.database.store.batch import Receipt
 from data_nexus.domain.bars import Bars
 from data_nexus.domain.symbol import Symbol
 from data_nexus.research.bars import BARS_SCHEMA, read_bars

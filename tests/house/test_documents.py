@@ -18,8 +18,8 @@ from data_nexus.cli.main import nexus
 from data_nexus.config import SETTINGS, TOKEN_VARIABLES
 from data_nexus.database.models import Tables
 from data_nexus.domain.actions import ACTION_RULES, BULK_RULES
-from data_nexus.domain.findings import FINDING_RULES
-from data_nexus.domain.rules import BAR_RULES
+from data_nexus.domain.adjustment.findings import FINDING_RULES
+from data_nexus.domain.validation.rules import BAR_RULES
 from tests.support.source import files, read
 from tools.reference import pages
 

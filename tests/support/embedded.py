@@ -12,7 +12,7 @@ from typing import Any
 
 import psycopg
 
-from data_nexus.database.embedded_site import site_folder
+from data_nexus.database.embedded.directory import site_folder
 
 # Uses the server until its input ends, as a command does that works for a while. Root may say as
 # whom: only then, for another user need not have the right to read the Python that runs.

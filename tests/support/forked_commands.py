@@ -144,11 +144,11 @@ def _is_touch(event: str, told: tuple[object, ...]) -> bool:
 
 def _update(folder: str, environment: Mapping[str, str], now: datetime) -> None:
     from data_nexus.app.signals import draining_on_signals  # noqa: PLC0415
-    from data_nexus.cli.ending import exit_code_of  # noqa: PLC0415
+    from data_nexus.cli.exit_codes import exit_code_of  # noqa: PLC0415
     from data_nexus.config import load_settings  # noqa: PLC0415
     from data_nexus.errors import NexusError  # noqa: PLC0415
-    from data_nexus.ingestion.engine import Drain  # noqa: PLC0415
-    from data_nexus.ingestion.update import update  # noqa: PLC0415
+    from data_nexus.ingestion.fetching.drain import Drain  # noqa: PLC0415
+    from data_nexus.ingestion.nightly.update import update  # noqa: PLC0415
     from data_nexus.observe.logs import log_event  # noqa: PLC0415
 
     async def run() -> int:

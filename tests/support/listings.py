@@ -8,8 +8,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.listing_store import Beside, ListingChanges, store_listings
-from data_nexus.domain.listing import Listing, SymbolChange
+from data_nexus.database.store.listings import Beside, ListingChanges, store_listings
+from data_nexus.domain.listings.listing import Listing, SymbolChange
 from data_nexus.domain.symbol import Symbol
 from data_nexus.research.universe import read_universe
 from tests.support.tables import Row, rows

@@ -11,19 +11,19 @@ import psycopg
 from data_nexus.app.planning import update_plan
 from data_nexus.config import Secret, Settings, load_settings
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.ledger_store import token_id
-from data_nexus.database.limits import known_quota
-from data_nexus.domain.calendars import sessions_of
-from data_nexus.domain.cost import Endpoint
-from data_nexus.domain.plan import Plan
-from data_nexus.domain.quota import on_day
-from data_nexus.domain.sessions import day_date
+from data_nexus.database.reader.planning import known_quota
+from data_nexus.database.store.quota import token_id
+from data_nexus.domain.calendar.exchanges import sessions_of
+from data_nexus.domain.calendar.sessions import day_date
+from data_nexus.domain.endpoints import Endpoint
+from data_nexus.domain.limits.quota import on_day
+from data_nexus.domain.planning.plan import Plan
 from data_nexus.events import Observer, ignore
 from data_nexus.ingestion.asset_discovery import Tables, WantedList, discover
-from data_nexus.ingestion.engine import Drain
+from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.history_loader import Report, Wish, backfill
-from data_nexus.ingestion.opening import open_run
-from data_nexus.ingestion.update import update
+from data_nexus.ingestion.nightly.update import update
+from data_nexus.ingestion.wiring import open_run
 from tests.support.sandbox import Sandbox
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.quality.invariants import broken_invariants
+from data_nexus.database.reader.invariants import broken_invariants
 from tests.support.commands import Commands, commands_at
 from tests.support.database import Cluster
 from tests.support.final_tables import FinalTables, assert_equal_tables, final_tables

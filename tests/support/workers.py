@@ -13,14 +13,14 @@ from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 
-from data_nexus.database.action_store import ToldActions
-from data_nexus.database.batch import Batch, Letter, Outcome, Receipt, RejectedRow
 from data_nexus.database.store import Due, QueuePosition, Store, open_store
+from data_nexus.database.store.actions import ToldActions
+from data_nexus.database.store.batch import Batch, Letter, Outcome, Receipt, RejectedRow
 from data_nexus.domain.actions import Dividend, Split
-from data_nexus.domain.audit import Record
+from data_nexus.domain.adjustment.findings import AssetFinding, KnownActions
 from data_nexus.domain.bars import EPOCH, Bars
-from data_nexus.domain.findings import AssetFinding, KnownActions
-from data_nexus.domain.listing import Lease
+from data_nexus.domain.lease import Lease
+from data_nexus.domain.planning.audit import Record
 from data_nexus.domain.window import Window
 
 WINDOW = Window(date(1700, 1, 1), date(2026, 1, 1))

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from data_nexus.cli.ending import exit_code_of
+from data_nexus.cli.exit_codes import exit_code_of
 from data_nexus.errors import CredentialsRefused, QuotaSpent
 from data_nexus.events import Event, Requested, ignore
-from data_nexus.ingestion.engine import Drain
+from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.history_loader import Report
-from data_nexus.ingestion.update import update
+from data_nexus.ingestion.nightly.update import update
 from tests.support.actions import (
     SUNDAY_NOON,
     asked,

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from data_nexus.events import Committed, Event
-from data_nexus.ingestion.engine import Drain
+from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.history_loader import Report
 from tests.support.commands import commands_at
 from tests.support.database import Cluster

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from data_nexus.cli.export import EXPORTS
+from data_nexus.cli.export.command import EXPORTS
 from data_nexus.research.exports.formats import FORMATS
 from tests.support.commands import Commands, commands_at
 from tests.support.database import Cluster

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pytest
 
-from data_nexus.sandbox.faults import KINDS, OTHER_SYMBOL
+from data_nexus.sandbox.faults.faults import KINDS, OTHER_SYMBOL
 from tests.support.commands import Commands, commands_at
 from tests.support.database import Cluster
 from tests.support.faults import (

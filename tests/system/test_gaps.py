@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.quality.invariants import broken_invariants
+from data_nexus.database.reader.invariants import broken_invariants
 from tests.support.commands import commands_at
 from tests.support.database import Cluster
 from tests.support.nights import load_all, update_at

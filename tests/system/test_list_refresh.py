@@ -14,7 +14,7 @@ import pytest
 
 from data_nexus.errors import CredentialsRefused, QuotaSpent
 from data_nexus.events import Event, Retried, Warned, ignore
-from data_nexus.ingestion.engine import Drain
+from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.history_loader import Report
 from tests.support.commands import commands_at
 from tests.support.database import Cluster

@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.domain.plan import Plan
-from data_nexus.quality.invariants import broken_invariants
-from data_nexus.sandbox.calendar import sessions
+from data_nexus.database.reader.invariants import broken_invariants
+from data_nexus.domain.planning.plan import Plan
+from data_nexus.sandbox.market.calendar import sessions
 from tests.support.chronicle import Chronicle
 from tests.support.database import Cluster
 from tests.support.nights import discover_at, let_days_pass, load_all, plan_at, update_at

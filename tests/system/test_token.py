@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from data_nexus.database.embedded_account import programs
+from data_nexus.database.embedded.os_account import programs
 from tests.support.canary import disguises, leaks
 from tests.support.commands import Commands, commands_at
 from tests.support.database import Cluster

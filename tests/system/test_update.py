@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.quality.invariants import broken_invariants
+from data_nexus.database.reader.invariants import broken_invariants
 from tests.support.commands import commands_at
 from tests.support.database import Cluster
 from tests.support.nights import load_all, update_at

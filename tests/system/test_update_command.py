@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from data_nexus.domain.calendars import sessions_of
-from data_nexus.domain.sessions import day_date
+from data_nexus.domain.calendar.exchanges import sessions_of
+from data_nexus.domain.calendar.sessions import day_date
 from tests.support.commands import Commands, commands_at
 from tests.support.nights import load_all
 from tests.support.sandbox import Sandbox, sandbox

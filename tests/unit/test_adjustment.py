@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data_nexus.domain.actions import Dividend, Split
-from data_nexus.domain.adjustment import (
+from data_nexus.domain.adjustment.factors import (
     DIVIDEND_IS_BELOW_PRICE,
     DIVIDEND_IS_IN_CURRENCY,
     SPLIT_IS_USABLE,

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from data_nexus.domain.audit import Record, nights_for, outlook, turns_tonight
-from data_nexus.domain.quota import Quota
+from data_nexus.domain.limits.quota import Quota
+from data_nexus.domain.planning.audit import Record, nights_for, outlook, turns_tonight
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 SHARES = {"share": 0.02, "keep_share": 0.05}

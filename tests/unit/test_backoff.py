@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from data_nexus.domain.backoff import (
+from data_nexus.domain.limits.backoff import (
     LONGEST_WAIT_SEC,
     SHORTEST_WAIT_SEC,
     UNSTATED_WAIT_SEC,

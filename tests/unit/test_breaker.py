@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from data_nexus.domain.breadth import Breadth, narrowed, widened
-from data_nexus.domain.breaker import Breaker, RetryBudget, admit, answered, failed
+from data_nexus.domain.limits.breaker import Breaker, RetryBudget, admit, answered, failed
+from data_nexus.domain.limits.concurrency import Breadth, narrowed, widened
 
 
 def failing(breaker: Breaker, times: int, *, reached: bool = True, at: float = 0.0) -> Breaker:

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from data_nexus.app.calendar_files import CalendarFiles
-from data_nexus.domain import calendars
-from data_nexus.domain.calendar_shelf import unpacked
-from data_nexus.domain.calendars import keep_calendars, sessions_of
-from data_nexus.domain.sessions import Sessions
+from data_nexus.domain.calendar import exchanges as calendars
+from data_nexus.domain.calendar.cache import unpacked
+from data_nexus.domain.calendar.exchanges import keep_calendars, sessions_of
+from data_nexus.domain.calendar.sessions import Sessions
 
 DAY = date(2026, 6, 1)
 ASK = """
@@ -23,7 +23,7 @@ import sys
 from datetime import date
 from pathlib import Path
 from data_nexus.app.calendar_files import CalendarFiles
-from data_nexus.domain.calendars import keep_calendars, sessions_of
+from data_nexus.domain.calendar.exchanges import keep_calendars, sessions_of
 
 keep_calendars(CalendarFiles(Path(sys.argv[1])))
 print(len(sessions_of("LSE", date(2026, 6, 1))), "pandas" in sys.modules)

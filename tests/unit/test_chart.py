@@ -9,8 +9,8 @@ import pytest
 
 from data_nexus.domain.actions import Dividend, Split
 from data_nexus.domain.bars import Bars, days
-from data_nexus.domain.calendars import sessions_of
-from data_nexus.domain.sessions import day_date
+from data_nexus.domain.calendar.exchanges import sessions_of
+from data_nexus.domain.calendar.sessions import day_date
 from data_nexus.errors import UsageError
 from data_nexus.research.charts.chart import (
     MOST_ASSETS,

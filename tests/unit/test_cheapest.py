@@ -9,8 +9,14 @@ from itertools import combinations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_nexus.domain.cheapest import CALLS_A_SESSION, Behind, Way, cheapest_way, singly
-from data_nexus.domain.due import ways
+from data_nexus.domain.planning.bulk_or_single import (
+    CALLS_A_SESSION,
+    Behind,
+    Way,
+    cheapest_way,
+    singly,
+)
+from data_nexus.domain.planning.due import ways
 
 MONDAY = date(2026, 11, 2)
 # Two weeks of sessions, without their week-end.

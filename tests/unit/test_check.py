@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_nexus.domain.check import Checked, Reject, check
+from data_nexus.domain.validation.check import Checked, Reject, check
 from tests.unit.answers import DAY, GOOD, WINDOW, Record, bars_of, record, records_of
 
 ONE_DAY = dt.timedelta(days=1)

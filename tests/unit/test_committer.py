@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_nexus.database.batch import Batch, Receipt
+from data_nexus.database.store.batch import Batch, Receipt
 from data_nexus.errors import RowsRefused, StorageUnavailable
 from tests.unit.witness import FOREVER, SOON, Witness, batch_of, receipt_of, run, run_through
 

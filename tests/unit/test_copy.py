@@ -8,7 +8,7 @@ import struct
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_nexus.database.copy import HEADER, TRAILER, encode_bars
+from data_nexus.database.store.copy_format import HEADER, TRAILER, encode_bars
 from tests.unit.answers import Record, bars_of
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)

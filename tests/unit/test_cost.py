@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from data_nexus.domain.cost import CALLS, MEANINGS, Endpoint
-from data_nexus.sandbox.endpoints import costs
+from data_nexus.domain.endpoints import CALLS, MEANINGS, Endpoint
+from data_nexus.sandbox.endpoints.table import costs
 
 
 def test_every_endpoint_that_the_engine_reads_has_a_price_and_a_meaning() -> None:

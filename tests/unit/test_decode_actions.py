@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data_nexus.domain.actions import ACTION_RULES, BULK_RULES, Dividend, Split
-from data_nexus.domain.check import Reject
 from data_nexus.domain.symbol import Symbol
+from data_nexus.domain.validation.check import Reject
 from data_nexus.eodhd.decode_actions import Actions, decode_dividends, decode_splits, excerpts
 from data_nexus.errors import BrokenAnswer, NexusError, NotAnAnswer, WrongSubject
 

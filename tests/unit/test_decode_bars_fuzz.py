@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from data_nexus.domain.check import Checked, check
+from data_nexus.domain.validation.check import Checked, check
 from data_nexus.eodhd.answer import EXCERPT_CHARS
 from data_nexus.eodhd.body import plain
 from data_nexus.eodhd.decode_bars import decode_bars, excerpts

@@ -7,7 +7,7 @@ from datetime import date
 
 import pytest
 
-from data_nexus.domain.listing import SymbolChange
+from data_nexus.domain.listings.listing import SymbolChange
 from data_nexus.eodhd.decode_symbol_changes import SymbolChanges, decode_symbol_changes
 from data_nexus.errors import BrokenAnswer, NotAnAnswer
 

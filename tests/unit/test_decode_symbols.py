@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_nexus.domain.listing import Listing, SymbolList
+from data_nexus.domain.listings.listing import Listing, SymbolList
 from data_nexus.domain.symbol import Symbol
 from data_nexus.eodhd.decode_symbols import decode_symbols
 from data_nexus.errors import BrokenAnswer, NexusError, NotAnAnswer

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from data_nexus.domain.due import rest_days
+from data_nexus.domain.planning.due import rest_days
 
 THURSDAY, SATURDAY = datetime(2025, 11, 20, 12, tzinfo=UTC), datetime(2025, 11, 22, 12, tzinfo=UTC)
 BEFORE_THANKSGIVING = datetime(2025, 11, 26, 12, tzinfo=UTC)

@@ -11,9 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data_nexus.domain.actions import Dividend, Split
-from data_nexus.domain.adjustment import DIVIDEND_IS_IN_CURRENCY, SPLIT_IS_USABLE
-from data_nexus.domain.bars import Bars, Floats, days
-from data_nexus.domain.findings import (
+from data_nexus.domain.adjustment.factors import DIVIDEND_IS_IN_CURRENCY, SPLIT_IS_USABLE
+from data_nexus.domain.adjustment.findings import (
     ADJUSTED_CLOSE_IS_EXPLAINED,
     FINDING_RULES,
     NOTHING_KNOWN,
@@ -23,6 +22,7 @@ from data_nexus.domain.findings import (
     findings_of,
     verdict,
 )
+from data_nexus.domain.bars import Bars, Floats, days
 
 DAYS = [dt.date(2023, 1, 2) + dt.timedelta(n) for n in range(10)]
 CLOSE = np.linspace(100.0, 109.0, 10)

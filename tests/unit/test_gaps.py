@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_nexus.domain.gaps import DEEPEST, SecondLooks, second_looks
+from data_nexus.domain.planning.gaps import DEEPEST, SecondLooks, second_looks
 
 # As many days before the present session as nobody asks about.
 DAYS = [date(2026, 3, 1) + timedelta(days=n) for n in range(DEEPEST + 5)]

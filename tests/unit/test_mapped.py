@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from data_nexus.research.columns import NUMBERS
-from data_nexus.research.snapshots.mapped import has_plain_pages, plain_group
+from data_nexus.research.snapshots.plain_pages import has_plain_pages, plain_group
 from data_nexus.research.snapshots.tables import BARS, Compression, parquet_of_bars
 
 NEW_YEAR = (date(2024, 1, 1) - date(1970, 1, 1)).days

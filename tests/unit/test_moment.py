@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
-from data_nexus.domain.moment import aware, given_day, parse_moment
+from data_nexus.domain.dates import aware, given_day, parse_moment
 from data_nexus.errors import UsageError
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)

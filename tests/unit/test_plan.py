@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from data_nexus.domain.cheapest import Way
-from data_nexus.domain.plan import Kind, Purpose, Step, plan_histories, plan_update
-from data_nexus.domain.quota import Quota
+from data_nexus.domain.limits.quota import Quota
+from data_nexus.domain.planning.bulk_or_single import Way
+from data_nexus.domain.planning.plan import Kind, Purpose, Step, plan_histories, plan_update
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 

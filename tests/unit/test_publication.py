@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_nexus.domain.calendars import sessions_of
-from data_nexus.domain.publication import (
+from data_nexus.domain.calendar.exchanges import sessions_of
+from data_nexus.domain.calendar.publication import (
     Kind,
     kind_of,
     next_publication,
     published_since,
     published_through,
 )
-from data_nexus.domain.sessions import Hours, day_date
+from data_nexus.domain.calendar.sessions import Hours, day_date
 from data_nexus.domain.window import Window
 
 NOON = dt.datetime(2026, 3, 10, 12, tzinfo=dt.UTC)

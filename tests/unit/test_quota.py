@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_nexus.domain.quota import (
+from data_nexus.domain.limits.quota import (
     MIDNIGHT_MARGIN,
     Granted,
     Quota,

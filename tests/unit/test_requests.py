@@ -6,7 +6,7 @@ import datetime as dt
 
 import pytest
 
-from data_nexus.domain.cost import CALLS, Endpoint
+from data_nexus.domain.endpoints import CALLS, Endpoint
 from data_nexus.domain.symbol import Symbol
 from data_nexus.domain.window import EARLIEST, Window
 from data_nexus.eodhd.requests import (

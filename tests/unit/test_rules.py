@@ -8,8 +8,8 @@ import math
 import pytest
 
 from data_nexus.domain.bars import PRICES
-from data_nexus.domain.check import Reject, check
-from data_nexus.domain.rules import BAR_RULES, Grade
+from data_nexus.domain.validation.check import Reject, check
+from data_nexus.domain.validation.rules import BAR_RULES, Grade
 from tests.unit.answers import GOOD, WINDOW, Record, bars_of, record, records_of
 
 ONE_DAY = dt.timedelta(days=1)

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_nexus.research.snapshots.runs import (
+from data_nexus.research.snapshots.row_runs import (
     cut,
     in_order,
     joined,

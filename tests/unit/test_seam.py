@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from data_nexus.domain.bars import PRICES, Bars
-from data_nexus.domain.seam import Break, seam_break
+from data_nexus.domain.validation.overlap import Break, seam_break
 from tests.support.workers import NO_BARS, bars_from
 
 STORED = bars_from(date(2024, 1, 2), 10.0, 11.0, 12.0)

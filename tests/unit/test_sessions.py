@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from data_nexus.domain.bars import Days, days
-from data_nexus.domain.calendars import LIBRARY, RULES, sessions_of
-from data_nexus.domain.sessions import Sessions, day_date
-from data_nexus.sandbox import calendar as sandbox
+from data_nexus.domain.calendar.exchanges import LIBRARY, RULES, sessions_of
+from data_nexus.domain.calendar.sessions import Sessions, day_date
+from data_nexus.sandbox.market import calendar as sandbox
 
 
 def moment(text: str) -> dt.datetime:
@@ -96,7 +96,7 @@ def test_new_york_agrees_with_the_sandboxes_own_rules() -> None:
 
 
 def test_who_asks_for_no_calendar_does_not_wait_for_the_library() -> None:
-    code = "import sys, data_nexus.domain.publication; sys.exit('pandas' in sys.modules)"
+    code = "import sys, data_nexus.domain.calendar.publication; sys.exit('pandas' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -9,9 +9,16 @@ import numpy as np
 import pytest
 
 from data_nexus.domain.bars import days
-from data_nexus.domain.sheet import Lacking, Sheet, fates, flag_counts, is_out, reference_day
+from data_nexus.domain.validation.bulk_session import (
+    Lacking,
+    Sheet,
+    fates,
+    flag_counts,
+    is_out,
+    reference_day,
+)
 from data_nexus.errors import WrongSubject
-from data_nexus.ingestion.sheets import sheet_of
+from data_nexus.ingestion.nightly.bulk_session import sheet_of
 
 FRIDAY, MONDAY = date(2026, 11, 6), date(2026, 11, 9)
 THURSDAY = date(2026, 11, 5)

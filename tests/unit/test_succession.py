@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_nexus.domain.listing import SymbolChange
-from data_nexus.domain.succession import (
+from data_nexus.domain.listings.listing import SymbolChange
+from data_nexus.domain.listings.succession import (
     BY_ISIN,
     BY_OLD_CODE,
     BY_VENDOR,

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from data_nexus.domain.cheapest import Way
-from data_nexus.domain.plan import plan_update
-from data_nexus.domain.quota import Quota
-from data_nexus.domain.symbol_lists import KnownList, lists_due
+from data_nexus.domain.limits.quota import Quota
+from data_nexus.domain.listings.symbol_lists import KnownList, lists_due
+from data_nexus.domain.planning.bulk_or_single import Way
+from data_nexus.domain.planning.plan import plan_update
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 

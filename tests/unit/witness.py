@@ -10,12 +10,12 @@ from typing import TypeVar
 
 import numpy as np
 
-from data_nexus.database.batch import Batch, Outcome, Receipt
+from data_nexus.database.store.batch import Batch, Outcome, Receipt
 from data_nexus.domain.bars import Bars
-from data_nexus.domain.listing import Lease
+from data_nexus.domain.lease import Lease
 from data_nexus.domain.symbol import Symbol
 from data_nexus.errors import RowsRefused
-from data_nexus.ingestion.committer import Committer
+from data_nexus.ingestion.histories.committer import Committer
 from tests.unit.answers import WINDOW
 
 FOREVER = 3600.0

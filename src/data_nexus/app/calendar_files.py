@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data_nexus.config import Settings
-from data_nexus.domain.calendars import keep_calendars
+from data_nexus.domain.calendar.exchanges import keep_calendars
 from data_nexus.research.exports.target import whole_file
 
 

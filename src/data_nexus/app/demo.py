@@ -26,10 +26,10 @@ from data_nexus.app.vendor import SandboxVendor, sandbox_vendor
 from data_nexus.config import Settings
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.embedded import remove
-from data_nexus.database.opening import open_database
-from data_nexus.database.overview import overview
-from data_nexus.domain.cheapest import CALLS_A_SESSION
-from data_nexus.domain.due import session_before
+from data_nexus.database.open import open_database
+from data_nexus.database.reader.status import overview
+from data_nexus.domain.planning.bulk_or_single import CALLS_A_SESSION
+from data_nexus.domain.planning.due import session_before
 from data_nexus.domain.symbol import parse_symbol
 from data_nexus.errors import InvariantBroken, VendorUnavailable
 from data_nexus.events import Observer

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from data_nexus.app.calendar_files import keep_calendars_at_home
 from data_nexus.config import load_settings
-from data_nexus.domain.moment import given_day
+from data_nexus.domain.dates import given_day
 from data_nexus.domain.symbol import exchange_code
 
 if TYPE_CHECKING:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 from data_nexus.app.calendar_files import keep_calendars_at_home
 from data_nexus.config import load_settings
-from data_nexus.database.changes import Changes, changes_since
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.findings import read_findings
-from data_nexus.database.opening import open_database
-from data_nexus.database.overview import overview
-from data_nexus.domain.moment import aware, given_day, parse_moment
+from data_nexus.database.open import open_database
+from data_nexus.database.reader.changes import Changes, changes_since
+from data_nexus.database.reader.findings import read_findings
+from data_nexus.database.reader.status import overview
+from data_nexus.domain.dates import aware, given_day, parse_moment
 from data_nexus.domain.symbol import exchange_code, parse_symbol
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ class Nexus:
         type numeric become float64, what has no Arrow type becomes text. Raises `UsageError` for a
         query that PostgreSQL refuses.
         """
-        from data_nexus.research.question import ask  # noqa: PLC0415
+        from data_nexus.research.sql_query import ask  # noqa: PLC0415
 
         return ask(self._database, query, parameters)
 
@@ -186,17 +186,17 @@ class Nexus:
         `UsageError` for an unknown symbol or one without bars there, and where the extra `plot` is
         not installed.
         """
-        from data_nexus.research.charts import caption, chart, picture, plotted  # noqa: PLC0415
+        from data_nexus.research.charts import altair_chart, caption, chart, chart_source  # noqa: PLC0415
 
         named = [symbols] if isinstance(symbols, str) else symbols
         now = datetime.now(UTC)
         moment = _moment_or_none(as_of)
         basis = caption.Basis(adjust or caption.default_adjustment(compare=compare), moment or now)
-        asked = plotted.Plotted(
+        asked = chart_source.Plotted(
             first=given_day(start), last=given_day(end), adjust=basis.adjust, as_of=moment, now=now
         )
-        read = plotted.read_histories(self._database, [parse_symbol(s) for s in named], asked)
-        draw = picture.comparison_of if compare else picture.candles_of
+        read = chart_source.read_histories(self._database, [parse_symbol(s) for s in named], asked)
+        draw = altair_chart.comparison_of if compare else altair_chart.candles_of
         return draw(chart.chart_of(read, chart.MOST_CANDLES), basis, log=log)
 
     def changes(

@@ -9,27 +9,27 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from data_nexus.config import Settings
-from data_nexus.database.audits import audit_records, audit_turns
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.limits import (
+from data_nexus.database.reader.audits import audit_records, audit_turns
+from data_nexus.database.reader.planning import (
     KnownQuota,
     lists_by_exchange,
     queued_by_cursor,
     refused,
     wanting_actions,
 )
-from data_nexus.domain.audit import turns_tonight
-from data_nexus.domain.cost import Endpoint
-from data_nexus.domain.due import (
+from data_nexus.domain.endpoints import Endpoint
+from data_nexus.domain.limits.quota import on_day
+from data_nexus.domain.listings.symbol_lists import lists_due
+from data_nexus.domain.planning.audit import turns_tonight
+from data_nexus.domain.planning.due import (
     PROBED_AFTER,
     behind_by_exchange,
     lacking_a_session,
     published_at,
     ways,
 )
-from data_nexus.domain.plan import Plan, plan_update
-from data_nexus.domain.quota import on_day
-from data_nexus.domain.symbol_lists import lists_due
+from data_nexus.domain.planning.plan import Plan, plan_update
 
 
 def update_plan(

@@ -13,10 +13,10 @@ from data_nexus.config import Settings
 from data_nexus.eodhd.requests import Request
 from data_nexus.events import Observer
 from data_nexus.ingestion.asset_discovery import Tables, WantedList, discover
-from data_nexus.ingestion.engine import Drain
+from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.history_loader import Report, Wish, backfill
-from data_nexus.ingestion.opening import ONE_SHOT, Errand, open_database_async, open_run
-from data_nexus.ingestion.update import update
+from data_nexus.ingestion.nightly.update import update
+from data_nexus.ingestion.wiring import ONE_SHOT, Errand, open_database_async, open_run
 from data_nexus.ingestion.worker import work
 
 

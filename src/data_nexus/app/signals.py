@@ -8,7 +8,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from data_nexus.ingestion.engine import Drain
+from data_nexus.ingestion.fetching.drain import Drain
 
 DRAINED = {"SIGINT": 130, "SIGTERM": 75}
 _AT_ONCE = {signal.SIGINT: 130, signal.SIGTERM: 143}

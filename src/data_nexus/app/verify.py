@@ -18,12 +18,12 @@ from data_nexus.app.runs import DiscoveryWish, run_backfill, run_discovery
 from data_nexus.app.vendor import sandbox_vendor
 from data_nexus.config import Settings
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.opening import open_database
+from data_nexus.database.open import open_database
+from data_nexus.database.reader.invariants import broken_invariants
 from data_nexus.database.upgrade import upgrade
 from data_nexus.errors import NexusError
 from data_nexus.events import ignore
 from data_nexus.ingestion.history_loader import Wish
-from data_nexus.quality.invariants import broken_invariants
 
 _ASSETS = 3
 

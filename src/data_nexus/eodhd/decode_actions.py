@@ -18,8 +18,8 @@ import msgspec
 
 from data_nexus.domain import actions as rules
 from data_nexus.domain.actions import Dividend, Split
-from data_nexus.domain.check import Reject
 from data_nexus.domain.symbol import Symbol
+from data_nexus.domain.validation.check import Reject
 from data_nexus.eodhd.answer import Row, check_subject, read_json, texts_of
 from data_nexus.errors import NotAnAnswer
 

@@ -11,7 +11,7 @@ from datetime import date
 
 import msgspec
 
-from data_nexus.domain.listing import SymbolChange
+from data_nexus.domain.listings.listing import SymbolChange
 from data_nexus.domain.symbol import is_code
 from data_nexus.errors import BrokenAnswer, NotAnAnswer
 

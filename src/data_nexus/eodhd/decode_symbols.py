@@ -11,7 +11,7 @@ import io
 
 import msgspec
 
-from data_nexus.domain.listing import Listing, SymbolList
+from data_nexus.domain.listings.listing import Listing, SymbolList
 from data_nexus.domain.symbol import Symbol, is_code
 from data_nexus.errors import BrokenAnswer, NotAnAnswer
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from data_nexus.domain.backoff import retry_after_sec
+from data_nexus.domain.limits.backoff import retry_after_sec
 from data_nexus.errors import (
     CredentialsRefused,
     NexusError,

@@ -8,22 +8,22 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from data_nexus.database.connection import repeated
-from data_nexus.database.listing_store import (
+from data_nexus.database.store.listings import (
     Beside,
     ListingChanges,
     may_hold_renames,
     store_listings,
 )
-from data_nexus.domain.listing import Listing, SymbolChange, SymbolList
+from data_nexus.domain.listings.listing import Listing, SymbolChange, SymbolList
+from data_nexus.domain.listings.symbol_lists import TOLD_RENAMES
 from data_nexus.domain.symbol import exchange_code
-from data_nexus.domain.symbol_lists import TOLD_RENAMES
 from data_nexus.eodhd.decode_symbol_changes import SymbolChanges, decode_symbol_changes
 from data_nexus.eodhd.decode_symbols import decode_symbols
 from data_nexus.eodhd.requests import Request, symbol_changes_request, symbol_list_request
 from data_nexus.errors import CredentialsRefused, NotListed, Park, UsageError
 from data_nexus.events import Observer, Warned, ignore
-from data_nexus.ingestion.attempts import Answer, Read, Trip
-from data_nexus.ingestion.opening import open_database_async, open_run, settings_for
+from data_nexus.ingestion.fetching.requester import Answer, Read, Trip
+from data_nexus.ingestion.wiring import open_database_async, open_run, settings_for
 
 
 class Asks(Protocol):

@@ -15,10 +15,11 @@ from data_nexus.database.store import Due, Store
 from data_nexus.domain.symbol import Symbol, parse_symbol
 from data_nexus.errors import NexusError, UsageError
 from data_nexus.events import Observer, RunFinished, RunStarted, ignore
-from data_nexus.ingestion.attempts import Attempts
-from data_nexus.ingestion.engine import Drain, Engine, Pace
-from data_nexus.ingestion.history_reader import HistoryReader
-from data_nexus.ingestion.opening import (
+from data_nexus.ingestion.fetching.drain import Drain
+from data_nexus.ingestion.fetching.requester import Attempts
+from data_nexus.ingestion.histories.engine import Engine, Pace
+from data_nexus.ingestion.histories.reader import HistoryReader
+from data_nexus.ingestion.wiring import (
     ONE_SHOT,
     Errand,
     foreseen,

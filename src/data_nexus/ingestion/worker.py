@@ -14,11 +14,12 @@ from data_nexus.config import Settings
 from data_nexus.database.store import Due, Store
 from data_nexus.errors import NexusError, StorageUnavailable
 from data_nexus.events import Observer, RunFinished, RunStarted, Waiting
-from data_nexus.ingestion.attempts import Attempts
-from data_nexus.ingestion.engine import Drain, Engine
+from data_nexus.ingestion.fetching.drain import Drain
+from data_nexus.ingestion.fetching.requester import Attempts
+from data_nexus.ingestion.histories.engine import Engine
 from data_nexus.ingestion.history_loader import Report, outcome_of, pace_of, reader_of
-from data_nexus.ingestion.opening import WORKER, foreseen, open_run
-from data_nexus.ingestion.tally import Tally
+from data_nexus.ingestion.run_totals import Tally
+from data_nexus.ingestion.wiring import WORKER, foreseen, open_run
 
 _DATABASE_SEC = 3.0
 

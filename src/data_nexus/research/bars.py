@@ -11,7 +11,7 @@ import psycopg
 import pyarrow as pa
 
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.packed import StoredBars, Window, fetch_bars, last_bars_before
+from data_nexus.database.reader.bars import StoredBars, Window, fetch_bars, last_bars_before
 from data_nexus.domain.symbol import Symbol
 from data_nexus.research.actions import fetch_actions
 from data_nexus.research.assets import Named, Wanted, find_assets

@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.limits import require_exchange
+from data_nexus.database.reader.planning import require_exchange
 from data_nexus.domain.bars import days
-from data_nexus.domain.calendars import GUESSES, LIBRARY, RULES, sessions_of
+from data_nexus.domain.calendar.exchanges import GUESSES, LIBRARY, RULES, sessions_of
 from data_nexus.errors import UsageError
 from data_nexus.research.columns import MOMENT
 

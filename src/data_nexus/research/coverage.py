@@ -11,12 +11,12 @@ import numpy as np
 import pyarrow as pa
 
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.packed import fetch_dates
+from data_nexus.database.reader.bars import fetch_dates
 from data_nexus.database.sql import query
 from data_nexus.domain.bars import Days, days
-from data_nexus.domain.calendars import sessions_of
-from data_nexus.domain.publication import kind_of, published_through
-from data_nexus.domain.sessions import day_date
+from data_nexus.domain.calendar.exchanges import sessions_of
+from data_nexus.domain.calendar.publication import kind_of, published_through
+from data_nexus.domain.calendar.sessions import day_date
 from data_nexus.research.assets import Wanted, find_assets
 from data_nexus.research.columns import table_of
 

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from data_nexus.domain.actions import Dividend, Split
-from data_nexus.domain.adjustment import (
+from data_nexus.domain.adjustment.factors import (
     DIVIDEND_IS_IN_CURRENCY,
     SPLIT_IS_USABLE,
     Factors,

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 import numpy as np
 import pyarrow as pa
 
-from data_nexus.domain.adjustment import Finding
+from data_nexus.domain.adjustment.factors import Finding
 from data_nexus.domain.bars import days
 from data_nexus.errors import UsageError
 from data_nexus.research.columns import RETURNS_SCHEMA

@@ -17,7 +17,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pyarrow import compute
 
-from data_nexus.domain.adjustment import Factors, Finding, VolumeBasis, volume_basis
+from data_nexus.domain.adjustment.factors import Factors, Finding, VolumeBasis, volume_basis
 from data_nexus.domain.bars import Days, Floats, days
 from data_nexus.errors import UsageError
 from data_nexus.research.columns import (

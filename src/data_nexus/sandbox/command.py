@@ -11,25 +11,25 @@ from typing import Any
 
 import click
 
-from data_nexus.sandbox.action_days import ActionDays
-from data_nexus.sandbox.bodies import Bodies
+from data_nexus.sandbox.account.limits import Limits
+from data_nexus.sandbox.account.other_spender import OtherSpender
+from data_nexus.sandbox.account.plans import DEMO, PLANS, Plan
+from data_nexus.sandbox.account.windows import WINDOWS
+from data_nexus.sandbox.answers.bodies import Bodies
 from data_nexus.sandbox.clock import Clock
-from data_nexus.sandbox.control import Control
-from data_nexus.sandbox.endpoints import costs
-from data_nexus.sandbox.faults import Faults
-from data_nexus.sandbox.files import Files, FilesUniverse, files_below
-from data_nexus.sandbox.files_reading import NotReadable
-from data_nexus.sandbox.limits import Limits
+from data_nexus.sandbox.control.control import Control
+from data_nexus.sandbox.endpoints.table import costs
+from data_nexus.sandbox.faults.faults import Faults
 from data_nexus.sandbox.listeners import HOST, Ports, serve
-from data_nexus.sandbox.market import Market
-from data_nexus.sandbox.other_spender import OtherSpender
-from data_nexus.sandbox.plans import DEMO, PLANS, Plan
+from data_nexus.sandbox.market.action_days import ActionDays
+from data_nexus.sandbox.market.files import Files, FilesUniverse, files_below
+from data_nexus.sandbox.market.files_reading import NotReadable
+from data_nexus.sandbox.market.market import Market
+from data_nexus.sandbox.market.synthetic import Recipe, SyntheticUniverse
+from data_nexus.sandbox.market.universe import Universe
 from data_nexus.sandbox.request_log import RequestLog
 from data_nexus.sandbox.server import RestServer
-from data_nexus.sandbox.synthetic import Recipe, SyntheticUniverse
-from data_nexus.sandbox.universe import Universe
 from data_nexus.sandbox.vendor import Account, Vendor
-from data_nexus.sandbox.windows import WINDOWS
 
 TOKEN_VARIABLE = "NEXUS_SANDBOX_TOKEN"  # noqa: S105 - a name, not a token
 DEFAULT_TOKEN = "sandbox-token"  # noqa: S105 - of no worth elsewhere

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from data_nexus.sandbox.control import Control
+from data_nexus.sandbox.control.control import Control
 from data_nexus.sandbox.server import RestServer
 
 HOST = "127.0.0.1"

@@ -9,16 +9,16 @@ from http import HTTPStatus
 
 from aiohttp import web
 
-from data_nexus.sandbox.asked import Asked
-from data_nexus.sandbox.choices import Choices
-from data_nexus.sandbox.endpoints import answer_to, price
-from data_nexus.sandbox.faults import Fault, Faults
-from data_nexus.sandbox.limits import Limits
-from data_nexus.sandbox.plans import DEMO_TOKEN
-from data_nexus.sandbox.refusals import QUOTA_USED, UNAUTHENTICATED, too_many
+from data_nexus.sandbox.account.limits import Limits
+from data_nexus.sandbox.account.plans import DEMO_TOKEN
+from data_nexus.sandbox.answers.refusals import QUOTA_USED, UNAUTHENTICATED, too_many
+from data_nexus.sandbox.answers.wire import Answer, Sent, Wire, framed
+from data_nexus.sandbox.endpoints.table import answer_to, price
+from data_nexus.sandbox.faults.faults import Fault, Faults
 from data_nexus.sandbox.request_log import RequestLog
+from data_nexus.sandbox.variants import Choices
 from data_nexus.sandbox.vendor import NO_TICKER, Account, Vendor
-from data_nexus.sandbox.wire import Answer, Sent, Wire, framed
+from data_nexus.sandbox.vendor_request import Asked
 
 
 @dataclass(slots=True)

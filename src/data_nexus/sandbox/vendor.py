@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from data_nexus.sandbox.action_days import ActionDays
-from data_nexus.sandbox.asked import Asked
-from data_nexus.sandbox.bodies import Bodies
-from data_nexus.sandbox.choices import Choices
-from data_nexus.sandbox.limits import Limits
-from data_nexus.sandbox.market import Market
-from data_nexus.sandbox.other_spender import OtherSpender
-from data_nexus.sandbox.plans import DEMO_TOKEN, Plan
-from data_nexus.sandbox.wire import Answer
+from data_nexus.sandbox.account.limits import Limits
+from data_nexus.sandbox.account.other_spender import OtherSpender
+from data_nexus.sandbox.account.plans import DEMO_TOKEN, Plan
+from data_nexus.sandbox.answers.bodies import Bodies
+from data_nexus.sandbox.answers.wire import Answer
+from data_nexus.sandbox.market.action_days import ActionDays
+from data_nexus.sandbox.market.market import Market
+from data_nexus.sandbox.variants import Choices
+from data_nexus.sandbox.vendor_request import Asked
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from data_nexus.domain.sessions import day_date
+from data_nexus.domain.calendar.sessions import day_date
 from data_nexus.research.charts.chart import Chart, Panel
 from data_nexus.research.views import Adjust
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from data_nexus.domain.actions import Dividend, Split
 from data_nexus.domain.bars import EPOCH, Bars, Days, Floats, days
-from data_nexus.domain.sessions import day_date
+from data_nexus.domain.calendar.sessions import day_date
 from data_nexus.errors import UsageError
 
 Kind = Literal["split", "dividend"]

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from data_nexus.domain.bars import Bars, Floats, days
-from data_nexus.domain.sessions import day_date
+from data_nexus.domain.calendar.sessions import day_date
 from data_nexus.errors import UsageError
 from data_nexus.research.exports.names import file_name
 from data_nexus.research.exports.series import AssetSeries, Listed, Order

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_nexus.domain.bars import Bars
-from data_nexus.domain.calendars import sessions_of
-from data_nexus.domain.sessions import day_date
+from data_nexus.domain.calendar.exchanges import sessions_of
+from data_nexus.domain.calendar.sessions import day_date
 from data_nexus.errors import UsageError
 from data_nexus.research.exports.names import file_name
 from data_nexus.research.exports.series import AssetFacts, AssetSeries, Order

@@ -15,7 +15,7 @@ from typing import TextIO
 import numpy as np
 
 from data_nexus.domain.bars import Bars, Days, Floats, days
-from data_nexus.domain.sessions import day_date
+from data_nexus.domain.calendar.sessions import day_date
 from data_nexus.research.exports.names import file_name
 from data_nexus.research.exports.series import AssetSeries, Order
 from data_nexus.research.exports.target import ExportFolder

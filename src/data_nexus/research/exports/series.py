@@ -14,9 +14,9 @@ import psycopg
 import pyarrow as pa
 
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.packed import fetch_bars, fetch_dates
+from data_nexus.database.reader.bars import fetch_bars, fetch_dates
 from data_nexus.database.sql import query
-from data_nexus.domain.adjustment import Factors
+from data_nexus.domain.adjustment.factors import Factors
 from data_nexus.domain.bars import Bars
 from data_nexus.domain.symbol import Symbol
 from data_nexus.errors import UsageError, no_assets

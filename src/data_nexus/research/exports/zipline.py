@@ -14,8 +14,8 @@ from importlib.resources import files
 
 import pyarrow as pa
 
-from data_nexus.domain.adjustment import cash_paid, usable_splits
-from data_nexus.domain.calendars import LIBRARY
+from data_nexus.domain.adjustment.factors import cash_paid, usable_splits
+from data_nexus.domain.calendar.exchanges import LIBRARY
 from data_nexus.research.exports.names import file_name
 from data_nexus.research.exports.series import AssetSeries, Order
 from data_nexus.research.exports.tables import Rows, rows_file

@@ -17,9 +17,9 @@ from pyarrow import parquet
 from data_nexus.domain.bars import days
 from data_nexus.errors import StorageUnavailable
 from data_nexus.research.snapshots.manifest import LakeFile
-from data_nexus.research.snapshots.mapped import has_plain_pages, plain_group
 from data_nexus.research.snapshots.place import Place
-from data_nexus.research.snapshots.runs import Column, Runs, joined, runs_of
+from data_nexus.research.snapshots.plain_pages import has_plain_pages, plain_group
+from data_nexus.research.snapshots.row_runs import Column, Runs, joined, runs_of
 from data_nexus.research.snapshots.tables import BARS
 
 # A process may have 65,530 areas of memory mapped, and not all of them are ours.

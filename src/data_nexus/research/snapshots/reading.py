@@ -21,7 +21,7 @@ from data_nexus.domain.bars import Days, days
 from data_nexus.research.snapshots.files import OpenFiles, Piece, Sought, numbers_of
 from data_nexus.research.snapshots.manifest import LakeFile, Manifest
 from data_nexus.research.snapshots.place import Place
-from data_nexus.research.snapshots.runs import (
+from data_nexus.research.snapshots.row_runs import (
     Column,
     Runs,
     cut,

@@ -25,8 +25,8 @@ from data_nexus.research.snapshots.assets import (
 from data_nexus.research.snapshots.files import OpenFiles
 from data_nexus.research.snapshots.manifest import MANIFEST, Manifest, decoded
 from data_nexus.research.snapshots.place import Place, open_place
-from data_nexus.research.snapshots.question import Parameters, ask
 from data_nexus.research.snapshots.reading import Wanted, dates_of, read_bars, read_small
+from data_nexus.research.snapshots.sql_query import Parameters, ask
 from data_nexus.research.snapshots.tables import BARS, TABLES
 from data_nexus.research.views import View, laid_out, view_bars, whole_histories
 

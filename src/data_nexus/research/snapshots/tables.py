@@ -12,9 +12,9 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import parquet
 
-from data_nexus.database.packed import StoredBars
+from data_nexus.database.reader.bars import StoredBars
 from data_nexus.research.columns import MOMENT, NUMBERS
-from data_nexus.research.snapshots.mapped import AS_PLAIN_PAGES, PLAIN_PAGES
+from data_nexus.research.snapshots.plain_pages import AS_PLAIN_PAGES, PLAIN_PAGES
 
 # Nothing of a bar is ever missing, and to say so makes reading a tenth faster.
 BARS = pa.schema(

@@ -1,0 +1,142 @@
+"""Owns the commands `nexus export csv`, `parquet` and so on, one for each format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from pathlib import Path
+from time import monotonic
+from typing import Any, get_args
+
+import click
+from rich.progress import track
+
+from data_nexus.cli.options import Decorated, output_options, settings_from
+from data_nexus.cli.render import console, error_console, is_terminal, print_json
+from data_nexus.database.connection import PostgresConnection
+from data_nexus.database.open import open_database
+from data_nexus.domain.dates import parse_moment
+from data_nexus.domain.symbol import exchange_code
+from data_nexus.errors import UsageError
+from data_nexus.research.assets import Named
+from data_nexus.research.exports.export import Exported, export
+from data_nexus.research.exports.formats import FORMATS, Format
+from data_nexus.research.exports.series import Whom
+from data_nexus.research.views import Adjust, View
+
+_SHOWN = 20
+_Day = click.DateTime(["%Y-%m-%d"])
+
+
+def _choice_options(command: Decorated) -> Decorated:
+    """Add what every export asks: where to, whom, which dates."""
+    for option in (
+        click.option("--force", is_flag=True, help="write also where other files are"),
+        click.option("--to", "last", type=_Day, help="last date"),
+        click.option("--from", "first", type=_Day, help="first date"),
+        click.option("--as-of", help="as known at that moment: 2026-11-01T12:00, UTC"),
+        click.option("--on", type=_Day, help="of the exchange, who was listed on that day"),
+        click.option("--exchange", help="all assets of an exchange that have bars"),
+        click.option("--symbols", help="these symbols: AAPL.US,MSFT.US"),
+    ):
+        command = option(command)
+    return command
+
+
+def _command(form: Format) -> click.Command:
+    """Make the command of a format."""
+
+    def run(as_json: bool, **options: Any) -> int:  # noqa: ANN401, FBT001 - click's own call
+        return _run(form, as_json=as_json, **options)
+
+    run.__doc__ = _explanation(form)
+    decorated = output_options(run)
+    if form.adjust is not None:
+        decorated = click.option(
+            "--adjust",
+            type=click.Choice(get_args(Adjust)),
+            default=form.adjust,
+            show_default=True,
+            help="as traded, for splits, for splits and dividends, by the vendor's adjusted close",
+        )(decorated)
+    where = "folder or .{0} file" if form.one_file else "folder"
+    out = click.option(
+        "--out",
+        required=True,
+        type=click.Path(path_type=Path),
+        help=f"the {where.format(form.name)} to write",
+    )
+    return click.command(form.name)(out(_choice_options(decorated)))
+
+
+def _explanation(form: Format) -> str:
+    example = f"nexus export {form.name} --symbols AAPL.US,MSFT.US --out {form.name}-export"
+    return f"Write {form.meaning}: {example}."
+
+
+def _run(  # noqa: PLR0913 - the options of a command
+    form: Format,
+    *,
+    as_json: bool,
+    out: Path,
+    symbols: str | None,
+    exchange: str | None,
+    on: datetime | None,
+    first: datetime | None,
+    last: datetime | None,
+    force: bool,
+    as_of: str | None,
+    adjust: Adjust = "raw",
+    **options: Any,  # noqa: ANN401
+) -> int:
+    begun = monotonic()
+    settings = settings_from(options)
+    view = View(adjust=adjust, first=first and first.date(), last=last and last.date())
+    moment = parse_moment(as_of) if as_of else None
+    whom = _whom(symbols, exchange, on and on.date())
+    with open_database(settings.database_url, settings.home, settings.schema) as url:
+        database = PostgresConnection(url, settings.schema)
+        done = export(
+            database, form, out, whom, view, as_of=moment, force=force, watch=_shown_to_a_person
+        )
+    _tell(form, out, done, as_json=as_json, seconds=monotonic() - begun)
+    return 3 if done.left_out else 0
+
+
+def _whom(symbols: str | None, exchange: str | None, on: date | None) -> Whom:
+    if (symbols is None) == (exchange is None):
+        raise UsageError("say what to export: either --symbols AAPL.US,MSFT.US or --exchange US")
+    if symbols is not None:
+        if on is not None:
+            raise UsageError("--on asks who was listed on an exchange; give --exchange with it")
+        return Whom(symbols=[text for text in symbols.split(",") if text.strip()])
+    return Whom(exchange=exchange_code(exchange or ""), on=on)
+
+
+def _shown_to_a_person(assets: Sequence[Named]) -> Iterable[Named]:
+    return track(
+        assets, "exporting", console=error_console, transient=True, disable=not is_terminal()
+    )
+
+
+def _tell(form: Format, out: Path, done: Exported, *, as_json: bool, seconds: float) -> None:
+    if as_json:
+        left_out = [{"symbol": symbol, "reason": reason} for symbol, reason in done.left_out]
+        print_json(
+            {"format": form.name, "out": str(out), "assets": done.assets, "bars": done.bars}
+            | {"without_bars": done.without_bars, "left_out": left_out, "duration_sec": seconds}
+        )
+        return
+    console.print(f"{done.assets:,} assets, {done.bars:,} bars written to {out} ({seconds:.1f} s)")
+    if done.without_bars:
+        console.print(f"{done.without_bars:,} assets have no bars in these dates")
+    for symbol, reason in done.left_out[:_SHOWN]:
+        console.print(f"left out: {symbol}: {reason}")
+    if len(done.left_out) > _SHOWN:
+        console.print(f"… {len(done.left_out):,} in all; --json lists them")
+
+
+COMMANDS = {form.name: _command(form) for form in FORMATS.values()}
+csv, parquet, arrow = (COMMANDS[name] for name in ("csv", "parquet", "arrow"))
+zipline, qlib, lean = (COMMANDS[name] for name in ("zipline", "qlib", "lean"))
+nautilus, backtrader = (COMMANDS[name] for name in ("nautilus", "backtrader"))

@@ -1,0 +1,65 @@
+"""Owns `nexus export lake`."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import click
+
+from data_nexus.cli.options import output_options, settings_from
+from data_nexus.cli.render import console, print_json
+from data_nexus.database.connection import PostgresConnection
+from data_nexus.database.open import open_database
+from data_nexus.research.snapshots.export import export_lake
+from data_nexus.research.snapshots.place import open_place
+from data_nexus.research.snapshots.tables import Compression
+
+
+@click.command()
+@click.option("--to", "target", required=True, help="a folder, or s3://bucket/prefix")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["parquet", "delta"]),
+    default="parquet",
+    help="delta: Delta tables as well, from then on (extra deltalake)",
+)
+@click.option(
+    "--compression",
+    type=click.Choice(get_args(Compression)),
+    help="of files of bars: zstd is smallest, none quickest; unset: as before, at first none in a"
+    " folder and zstd in an object store",
+)
+@output_options
+def lake(
+    target: str,
+    form: str,
+    compression: Compression | None,
+    as_json: bool,  # noqa: FBT001 - a flag of the command line
+    **options: Any,  # noqa: ANN401
+) -> None:
+    """Write a snapshot as Parquet, or refresh it: nexus export lake --to lake.
+
+    A refresh writes only the files whose bars have changed. Whatever stops it, the place holds the
+    old snapshot or the new one. Read it by `data_nexus.lake(…)`, which needs no database.
+    """
+    settings = settings_from(options)
+    place = open_place(target)
+    with open_database(settings.database_url, settings.home, settings.schema) as url:
+        written = export_lake(
+            PostgresConnection(url, settings.schema), place, compression, delta=form == "delta"
+        )
+    figures = written.figures
+    if as_json:
+        print_json(figures)
+        return
+    console.print(
+        f"{place.name} equals the database at {figures['moment']:%Y-%m-%d %H:%M:%S} UTC:"
+        f" {figures['bars']:,} bars in {figures['files']:,} files,"
+        f" {figures['bytes'] / 1e6:,.1f} MB"
+    )
+    console.print(
+        f"{figures['written']:,} files written ({figures['bytes_written'] / 1e6:,.1f} MB),"
+        f" {figures['kept']:,} kept, {figures['removed']:,} removed,"
+        f" {figures['duration_sec']:.1f} s"
+    )

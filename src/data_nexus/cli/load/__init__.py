@@ -1,0 +1,1 @@
+"""Commands that load: discover, backfill, update, plan."""

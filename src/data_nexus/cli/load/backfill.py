@@ -1,0 +1,65 @@
+"""Owns `nexus backfill`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from data_nexus.app.runs import run_backfill
+from data_nexus.cli.exit_codes import exit_code_of
+from data_nexus.cli.options import output_options, settings_from
+from data_nexus.cli.render import error_console, print_json, print_run
+from data_nexus.domain.symbol import exchange_code, parse_symbol
+from data_nexus.events import observers
+from data_nexus.ingestion.history_loader import Wish
+from data_nexus.ingestion.wiring import ONE_SHOT, PATIENT
+from data_nexus.observe.logs import log_event
+from data_nexus.observe.progress import progress_display
+
+
+@click.command()
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=100,
+    show_default=True,
+    help="at most so many assets",
+)
+@click.option("--no-limit", is_flag=True, help="all that are due")
+@click.option("--wait", is_flag=True, help="sleep until the quota resets instead of ending")
+@click.option("--concurrency", type=click.IntRange(1, 256), help="requests in flight (5)")
+@click.option(
+    "--days-old", type=click.FloatRange(min=0), help="due when last answered so many days ago (1)"
+)
+@click.option("--exchange", help="only this exchange")
+@click.option("--symbols", help="only these: AAPL.US,MSFT.US")
+@click.option(
+    "--batch-rows", type=click.IntRange(min=1), help="rows that share a transaction (5000)"
+)
+@output_options
+def backfill(
+    limit: int,
+    no_limit: bool,  # noqa: FBT001 - a flag of the command line
+    wait: bool,  # noqa: FBT001
+    exchange: str | None,
+    symbols: str | None,
+    as_json: bool,  # noqa: FBT001
+    **options: Any,  # noqa: ANN401
+) -> int:
+    """Bring due assets up to date, symbol by symbol; run it again to go on where it stopped."""
+    settings = settings_from(options)
+    wish = Wish(
+        limit=None if no_limit else limit,
+        days_old=settings.days_old,
+        exchange=exchange_code(exchange) if exchange else None,
+        symbols=tuple(parse_symbol(s) for s in symbols.split(",")) if symbols else None,
+    )
+    with progress_display(error_console) as progress:
+        errand = PATIENT if wait else ONE_SHOT
+        report = run_backfill(settings, wish, observers(log_event, progress), errand)
+    if as_json:
+        print_json(report.figures)
+    else:
+        print_run(report.figures, is_cut_short=report.is_cut_short)
+    return exit_code_of(report)

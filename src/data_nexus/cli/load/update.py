@@ -1,0 +1,65 @@
+"""Owns `nexus update`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from data_nexus.app.runs import run_update
+from data_nexus.cli.exit_codes import exit_code_of
+from data_nexus.cli.options import output_options, settings_from
+from data_nexus.cli.render import console, error_console, print_json, print_lists, print_run
+from data_nexus.domain.symbol import exchange_code
+from data_nexus.events import observers
+from data_nexus.ingestion.wiring import ONE_SHOT, PATIENT
+from data_nexus.observe.logs import log_event
+from data_nexus.observe.progress import progress_display
+
+
+@click.command()
+@click.option("--exchange", help="only this exchange")
+@click.option("--wait", is_flag=True, help="sleep until the quota resets instead of ending")
+@click.option("--concurrency", type=click.IntRange(1, 256), help="requests in flight (5)")
+@output_options
+def update(
+    exchange: str | None,
+    wait: bool,  # noqa: FBT001 - a flag of the command line
+    as_json: bool,  # noqa: FBT001
+    **options: Any,  # noqa: ANN401
+) -> int:
+    """Make everything fresh as of the last session that is out, with the fewest calls.
+
+    Whole sessions come in bulk where that costs less than one call for each asset that lacks
+    them. Symbol lists that are a week old are read again first, and what is new on them is
+    loaded. When no session is missing (a Sunday, a holiday, just after the close), nothing is
+    asked for. Then the splits and dividends of those assets are read whose adjusted closes the
+    stored ones do not explain, for two calls each. At last the audit reads some histories again,
+    with a share of the calls left over.
+    """
+    settings = settings_from(options)
+    chosen = exchange_code(exchange) if exchange else None
+    with progress_display(error_console) as progress:
+        errand = PATIENT if wait else ONE_SHOT
+        report = run_update(settings, chosen, observers(log_event, progress), errand)
+    if as_json:
+        print_json(report.figures)
+    else:
+        print_lists(report.figures["lists"])
+        for session in report.figures["bulk"]:
+            console.print(
+                f"{session['exchange']} {session['session']} in bulk: {session['stored']:,} bars"
+                f" stored, {session['left']:,} assets asked for one by one, {session['calls']:,}"
+                " calls"
+            )
+        if report.figures["audit"]:
+            console.print(_audit(report.figures["audit"]))
+        print_run(report.figures, is_cut_short=report.is_cut_short)
+    return exit_code_of(report)
+
+
+def _audit(audit: dict[str, int]) -> str:
+    return (
+        f"{audit['assets']:,} histories read again by the audit: {audit['revised']:,} bars had been"
+        f" changed without a trace, {audit['failed']:,} could not be read, {audit['calls']:,} calls"
+    )

@@ -1,0 +1,122 @@
+"""Owns `nexus changes`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import click
+from rich.table import Table
+
+from data_nexus.cli.options import output_options, settings_from
+from data_nexus.cli.render import console, print_json, print_pairs
+from data_nexus.database.connection import PostgresConnection
+from data_nexus.database.open import open_database
+from data_nexus.database.reader.changes import Changes, changes_since
+from data_nexus.domain.dates import parse_moment
+
+_SHOWN = 20
+
+Row = dict[str, Any]
+
+
+@click.command()
+@click.option("--since", required=True, help="changes after that moment: 2026-11-01T12:00, UTC")
+@click.option("--exchange", help="of one exchange only")
+@output_options
+def changes(
+    since: str,
+    exchange: str | None,
+    as_json: bool,  # noqa: FBT001 - a flag of the command line
+    **options: Any,  # noqa: ANN401
+) -> None:
+    """Tell what the vendor changed: restated bars, re-based histories, actions, listings.
+
+    Without --json the counts are complete, and the latest of each kind are shown.
+    """
+    settings = settings_from(options)
+    moment = parse_moment(since)
+    with open_database(settings.database_url, settings.home, settings.schema) as url:
+        database = PostgresConnection(url, settings.schema)
+        found = changes_since(database, moment, exchange, None if as_json else _SHOWN)
+    if as_json:
+        print_json({"since": found.since.isoformat(), "counts": found.counts, **found.listed})
+    else:
+        _show(found)
+
+
+def _show(found: Changes) -> None:
+    print_pairs((look.title, found.counts[kind]) for kind, look in _LOOKS.items())
+    for kind, look in _LOOKS.items():
+        rows = found.listed[kind]
+        if not rows:
+            continue
+        table = Table("symbol", "found", *look.columns, title=look.title, title_justify="left")
+        for row in rows:
+            table.add_row(row["ticker"], f"{row['moment']:%Y-%m-%d %H:%M}", *look.cells(row))
+        console.print(table)
+        if len(rows) < found.counts[kind]:
+            console.print(f"the latest {len(rows)} of {found.counts[kind]:,}; --json has all")
+
+
+def _restated(row: Row) -> tuple[str, ...]:
+    old, new = row["old"], row["new"]
+    changed = [
+        f"{name.replace('_', ' ')} {old[name]:.10g} → {new[name]:.10g}"
+        for name in old
+        if old[name] != new[name]
+    ]
+    return str(row["date"]), ", ".join(changed)
+
+
+def _rebased(row: Row) -> tuple[str, ...]:
+    ratio = row["volume_ratio"]
+    return (
+        f"{_number(row['old_factor'])} → {_number(row['new_factor'])}",
+        "—" if ratio is None else f"times {_number(ratio)}",
+        f"{row['bars']:,}",
+        f"{row['first_date']} to {row['last_date']}",
+    )
+
+
+def _split(row: Row) -> tuple[str, ...]:
+    return str(row["date"]), f"{_number(row['numerator'])} for {_number(row['denominator'])}"
+
+
+def _dividend(row: Row) -> tuple[str, ...]:
+    return str(row["date"]), f"{_number(row['value'])} {row['currency'] or ''}"
+
+
+def _listed(row: Row) -> tuple[str, ...]:
+    return row["asset_type"], row["name"]
+
+
+def _renamed(row: Row) -> tuple[str, ...]:
+    return row["new_ticker"], row["name"], row["reason"]
+
+
+def _number(value: float | None) -> str:
+    return "—" if value is None else f"{value:.6g}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """How a kind of change is shown, beside the symbol and the moment."""
+
+    title: str
+    columns: tuple[str, ...]
+    cells: Callable[[Row], tuple[str, ...]]
+
+
+_LOOKS = {
+    "restated": _Look("restated bars", ("date", "what changed"), _restated),
+    "rebased": _Look(
+        "re-based histories", ("factor of the oldest bar", "volumes", "bars", "dates"), _rebased
+    ),
+    "splits": _Look("new splits", ("ex-date", "shares"), _split),
+    "dividends": _Look("new dividends", ("ex-date", "amount"), _dividend),
+    "appeared": _Look("new symbols", ("type", "name"), _listed),
+    "vanished": _Look("lost symbols", ("type", "name"), _listed),
+    "renamed": _Look("renamed symbols", ("now", "name", "reason"), _renamed),
+}

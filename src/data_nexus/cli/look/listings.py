@@ -1,0 +1,59 @@
+"""Owns `nexus listings`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import click
+from rich.table import Table
+
+from data_nexus.cli.options import output_options, settings_from
+from data_nexus.cli.render import console, print_json, shown
+from data_nexus.database.connection import PostgresConnection
+from data_nexus.database.open import open_database
+from data_nexus.domain.symbol import parse_symbol
+from data_nexus.research.universe import read_listings
+
+
+@click.command()
+@click.argument("symbol")
+@output_options
+def listings(
+    symbol: str,
+    as_json: bool,  # noqa: FBT001 - a flag of the command line
+    **options: Any,  # noqa: ANN401
+) -> None:
+    """Show who bears or bore a symbol, and when: nexus listings META.US.
+
+    Each asset is shown with all symbols and names under which it was listed. A renamed listing
+    stays one asset; a company that came under a code of another's is an asset of its own.
+    """
+    settings = settings_from(options)
+    named = parse_symbol(symbol)
+    with open_database(settings.database_url, settings.home, settings.schema) as url:
+        assets = read_listings(PostgresConnection(url, settings.schema), named)
+    if as_json:
+        print_json({"symbol": str(named), "assets": assets})
+        return
+    for asset in assets:
+        _show(asset)
+
+
+def _show(asset: Mapping[str, Any]) -> None:
+    marks = ["delisted"] if asset["is_delisted"] else []
+    if asset["retired_at"] is not None:
+        marks.append(f"its code is another asset's since {_day(asset['retired_at'])}")
+    bars = f"bars {shown(asset['first_bar'])} to {shown(asset['last_bar'])}"
+    title = ", ".join([f"asset {asset['asset_id']}: {asset['symbol']}", *marks, bars])
+    table = Table("symbol", "name", "venue", "from", "until", "began", title=title)
+    table.title_justify = "left"
+    for each in asset["listings"]:
+        days = (_day(each["from"]), _day(each["until"]))
+        table.add_row(each["symbol"], each["name"], each["venue"], *days, each["began"])
+    console.print(table)
+
+
+def _day(moment: datetime | None) -> str:
+    return shown(moment and moment.date())

@@ -1,0 +1,154 @@
+"""Owns `nexus plot`: a chart as a file, or as text in the terminal."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+import click
+
+from data_nexus.cli.options import output_options, settings_from
+from data_nexus.cli.render import console, print_json
+from data_nexus.database.connection import PostgresConnection
+from data_nexus.database.open import open_database
+from data_nexus.domain.calendar.sessions import day_date
+from data_nexus.domain.dates import parse_moment
+from data_nexus.domain.symbol import parse_symbol
+from data_nexus.errors import UsageError
+from data_nexus.research.charts.caption import Basis, default_adjustment
+from data_nexus.research.charts.chart import MOST_CANDLES, Chart, History, Panel, chart_of
+from data_nexus.research.charts.chart_source import Plotted, read_histories
+from data_nexus.research.exports.target import whole_file
+from data_nexus.research.views import Adjust
+
+if TYPE_CHECKING:
+    from data_nexus.research.charts.altair_chart import Form
+
+_FORMS: dict[str, Form] = {".png": "png", ".svg": "svg", ".html": "html"}
+_PIPE_WIDTH = 80
+
+
+@click.command()
+@click.argument("symbols", nargs=-1, required=True)
+@click.option("--from", "first", type=click.DateTime(["%Y-%m-%d"]), help="first date")
+@click.option("--to", "last", type=click.DateTime(["%Y-%m-%d"]), help="last date")
+@click.option(
+    "--adjust",
+    type=click.Choice(get_args(Adjust)),
+    help="how prices are adjusted; raw unless said, total with --compare",
+)
+@click.option("--as-of", help="as known at that moment: 2026-11-01T12:00, UTC")
+@click.option("--compare", is_flag=True, help="closes as lines that begin at 100 together")
+@click.option("--log", is_flag=True, help="a logarithmic axis of prices")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="the file to write: .png, .svg or .html; without it, text",
+)
+@output_options
+def plot(
+    symbols: tuple[str, ...],
+    first: datetime | None,
+    last: datetime | None,
+    adjust: Adjust | None,
+    as_of: str | None,
+    **options: Any,  # noqa: ANN401
+) -> None:
+    """Draw candles, volume, actions and gaps: nexus plot AAPL.US --out aapl.png."""
+    shape = {name: options.pop(name) for name in ("compare", "log", "out", "as_json")}
+    settings = settings_from(options)
+    form = _form(shape["out"]) if shape["out"] else None
+    named = [parse_symbol(text) for text in symbols]
+    now = datetime.now(UTC)
+    moment = parse_moment(as_of) if as_of else None
+    basis = Basis(adjust or default_adjustment(compare=shape["compare"]), moment or now)
+    plotted = Plotted(
+        first=first and first.date(),
+        last=last and last.date(),
+        adjust=basis.adjust,
+        as_of=moment,
+        now=now,
+    )
+    with open_database(settings.database_url, settings.home, settings.schema) as url:
+        histories = read_histories(PostgresConnection(url, settings.schema), named, plotted)
+    _draw(histories, basis, form, **shape)
+
+
+def _draw(
+    histories: list[History],
+    basis: Basis,
+    form: Form | None,
+    *,
+    out: Path | None,
+    as_json: bool,
+    compare: bool,
+    log: bool,
+) -> None:
+    if out and form:
+        # Altair takes a second to load.
+        from data_nexus.research.charts import altair_chart  # noqa: PLC0415
+
+        chart = chart_of(histories, MOST_CANDLES)
+        draw = altair_chart.comparison_of if compare else altair_chart.candles_of
+        title = ", ".join(panel.symbol for panel in chart.panels)
+        _write(out, altair_chart.rendered(draw(chart, basis, log=log), form, title))
+        if as_json:
+            print_json(_figures(chart, basis) | {"out": str(out)})
+        else:
+            click.echo(f"{out}: {chart.period}, {len(chart.days):,} places")
+        return
+    if as_json:
+        print_json(_figures(chart_of(histories, MOST_CANDLES), basis))
+        return
+    from data_nexus.research.charts import text_chart  # noqa: PLC0415
+
+    width = console.width if console.is_terminal else _PIPE_WIDTH
+    chart = chart_of(histories, text_chart.most_candles(width))
+    tell = text_chart.comparison_text if compare else text_chart.candles_text
+    is_colored = console.is_terminal and not console.no_color and not console.is_dumb_terminal
+    click.echo(tell(chart, basis, width, is_colored=is_colored, log=log), color=is_colored)
+
+
+def _form(out: Path) -> Form:
+    """Return what a file is to hold, by its ending; raise `UsageError` before any work is done."""
+    form = _FORMS.get(out.suffix.lower())
+    if form is None:
+        raise UsageError(f"--out {out}: the ending is none of {', '.join(_FORMS)}")
+    if not out.parent.is_dir():
+        raise UsageError(f"--out {out}: there is no folder {out.parent}; create it first")
+    return form
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Put a file in place at once: whoever opens it sees the old one or the new one."""
+    try:
+        with whole_file(path) as draft:
+            draft.write_bytes(content)
+    except OSError as error:
+        raise UsageError(f"--out {path}: cannot be written: {error.strerror}") from None
+
+
+def _figures(chart: Chart, basis: Basis) -> dict[str, Any]:
+    return {
+        "period": chart.period,
+        "adjust": basis.adjust,
+        "as_of": basis.moment.isoformat(),
+        "panels": [_panel(chart, panel) for panel in chart.panels],
+    }
+
+
+def _panel(chart: Chart, panel: Panel) -> dict[str, Any]:
+    return {
+        "symbol": panel.symbol,
+        "bars": panel.bars,
+        "candles": len(panel.candles.place),
+        "first_date": day_date(int(panel.candles.first[0])),
+        "last_date": day_date(int(panel.candles.last[-1])),
+        "marks": [{"kind": m.kind, "date": m.date, "text": m.text} for m in panel.marks],
+        "missing": panel.missing,
+        "gaps": [
+            {"date": day_date(int(chart.days[gap.place])), "missing": gap.missing}
+            for gap in panel.gaps
+        ],
+    }

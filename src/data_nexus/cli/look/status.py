@@ -1,0 +1,99 @@
+"""Owns `nexus status`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from data_nexus.cli.load.audit import audit_pairs, record_pairs
+from data_nexus.cli.options import output_options, settings_from
+from data_nexus.cli.render import print_json, print_pairs, shown
+from data_nexus.database.connection import PostgresConnection
+from data_nexus.database.open import open_database
+from data_nexus.database.reader.status import overview
+from data_nexus.database.store.quota import UNTOLD_MINUTE_LIMIT
+from data_nexus.observe.progress import span
+
+Pair = tuple[str, object]
+_GAP: Pair = ("", "")
+
+
+@click.command()
+@output_options
+def status(as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
+    """Show what the database holds, the quota as last seen, the workers and the last runs."""
+    settings = settings_from(options)
+    with open_database(settings.database_url, settings.home, settings.schema) as url:
+        found = overview(PostgresConnection(url, settings.schema), settings)
+    if as_json:
+        print_json(found)
+        return
+    parts = (
+        _stored(found),
+        _quota(found["quota"]),
+        _audit(found["audit"]),
+        _workers(found["workers"]),
+        _runs(found),
+    )
+    print_pairs(pair for part in parts for pair in part)
+
+
+def _stored(found: dict[str, Any]) -> Iterator[Pair]:
+    for key, count in found["assets"].items():
+        yield f"assets {key.replace('_', ' ')}", count
+    about = "about " if found["rows_are_estimated"] else ""
+    yield "bars", f"{about}{found['rows']:,}"
+    yield "dates", f"{found['first_date'] or '—'} to {found['last_date'] or '—'}"
+
+
+def _quota(quota: dict[str, Any]) -> Iterator[Pair]:
+    yield _GAP
+    of_limit = "" if quota["limit"] is None else f" of {quota['limit']:,}"
+    extra = f", {quota['extra']:,} extra ones included" if quota["extra"] else ""
+    left = "not known yet" if quota["left"] is None else f"{shown(quota['left'])}{extra}"
+    resets_in = datetime.fromisoformat(quota["resets_at"]) - datetime.now(UTC)
+    yield "calls used today", f"{quota['used']:,}{of_limit}"
+    yield "calls left today", left
+    yield "quota resets", f"in {span(resets_in.total_seconds())}, at {_utc(quota['resets_at'])}"
+    learned = " (assumed until the vendor tells)"
+    limit = quota["minute_limit"]
+    yield "requests a minute", f"{limit:,}{learned if limit == UNTOLD_MINUTE_LIMIT else ''}"
+    yield "vendor's count", _utc(quota["told_at"]) if quota["told_at"] else "not asked for yet"
+
+
+def _audit(audit: dict[str, Any]) -> Iterator[Pair]:
+    yield _GAP
+    yield from audit_pairs(audit)
+    yield from record_pairs(audit)
+
+
+def _workers(workers: list[dict[str, Any]]) -> Iterator[Pair]:
+    yield _GAP
+    if not workers:
+        yield "workers", "none at work"
+    for worker in workers:
+        state = worker["state"]
+        yield f"worker since {_utc(worker['started_at'])}", f"last seen {_utc(worker['seen_at'])}"
+        yield "  in flight", f"{state['in_flight']:,} requests, {state['breadth']:,} allowed"
+        yield "  requests sent", state["requests"]
+        yield "  retries", f"{state['retries']:,}, {state['retry_budget']:g} more allowed now"
+        yield "  breakers", _breakers(state["breakers"])
+
+
+def _breakers(states: dict[str, str]) -> str:
+    """Only a breaker that is not closed is news."""
+    troubled = [f"{endpoint} {state}" for endpoint, state in states.items() if state != "closed"]
+    return ", ".join(troubled) or "all closed: the vendor answers"
+
+
+def _runs(found: dict[str, Any]) -> Iterator[Pair]:
+    yield _GAP
+    for run in found["runs"]:
+        yield f"{run['command']} of {_utc(run['started_at'])}", run["outcome"]
+
+
+def _utc(moment: str) -> str:
+    return f"{datetime.fromisoformat(moment).astimezone(UTC):%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,1 @@
+"""Commands that operate: worker, dead letters, database."""

@@ -1,0 +1,120 @@
+"""Owns `nexus dead-letters`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+from rich.table import Table
+
+from data_nexus.cli.options import output_options, settings_from
+from data_nexus.cli.render import console, print_json, print_pairs
+from data_nexus.config import Settings
+from data_nexus.database.connection import PostgresConnection
+from data_nexus.database.open import open_database
+from data_nexus.database.reader.dead_letters import (
+    drop_dead_letters,
+    find_asset_ids,
+    list_dead_letters,
+    retry_dead_letters,
+)
+from data_nexus.domain.symbol import parse_symbol
+from data_nexus.errors import UsageError
+
+
+@click.group("dead-letters")
+def dead_letters() -> None:
+    """Look after assets that wait for a person: their answers were unfit."""
+
+
+@dead_letters.command("list")
+@output_options
+def list_(as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
+    """List the dead letters, the latest first."""
+    with _database(settings_from(options)) as database:
+        letters = list_dead_letters(database)
+    if as_json:
+        print_json({"dead_letters": letters})
+        return
+    if not letters:
+        console.print("No dead letters.")
+        return
+    table = Table("symbol", "reason", "status", "times", "last")
+    for one in letters:
+        status = str(one["status"] or "—")
+        table.add_row(
+            one["symbol"],
+            one["reason"],
+            status,
+            str(one["count"]),
+            f"{one['last_at']:%Y-%m-%d %H:%M}",
+        )
+    console.print(table)
+
+
+@dead_letters.command()
+@click.argument("symbol")
+@output_options
+def show(symbol: str, as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
+    """Show one asset's dead letters, whole."""
+    with _database(settings_from(options)) as database:
+        letters = list_dead_letters(database, _ids(database, (symbol,)))
+    if as_json:
+        print_json({"dead_letters": letters})
+        return
+    if not letters:
+        console.print(f"No dead letter of {symbol}.")
+    for one in letters:
+        print_pairs(one.items())
+
+
+@dead_letters.command()
+@click.argument("symbols", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="all of them")
+@output_options
+def retry(symbols: tuple[str, ...], everything: bool, as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
+    """Put assets back into the queue; the next backfill asks for them again."""
+    _change(retry_dead_letters, "put back into the queue", symbols, everything, as_json, options)
+
+
+@dead_letters.command()
+@click.argument("symbols", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="all of them")
+@output_options
+def drop(symbols: tuple[str, ...], everything: bool, as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
+    """Give assets up: their letters go, and they rest until a symbol list names them again."""
+    _change(drop_dead_letters, "given up", symbols, everything, as_json, options)
+
+
+def _change(
+    change: Callable[[PostgresConnection, list[int] | None], int],
+    done: str,
+    symbols: tuple[str, ...],
+    everything: bool,  # noqa: FBT001 - a flag of the command line
+    as_json: bool,  # noqa: FBT001
+    options: dict[str, Any],
+) -> None:
+    if bool(symbols) == everything:
+        raise UsageError("name the symbols, or say --all")
+    with _database(settings_from(options)) as database:
+        count = change(database, None if everything else _ids(database, symbols))
+    if as_json:
+        print_json({"assets": count})
+    else:
+        console.print(f"{count:,} assets {done}.")
+
+
+def _ids(database: PostgresConnection, symbols: tuple[str, ...]) -> list[int]:
+    wanted = [parse_symbol(text) for text in symbols]
+    known = find_asset_ids(database, wanted)
+    if unknown := [str(symbol) for symbol in wanted if symbol not in known]:
+        raise UsageError(f"not in the database: {', '.join(unknown)}")
+    return list(known.values())
+
+
+@contextmanager
+def _database(settings: Settings) -> Iterator[PostgresConnection]:
+    with open_database(settings.database_url, settings.home, settings.schema) as url:
+        yield PostgresConnection(url, settings.schema)

@@ -1,0 +1,37 @@
+"""Owns `nexus worker`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from data_nexus.app.runs import run_worker
+from data_nexus.cli.exit_codes import exit_code_of
+from data_nexus.cli.options import output_options, settings_from
+from data_nexus.cli.render import error_console, print_json, print_run
+from data_nexus.domain.symbol import exchange_code
+from data_nexus.events import observers
+from data_nexus.observe.logs import log_event
+from data_nexus.observe.progress import progress_display
+
+
+@click.command()
+@click.option("--exchange", help="only this exchange")
+@click.option("--concurrency", type=click.IntRange(1, 256), help="requests in flight (5)")
+@output_options
+def worker(exchange: str | None, as_json: bool, **options: Any) -> int:  # noqa: ANN401, FBT001
+    """Load whatever is due until stopped; any number of workers may share one database.
+
+    A worker waits for quota, for the vendor and for the database, and leaves a share of the day's
+    calls (NEXUS_RESERVE) to repair and to people.
+    """
+    settings = settings_from(options)
+    chosen = exchange_code(exchange) if exchange else None
+    with progress_display(error_console) as progress:
+        report = run_worker(settings, chosen, observers(log_event, progress))
+    if as_json:
+        print_json(report.figures)
+    else:
+        print_run(report.figures, is_cut_short=report.is_cut_short)
+    return exit_code_of(report)

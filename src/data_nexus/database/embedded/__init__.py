@@ -1,0 +1,10 @@
+"""The embedded PostgreSQL: one server per home, shared by the commands that need it."""
+
+from data_nexus.database.embedded.server import (
+    embedded_server,
+    remove,
+    server_log,
+    stop_if_unused,
+)
+
+__all__ = ["embedded_server", "remove", "server_log", "stop_if_unused"]

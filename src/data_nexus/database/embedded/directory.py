@@ -1,0 +1,256 @@
+"""Owns where the embedded PostgreSQL lies on disk: its site, and the folder of its socket.
+
+A site holds `cluster/` (the data, 0700, the server's account's), `run/` (the socket), and files
+that the server may only read or append to: `settings.conf` and `server.log`. It is
+`<home>/postgres`. Only when root's server account cannot reach that (a home in `/root`), it is a
+folder of its own below `/var/lib/data-nexus`, which `<home>/postgres/location` names.
+
+`<home>/postgres` also holds the two locks of `data_nexus.database.embedded`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from data_nexus.database.embedded.os_account import (
+    MAJOR_VERSION,
+    SYSTEM_FOLDER,
+    Account,
+    account_for_new_cluster,
+    account_of,
+    make_system_folder,
+)
+from data_nexus.database.embedded.settings import PORT
+from data_nexus.errors import StorageUnavailable
+
+_SOCKET_NAME = f".s.PGSQL.{PORT}"
+_LONGEST_SOCKET_PATH = 103  # macOS; Linux takes 107.
+_UNNAMEABLE = set(b",\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A place on disk for one cluster, and the account that it belongs to."""
+
+    folder: Path
+    account: Account
+
+    @property
+    def cluster(self) -> Path:
+        """PostgreSQL's data folder."""
+        return self.folder / "cluster"
+
+    @property
+    def settings(self) -> Path:
+        """The settings that are written at each start."""
+        return self.folder / "settings.conf"
+
+    @property
+    def log(self) -> Path:
+        """What the server has to say."""
+        return self.folder / "server.log"
+
+    @property
+    def socket_record(self) -> Path:
+        """Names the socket's folder, once the server was started."""
+        return self.folder / "socket"
+
+
+def seat(home: Path) -> Path:
+    """`<home>/postgres`, absolute."""
+    return home.expanduser().resolve() / "postgres"
+
+
+def make_seat(home: Path) -> Path:
+    """Makes `<home>/postgres`: private, save that root's server account must pass through."""
+    folder = seat(home)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        if not folder.exists():
+            folder.mkdir(exist_ok=True)
+            folder.chmod(0o711 if os.geteuid() == 0 else 0o700)
+    except OSError as exc:
+        message = f"cannot make {folder}: {exc.strerror}; set NEXUS_HOME to a folder of your own"
+        raise StorageUnavailable(message) from exc
+    return folder
+
+
+def site_folder(home: Path) -> Path:
+    """Where the home's cluster lies, or would lie when none was recorded elsewhere."""
+    record = seat(home) / "location"
+    return _path_in(record) if record.exists() else seat(home)
+
+
+def known_site(home: Path) -> Site | None:
+    """The home's own cluster as it lies there, sound or not; None if there is none."""
+    folder = site_folder(home)
+    if not (folder / "cluster").exists() or not _is_own(folder, home):
+        return None
+    return Site(folder, account_of(folder / "cluster"))
+
+
+def find_site(home: Path) -> Site | None:
+    """The home's own cluster, proved to be usable by this version; None for a new home.
+
+    Raises `StorageUnavailable` for a recorded cluster that is gone or is another home's: a fresh
+    database in its stead would look like lost data.
+    """
+    _prove_recorded(home)
+    site = known_site(home)
+    if site is not None:
+        _prove_usable(site)
+    return site
+
+
+def make_site(home: Path) -> Site:
+    """Chooses the place of a new cluster; `record_site` makes the choice last."""
+    account = account_for_new_cluster()
+    if account.reaches(seat(home)):
+        return Site(seat(home), account)
+    for unfinished in SYSTEM_FOLDER.glob("site-*"):
+        if _is_own(unfinished, home) and not (unfinished / "cluster").exists():
+            shutil.rmtree(unfinished, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix="site-", dir=make_system_folder()))
+    folder.chmod(0o711)
+    write_whole(folder / "home", str(seat(home)))
+    return Site(folder, account)
+
+
+def record_site(home: Path, site: Site) -> None:
+    """Notes the place of a complete cluster; until then a crash leaves the home without one."""
+    if site.folder != seat(home):
+        write_whole(seat(home) / "location", str(site.folder))
+
+
+def drop_site(home: Path) -> None:
+    """Deletes the home's cluster and whatever else belongs to its server."""
+    folder = site_folder(home)
+    if folder != seat(home) and _is_own(folder, home):
+        shutil.rmtree(folder)
+    shutil.rmtree(seat(home))
+
+
+def make_socket_folder(site: Site) -> Path:
+    """Makes the private folder of the socket for one run of the server, and records it.
+
+    `run/` of the site, if a socket's path may be that long and libpq, which parts hosts at
+    commas, can name it; else a fresh folder below the platform's temporary one.
+    """
+    drop_socket_folder(site)
+    folder = site.folder / "run"
+    if _is_usable(folder):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(mode=0o700)
+    else:
+        parent = Path(tempfile.gettempdir())
+        parent = parent if _is_usable(parent / "data-nexus-12345678") else Path("/tmp")  # noqa: S108
+        folder = Path(tempfile.mkdtemp(prefix="data-nexus-", dir=parent))
+    write_whole(folder / "cluster", str(site.cluster))
+    site.account.own(folder)
+    write_whole(site.socket_record, str(folder))
+    return folder
+
+
+def socket_folder(site: Site) -> Path | None:
+    """The recorded folder of the socket, if it is there, private, and this very cluster's.
+
+    The folder names its cluster in return, for a copied home brings its original's record.
+    """
+    if not site.socket_record.exists():
+        return None
+    folder = _path_in(site.socket_record)
+    try:
+        status = folder.lstat()
+        is_own = _path_in(folder / "cluster") == site.cluster
+    except OSError:
+        return None
+    is_private = stat.S_ISDIR(status.st_mode) and stat.S_IMODE(status.st_mode) == stat.S_IRWXU
+    return folder if is_own and is_private and status.st_uid == site.account.uid else None
+
+
+def drop_socket_folder(site: Site) -> None:
+    """Removes the socket's folder and its record."""
+    folder = socket_folder(site)
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
+    site.socket_record.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Replaces a file so that a crash leaves the old text or the new one."""
+    draft = path.with_name(path.name + ".new")
+    with draft.open("wb") as file:
+        os.fchmod(file.fileno(), 0o644)  # The folder decides who comes here.
+        file.write(os.fsencode(text))
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes a rename in the folder survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _path_in(record: Path) -> Path:
+    return Path(os.fsdecode(record.read_bytes()))
+
+
+def _is_own(folder: Path, home: Path) -> bool:
+    """Whether a site names in return the home that names it; a copied home's does not."""
+    if folder == seat(home):
+        return True
+    backward = folder / "home"
+    return backward.exists() and _path_in(backward) == seat(home)
+
+
+def _prove_recorded(home: Path) -> None:
+    record = seat(home) / "location"
+    folder = site_folder(home)
+    if folder == seat(home):
+        return
+    if not (folder / "cluster").exists():
+        message = (
+            f"the database that {record} names is gone: {folder}/cluster; restore that folder,"
+            f" or delete {record} to begin with an empty database"
+        )
+        raise StorageUnavailable(message)
+    if not _is_own(folder, home):
+        message = (
+            f"the database that {record} names belongs to another home: if that was moved here,"
+            f" write {seat(home)} into {folder}/home; if it was copied, delete {record}"
+        )
+        raise StorageUnavailable(message)
+
+
+def _prove_usable(site: Site) -> None:
+    version = site.cluster / "PG_VERSION"
+    found = version.read_text().strip() if version.exists() else "unknown"
+    if found != MAJOR_VERSION:
+        message = (
+            f"{site.cluster} is a cluster of PostgreSQL version {found}; this Data Nexus brings"
+            f" {MAJOR_VERSION}: back it up with the Data Nexus that made it, then restore the"
+            " backup into a new NEXUS_HOME"
+        )
+        raise StorageUnavailable(message)
+    if not site.account.reaches(site.folder):
+        message = (
+            f"the owner of {site.cluster} cannot reach it: let its account pass (x) through every"
+            " folder above"
+        )
+        raise StorageUnavailable(message)
+
+
+def _is_usable(folder: Path) -> bool:
+    name = os.fsencode(folder / _SOCKET_NAME)
+    return len(name) <= _LONGEST_SOCKET_PATH and not set(name) & _UNNAMEABLE

@@ -1,0 +1,153 @@
+"""Owns the embedded PostgreSQL: one server per home, shared by the commands that need it.
+
+Whoever uses the server holds a shared lock on `<home>/postgres/users.lock`. It is started and
+stopped under a second, exclusive lock, `change.lock`. Who leaves and can make the first lock
+exclusive was the last one, and stops the server. The kernel releases the locks of a killed
+command; its server then stays up until the next command leaves.
+
+The locks are closed on exec, as all descriptors that Python opens, so the server, which is
+nobody's child and has a session of its own, never holds them.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from data_nexus.database.embedded.cluster import ensure_running, make_cluster, stop
+from data_nexus.database.embedded.directory import (
+    Site,
+    drop_site,
+    find_site,
+    known_site,
+    make_seat,
+    make_site,
+    record_site,
+    seat,
+    site_folder,
+)
+from data_nexus.errors import StorageUnavailable
+
+_CHANGE = "change.lock"
+_USERS = "users.lock"
+
+
+@contextmanager
+def embedded_server(home: Path) -> Iterator[str]:
+    """Yields the URL of the home's database, whose server runs while anybody is inside.
+
+    The first use makes the cluster. Blocking: a second or two, but for recovery after a crash.
+    The URL suits psycopg: `postgresql://nexus@/nexus?host=…&port=…`, where `host` is a folder
+    that only its owner can enter. Raises `StorageUnavailable` with the cause and the remedy.
+    """
+    with _foreseen(home):
+        users = _lock(home, _USERS, fcntl.LOCK_SH)
+    try:
+        with _foreseen(home), _changing(home):
+            url = ensure_running(find_site(home) or _new_site(home))
+        yield url
+    finally:
+        os.close(users)
+        stop_if_unused(home)
+
+
+def stop_if_unused(home: Path) -> bool:
+    """Stops the home's server unless a command uses it; tells whether it is stopped now."""
+    if not seat(home).exists():
+        return True
+    with _foreseen(home), _changing(home), _alone(home) as is_alone:
+        if is_alone:
+            _stop(home)
+        return is_alone
+
+
+def remove(home: Path) -> None:
+    """Deletes the home's database for good; refuses while a command uses it."""
+    if not seat(home).exists():
+        return
+    with _foreseen(home), _changing(home), _alone(home) as is_alone:
+        if not is_alone:
+            message = f"the database of {home} is in use: end the commands that use it first"
+            raise StorageUnavailable(message)
+        _stop(home)
+        drop_site(home)
+
+
+def server_log(home: Path) -> Path:
+    """The file with the server's own messages; it is there after the first start."""
+    return site_folder(home) / "server.log"
+
+
+def _new_site(home: Path) -> Site:
+    site = make_site(home)
+    try:
+        make_cluster(site)
+    except BaseException:
+        if site.folder != seat(home):
+            shutil.rmtree(site.folder, ignore_errors=True)
+        raise
+    record_site(home, site)
+    return site
+
+
+def _stop(home: Path) -> None:
+    site = known_site(home)
+    if site is not None:
+        stop(site)
+
+
+@contextmanager
+def _changing(home: Path) -> Iterator[None]:
+    """Holds the right to start and stop the server."""
+    lock = _lock(home, _CHANGE, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        os.close(lock)
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[bool]:
+    """Tells whether nobody uses the server, and keeps it so."""
+    try:
+        lock = _lock(home, _USERS, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        os.close(lock)
+
+
+def _lock(home: Path, name: str, operation: int) -> int:
+    """Opens and locks a lock file; closing the descriptor releases it."""
+    while True:
+        path = make_seat(home) / name
+        descriptor = os.open(path, os.O_RDONLY | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(descriptor, operation)
+            # `remove` may have deleted the file while this call waited for it.
+            if path.exists() and os.path.samestat(path.stat(), os.fstat(descriptor)):
+                return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+
+
+@contextmanager
+def _foreseen(home: Path) -> Iterator[None]:
+    """Names a refusal of the file system, such as a full disk, as what it is."""
+    try:
+        yield
+    except OSError as exc:
+        message = (
+            f"embedded PostgreSQL: {exc.strerror}: {exc.filename or home}; set NEXUS_HOME to a"
+            " folder of your own that has space left"
+        )
+        raise StorageUnavailable(message) from exc

@@ -1,0 +1,45 @@
+"""The tables as SQLAlchemy models, for ORM work, migrations and the reference page.
+
+The engine itself speaks SQL; these models describe the same tables. A table that grows with the
+bars has a primary key that starts with `asset_id` and no foreign key, so that a Citus cluster can
+distribute it (ADR 0005).
+"""
+
+from data_nexus.database.models.actions import (
+    Dividend,
+    DividendRevision,
+    Finding,
+    Split,
+    SplitRevision,
+)
+from data_nexus.database.models.assets import BARS_VIEW, Asset, Bar
+from data_nexus.database.models.history import Rebasing, Revision
+from data_nexus.database.models.limits import Quota, Refusal, SettledSession
+from data_nexus.database.models.listings import Discovery, ListedRange
+from data_nexus.database.models.rejects import DeadLetter, RejectedRow
+from data_nexus.database.models.runs import Run, Sync, Worker
+from data_nexus.database.models.tables import Tables
+
+__all__ = [
+    "BARS_VIEW",
+    "Asset",
+    "Bar",
+    "DeadLetter",
+    "Discovery",
+    "Dividend",
+    "DividendRevision",
+    "Finding",
+    "ListedRange",
+    "Quota",
+    "Rebasing",
+    "Refusal",
+    "RejectedRow",
+    "Revision",
+    "Run",
+    "SettledSession",
+    "Split",
+    "SplitRevision",
+    "Sync",
+    "Tables",
+    "Worker",
+]

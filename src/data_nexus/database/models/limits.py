@@ -1,0 +1,60 @@
+"""The tables of the vendor's limits: quota, refusals, rechecked sessions."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from sqlalchemy.orm import Mapped, mapped_column
+
+from data_nexus.database.models.tables import Tables
+
+
+class Quota(Tables):
+    """What a token may still ask for: shared by all workers, charged before anything is sent."""
+
+    __tablename__ = "quota_ledger"
+
+    token_id: Mapped[str] = mapped_column(primary_key=True, comment="a keyed hash of the token")
+    day: Mapped[dt.date] = mapped_column(comment="the GMT day that `spent` belongs to")
+    spent: Mapped[int] = mapped_column(
+        server_default="0", comment="calls of the day: charged by us, or more as the vendor counts"
+    )
+    day_limit: Mapped[int | None] = mapped_column(comment="as the vendor tells; NULL is not yet")
+    extra: Mapped[int] = mapped_column(server_default="0", comment="calls beyond the daily ones")
+    refused: Mapped[bool] = mapped_column(
+        server_default="false",
+        comment="the vendor said that the day is spent (402), and has not told otherwise since",
+    )
+    minute_limit: Mapped[int] = mapped_column(comment="requests a minute, as its headers tell")
+    next_slot: Mapped[dt.datetime] = mapped_column(comment="when the next request may go out")
+    told_at: Mapped[dt.datetime | None] = mapped_column(
+        comment="when the vendor last told the day's count"
+    )
+    audited: Mapped[int] = mapped_column(
+        server_default="0", comment="calls of `spent` that went into the audit"
+    )
+
+
+class Refusal(Tables):
+    """An endpoint that the vendor refuses to a token, for an exchange."""
+
+    __tablename__ = "refusals"
+    __table_args__ = ({"comment": "endpoints that a key may not use, until they are tried again"},)
+
+    token_id: Mapped[str] = mapped_column(primary_key=True, comment="a keyed hash of the token")
+    exchange: Mapped[str] = mapped_column(primary_key=True)
+    endpoint: Mapped[str] = mapped_column(primary_key=True)
+    refused_at: Mapped[dt.datetime] = mapped_column(comment="the last time")
+
+
+class SettledSession(Tables):
+    """A session of an exchange whose late bars have come, as far as anyone can tell."""
+
+    __tablename__ = "settled_sessions"
+    __table_args__ = (
+        {"comment": "sessions that were looked at in bulk after a later one was out"},
+    )
+
+    exchange: Mapped[str] = mapped_column(primary_key=True)
+    session: Mapped[dt.date] = mapped_column(primary_key=True)
+    looked_at: Mapped[dt.datetime] = mapped_column(comment="the last time")

@@ -1,0 +1,1 @@
+"""What people read: one module an aggregate, its SQL beside it."""

@@ -1,0 +1,87 @@
+"""Owns renames and reused codes in the database: what two lists show, and what follows for assets.
+
+Every verb works on a staged list and inside the transaction of its caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+from data_nexus.database.connection import AsyncSession, rows_of
+from data_nexus.database.sql import query
+from data_nexus.domain.listings.listing import SymbolChange
+from data_nexus.domain.listings.succession import (
+    Arrival,
+    Bearer,
+    Forebear,
+    PastName,
+    Succession,
+    decide,
+    decide_dead,
+)
+
+
+async def find_succession(
+    connection: AsyncSession, exchange: str, types: Sequence[str], changes: Sequence[SymbolChange]
+) -> Succession:
+    """Return who was renamed and who lost a code, by a staged list of the living."""
+    told = [change for change in changes if change.exchange == exchange]
+    asked = {
+        "exchange": exchange,
+        "types": list(types),
+        "old_codes": [change.old for change in told],
+        "new_codes": [change.new for change in told],
+    }
+    gone = [Bearer(*row) for row in await rows_of(connection, "find_gone", asked)]
+    asked["isins"] = [bearer.isin for bearer in gone if bearer.isin]
+    arrivals = [_arrival(row) for row in await rows_of(connection, "find_arrivals", asked)]
+    return decide(gone, arrivals, told)
+
+
+async def find_dead_succession(connection: AsyncSession, exchange: str) -> Succession:
+    """Return which assets a staged list of the dead calls `CODE_old`."""
+    rows = await rows_of(connection, "find_forebears", {"exchange": exchange})
+    return decide_dead(
+        (Arrival(*line), [_forebear(list(each)) for _, each in groupby(group, lambda row: row[3])])
+        for line, group in groupby(rows, lambda row: row[:3])
+    )
+
+
+async def apply_succession(
+    connection: AsyncSession, found: Succession, moment: datetime, *, delisted: bool
+) -> None:
+    """Give renamed assets their codes and take them from retired ones.
+
+    All of them lose their codes first, so that codes may be passed on in a ring.
+    """
+    renamed = [rename.asset_id for rename in found.renames]
+    retired = [retirement.asset_id for retirement in found.retirements]
+    if renamed or retired:
+        without = {"asset_ids": [*renamed, *retired], "moment": moment}
+        await connection.execute(query("retire_assets"), without)
+    if renamed:
+        codes = [rename.new for rename in found.renames]
+        parameters = {"asset_ids": renamed, "codes": codes, "delisted": delisted}
+        await connection.execute(query("rename_assets"), parameters)
+    for parting in found.partings:
+        await connection.execute(
+            query("part_asset"),
+            {"asset_id": parting.asset_id, "code": parting.code, "since": parting.since},
+        )
+
+
+def _arrival(row: tuple[Any, ...]) -> Arrival:
+    code, name, isin, asset_id, asset_name, asset_isin, is_listed, since = row
+    if asset_id is None:
+        return Arrival(code, name, isin)
+    bearer = Bearer(asset_id, code, asset_name, asset_isin, is_listed, since)
+    return Arrival(code, name, isin, bearer)
+
+
+def _forebear(rows: list[tuple[Any, ...]]) -> Forebear:
+    past = tuple(PastName(*row[8:]) for row in rows if row[8] is not None)
+    asset_id, code, name, isin, is_listed = rows[0][3:8]
+    return Forebear(asset_id, code, name, isin, is_listed, past)

@@ -1,0 +1,1 @@
+"""Session calendars: which days are sessions, and when they are published."""

@@ -1,0 +1,1 @@
+"""Limits: quota, backoff, circuit breaker and concurrency."""

@@ -1,0 +1,1 @@
+"""Listings: symbol lists, their lines, and successions of symbols."""

@@ -1,0 +1,40 @@
+"""The values of listings: a symbol list, its lines, and a rename. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from data_nexus.domain.symbol import Symbol
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One symbol as an exchange lists it; empty text where the vendor has none."""
+
+    symbol: Symbol
+    venue: str
+    name: str
+    asset_type: str
+    country: str
+    currency: str
+    isin: str
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolList:
+    """A whole symbol list; `refused` counts the lines whose code cannot be a symbol."""
+
+    listings: tuple[Listing, ...]
+    refused: int
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolChange:
+    """A rename as the vendor tells it: the codes, the company, and the day from which it counts."""
+
+    exchange: str
+    old: str
+    new: str
+    name: str
+    effective: date

@@ -1,0 +1,1 @@
+"""Planning: what is due, in bulk or individually, and what it costs."""

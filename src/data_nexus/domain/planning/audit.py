@@ -1,0 +1,118 @@
+"""Owns the rolling audit's arithmetic: how many histories are read again, and what that promises.
+
+A vendor may restate an old bar without a trace in any feed or seam. So whole histories are read
+again, the one that was read the longest ago first, for a share of each day's calls. Pure.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from data_nexus.domain.endpoints import CALLS, Endpoint
+from data_nexus.domain.limits.quota import Quota, audit_calls, left_for_audit
+
+# What audits found is told for so many days back.
+RECORD_DAYS = 90
+# A year in New York has about so many sessions, and a day without one has no audit.
+_DAYS, _SESSIONS = 365, 252
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The audit of one exchange so far.
+
+    `assets` are those that take part: every loaded one, dead or alive, that is not paused or
+    parked and still has its code. `oldest` is when the history that was read the longest ago was
+    read as a whole, None if not known. `today` were audited on this UTC day, `audited` in the last
+    `RECORD_DAYS`; of these so many histories had `restated` bars, or were `rebased`.
+    """
+
+    exchange: str
+    assets: int
+    oldest: datetime | None
+    today: int
+    audited: int
+    restated: int
+    rebased: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What the audit promises: a silent restatement is found after `days` at the latest.
+
+    That is after the `rest_days` in which a history is not read again, and then `nights` on which
+    an update has a session to get; `days` counts them as a year in New York has them. `calls` is
+    the audit's share of a day, None while the day's limit is not known. Without calls, `nights` and
+    `days` are None: nothing is promised. `oldest` is what is true now, whatever was promised.
+    """
+
+    calls: int | None
+    rest_days: int
+    assets: int
+    nights: int | None
+    days: int | None
+    oldest: datetime | None
+    exchanges: tuple[Record, ...]
+
+
+def outlook(
+    records: Sequence[Record], day_limit: int | None, share: float, rest_days: int
+) -> Outlook:
+    """Return what the audit promises with a share of a day's limit."""
+    assets = sum(record.assets for record in records)
+    calls = None if day_limit is None else audit_calls(day_limit, share)
+    nights = nights_for(assets, calls or 0)
+    known = [record.oldest for record in records if record.oldest]
+    return Outlook(
+        calls=calls,
+        rest_days=rest_days,
+        assets=assets,
+        nights=nights,
+        days=None if nights is None else rest_days + math.ceil(nights * _DAYS / _SESSIONS),
+        oldest=min(known) if known and len(known) == len(records) else None,
+        exchanges=tuple(records),
+    )
+
+
+def nights_for(assets: int, calls: int) -> int | None:
+    """Return after how many nights every one of some histories was read; None is never.
+
+    However they were read before: all that wait for longer come first, and nothing comes twice
+    before all had their turn.
+    """
+    turns = calls // CALLS[Endpoint.EOD]
+    if not assets:
+        return 0
+    return math.ceil(assets / turns) if turns else None
+
+
+def turns_tonight(
+    quota: Quota,
+    records: Sequence[Record],
+    exchange: str | None,
+    *,
+    share: float,
+    keep_share: float,
+) -> int:
+    """Return how many histories the audit may read now, of one exchange or of all.
+
+    An update of one exchange alone takes that exchange's part of the day: else the exchange that is
+    updated first would take all of it every day.
+    """
+    turns = left_for_audit(quota, share, keep_share) // CALLS[Endpoint.EOD]
+    if exchange is None:
+        return turns
+    of_day = audit_calls(quota.day_limit, share) // CALLS[Endpoint.EOD]
+    today = sum(record.today for record in records if record.exchange == exchange)
+    return max(0, min(turns, _part(of_day, records, exchange, quota.day) - today))
+
+
+def _part(turns: int, records: Sequence[Record], exchange: str, day: date) -> int:
+    """Divide a day's turns by size; fractions of a turn add up from day to day."""
+    assets = {record.exchange: record.assets for record in records}
+    each_day, of = turns * assets.get(exchange, 0), sum(assets.values()) or 1
+    days = day.toordinal()
+    return each_day * (days + 1) // of - each_day * days // of

@@ -1,0 +1,128 @@
+"""Owns the choice of the cheapest way to make an exchange fresh: in bulk, or one by one. Pure.
+
+A session of a whole exchange costs the same however many of its assets lack it; an asset costs one
+call however many sessions it lacks. What a bulk answer cannot carry on (an action, a gap in the
+asset's bars) is known only when it has come, and costs one call each beside what is chosen here.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import accumulate
+
+from data_nexus.domain.endpoints import CALLS, Endpoint
+
+# Its bars, its splits and its dividends.
+REQUESTS_A_SESSION = 3
+CALLS_A_SESSION = REQUESTS_A_SESSION * CALLS[Endpoint.BULK]
+_CALLS_AN_ASSET = CALLS[Endpoint.EOD]
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """So many `assets` that lack every session after their `cursor`, up to `published`.
+
+    A cursor of None is an asset that was never loaded: no bulk answer helps it.
+    """
+
+    cursor: date | None
+    published: date
+    assets: int
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How an exchange is made fresh: `sessions` in bulk, ascending, and who they suffice for.
+
+    `in_bulk` assets become fresh by these sessions, `singly` are asked for one by one.
+    """
+
+    sessions: tuple[date, ...]
+    in_bulk: int
+    singly: int
+
+    @property
+    def calls(self) -> int:
+        """What it costs of the daily quota."""
+        return len(self.sessions) * CALLS_A_SESSION + self.singly * _CALLS_AN_ASSET
+
+
+def singly(behind: Sequence[Behind]) -> Way:
+    """Return the way that asks for each asset by itself."""
+    return Way((), 0, sum(group.assets for group in behind))
+
+
+def cheapest_way(behind: Sequence[Behind], sessions: Sequence[date]) -> Way:
+    """Return the way that costs the fewest calls, of equally cheap ones that with less in bulk.
+
+    `sessions` are the exchange's, ascending; all from the oldest cursor to the last one published.
+    """
+    start = _first_worth_a_look(behind, sessions)
+    bulk = tuple(sessions[start + at] for at in _cheapest_bulk(_lacking(behind, sessions, start)))
+    in_bulk = sum(group.assets for group in behind if _suffices(bulk, group, sessions))
+    return Way(bulk, in_bulk, singly(behind).singly - in_bulk)
+
+
+@dataclass(frozen=True, slots=True)
+class _Lacking:
+    """The assets that a session makes fresh, the last one that they lack, at a position.
+
+    `since[n]` of them lack sessions before position n too; `since[-1]` is all of them.
+    """
+
+    at: int
+    since: Sequence[int]
+
+
+def _first_worth_a_look(behind: Sequence[Behind], sessions: Sequence[date]) -> int:
+    """Leave out what is so long ago that bulk up to now would cost more than all assets singly."""
+    most = singly(behind).calls // CALLS_A_SESSION
+    oldest = min((group.published for group in behind), default=date.max)
+    return max(0, bisect_right(sessions, oldest) - most)
+
+
+def _lacking(behind: Sequence[Behind], sessions: Sequence[date], start: int) -> list[_Lacking]:
+    """Sort the assets by the session that makes them fresh, counted from position `start`."""
+    counts: dict[int, list[int]] = {}
+    for group in behind:
+        first = -1 if group.cursor is None else bisect_right(sessions, group.cursor) - start
+        last = bisect_right(sessions, group.published) - 1 - start
+        since = counts.setdefault(last, [0] * (last + 2))
+        since[max(first, -1) + 1] += group.assets
+    return [_Lacking(at, [*accumulate(since)]) for at, since in sorted(counts.items())]
+
+
+def _cheapest_bulk(lacking: Sequence[_Lacking]) -> list[int]:
+    """Return the positions of the sessions to ask for in bulk.
+
+    `best[n]` is the cheapest way through the first n sessions: calls, sessions in bulk, and where
+    its last step began. A step is a session without bulk (-1), or a run of sessions in bulk.
+    """
+    best = [(0, 0, -1)]
+    for end in range(1, lacking[-1].at + 2 if lacking else 1):
+        made_fresh = [each for each in lacking if each.at == end - 1]
+        calls, bulk, _ = best[-1]
+        best.append((calls + sum(e.since[-1] for e in made_fresh) * _CALLS_AN_ASSET, bulk, -1))
+        for first in range(end):
+            late = sum(e.since[first] for e in lacking if first <= e.at < end)
+            run = (end - first) * CALLS_A_SESSION + late * _CALLS_AN_ASSET
+            calls, bulk, _ = best[first]
+            best[end] = min(best[end], (calls + run, bulk + end - first, first))
+    chosen: list[int] = []
+    end = len(best) - 1
+    while end:
+        first = best[end][2]
+        chosen[:0] = range(first, end) if first >= 0 else ()
+        end = first if first >= 0 else end - 1
+    return chosen
+
+
+def _suffices(bulk: Sequence[date], group: Behind, sessions: Sequence[date]) -> bool:
+    """Whether all that a group lacks is among the sessions in bulk."""
+    if group.cursor is None:
+        return False
+    first, end = (bisect_right(sessions, day) for day in (group.cursor, group.published))
+    return set(sessions[first:end]) <= set(bulk)

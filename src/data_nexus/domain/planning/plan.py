@@ -1,0 +1,161 @@
+"""Owns the plan: what a load or an update costs and how long it takes. Pure; spends nothing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from itertools import groupby
+
+from data_nexus.domain.endpoints import CALLS, Endpoint
+from data_nexus.domain.limits.quota import Quota, on_day, step
+from data_nexus.domain.listings.symbol_lists import KnownList
+from data_nexus.domain.planning.bulk_or_single import CALLS_A_SESSION, Way
+
+_DAY = timedelta(days=1)
+
+
+class Kind(StrEnum):
+    """What a step asks for: histories, actions, one part of sessions in bulk, or symbol lists."""
+
+    EOD = "eod"
+    BULK = "bulk"
+    SPLITS = "splits"
+    DIVIDENDS = "dividends"
+    SYMBOLS = "symbols"
+
+
+_ACTIONS = {Kind.SPLITS: Endpoint.SPLITS, Kind.DIVIDENDS: Endpoint.DIVIDENDS}
+
+
+class Purpose(StrEnum):
+    """Why a step is taken: something is due, or histories are read again to be sure of them."""
+
+    DUE = "due"
+    AUDIT = "audit"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One kind of request for one exchange, and how many assets it is for.
+
+    `sessions` of the whole exchange are asked for in bulk; with none, each asset by itself.
+    """
+
+    kind: Kind
+    exchange: str
+    assets: int
+    calls: int
+    requests: int
+    sessions: int = 0
+    purpose: Purpose = Purpose.DUE
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The steps, what they cost together, and the time they take.
+
+    `quota_left` and `days` (on which calls are spent) are None while the vendor has not told
+    the limit; `eta_sec` then assumes that the quota suffices.
+    """
+
+    steps: tuple[Step, ...]
+    calls: int
+    requests: int
+    quota_left: int | None
+    days: int | None
+    eta_sec: float
+
+
+def plan_histories(due: Mapping[str, int], quota: Quota, moment: datetime) -> Plan:
+    """Plan one history request for each due asset, by exchange."""
+    return _plan([_histories(*each) for each in due.items()], quota, moment)
+
+
+def plan_update(
+    ways: Mapping[str, Way],
+    quota: Quota,
+    moment: datetime,
+    *,
+    lists: Iterable[KnownList] = (),
+    wanting: Mapping[str, int] | None = None,
+    audits: Mapping[str, int] | None = None,
+) -> Plan:
+    """Plan an update: symbol lists, sessions in bulk, and the assets that these do not suffice for.
+
+    The lists are counted with the renames, which are asked for only if symbols went and came.
+    `wanting` has how many assets' actions are to be asked for, `audits` how many histories the
+    audit reads after that. An asset that is new on a list, or for which an action is told or a gap
+    in its bars is found, costs one call more; who they are is known only when the list or the
+    session has come.
+    """
+    steps = [_lists(name, list(each)) for name, each in groupby(lists, lambda one: one.exchange)]
+    for exchange, way in ways.items():
+        sessions = len(way.sessions)
+        if sessions:
+            calls = sessions * CALLS[Endpoint.BULK]
+            steps += [
+                Step(kind, exchange, way.in_bulk, calls, sessions, sessions)
+                for kind in (Kind.BULK, Kind.SPLITS, Kind.DIVIDENDS)
+            ]
+        if way.singly:
+            steps.append(_histories(exchange, way.singly))
+    for exchange, assets in (wanting or {}).items():
+        for kind, endpoint in _ACTIONS.items():
+            steps.append(Step(kind, exchange, assets, assets * CALLS[endpoint], assets))
+    for exchange, assets in (audits or {}).items():
+        steps.append(_histories(exchange, assets, Purpose.AUDIT))
+    return _plan(steps, quota, moment)
+
+
+def _lists(exchange: str, lists: Sequence[KnownList]) -> Step:
+    asked = [CALLS[endpoint] for each in lists for endpoint in each.endpoints]
+    listed = sum(each.listed for each in lists)
+    return Step(Kind.SYMBOLS, exchange, listed, sum(asked), len(asked))
+
+
+def _histories(exchange: str, assets: int, purpose: Purpose = Purpose.DUE) -> Step:
+    return Step(Kind.EOD, exchange, assets, assets * CALLS[Endpoint.EOD], assets, purpose=purpose)
+
+
+def _plan(steps: Sequence[Step], quota: Quota, moment: datetime) -> Plan:
+    calls = sum(step.calls for step in steps)
+    requests = sum(step.requests for step in steps)
+    today = on_day(quota, moment.date())
+    usable = _usable(steps, today.left)
+    days = _quota_days(calls, usable, today.day_limit)
+    eta = _eta(requests, calls, usable, today, moment)
+    return Plan(tuple(steps), calls, requests, today.left, days, eta)
+
+
+def _usable(steps: Sequence[Step], left: int | None) -> int | None:
+    """Return which calls are of use today: no session is begun in bulk that they do not pay."""
+    singly = sum(step.calls for step in steps if not step.sessions)
+    if left is None or left >= CALLS_A_SESSION or singly == sum(step.calls for step in steps):
+        return left
+    return min(left, singly)
+
+
+def _quota_days(calls: int, left: int | None, day_limit: int | None) -> int | None:
+    if left is None:
+        return None
+    if calls <= left:
+        return int(calls > 0)
+    if not day_limit:
+        return None
+    return int(left > 0) + _later_days(calls, left, day_limit)
+
+
+def _later_days(calls: int, left: int, day_limit: int) -> int:
+    return math.ceil((calls - left) / day_limit)
+
+
+def _eta(requests: int, calls: int, left: int | None, quota: Quota, moment: datetime) -> float:
+    pace = step(quota.minute_limit)
+    if left is None or calls <= left or not quota.day_limit:
+        return (requests * pace).total_seconds()
+    last_day = (calls - left - 1) % quota.day_limit + 1
+    waiting = quota.resets_at - moment + (_later_days(calls, left, quota.day_limit) - 1) * _DAY
+    return (waiting + last_day * pace).total_seconds()

@@ -1,0 +1,96 @@
+"""Owns the check of one answer: which rows are kept, which are rejected and why. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data_nexus.domain.bars import Bars, Mask
+from data_nexus.domain.validation.rules import BAR_RULES, ROW_RULES, Grade
+from data_nexus.domain.window import Window
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A row that cannot be a bar: its position in the answer and the rule that it broke first."""
+
+    row: int
+    rule: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Checked:
+    """An answer's rows, sorted out: received = kept + repeats + rejects.
+
+    `kept` is sorted by date, one bar a date, its missing volumes stored as 0; `flags` counts the
+    kept rows that break a flag rule, by the rule's name; `repeats` are rows equal to a kept one.
+    """
+
+    kept: Bars
+    rejects: tuple[Reject, ...]
+    flags: dict[str, int]
+    repeats: int
+
+    @property
+    def received(self) -> int:
+        """The number of rows that the answer held."""
+        return len(self.kept) + self.repeats + len(self.rejects)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CheckedSession:
+    """A session's rows, each of another asset, and what is wrong with them, by position.
+
+    `reasons` is the place in `ROW_RULES` of the reject rule that the row broke first, -1 for none;
+    `flags` has the rows that break a flag rule, by its name. Missing volumes are 0.
+    """
+
+    bars: Bars
+    reasons: NDArray[np.int8]
+    flags: dict[str, Mask]
+
+
+def check(bars: Bars, window: Window) -> Checked:
+    """Sort an answer's rows into kept and rejected, and count the odd ones among the kept."""
+    rows: NDArray[np.intp] = np.arange(len(bars))
+    rejects: list[Reject] = []
+    for rule in (r for r in BAR_RULES if r.grade is Grade.REJECT):
+        holds = rule.holds(bars, window)
+        if not holds.all():
+            rejects += [Reject(int(row), rule.name) for row in rows[~holds]]
+            rows, bars = rows[holds], bars.take(holds)
+    kept = _one_row_per_date(bars)
+    flags = {
+        rule.name: int(broken)
+        for rule in BAR_RULES
+        if rule.grade is Grade.FLAG and (broken := np.count_nonzero(~rule.holds(kept, window)))
+    }
+    return Checked(_with_volume(kept), tuple(rejects), flags, len(bars) - len(kept))
+
+
+def check_session(bars: Bars, window: Window) -> CheckedSession:
+    """Sort out the rows of a session, each of another asset; no row is moved."""
+    reasons: NDArray[np.int8] = np.full(len(bars), -1, np.int8)
+    flags: dict[str, Mask] = {}
+    for place, rule in enumerate(ROW_RULES):
+        holds = rule.holds(bars, window)
+        if rule.grade is Grade.REJECT:
+            reasons[~holds & (reasons < 0)] = place
+        elif not holds.all():
+            flags[rule.name] = ~holds & (reasons < 0)
+    return CheckedSession(_with_volume(bars), reasons, flags)
+
+
+def _one_row_per_date(bars: Bars) -> Bars:
+    if len(bars) < 2 or bool((bars.date[1:] > bars.date[:-1]).all()):
+        return bars
+    _, first = np.unique(bars.date, return_index=True)
+    return bars.take(first)
+
+
+def _with_volume(bars: Bars) -> Bars:
+    if not np.isnan(bars.volume).any():
+        return bars
+    return replace(bars, volume=np.nan_to_num(bars.volume, nan=0.0))

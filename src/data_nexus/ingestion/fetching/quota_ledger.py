@@ -1,0 +1,245 @@
+"""Owns a worker's side of the ledger: each request waits for a slot that has been paid for.
+
+Slots are reserved a few at a time, as many as were used in time before, so that the ledger's row
+is not touched for each request; what is not used is given back. If the ledger cannot be reached,
+nothing is sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections import deque
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from data_nexus.database.store.quota import LedgerStore
+from data_nexus.domain.limits.quota import (
+    Granted,
+    Quota,
+    Spent,
+    heard_minute,
+    heard_spent,
+    heard_user,
+    on_day,
+    paused,
+    refund,
+    reserve,
+    step,
+)
+from data_nexus.errors import QuotaSpent, StorageUnavailable
+from data_nexus.events import Observer, Waiting
+
+_BLOCK = timedelta(milliseconds=250)
+_MOST_SLOTS = 20
+# A slot that is used later than this would make the minute fuller than it was planned: the spare
+# of `domain.quota.step` covers so much.
+_LATEST_SEC = 0.3
+_WORTH_TELLING_SEC = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A paid right to send one request: not before `at` (monotonic seconds), charged to `day`."""
+
+    at: float
+    day: date
+    calls: int
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether it is too late to use it."""
+        return time.monotonic() > self.at + _LATEST_SEC
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Hands out slots to a worker's requests, and learns the limits from the vendor's answers.
+
+    `keep_share` of the day's limit is left to others. With `audit_share` all that it hands out is
+    for the audit, which may take that share of the day's limit. `minute_limit` and `left` (calls of
+    the day, None while unknown) are as last seen.
+    """
+
+    store: LedgerStore
+    observe: Observer
+    keep_share: float = 0.0
+    audit_share: float | None = None
+    minute_limit: int = 0
+    left: int | None = None
+    _ready: deque[Slot] = field(default_factory=deque)
+    _most: int = 1
+    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _closed_until: float = 0.0
+    _open: set[asyncio.Task[None]] = field(default_factory=set)
+    # How often slots that were handed out and not used yet have become void.
+    _recalls: int = 0
+
+    async def admit(self, calls: int) -> Slot:
+        """Wait for the right to send a request of so many calls, and return it.
+
+        Raises `QuotaSpent` when the day has no calls left.
+        """
+        while True:
+            slot, recalls = await self._take(calls), self._recalls
+            try:
+                await self._sleep_until(slot.at)
+            except asyncio.CancelledError:
+                self._ready.appendleft(slot)
+                raise
+            if not slot.is_stale and recalls == self._recalls:
+                return slot
+            await self.refund(slot)
+
+    async def calls_a_day(self) -> int | None:
+        """Return what a whole day holds, extra calls included; None if the vendor never told."""
+        return (await self.store.change(lambda quota, _: (quota, quota.calls_a_day)))[0]
+
+    async def require(self, calls: int) -> None:
+        """Raise `QuotaSpent` unless the day holds so many calls; nothing is reserved."""
+
+        def decide(quota: Quota, moment: datetime) -> tuple[Quota, Granted | Spent]:
+            return quota, reserve(quota, calls, moment, keep_share=self.keep_share)
+
+        found, moment = await self.store.change(decide)
+        if isinstance(found, Spent):
+            raise _spent(f"the day does not hold {calls:,} calls any more", found, moment)
+
+    async def refund(self, *slots: Slot) -> None:
+        """Give back slots whose requests were certainly never sent."""
+        if slots:
+            await self._see_through(self._give_back(slots))
+
+    async def close(self) -> None:
+        """Give back the slots that nobody used, those too that are being reserved.
+
+        More may be asked for afterwards.
+        """
+        while self._open:
+            await asyncio.wait(self._open)
+        await self._empty()
+
+    async def known(self) -> Quota:
+        """Return the quota as all workers know it now."""
+        return (await self.store.change(lambda q, moment: (q, on_day(q, moment.date()))))[0]
+
+    async def heard_minute(self, limit: int, remaining: int) -> None:
+        """Learn from an answer's headers what the minute allows."""
+        if limit == self.minute_limit and remaining > 0:
+            return
+        await self.store.change(lambda q, moment: (heard_minute(q, limit, remaining, moment), None))
+        self.minute_limit = limit
+
+    async def heard_user(self, spent: int, counted_on: date | None, limit: int, extra: int) -> None:
+        """Learn from the vendor's own count what the day allows."""
+        await self.store.change(
+            lambda quota, _: (heard_user(quota, spent, counted_on, limit, extra), None), told=True
+        )
+
+    async def heard_spent(self) -> None:
+        """Believe a 402: nothing is left of the day."""
+        self._recalls += 1
+        async with self._lock:
+            await self.store.change(lambda quota, _: (heard_spent(quota), None))
+            await self._empty()
+
+    async def pause(self, seconds: float) -> None:
+        """Let nobody send anything for so long: the vendor asked for it."""
+        until = time.monotonic() + seconds
+        if until <= self._closed_until:
+            return
+        self._closed_until = until
+        self.observe(Waiting("the vendor's minute limit", seconds))
+        await self.store.change(
+            lambda quota, moment: (paused(quota, moment + timedelta(seconds=seconds)), None)
+        )
+
+    async def _take(self, calls: int) -> Slot:
+        async with self._lock:
+            while not self._ready or self._ready[0].calls != calls or self._ready[0].is_stale:
+                await self._see_through(self._renew(calls))
+            return self._ready.popleft()
+
+    async def _renew(self, calls: int) -> None:
+        """Give unused slots back before new ones are reserved, and ask for fewer if some were."""
+        self._most = max(1, self._most // 2) if self._ready else min(_MOST_SLOTS, 2 * self._most)
+        await self._empty()
+        await self._reserve(calls)
+
+    async def _empty(self) -> None:
+        unused, self._ready = self._ready, deque()
+        if unused:
+            await self._give_back(tuple(unused))
+
+    async def _give_back(self, slots: tuple[Slot, ...]) -> None:
+        is_audit = self.audit_share is not None
+
+        def give_back(quota: Quota, _: datetime) -> tuple[Quota, None]:
+            for slot in slots:
+                quota = refund(quota, slot.calls, slot.day, is_audit=is_audit)
+            return quota, None
+
+        try:
+            await self.store.change(give_back, once=True)
+        except StorageUnavailable as error:
+            # It may have been done, and twice would be too much: the calls count as spent.
+            if not error.passes:
+                raise
+
+    async def _see_through(self, change: Coroutine[Any, Any, None]) -> None:
+        """Let a change of the ledger come to its end, even if who waits for it is cancelled.
+
+        A transaction that was cut may have been done: what it charged would be nobody's.
+        """
+        task = asyncio.ensure_future(change)
+        self._open.add(task)
+        task.add_done_callback(self._closed)
+        await asyncio.shield(task)
+
+    def _closed(self, task: asyncio.Task[None]) -> None:
+        self._open.discard(task)
+        if not task.cancelled():
+            task.exception()  # who waited for it has heard of it, or is gone
+
+    async def _reserve(self, calls: int) -> None:
+        def decide(quota: Quota, moment: datetime) -> tuple[Quota, Granted | Spent]:
+            most = min(self._most, math.ceil(_BLOCK / step(quota.minute_limit)))
+            # What a killed worker has reserved is lost for the day: of the dear ones, one at most.
+            most = max(1, most // max(calls, 1))
+            found = reserve(
+                quota,
+                calls,
+                moment,
+                most=most,
+                keep_share=self.keep_share,
+                audit_share=self.audit_share,
+            )
+            return found.quota, found
+
+        found, moment = await self.store.change(decide)
+        self.minute_limit, self.left = found.quota.minute_limit, found.quota.left
+        if isinstance(found, Spent):
+            raise _spent("the day's calls are used up", found, moment)
+        offset = time.monotonic() - moment.timestamp()
+        self._ready.extend(
+            Slot(slot.timestamp() + offset, slot.date(), calls) for slot in found.slots
+        )
+
+    async def _sleep_until(self, moment: float) -> None:
+        """Sleep until the moment, and through any pause that was heard of meanwhile."""
+        while (wait := max(moment, self._closed_until) - time.monotonic()) > 0:
+            if wait > _WORTH_TELLING_SEC:
+                self.observe(Waiting("the minute window", wait))
+            await asyncio.sleep(wait)
+
+
+def _spent(what: str, found: Spent, moment: datetime) -> QuotaSpent:
+    at = f"{found.resets_at:%Y-%m-%d %H:%M} UTC"
+    return QuotaSpent(
+        f"{what}; they are renewed at {at}",
+        found.resets_at,
+        (found.resets_at - moment).total_seconds(),
+    )

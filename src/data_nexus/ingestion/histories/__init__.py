@@ -1,0 +1,1 @@
+"""Histories: assets brought up to date symbol by symbol."""

@@ -1,0 +1,257 @@
+"""Owns the run: claim, ask, commit, settle, stop. One asset's failure never touches another's.
+
+Fetchers ask the vendor, writers commit; a third task renews the leases. An error that concerns
+the whole run (quota, credentials, storage, the vendor out of reach) stops the claiming; what has
+been paid for is still committed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from data_nexus.database.store import Due, Store
+from data_nexus.database.store.batch import Batch, Outcome, Receipt
+from data_nexus.domain.lease import Lease
+from data_nexus.errors import (
+    Fenced,
+    NexusError,
+    Park,
+    Pause,
+    Postpone,
+    Retry,
+    Stop,
+)
+from data_nexus.events import Absent, Committed, Failed, Observer, Parked
+from data_nexus.ingestion.fetching.drain import Drain
+from data_nexus.ingestion.fetching.requester import Attempts, Trip
+from data_nexus.ingestion.histories.committer import Committer
+from data_nexus.ingestion.histories.dead_letter import letter_of
+from data_nexus.ingestion.histories.queue import LeaseQueue
+from data_nexus.ingestion.histories.reader import HistoryReader
+from data_nexus.ingestion.run_totals import Tally
+
+# Writers that are behind take so many times `batch_rows` at once (ADR 0017).
+_WHEN_BEHIND = 10
+# How often a run that is to stop looks who may be ended.
+_LOOK_SEC = 0.05
+# How often a run looks for suspects that another worker has freed.
+_SUSPECTS_SEC = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How a run works: its breadth, the grouping of its writes, and its patience in seconds."""
+
+    concurrency: int
+    writers: int
+    batch_rows: int
+    linger_sec: float
+    bytes_in_flight: int
+    grace_sec: float
+
+
+@dataclass(slots=True)
+class Engine:
+    """One run over the due assets.
+
+    `tally` holds the figures, also of a run that was cut short; `ended_by` is the `Stop` or
+    `Pause` that made it claim nothing more.
+    """
+
+    store: Store
+    attempts: Attempts
+    pace: Pace
+    observe: Observer
+    drain: Drain
+    run_id: int
+    reader: HistoryReader
+    tally: Tally = field(default_factory=Tally)
+    ended_by: NexusError | None = None
+    _freed: asyncio.Event = field(default_factory=asyncio.Event)
+    _ended: asyncio.Event = field(default_factory=asyncio.Event)
+    # What each fetcher is about; it may be cancelled at will while it waits.
+    _trips: dict[asyncio.Task[Any], Trip] = field(default_factory=dict)
+
+    async def run(self, due: Due, limit: int | None) -> None:
+        """Bring the due assets up to date; raise `StorageUnavailable` if the database goes away."""
+        await self._free_lost_leases()
+        queue = LeaseQueue(self.store, due, limit)
+        committer = Committer(
+            commit=self._commit,
+            settled=self._settle,
+            batch_rows=self.pace.batch_rows,
+            most_rows=_WHEN_BEHIND * self.pace.batch_rows,
+            linger_sec=self.pace.linger_sec,
+            bytes_in_flight=self.pace.bytes_in_flight,
+        )
+        async with asyncio.TaskGroup() as tasks:
+            renewing = tasks.create_task(self._renew(), name="renew leases")
+            writers = [
+                tasks.create_task(committer.write(), name=f"writer {n}")
+                for n in range(self.pace.writers)
+            ]
+            watching = tasks.create_task(self.store.watch(), name="watch the session")
+            fetchers = (self._fetch_on(queue, committer) for _ in range(self.pace.concurrency))
+            await self._in_time(*fetchers, self._watch_suspects(queue, committer))
+            await self._free_lost_leases()
+            await self._in_time(self._ask_suspects(queue, committer))
+            await committer.close()
+            await asyncio.wait(writers)
+            await self.store.release_all()
+            self.tally.count_spent(self.attempts.account_requests)
+            self.attempts.account_requests.clear()
+            renewing.cancel()
+            watching.cancel()
+
+    async def report(self) -> None:
+        """Show how this worker is doing, for `nexus status`."""
+        await self.store.report(self.attempts.state() | {"requests": self.tally.requests})
+
+    def _end(self, error: NexusError) -> None:
+        """Claim nothing more; a spent day lets those finish whose requests are paid for."""
+        self.ended_by = self.ended_by or error
+        self._ended.set()
+        if not isinstance(error, Pause):
+            self.drain.wished.set()
+
+    @property
+    def _claims(self) -> bool:
+        return not (self._ended.is_set() or self.drain.wished.is_set())
+
+    async def _in_time(self, *work: Coroutine[Any, Any, None]) -> None:
+        """Do work that fetches, and cut it short if the run is asked to stop."""
+        async with asyncio.TaskGroup() as fetching:
+            fetchers = [fetching.create_task(one, name="fetcher") for one in work]
+            watching = fetching.create_task(self._cut_short(fetchers), name="drain")
+            await asyncio.wait(fetchers)
+            watching.cancel()
+
+    async def _cut_short(self, fetchers: Sequence[asyncio.Task[None]]) -> None:
+        """Once the run is asked to stop, end who waits; requests under way may finish.
+
+        They have half of the grace for it.
+        """
+        await self.drain.wished.wait()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.pace.grace_sec / 2):
+                while True:
+                    for fetcher in [one for one, trip in self._trips.items() if trip.is_waiting]:
+                        del self._trips[fetcher]
+                        fetcher.cancel()
+                    await asyncio.sleep(_LOOK_SEC)
+        for fetcher in fetchers:
+            fetcher.cancel()
+
+    async def _fetch_on(self, queue: LeaseQueue, committer: Committer) -> None:
+        while self._claims and (lease := await queue.next()):
+            await self._settle_one(lease, committer)
+
+    async def _watch_suspects(self, queue: LeaseQueue, committer: Committer) -> None:
+        """Ask for suspects as they come up, for as long as the walk along the queue lasts."""
+        while self._claims and not queue.spent.is_set():
+            self._freed.clear()
+            await self._ask_suspects(queue, committer)
+            await _any_of(self._freed, queue.spent, self._ended, self.drain.wished)
+
+    async def _ask_suspects(self, queue: LeaseQueue, committer: Committer) -> None:
+        """Ask for the assets that were in a lost worker's hands, one after the other.
+
+        A worker has one suspect at a time, committed before the next: if one of them takes this
+        worker down as well, no other suspect goes with it.
+        """
+        while self._claims and (lease := await queue.next_suspect()):
+            await self._settle_one(lease, committer)
+            await committer.flush()
+
+    async def _free_lost_leases(self) -> None:
+        if await self.store.free_lost_leases():
+            self._freed.set()
+
+    async def _settle_one(self, lease: Lease, committer: Committer) -> None:
+        """Take one lease to its end: an answer for the committer, or an error settled."""
+        trip = Trip(is_wanted=lambda: self.store.trusts(lease))
+        fetcher = asyncio.current_task()
+        assert fetcher  # noqa: S101 - what awaits runs in a task
+        self._trips[fetcher] = trip
+        try:
+            batch = await self.reader.read(lease, trip)
+        except NexusError as error:
+            self._trips.pop(fetcher, None)
+            await self._settle_error(lease, error)
+        else:
+            await committer.submit(batch)
+        finally:
+            self._trips.pop(fetcher, None)
+            self.tally.count_spent(trip.spent)
+
+    async def _settle_error(self, lease: Lease, error: NexusError) -> None:
+        """The one place that decides what an error of an asset means for the asset and the run."""
+        match error:
+            case Stop() | Pause():
+                self._end(error)
+                await self.store.release([lease], failed=False)
+            case Retry() | Postpone():
+                self.tally.failed += 1
+                self.observe(Failed(str(lease.symbol), str(error)))
+                await self.store.release([lease], failed=True)
+            case Park():
+                await self._park(lease, error)
+            case Fenced():
+                self._count_fenced(str(lease.symbol))
+            case _:
+                raise error
+
+    async def _park(self, lease: Lease, unfit: Park) -> None:
+        if not await self.store.park(lease, letter_of(lease, unfit, self.reader.redact)):
+            self._count_fenced(str(lease.symbol))
+            return
+        self.tally.parked += 1
+        self.observe(Parked(str(lease.symbol), str(unfit)))
+
+    async def _commit(self, batches: Sequence[Batch]) -> list[Receipt | None]:
+        receipts = await self.store.commit(batches, self.run_id)
+        self.tally.commits += 1
+        return receipts
+
+    async def _settle(self, batch: Batch, result: Receipt | Park | None) -> None:
+        name = str(batch.lease.symbol)
+        if result is None:
+            self._count_fenced(name)
+        elif isinstance(result, Park):
+            await self._park(batch.lease, result)
+        else:
+            self.tally.count_commit(batch, result)
+            self.observe(_told(name, batch, result))
+
+    def _count_fenced(self, name: str) -> None:
+        self.tally.fenced += 1
+        self.observe(Failed(name, "the lease was lost; nothing was written"))
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(self.store.lease_sec / 3)
+            await self.store.renew()
+            await self._free_lost_leases()
+            await self.report()
+
+
+async def _any_of(*events: asyncio.Event) -> None:
+    """Wait until something happened, or until it is time to look for suspects."""
+    waiting = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waiting, timeout=_SUSPECTS_SEC, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for one in waiting:
+            one.cancel()
+
+
+def _told(name: str, batch: Batch, done: Receipt) -> Committed | Absent:
+    if batch.outcome is not Outcome.STORED:
+        return Absent(name, batch.outcome.value, batch.absent_days or 0.0)
+    return Committed(
+        name, done.received, done.inserted, done.revised, done.unchanged, done.rejected
+    )

@@ -1,0 +1,1 @@
+"""The nightly update: sessions in bulk, histories, actions, audit."""

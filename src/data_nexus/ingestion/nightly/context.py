@@ -1,0 +1,101 @@
+"""Owns `Night`: what every step of an update works with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from data_nexus.config import Settings
+from data_nexus.database.store import Due, Store
+from data_nexus.database.store.quota import token_id
+from data_nexus.database.store.sessions import BulkStore
+from data_nexus.errors import NexusError
+from data_nexus.events import Observer
+from data_nexus.ingestion.fetching.drain import Drain, Drainable
+from data_nexus.ingestion.fetching.requester import Attempts
+from data_nexus.ingestion.histories.engine import Engine
+from data_nexus.ingestion.histories.reader import HistoryReader
+from data_nexus.ingestion.history_loader import pace_of
+from data_nexus.ingestion.run_totals import Tally
+from data_nexus.ingestion.wiring import foreseen
+
+# So many requests of a session, one after the other, may come in the grace of a drain, and leave
+# time to write.
+_REQUESTS_A_GRACE = 4
+# A session's rows are all there at once: more of them share a transaction than of histories.
+_BATCHES_TOGETHER = 2
+
+
+@dataclass(slots=True)
+class Night:
+    """One update at the moment `now`; its steps share the tally and the way to the vendor.
+
+    `lists` and `log` say what each symbol list and each session in bulk cost and brought, `audit`
+    what the audit did; `ended_by` is the `Stop` or `Pause` that made it claim nothing more;
+    `paused_by` one that concerns sessions in bulk only: what needs fewer calls goes on.
+    """
+
+    settings: Settings
+    url: str
+    store: Store
+    attempts: Attempts
+    observe: Observer
+    drain: Drain
+    now: datetime
+    run_id: int
+    reader: HistoryReader
+    tally: Tally = field(default_factory=Tally)
+    ended_by: NexusError | None = None
+    paused_by: NexusError | None = None
+    log: list[dict[str, Any]] = field(default_factory=list)
+    lists: list[dict[str, Any]] = field(default_factory=list)
+    audit: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def token_id(self) -> str:
+        """The keyed hash of the token, under which its limits and refusals are kept."""
+        return token_id(self.settings.require_token())
+
+    @property
+    def bulk(self) -> BulkStore:
+        """The verbs for bulk answers."""
+        return self.store.bulk(_BATCHES_TOGETHER * self.settings.batch_rows)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more shall be asked for."""
+        return self.ended_by is not None or self.drain.wished.is_set()
+
+    @property
+    def way(self) -> Drainable:
+        """The way to the vendor for what is asked for one by one."""
+        grace_sec = self.settings.grace_seconds / _REQUESTS_A_GRACE
+        return Drainable(self.attempts, self.drain, grace_sec)
+
+    async def read_histories(self, due: Due, limit: int | None = None) -> None:
+        """Ask for the histories of what is due, one by one; note what ended the run early."""
+        if self.is_over:
+            return
+        engine = Engine(
+            store=self.store,
+            attempts=self.attempts,
+            pace=pace_of(self.settings),
+            observe=self.observe,
+            drain=self.drain,
+            run_id=self.run_id,
+            reader=self.reader,
+            tally=self.tally,
+        )
+        try:
+            await engine.run(due, limit)
+        except BaseExceptionGroup as group:
+            raise foreseen(group) from None
+        self.ended_by = engine.ended_by
+        await self.bulk.pass_over(self.reader.known_absent())
+        self.reader.too_early.clear()
+
+    def count_account(self) -> None:
+        """Count what was asked about the account into the tally."""
+        self.tally.count_spent(self.attempts.account_requests)
+        self.attempts.account_requests.clear()

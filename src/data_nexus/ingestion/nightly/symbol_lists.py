@@ -1,0 +1,67 @@
+"""Owns the upkeep of the symbol lists during an update: each is read again when it is old.
+
+A list that cannot be read, or that was cut, is told of and asked for again the next night; the
+night goes on without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from data_nexus.database.store.listings import known_lists
+from data_nexus.domain.listings.symbol_lists import KnownList, lists_due
+from data_nexus.eodhd.requests import Request
+from data_nexus.errors import CredentialsRefused, NexusError, Park, Postpone, Retry, UsageError
+from data_nexus.events import Warned
+from data_nexus.ingestion.asset_discovery import Tables, WantedList, discover
+from data_nexus.ingestion.fetching.drain import Drained
+from data_nexus.ingestion.nightly.context import Night
+
+_FORBIDDEN = 403
+
+
+async def refresh_lists(night: Night, exchanges: Collection[str]) -> None:
+    """Read again the symbol lists of these exchanges that are due; note what each brought.
+
+    A list is read with the types of its last discovery. Raises what ends a run.
+    """
+    if not exchanges:
+        return
+    known = await known_lists(night.url, night.settings.schema)
+    for each in lists_due(known, exchanges, night.settings.list_days, night.now):
+        if night.is_over or not await _refresh(night, each):
+            return
+
+
+async def _refresh(night: Night, known: KnownList) -> bool:
+    """Read one list again; False if it is of no use to ask for others tonight."""
+    spent: list[Request] = []
+    try:
+        found = await discover(
+            night.way,
+            Tables(night.url, night.settings.schema),
+            WantedList(known.exchange, known.is_delisted, known.types),
+            max_shrink=night.settings.max_shrink,
+            observe=night.observe,
+            spent=spent,
+            moment=night.now,
+        )
+    except Drained:
+        return False
+    except (Retry, Postpone, Park, UsageError, CredentialsRefused) as error:
+        if _ends_the_run(error):
+            raise
+        night.observe(Warned(known.exchange, f"the symbol list was not read again: {error}"))
+        return not isinstance(error, Retry | Postpone)
+    finally:
+        night.tally.count_spent(spent)
+    if found.changes.is_shrunk:
+        night.observe(Warned(known.exchange, found.reason))
+    calls = sum(request.calls for request in spent)
+    night.lists.append({**found.figures(), "calls": calls})
+    return True
+
+
+def _ends_the_run(error: NexusError) -> bool:
+    """Whether the token itself was refused, and not only this list to its plan."""
+    return isinstance(error, CredentialsRefused) and error.status != _FORBIDDEN

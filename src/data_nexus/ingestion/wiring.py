@@ -1,0 +1,104 @@
+"""Owns what every run opens: the settings of a caller, the database, the way to the vendor."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from data_nexus.config import Secret, Settings, load_settings
+from data_nexus.database.connection import repeated
+from data_nexus.database.open import database_url, open_database
+from data_nexus.database.store import Store, open_store
+from data_nexus.domain.limits.backoff import Backoff
+from data_nexus.eodhd.client import VendorClient, Wire
+from data_nexus.errors import NexusError
+from data_nexus.events import Observer
+from data_nexus.ingestion.fetching.quota_ledger import Ledger
+from data_nexus.ingestion.fetching.requester import Attempts, breadth_of
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """How a run behaves towards the limits.
+
+    `waits`: it sleeps until the quota resets or the vendor recovers instead of ending.
+    `leaves_reserve`: it leaves a share of the day's calls to repair and to people.
+    """
+
+    waits: bool = False
+    leaves_reserve: bool = False
+
+
+ONE_SHOT = Errand()
+PATIENT = Errand(waits=True)
+WORKER = Errand(waits=True, leaves_reserve=True)
+
+
+def settings_for(
+    api_key: str, db_config: str | Mapping[str, object] | None, **values: object
+) -> Settings:
+    """Return settings for a caller that brings its own key and perhaps its own database."""
+    settings = load_settings({"database_url": database_url(db_config), **values})
+    return settings.with_token(Secret(api_key))
+
+
+@asynccontextmanager
+async def open_database_async(settings: Settings) -> AsyncIterator[str]:
+    """Open the settings' database without blocking the event loop while a server starts."""
+    with ExitStack() as stack:
+
+        async def enter() -> str:
+            opening = open_database(settings.database_url, settings.home, settings.schema)
+            return await asyncio.to_thread(stack.enter_context, opening)
+
+        yield await repeated(enter)
+
+
+@asynccontextmanager
+async def open_run(
+    settings: Settings, url: str, observe: Observer, errand: Errand = ONE_SHOT
+) -> AsyncIterator[tuple[Store, Attempts]]:
+    """Open what a run works with: the store, and the way to the vendor with its limits."""
+    token = settings.require_token()
+    wire = Wire(
+        base_url=settings.eodhd_base_url,
+        concurrency=settings.concurrency,
+        connect_sec=settings.connect_seconds,
+        answer_sec=settings.answer_seconds,
+        answer_cap=settings.answer_cap,
+    )
+    async with (
+        open_store(url, settings.schema, settings.writers, settings.lease_seconds) as store,
+        VendorClient(wire, token, observe) as client,
+    ):
+        ledger = Ledger(
+            store.ledger(token),
+            observe,
+            keep_share=settings.reserve if errand.leaves_reserve else 0.0,
+        )
+        yield (
+            store,
+            Attempts(
+                client=client,
+                ledger=ledger,
+                backoff=Backoff(settings.attempts, settings.backoff_seconds),
+                observe=observe,
+                breadth=breadth_of(settings.concurrency),
+                waits=errand.waits,
+                breaker_sec=settings.breaker_seconds,
+            ),
+        )
+        await ledger.close()
+        await store.leave()
+
+
+def foreseen(error: BaseException) -> BaseException:
+    """Return the first foreseen error of a group, or else the error itself."""
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    found: BaseException | None = error.subgroup(NexusError)
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]
+    return found or error

@@ -1,1 +1,0 @@
-"""Judges the database: what must always be true of it."""

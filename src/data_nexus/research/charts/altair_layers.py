@@ -1,0 +1,124 @@
+"""Owns what all pictures share: Altair, the rows that are drawn, axes, and the dress.
+
+Importing it raises `UsageError` where the libraries of the extra `plot` are missing.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from data_nexus.domain.bars import Floats
+from data_nexus.domain.calendar.sessions import day_date
+from data_nexus.errors import UsageError
+from data_nexus.research.charts.chart import Chart, price_bounds, ticks
+
+try:
+    import altair as alt
+    import vl_convert
+except ModuleNotFoundError as missing:
+    raise UsageError(
+        f'a picture needs {missing.name}; run: pip install "data-nexus[plot]"'
+    ) from None
+
+__all__ = ["INK", "WIDTH", "Drawing", "alt", "price_scale", "vl_convert", "y_axis"]
+
+WIDTH, INK = 1100, "#333333"
+_MOST_TICKS = 14
+_ZOOMED_TICKS = 9
+_ZOOM = "zoom"
+
+Rows = list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A picture under way: the chart that is drawn, and the rows that its layers draw by name.
+
+    `first` is the place at which the axis begins.
+    """
+
+    chart: Chart
+    first: int = 0
+    rows: dict[str, Rows] = field(default_factory=dict)
+
+    def held(self, rows: Rows) -> alt.NamedData:
+        """Keep rows for a layer. By name: Altair copies what a layer holds again and again."""
+        name = f"rows_{len(self.rows)}"
+        self.rows[name] = rows
+        return alt.NamedData(name)
+
+    def day(self, place: int) -> str:
+        """Return the first day of a place."""
+        return str(day_date(int(self.chart.days[place])))
+
+    def x(self, name: str, *, labels: bool = False) -> alt.X:
+        """Return the axis of places. Zoomed in, it is labelled with days."""
+        days = [self.day(place) for place in range(len(self.chart.days))]
+        names = dict(ticks(self.chart.days[self.first :], _MOST_TICKS))
+        names = {place + self.first: text for place, text in names.items()}
+        near = f"{_ZOOM}.place && span({_ZOOM}.place) < {len(days) - self.first} / 2"
+        step = f"max(1, ceil(span({_ZOOM}.place) / {_ZOOMED_TICKS}))"
+        fine = f"sequence(ceil({_ZOOM}.place[0]), {_ZOOM}.place[1], {step})"
+        text = f"{near} ? {json.dumps(days)}[datum.value] : {json.dumps(names)}[datum.value]"
+        axis = alt.Axis(
+            values=alt.ExprRef(f"{near} ? {fine} : {json.dumps([*names])}"),
+            labels=labels,
+            ticks=labels,
+            labelExpr=text if labels else alt.Undefined,
+            labelOverlap="greedy",
+            title=None,
+        )
+        scale = alt.Scale(domain=[self.first - 0.5, len(days) - 0.5], nice=False, zero=False)
+        return alt.X(f"{name}:Q", axis=axis, scale=scale)
+
+    def anchor(self, *, labels: bool = False) -> alt.Chart:
+        """Return the layer, with nothing to see, by whose field the zoom is known."""
+        drawn: alt.Chart = (
+            alt.Chart(self.held([{"place": self.first}]))
+            .mark_point(opacity=0)
+            .encode(self.x("place", labels=labels))
+        )
+        return drawn
+
+    def dressed(self, parts: Sequence[alt.LayerChart]) -> alt.VConcatChart:
+        """Return the parts beneath each other, in one style, zoomed together."""
+        zoom = alt.selection_interval(name=_ZOOM, bind="scales", encodings=["x"])
+        with warnings.catch_warnings():
+            # One zoom for all panels is what is wanted; Altair warns of having made it one.
+            warnings.filterwarnings("ignore", "Automatically deduplicated selection parameter")
+            zoomed = alt.vconcat(*parts, spacing=8).add_params(zoom)
+        dressed: alt.VConcatChart = (
+            zoomed.resolve_scale(color="independent", shape="independent", opacity="independent")
+            .configure(
+                font="Liberation Sans, Arial, Helvetica, sans-serif", background="white", aria=False
+            )
+            .configure_view(stroke="#cccccc")
+            .configure_axis(
+                labelColor=INK,
+                titleColor=INK,
+                titleFontWeight="normal",
+                gridColor="#eeeeee",
+                domainColor="#999999",
+                tickColor="#999999",
+            )
+            .configure_title(
+                anchor="start", color=INK, fontSize=16, subtitleColor=INK, subtitleFontSize=12
+            )
+            .properties(datasets=self.rows)
+        )
+        return dressed
+
+
+def y_axis(**options: Any) -> alt.Axis:  # noqa: ANN401 - whatever Altair takes
+    """Return a vertical axis; all are equally wide, so that the panels stand in a line."""
+    return alt.Axis(**{"title": None, "minExtent": 56, "maxExtent": 56, **options})
+
+
+def price_scale(lows: Floats, highs: Floats, *, log: bool) -> alt.Scale:
+    """Return a scale with room for all prices; raise `UsageError` for 0 on a logarithmic one."""
+    domain = price_bounds(lows, highs, log=log)
+    return alt.Scale(type="log" if log else "linear", domain=domain, nice=False, zero=False)

@@ -1,0 +1,1 @@
+"""The account behind the key: plan, calls, limits."""

@@ -1,0 +1,1 @@
+"""How answers of the sandbox look on the wire."""

@@ -1,0 +1,1 @@
+"""The control port: what tests and demos change while the sandbox runs."""

@@ -1,0 +1,191 @@
+"""Owns the control port: tests and demos look at the truth there, change it, and set faults."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import io
+import json
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import pyarrow as pa
+from aiohttp import web
+
+from data_nexus.sandbox.account.plans import PLANS
+from data_nexus.sandbox.control.account import ACCOUNT_CHANGES, other_spender
+from data_nexus.sandbox.control.market import CHANGES, NotUnderstood, Wish
+from data_nexus.sandbox.endpoints.table import costs
+from data_nexus.sandbox.faults.faults import Faults
+from data_nexus.sandbox.market.tape import FIELDS, Bars
+from data_nexus.sandbox.request_log import RequestLog
+from data_nexus.sandbox.variants import POSSIBLE
+from data_nexus.sandbox.vendor import Vendor
+
+ARROW = "application/vnd.apache.arrow.stream"
+SCHEMA = pa.schema(
+    [("symbol", pa.string()), ("date", pa.date32()), *((name, pa.float64()) for name in FIELDS)]
+)
+_VERBS = CHANGES | ACCOUNT_CHANGES
+_FAULT_KEYS = ("kind", "endpoint", "symbol", "share", "times", "struck")
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """The control port's routes over a running vendor."""
+
+    vendor: Vendor
+    faults: Faults
+    log: RequestLog
+
+    def application(self) -> web.Application:
+        """All routes; what is not understood is answered with 400 and the reason."""
+        application = web.Application(middlewares=[_explained], client_max_size=1 << 28)
+        application.add_routes([web.post(path, partial(self._change, path)) for path in _VERBS])
+        application.add_routes(
+            [
+                web.get("/", self._explain),
+                web.post("/warm", self._warm),
+                web.post("/faults", self._add_fault),
+                web.get("/faults", self._list_faults),
+                web.delete("/faults", self._clear_faults),
+                web.get("/log", self._log),
+                web.get("/truth", self._truth),
+                web.get("/truth/{symbol}", self._truth_of),
+                web.get("/stats", self._stats),
+            ]
+        )
+        return application
+
+    async def _change(self, path: str, request: web.Request) -> web.Response:
+        wish = await _wish(request)
+        # Up to now somebody else has spent by the rules and the clock as they were.
+        self.vendor.account.other.catch_up()
+        reply = _VERBS[path](self.vendor, wish)
+        return web.json_response({"version": self.vendor.market.version, **reply})
+
+    async def _explain(self, _: web.Request) -> web.Response:
+        """What can be changed, what a request costs, which plans and choices there are."""
+        return web.json_response(
+            {
+                "changes": {f"POST {path}": inspect.getdoc(verb) for path, verb in _VERBS.items()},
+                "costs": costs(),
+                "plans": {name: {"daily": p.day, "extra": p.extra} for name, p in PLANS.items()},
+                "choices": POSSIBLE,
+            }
+        )
+
+    async def _warm(self, _: web.Request) -> web.Response:
+        """Render every history now; the loop stays free for other requests in between."""
+        started, rows, found = time.monotonic(), 0, 0
+        for symbol in self.vendor.market.symbols():
+            rendered = self.vendor.bodies.whole(symbol)
+            if rendered is not None:
+                found, rows = found + 1, rows + len(rendered.date)
+            await asyncio.sleep(0)
+        return web.json_response(
+            {
+                "symbols": found,
+                "rows": rows,
+                "kept": len(self.vendor.bodies),
+                "bytes": self.vendor.bodies.bytes,
+                "seconds": round(time.monotonic() - started, 3),
+            }
+        )
+
+    async def _add_fault(self, request: web.Request) -> web.Response:
+        self.faults.add(await _wish(request))
+        return await self._list_faults(request)
+
+    async def _clear_faults(self, request: web.Request) -> web.Response:
+        self.faults.clear()
+        return await self._list_faults(request)
+
+    async def _list_faults(self, _: web.Request) -> web.Response:
+        faults = [{key: getattr(each, key) for key in _FAULT_KEYS} for each in self.faults.all()]
+        return web.json_response(faults)
+
+    async def _log(self, request: web.Request) -> web.Response:
+        """The requests so far, with `since=n` without the first n."""
+        return web.json_response(self.log.entries[int(request.query.get("since", 0)) :])
+
+    async def _truth_of(self, request: web.Request) -> web.Response:
+        symbol = request.match_info["symbol"]
+        history = self.vendor.market.history(symbol)
+        if history is None:
+            raise NotUnderstood(f"no history of {symbol!r} in this market")
+        columns = _arrow(symbol, history.bars).drop_columns("symbol").to_pydict()
+        columns["date"] = [str(day) for day in columns["date"]]
+        return web.json_response(columns)
+
+    async def _truth(self, request: web.Request) -> web.StreamResponse:
+        """Every bar as an Arrow IPC stream, a batch a symbol."""
+        response = web.StreamResponse(headers={"Content-Type": ARROW})
+        await response.prepare(request)
+        sink = io.BytesIO()
+        with pa.ipc.new_stream(sink, SCHEMA) as writer:
+            for symbol in self.vendor.market.symbols():
+                history = self.vendor.market.history(symbol)
+                if history is not None and len(history.bars):
+                    writer.write_batch(_arrow(symbol, history.bars))
+                    await response.write(_emptied(sink))
+        await response.write(_emptied(sink))
+        await response.write_eof()
+        return response
+
+    async def _stats(self, _: web.Request) -> web.Response:
+        market, entries = self.vendor.market, self.log.entries
+        self.vendor.account.other.catch_up()
+        return web.json_response(
+            {
+                "now": market.clock.now().isoformat(),
+                "version": market.version,
+                "requests": len(entries),
+                "calls": sum(entry["cost"] for entry in entries),
+                "rows": sum(entry["rows"] or 0 for entry in entries),
+                "other_spender": other_spender(self.vendor),
+                "symbols": sum(1 for _ in market.symbols()),
+                "published_through": {
+                    code: str(market.published_through(code)) for code in market.exchanges
+                },
+                "rendered": len(self.vendor.bodies),
+                "rendered_bytes": self.vendor.bodies.bytes,
+            }
+        )
+
+
+@web.middleware
+async def _explained(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except (ValueError, TypeError, KeyError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        return web.json_response({"error": reason}, status=400)
+
+
+async def _wish(request: web.Request) -> Wish:
+    wish = json.loads(await request.text() or "{}")
+    if not isinstance(wish, dict):
+        raise NotUnderstood("a JSON object is needed")
+    return wish
+
+
+def _arrow(symbol: str, bars: Bars) -> pa.RecordBatch:
+    columns = [
+        pa.array(np.full(len(bars), symbol, dtype=object), pa.string()),
+        pa.array(bars.date, pa.date32()),
+        *(pa.array(getattr(bars, name), from_pandas=True) for name in FIELDS),
+    ]
+    return pa.record_batch(columns, schema=SCHEMA)
+
+
+def _emptied(sink: io.BytesIO) -> bytes:
+    content = sink.getvalue()
+    sink.seek(0)
+    sink.truncate()
+    return content

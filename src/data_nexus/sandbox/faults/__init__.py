@@ -1,0 +1,1 @@
+"""The faults that the sandbox can be told to make."""

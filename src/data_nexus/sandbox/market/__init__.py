@@ -1,0 +1,1 @@
+"""The simulated market: universe, bars, actions, calendar."""
