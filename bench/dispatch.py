@@ -21,7 +21,7 @@ import psycopg
 from bench.place import Place
 from bench.report import Section, table
 from data_nexus.database.connection import conninfo
-from data_nexus.database.sql import query
+from data_nexus.database.queries import query
 from data_nexus.database.store import Due, QueuePosition, open_store
 
 _SIZES = (1_000, 100_000, 1_000_000)

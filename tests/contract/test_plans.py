@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from data_nexus.database.connection import conninfo
-from data_nexus.database.sql import query
+from data_nexus.database.queries import query
 from tests.support.database import Cluster
 from tests.support.tables import value
 from tests.support.workers import ago

@@ -12,7 +12,7 @@ import pytest
 
 import data_nexus as nexus
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.sql import query
+from data_nexus.database.queries import query
 from data_nexus.database.store.actions import ToldActions
 from data_nexus.domain.actions import Dividend, Split
 from data_nexus.errors import AdjustmentRefused, UsageError

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.sql import query
+from data_nexus.database.queries import query
 from data_nexus.database.store.batch import Receipt
 from data_nexus.domain.bars import EPOCH, Bars
 from data_nexus.domain.symbol import Symbol

@@ -16,7 +16,7 @@ from psycopg import AsyncConnection, IsolationLevel
 from psycopg import conninfo as libpq
 from psycopg_pool import PoolTimeout
 
-from data_nexus.database.sql import query
+from data_nexus.database.queries import query
 from data_nexus.errors import StorageUnavailable, UsageError
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import pyarrow as pa
 from pyarrow import compute
 
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.sql import query
+from data_nexus.database.queries import query
 from data_nexus.research.assets import Named, Wanted, find_assets
 from data_nexus.research.columns import ACTIONS_SCHEMA, table_of
 

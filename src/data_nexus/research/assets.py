@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import psycopg
 import pyarrow as pa
 
-from data_nexus.database.sql import query
+from data_nexus.database.queries import query
 from data_nexus.domain.symbol import Symbol, exchange_code, parse_symbol
 from data_nexus.errors import UsageError
 from data_nexus.research.universe import fetch_universe

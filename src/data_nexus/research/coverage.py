@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 
 from data_nexus.database.connection import PostgresConnection
+from data_nexus.database.queries import query
 from data_nexus.database.reader.bars import fetch_dates
-from data_nexus.database.sql import query
 from data_nexus.domain.bars import Days, days
 from data_nexus.domain.calendar.exchanges import sessions_of
 from data_nexus.domain.calendar.publication import kind_of, published_through

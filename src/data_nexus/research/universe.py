@@ -11,7 +11,7 @@ import pyarrow as pa
 from pyarrow import compute
 
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.sql import query
+from data_nexus.database.queries import query
 from data_nexus.domain.symbol import Symbol
 from data_nexus.errors import UsageError, no_assets
 from data_nexus.research.columns import table_of

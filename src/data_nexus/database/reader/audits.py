@@ -9,7 +9,7 @@ from psycopg.rows import class_row
 
 from data_nexus.config import Settings
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.sql import query
+from data_nexus.database.queries import query
 from data_nexus.domain.limits.quota import Quota
 from data_nexus.domain.planning.audit import RECORD_DAYS, Record, outlook
 

@@ -15,7 +15,7 @@ import numpy as np
 import psycopg
 from numpy.typing import NDArray
 
-from data_nexus.database.sql import query
+from data_nexus.database.queries import query
 from data_nexus.domain.bars import Bars, Days
 
 # PostgreSQL counts days from 2000-01-01.

@@ -9,7 +9,7 @@ from typing import Any
 from psycopg.rows import dict_row
 
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.sql import query
+from data_nexus.database.queries import query
 
 # Each kind of change is listed by the query `changes_` and its name.
 KINDS = (

@@ -7,7 +7,7 @@ from typing import Any
 from psycopg.rows import dict_row
 
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.sql import query
+from data_nexus.database.queries import query
 
 
 def read_findings(

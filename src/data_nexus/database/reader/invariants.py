@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.sql import query
+from data_nexus.database.queries import query
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from psycopg.rows import dict_row
 
 from data_nexus.config import Secret
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.sql import query
+from data_nexus.database.queries import query
 from data_nexus.database.store.quota import UNTOLD_MINUTE_LIMIT, token_id
 from data_nexus.domain.endpoints import Endpoint
 from data_nexus.domain.limits.quota import Quota

@@ -8,9 +8,9 @@ from psycopg.rows import dict_row
 
 from data_nexus.config import Settings
 from data_nexus.database.connection import PostgresConnection
+from data_nexus.database.queries import query
 from data_nexus.database.reader.audits import audit_outlook
 from data_nexus.database.reader.planning import known_quota, live_workers
-from data_nexus.database.sql import query
 from data_nexus.database.store.claims import place_parameters
 from data_nexus.domain.limits.quota import on_day
 from data_nexus.domain.planning.due import Place, out_since, published_at

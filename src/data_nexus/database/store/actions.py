@@ -16,7 +16,7 @@ import psycopg
 from psycopg_pool import AsyncConnectionPool
 
 from data_nexus.database.connection import AsyncSession, repeated, rows_of, storage_errors
-from data_nexus.database.sql import query
+from data_nexus.database.queries import query
 from data_nexus.database.store.batch import RejectedRow, reject_parameters
 from data_nexus.domain.actions import Dividend, Split
 from data_nexus.domain.adjustment.findings import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from data_nexus.database.connection import AsyncSession, rows_of
-from data_nexus.database.sql import query
+from data_nexus.database.queries import query
 from data_nexus.database.store.actions import finding_parameters
 from data_nexus.database.store.batch import (
     Batch,

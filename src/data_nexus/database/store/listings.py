@@ -15,7 +15,7 @@ import psycopg
 from psycopg import AsyncConnection, Rollback
 
 from data_nexus.database.connection import AsyncSession, conninfo, rows_of, unavailable
-from data_nexus.database.sql import query
+from data_nexus.database.queries import query
 from data_nexus.database.store.successions import (
     apply_succession,
     find_dead_succession,

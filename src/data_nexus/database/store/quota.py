@@ -14,7 +14,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from data_nexus.config import Secret
 from data_nexus.database.connection import AsyncSession, repeated, storage_errors
-from data_nexus.database.sql import query
+from data_nexus.database.queries import query
 from data_nexus.domain.limits.quota import Quota
 
 Result = TypeVar("Result")

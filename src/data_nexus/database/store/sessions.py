@@ -19,7 +19,7 @@ import psycopg
 from psycopg_pool import AsyncConnectionPool
 
 from data_nexus.database.connection import AsyncSession, repeated, rows_of, storage_errors
-from data_nexus.database.sql import query
+from data_nexus.database.queries import query
 from data_nexus.database.store.actions import dividend_columns, split_columns
 from data_nexus.database.store.copy_format import HEADER, TRAILER, encode_bars
 from data_nexus.domain.actions import Dividend, Split

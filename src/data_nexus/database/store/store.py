@@ -29,7 +29,7 @@ from data_nexus.database.connection import (
     rows_of,
     storage_errors,
 )
-from data_nexus.database.sql import query
+from data_nexus.database.queries import query
 from data_nexus.database.store.actions import ActionStore, ToldActions, read_bars
 from data_nexus.database.store.batch import Batch, Letter, Receipt
 from data_nexus.database.store.claims import Due, QueuePosition, lease_of, queue_order

@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import Any
 
 from data_nexus.database.connection import AsyncSession, rows_of
-from data_nexus.database.sql import query
+from data_nexus.database.queries import query
 from data_nexus.domain.listings.listing import SymbolChange
 from data_nexus.domain.listings.succession import (
     Arrival,

@@ -11,7 +11,7 @@ import pyarrow as pa
 from pyarrow import compute
 
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.sql import query
+from data_nexus.database.queries import query
 from data_nexus.domain.actions import Dividend, Split
 from data_nexus.domain.bars import Bars, Days
 from data_nexus.domain.calendar.exchanges import sessions_of

@@ -14,8 +14,8 @@ import psycopg
 import pyarrow as pa
 
 from data_nexus.database.connection import PostgresConnection
+from data_nexus.database.queries import query
 from data_nexus.database.reader.bars import fetch_bars, fetch_dates
-from data_nexus.database.sql import query
 from data_nexus.domain.adjustment.factors import Factors
 from data_nexus.domain.bars import Bars
 from data_nexus.domain.symbol import Symbol

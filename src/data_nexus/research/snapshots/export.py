@@ -26,8 +26,8 @@ import pyarrow.compute as pc
 
 from data_nexus import __version__
 from data_nexus.database.connection import PostgresConnection
+from data_nexus.database.queries import query
 from data_nexus.database.reader.bars import fetch_bars
-from data_nexus.database.sql import query
 from data_nexus.errors import InvariantBroken
 from data_nexus.research.columns import table_of
 from data_nexus.research.snapshots.delta import commit_delta, has_delta, require_deltalake

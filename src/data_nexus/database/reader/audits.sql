@@ -1,0 +1,50 @@
+-- name: audit_records
+-- By exchange: the loaded histories, the one read as a whole the longest ago, and what audits found.
+WITH loaded AS (
+    SELECT exchange, count(*) AS assets,
+           CASE WHEN bool_and(read_whole_at IS NOT NULL) THEN min(read_whole_at) END AS oldest
+    FROM assets
+    WHERE last_bar IS NOT NULL AND is_active AND parked_at IS NULL AND retired_at IS NULL
+    GROUP BY exchange
+), found AS (
+    SELECT a.exchange,
+           count(*) FILTER (WHERE s.committed_at >= date_trunc('day', now(), 'UTC')) AS today,
+           count(*) AS audited,
+           count(*) FILTER (WHERE s.revised > 0 AND EXISTS (
+               SELECT
+               FROM market_data_revisions r
+               WHERE r.asset_id = s.asset_id AND r.valid_until = s.committed_at
+           )) AS restated,
+           count(*) FILTER (WHERE s.revised > 0 AND EXISTS (
+               SELECT
+               FROM rebasings b
+               WHERE b.asset_id = s.asset_id AND b.valid_until = s.committed_at
+           )) AS rebased
+    FROM sync_log s
+    JOIN assets a ON a.id = s.asset_id
+    WHERE s.cause = 'audit' AND s.committed_at > now() - %(record_days)s * interval '1 day'
+    GROUP BY a.exchange
+)
+SELECT exchange, assets, oldest, coalesce(today, 0) AS today, coalesce(audited, 0) AS audited,
+       coalesce(restated, 0) AS restated, coalesce(rebased, 0) AS rebased
+FROM loaded
+LEFT JOIN found USING (exchange)
+ORDER BY exchange
+
+-- name: audit_turns
+-- Count by exchange the histories that an audit of so many calls would read.
+SELECT exchange, count(*) AS assets
+FROM (
+    SELECT exchange
+    FROM assets
+    WHERE last_bar IS NOT NULL
+      AND coalesce(read_whole_at, '-infinity'::timestamptz) < now() - %(audit_days)s * interval '1 day'
+      AND (%(exchange)s::text IS NULL OR exchange = %(exchange)s)
+      AND is_active
+      AND parked_at IS NULL
+      AND retired_at IS NULL
+    ORDER BY coalesce(read_whole_at, '-infinity'::timestamptz), id
+    LIMIT %(calls)s
+) AS turns
+GROUP BY exchange
+ORDER BY exchange

@@ -1,0 +1,32 @@
+-- name: export_moment
+-- The moment that a transaction sees, whatever is written meanwhile.
+SELECT now()
+
+-- name: export_patience
+-- Let a transaction be idle while an asset is written: a disc or a large tool may be slow.
+SET LOCAL idle_in_transaction_session_timeout = '10min'
+
+-- name: export_assets
+-- The assets of an exchange that have bars and whose code is their own.
+SELECT symbol || '.' || exchange, id, currency
+FROM assets
+WHERE exchange = %(exchange)s AND retired_at IS NULL AND last_bar IS NOT NULL
+
+-- name: export_facts
+-- What is known of an asset beside its bars.
+SELECT name, venue, asset_type, country, currency, isin, is_delisted
+FROM assets
+WHERE id = %(asset_id)s
+
+-- name: export_listings
+-- The stretches in which an asset was listed, oldest first.
+SELECT symbol, from_moment, until_moment
+FROM listings
+WHERE asset_id = %(asset_id)s
+ORDER BY from_moment
+
+-- name: plotted_assets
+-- What a chart says of some assets, and whether more bars are to come.
+SELECT id, name, exchange, venue, asset_type, NOT is_delisted AND retired_at IS NULL
+FROM assets
+WHERE id = ANY (%(asset_ids)s::int[])

@@ -1,0 +1,48 @@
+-- name: status
+-- What the database holds: assets by state, and their dates. Fresh is who lacks no session that is
+-- out, or has answered since it is: what it has no bar of then, the vendor has not got.
+WITH current AS (
+    SELECT a.*,
+           (SELECT m.date FROM market_data m WHERE m.asset_id = a.id ORDER BY m.date LIMIT 1) AS first_date,
+           (SELECT m.date FROM market_data m WHERE m.asset_id = a.id ORDER BY m.date DESC LIMIT 1) AS last_date,
+           is_delisted
+               OR retired_at IS NOT NULL
+               OR synced_through >= p.published
+               OR last_synced >= p.out_since AS is_fresh
+    FROM assets a
+    LEFT JOIN unnest(
+        %(exchanges)s::text[], %(venues)s::text[], %(asset_types)s::text[], %(published)s::date[],
+        %(out_since)s::timestamptz[]
+    ) AS p (exchange, venue, asset_type, published, out_since) USING (exchange, venue, asset_type)
+)
+SELECT count(*) AS total,
+       count(first_date) AS with_data,
+       count(*) FILTER (WHERE first_date IS NULL) AS without_data,
+       count(*) FILTER (WHERE first_date IS NOT NULL AND is_fresh) AS fresh,
+       count(*) FILTER (WHERE first_date IS NOT NULL AND is_fresh IS NOT TRUE) AS stale,
+       count(*) FILTER (WHERE parked_at IS NOT NULL) AS parked,
+       count(*) FILTER (WHERE NOT is_active) AS inactive,
+       count(*) FILTER (WHERE lease_until >= now()) AS leased,
+       count(*) FILTER (WHERE actions_wanted_at IS NOT NULL) AS wanting_actions,
+       count(*) FILTER (WHERE EXISTS (SELECT FROM findings f WHERE f.asset_id = current.id)) AS with_findings,
+       min(first_date) AS first_date,
+       max(last_date) AS last_date
+FROM current
+
+-- name: count_bars
+-- Count the stored bars: exactly while that is quick, by the planner's estimate when there are very many.
+SELECT CASE WHEN c.reltuples < 50000000 THEN (SELECT count(*) FROM market_data) ELSE c.reltuples::bigint END AS rows,
+       c.reltuples >= 50000000 AS is_estimate
+FROM pg_class c
+WHERE c.oid = 'market_data'::regclass
+
+-- name: last_runs
+-- The last runs, newest first.
+SELECT command, started_at, finished_at, outcome, figures
+FROM runs
+ORDER BY id DESC
+LIMIT 5
+
+-- name: places
+-- The places where assets with bars are listed.
+SELECT DISTINCT exchange, venue, asset_type FROM assets WHERE last_bar IS NOT NULL

@@ -1,2 +1,0 @@
--- The moment that a transaction sees, whatever is written meanwhile.
-SELECT now();

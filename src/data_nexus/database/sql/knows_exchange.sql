@@ -1,2 +1,0 @@
--- Say whether an exchange has assets.
-SELECT EXISTS (SELECT FROM assets WHERE exchange = %(exchange)s);

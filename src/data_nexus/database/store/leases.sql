@@ -1,0 +1,250 @@
+-- name: claim_due
+-- Claim the next due assets after a position in the queue: oldest answer first, never answered before all.
+WITH due AS (
+    SELECT id
+    FROM assets
+    WHERE is_active
+      AND (coalesce(last_synced, '-infinity'::timestamptz), id) 
+          > (coalesce(%(after_synced)s::timestamptz, '-infinity'), %(after_id)s::int)
+      AND coalesce(last_synced, '-infinity'::timestamptz) < %(synced_before)s::timestamptz
+      AND (%(exchange)s::text IS NULL OR exchange = %(exchange)s)
+      AND (%(asset_ids)s::int[] IS NULL OR id = ANY (%(asset_ids)s))
+      AND NOT (is_delisted AND last_synced IS NOT NULL)
+      AND ask_after IS NULL
+      AND lease_owner IS NULL
+      AND parked_at IS NULL
+      AND (times_rescued > 0) = %(suspect)s
+      AND retired_at IS NULL
+    ORDER BY coalesce(last_synced, '-infinity'::timestamptz), id
+    LIMIT %(limit)s
+    FOR UPDATE SKIP LOCKED
+)
+UPDATE assets a
+SET lease_owner = %(owner)s,
+    lease_until = now() + make_interval(secs => %(lease_sec)s),
+    fence = a.fence + 1
+FROM due
+WHERE a.id = due.id
+RETURNING a.id, a.symbol, a.exchange, a.fence, a.synced_through, a.times_empty, a.last_synced,
+          a.last_bar, NULL::date AS published
+
+-- name: claim_behind
+-- Claim the next assets whose cursor is behind what is out by now, in the order of the queue. Who has
+-- answered since the walk began and is behind all the same waits for another run: its session is late.
+WITH due AS (
+    SELECT a.id, p.published
+    FROM assets a
+    JOIN unnest(
+        %(exchanges)s::text[], %(venues)s::text[], %(asset_types)s::text[], %(published)s::date[]
+    ) AS p (exchange, venue, asset_type, published) USING (exchange, venue, asset_type)
+    WHERE a.is_active
+      AND (coalesce(a.last_synced, '-infinity'::timestamptz), a.id)
+          > (coalesce(%(after_synced)s::timestamptz, '-infinity'), %(after_id)s::int)
+      AND coalesce(a.last_synced, '-infinity'::timestamptz) < %(synced_before)s::timestamptz
+      AND (a.synced_through IS NULL OR a.synced_through < p.published)
+      AND NOT (a.is_delisted AND a.last_synced IS NOT NULL)
+      AND a.ask_after IS NULL
+      AND a.lease_owner IS NULL
+      AND a.parked_at IS NULL
+      AND (a.times_rescued > 0) = %(suspect)s
+      AND a.retired_at IS NULL
+    ORDER BY coalesce(a.last_synced, '-infinity'::timestamptz), a.id
+    LIMIT %(limit)s
+    FOR UPDATE OF a SKIP LOCKED
+)
+UPDATE assets a
+SET lease_owner = %(owner)s,
+    lease_until = now() + make_interval(secs => %(lease_sec)s),
+    fence = a.fence + 1
+FROM due
+WHERE a.id = due.id
+RETURNING a.id, a.symbol, a.exchange, a.fence, a.synced_through, a.times_empty, a.last_synced,
+          a.last_bar, due.published
+
+-- name: claim_wanted
+-- Claim the next assets whose splits and dividends are to be asked for, in the order of the queue.
+WITH wanted AS (
+    SELECT id
+    FROM assets
+    WHERE actions_wanted_at <= now()
+      AND (coalesce(last_synced, '-infinity'::timestamptz), id)
+          > (coalesce(%(after_synced)s::timestamptz, '-infinity'), %(after_id)s::int)
+      AND (%(exchange)s::text IS NULL OR exchange = %(exchange)s)
+      AND is_active
+      AND lease_owner IS NULL
+      AND parked_at IS NULL
+      AND (times_rescued > 0) = %(suspect)s
+      AND retired_at IS NULL
+    ORDER BY coalesce(last_synced, '-infinity'::timestamptz), id
+    LIMIT %(limit)s
+    FOR UPDATE SKIP LOCKED
+)
+UPDATE assets a
+SET lease_owner = %(owner)s,
+    lease_until = now() + make_interval(secs => %(lease_sec)s),
+    fence = a.fence + 1
+FROM wanted
+WHERE a.id = wanted.id
+RETURNING a.id, a.symbol, a.exchange, a.fence, a.synced_through, a.times_empty, a.last_synced,
+          a.last_bar, NULL::date AS published
+
+-- name: claim_audit
+-- Claim the histories that were read as a whole the longest ago; those of dead and resting assets, too.
+WITH due AS (
+    SELECT id
+    FROM assets
+    WHERE last_bar IS NOT NULL
+      AND (coalesce(read_whole_at, '-infinity'::timestamptz), id)
+          > (coalesce(%(after_synced)s::timestamptz, '-infinity'), %(after_id)s::int)
+      AND coalesce(read_whole_at, '-infinity'::timestamptz) < %(synced_before)s::timestamptz
+      AND (%(exchange)s::text IS NULL OR exchange = %(exchange)s)
+      AND is_active
+      AND lease_owner IS NULL
+      AND parked_at IS NULL
+      AND (times_rescued > 0) = %(suspect)s
+      AND retired_at IS NULL
+    ORDER BY coalesce(read_whole_at, '-infinity'::timestamptz), id
+    LIMIT %(limit)s
+    FOR UPDATE SKIP LOCKED
+)
+UPDATE assets a
+SET lease_owner = %(owner)s,
+    lease_until = now() + make_interval(secs => %(lease_sec)s),
+    fence = a.fence + 1
+FROM due
+WHERE a.id = due.id
+RETURNING a.id, a.symbol, a.exchange, a.fence, a.synced_through, a.times_empty, a.read_whole_at,
+          a.last_bar, NULL::date AS published
+
+-- name: count_due
+-- Count the assets that a run may claim, up to a limit.
+SELECT count(*)
+FROM (
+    SELECT
+    FROM assets
+    WHERE is_active
+      AND coalesce(last_synced, '-infinity'::timestamptz) < %(synced_before)s::timestamptz
+      AND (%(exchange)s::text IS NULL OR exchange = %(exchange)s)
+      AND (%(asset_ids)s::int[] IS NULL OR id = ANY (%(asset_ids)s))
+      AND NOT (is_delisted AND last_synced IS NOT NULL)
+      AND ask_after IS NULL
+      AND lease_owner IS NULL
+      AND parked_at IS NULL
+      AND retired_at IS NULL
+    LIMIT %(limit)s
+) AS due
+
+-- name: renew_leases
+-- Hold on to leases of this worker for another while; those being committed need it no more.
+WITH held AS (
+    SELECT id FROM assets WHERE lease_owner = %(owner)s AND id = ANY (%(asset_ids)s::int[]) FOR UPDATE SKIP LOCKED
+)
+UPDATE assets a
+SET lease_until = now() + make_interval(secs => %(lease_sec)s)
+FROM held
+WHERE a.id = held.id
+RETURNING a.id
+
+-- name: release_leases
+-- Give leases back without an answer; the assets stay due. A failed one is counted as such,
+-- and has shown that it takes no worker down.
+UPDATE assets a
+SET lease_owner = NULL,
+    lease_until = NULL,
+    times_rescued = CASE WHEN held.failed THEN 0 ELSE a.times_rescued END,
+    times_failed = CASE WHEN held.failed THEN least(a.times_failed + 1, 32767) ELSE a.times_failed END
+FROM unnest(%(asset_ids)s::int[], %(fences)s::bigint[], %(failed)s::bool[]) AS held (id, fence, failed)
+WHERE a.id = held.id AND a.fence = held.fence AND a.lease_owner = %(owner)s
+
+-- name: release_all
+-- Give back all that a worker still holds when its run ends; the assets stay due.
+UPDATE assets
+SET lease_owner = NULL, lease_until = NULL
+WHERE lease_owner = %(owner)s
+
+-- name: release_unknown
+-- Give back what a worker holds without knowing it: a claim was done, and its answer was lost.
+UPDATE assets
+SET lease_owner = NULL, lease_until = NULL
+WHERE lease_owner = %(owner)s AND id <> ALL (%(asset_ids)s::int[])
+
+-- name: free_lost_leases
+-- Free the leases that ran out, and those whose worker has left: its session's advisory lock is gone.
+-- A row that a dying session still holds is left for the next time. A lease older than the server
+-- proves nothing against its asset: all workers lost their sessions when the server restarted.
+WITH lost AS (
+    SELECT id
+    FROM assets
+    WHERE lease_owner IS NOT NULL
+      AND (
+          lease_until < now()
+          OR NOT EXISTS (
+              SELECT
+              FROM pg_locks l
+              WHERE l.locktype = 'advisory'
+                AND l.objsubid = 1
+                AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+                AND ((l.classid::bigint << 32) | l.objid::bigint) = lease_owner
+          )
+      )
+    FOR UPDATE SKIP LOCKED
+)
+UPDATE assets a
+SET lease_owner = NULL,
+    lease_until = NULL,
+    times_rescued = CASE
+        WHEN lease_until < pg_postmaster_start_time()
+            OR lease_until > now()
+            AND lease_until - make_interval(secs => %(lease_sec)s) < pg_postmaster_start_time()
+            THEN a.times_rescued
+        ELSE least(a.times_rescued + 1, 32767)
+    END
+FROM lost
+WHERE a.id = lost.id
+RETURNING a.id
+
+-- name: park_rescued
+-- Park the assets that took their worker down too often: three times in a row is no accident.
+WITH parked AS (
+    UPDATE assets
+    SET parked_at = now(), lease_owner = NULL, lease_until = NULL
+    WHERE times_rescued >= %(most)s AND parked_at IS NULL AND is_active
+      AND lease_owner IS NULL
+    RETURNING id, times_rescued
+)
+INSERT INTO dead_letters AS d (asset_id, endpoint, request, reason)
+SELECT id, 'eod', '', 'its worker ended ' || times_rescued || ' times in a row while it held the asset'
+FROM parked
+ON CONFLICT (asset_id, endpoint) DO UPDATE
+SET request = excluded.request, status = NULL, reason = excluded.reason, excerpt = '',
+    body_sha256 = NULL, last_at = now(), count = d.count + 1
+
+-- name: park_asset
+-- Park an asset: it waits for a person, and the dead letter says why. Only under its lease.
+WITH parked AS (
+    UPDATE assets
+    SET parked_at = now(), lease_owner = NULL, lease_until = NULL
+    WHERE id = %(asset_id)s AND fence = %(fence)s AND lease_owner = %(owner)s
+    RETURNING id
+), letter AS (
+    INSERT INTO dead_letters AS d (asset_id, endpoint, request, status, reason, excerpt, body_sha256)
+    SELECT id, %(endpoint)s, %(request)s, %(status)s, %(reason)s, %(excerpt)s, %(body_sha256)s
+    FROM parked
+    ON CONFLICT (asset_id, endpoint) DO UPDATE
+    SET request = excluded.request, status = excluded.status, reason = excluded.reason,
+        excerpt = excluded.excerpt, body_sha256 = excluded.body_sha256,
+        last_at = now(), count = d.count + 1
+    RETURNING asset_id
+)
+SELECT asset_id FROM letter
+UNION ALL
+-- Done before, and the answer was lost.
+SELECT id FROM assets WHERE id = %(asset_id)s AND fence = %(fence)s AND parked_at IS NOT NULL
+
+-- name: wake_absent
+-- Let assets that had no bars back into the queue when it is time to ask again.
+UPDATE assets SET ask_after = NULL WHERE ask_after <= coalesce(%(moment)s::timestamptz, now())
+
+-- name: hold_presence
+-- Show that this worker lives: the lock goes with the session.
+SELECT pg_advisory_lock(%(owner)s)

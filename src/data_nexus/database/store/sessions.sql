@@ -1,0 +1,187 @@
+-- name: count_queued
+-- Count what the queue may hand out, by place and cursor; absent assets whose time has come, too.
+SELECT exchange, venue, asset_type, synced_through, count(*) AS assets
+FROM assets
+WHERE is_active
+  AND (%(exchange)s::text IS NULL OR exchange = %(exchange)s)
+  AND NOT (is_delisted AND last_synced IS NOT NULL)
+  AND (ask_after IS NULL OR ask_after <= coalesce(%(moment)s::timestamptz, now()))
+  AND parked_at IS NULL
+  AND retired_at IS NULL
+GROUP BY exchange, venue, asset_type, synced_through
+ORDER BY exchange, venue, asset_type, synced_through
+
+-- name: survey_session
+-- The assets that a session in bulk can carry on: those that lack no session before it.
+SELECT a.id, a.symbol, a.last_bar
+FROM assets a
+JOIN unnest(%(venues)s::text[], %(asset_types)s::text[]) AS p (venue, asset_type)
+  USING (venue, asset_type)
+WHERE a.exchange = %(exchange)s
+  AND a.synced_through >= %(since)s
+  AND a.synced_through < %(session)s
+  AND a.is_active
+  AND NOT (a.is_delisted AND a.last_synced IS NOT NULL)
+  AND a.ask_after IS NULL
+  AND a.parked_at IS NULL
+  AND a.retired_at IS NULL
+ORDER BY a.id
+
+-- name: read_session
+-- Some assets that a session in bulk can carry on, with what their last bar says; at a second look
+-- those whose cursor has passed it without a bar. They are not held: who leases one meanwhile
+-- raises its fence.
+SELECT a.id, a.symbol, a.fence, m.date - '1970-01-01'::date AS last_day, m.close, m.adjusted_close
+FROM assets a
+JOIN unnest(%(venues)s::text[], %(asset_types)s::text[]) AS p (venue, asset_type)
+  USING (venue, asset_type)
+LEFT JOIN LATERAL (
+    SELECT date, close, adjusted_close
+    FROM market_data
+    WHERE asset_id = a.id
+    ORDER BY date DESC
+    LIMIT 1
+) AS m ON true
+WHERE a.exchange = %(exchange)s
+  AND a.id BETWEEN %(first_id)s AND %(last_id)s
+  AND a.synced_through >= %(since)s
+  AND (a.synced_through < %(session)s) <> %(late)s
+  AND (a.last_bar < %(session)s OR NOT %(late)s)
+  AND a.is_active
+  AND NOT (a.is_delisted AND a.last_synced IS NOT NULL)
+  AND a.ask_after IS NULL
+  AND a.lease_owner IS NULL
+  AND a.times_rescued = 0
+  AND a.parked_at IS NULL
+  AND a.retired_at IS NULL
+ORDER BY a.id
+
+-- name: settle_session
+-- Move the cursors of assets over a session in bulk, under a new fence of each, and log what it
+-- brought; return those that somebody has leased meanwhile, of which nothing is written.
+WITH settled AS (
+    SELECT *
+    FROM unnest(
+        %(asset_ids)s::int[], %(fences)s::bigint[], %(are_stored)s::bool[], %(are_rejected)s::bool[]
+    ) AS t (asset_id, fence, is_stored, is_rejected)
+), moved AS (
+    UPDATE assets a
+    SET fence = a.fence + 1,
+        last_synced = CASE WHEN is_stored OR is_rejected THEN now() ELSE a.last_synced END,
+        synced_through = greatest(a.synced_through, %(session)s),
+        last_bar = CASE WHEN is_stored THEN %(session)s ELSE a.last_bar END,
+        times_empty = CASE WHEN is_stored THEN 0 ELSE least(a.times_empty + 1, 32767) END,
+        times_failed = 0
+    FROM settled s
+    WHERE a.id = s.asset_id AND a.fence = s.fence AND a.lease_owner IS NULL
+    RETURNING a.id, a.fence, is_stored, is_rejected
+), healed AS (
+    DELETE FROM dead_letters d USING moved m WHERE d.asset_id = m.id
+), logged AS (
+    INSERT INTO sync_log (
+        asset_id, fence, run_id, outcome, window_first, window_last, received, inserted, revised,
+        unchanged, rejected, flagged, calls, requests, body_sha256, arrived, passed_to
+    )
+    SELECT m.id, m.fence, %(run_id)s,
+           CASE WHEN is_stored OR is_rejected THEN 'stored' ELSE 'empty' END,
+           %(session)s, %(session)s, is_stored::int + is_rejected::int, is_stored::int, 0,
+           0, is_rejected::int, coalesce(f.flagged, '{}'), 0, 0, %(sha256)s,
+           CASE WHEN is_stored THEN datemultirange(daterange(%(session)s, %(session)s, '[]')) END,
+           %(session)s
+    FROM moved m
+    LEFT JOIN unnest(%(flagged_ids)s::int[], %(flags)s::jsonb[]) AS f (asset_id, flagged)
+      ON f.asset_id = m.id
+)
+SELECT s.asset_id
+FROM settled s
+WHERE NOT EXISTS (SELECT FROM moved m WHERE m.id = s.asset_id)
+
+-- name: carried_on
+-- Say whether a run carried assets on under new fences: the answer when a COMMIT's own was lost.
+SELECT EXISTS (
+    SELECT
+    FROM sync_log l
+    JOIN unnest(%(asset_ids)s::int[], %(fences)s::bigint[]) AS moved (id, fence)
+      ON l.asset_id = moved.id AND l.fence = moved.fence
+    WHERE l.run_id = %(run_id)s
+)
+
+-- name: pass_over
+-- Move the cursors of assets over a session that they had no bar of, each in the log of its answer.
+-- Who was claimed again since is passed over.
+WITH told AS (
+    SELECT *
+    FROM unnest(%(asset_ids)s::int[], %(fences)s::bigint[], %(sessions)s::date[])
+        AS t (asset_id, fence, session)
+), moved AS (
+    UPDATE assets a
+    SET synced_through = t.session
+    FROM told t
+    JOIN sync_log l USING (asset_id, fence)
+    WHERE a.id = t.asset_id
+      AND a.fence = t.fence
+      AND a.lease_owner IS NULL
+      AND a.synced_through < t.session
+    RETURNING a.id, a.fence, t.session
+)
+UPDATE sync_log l
+SET passed_to = m.session
+FROM moved m
+WHERE l.asset_id = m.id AND l.fence = m.fence
+
+-- name: put_aside
+-- Put rows of a session's bulk answers aside for the assets that they name, once each; return how
+-- many name none.
+WITH told AS (
+    SELECT a.id, t.rule, t.excerpt
+    FROM unnest(%(codes)s::text[], %(rules)s::text[], %(excerpts)s::text[])
+        AS t (code, rule, excerpt)
+    LEFT JOIN assets a
+      ON a.exchange = %(exchange)s AND a.symbol = t.code AND a.retired_at IS NULL
+), stored AS (
+    INSERT INTO rejected_rows (asset_id, date, rule, excerpt)
+    SELECT id, %(session)s, rule, excerpt FROM told WHERE id IS NOT NULL
+    ON CONFLICT DO NOTHING
+)
+SELECT count(*) FROM told WHERE id IS NULL
+
+-- name: read_resting
+-- The assets of an exchange that rest for want of bars and lack a session.
+SELECT id, symbol
+FROM assets
+WHERE exchange = %(exchange)s
+  AND ask_after IS NOT NULL
+  AND retired_at IS NULL
+  AND (synced_through IS NULL OR synced_through < %(session)s)
+
+-- name: wake_assets
+-- Let some assets that rest for want of bars back into the queue.
+UPDATE assets SET ask_after = NULL WHERE id = ANY (%(asset_ids)s::int[]) AND ask_after IS NOT NULL
+
+-- name: try_update
+-- Become the one update in bulk of an exchange, unless there is another; it ends with the session.
+SELECT pg_try_advisory_lock(hashtext('update'), hashtext(current_schema() || '.' || %(exchange)s))
+
+-- name: end_update
+-- Let others update the exchange in bulk.
+SELECT pg_advisory_unlock(hashtext('update'), hashtext(current_schema() || '.' || %(exchange)s))
+
+-- name: last_sightings
+-- The latest session of each exchange of which any bar is stored.
+SELECT exchange, max(last_bar) FROM assets WHERE last_bar IS NOT NULL GROUP BY exchange
+
+-- name: settled_sessions
+-- The sessions of an exchange since a day that need no further look.
+SELECT session FROM settled_sessions WHERE exchange = %(exchange)s AND session >= %(since)s
+
+-- name: settle_look
+-- Note that a session was looked at after a later one was out.
+INSERT INTO settled_sessions (exchange, session, looked_at)
+VALUES (%(exchange)s, %(session)s, now())
+ON CONFLICT (exchange, session) DO UPDATE SET looked_at = excluded.looked_at
+
+-- name: current_ids
+-- The assets of an exchange that bear some codes now.
+SELECT symbol, id
+FROM assets
+WHERE exchange = %(exchange)s AND symbol = ANY(%(codes)s::text[]) AND retired_at IS NULL

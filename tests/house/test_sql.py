@@ -1,0 +1,60 @@
+"""The SQL is found by name: each name stands once, says what it is for, and is used."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter
+
+from data_nexus.database.queries import FOLDERS, named_statements, query
+from tests.support.source import PACKAGE, files, modules, read
+
+DATABASE = f"{PACKAGE}/database"
+SQL_FILES = [
+    path for folder in FOLDERS for path in files(f"{DATABASE}/{folder}") if path.endswith(".sql")
+]
+STATEMENTS = [pair for path in SQL_FILES for pair in named_statements(read(path))]
+
+
+def test_every_name_stands_once() -> None:
+    counts = Counter(name for name, _ in STATEMENTS)
+    assert len(counts) > 100
+    assert [name for name, count in counts.items() if count > 1] == []
+
+
+def test_nothing_stands_before_the_first_name_of_a_file() -> None:
+    assert [path for path in SQL_FILES if not read(path).startswith("-- name: ")] == []
+
+
+def test_every_statement_says_what_it_is_for() -> None:
+    sentence = re.compile(r"-- [A-Z].+")
+    assert [name for name, text in STATEMENTS if not sentence.match(text)] == []
+
+
+def test_every_statement_is_found_by_its_name() -> None:
+    assert {name: query(name) for name, _ in STATEMENTS} == {
+        name: text.encode() for name, text in STATEMENTS
+    }
+
+
+def test_every_statement_is_used_in_the_database_and_only_there() -> None:
+    names = {name for name, _ in STATEMENTS}
+    used = {
+        word
+        for module in modules(DATABASE)
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        for word in [node.value]
+    }
+    assert sorted(names - used) == []
+
+
+def test_only_the_database_runs_statements() -> None:
+    found = [
+        module.at(node)
+        for module in modules(PACKAGE)
+        if not module.path.startswith(f"{DATABASE}/")
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.ImportFrom) and node.module == "data_nexus.database.queries"
+    ]
+    assert found == []
