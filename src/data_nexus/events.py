@@ -42,7 +42,7 @@ class Committed:
 
 
 @dataclass(frozen=True, slots=True)
-class CarriedOn:
+class SessionAdvanced:
     """Assets of an exchange are one session further, by a bulk answer; `stored` had a bar."""
 
     exchange: str
@@ -140,7 +140,7 @@ Event = (
     RunStarted
     | Requested
     | Committed
-    | CarriedOn
+    | SessionAdvanced
     | Reread
     | ActionsRead
     | Absent

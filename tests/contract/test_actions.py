@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from data_nexus.database.store.actions import ToldActions
+from data_nexus.database.store.actions import VendorActions
 from data_nexus.database.store.batch import RejectedRow
 from data_nexus.domain.actions import Dividend, Split
 from data_nexus.domain.adjustment.findings import ADJUSTED_CLOSE_IS_EXPLAINED, AssetFinding, Verdict
@@ -99,7 +99,7 @@ def test_what_explains_the_bars_is_stored_and_leaves_no_finding(
     worker: Worker, database_url: str
 ) -> None:
     lease = claimed(worker, database_url)
-    told = ToldActions(splits=(replace(SPLIT, date=LAST),), dividends=())
+    told = VendorActions(splits=(replace(SPLIT, date=LAST),), dividends=())
     execute(
         database_url,
         "UPDATE market_data SET adjusted_close = close WHERE date = '2023-01-04'",
@@ -111,7 +111,7 @@ def test_what_explains_the_bars_is_stored_and_leaves_no_finding(
 
 def test_what_remains_unexplained_is_a_finding(worker: Worker, database_url: str) -> None:
     lease = claimed(worker, database_url)
-    assert worker.settle_actions(lease, ToldActions(splits=(), dividends=())) == (FOUND,)
+    assert worker.settle_actions(lease, VendorActions(splits=(), dividends=())) == (FOUND,)
     assert marks(database_url) == [(False, True, None)]
     assert worker.known_actions(lease.asset_id).unexplained == FOUND
     assert worker.known_actions(lease.asset_id).is_recent
@@ -124,7 +124,7 @@ def test_the_same_answers_again_write_nothing_but_the_mark(
 ) -> None:
     lease = claimed(worker, database_url)
     rejects = (RejectedRow(int(NO_DATE), "date is readable", "{}"),)
-    told = ToldActions(splits=(SPLIT,), dividends=(PAID,), rejects=rejects)
+    told = VendorActions(splits=(SPLIT,), dividends=(PAID,), rejects=rejects)
     worker.settle_actions(lease, told)
     before = snapshot(database_url, *TABLES)
     want_again(database_url)
@@ -137,27 +137,27 @@ def test_what_is_not_told_any_more_goes_of_this_asset_only(
     worker: Worker, database_url: str
 ) -> None:
     loaded(worker, database_url, "A", "B")
-    both = ToldActions(splits=(SPLIT,), dividends=(PAID,))
+    both = VendorActions(splits=(SPLIT,), dividends=(PAID,))
     first, second = worker.claim_wanted()
     for lease in (first, second):
         worker.settle_actions(lease, both)
     want_again(database_url)
     first, second = worker.claim_wanted()
-    worker.settle_actions(first, ToldActions(splits=(), dividends=()))
+    worker.settle_actions(first, VendorActions(splits=(), dividends=()))
     left = "SELECT asset_id FROM splits UNION ALL SELECT asset_id FROM dividends"
     assert rows(database_url, left) == [(second.asset_id,)] * 2
 
 
 @pytest.mark.parametrize(
     "told",
-    [ToldActions(), ToldActions(splits=(), dividends=(), are_all=False)],
+    [VendorActions(), VendorActions(splits=(), dividends=(), are_all=False)],
     ids=["not found", "one year"],
 )
 def test_an_answer_that_does_not_tell_all_withdraws_nothing(
-    worker: Worker, database_url: str, told: ToldActions
+    worker: Worker, database_url: str, told: VendorActions
 ) -> None:
     lease = claimed(worker, database_url)
-    worker.settle_actions(lease, ToldActions(splits=(SPLIT,), dividends=(PAID,)))
+    worker.settle_actions(lease, VendorActions(splits=(SPLIT,), dividends=(PAID,)))
     before = snapshot(database_url, *TABLES)
     want_again(database_url)
     (lease,) = worker.claim_wanted()
@@ -185,14 +185,14 @@ def test_a_dividend_keeps_the_moment_at_which_it_became_known(
     worker: Worker, database_url: str, dividend: Dividend, *, is_kept: bool
 ) -> None:
     lease = claimed(worker, database_url)
-    worker.settle_actions(lease, ToldActions(dividends=(PAID, SPECIAL)))
+    worker.settle_actions(lease, VendorActions(dividends=(PAID, SPECIAL)))
     execute(
         database_url,
         "UPDATE dividends SET stored_at = '2020-05-05 12:00:00+00'",
         "UPDATE assets SET actions_wanted_at = now()",
     )
     (lease,) = worker.claim_wanted()
-    worker.settle_actions(lease, ToldActions(dividends=(dividend,)))
+    worker.settle_actions(lease, VendorActions(dividends=(dividend,)))
     stored = "SELECT date, value, stored_at = %s::timestamptz FROM dividends"
     assert rows(database_url, stored, LONG_AGO) == [(dividend.date, dividend.value, is_kept)]
     assert worker.known_actions(lease.asset_id).dividends == (dividend,)
@@ -205,14 +205,14 @@ def test_a_split_keeps_its_moment_as_long_as_its_ratio(
     worker: Worker, database_url: str, split: Split, *, is_kept: bool
 ) -> None:
     lease = claimed(worker, database_url)
-    worker.settle_actions(lease, ToldActions(splits=(SPLIT,)))
+    worker.settle_actions(lease, VendorActions(splits=(SPLIT,)))
     execute(
         database_url,
         "UPDATE splits SET stored_at = '2020-05-05 12:00:00+00'",
         "UPDATE assets SET actions_wanted_at = now()",
     )
     (lease,) = worker.claim_wanted()
-    worker.settle_actions(lease, ToldActions(splits=(split,)))
+    worker.settle_actions(lease, VendorActions(splits=(split,)))
     stored = "SELECT numerator, stored_at = %s::timestamptz FROM splits"
     assert rows(database_url, stored, LONG_AGO) == [(split.numerator, is_kept)]
 
@@ -220,7 +220,7 @@ def test_a_split_keeps_its_moment_as_long_as_its_ratio(
 def test_of_two_dividends_with_one_key_the_first_stands(worker: Worker, database_url: str) -> None:
     lease = claimed(worker, database_url)
     twice = (PAID, replace(PAID, unadjusted_value=9.0))
-    worker.settle_actions(lease, ToldActions(dividends=twice))
+    worker.settle_actions(lease, VendorActions(dividends=twice))
     assert worker.known_actions(lease.asset_id).dividends == (PAID,)
 
 
@@ -228,7 +228,7 @@ def test_a_finding_keeps_the_moment_at_which_it_was_found(
     worker: Worker, database_url: str
 ) -> None:
     lease = claimed(worker, database_url)
-    worker.settle_actions(lease, ToldActions(splits=(), dividends=()))
+    worker.settle_actions(lease, VendorActions(splits=(), dividends=()))
     execute(database_url, "UPDATE findings SET found_at = '2020-05-05 12:00:00+00'")
     again(worker, Verdict(None, (replace(FOUND, count=2, worst=None),)))
     stored = "SELECT count, worst, found_at = %s::timestamptz FROM findings"
@@ -239,7 +239,7 @@ def test_an_answer_that_cannot_be_read_is_asked_for_again_in_a_week(
     worker: Worker, database_url: str
 ) -> None:
     lease = claimed(worker, database_url)
-    (found,) = worker.settle_actions(lease, ToldActions(unfit="A.US: not an answer")) or ()
+    (found,) = worker.settle_actions(lease, VendorActions(unfit="A.US: not an answer")) or ()
     assert found == replace(FOUND, detail=f"{FOUND.detail}; A.US: not an answer")
     assert marks(database_url) == [(True, False, None)]
     assert worker.wanted_actions() == {}
@@ -297,7 +297,7 @@ def test_nothing_is_written_when_the_asset_is_not_what_was_asked_for(
     lease = claimed(worker, database_url)
     execute(database_url, change)
     before = snapshot(database_url, "assets", *TABLES)
-    told = ToldActions(splits=(SPLIT,), dividends=(PAID,))
+    told = VendorActions(splits=(SPLIT,), dividends=(PAID,))
     assert worker.settle_actions(lease, told) is None
     assert snapshot(database_url, "assets", *TABLES) == before
 
@@ -306,7 +306,7 @@ def test_nothing_is_written_under_a_lease_that_is_not_trusted(
     worker: Worker, database_url: str
 ) -> None:
     lease = replace(claimed(worker, database_url), trusted_until=0.0)
-    assert worker.settle_actions(lease, ToldActions(splits=(SPLIT,), dividends=())) is None
+    assert worker.settle_actions(lease, VendorActions(splits=(SPLIT,), dividends=())) is None
     assert value(database_url, "SELECT count(*) FROM splits") == 0
 
 
@@ -316,7 +316,7 @@ def test_rejected_rows_are_put_aside_with_their_day(worker: Worker, database_url
         RejectedRow(days(LAST), "split is above zero", '{"split":"0/1"}'),
         RejectedRow(int(NO_DATE), "date is readable", "{}"),
     )
-    worker.settle_actions(lease, ToldActions(splits=(), dividends=(), rejects=told))
+    worker.settle_actions(lease, VendorActions(splits=(), dividends=(), rejects=told))
     assert rows(database_url, "SELECT date, rule FROM rejected_rows ORDER BY date") == [
         (LAST, "split is above zero"),
         (None, "date is readable"),
@@ -329,11 +329,13 @@ def test_a_hostile_symbol_is_an_asset_like_any_other(worker: Worker, database_ur
     leases = worker.claim_wanted()
     assert {lease.symbol for lease in leases} == {Symbol(code, "US") for code in codes}
     for lease in leases:
-        assert worker.settle_actions(lease, ToldActions(splits=(SPLIT,), dividends=())) is not None
+        assert (
+            worker.settle_actions(lease, VendorActions(splits=(SPLIT,), dividends=())) is not None
+        )
     assert value(database_url, "SELECT count(DISTINCT asset_id) FROM splits") == len(codes)
 
 
 def test_an_ex_date_ahead_of_the_bars_explains_them(worker: Worker, database_url: str) -> None:
     lease = claimed(worker, database_url)
-    assert worker.settle_actions(lease, ToldActions(splits=(SPLIT,), dividends=())) == ()
+    assert worker.settle_actions(lease, VendorActions(splits=(SPLIT,), dividends=())) == ()
     assert SPLIT.date == LAST + timedelta(1)

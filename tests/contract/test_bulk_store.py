@@ -14,19 +14,19 @@ import pytest
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.reader.invariants import broken_invariants
 from data_nexus.database.store import open_store
-from data_nexus.database.store.sessions import BulkStore, Carried, Reach, Survey
+from data_nexus.database.store.sessions import Advanced, BulkStore, CandidateIndex, SessionScope
 from data_nexus.domain.actions import Dividend, Split
 from data_nexus.domain.endpoints import Endpoint
 from data_nexus.domain.planning.due import Place
 from data_nexus.errors import RowsRefused
-from data_nexus.ingestion.nightly.bulk_session import sheet_of
+from data_nexus.ingestion.nightly.bulk_session import decode_session
 from tests.support.postgres_proxy import Fate, proxy_before
 from tests.support.tables import add_assets, execute, rows, snapshot, value
 from tests.support.workers import Worker, bars_from, batch_for
 
 THURSDAY, FRIDAY, MONDAY = date(2026, 11, 5), date(2026, 11, 6), date(2026, 11, 9)
 NYSE = Place("US", "NYSE", "Common Stock")
-REACH = Reach(exchange="US", session=MONDAY, since=FRIDAY, places=[NYSE])
+REACH = SessionScope(exchange="US", session=MONDAY, since=FRIDAY, segments=[NYSE])
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ class Bulk:
     store: BulkStore
     runner: asyncio.Runner
 
-    def carry_on(self, *told: dict[str, object]) -> Carried:
-        sheet = sheet_of(json.dumps(told).encode(), "US", MONDAY, str)
-        return self.runner.run(self.store.carry_on(REACH, sheet, FRIDAY, 7, (1, 100)))
+    def advance(self, *told: dict[str, object]) -> Advanced:
+        sheet = decode_session(json.dumps(told).encode(), "US", MONDAY, str)
+        return self.runner.run(self.store.advance(REACH, sheet, FRIDAY, 7, (1, 100)))
 
-    def survey(self) -> Survey:
+    def survey(self) -> CandidateIndex:
         return self.runner.run(self.store.survey(REACH))
 
 
@@ -84,9 +84,11 @@ def state(url: str, code: str) -> tuple[object, ...]:
 def test_bars_cursors_and_log_enter_together(
     bulk: Bulk, assets: dict[str, int], database_url: str
 ) -> None:
-    carried = bulk.carry_on(told("A", 6.0), told("B", close=0), told("C", volume=0), told("X"))
+    carried = bulk.advance(told("A", 6.0), told("B", close=0), told("C", volume=0), told("X"))
     assert carried.rejected_rules == ("close is above zero",)
-    assert [len(getattr(carried.fates, n)) for n in ("stored", "absent", "rejected", "left")] == [
+    assert [
+        len(getattr(carried.classified, n)) for n in ("stored", "absent", "rejected", "left")
+    ] == [
         2,
         1,
         1,
@@ -121,9 +123,9 @@ def test_doing_it_again_changes_nothing(
     bulk: Bulk, assets: dict[str, int], database_url: str
 ) -> None:
     del assets
-    bulk.carry_on(*map(told, "ABCD"))
+    bulk.advance(*map(told, "ABCD"))
     before = snapshot(database_url)
-    assert len(bulk.carry_on(*map(told, "ABCD")).fates.stored) == 0
+    assert len(bulk.advance(*map(told, "ABCD")).classified.stored) == 0
     assert snapshot(database_url) == before
 
 
@@ -136,7 +138,7 @@ def test_a_survey_tells_who_lacks_the_session_and_none_before_it(
         "UPDATE assets SET synced_through = '2026-11-09' WHERE symbol = 'B'",
         "UPDATE assets SET venue = 'PINK' WHERE symbol = 'C'",
     )
-    assert bulk.survey() == Survey({"D": FRIDAY}, ((assets["D"], assets["D"]),))
+    assert bulk.survey() == CandidateIndex({"D": FRIDAY}, ((assets["D"], assets["D"]),))
 
 
 def test_who_is_left_and_who_is_leased_is_not_touched(
@@ -151,8 +153,8 @@ def test_who_is_left_and_who_is_leased_is_not_touched(
         "UPDATE assets SET ask_after = now() + interval '1 day' WHERE symbol = 'C'",
     )
     before = [state(database_url, code) for code in "ABC"]
-    carried = bulk.carry_on(*map(told, "ABCD"))
-    assert (len(carried.fates.stored), len(carried.fates.left)) == (1, 1)
+    carried = bulk.advance(*map(told, "ABCD"))
+    assert (len(carried.classified.stored), len(carried.classified.left)) == (1, 1)
     assert [state(database_url, code) for code in "ABC"] == before
     assert value(database_url, "SELECT count(*) FROM market_data WHERE date = '2026-11-09'") == 1
 
@@ -168,8 +170,8 @@ def test_an_asset_leased_at_the_last_moment_gets_no_bar(
         " $$ BEGIN IF NEW.symbol = 'A' THEN RETURN NULL; END IF; RETURN NEW; END $$",
         "CREATE TRIGGER lease_a BEFORE UPDATE ON assets FOR EACH ROW EXECUTE FUNCTION lease_a()",
     )
-    carried = bulk.carry_on(*map(told, "ABCD"))
-    assert len(carried.fates.stored) == 3
+    carried = bulk.advance(*map(told, "ABCD"))
+    assert len(carried.classified.stored) == 3
     assert state(database_url, "A")[0] == FRIDAY
     assert value(database_url, "SELECT count(*) FROM market_data WHERE date = '2026-11-09'") == 3
 
@@ -182,7 +184,7 @@ def test_a_failure_leaves_nothing(bulk: Bulk, assets: dict[str, int], database_u
     )
     before = snapshot(database_url)
     with pytest.raises(RowsRefused):
-        bulk.carry_on(told("A"), told("B", 7.0), told("C"), told("D"))
+        bulk.advance(told("A"), told("B", 7.0), told("C"), told("D"))
     assert snapshot(database_url) == before
 
 
@@ -199,21 +201,25 @@ def test_a_commit_without_an_answer_is_done_once_and_counted_once(
         " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION dawdle()",
     )
 
-    async def carry_on() -> Carried:
+    async def advance() -> Advanced:
         async with (
             proxy_before(database_url) as proxy,
             open_store(proxy.url, "public", 2, lease_sec=60) as store,
         ):
-            sheet = sheet_of(
+            sheet = decode_session(
                 json.dumps([told("A"), told("B", 0.0), told("C")]).encode(), "US", MONDAY, str
             )
             proxy.fate = fate
-            found = await store.bulk().carry_on(REACH, sheet, FRIDAY, 7, (1, 100))
+            found = await store.bulk().advance(REACH, sheet, FRIDAY, 7, (1, 100))
             assert proxy.struck == 1
             return found
 
-    carried = asyncio.run(carry_on())
-    assert [len(getattr(carried.fates, n)) for n in ("stored", "absent", "rejected")] == [2, 1, 1]
+    carried = asyncio.run(advance())
+    assert [len(getattr(carried.classified, n)) for n in ("stored", "absent", "rejected")] == [
+        2,
+        1,
+        1,
+    ]
     assert {state(database_url, code)[2] for code in assets} == {2}
     new = "SELECT count(*) FROM sync_log WHERE window_first = '2026-11-09'"
     assert value(database_url, new) == 4
@@ -228,8 +234,8 @@ def test_a_bar_beyond_the_cursor_leaves_the_asset_to_be_asked_for_by_itself(
         "INSERT INTO market_data SELECT id, '2026-11-09', 1, 1, 1, 1, 1, 1 FROM assets"
         " WHERE symbol = 'A'",
     )
-    carried = bulk.carry_on(*map(told, "ABCD"))
-    assert [carried.fates.left.tolist(), len(carried.fates.stored)] == [[0], 3]
+    carried = bulk.advance(*map(told, "ABCD"))
+    assert [carried.classified.left.tolist(), len(carried.classified.stored)] == [[0], 3]
     assert assets["A"] == 1
 
 

@@ -143,7 +143,7 @@ def test_an_absent_asset_is_due_again_once_it_may_be_asked_for(
     add_assets(database_url, "PAST", ask_after=ago(0.1), times_empty=2)
     add_assets(database_url, "FUTURE", ask_after=ago(-0.1))
     assert worker.claim() == []
-    worker.wake_absent()
+    worker.requeue_absent()
     assert codes(worker.claim()) == ["PAST"]
     assert value(database_url, "SELECT times_empty FROM assets WHERE symbol = 'PAST'") == 2
 
@@ -156,9 +156,9 @@ def test_the_time_of_an_absence_counts_from_the_run_s_own_moment(
     (lease,) = worker.claim()
     night = ago(300)
     worker.commit(replace(batch_for(lease), moment=night, absent_days=1.0))
-    worker.wake_absent(night + timedelta(hours=23))
+    worker.requeue_absent(night + timedelta(hours=23))
     assert worker.claim() == []
-    worker.wake_absent(night + timedelta(days=1))
+    worker.requeue_absent(night + timedelta(days=1))
     assert codes(worker.claim()) == ["A"]
 
 

@@ -16,12 +16,12 @@ from data_nexus.database.reader.dead_letters import (
     list_dead_letters,
     retry_dead_letters,
 )
-from data_nexus.database.store.batch import Letter, Outcome
+from data_nexus.database.store.batch import DeadLetter, Outcome
 from data_nexus.domain.symbol import Symbol
 from tests.support.tables import add_assets, execute, rows, snapshot, value
 from tests.support.workers import NO_BARS, Worker, bars_from, batch_for, worker_on
 
-LETTER = Letter("eod", "/eod/A.US", 422, "A.US: 422", '{"error":"no"}', "ab")
+LETTER = DeadLetter("eod", "/eod/A.US", 422, "A.US: 422", '{"error":"no"}', "ab")
 PARKED: LiteralString = (
     "SELECT symbol FROM assets WHERE parked_at IS NOT NULL AND lease_owner IS NULL ORDER BY symbol"
 )
@@ -34,7 +34,7 @@ def database(database_url: str) -> Iterator[PostgresConnection]:
     connection.close()
 
 
-def park_all(worker: Worker, letter: Letter = LETTER) -> list[int]:
+def park_all(worker: Worker, letter: DeadLetter = LETTER) -> list[int]:
     """Park all that is due; the ids of the assets."""
     leases = worker.claim()
     for lease in leases:

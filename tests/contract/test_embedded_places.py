@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from data_nexus.database.embedded import embedded_server, remove, server_log
-from data_nexus.database.embedded.directory import site_folder
+from data_nexus.database.embedded.directory import cluster_folder
 from data_nexus.database.embedded.os_account import SYSTEM_FOLDER, Account, programs
 from data_nexus.errors import StorageUnavailable
 from tests.support.embedded import answer, command_using, server_pid
@@ -50,7 +50,7 @@ def test_any_home_will_do(folder: Path, name: str) -> None:
     # A second process finds the same socket, also where that lies elsewhere.
     with command_using(home), embedded_server(home) as url:
         assert answer(url, "SELECT number FROM kept") == 7
-        assert site_folder(home) == home / "postgres"
+        assert cluster_folder(home) == home / "postgres"
     assert not (folder / "oops").exists()
     remove(home)
     assert list(home.iterdir()) == []
@@ -70,7 +70,7 @@ def test_a_removed_database_leaves_nothing_and_the_next_is_new(tmp_path: Path) -
     home = tmp_path / "home"
     with embedded_server(home) as url:
         answer(url, "CREATE TABLE old ()")
-    site = site_folder(home)
+    site = cluster_folder(home)
     remove(home)
     assert (list(home.iterdir()), (site / "cluster").exists()) == ([], False)
     with embedded_server(home) as url:
@@ -121,8 +121,8 @@ def test_no_mode_on_the_way_to_an_unreachable_home_is_changed(folder: Path) -> N
     with embedded_server(home) as url:
         assert answer(url, "SELECT number FROM kept") == 7
     assert before == [(path, path.stat().st_mode, path.stat().st_uid) for path, _, _ in before]
-    assert site_folder(home).parent == SYSTEM_FOLDER
-    cluster = (site_folder(home) / "cluster").stat()
+    assert cluster_folder(home).parent == SYSTEM_FOLDER
+    cluster = (cluster_folder(home) / "cluster").stat()
     assert (cluster.st_mode & 0o777, cluster.st_uid == 0) == (0o700, False)
     remove(home)
 
@@ -137,7 +137,7 @@ def test_a_new_home_in_an_old_one_s_place_is_empty(tmp_path: Path) -> None:
         assert answer(url, "SELECT to_regclass('old')") is None
     with pytest.raises(StorageUnavailable, match="belongs to another home"), embedded_server(moved):
         pass
-    site = site_folder(moved)
+    site = cluster_folder(moved)
     (site / "home").write_text(str(moved / "postgres"))
     with embedded_server(moved) as url:
         assert answer(url, "SELECT to_regclass('old')") == "old"
@@ -149,7 +149,7 @@ def test_a_new_home_in_an_old_one_s_place_is_empty(tmp_path: Path) -> None:
 def test_a_recorded_database_that_is_gone_is_no_fresh_one(tmp_path: Path) -> None:
     with embedded_server(tmp_path):
         pass
-    shutil.rmtree(site_folder(tmp_path))
+    shutil.rmtree(cluster_folder(tmp_path))
     with pytest.raises(StorageUnavailable, match="is gone"), embedded_server(tmp_path):
         pass
     remove(tmp_path)

@@ -14,7 +14,7 @@ from data_nexus.database.connection import PostgresConnection
 from data_nexus.research.exports.export import export
 from data_nexus.research.exports.formats import FORMATS
 from data_nexus.research.exports.names import file_name
-from data_nexus.research.exports.series import Whom
+from data_nexus.research.exports.series import ExportScope
 from data_nexus.research.views import View
 from tests.support.database import Cluster
 from tests.support.exports import Bar, Share, catalog_written, put, read_back
@@ -59,7 +59,7 @@ def exported(form: str, url: str, out: Path) -> tuple[int, int, int]:
     if form == "nautilus":
         told = catalog_written(url, out, "--exchange", "US")
         return told["assets"], told["bars"], len(told["left_out"])
-    done = export(PostgresConnection(url), FORMATS[form], out, Whom(exchange="US"), View())
+    done = export(PostgresConnection(url), FORMATS[form], out, ExportScope(exchange="US"), View())
     return done.assets, done.bars, len(done.left_out)
 
 
@@ -78,7 +78,9 @@ def test_hostile_codes_have_files_of_their_own_inside_the_target(
 
 
 def test_no_two_codes_are_one_to_zipline_which_is_blind_to_case(url: str, tmp_path: Path) -> None:
-    export(PostgresConnection(url), FORMATS["zipline"], tmp_path, Whom(exchange="US"), View())
+    export(
+        PostgresConnection(url), FORMATS["zipline"], tmp_path, ExportScope(exchange="US"), View()
+    )
     with (tmp_path / "assets.csv").open(newline="", encoding="utf-8") as text:
         symbols = [row["symbol"].removeprefix("'") for row in csv.DictReader(text, strict=True)]
     assert len({symbol.upper() for symbol in symbols}) == len(HOSTILE)
@@ -103,7 +105,9 @@ def test_zipline_takes_hostile_codes_for_what_they_are(url: str, tmp_path: Path)
 
 
 def test_every_code_is_found_with_its_own_numbers(url: str, tmp_path: Path) -> None:
-    export(PostgresConnection(url), FORMATS["parquet"], tmp_path, Whom(exchange="US"), View())
+    export(
+        PostgresConnection(url), FORMATS["parquet"], tmp_path, ExportScope(exchange="US"), View()
+    )
     listed = pq.ParquetFile(tmp_path / "assets.parquet").read().to_pylist()
     assert {row["ticker"] for row in listed} == {f"{code}.US" for code in HOSTILE}
     for row in listed:

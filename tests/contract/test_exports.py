@@ -19,7 +19,7 @@ from data_nexus.domain.symbol import Symbol
 from data_nexus.errors import StorageUnavailable, UsageError
 from data_nexus.research.exports.export import export
 from data_nexus.research.exports.formats import FORMATS
-from data_nexus.research.exports.series import Whom, one_moment
+from data_nexus.research.exports.series import ExportScope, one_moment
 from data_nexus.research.views import View
 from tests.support.exports import Bar, Share, put, written
 from tests.support.tables import execute, rows
@@ -173,7 +173,7 @@ def test_dates_are_cut_after_factors_are_known(database_url: str, tmp_path: Path
 def test_an_export_is_one_moment_of_the_database(database_url: str) -> None:
     put(database_url, *market())
     with one_moment(PostgresConnection(database_url)) as reader:
-        assets = reader.choose(Whom(exchange="US"))
+        assets = reader.choose(ExportScope(exchange="US"))
         before = reader.series(assets[0])
         execute(database_url, "DELETE FROM market_data")
         assert reader.series(assets[0]).bars.close.tolist() == before.bars.close.tolist() != []
@@ -181,7 +181,7 @@ def test_an_export_is_one_moment_of_the_database(database_url: str) -> None:
         assert reader.dates(assets, View(last=DAY)) == [DAY]
 
 
-def chosen(url: str, whom: Whom) -> list[str]:
+def chosen(url: str, whom: ExportScope) -> list[str]:
     """Whom an export is of."""
     with one_moment(PostgresConnection(url)) as reader:
         return [asset.ticker for asset in reader.choose(whom)]
@@ -190,22 +190,26 @@ def chosen(url: str, whom: Whom) -> list[str]:
 def test_an_exchange_is_all_who_have_bars_and_a_code_of_their_own(database_url: str) -> None:
     put(database_url, *market(), Share("OLD", {DAY: (1, 1, 1, 1, 1, 1)}))
     execute(database_url, "UPDATE assets SET retired_at = now() WHERE symbol = 'OLD'")
-    assert chosen(database_url, Whom(exchange="US")) == [str(ODD), "AAPL.US"]
-    assert chosen(database_url, Whom(exchange="US", on=DAY)) == [str(ODD), "AAPL.US", "OLD.US"]
+    assert chosen(database_url, ExportScope(exchange="US")) == [str(ODD), "AAPL.US"]
+    assert chosen(database_url, ExportScope(exchange="US", on=DAY)) == [
+        str(ODD),
+        "AAPL.US",
+        "OLD.US",
+    ]
 
 
 @pytest.mark.parametrize(
     ("whom", "remedy"),
     [
-        (Whom(), "some symbols, or an exchange"),
-        (Whom(symbols=["AAPL.US"], exchange="US"), "not both"),
-        (Whom(symbols=["AAPL.US"], on=DAY), "name the exchange"),
-        (Whom(exchange="LSE"), "nexus discover --exchange LSE"),
-        (Whom(symbols=["AAPLE.US"]), "did you mean AAPL.US"),
+        (ExportScope(), "some symbols, or an exchange"),
+        (ExportScope(symbols=["AAPL.US"], exchange="US"), "not both"),
+        (ExportScope(symbols=["AAPL.US"], on=DAY), "name the exchange"),
+        (ExportScope(exchange="LSE"), "nexus discover --exchange LSE"),
+        (ExportScope(symbols=["AAPLE.US"]), "did you mean AAPL.US"),
     ],
 )
 def test_whom_nobody_can_be_is_an_error_with_its_remedy(
-    whom: Whom, remedy: str, database_url: str
+    whom: ExportScope, remedy: str, database_url: str
 ) -> None:
     put(database_url, *market())
     with pytest.raises(UsageError, match=remedy):
@@ -220,7 +224,7 @@ def test_of_two_with_one_symbol_one_is_written_and_the_other_told(
         Share("AAPL", {DAY: (1, 1, 1, 1, 1, 1)}, columns=(("retired_at", "2024-02-01"),)),
         Share("AAPL", {DAY: (2, 2, 2, 2, 2, 2)}),
     )
-    database, whom = PostgresConnection(database_url), Whom(exchange="US", on=DAY)
+    database, whom = PostgresConnection(database_url), ExportScope(exchange="US", on=DAY)
     for form in FORMATS.values():
         if form.name != "nautilus":
             done = export(database, form, tmp_path / form.name, whom, View())
@@ -285,7 +289,7 @@ def test_as_of_a_moment_bars_and_actions_are_those_known_then(
         " '{[2024-01-05,2024-01-06)}' FROM assets",
     )
     moment = datetime(2024, 4, 1, tzinfo=UTC)
-    whom, view = Whom(symbols=["AAPL.US"]), View(adjust="splits")
+    whom, view = ExportScope(symbols=["AAPL.US"]), View(adjust="splits")
     database, out = PostgresConnection(database_url), tmp_path / "then.csv"
     export(database, FORMATS["csv"], out, whom, view, as_of=moment)
     assert [row[5] for row in read_csv(out)] == [400.0, 404.0, 100.0]

@@ -40,7 +40,7 @@ def test_of_dear_requests_none_is_reserved_in_advance(database_url: str) -> None
         charged = []
         async with open_store(database_url, "public", 2, lease_sec=60) as store:
             ledger = Ledger(store.ledger(TOKEN), ignore)
-            await ledger.heard_minute(100_000, 1)
+            await ledger.note_minute_limit(100_000, 1)
             for _ in range(4):
                 await ledger.admit(100)
                 charged.append(await asyncio.to_thread(spent, database_url))
@@ -63,8 +63,8 @@ def test_two_audits_at_once_take_one_share_of_the_day(database_url: str) -> None
     async def both() -> int:
         async with open_store(database_url, "public", 2, lease_sec=60) as store:
             first, second = store.ledger(TOKEN), store.ledger(TOKEN)
-            await Ledger(first, ignore).heard_minute(1_000_000, 1_000_000)
-            await Ledger(first, ignore).heard_user(100, None, 1000, 500)
+            await Ledger(first, ignore).note_minute_limit(1_000_000, 1_000_000)
+            await Ledger(first, ignore).note_account(100, None, 1000, 500)
             return sum(await asyncio.gather(take(first), take(second)))
 
     assert asyncio.run(both()) == 20
@@ -75,8 +75,8 @@ def test_what_an_audit_did_not_use_is_given_back_to_its_share(database_url: str)
     async def take_some() -> None:
         async with open_store(database_url, "public", 2, lease_sec=60) as store:
             ledger = Ledger(store.ledger(TOKEN), ignore, audit_share=0.02)
-            await ledger.heard_minute(1_000_000, 1_000_000)
-            await ledger.heard_user(0, None, 1000, 0)
+            await ledger.note_minute_limit(1_000_000, 1_000_000)
+            await ledger.note_account(0, None, 1000, 0)
             for _ in range(5):
                 await ledger.admit(1)
             await ledger.close()

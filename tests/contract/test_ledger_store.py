@@ -21,7 +21,7 @@ from tests.support.tables import rows, snapshot, value
 Told = TypeVar("Told")
 TOKEN = Secret("canary5f3a9c01e7.28841620")
 NOON = datetime(2024, 5, 6, 12, tzinfo=UTC)
-KEPT: LiteralString = "SELECT spent, day_limit, minute_limit, told_at IS NOT NULL FROM quota_ledger"
+KEPT: LiteralString = "SELECT spent, day_limit, minute_limit, reported_at IS NOT NULL FROM quota_ledger"
 
 
 @asynccontextmanager
@@ -130,7 +130,7 @@ def test_the_row_keeps_when_the_vendor_told_it_last(database_url: str) -> None:
         return moment
 
     moment = with_ledgers(database_url, use)
-    assert rows(database_url, "SELECT spent, told_at FROM quota_ledger") == [(2, moment)]
+    assert rows(database_url, "SELECT spent, reported_at FROM quota_ledger") == [(2, moment)]
 
 
 def test_each_token_has_a_row_of_its_own_that_does_not_tell_it(database_url: str) -> None:

@@ -106,7 +106,7 @@ def test_no_foreign_key_leaves_a_table_and_each_large_key_begins_with_the_asset(
             " WHERE contype = 'p' AND connamespace = 'public'::regnamespace"
             " AND conrelid::regclass::text NOT IN"
             " ('assets', 'runs', 'quota_ledger', 'workers', 'alembic_version', 'refusals',"
-            " 'discoveries', 'settled_sessions')",
+            " 'discoveries', 'rechecked_sessions')",
         )
     )
     assert len(keys) == 11
@@ -186,7 +186,7 @@ def test_actions_from_before_their_revisions_count_as_told_so_since_they_are_kno
         " VALUES (1, '2024-01-02', 1, '2024-01-04')",
     )
     upgrade(blank_url)
-    told = "SELECT told_at::date::text FROM splits UNION SELECT told_at::date::text FROM dividends"
+    told = "SELECT reported_at::date::text FROM splits UNION SELECT reported_at::date::text FROM dividends"
     assert sorted(rows(blank_url, told)) == [("2024-01-03",), ("2024-01-04",)]
 
 

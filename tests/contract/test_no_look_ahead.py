@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import data_nexus as nexus
-from data_nexus.database.store.actions import ToldActions
+from data_nexus.database.store.actions import VendorActions
 from data_nexus.domain.actions import Dividend, Split
 from data_nexus.domain.bars import EPOCH, Bars
 from data_nexus.domain.listings.listing import Listing
@@ -103,7 +103,7 @@ def pass_night(worker: Worker, url: str, night: Night, asset: tuple[int, str], b
         worker.store_actions({code: splits}, {code: dividends})
         return
     execute(url, "UPDATE assets SET actions_wanted_at = now()")
-    told = ToldActions(
+    told = VendorActions(
         splits=None if night.splits is None else splits,
         dividends=None if night.dividends is None else dividends,
     )
@@ -183,7 +183,7 @@ def test_a_changed_dividend_is_known_in_its_new_words_from_the_change_on(
         else:
             execute(database_url, "UPDATE assets SET actions_wanted_at = now()")
             (lease,) = worker.claim_wanted()
-            worker.settle_actions(lease, ToldActions(dividends=(told,)))
+            worker.settle_actions(lease, VendorActions(dividends=(told,)))
         moments.append(value(database_url, "SELECT clock_timestamp()"))
     with nexus.connect(database_url) as db:
         found = [db.actions("A.US", as_of=moment).to_pylist() for moment in moments]
@@ -213,7 +213,7 @@ def test_a_withdrawn_split_is_still_what_was_known_then(worker: Worker, database
     between = value(database_url, "SELECT clock_timestamp()")
     execute(database_url, "UPDATE assets SET actions_wanted_at = now()")
     (lease,) = worker.claim_wanted()
-    worker.settle_actions(lease, ToldActions(splits=()))
+    worker.settle_actions(lease, VendorActions(splits=()))
     with nexus.connect(database_url) as db:
         asked = (then, between, None)
         found = [db.actions("A.US", as_of=moment)["numerator"].to_pylist() for moment in asked]

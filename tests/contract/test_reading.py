@@ -13,7 +13,7 @@ import pytest
 import data_nexus as nexus
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.queries import query
-from data_nexus.database.store.actions import ToldActions
+from data_nexus.database.store.actions import VendorActions
 from data_nexus.domain.actions import Dividend, Split
 from data_nexus.errors import AdjustmentRefused, UsageError
 from data_nexus.research.columns import ACTIONS_SCHEMA, BARS_SCHEMA
@@ -43,7 +43,7 @@ def load(worker: Worker, **histories: list[float]) -> None:
 def act(worker: Worker, url: str, code: str, *actions: Split | Dividend) -> None:
     """Let the vendor tell these actions of an asset, and no others."""
     execute(url, "UPDATE assets SET actions_wanted_at = now()")
-    told = ToldActions(
+    told = VendorActions(
         splits=tuple(each for each in actions if isinstance(each, Split)),
         dividends=tuple(each for each in actions if isinstance(each, Dividend)),
     )
@@ -168,7 +168,7 @@ def test_a_dividend_of_a_day_is_told_once_however_few_days_an_answer_reaches(
     """An answer of one year tells it in the shares after a split: it replaces the old words."""
     assert two
     execute(database_url, "UPDATE assets SET actions_wanted_at = now()")
-    told = ToldActions(dividends=(replace(PAID, value=0.125),), are_all=False)
+    told = VendorActions(dividends=(replace(PAID, value=0.125),), are_all=False)
     for lease in worker.claim_wanted():
         if lease.symbol.code == "A":
             worker.settle_actions(lease, told)

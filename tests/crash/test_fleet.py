@@ -20,7 +20,7 @@ from typing import LiteralString
 import pytest
 
 from data_nexus.database.embedded import embedded_server, remove
-from data_nexus.database.embedded.directory import known_site
+from data_nexus.database.embedded.directory import known_directory
 from data_nexus.database.embedded.os_account import programs_for
 from data_nexus.database.upgrade import upgrade
 from tests.support.commands import Commands, commands_at
@@ -309,7 +309,7 @@ def own_fleet(vendor: Sandbox, undisturbed: FinalTables, tmp_path: Path) -> Iter
 
 
 def stop_at_once(home: Path) -> None:
-    site = known_site(home)
+    site = known_directory(home)
     assert site
     pg_ctl = programs_for(site.account) / "pg_ctl"
     options = ("-D", site.cluster.name, "-m", "immediate", "-w", "-s")

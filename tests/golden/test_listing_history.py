@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.store.listings import Beside, ListingChanges, store_listings
+from data_nexus.database.store.listings import DiscoveryContext, ListingChanges, store_listings
 from data_nexus.domain.listings.listing import Listing, SymbolChange
 from data_nexus.domain.symbol import Symbol
 from data_nexus.research.universe import read_listings, read_universe
@@ -60,7 +60,7 @@ def store(url: str, day: date, listed: list[Listing]) -> ListingChanges:
             delisted=False,
             types=(),
             max_shrink=0.2,
-            beside=Beside((META,), moment),
+            beside=DiscoveryContext((META,), moment),
         )
     )
 

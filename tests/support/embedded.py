@@ -12,7 +12,7 @@ from typing import Any
 
 import psycopg
 
-from data_nexus.database.embedded.directory import site_folder
+from data_nexus.database.embedded.directory import cluster_folder
 
 # Uses the server until its input ends, as a command does that works for a while. Root may say as
 # whom: only then, for another user need not have the right to read the Python that runs.
@@ -71,7 +71,7 @@ def command_using(
 def server_pid(home: Path) -> int | None:
     """The process id of the home's server; None when it was stopped in order."""
     try:
-        return int((site_folder(home) / "cluster" / "postmaster.pid").read_text().split()[0])
+        return int((cluster_folder(home) / "cluster" / "postmaster.pid").read_text().split()[0])
     except FileNotFoundError:
         return None
 

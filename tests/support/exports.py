@@ -16,7 +16,7 @@ from data_nexus.database.connection import PostgresConnection
 from data_nexus.domain.symbol import Symbol
 from data_nexus.research.exports.export import Exported, export
 from data_nexus.research.exports.formats import FORMATS
-from data_nexus.research.exports.series import Whom
+from data_nexus.research.exports.series import ExportScope
 from data_nexus.research.views import View
 from tests.support.source import ROOT
 from tests.support.tables import add_assets
@@ -76,7 +76,7 @@ def written(
     """Export some symbols of a database; `view` says otherwise than the format would."""
     form = FORMATS[name]
     asked = {"adjust": form.adjust or "raw"} | view
-    whom = Whom(symbols=[str(symbol) for symbol in symbols])
+    whom = ExportScope(symbols=[str(symbol) for symbol in symbols])
     return export(PostgresConnection(url), form, out, whom, View(**asked), force=force)
 
 

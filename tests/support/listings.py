@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.store.listings import Beside, ListingChanges, store_listings
+from data_nexus.database.store.listings import DiscoveryContext, ListingChanges, store_listings
 from data_nexus.domain.listings.listing import Listing, SymbolChange
 from data_nexus.domain.symbol import Symbol
 from data_nexus.research.universe import read_universe
@@ -54,7 +54,7 @@ def store(
             delisted=delisted,
             types=types,
             max_shrink=max_shrink,
-            beside=Beside(changes, None if week is None else moment(week)),
+            beside=DiscoveryContext(changes, None if week is None else moment(week)),
         )
     )
 

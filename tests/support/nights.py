@@ -21,7 +21,7 @@ from data_nexus.domain.planning.plan import Plan
 from data_nexus.events import Observer, ignore
 from data_nexus.ingestion.asset_discovery import Tables, WantedList, discover
 from data_nexus.ingestion.fetching.drain import Drain
-from data_nexus.ingestion.history_loader import Report, Wish, backfill
+from data_nexus.ingestion.history_loader import BackfillScope, Report, backfill
 from data_nexus.ingestion.nightly.update import update
 from data_nexus.ingestion.wiring import open_run
 from tests.support.sandbox import Sandbox
@@ -102,7 +102,7 @@ def plan_at(now: datetime, vendor: Sandbox, url: str, **values: object) -> Plan:
 def load_all(vendor: Sandbox, url: str) -> None:
     """Load every asset's history."""
     settings = settings_of(vendor, url)
-    wish = Wish(limit=None, days_old=0)
+    wish = BackfillScope(limit=None, days_old=0)
     report = asyncio.run(backfill(settings, url, wish, ignore, Drain(ignore)))
     assert (report.ended_by, report.figures["failed"], report.figures["parked"]) == (None, 0, 0)
 

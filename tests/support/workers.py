@@ -14,8 +14,8 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 
 from data_nexus.database.store import Due, QueuePosition, Store, open_store
-from data_nexus.database.store.actions import ToldActions
-from data_nexus.database.store.batch import Batch, Letter, Outcome, Receipt, RejectedRow
+from data_nexus.database.store.actions import VendorActions
+from data_nexus.database.store.batch import Batch, DeadLetter, Outcome, Receipt, RejectedRow
 from data_nexus.domain.actions import Dividend, Split
 from data_nexus.domain.adjustment.findings import AssetFinding, KnownActions
 from data_nexus.domain.bars import EPOCH, Bars
@@ -62,7 +62,7 @@ class Worker:
         due = Due(ago(0), exchange, wants_actions=True)
         return self._runner.run(self.store.claim(due, QueuePosition(), limit))
 
-    def settle_actions(self, lease: Lease, told: ToldActions) -> tuple[AssetFinding, ...] | None:
+    def settle_actions(self, lease: Lease, told: VendorActions) -> tuple[AssetFinding, ...] | None:
         """Store what was told of an asset's actions."""
         return self._runner.run(self.store.settle_actions(lease, told))
 
@@ -117,7 +117,7 @@ class Worker:
         self.free_lost_leases()
         return self.claim(suspect=True)
 
-    def park(self, lease: Lease, letter: Letter) -> None:
+    def park(self, lease: Lease, letter: DeadLetter) -> None:
         """Park an asset with a dead letter."""
         self._runner.run(self.store.park(lease, letter))
 
@@ -125,9 +125,9 @@ class Worker:
         """Open a run."""
         return self._runner.run(self.store.start_run(command))
 
-    def wake_absent(self, moment: datetime | None = None) -> None:
+    def requeue_absent(self, moment: datetime | None = None) -> None:
         """Let absent assets back into the queue."""
-        self._runner.run(self.store.wake_absent(moment))
+        self._runner.run(self.store.requeue_absent(moment))
 
     def count_due(self, *, days_old: float = 1.0, limit: int = 1000) -> int:
         """Count what could be claimed."""

@@ -92,7 +92,7 @@ def test_many_late_bars_come_with_one_look_at_their_session(vendor: Sandbox, loa
     forget(loaded, monday, "symbol LIKE 'D%' AND right(symbol, 3)::int < 150")
     # Friday as well, for those whose gap begins before it.
     assert night_of(tuesday, vendor, loaded) == BULK + 2 * LOOK
-    assert value(loaded, "SELECT count(*) FROM settled_sessions") == 2
+    assert value(loaded, "SELECT count(*) FROM rechecked_sessions") == 2
 
 
 def forget(url: str, session: date, which: str) -> None:

@@ -82,7 +82,7 @@ class Nights:
     _now: datetime = field(default_factory=lambda: morning_after(EVE))
     _updated: list[date] = field(default_factory=list)
 
-    def pass_over(self, number: int, day: Day) -> None:
+    def mark_absent_through(self, number: int, day: Day) -> None:
         """Let a day's events happen, update in the morning after it, and check the result."""
         for event in day.events:
             self.chronicle.tell(event, number)
@@ -200,7 +200,7 @@ def test_after_every_night_the_database_is_what_the_vendor_says(
     with vendor_on_the_eve(symbols) as vendor, cluster.fresh_database() as url:
         nights, living = begun(vendor, url, TURNS[symbols])
         for number, day in enumerate(year(SESSIONS, living, SEED)):
-            nights.pass_over(number, day)
+            nights.mark_absent_through(number, day)
             if is_idle_after(number, day):
                 nights.rest(morning_after(day.session) + DAY)
         assert not any(broken_invariants(PostgresConnection(url)).values())

@@ -52,7 +52,7 @@ def let_a_day_pass(vendor: Sandbox, url: str) -> None:
     execute(
         url,
         "UPDATE quota_ledger SET day = day - 1, next_slot = next_slot - interval '1 day',"
-        " told_at = told_at - interval '1 day'",
+        " reported_at = reported_at - interval '1 day'",
         "UPDATE assets SET last_synced = last_synced - interval '1 day',"
         " ask_after = ask_after - interval '1 day', lease_until = lease_until - interval '1 day'",
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from data_nexus.domain.limits.breaker import Breaker, RetryBudget, admit, answered, failed
-from data_nexus.domain.limits.concurrency import Breadth, narrowed, widened
+from data_nexus.domain.limits.concurrency import ConcurrencyLimit, decreased, increased
 
 
 def failing(breaker: Breaker, times: int, *, reached: bool = True, at: float = 0.0) -> Breaker:
@@ -89,21 +89,21 @@ def test_no_more_than_ten_retries_are_saved_up() -> None:
 
 
 def test_the_breadth_grows_by_one_a_round_and_halves_on_trouble() -> None:
-    breadth = Breadth(16)
+    breadth = ConcurrencyLimit(16)
     for _ in range(4):
-        breadth = widened(breadth)
+        breadth = increased(breadth)
     assert breadth.requests in {4, 5}
     for _ in range(500):
-        breadth = widened(breadth)
+        breadth = increased(breadth)
     assert breadth.requests == 16
-    halved = narrowed(breadth, 10.0, 1.0)
+    halved = decreased(breadth, 10.0, 1.0)
     assert halved.requests == 8
-    assert narrowed(halved, 10.5, 1.0).requests == 8
-    assert narrowed(halved, 11.5, 1.0).requests == 4
+    assert decreased(halved, 10.5, 1.0).requests == 8
+    assert decreased(halved, 11.5, 1.0).requests == 4
 
 
 def test_the_breadth_never_falls_below_one() -> None:
-    breadth = Breadth(5)
+    breadth = ConcurrencyLimit(5)
     for n in range(10):
-        breadth = narrowed(breadth, float(n * 10), 1.0)
+        breadth = decreased(breadth, float(n * 10), 1.0)
     assert breadth.requests == 1

@@ -34,11 +34,11 @@ print(len(sessions_of("LSE", date(2026, 6, 1))), "pandas" in sys.modules)
 def shelf(tmp_path: Path) -> Iterator[CalendarFiles]:
     """A shelf in use, and nothing else that knows a calendar."""
     files = CalendarFiles(tmp_path / "calendars")
-    before = calendars._shelf  # noqa: SLF001 - put back at the end
+    before = calendars._calendar_cache  # noqa: SLF001 - put back at the end
     keep_calendars(files)
     forget()
     yield files
-    calendars._shelf = before  # noqa: SLF001
+    calendars._calendar_cache = before  # noqa: SLF001
     forget()
 
 

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from data_nexus.domain.planning.bulk_or_single import (
     CALLS_A_SESSION,
-    Behind,
-    Way,
-    cheapest_way,
+    BacklogGroup,
+    FetchPlan,
+    cheapest_plan,
     singly,
 )
-from data_nexus.domain.planning.due import ways
+from data_nexus.domain.planning.due import fetch_plans
 
 MONDAY = date(2026, 11, 2)
 # Two weeks of sessions, without their week-end.
@@ -25,8 +25,8 @@ LAST = SESSIONS[-1]
 FRIDAY = SESSIONS[4]
 
 
-def behind(cursor: date | None, assets: int, published: date = LAST) -> Behind:
-    return Behind(cursor, published, assets)
+def behind(cursor: date | None, assets: int, published: date = LAST) -> BacklogGroup:
+    return BacklogGroup(cursor, published, assets)
 
 
 def test_the_price_of_a_session_is_three_bulk_requests() -> None:
@@ -34,49 +34,49 @@ def test_the_price_of_a_session_is_three_bulk_requests() -> None:
 
 
 def test_one_session_of_a_large_exchange_is_cheapest_in_bulk() -> None:
-    way = cheapest_way([behind(SESSIONS[-2], 50_000)], SESSIONS)
-    assert way == Way((LAST,), 50_000, 0)
+    way = cheapest_plan([behind(SESSIONS[-2], 50_000)], SESSIONS)
+    assert way == FetchPlan((LAST,), 50_000, 0)
     assert way.calls == 300
 
 
 def test_as_many_assets_as_a_session_costs_are_asked_for_singly() -> None:
-    assert cheapest_way([behind(SESSIONS[-2], 300)], SESSIONS) == Way((), 0, 300)
-    assert cheapest_way([behind(SESSIONS[-2], 301)], SESSIONS) == Way((LAST,), 301, 0)
+    assert cheapest_plan([behind(SESSIONS[-2], 300)], SESSIONS) == FetchPlan((), 0, 300)
+    assert cheapest_plan([behind(SESSIONS[-2], 301)], SESSIONS) == FetchPlan((LAST,), 301, 0)
 
 
 def test_what_was_never_loaded_is_asked_for_singly() -> None:
-    way = cheapest_way([behind(None, 900), behind(SESSIONS[-2], 900)], SESSIONS)
+    way = cheapest_plan([behind(None, 900), behind(SESSIONS[-2], 900)], SESSIONS)
     assert (way.sessions, way.in_bulk, way.singly, way.calls) == ((LAST,), 900, 900, 1200)
 
 
 def test_a_backlog_is_taken_in_bulk_as_far_back_as_it_pays() -> None:
     backlog = [behind(SESSIONS[5], 40), behind(SESSIONS[6], 900), behind(SESSIONS[7], 500)]
-    assert cheapest_way(backlog, SESSIONS) == Way(SESSIONS[7:], 1400, 40)
+    assert cheapest_plan(backlog, SESSIONS) == FetchPlan(SESSIONS[7:], 1400, 40)
 
 
 def test_a_backlog_of_thirty_sessions_of_few_assets_is_asked_for_singly() -> None:
-    assert cheapest_way([behind(SESSIONS[0], 2_000)], SESSIONS).sessions == ()
+    assert cheapest_plan([behind(SESSIONS[0], 2_000)], SESSIONS).sessions == ()
 
 
 def test_a_cursor_on_a_day_without_a_session_counts_as_the_session_before() -> None:
     sunday = FRIDAY + timedelta(days=2)
-    ways = [cheapest_way([behind(day, 5_000)], SESSIONS) for day in (FRIDAY, sunday)]
-    assert ways[0] == ways[1] == Way(SESSIONS[5:], 5_000, 0)
+    fetch_plans = [cheapest_plan([behind(day, 5_000)], SESSIONS) for day in (FRIDAY, sunday)]
+    assert fetch_plans[0] == fetch_plans[1] == FetchPlan(SESSIONS[5:], 5_000, 0)
 
 
 def test_assets_published_later_do_not_keep_the_others_from_bulk() -> None:
     """Funds are not out yet: they lack nothing, or the session before alone."""
     traded, funds = behind(SESSIONS[-2], 4_000), behind(SESSIONS[-3], 40, SESSIONS[-2])
-    assert cheapest_way([traded, funds], SESSIONS) == Way((LAST,), 4_000, 40)
+    assert cheapest_plan([traded, funds], SESSIONS) == FetchPlan((LAST,), 4_000, 40)
     many = behind(SESSIONS[-3], 4_000, SESSIONS[-2])
-    assert cheapest_way([traded, many], SESSIONS) == Way(SESSIONS[-2:], 8_000, 0)
+    assert cheapest_plan([traded, many], SESSIONS) == FetchPlan(SESSIONS[-2:], 8_000, 0)
 
 
 def test_nothing_behind_costs_nothing() -> None:
-    assert cheapest_way([], SESSIONS) == singly([]) == Way((), 0, 0)
+    assert cheapest_plan([], SESSIONS) == singly([]) == FetchPlan((), 0, 0)
 
 
-def price(bulk: Sequence[date], groups: Sequence[Behind]) -> int:
+def price(bulk: Sequence[date], groups: Sequence[BacklogGroup]) -> int:
     """What it costs to ask for these sessions in bulk and singly for whom they do not suffice."""
     others = [
         group.assets
@@ -93,21 +93,24 @@ cursors = st.one_of(st.none(), st.sampled_from([MONDAY - timedelta(days=1), *SES
 @given(
     st.lists(
         st.builds(
-            Behind, cursor=cursors, published=st.sampled_from(SESSIONS), assets=st.integers(1, 1500)
+            BacklogGroup,
+            cursor=cursors,
+            published=st.sampled_from(SESSIONS),
+            assets=st.integers(1, 1500),
         ),
         max_size=6,
     )
 )
-def test_no_other_way_is_cheaper(groups: list[Behind]) -> None:
+def test_no_other_way_is_cheaper(groups: list[BacklogGroup]) -> None:
     lacking = [group for group in groups if group.cursor is None or group.cursor < group.published]
-    way = cheapest_way(lacking, SESSIONS)
-    ways = [bulk for n in range(len(SESSIONS) + 1) for bulk in combinations(SESSIONS, n)]
-    assert way.calls == price(way.sessions, lacking) == min(price(b, lacking) for b in ways)
+    way = cheapest_plan(lacking, SESSIONS)
+    fetch_plans = [bulk for n in range(len(SESSIONS) + 1) for bulk in combinations(SESSIONS, n)]
+    assert way.calls == price(way.sessions, lacking) == min(price(b, lacking) for b in fetch_plans)
     assert way.in_bulk + way.singly == sum(group.assets for group in lacking)
 
 
 def test_where_a_whole_day_does_not_pay_a_session_each_asset_is_asked_for_by_itself() -> None:
-    behind = {"US": [Behind(date(2026, 11, 6), date(2026, 11, 9), 900)]}
-    assert len(ways(behind, (), 300)["US"].sessions) == 1
-    assert len(ways(behind, (), None)["US"].sessions) == 1
-    assert ways(behind, (), 299)["US"].sessions == ()
+    behind = {"US": [BacklogGroup(date(2026, 11, 6), date(2026, 11, 9), 900)]}
+    assert len(fetch_plans(behind, (), 300)["US"].sessions) == 1
+    assert len(fetch_plans(behind, (), None)["US"].sessions) == 1
+    assert fetch_plans(behind, (), 299)["US"].sessions == ()

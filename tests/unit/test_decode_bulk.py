@@ -15,7 +15,7 @@ from data_nexus.domain.actions import BULK_RULES, Dividend, Split
 from data_nexus.eodhd.decode_bars import NUMBERS
 from data_nexus.eodhd.decode_bulk import (
     BulkActions,
-    BulkReject,
+    UndecodedRow,
     decode_bulk_bars,
     decode_bulk_dividends,
     decode_bulk_splits,
@@ -78,7 +78,7 @@ def bars_of(*rows: str, loosely: bool = False) -> dict[str, tuple[float, ...]]:
     return by_code
 
 
-def rejects_of(*rows: str, loosely: bool = False) -> list[BulkReject]:
+def rejects_of(*rows: str, loosely: bool = False) -> list[UndecodedRow]:
     """What an answer's rejects are, beside a good row."""
     beside = [bar(code='"GOOD"'), *([LOOSE] if loosely else [])]
     found = decode_bulk_bars(answer(*rows, *beside), "AU", DAY)
@@ -123,28 +123,28 @@ def test_all_bars_carry_the_day_and_their_row() -> None:
 
 
 STRAYS = {
-    bar(date='"2024-09-27"'): BulkReject(0, "date is the one asked for", "BHP"),
-    bar(date='"2024-10-01"'): BulkReject(0, "date is the one asked for", "BHP"),
-    bar(date='"0000-00-00"'): BulkReject(0, "date is readable", "BHP"),
-    bar(date='"20240930"'): BulkReject(0, "date is readable", "BHP"),
-    bar(date="null"): BulkReject(0, "date is readable", "BHP"),
-    bar(date=None): BulkReject(0, "date is readable", "BHP"),
-    bar(exchange_short_name='"US"'): BulkReject(0, "exchange is the one asked for", "BHP"),
-    bar(exchange_short_name="7"): BulkReject(0, "exchange is the one asked for", "BHP"),
-    bar(code='"../BHP"'): BulkReject(0, NO_CODE, ""),
-    bar(code='""'): BulkReject(0, NO_CODE, ""),
-    bar(code='"B\\u0000"'): BulkReject(0, NO_CODE, ""),
-    bar(code="null"): BulkReject(0, NO_CODE, ""),
-    bar(code="700"): BulkReject(0, NO_CODE, ""),
-    bar(code=None): BulkReject(0, NO_CODE, ""),
-    bar(code='""', date='"2024-09-27"'): BulkReject(0, NO_CODE, ""),
+    bar(date='"2024-09-27"'): UndecodedRow(0, "date is the one asked for", "BHP"),
+    bar(date='"2024-10-01"'): UndecodedRow(0, "date is the one asked for", "BHP"),
+    bar(date='"0000-00-00"'): UndecodedRow(0, "date is readable", "BHP"),
+    bar(date='"20240930"'): UndecodedRow(0, "date is readable", "BHP"),
+    bar(date="null"): UndecodedRow(0, "date is readable", "BHP"),
+    bar(date=None): UndecodedRow(0, "date is readable", "BHP"),
+    bar(exchange_short_name='"US"'): UndecodedRow(0, "exchange is the one asked for", "BHP"),
+    bar(exchange_short_name="7"): UndecodedRow(0, "exchange is the one asked for", "BHP"),
+    bar(code='"../BHP"'): UndecodedRow(0, NO_CODE, ""),
+    bar(code='""'): UndecodedRow(0, NO_CODE, ""),
+    bar(code='"B\\u0000"'): UndecodedRow(0, NO_CODE, ""),
+    bar(code="null"): UndecodedRow(0, NO_CODE, ""),
+    bar(code="700"): UndecodedRow(0, NO_CODE, ""),
+    bar(code=None): UndecodedRow(0, NO_CODE, ""),
+    bar(code='""', date='"2024-09-27"'): UndecodedRow(0, NO_CODE, ""),
 }
 
 
 @pytest.mark.parametrize("loosely", [False, True])
 @pytest.mark.parametrize(("row", "reject"), STRAYS.items())
 def test_a_row_that_was_not_asked_for_is_rejected_by_name(
-    row: str, reject: BulkReject, *, loosely: bool
+    row: str, reject: UndecodedRow, *, loosely: bool
 ) -> None:
     assert rejects_of(row, loosely=loosely) == [reject]
 
@@ -170,7 +170,7 @@ def test_equal_rows_of_a_code_are_one_bar(*, loosely: bool) -> None:
 def test_different_rows_of_a_code_reject_each_other(order: tuple[int, ...]) -> None:
     rows = bar(), bar(), bar(close="45.97")
     assert rejects_of(*(rows[n] for n in order)) == [
-        BulkReject(row, "code has one bar", "BHP") for row in range(3)
+        UndecodedRow(row, "code has one bar", "BHP") for row in range(3)
     ]
 
 
@@ -214,9 +214,9 @@ def test_repeats_and_contradictions_are_those_of_one_code() -> None:
     assert [*found.by_code] == ["A", "B"]
     assert found.repeats == 1
     assert found.rejects == (
-        BulkReject(3, "date has one split", "C"),
-        BulkReject(4, "date has one split", "C"),
-        BulkReject(5, "split is above zero", "D"),
+        UndecodedRow(3, "date has one split", "C"),
+        UndecodedRow(4, "date has one split", "C"),
+        UndecodedRow(5, "split is above zero", "D"),
     )
 
 
@@ -231,10 +231,10 @@ def test_a_stray_action_is_rejected_by_name() -> None:
     rows = [split("A"), split("B", date="2024-09-27"), split("C", date="0000-00-00"), split("../D")]
     rows.append(split("E").replace("AU", "US"))
     assert decode_bulk_splits(answer(*rows), "AU", DAY).rejects == (
-        BulkReject(1, "date is the one asked for", "B"),
-        BulkReject(2, "date is readable", "C"),
-        BulkReject(3, NO_CODE, ""),
-        BulkReject(4, "exchange is the one asked for", "E"),
+        UndecodedRow(1, "date is the one asked for", "B"),
+        UndecodedRow(2, "date is readable", "C"),
+        UndecodedRow(3, NO_CODE, ""),
+        UndecodedRow(4, "exchange is the one asked for", "E"),
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_nexus.domain.planning.gaps import DEEPEST, SecondLooks, second_looks
+from data_nexus.domain.planning.gaps import DEEPEST, Rechecks, recheck_gaps
 
 # As many days before the present session as nobody asks about.
 DAYS = [date(2026, 3, 1) + timedelta(days=n) for n in range(DEEPEST + 5)]
@@ -16,40 +16,40 @@ NEWEST, BEFORE, OLDER = DAYS[-1], DAYS[-2], DAYS[-3]
 
 
 def test_without_gaps_nothing_is_looked_at() -> None:
-    assert second_looks([], DAYS, set()) == SecondLooks((), NEWEST)
-    assert second_looks([NEWEST] * 500, DAYS, set()) == SecondLooks((), NEWEST)
+    assert recheck_gaps([], DAYS, set()) == Rechecks((), NEWEST)
+    assert recheck_gaps([NEWEST] * 500, DAYS, set()) == Rechecks((), NEWEST)
 
 
 def test_as_many_gaps_as_a_look_costs_are_looked_into_singly() -> None:
-    assert second_looks([BEFORE] * 100, DAYS, set()) == SecondLooks((), NEWEST)
-    assert second_looks([BEFORE] * 101, DAYS, set()) == SecondLooks((NEWEST,), BEFORE)
+    assert recheck_gaps([BEFORE] * 100, DAYS, set()) == Rechecks((), NEWEST)
+    assert recheck_gaps([BEFORE] * 101, DAYS, set()) == Rechecks((NEWEST,), BEFORE)
 
 
 def test_gaps_that_reach_further_back_take_another_look() -> None:
-    assert second_looks([OLDER] * 201, DAYS, set()) == SecondLooks((BEFORE, NEWEST), OLDER)
+    assert recheck_gaps([OLDER] * 201, DAYS, set()) == Rechecks((BEFORE, NEWEST), OLDER)
 
 
 def test_the_newest_session_is_looked_at_for_the_nights_to_come() -> None:
     """Tomorrow the gaps that end then are one session shorter."""
     gaps = [DAYS[-4]] * 101
-    assert second_looks(gaps, DAYS, set()) == SecondLooks((NEWEST,), BEFORE)
-    assert second_looks(gaps, DAYS, {BEFORE, OLDER}) == SecondLooks((NEWEST,), DAYS[-4])
+    assert recheck_gaps(gaps, DAYS, set()) == Rechecks((NEWEST,), BEFORE)
+    assert recheck_gaps(gaps, DAYS, {BEFORE, OLDER}) == Rechecks((NEWEST,), DAYS[-4])
 
 
 def test_a_settled_session_needs_no_look() -> None:
-    assert second_looks([BEFORE] * 500, DAYS, {NEWEST}) == SecondLooks((), BEFORE)
-    assert second_looks([OLDER] * 101, DAYS, {NEWEST}) == SecondLooks((BEFORE,), OLDER)
+    assert recheck_gaps([BEFORE] * 500, DAYS, {NEWEST}) == Rechecks((), BEFORE)
+    assert recheck_gaps([OLDER] * 101, DAYS, {NEWEST}) == Rechecks((BEFORE,), OLDER)
 
 
 def test_long_gaps_over_settled_sessions_cost_nothing() -> None:
     """The ordinary night of an exchange on which many names seldom trade."""
     settled = set(DAYS) - {NEWEST}
-    found = second_looks(DAYS[-DEEPEST:-1] * 20, DAYS, settled)
-    assert found == SecondLooks((NEWEST,), DAYS[-DEEPEST - 1])
+    found = recheck_gaps(DAYS[-DEEPEST:-1] * 20, DAYS, settled)
+    assert found == Rechecks((NEWEST,), DAYS[-DEEPEST - 1])
 
 
 def test_gaps_older_than_all_that_is_looked_at_stay_for_single_calls() -> None:
-    found = second_looks([DAYS[0]] * 5_000, DAYS, set(DAYS))
+    found = recheck_gaps([DAYS[0]] * 5_000, DAYS, set(DAYS))
     assert found.sessions == ()
     assert found.still_open > DAYS[0]
 
@@ -57,7 +57,7 @@ def test_gaps_older_than_all_that_is_looked_at_stay_for_single_calls() -> None:
 @pytest.mark.parametrize("length", [1, 2, DEEPEST, DEEPEST + 1])
 def test_few_known_sessions_suffice(length: int) -> None:
     earlier = DAYS[-length:]
-    found = second_looks([DAYS[0]] * 101, earlier, set())
+    found = recheck_gaps([DAYS[0]] * 101, earlier, set())
     assert found.still_open in earlier
     assert set(found.sessions) < set(earlier)
 
@@ -71,7 +71,7 @@ def test_it_never_costs_more_than_a_look_beside_one_call_for_each_gap(
     last_bars: list[date], settled: set[date], length: int
 ) -> None:
     earlier = DAYS[-length:]
-    found = second_looks(last_bars, earlier, settled)
+    found = recheck_gaps(last_bars, earlier, settled)
     assert not settled.intersection(found.sessions)
     assert list(found.sessions) == [
         day for day in earlier if day > found.still_open and day not in settled

@@ -19,7 +19,6 @@ from data_nexus.errors import UsageError
 from data_nexus.events import (
     Absent,
     ActionsRead,
-    CarriedOn,
     Committed,
     Draining,
     Event,
@@ -30,6 +29,7 @@ from data_nexus.events import (
     Retried,
     RunFinished,
     RunStarted,
+    SessionAdvanced,
     Waiting,
     Warned,
 )
@@ -50,7 +50,7 @@ LEVELS: dict[str, tuple[Event, ...]] = {
     "INFO": (
         RunStarted("backfill", 100),
         RunFinished("backfill", "done", 1.5),
-        CarriedOn("US", "2026-11-09", 50_000, 49_500),
+        SessionAdvanced("US", "2026-11-09", 50_000, 49_500),
         Reread("AAPL.US", "its adjusted closes were re-based"),
         Absent("NONE.US", "not listed", 2.0),
         Retried("AAPL.US", "AAPL.US: the answer was cut", 1, 0.25),

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from data_nexus.domain.limits.quota import Quota
-from data_nexus.domain.planning.bulk_or_single import Way
+from data_nexus.domain.planning.bulk_or_single import FetchPlan
 from data_nexus.domain.planning.plan import Kind, Purpose, Step, plan_histories, plan_update
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -63,7 +63,7 @@ def test_an_unknown_limit_is_not_guessed() -> None:
 
 
 def test_a_session_that_today_does_not_pay_is_planned_for_tomorrow() -> None:
-    in_bulk, listed = Way((NOON.date(),), 900, 0), Way((), 0, 40)
+    in_bulk, listed = FetchPlan((NOON.date(),), 900, 0), FetchPlan((), 0, 40)
     found = plan_update({"US": in_bulk}, quota(250, 500), NOON)
     assert (found.calls, found.quota_left, found.days) == (300, 250, 1)
     tomorrow = timedelta(hours=12, seconds=30)
@@ -73,7 +73,7 @@ def test_a_session_that_today_does_not_pay_is_planned_for_tomorrow() -> None:
 
 
 def test_wanted_actions_cost_a_call_for_splits_and_one_for_dividends() -> None:
-    way = Way((NOON.date(), NOON.date() + timedelta(days=1)), in_bulk=900, singly=7)
+    way = FetchPlan((NOON.date(), NOON.date() + timedelta(days=1)), in_bulk=900, singly=7)
     found = plan_update({"US": way}, quota(0, 100_000), NOON, wanting={"LSE": 30, "US": 20})
     in_bulk = (Kind.BULK, Kind.SPLITS, Kind.DIVIDENDS)
     assert found.steps == (
@@ -88,7 +88,7 @@ def test_wanted_actions_cost_a_call_for_splits_and_one_for_dividends() -> None:
 
 
 def test_the_audit_is_a_step_of_its_own_and_its_calls_are_the_plan_s() -> None:
-    ways = {"US": Way((NOON.date(),), 900, 3)}
+    ways = {"US": FetchPlan((NOON.date(),), 900, 3)}
     found = plan_update(ways, quota(0, 100_000), NOON, audits={"LSE": 20, "US": 1980})
     assert [(each.exchange, each.kind, each.purpose, each.calls) for each in found.steps[3:]] == [
         ("US", Kind.EOD, Purpose.DUE, 3),

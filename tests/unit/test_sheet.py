@@ -10,15 +10,15 @@ import pytest
 
 from data_nexus.domain.bars import days
 from data_nexus.domain.validation.bulk_session import (
-    Lacking,
-    Sheet,
-    fates,
+    BulkSession,
+    Candidates,
+    classify,
     flag_counts,
     is_out,
     reference_day,
 )
 from data_nexus.errors import WrongSubject
-from data_nexus.ingestion.nightly.bulk_session import sheet_of
+from data_nexus.ingestion.nightly.bulk_session import decode_session
 
 FRIDAY, MONDAY = date(2026, 11, 6), date(2026, 11, 9)
 THURSDAY = date(2026, 11, 5)
@@ -31,13 +31,13 @@ def row(code: str, close: float = 10.0, **other: object) -> dict[str, object]:
     return {**known, **prices, "volume": 5, **other}
 
 
-def sheet(*rows: dict[str, object]) -> Sheet:
-    return sheet_of(json.dumps(rows).encode(), "US", MONDAY, str)
+def sheet(*rows: dict[str, object]) -> BulkSession:
+    return decode_session(json.dumps(rows).encode(), "US", MONDAY, str)
 
 
-def lacking(*assets: tuple[str, int, float, float]) -> Lacking:
+def lacking(*assets: tuple[str, int, float, float]) -> Candidates:
     codes, last_days, closes, adjusted = zip(*assets, strict=True)
-    return Lacking(
+    return Candidates(
         asset_ids=np.arange(1, len(assets) + 1, dtype=np.int32),
         codes=codes,
         fences=np.zeros(len(assets), np.int64),
@@ -47,8 +47,8 @@ def lacking(*assets: tuple[str, int, float, float]) -> Lacking:
     )
 
 
-def fate_of(told: Sheet, asset: tuple[str, int, float, float]) -> str:
-    found = fates(told, lacking(asset), days(FRIDAY))
+def fate_of(told: BulkSession, asset: tuple[str, int, float, float]) -> str:
+    found = classify(told, lacking(asset), days(FRIDAY))
     names = ("stored", "absent", "rejected", "left")
     (name,) = [name for name in names if len(getattr(found, name))]
     return name + " and changed" * bool(found.changed)
@@ -96,7 +96,7 @@ def test_an_adjustment_continues_as_far_as_four_decimals_can_tell(
 
 def test_an_asset_that_somebody_has_leased_meanwhile_has_no_fate() -> None:
     told = sheet(row("A"), row("B", 0.0), row("C"))
-    found = fates(told, lacking(*((code, *UNBROKEN) for code in "ABCD")), days(FRIDAY))
+    found = classify(told, lacking(*((code, *UNBROKEN) for code in "ABCD")), days(FRIDAY))
     kept = found.without(np.array([True, True, False, True]))
     assert (kept.stored.tolist(), kept.absent.tolist(), kept.rejected.tolist()) == ([2], [], [])
     assert told.bars.take(kept.rows).close.tolist() == [10.0]
@@ -104,7 +104,7 @@ def test_an_asset_that_somebody_has_leased_meanwhile_has_no_fate() -> None:
 
 def test_odd_rows_are_stored_and_counted() -> None:
     told = sheet(row("A", volume=0), row("B"), row("C", volume=None, open=0))
-    found = fates(told, lacking(*((code, *UNBROKEN) for code in "ABC")), days(FRIDAY))
+    found = classify(told, lacking(*((code, *UNBROKEN) for code in "ABC")), days(FRIDAY))
     assert flag_counts(told, found.rows)["volume is above zero"] == 2
     flagged = [json.loads(told.flagged(int(at))) for at in found.rows]
     assert flagged[:2] == [{"volume is above zero": 1}, {}]

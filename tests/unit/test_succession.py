@@ -15,12 +15,12 @@ from data_nexus.domain.listings.succession import (
     BY_OLD_CODE,
     BY_VENDOR,
     Arrival,
-    Bearer,
-    Forebear,
+    CodeHolder,
     Identity,
-    Parting,
     PastName,
+    Predecessor,
     Rename,
+    SplitOff,
     Succession,
     decide,
     decide_dead,
@@ -33,8 +33,8 @@ META_ISIN, ETF_ISIN = "US30303M1027", "US53656F4173"
 
 def bearer(
     asset_id: int, code: str, name: str = "Name", isin: str = "", *, listed: bool = True
-) -> Bearer:
-    return Bearer(asset_id, code, name, isin, listed, SINCE)
+) -> CodeHolder:
+    return CodeHolder(asset_id, code, name, isin, listed, SINCE)
 
 
 def change(old: str, new: str, effective: date = date(2024, 6, 1)) -> SymbolChange:
@@ -175,34 +175,36 @@ MOMENT = datetime(2024, 3, 1, tzinfo=UTC)
 
 
 def test_the_dead_s_old_code_goes_to_the_asset_that_is_the_same() -> None:
-    gone = Forebear(1, "GM", "General Motors Corp", "", is_listed=False)
-    other = Forebear(2, "GM", "Gamma Metals", "", is_listed=False)
+    gone = Predecessor(1, "GM", "General Motors Corp", "", is_listed=False)
+    other = Predecessor(2, "GM", "Gamma Metals", "", is_listed=False)
     found = decide_dead([(Arrival("GM_old", "General Motors", ""), [gone, other])])
     assert found == Succession((Rename(1, "GM", "GM_old", BY_OLD_CODE),))
 
 
 def test_an_asset_that_was_mistaken_for_its_successor_is_parted_from_it() -> None:
     past = (PastName(MOMENT, "Apple Inc", "US1"),)
-    mixed = Forebear(1, "AAPL", "Apple & Sons", "", is_listed=True, past=past)
+    mixed = Predecessor(1, "AAPL", "Apple & Sons", "", is_listed=True, past=past)
     found = decide_dead([(Arrival("AAPL_old", "Apple Inc", "US1"), [mixed])])
     assert found.renames == (Rename(1, "AAPL", "AAPL_old", BY_OLD_CODE),)
-    assert found.partings == (Parting(1, "AAPL", MOMENT),)
+    assert found.split_offs == (SplitOff(1, "AAPL", MOMENT),)
 
 
 def test_a_namesake_among_the_dead_leaves_the_living_alone() -> None:
-    living = Forebear(1, "GM", "General Motors", "", is_listed=True)
+    living = Predecessor(1, "GM", "General Motors", "", is_listed=True)
     assert decide_dead([(Arrival("GM_old", "General Motors Corp", ""), [living])]) == Succession()
 
 
 def test_two_that_may_be_the_dead_one_stay_in_doubt() -> None:
-    pair = [Forebear(n, "GM", "General Motors", "", is_listed=False) for n in (1, 2)]
+    pair = [Predecessor(n, "GM", "General Motors", "", is_listed=False) for n in (1, 2)]
     found = decide_dead([(Arrival("GM_old", "General Motors", ""), pair)])
     assert (found.renames, [doubt.code for doubt in found.doubts]) == ((), ["GM_old"])
 
 
 CODES, ISINS = st.sampled_from("ABCDEF"), st.sampled_from(["", "US1", "US2", "US3"])
 NAMES = st.sampled_from(["", "Alpha Inc", "Beta Corp", "Alpha Beta", "Gamma"])
-BEARERS = st.builds(Bearer, st.integers(1, 9), CODES, NAMES, ISINS, st.booleans(), st.just(SINCE))
+BEARERS = st.builds(
+    CodeHolder, st.integers(1, 9), CODES, NAMES, ISINS, st.booleans(), st.just(SINCE)
+)
 ARRIVALS = st.builds(Arrival, CODES, NAMES, ISINS, st.none() | BEARERS)
 CHANGES = st.builds(change, CODES, CODES)
 
@@ -213,7 +215,7 @@ CHANGES = st.builds(change, CODES, CODES)
     st.lists(CHANGES, max_size=6),
 )
 def test_no_asset_gets_two_codes_and_no_code_two_assets(
-    gone: list[Bearer], arrivals: list[Arrival], changes: list[SymbolChange]
+    gone: list[CodeHolder], arrivals: list[Arrival], changes: list[SymbolChange]
 ) -> None:
     found = decide(gone, arrivals, changes)
     assert len({rename.asset_id for rename in found.renames}) == len(found.renames)

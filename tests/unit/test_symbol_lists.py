@@ -8,7 +8,7 @@ import pytest
 
 from data_nexus.domain.limits.quota import Quota
 from data_nexus.domain.listings.symbol_lists import KnownList, lists_due
-from data_nexus.domain.planning.bulk_or_single import Way
+from data_nexus.domain.planning.bulk_or_single import FetchPlan
 from data_nexus.domain.planning.plan import plan_update
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -46,7 +46,7 @@ def test_the_living_come_before_the_dead_and_other_exchanges_stay_out() -> None:
 def test_the_plan_counts_a_call_a_list_and_the_renames_where_the_vendor_tells_them() -> None:
     lists = [known("LSE"), known("LSE", delisted=True), known(), known(delisted=True)]
     quota = Quota(NOW.date(), 0, 100_000, 0, 1000, NOW)
-    found = plan_update({"US": Way((), 0, 20)}, quota, NOW, lists=lists)
+    found = plan_update({"US": FetchPlan((), 0, 20)}, quota, NOW, lists=lists)
     assert [(s.kind, s.exchange, s.assets, s.calls, s.requests) for s in found.steps] == [
         ("symbols", "LSE", 2000, 2, 2),
         ("symbols", "US", 2000, 7, 3),

@@ -21,7 +21,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_nexus.app.runs import DiscoveryWish, run_backfill, run_discovery, run_update
+from data_nexus.app.runs import DiscoveryScope, run_backfill, run_discovery, run_update
 from data_nexus.app.vendor import SandboxVendor, sandbox_vendor
 from data_nexus.config import Settings
 from data_nexus.database.connection import PostgresConnection
@@ -33,7 +33,7 @@ from data_nexus.domain.planning.due import session_before
 from data_nexus.domain.symbol import parse_symbol
 from data_nexus.errors import InvariantBroken, VendorUnavailable
 from data_nexus.events import Observer
-from data_nexus.ingestion.history_loader import Wish
+from data_nexus.ingestion.history_loader import BackfillScope
 from data_nexus.research.bars import read_bars
 
 _UNIVERSE = (
@@ -87,8 +87,8 @@ def _load(
     vendor: SandboxVendor, database: PostgresConnection, say: Say, observe: Observer
 ) -> dict[str, Any]:
     """Discover and load all histories, with a kill in the middle."""
-    wish = DiscoveryWish(("US",), delisted=True)
-    listed, dead = run_discovery(vendor.settings, wish, observe)["exchanges"]
+    scope = DiscoveryScope(("US",), delisted=True)
+    listed, dead = run_discovery(vendor.settings, scope, observe)["exchanges"]
     say(
         f"1  discover: {listed['added']} symbols of exchange US, and {dead['added']} dead ones,"
         " are in the table assets"
@@ -98,7 +98,7 @@ def _load(
         f"2  backfill, ended by kill -9 after {killed.requests} requests:"
         f" {killed.bars:,} bars of {len(killed.finished)} assets are committed"
     )
-    figures = run_backfill(vendor.settings, Wish(limit=None), observe).figures
+    figures = run_backfill(vendor.settings, BackfillScope(limit=None), observe).figures
     say(
         f"3  backfill again goes on: {figures['synced']} assets more, {figures['absent']}"
         f" have no bars, {figures['inserted']:,} bars inserted"
@@ -111,7 +111,7 @@ def _load(
         f"4  proof: all {bars:,} bars equal the vendor's, none is missing or double,"
         " and no finished asset was asked for again"
     )
-    second = run_backfill(vendor.settings, Wish(limit=None), observe).figures
+    second = run_backfill(vendor.settings, BackfillScope(limit=None), observe).figures
     say(f"5  backfill once more: nothing is due, {second['requests']} requests")
     return {
         "finished_before_kill": len(killed.finished),

@@ -25,9 +25,9 @@ from data_nexus.domain.planning.audit import turns_tonight
 from data_nexus.domain.planning.due import (
     PROBED_AFTER,
     behind_by_exchange,
+    fetch_plans,
     lacking_a_session,
     published_at,
-    ways,
 )
 from data_nexus.domain.planning.plan import Plan, plan_update
 
@@ -37,8 +37,8 @@ def update_plan(
 ) -> tuple[Plan, bool]:
     """Plan an update; False if nothing was ever loaded, so that a backfill does the same."""
     queued = queued_by_cursor(database, exchange, known.moment)
-    places = {group.place for group in queued if group.cursor is not None}
-    behind = behind_by_exchange(queued, published_at(places, known.moment))
+    segments = {group.segment for group in queued if group.cursor is not None}
+    behind = behind_by_exchange(queued, published_at(segments, known.moment))
     since = known.moment - PROBED_AFTER
     no_bulk = refused(database, settings.token, since, Endpoint.BULK)
     no_actions = refused(database, settings.token, since, Endpoint.SPLITS, Endpoint.DIVIDENDS)
@@ -49,7 +49,7 @@ def update_plan(
     }
     exchanges = lacking_a_session(behind)
     lists = lists_due(lists_by_exchange(database), exchanges, settings.list_days, known.moment)
-    chosen = ways(behind, no_bulk, known.quota.calls_a_day)
+    chosen = fetch_plans(behind, no_bulk, known.quota.calls_a_day)
 
     def planned(audits: Mapping[str, int] | None = None) -> Plan:
         return plan_update(
@@ -57,9 +57,9 @@ def update_plan(
         )
 
     if not exchanges:
-        return planned(), bool(places)
+        return planned(), bool(segments)
     turns = _turns_after(planned(), database, settings, known, exchange)
-    return planned(audit_turns(database, exchange, settings.audit_days, turns)), bool(places)
+    return planned(audit_turns(database, exchange, settings.audit_days, turns)), bool(segments)
 
 
 def _turns_after(

@@ -14,7 +14,7 @@ from typing import Any, LiteralString
 
 from psycopg import sql
 
-from data_nexus.app.runs import DiscoveryWish, run_backfill, run_discovery
+from data_nexus.app.runs import DiscoveryScope, run_backfill, run_discovery
 from data_nexus.app.vendor import sandbox_vendor
 from data_nexus.config import Settings
 from data_nexus.database.connection import PostgresConnection
@@ -23,7 +23,7 @@ from data_nexus.database.reader.invariants import broken_invariants
 from data_nexus.database.upgrade import upgrade
 from data_nexus.errors import NexusError
 from data_nexus.events import ignore
-from data_nexus.ingestion.history_loader import Wish
+from data_nexus.ingestion.history_loader import BackfillScope
 
 _ASSETS = 3
 
@@ -94,14 +94,14 @@ def _check_connectivity(trial: Trial, _: str) -> str:
 
 
 def _check_discovery(trial: Trial, exchange: str) -> str:
-    run_discovery(trial.settings, DiscoveryWish((exchange,)), ignore)
+    run_discovery(trial.settings, DiscoveryScope((exchange,)), ignore)
     count = int(_one(trial, "SELECT count(*) FROM assets WHERE is_active"))
     _expect(count > 0, f"no assets in {exchange}")
     return f"{count:,} assets in {exchange}"
 
 
 def _check_backfill(trial: Trial, exchange: str) -> str:
-    report = run_backfill(trial.settings, Wish(limit=_ASSETS, exchange=exchange), ignore)
+    report = run_backfill(trial.settings, BackfillScope(limit=_ASSETS, exchange=exchange), ignore)
     figures = report.figures
     _expect(report.ended_by is None, str(report.ended_by))
     unanswered = figures["failed"] + figures["parked"]

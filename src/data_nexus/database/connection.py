@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
     from sqlalchemy.orm import Session
 
-AsyncSession = AsyncConnection[tuple[Any, ...]]
+AsyncConn = AsyncConnection[tuple[Any, ...]]
 Result = TypeVar("Result")
 _SCHEMES = ("postgresql", "postgres", "postgresql+psycopg", "postgresql+psycopg2")
 # A client that was stopped inside a transaction must not block its successor for long, and a
@@ -106,7 +106,7 @@ async def repeated(work: Callable[[], Awaitable[Result]]) -> Result:
 
 
 async def rows_of(
-    connection: AsyncSession, name: str, parameters: dict[str, Any], *, prepare: bool | None = None
+    connection: AsyncConn, name: str, parameters: dict[str, Any], *, prepare: bool | None = None
 ) -> list[tuple[Any, ...]]:
     """Run the query `name` and return all its rows."""
     return await (await connection.execute(query(name), parameters, prepare=prepare)).fetchall()

@@ -39,7 +39,7 @@ _MIX_UPS = frozenset({rules.EXCHANGE_IS_ASKED, rules.DATE_IS_ASKED, rules.DATE_I
 
 
 @dataclass(frozen=True, slots=True)
-class BulkReject:
+class UndecodedRow:
     """A row that is put aside: its position in the answer, the rule, and its code, "" if unfit."""
 
     row: int
@@ -58,7 +58,7 @@ class BulkBars:
     codes: tuple[str, ...]
     rows: tuple[int, ...]
     bars: Bars
-    rejects: tuple[BulkReject, ...]
+    rejects: tuple[UndecodedRow, ...]
     repeats: int
 
 
@@ -67,7 +67,7 @@ class BulkActions(Generic[Action]):
     """A day's splits or dividends by code; received = actions + repeats + rejects."""
 
     by_code: dict[str, tuple[Action, ...]]
-    rejects: tuple[BulkReject, ...]
+    rejects: tuple[UndecodedRow, ...]
     repeats: int
 
 
@@ -137,11 +137,11 @@ def _decode_actions(
         if at not in astray:
             action = action_of(row)
             if isinstance(action, str):
-                rejects.append(BulkReject(at, action, codes[at]))
+                rejects.append(UndecodedRow(at, action, codes[at]))
             else:
                 found.append(Placed(at, action, codes[at]))
     stand, contradicted, repeats = sort_out(found, one_a_day=key == "split")
-    rejects += [BulkReject(reject.row, reject.rule, codes[reject.row]) for reject in contradicted]
+    rejects += [UndecodedRow(reject.row, reject.rule, codes[reject.row]) for reject in contradicted]
     by_code: dict[str, list[Action]] = {}
     for each in stand:
         by_code.setdefault(each.code, []).append(each.action)
@@ -178,22 +178,22 @@ def _columns_loosely(
 
 def _strays(
     labels: Iterable[tuple[str, object, object]], exchange: str, day: date
-) -> list[BulkReject]:
+) -> list[UndecodedRow]:
     """Return the rows whose code, exchange or date is not what was asked for.
 
     Raises `WrongSubject` if all are: the answer to another question says nothing about this one.
     """
     places, asked = (None, exchange, _HOMES.get(exchange, exchange)), day.isoformat()
-    strays: list[BulkReject] = []
+    strays: list[UndecodedRow] = []
     row = -1
     for row, (code, place, written) in enumerate(labels):
         if not is_code(code):
-            strays.append(BulkReject(row, rules.CODE_IS_CODE, ""))
+            strays.append(UndecodedRow(row, rules.CODE_IS_CODE, ""))
         elif place not in places:
-            strays.append(BulkReject(row, rules.EXCHANGE_IS_ASKED, code))
+            strays.append(UndecodedRow(row, rules.EXCHANGE_IS_ASKED, code))
         elif written != asked:
             rule = rules.DATE_IS_ASKED if date_of(written) else rules.DATE_IS_READABLE
-            strays.append(BulkReject(row, rule, code))
+            strays.append(UndecodedRow(row, rule, code))
     if len(strays) == row + 1 and any(stray.rule in _MIX_UPS for stray in strays):
         raise WrongSubject(f"{exchange}: no row is of the exchange and the day asked for, {asked}")
     return strays
@@ -201,7 +201,7 @@ def _strays(
 
 def _one_bar_a_code(
     rows: list[int], codes: Sequence[str], numbers: Sequence[Sequence[float | None]]
-) -> tuple[list[int], list[BulkReject]]:
+) -> tuple[list[int], list[UndecodedRow]]:
     """Return the rows that stand, the first of equal ones, and those that contradict each other."""
     often = {code for code, times in Counter(codes[row] for row in rows).items() if times > 1}
     if not often:
@@ -214,14 +214,14 @@ def _one_bar_a_code(
     return (
         [row for row in rows if codes[row] not in often or row in agreed],
         [
-            BulkReject(row, rules.CODE_HAS_ONE_BAR, codes[row])
+            UndecodedRow(row, rules.CODE_HAS_ONE_BAR, codes[row])
             for row in rows
             if codes[row] in often and len(told[codes[row]]) > 1
         ],
     )
 
 
-def _in_order(rejects: Iterable[BulkReject]) -> tuple[BulkReject, ...]:
+def _in_order(rejects: Iterable[UndecodedRow]) -> tuple[UndecodedRow, ...]:
     return tuple(sorted(rejects, key=attrgetter("row")))
 
 

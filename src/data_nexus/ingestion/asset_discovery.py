@@ -9,27 +9,27 @@ from typing import Any, Protocol
 
 from data_nexus.database.connection import repeated
 from data_nexus.database.store.listings import (
-    Beside,
+    DiscoveryContext,
     ListingChanges,
     may_hold_renames,
     store_listings,
 )
 from data_nexus.domain.listings.listing import Listing, SymbolChange, SymbolList
-from data_nexus.domain.listings.symbol_lists import TOLD_RENAMES
+from data_nexus.domain.listings.symbol_lists import REPORTED_RENAMES
 from data_nexus.domain.symbol import exchange_code
 from data_nexus.eodhd.decode_symbol_changes import SymbolChanges, decode_symbol_changes
 from data_nexus.eodhd.decode_symbols import decode_symbols
 from data_nexus.eodhd.requests import Request, symbol_changes_request, symbol_list_request
 from data_nexus.errors import CredentialsRefused, NotListed, Park, UsageError
 from data_nexus.events import Observer, Warned, ignore
-from data_nexus.ingestion.fetching.requester import Answer, Read, Trip
+from data_nexus.ingestion.fetching.requester import Answer, FetchState, Read
 from data_nexus.ingestion.wiring import open_database_async, open_run, settings_for
 
 
-class Asks(Protocol):
+class Fetches(Protocol):
     """The way to the vendor."""
 
-    async def fetch(self, request: Request, read: Read[Answer], trip: Trip) -> Answer:
+    async def fetch(self, request: Request, read: Read[Answer], state: FetchState) -> Answer:
         """Return what `read` makes of the answer's body."""
 
 
@@ -97,7 +97,7 @@ class Discovered:
 
 
 async def discover(
-    attempts: Asks,
+    requester: Fetches,
     tables: Tables,
     wanted: WantedList,
     *,
@@ -119,7 +119,7 @@ async def discover(
 
     try:
         request = symbol_list_request(exchange, delisted=wanted.delisted)
-        symbols = await attempts.fetch(request, read, Trip(spent=spent))
+        symbols = await requester.fetch(request, read, FetchState(spent=spent))
     except NotListed:
         raise UsageError(f"the vendor knows no exchange {exchange!r}") from None
     if symbols.refused:
@@ -127,8 +127,8 @@ async def discover(
         observe(Warned(exchange, text))
     chosen = [s for s in symbols.listings if not wanted.types or s.asset_type in wanted.types]
     renames: tuple[SymbolChange, ...] = ()
-    if exchange in TOLD_RENAMES and not wanted.delisted:
-        renames = await _told_renames(attempts, tables, wanted, chosen, observe, spent)
+    if exchange in REPORTED_RENAMES and not wanted.delisted:
+        renames = await _reported_renames(requester, tables, wanted, chosen, observe, spent)
     changes = await repeated(
         lambda: store_listings(
             tables.url,
@@ -138,7 +138,7 @@ async def discover(
             delisted=wanted.delisted,
             types=wanted.types,
             max_shrink=max_shrink,
-            beside=Beside(renames, moment),
+            beside=DiscoveryContext(renames, moment),
         )
     )
     for doubt in changes.succession.doubts:
@@ -146,8 +146,8 @@ async def discover(
     return Discovered(exchange, changes, symbols.refused, wanted.delisted)
 
 
-async def _told_renames(
-    attempts: Asks,
+async def _reported_renames(
+    requester: Fetches,
     tables: Tables,
     wanted: WantedList,
     chosen: Sequence[Listing],
@@ -168,7 +168,7 @@ async def _told_renames(
     if not await may_hold_renames(tables.url, tables.schema, exchange, codes, types):
         return ()
     try:
-        found = await attempts.fetch(symbol_changes_request(), read, Trip(spent=spent))
+        found = await requester.fetch(symbol_changes_request(), read, FetchState(spent=spent))
     except (CredentialsRefused, NotListed, Park) as refused:
         if isinstance(refused, CredentialsRefused) and refused.status == 401:
             raise
@@ -203,10 +203,10 @@ class AssetDiscovery:
         settings = self._settings
         async with (
             open_database_async(settings) as url,
-            open_run(settings, url, self._observe) as (_, attempts),
+            open_run(settings, url, self._observe) as (_, requester),
         ):
             found = await discover(
-                attempts,
+                requester,
                 Tables(url, settings.schema),
                 WantedList(exchange_code(exchange), delisted),
                 max_shrink=settings.max_shrink,

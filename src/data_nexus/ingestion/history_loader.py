@@ -16,12 +16,12 @@ from data_nexus.domain.symbol import Symbol, parse_symbol
 from data_nexus.errors import NexusError, UsageError
 from data_nexus.events import Observer, RunFinished, RunStarted, ignore
 from data_nexus.ingestion.fetching.drain import Drain
-from data_nexus.ingestion.fetching.requester import Attempts
-from data_nexus.ingestion.histories.engine import Engine, Pace
+from data_nexus.ingestion.fetching.requester import Requester
+from data_nexus.ingestion.histories.engine import Engine, EngineLimits
 from data_nexus.ingestion.histories.reader import HistoryReader
 from data_nexus.ingestion.wiring import (
-    ONE_SHOT,
-    Errand,
+    FAIL_FAST,
+    LimitPolicy,
     foreseen,
     open_database_async,
     open_run,
@@ -32,7 +32,7 @@ _ANY_NUMBER = 2_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class BackfillScope:
     """What a backfill shall bring up to date; None is *no restriction*."""
 
     limit: int | None = 100
@@ -58,33 +58,33 @@ class Report:
 async def backfill(
     settings: Settings,
     url: str,
-    wish: Wish,
+    scope: BackfillScope,
     observe: Observer,
     drain: Drain,
-    errand: Errand = ONE_SHOT,
+    policy: LimitPolicy = FAIL_FAST,
 ) -> Report:
     """Bring due assets up to date, symbol by symbol, and report; raise what no run survives."""
     started = time.monotonic()
-    async with open_run(settings, url, observe, errand) as (store, attempts):
-        await store.wake_absent()
-        due = await _due(store, wish)
-        limit = _ANY_NUMBER if wish.limit is None else wish.limit
+    async with open_run(settings, url, observe, policy) as (store, requester):
+        await store.requeue_absent()
+        due = await _due(store, scope)
+        limit = _ANY_NUMBER if scope.limit is None else scope.limit
         observe(RunStarted("backfill", await store.count_due(due, limit)))
         run_id = await store.start_run("backfill")
         engine = Engine(
             store=store,
-            attempts=attempts,
-            pace=pace_of(settings),
+            requester=requester,
+            limits=engine_limits(settings),
             observe=observe,
             drain=drain,
             run_id=run_id,
-            reader=reader_of(settings, store, attempts, observe),
+            reader=reader_of(settings, store, requester, observe),
         )
         try:
-            await engine.run(due, wish.limit)
+            await engine.run(due, scope.limit)
         except BaseExceptionGroup as group:
             raise foreseen(group) from None
-        figures = engine.tally.figures(time.monotonic() - started)
+        figures = engine.totals.figures(time.monotonic() - started)
         report = Report(figures, engine.ended_by, drain.reason)
         await store.finish_run(run_id, outcome_of(report), figures)
         observe(RunFinished("backfill", outcome_of(report), figures["duration_sec"]))
@@ -122,27 +122,27 @@ class EODHistoryLoader:
         `nexus backfill --json`. Raises the error that ended the run early, if one did.
         """
         named = tuple(parse_symbol(text) for text in symbols) if symbols else None
-        wish = Wish(limit, days_old, exchange, named)
+        scope = BackfillScope(limit, days_old, exchange, named)
         async with open_database_async(self._settings) as url:
-            report = await backfill(self._settings, url, wish, self._observe, Drain(self._observe))
+            report = await backfill(self._settings, url, scope, self._observe, Drain(self._observe))
         if report.ended_by is not None:
             raise report.ended_by
         return report.figures
 
 
-async def _due(store: Store, wish: Wish) -> Due:
-    synced_before = await store.days_ago(wish.days_old)
-    if wish.symbols is None:
-        return Due(synced_before, wish.exchange)
-    known = await store.find_assets(wish.symbols)
-    if unknown := [str(symbol) for symbol in wish.symbols if symbol not in known]:
+async def _due(store: Store, scope: BackfillScope) -> Due:
+    synced_before = await store.days_ago(scope.days_old)
+    if scope.symbols is None:
+        return Due(synced_before, scope.exchange)
+    known = await store.find_assets(scope.symbols)
+    if unknown := [str(symbol) for symbol in scope.symbols if symbol not in known]:
         raise UsageError(f"not in the database: {', '.join(unknown)}; run: nexus discover")
-    return Due(synced_before, wish.exchange, list(known.values()))
+    return Due(synced_before, scope.exchange, list(known.values()))
 
 
-def pace_of(settings: Settings) -> Pace:
+def engine_limits(settings: Settings) -> EngineLimits:
     """Return how a run works by the settings."""
-    return Pace(
+    return EngineLimits(
         concurrency=settings.concurrency,
         writers=settings.writers,
         batch_rows=settings.batch_rows,
@@ -153,11 +153,11 @@ def pace_of(settings: Settings) -> Pace:
 
 
 def reader_of(
-    settings: Settings, store: Store, attempts: Attempts, observe: Observer
+    settings: Settings, store: Store, requester: Requester, observe: Observer
 ) -> HistoryReader:
     """Return what gets a run's answers."""
     redact = settings.require_token().redact
-    return HistoryReader(store, attempts, settings.reread_days, redact, observe)
+    return HistoryReader(store, requester, settings.reread_days, redact, observe)
 
 
 def outcome_of(report: Report) -> str:

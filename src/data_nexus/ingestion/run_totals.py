@@ -12,7 +12,7 @@ from data_nexus.eodhd.requests import Request
 
 
 @dataclass(slots=True)
-class Tally:
+class RunTotals:
     """Counts of one run; `received` rows = inserted + revised + unchanged + rejected.
 
     `actions` counts the assets whose splits and dividends were read, `actions_failed` those of
@@ -63,7 +63,7 @@ class Tally:
             self.requests += 1
             self.calls += request.calls
 
-    def count_audit(self, audit: Tally) -> None:
+    def count_audit(self, audit: RunTotals) -> None:
         """Count what an audit brought and cost; of its assets only those that a person must see."""
         for name in (
             "parked",

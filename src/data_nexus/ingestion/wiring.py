@@ -16,11 +16,11 @@ from data_nexus.eodhd.client import VendorClient, Wire
 from data_nexus.errors import NexusError
 from data_nexus.events import Observer
 from data_nexus.ingestion.fetching.quota_ledger import Ledger
-from data_nexus.ingestion.fetching.requester import Attempts, breadth_of
+from data_nexus.ingestion.fetching.requester import Requester, concurrency_limit_of
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
+class LimitPolicy:
     """How a run behaves towards the limits.
 
     `waits`: it sleeps until the quota resets or the vendor recovers instead of ending.
@@ -31,9 +31,9 @@ class Errand:
     leaves_reserve: bool = False
 
 
-ONE_SHOT = Errand()
-PATIENT = Errand(waits=True)
-WORKER = Errand(waits=True, leaves_reserve=True)
+FAIL_FAST = LimitPolicy()
+WAIT = LimitPolicy(waits=True)
+WORKER = LimitPolicy(waits=True, leaves_reserve=True)
 
 
 def settings_for(
@@ -58,8 +58,8 @@ async def open_database_async(settings: Settings) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def open_run(
-    settings: Settings, url: str, observe: Observer, errand: Errand = ONE_SHOT
-) -> AsyncIterator[tuple[Store, Attempts]]:
+    settings: Settings, url: str, observe: Observer, policy: LimitPolicy = FAIL_FAST
+) -> AsyncIterator[tuple[Store, Requester]]:
     """Open what a run works with: the store, and the way to the vendor with its limits."""
     token = settings.require_token()
     wire = Wire(
@@ -76,17 +76,17 @@ async def open_run(
         ledger = Ledger(
             store.ledger(token),
             observe,
-            keep_share=settings.reserve if errand.leaves_reserve else 0.0,
+            keep_share=settings.reserve if policy.leaves_reserve else 0.0,
         )
         yield (
             store,
-            Attempts(
+            Requester(
                 client=client,
                 ledger=ledger,
                 backoff=Backoff(settings.attempts, settings.backoff_seconds),
                 observe=observe,
-                breadth=breadth_of(settings.concurrency),
-                waits=errand.waits,
+                concurrency_limit=concurrency_limit_of(settings.concurrency),
+                waits=policy.waits,
                 breaker_sec=settings.breaker_seconds,
             ),
         )

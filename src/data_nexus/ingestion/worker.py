@@ -15,10 +15,10 @@ from data_nexus.database.store import Due, Store
 from data_nexus.errors import NexusError, StorageUnavailable
 from data_nexus.events import Observer, RunFinished, RunStarted, Waiting
 from data_nexus.ingestion.fetching.drain import Drain
-from data_nexus.ingestion.fetching.requester import Attempts
+from data_nexus.ingestion.fetching.requester import Requester
 from data_nexus.ingestion.histories.engine import Engine
-from data_nexus.ingestion.history_loader import Report, outcome_of, pace_of, reader_of
-from data_nexus.ingestion.run_totals import Tally
+from data_nexus.ingestion.history_loader import Report, engine_limits, outcome_of, reader_of
+from data_nexus.ingestion.run_totals import RunTotals
 from data_nexus.ingestion.wiring import WORKER, foreseen, open_run
 
 _DATABASE_SEC = 3.0
@@ -29,64 +29,64 @@ async def work(
 ) -> Report:
     """Load what becomes due until `drain` is wished or the vendor refuses the key; report."""
     started = time.monotonic()
-    tally = Tally()
+    totals = RunTotals()
     ended_by: NexusError | None = None
     observe(RunStarted("worker", 0))
-    while not (drain.wished.is_set() or ended_by):
+    while not (drain.requested.is_set() or ended_by):
         try:
-            async with open_run(settings, url, observe, WORKER) as (store, attempts):
-                shift = Shift(settings, store, attempts, observe, drain, tally)
-                ended_by = await shift.work(exchange)
+            async with open_run(settings, url, observe, WORKER) as (store, requester):
+                worker_session = WorkerSession(settings, store, requester, observe, drain, totals)
+                ended_by = await worker_session.work(exchange)
         except (StorageUnavailable, BaseExceptionGroup) as error:
             cause = foreseen(error)
             if not isinstance(cause, StorageUnavailable):
                 raise cause from None
             observe(Waiting("the database", _DATABASE_SEC))
             await _sleep(drain, _DATABASE_SEC)
-    report = Report(tally.figures(time.monotonic() - started), ended_by, drain.reason)
+    report = Report(totals.figures(time.monotonic() - started), ended_by, drain.reason)
     observe(RunFinished("worker", outcome_of(report), report.figures["duration_sec"]))
     return report
 
 
 @dataclass(frozen=True, slots=True)
-class Shift:
+class WorkerSession:
     """A worker's time with one open store: pass after pass over the queue."""
 
     settings: Settings
     store: Store
-    attempts: Attempts
+    requester: Requester
     observe: Observer
     drain: Drain
-    tally: Tally
+    totals: RunTotals
 
     async def work(self, exchange: str | None) -> NexusError | None:
         """Work until drained; return the error that ended it, if one did."""
         run_id = await self.store.start_run("worker")
         started = time.monotonic()
         engine = self._engine(run_id)
-        while not (self.drain.wished.is_set() or engine.ended_by):
-            before = self.tally.assets
+        while not (self.drain.requested.is_set() or engine.ended_by):
+            before = self.totals.assets
             await engine.report()
-            await self.store.wake_absent()
+            await self.store.requeue_absent()
             synced_before = await self.store.days_ago(self.settings.days_old)
             await engine.run(Due(synced_before, exchange), None)
-            if self.tally.assets == before:
+            if self.totals.assets == before:
                 await self.store.free_lost_leases()
                 await _sleep(self.drain, self.settings.poll_seconds)
-        figures = self.tally.figures(time.monotonic() - started)
+        figures = self.totals.figures(time.monotonic() - started)
         await self.store.finish_run(run_id, str(engine.ended_by or "drained"), figures)
         return engine.ended_by
 
     def _engine(self, run_id: int) -> Engine:
         return Engine(
             store=self.store,
-            attempts=self.attempts,
-            pace=pace_of(self.settings),
+            requester=self.requester,
+            limits=engine_limits(self.settings),
             observe=self.observe,
             drain=self.drain,
             run_id=run_id,
-            reader=reader_of(self.settings, self.store, self.attempts, self.observe),
-            tally=self.tally,
+            reader=reader_of(self.settings, self.store, self.requester, self.observe),
+            totals=self.totals,
         )
 
 
@@ -94,6 +94,6 @@ async def _sleep(drain: Drain, seconds: float) -> None:
     """Sleep, but wake up at once for a drain."""
     try:
         async with asyncio.timeout(seconds):
-            await drain.wished.wait()
+            await drain.requested.wait()
     except TimeoutError:
         return

@@ -18,7 +18,6 @@ from data_nexus.errors import UsageError
 from data_nexus.events import (
     Absent,
     ActionsRead,
-    CarriedOn,
     Committed,
     Draining,
     Event,
@@ -29,6 +28,7 @@ from data_nexus.events import (
     Retried,
     RunFinished,
     RunStarted,
+    SessionAdvanced,
     Waiting,
     Warned,
 )
@@ -39,7 +39,7 @@ _LEVELS = {
     Committed: logging.DEBUG,
     ActionsRead: logging.DEBUG,
     Absent: logging.INFO,
-    CarriedOn: logging.INFO,
+    SessionAdvanced: logging.INFO,
     Reread: logging.INFO,
     RunStarted: logging.INFO,
     RunFinished: logging.INFO,

@@ -17,7 +17,6 @@ from rich.text import Text
 from data_nexus.events import (
     Absent,
     ActionsRead,
-    CarriedOn,
     Committed,
     Draining,
     Event,
@@ -27,6 +26,7 @@ from data_nexus.events import (
     Requested,
     RunFinished,
     RunStarted,
+    SessionAdvanced,
     Waiting,
     ignore,
 )
@@ -56,7 +56,7 @@ class Wait:
     """What was told of a wait, with moments of the display's clock."""
 
     reason: str
-    told_at: float
+    reported_at: float
     until: float
 
 
@@ -85,7 +85,7 @@ class Figures:
         match event:
             case Committed(received=received):
                 self.rows += received
-            case CarriedOn(stored=stored):
+            case SessionAdvanced(stored=stored):
                 self.rows += stored
             case Requested(calls=calls, seconds=seconds):
                 self.calls += calls
@@ -128,7 +128,7 @@ class Figures:
 
 def _is_cut_short(wait: Wait, sent_at: float) -> bool:
     """Whether a request was not paid for before the wait: then there are calls again."""
-    return wait.reason == _DAILY_QUOTA and sent_at > wait.told_at + _PAID_SEC
+    return wait.reason == _DAILY_QUOTA and sent_at > wait.reported_at + _PAID_SEC
 
 
 class Distance(ProgressColumn):
@@ -176,7 +176,7 @@ class ProgressDisplay(Progress):
             case Committed() | Absent() | Failed() | Parked() | ActionsRead():
                 for task in self.task_ids:
                     self.advance(task)
-            case CarriedOn(assets=assets):
+            case SessionAdvanced(assets=assets):
                 for task in self.task_ids:
                     self.advance(task, assets)
             case _:

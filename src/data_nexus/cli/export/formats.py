@@ -21,7 +21,7 @@ from data_nexus.errors import UsageError
 from data_nexus.research.assets import Named
 from data_nexus.research.exports.export import Exported, export
 from data_nexus.research.exports.formats import FORMATS, Format
-from data_nexus.research.exports.series import Whom
+from data_nexus.research.exports.series import ExportScope
 from data_nexus.research.views import Adjust, View
 
 _SHOWN = 20
@@ -103,14 +103,14 @@ def _run(  # noqa: PLR0913 - the options of a command
     return 3 if done.left_out else 0
 
 
-def _whom(symbols: str | None, exchange: str | None, on: date | None) -> Whom:
+def _whom(symbols: str | None, exchange: str | None, on: date | None) -> ExportScope:
     if (symbols is None) == (exchange is None):
         raise UsageError("say what to export: either --symbols AAPL.US,MSFT.US or --exchange US")
     if symbols is not None:
         if on is not None:
             raise UsageError("--on asks who was listed on an exchange; give --exchange with it")
-        return Whom(symbols=[text for text in symbols.split(",") if text.strip()])
-    return Whom(exchange=exchange_code(exchange or ""), on=on)
+        return ExportScope(symbols=[text for text in symbols.split(",") if text.strip()])
+    return ExportScope(exchange=exchange_code(exchange or ""), on=on)
 
 
 def _shown_to_a_person(assets: Sequence[Named]) -> Iterable[Named]:

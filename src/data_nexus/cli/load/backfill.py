@@ -12,8 +12,8 @@ from data_nexus.cli.options import output_options, settings_from
 from data_nexus.cli.render import error_console, print_json, print_run
 from data_nexus.domain.symbol import exchange_code, parse_symbol
 from data_nexus.events import observers
-from data_nexus.ingestion.history_loader import Wish
-from data_nexus.ingestion.wiring import ONE_SHOT, PATIENT
+from data_nexus.ingestion.history_loader import BackfillScope
+from data_nexus.ingestion.wiring import FAIL_FAST, WAIT
 from data_nexus.observe.logs import log_event
 from data_nexus.observe.progress import progress_display
 
@@ -49,15 +49,15 @@ def backfill(
 ) -> int:
     """Bring due assets up to date, symbol by symbol; run it again to go on where it stopped."""
     settings = settings_from(options)
-    wish = Wish(
+    scope = BackfillScope(
         limit=None if no_limit else limit,
         days_old=settings.days_old,
         exchange=exchange_code(exchange) if exchange else None,
         symbols=tuple(parse_symbol(s) for s in symbols.split(",")) if symbols else None,
     )
     with progress_display(error_console) as progress:
-        errand = PATIENT if wait else ONE_SHOT
-        report = run_backfill(settings, wish, observers(log_event, progress), errand)
+        policy = WAIT if wait else FAIL_FAST
+        report = run_backfill(settings, scope, observers(log_event, progress), policy)
     if as_json:
         print_json(report.figures)
     else:

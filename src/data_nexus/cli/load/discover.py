@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from data_nexus.app.runs import DiscoveryWish, run_discovery
+from data_nexus.app.runs import DiscoveryScope, run_discovery
 from data_nexus.cli.options import output_options, settings_from
 from data_nexus.cli.render import console, print_error, print_json, print_lists
 from data_nexus.domain.symbol import exchange_code
@@ -31,7 +31,7 @@ def discover(
     """List an exchange's symbols into the table `assets`."""
     settings = settings_from(options)
     codes = tuple(dict.fromkeys(exchange_code(text) for text in exchanges))
-    answer = run_discovery(settings, DiscoveryWish(codes, delisted, types), log_event)
+    answer = run_discovery(settings, DiscoveryScope(codes, delisted, types), log_event)
     if as_json:
         print_json(answer)
     else:

@@ -78,7 +78,7 @@ def _as_last_seen(known: KnownQuota) -> dict[str, Any]:
         "minute_limit": quota.minute_limit,
         "day_limit": quota.day_limit,
         "resets_at": quota.resets_at.isoformat(),
-        "told_at": known.told_at and known.told_at.isoformat(),
+        "reported_at": known.reported_at and known.reported_at.isoformat(),
     }
 
 
@@ -110,11 +110,11 @@ def _what(step: Step) -> str:
 
 
 def _left(found: Plan, known: KnownQuota) -> str:
-    if found.quota_left is None or known.told_at is None:
+    if found.quota_left is None or known.reported_at is None:
         return "not known yet"
     extra = f" and {known.quota.extra:,} extra" if known.quota.extra else ""
     daily = f"{known.quota.day_limit or 0:,} a day{extra}"
-    return f"{found.quota_left:,} of {daily}, as last seen at {_utc(known.told_at)}"
+    return f"{found.quota_left:,} of {daily}, as last seen at {_utc(known.reported_at)}"
 
 
 def _days(found: Plan, known: KnownQuota) -> str:

@@ -12,7 +12,7 @@ from data_nexus.cli.options import output_options, settings_from
 from data_nexus.cli.render import console, error_console, print_json, print_lists, print_run
 from data_nexus.domain.symbol import exchange_code
 from data_nexus.events import observers
-from data_nexus.ingestion.wiring import ONE_SHOT, PATIENT
+from data_nexus.ingestion.wiring import FAIL_FAST, WAIT
 from data_nexus.observe.logs import log_event
 from data_nexus.observe.progress import progress_display
 
@@ -40,8 +40,8 @@ def update(
     settings = settings_from(options)
     chosen = exchange_code(exchange) if exchange else None
     with progress_display(error_console) as progress:
-        errand = PATIENT if wait else ONE_SHOT
-        report = run_update(settings, chosen, observers(log_event, progress), errand)
+        policy = WAIT if wait else FAIL_FAST
+        report = run_update(settings, chosen, observers(log_event, progress), policy)
     if as_json:
         print_json(report.figures)
     else:

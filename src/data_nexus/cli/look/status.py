@@ -61,7 +61,10 @@ def _quota(quota: dict[str, Any]) -> Iterator[Pair]:
     learned = " (assumed until the vendor tells)"
     limit = quota["minute_limit"]
     yield "requests a minute", f"{limit:,}{learned if limit == UNTOLD_MINUTE_LIMIT else ''}"
-    yield "vendor's count", _utc(quota["told_at"]) if quota["told_at"] else "not asked for yet"
+    yield (
+        "vendor's count",
+        _utc(quota["reported_at"]) if quota["reported_at"] else "not asked for yet",
+    )
 
 
 def _audit(audit: dict[str, Any]) -> Iterator[Pair]:

@@ -19,7 +19,7 @@ from urllib.parse import quote
 from psycopg import pq
 
 from data_nexus.database.embedded.directory import (
-    Site,
+    ClusterDirectory,
     drop_socket_folder,
     make_socket_folder,
     socket_folder,
@@ -48,134 +48,145 @@ def url_of(folder: Path) -> str:
     return f"postgresql://{_NAME}@/{_NAME}?host={quote(os.fsencode(folder), safe='')}&port={PORT}"
 
 
-def make_cluster(site: Site) -> None:
+def make_cluster(directory: ClusterDirectory) -> None:
     """Makes the cluster with its database, all or nothing.
 
     Everything happens in a draft beside the final place, is synced once, then renamed. Drafts of
     killed commands are dropped last, when an `initdb` that outlived its command has ended too.
     """
-    write_whole(site.settings, settings_text(this_machine(site.folder), site.folder / "run"))
+    write_whole(
+        directory.settings, settings_text(this_machine(directory.folder), directory.folder / "run")
+    )
     try:
-        _fill_draft(site).rename(site.cluster)
-        sync_folder(site.folder)
+        _fill_draft(directory).rename(directory.cluster)
+        sync_folder(directory.folder)
     finally:
-        for leftover in site.folder.glob("draft-*"):
+        for leftover in directory.folder.glob("draft-*"):
             shutil.rmtree(leftover, ignore_errors=True)
 
 
-def ensure_running(site: Site) -> str:
+def ensure_running(directory: ClusterDirectory) -> str:
     """Starts the server unless it runs, waits until it takes connections, returns its URL."""
-    _prepare_log(site)
-    if _state(site) == "stopping":
-        stop(site)
-    return url_of(_answering(site) or _start(site))
+    _prepare_log(directory)
+    if _state(directory) == "stopping":
+        stop(directory)
+    return url_of(_answering(directory) or _start(directory))
 
 
-def stop(site: Site) -> None:
+def stop(directory: ClusterDirectory) -> None:
     """Stops the server, if it runs, after a checkpoint, if it comes to that.
 
     A fast stop that meets PostgreSQL 18 while it restarts its sessions after a crash (as with a
     full disk) is never done. One that is on its way soon says that it is *shutting down*, and is
     given all the time it needs; else an immediate stop follows, which the next start makes good.
     """
-    if _is_alive(site):
-        _prepare_log(site)
-        said_before = site.log.stat().st_size
-        _ask_to_stop(site, "fast", _SOON_SEC)
-        if _is_alive(site) and "LOG:  shutting down" in _tail(site, since=said_before):
-            _ask_to_stop(site, "fast", _PATIENCE_SEC)
-        if _is_alive(site):
-            _ask_to_stop(site, "immediate", _PATIENCE_SEC)
-        if _is_alive(site):
-            raise _unavailable(site, "does not stop")
-    drop_socket_folder(site)
+    if _is_alive(directory):
+        _prepare_log(directory)
+        said_before = directory.log.stat().st_size
+        _ask_to_stop(directory, "fast", _SOON_SEC)
+        if _is_alive(directory) and "LOG:  shutting down" in _tail(directory, since=said_before):
+            _ask_to_stop(directory, "fast", _PATIENCE_SEC)
+        if _is_alive(directory):
+            _ask_to_stop(directory, "immediate", _PATIENCE_SEC)
+        if _is_alive(directory):
+            raise _unavailable(directory, "does not stop")
+    drop_socket_folder(directory)
 
 
-def _ask_to_stop(site: Site, mode: str, patience_sec: int) -> None:
-    options = ("-D", site.cluster.name, "-m", mode, "-w", "-t", str(patience_sec), "-s")
-    _run(site, programs_for(site.account) / "pg_ctl", "stop", *options)
+def _ask_to_stop(directory: ClusterDirectory, mode: str, patience_sec: int) -> None:
+    options = ("-D", directory.cluster.name, "-m", mode, "-w", "-t", str(patience_sec), "-s")
+    _run(directory, programs_for(directory.account) / "pg_ctl", "stop", *options)
 
 
-def _fill_draft(site: Site) -> Path:
-    draft = Path(tempfile.mkdtemp(prefix="draft-", dir=site.folder))
-    site.account.own(draft)
-    folder = programs_for(site.account)
+def _fill_draft(directory: ClusterDirectory) -> Path:
+    draft = Path(tempfile.mkdtemp(prefix="draft-", dir=directory.folder))
+    directory.account.own(draft)
+    folder = programs_for(directory.account)
     initdb = (folder / "initdb", "-D", draft.name)
     _require(
-        site,
+        directory,
         *(*initdb, "-U", _NAME, "--auth-local=trust", "--auth-host=reject", "--no-sync"),
         *("--encoding=UTF8", "--locale=C", "--locale-provider=builtin"),
         *("--builtin-locale=C.UTF-8", "--data-checksums", "--no-instructions"),
     )
-    include = f"echo \"include '../{site.settings.name}'\" >> {draft.name}/postgresql.conf"
-    _require(site, "/bin/sh", "-c", include)
+    include = f"echo \"include '../{directory.settings.name}'\" >> {draft.name}/postgresql.conf"
+    _require(directory, "/bin/sh", "-c", include)
     single = (folder / "postgres", "--single", "-D", draft.name, "-c", "fsync=off", "template1")
-    _require(site, *single, stdin=f"CREATE DATABASE {_NAME};\n")
-    _require(site, *initdb, "--sync-only")
+    _require(directory, *single, stdin=f"CREATE DATABASE {_NAME};\n")
+    _require(directory, *initdb, "--sync-only")
     return draft
 
 
-def _start(site: Site) -> Path:
-    folder = make_socket_folder(site)
-    write_whole(site.settings, settings_text(this_machine(site.folder), folder))
-    _drop_stale_pid(site)
-    pg_ctl = programs_for(site.account) / "pg_ctl"
-    options = ("-D", site.cluster.name, "-l", site.log.name, "-w", "-t", str(_PATIENCE_SEC), "-s")
+def _start(directory: ClusterDirectory) -> Path:
+    folder = make_socket_folder(directory)
+    write_whole(directory.settings, settings_text(this_machine(directory.folder), folder))
+    _drop_stale_pid(directory)
+    pg_ctl = programs_for(directory.account) / "pg_ctl"
+    options = (
+        "-D",
+        directory.cluster.name,
+        "-l",
+        directory.log.name,
+        "-w",
+        "-t",
+        str(_PATIENCE_SEC),
+        "-s",
+    )
     deadline = time.monotonic() + _ORPHANS_SEC
     while True:
-        said_before = site.log.stat().st_size
-        _, output = _run(site, pg_ctl, "start", *options)
-        if (found := _answering(site)) is not None:
+        said_before = directory.log.stat().st_size
+        _, output = _run(directory, pg_ctl, "start", *options)
+        if (found := _answering(directory)) is not None:
             return found
         # Sessions of a killed server end a moment after it; until then it cannot come back.
-        has_orphans = "still in use" in _tail(site, since=said_before)
+        has_orphans = "still in use" in _tail(directory, since=said_before)
         if not has_orphans or time.monotonic() > deadline:
-            raise _unavailable(site, "does not start", output)
+            raise _unavailable(directory, "does not start", output)
         time.sleep(0.2)
 
 
-def _answering(site: Site) -> Path | None:
+def _answering(directory: ClusterDirectory) -> Path | None:
     """The socket's folder once the server takes connections; None if no server is alive."""
     begun = time.monotonic()
     while (waited := time.monotonic() - begun) < _PATIENCE_SEC:
-        folder = socket_folder(site)
+        folder = socket_folder(directory)
         ping = _ping(folder) if folder else pq.Ping.NO_RESPONSE
-        if not _is_alive(site):
+        if not _is_alive(directory):
             return None
         if ping == pq.Ping.OK:
             return folder
-        if ping == pq.Ping.NO_RESPONSE and _state(site) == "ready" and waited > _SOON_SEC:
+        if ping == pq.Ping.NO_RESPONSE and _state(directory) == "ready" and waited > _SOON_SEC:
             message = "has lost its socket: end the commands that use it, then try again"
-            raise _unavailable(site, message)
+            raise _unavailable(directory, message)
         time.sleep(_POLL_SEC)
-    raise _unavailable(site, f"takes no connections after {_PATIENCE_SEC} s")
+    raise _unavailable(directory, f"takes no connections after {_PATIENCE_SEC} s")
 
 
 def _ping(folder: Path) -> pq.Ping:
     return pq.Ping(pq.PGconn.ping(url_of(folder).encode()))
 
 
-def _pid_lines(site: Site) -> list[str]:
+def _pid_lines(directory: ClusterDirectory) -> list[str]:
     try:
-        return (site.cluster / "postmaster.pid").read_text().splitlines()
+        return (directory.cluster / "postmaster.pid").read_text().splitlines()
     except FileNotFoundError:
         return []
 
 
-def _state(site: Site) -> str:
+def _state(directory: ClusterDirectory) -> str:
     """What the server wrote of itself: starting, ready, stopping (line 8 of postmaster.pid)."""
-    return "".join(_pid_lines(site)[7:8]).strip()
+    return "".join(_pid_lines(directory)[7:8]).strip()
 
 
-def _is_alive(site: Site) -> bool:
+def _is_alive(directory: ClusterDirectory) -> bool:
     """Whether a server works on this very cluster, which is then its working folder."""
-    lines = _pid_lines(site)
+    lines = _pid_lines(directory)
     if not lines or not lines[0].isdigit():
         return False
     if not Path("/proc/self/cwd").exists():
         return _exists(int(lines[0]))
     try:
-        return Path(f"/proc/{lines[0]}/cwd").samefile(site.cluster)
+        return Path(f"/proc/{lines[0]}/cwd").samefile(directory.cluster)
     except OSError:
         return False
 
@@ -188,51 +199,53 @@ def _exists(pid: int) -> bool:
     return True
 
 
-def _drop_stale_pid(site: Site) -> None:
+def _drop_stale_pid(directory: ClusterDirectory) -> None:
     # PostgreSQL drops the file of a dead server itself, unless the number meanwhile belongs to
     # another process of the same user, as happens when a container starts again.
-    lines = _pid_lines(site)
-    if lines and not _is_alive(site):
-        (site.cluster / "postmaster.pid").unlink(missing_ok=True)
+    lines = _pid_lines(directory)
+    if lines and not _is_alive(directory):
+        (directory.cluster / "postmaster.pid").unlink(missing_ok=True)
 
 
-def _prepare_log(site: Site) -> None:
+def _prepare_log(directory: ClusterDirectory) -> None:
     """Makes the log, and when it has grown too long leaves the newer half of its allowance.
 
     The server appends, so the file can be cut beneath it.
     """
-    if not site.log.exists():
-        site.log.touch(mode=0o600)
-        site.account.own(site.log)
-    if site.log.stat().st_size > _LOG_LIMIT:
-        kept = site.log.read_bytes()[-_LOG_LIMIT // 2 :]
-        site.log.write_bytes(kept)
+    if not directory.log.exists():
+        directory.log.touch(mode=0o600)
+        directory.account.own(directory.log)
+    if directory.log.stat().st_size > _LOG_LIMIT:
+        kept = directory.log.read_bytes()[-_LOG_LIMIT // 2 :]
+        directory.log.write_bytes(kept)
 
 
-def _run(site: Site, *command: str | Path, stdin: str = "") -> tuple[int, str]:
+def _run(directory: ClusterDirectory, *command: str | Path, stdin: str = "") -> tuple[int, str]:
     # Relative paths: pg_ctl hands its own to a shell, where a `$` in the home would be read.
-    return site.account.run(*command, cwd=site.folder, stdin=stdin)
+    return directory.account.run(*command, cwd=directory.folder, stdin=stdin)
 
 
-def _require(site: Site, *command: str | Path, stdin: str = "") -> None:
-    code, output = _run(site, *command, stdin=stdin)
+def _require(directory: ClusterDirectory, *command: str | Path, stdin: str = "") -> None:
+    code, output = _run(directory, *command, stdin=stdin)
     # `postgres --single` ends with 0 after a failed statement too.
     if code != 0 or "ERROR:" in output:
         said = "\n".join(output.strip().splitlines()[-6:])
-        message = f"embedded PostgreSQL: {Path(command[0]).name} failed in {site.folder}:\n{said}"
+        message = (
+            f"embedded PostgreSQL: {Path(command[0]).name} failed in {directory.folder}:\n{said}"
+        )
         raise StorageUnavailable(f"{message}\n{_REMEDY}")
 
 
-def _tail(site: Site, *, since: int = 0) -> str:
-    with site.log.open("rb") as log:
+def _tail(directory: ClusterDirectory, *, since: int = 0) -> str:
+    with directory.log.open("rb") as log:
         end = log.seek(0, os.SEEK_END)
         log.seek(max(since, end - _LOG_TAIL, 0))
         return log.read().decode(errors="replace").strip()
 
 
-def _unavailable(site: Site, what: str, output: str = "") -> StorageUnavailable:
-    said = f"{output.strip()}\n{_tail(site)}".strip()
+def _unavailable(directory: ClusterDirectory, what: str, output: str = "") -> StorageUnavailable:
+    said = f"{output.strip()}\n{_tail(directory)}".strip()
     return StorageUnavailable(
-        f"embedded PostgreSQL in {site.folder} {what}; its log, {site.log}, ends with:\n{said}\n"
-        + _REMEDY
+        f"embedded PostgreSQL in {directory.folder} {what}; its log, {directory.log}, ends"
+        f" with:\n{said}\n" + _REMEDY
     )

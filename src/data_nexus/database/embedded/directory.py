@@ -34,7 +34,7 @@ _UNNAMEABLE = set(b",\n")
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class ClusterDirectory:
     """A place on disk for one cluster, and the account that it belongs to."""
 
     folder: Path
@@ -61,14 +61,14 @@ class Site:
         return self.folder / "socket"
 
 
-def seat(home: Path) -> Path:
+def postgres_folder(home: Path) -> Path:
     """`<home>/postgres`, absolute."""
     return home.expanduser().resolve() / "postgres"
 
 
-def make_seat(home: Path) -> Path:
+def make_postgres_folder(home: Path) -> Path:
     """Makes `<home>/postgres`: private, save that root's server account must pass through."""
-    folder = seat(home)
+    folder = postgres_folder(home)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         if not folder.exists():
@@ -80,69 +80,69 @@ def make_seat(home: Path) -> Path:
     return folder
 
 
-def site_folder(home: Path) -> Path:
+def cluster_folder(home: Path) -> Path:
     """Where the home's cluster lies, or would lie when none was recorded elsewhere."""
-    record = seat(home) / "location"
-    return _path_in(record) if record.exists() else seat(home)
+    record = postgres_folder(home) / "location"
+    return _path_in(record) if record.exists() else postgres_folder(home)
 
 
-def known_site(home: Path) -> Site | None:
+def known_directory(home: Path) -> ClusterDirectory | None:
     """The home's own cluster as it lies there, sound or not; None if there is none."""
-    folder = site_folder(home)
+    folder = cluster_folder(home)
     if not (folder / "cluster").exists() or not _is_own(folder, home):
         return None
-    return Site(folder, account_of(folder / "cluster"))
+    return ClusterDirectory(folder, account_of(folder / "cluster"))
 
 
-def find_site(home: Path) -> Site | None:
+def find_directory(home: Path) -> ClusterDirectory | None:
     """The home's own cluster, proved to be usable by this version; None for a new home.
 
     Raises `StorageUnavailable` for a recorded cluster that is gone or is another home's: a fresh
     database in its stead would look like lost data.
     """
     _prove_recorded(home)
-    site = known_site(home)
-    if site is not None:
-        _prove_usable(site)
-    return site
+    directory = known_directory(home)
+    if directory is not None:
+        _prove_usable(directory)
+    return directory
 
 
-def make_site(home: Path) -> Site:
-    """Chooses the place of a new cluster; `record_site` makes the choice last."""
+def make_directory(home: Path) -> ClusterDirectory:
+    """Chooses the place of a new cluster; `record_directory` makes the choice last."""
     account = account_for_new_cluster()
-    if account.reaches(seat(home)):
-        return Site(seat(home), account)
+    if account.reaches(postgres_folder(home)):
+        return ClusterDirectory(postgres_folder(home), account)
     for unfinished in SYSTEM_FOLDER.glob("site-*"):
         if _is_own(unfinished, home) and not (unfinished / "cluster").exists():
             shutil.rmtree(unfinished, ignore_errors=True)
     folder = Path(tempfile.mkdtemp(prefix="site-", dir=make_system_folder()))
     folder.chmod(0o711)
-    write_whole(folder / "home", str(seat(home)))
-    return Site(folder, account)
+    write_whole(folder / "home", str(postgres_folder(home)))
+    return ClusterDirectory(folder, account)
 
 
-def record_site(home: Path, site: Site) -> None:
+def record_directory(home: Path, directory: ClusterDirectory) -> None:
     """Notes the place of a complete cluster; until then a crash leaves the home without one."""
-    if site.folder != seat(home):
-        write_whole(seat(home) / "location", str(site.folder))
+    if directory.folder != postgres_folder(home):
+        write_whole(postgres_folder(home) / "location", str(directory.folder))
 
 
-def drop_site(home: Path) -> None:
+def drop_directory(home: Path) -> None:
     """Deletes the home's cluster and whatever else belongs to its server."""
-    folder = site_folder(home)
-    if folder != seat(home) and _is_own(folder, home):
+    folder = cluster_folder(home)
+    if folder != postgres_folder(home) and _is_own(folder, home):
         shutil.rmtree(folder)
-    shutil.rmtree(seat(home))
+    shutil.rmtree(postgres_folder(home))
 
 
-def make_socket_folder(site: Site) -> Path:
+def make_socket_folder(directory: ClusterDirectory) -> Path:
     """Makes the private folder of the socket for one run of the server, and records it.
 
     `run/` of the site, if a socket's path may be that long and libpq, which parts hosts at
     commas, can name it; else a fresh folder below the platform's temporary one.
     """
-    drop_socket_folder(site)
-    folder = site.folder / "run"
+    drop_socket_folder(directory)
+    folder = directory.folder / "run"
     if _is_usable(folder):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=0o700)
@@ -150,35 +150,35 @@ def make_socket_folder(site: Site) -> Path:
         parent = Path(tempfile.gettempdir())
         parent = parent if _is_usable(parent / "data-nexus-12345678") else Path("/tmp")  # noqa: S108
         folder = Path(tempfile.mkdtemp(prefix="data-nexus-", dir=parent))
-    write_whole(folder / "cluster", str(site.cluster))
-    site.account.own(folder)
-    write_whole(site.socket_record, str(folder))
+    write_whole(folder / "cluster", str(directory.cluster))
+    directory.account.own(folder)
+    write_whole(directory.socket_record, str(folder))
     return folder
 
 
-def socket_folder(site: Site) -> Path | None:
+def socket_folder(directory: ClusterDirectory) -> Path | None:
     """The recorded folder of the socket, if it is there, private, and this very cluster's.
 
     The folder names its cluster in return, for a copied home brings its original's record.
     """
-    if not site.socket_record.exists():
+    if not directory.socket_record.exists():
         return None
-    folder = _path_in(site.socket_record)
+    folder = _path_in(directory.socket_record)
     try:
         status = folder.lstat()
-        is_own = _path_in(folder / "cluster") == site.cluster
+        is_own = _path_in(folder / "cluster") == directory.cluster
     except OSError:
         return None
     is_private = stat.S_ISDIR(status.st_mode) and stat.S_IMODE(status.st_mode) == stat.S_IRWXU
-    return folder if is_own and is_private and status.st_uid == site.account.uid else None
+    return folder if is_own and is_private and status.st_uid == directory.account.uid else None
 
 
-def drop_socket_folder(site: Site) -> None:
+def drop_socket_folder(directory: ClusterDirectory) -> None:
     """Removes the socket's folder and its record."""
-    folder = socket_folder(site)
+    folder = socket_folder(directory)
     if folder is not None:
         shutil.rmtree(folder, ignore_errors=True)
-    site.socket_record.unlink(missing_ok=True)
+    directory.socket_record.unlink(missing_ok=True)
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -208,16 +208,16 @@ def _path_in(record: Path) -> Path:
 
 def _is_own(folder: Path, home: Path) -> bool:
     """Whether a site names in return the home that names it; a copied home's does not."""
-    if folder == seat(home):
+    if folder == postgres_folder(home):
         return True
     backward = folder / "home"
-    return backward.exists() and _path_in(backward) == seat(home)
+    return backward.exists() and _path_in(backward) == postgres_folder(home)
 
 
 def _prove_recorded(home: Path) -> None:
-    record = seat(home) / "location"
-    folder = site_folder(home)
-    if folder == seat(home):
+    record = postgres_folder(home) / "location"
+    folder = cluster_folder(home)
+    if folder == postgres_folder(home):
         return
     if not (folder / "cluster").exists():
         message = (
@@ -228,25 +228,25 @@ def _prove_recorded(home: Path) -> None:
     if not _is_own(folder, home):
         message = (
             f"the database that {record} names belongs to another home: if that was moved here,"
-            f" write {seat(home)} into {folder}/home; if it was copied, delete {record}"
+            f" write {postgres_folder(home)} into {folder}/home; if it was copied, delete {record}"
         )
         raise StorageUnavailable(message)
 
 
-def _prove_usable(site: Site) -> None:
-    version = site.cluster / "PG_VERSION"
+def _prove_usable(directory: ClusterDirectory) -> None:
+    version = directory.cluster / "PG_VERSION"
     found = version.read_text().strip() if version.exists() else "unknown"
     if found != MAJOR_VERSION:
         message = (
-            f"{site.cluster} is a cluster of PostgreSQL version {found}; this Data Nexus brings"
-            f" {MAJOR_VERSION}: back it up with the Data Nexus that made it, then restore the"
-            " backup into a new NEXUS_HOME"
+            f"{directory.cluster} is a cluster of PostgreSQL version {found}; this Data Nexus"
+            f" brings {MAJOR_VERSION}: back it up with the Data Nexus that made it, then restore"
+            " the backup into a new NEXUS_HOME"
         )
         raise StorageUnavailable(message)
-    if not site.account.reaches(site.folder):
+    if not directory.account.reaches(directory.folder):
         message = (
-            f"the owner of {site.cluster} cannot reach it: let its account pass (x) through every"
-            " folder above"
+            f"the owner of {directory.cluster} cannot reach it: let its account pass (x) through"
+            " every folder above"
         )
         raise StorageUnavailable(message)
 

@@ -20,15 +20,15 @@ from pathlib import Path
 
 from data_nexus.database.embedded.cluster import ensure_running, make_cluster, stop
 from data_nexus.database.embedded.directory import (
-    Site,
-    drop_site,
-    find_site,
-    known_site,
-    make_seat,
-    make_site,
-    record_site,
-    seat,
-    site_folder,
+    ClusterDirectory,
+    cluster_folder,
+    drop_directory,
+    find_directory,
+    known_directory,
+    make_directory,
+    make_postgres_folder,
+    postgres_folder,
+    record_directory,
 )
 from data_nexus.errors import StorageUnavailable
 
@@ -48,7 +48,7 @@ def embedded_server(home: Path) -> Iterator[str]:
         users = _lock(home, _USERS, fcntl.LOCK_SH)
     try:
         with _foreseen(home), _changing(home):
-            url = ensure_running(find_site(home) or _new_site(home))
+            url = ensure_running(find_directory(home) or _new_directory(home))
         yield url
     finally:
         os.close(users)
@@ -57,7 +57,7 @@ def embedded_server(home: Path) -> Iterator[str]:
 
 def stop_if_unused(home: Path) -> bool:
     """Stops the home's server unless a command uses it; tells whether it is stopped now."""
-    if not seat(home).exists():
+    if not postgres_folder(home).exists():
         return True
     with _foreseen(home), _changing(home), _alone(home) as is_alone:
         if is_alone:
@@ -67,37 +67,37 @@ def stop_if_unused(home: Path) -> bool:
 
 def remove(home: Path) -> None:
     """Deletes the home's database for good; refuses while a command uses it."""
-    if not seat(home).exists():
+    if not postgres_folder(home).exists():
         return
     with _foreseen(home), _changing(home), _alone(home) as is_alone:
         if not is_alone:
             message = f"the database of {home} is in use: end the commands that use it first"
             raise StorageUnavailable(message)
         _stop(home)
-        drop_site(home)
+        drop_directory(home)
 
 
 def server_log(home: Path) -> Path:
     """The file with the server's own messages; it is there after the first start."""
-    return site_folder(home) / "server.log"
+    return cluster_folder(home) / "server.log"
 
 
-def _new_site(home: Path) -> Site:
-    site = make_site(home)
+def _new_directory(home: Path) -> ClusterDirectory:
+    directory = make_directory(home)
     try:
-        make_cluster(site)
+        make_cluster(directory)
     except BaseException:
-        if site.folder != seat(home):
-            shutil.rmtree(site.folder, ignore_errors=True)
+        if directory.folder != postgres_folder(home):
+            shutil.rmtree(directory.folder, ignore_errors=True)
         raise
-    record_site(home, site)
-    return site
+    record_directory(home, directory)
+    return directory
 
 
 def _stop(home: Path) -> None:
-    site = known_site(home)
-    if site is not None:
-        stop(site)
+    directory = known_directory(home)
+    if directory is not None:
+        stop(directory)
 
 
 @contextmanager
@@ -127,7 +127,7 @@ def _alone(home: Path) -> Iterator[bool]:
 def _lock(home: Path, name: str, operation: int) -> int:
     """Opens and locks a lock file; closing the descriptor releases it."""
     while True:
-        path = make_seat(home) / name
+        path = make_postgres_folder(home) / name
         descriptor = os.open(path, os.O_RDONLY | os.O_CREAT, 0o644)
         try:
             fcntl.flock(descriptor, operation)

@@ -14,7 +14,7 @@ from data_nexus.database.models.actions import (
 )
 from data_nexus.database.models.assets import BARS_VIEW, Asset, Bar
 from data_nexus.database.models.history import Rebasing, Revision
-from data_nexus.database.models.limits import Quota, Refusal, SettledSession
+from data_nexus.database.models.limits import Quota, RecheckedSession, Refusal
 from data_nexus.database.models.listings import Discovery, ListedRange
 from data_nexus.database.models.rejects import DeadLetter, RejectedRow
 from data_nexus.database.models.runs import Run, Sync, Worker
@@ -32,11 +32,11 @@ __all__ = [
     "ListedRange",
     "Quota",
     "Rebasing",
+    "RecheckedSession",
     "Refusal",
     "RejectedRow",
     "Revision",
     "Run",
-    "SettledSession",
     "Split",
     "SplitRevision",
     "Sync",

@@ -22,7 +22,7 @@ class Split(Tables):
     stored_at: Mapped[dt.datetime] = mapped_column(
         server_default=func.now(), comment="since when the split is known"
     )
-    told_at: Mapped[dt.datetime] = mapped_column(
+    reported_at: Mapped[dt.datetime] = mapped_column(
         server_default=func.now(), comment="since when it is told in these very words"
     )
 
@@ -41,7 +41,7 @@ class SplitRevision(Tables):
     numerator: Mapped[float]
     denominator: Mapped[float]
     stored_at: Mapped[dt.datetime]
-    told_at: Mapped[dt.datetime] = mapped_column(comment="since when it was told so")
+    reported_at: Mapped[dt.datetime] = mapped_column(comment="since when it was told so")
 
 
 class Dividend(Tables):
@@ -63,7 +63,7 @@ class Dividend(Tables):
     stored_at: Mapped[dt.datetime] = mapped_column(
         server_default=func.now(), comment="since when the dividend is known"
     )
-    told_at: Mapped[dt.datetime] = mapped_column(
+    reported_at: Mapped[dt.datetime] = mapped_column(
         server_default=func.now(), comment="since when it is told in these very words"
     )
 
@@ -87,7 +87,7 @@ class DividendRevision(Tables):
     payment_date: Mapped[dt.date | None]
     period: Mapped[str | None]
     stored_at: Mapped[dt.datetime]
-    told_at: Mapped[dt.datetime] = mapped_column(comment="since when it was told so")
+    reported_at: Mapped[dt.datetime] = mapped_column(comment="since when it was told so")
 
 
 class Finding(Tables):

@@ -27,7 +27,7 @@ class Quota(Tables):
     )
     minute_limit: Mapped[int] = mapped_column(comment="requests a minute, as its headers tell")
     next_slot: Mapped[dt.datetime] = mapped_column(comment="when the next request may go out")
-    told_at: Mapped[dt.datetime | None] = mapped_column(
+    reported_at: Mapped[dt.datetime | None] = mapped_column(
         comment="when the vendor last told the day's count"
     )
     audited: Mapped[int] = mapped_column(
@@ -47,14 +47,14 @@ class Refusal(Tables):
     refused_at: Mapped[dt.datetime] = mapped_column(comment="the last time")
 
 
-class SettledSession(Tables):
+class RecheckedSession(Tables):
     """A session of an exchange whose late bars have come, as far as anyone can tell."""
 
-    __tablename__ = "settled_sessions"
+    __tablename__ = "rechecked_sessions"
     __table_args__ = (
         {"comment": "sessions that were looked at in bulk after a later one was out"},
     )
 
     exchange: Mapped[str] = mapped_column(primary_key=True)
     session: Mapped[dt.date] = mapped_column(primary_key=True)
-    looked_at: Mapped[dt.datetime] = mapped_column(comment="the last time")
+    rechecked_at: Mapped[dt.datetime] = mapped_column(comment="the last time")

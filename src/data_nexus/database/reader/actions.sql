@@ -7,27 +7,27 @@ WITH told AS (
            NULL::text AS period, stored_at
     FROM splits
     WHERE asset_id = ANY (%(asset_ids)s::int[]) AND 'split' = ANY (%(kinds)s::text[])
-      AND (%(as_of)s::timestamptz IS NULL OR told_at <= %(as_of)s)
+      AND (%(as_of)s::timestamptz IS NULL OR reported_at <= %(as_of)s)
     UNION ALL
     SELECT asset_id, date, 'split', numerator, denominator,
            NULL, NULL, NULL, NULL, NULL, NULL, NULL, stored_at
     FROM split_revisions
     WHERE asset_id = ANY (%(asset_ids)s::int[]) AND 'split' = ANY (%(kinds)s::text[])
-      AND told_at <= %(as_of)s AND valid_until > %(as_of)s
+      AND reported_at <= %(as_of)s AND valid_until > %(as_of)s
     UNION ALL
     SELECT asset_id, date, 'dividend', NULL, NULL,
            value, unadjusted_value, currency, declaration_date, record_date, payment_date, period,
            stored_at
     FROM dividends
     WHERE asset_id = ANY (%(asset_ids)s::int[]) AND 'dividend' = ANY (%(kinds)s::text[])
-      AND (%(as_of)s::timestamptz IS NULL OR told_at <= %(as_of)s)
+      AND (%(as_of)s::timestamptz IS NULL OR reported_at <= %(as_of)s)
     UNION ALL
     SELECT asset_id, date, 'dividend', NULL, NULL,
            value, unadjusted_value, currency, declaration_date, record_date, payment_date, period,
            stored_at
     FROM dividend_revisions
     WHERE asset_id = ANY (%(asset_ids)s::int[]) AND 'dividend' = ANY (%(kinds)s::text[])
-      AND told_at <= %(as_of)s AND valid_until > %(as_of)s
+      AND reported_at <= %(as_of)s AND valid_until > %(as_of)s
 )
 SELECT w.asset_id, w.ticker, t.date, t.kind, t.numerator, t.denominator,
        t.value, t.unadjusted_value, t.currency, t.declaration_date, t.record_date, t.payment_date,

@@ -21,11 +21,11 @@ from data_nexus.errors import no_assets
 
 @dataclass(frozen=True, slots=True)
 class KnownQuota:
-    """A token's quota as the ledger has it, at the database's `moment`; `told_at` may be None."""
+    """A token's quota as the ledger has it, at `moment`; `reported_at` may be None."""
 
     quota: Quota
     moment: datetime
-    told_at: datetime | None
+    reported_at: datetime | None
 
 
 def known_quota(database: PostgresConnection, token: Secret | None) -> KnownQuota:
@@ -38,8 +38,8 @@ def known_quota(database: PostgresConnection, token: Secret | None) -> KnownQuot
             moment = connection.execute("SELECT clock_timestamp()").fetchall()[0][0]
             empty = Quota(moment.date(), 0, None, 0, UNTOLD_MINUTE_LIMIT, moment)
             return KnownQuota(empty, moment, None)
-    moment, told_at = row.pop("moment"), row.pop("told_at")
-    return KnownQuota(Quota(**row), moment, told_at)
+    moment, reported_at = row.pop("moment"), row.pop("reported_at")
+    return KnownQuota(Quota(**row), moment, reported_at)
 
 
 def due_by_exchange(

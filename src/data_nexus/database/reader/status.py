@@ -11,7 +11,7 @@ from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.queries import query
 from data_nexus.database.reader.audits import audit_outlook
 from data_nexus.database.reader.planning import known_quota, live_workers
-from data_nexus.database.store.claims import place_parameters
+from data_nexus.database.store.claims import segment_parameters
 from data_nexus.domain.limits.quota import on_day
 from data_nexus.domain.planning.due import Place, out_since, published_at
 
@@ -22,9 +22,9 @@ def overview(database: PostgresConnection, settings: Settings) -> dict[str, Any]
     quota = on_day(known.quota, known.moment.date())
     with database.connect() as connection:
         cursor = connection.cursor(row_factory=dict_row)
-        places = [Place(*row) for row in connection.execute(query("places")).fetchall()]
-        out = place_parameters(published_at(places, known.moment))
-        out["out_since"] = list(out_since(places, known.moment).values())
+        segments = [Place(*row) for row in connection.execute(query("places")).fetchall()]
+        out = segment_parameters(published_at(segments, known.moment))
+        out["out_since"] = list(out_since(segments, known.moment).values())
         found = cursor.execute(query("status"), out).fetchone() or {}
         bars = cursor.execute(query("count_bars")).fetchone() or {}
         runs = cursor.execute(query("last_runs")).fetchall()
@@ -41,7 +41,7 @@ def overview(database: PostgresConnection, settings: Settings) -> dict[str, Any]
             "left": quota.left,
             "resets_at": quota.resets_at.isoformat(),
             "minute_limit": quota.minute_limit,
-            "told_at": _iso(known.told_at),
+            "reported_at": _iso(known.reported_at),
         },
         "audit": audit_outlook(database, quota, settings),
         "workers": [

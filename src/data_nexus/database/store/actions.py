@@ -15,7 +15,7 @@ import numpy as np
 import psycopg
 from psycopg_pool import AsyncConnectionPool
 
-from data_nexus.database.connection import AsyncSession, repeated, rows_of, storage_errors
+from data_nexus.database.connection import AsyncConn, repeated, rows_of, storage_errors
 from data_nexus.database.queries import query
 from data_nexus.database.store.batch import RejectedRow, reject_parameters
 from data_nexus.domain.actions import Dividend, Split
@@ -33,7 +33,7 @@ from data_nexus.errors import RowsRefused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ToldActions:
+class VendorActions:
     """What the vendor tells of an asset's splits and dividends.
 
     None is nothing at all: what is stored stays. `are_all`: what is stored and not told any more
@@ -51,7 +51,7 @@ class ToldActions:
 class ActionStore:
     """The verbs; the moments are the database's own."""
 
-    _pool: AsyncConnectionPool[AsyncSession]
+    _pool: AsyncConnectionPool[AsyncConn]
 
     async def wanted(self, exchange: str | None) -> dict[str, int]:
         """Return of how many assets the actions are to be asked for now, by exchange."""
@@ -74,7 +74,7 @@ class ActionStore:
 
         return await repeated(ask)
 
-    async def settle(self, lease: Lease, told: ToldActions) -> tuple[AssetFinding, ...] | None:
+    async def settle(self, lease: Lease, told: VendorActions) -> tuple[AssetFinding, ...] | None:
         """Store what was told of a leased asset, give it back, and return what was found.
 
         None, and nothing written, if somebody else has claimed it, or it has another symbol now.
@@ -93,9 +93,9 @@ class ActionStore:
             raise RowsRefused(f"{lease.symbol}: PostgreSQL refused the rows: {reason}") from None
 
 
-async def read_bars(connection: AsyncSession, asset_id: int, first: date) -> Bars:
+async def read_bars(connection: AsyncConn, asset_id: int, first: date) -> Bars:
     """Return the bars that an asset has from a date on, ascending."""
-    rows = await rows_of(connection, "read_seam", {"asset_id": asset_id, "first": first})
+    rows = await rows_of(connection, "read_overlap", {"asset_id": asset_id, "first": first})
     columns = list(zip(*rows, strict=True)) or [()] * 7
     return Bars(np.array(columns[0], np.int32), *(np.array(c, np.float64) for c in columns[1:]))
 
@@ -115,7 +115,7 @@ def finding_parameters(found: Mapping[int, Sequence[AssetFinding]]) -> dict[str,
     }
 
 
-async def _known(connection: AsyncSession, asset_id: int) -> KnownActions:
+async def _known(connection: AsyncConn, asset_id: int) -> KnownActions:
     asset = {"asset_id": asset_id}
     splits = await rows_of(connection, "read_splits", asset)
     dividends = await rows_of(connection, "read_dividends", asset)
@@ -131,7 +131,7 @@ async def _known(connection: AsyncSession, asset_id: int) -> KnownActions:
 
 
 async def _settle(
-    connection: AsyncSession, lease: Lease, told: ToldActions
+    connection: AsyncConn, lease: Lease, told: VendorActions
 ) -> tuple[AssetFinding, ...] | None:
     held = {
         "asset_id": lease.asset_id,
@@ -157,7 +157,7 @@ async def _settle(
     return found
 
 
-async def _store(connection: AsyncSession, asset_id: int, told: ToldActions) -> None:
+async def _store(connection: AsyncConn, asset_id: int, told: VendorActions) -> None:
     whole = {"whole_ids": [asset_id] if told.are_all else []}
     if told.splits is not None:
         splits = split_columns({asset_id: told.splits})

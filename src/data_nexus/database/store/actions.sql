@@ -21,10 +21,10 @@ WITH told AS (
     RETURNING s.*
 ), revised AS (
     INSERT INTO split_revisions
-        (asset_id, date, valid_until, numerator, denominator, stored_at, told_at)
-    SELECT asset_id, date, now(), numerator, denominator, stored_at, told_at FROM withdrawn
+        (asset_id, date, valid_until, numerator, denominator, stored_at, reported_at)
+    SELECT asset_id, date, now(), numerator, denominator, stored_at, reported_at FROM withdrawn
     UNION ALL
-    SELECT s.asset_id, s.date, now(), s.numerator, s.denominator, s.stored_at, s.told_at
+    SELECT s.asset_id, s.date, now(), s.numerator, s.denominator, s.stored_at, s.reported_at
     FROM splits s
     JOIN told t ON t.asset_id = s.asset_id AND t.date = s.date
     WHERE (s.numerator, s.denominator) IS DISTINCT FROM (t.numerator, t.denominator)
@@ -35,7 +35,7 @@ SELECT asset_id, date, numerator, denominator
 FROM told
 ON CONFLICT (asset_id, date) DO UPDATE
 SET numerator = excluded.numerator, denominator = excluded.denominator,
-    stored_at = now(), told_at = now()
+    stored_at = now(), reported_at = now()
 WHERE (s.numerator, s.denominator) IS DISTINCT FROM (excluded.numerator, excluded.denominator)
 
 -- name: store_dividends
@@ -77,10 +77,10 @@ WITH told AS (
 ), revised AS (
     INSERT INTO dividend_revisions (
         asset_id, date, value, valid_until, unadjusted_value, currency, declaration_date,
-        record_date, payment_date, period, stored_at, told_at
+        record_date, payment_date, period, stored_at, reported_at
     )
     SELECT asset_id, date, value, now(), unadjusted_value, currency, declaration_date,
-           record_date, payment_date, period, stored_at, told_at
+           record_date, payment_date, period, stored_at, reported_at
     FROM before
     ON CONFLICT DO NOTHING
 )
@@ -108,7 +108,7 @@ SET unadjusted_value = excluded.unadjusted_value,
     payment_date = excluded.payment_date,
     period = excluded.period,
     stored_at = excluded.stored_at,
-    told_at = now()
+    reported_at = now()
 WHERE (d.unadjusted_value, d.currency, d.declaration_date, d.record_date, d.payment_date, d.period)
     IS DISTINCT FROM (
         excluded.unadjusted_value, excluded.currency, excluded.declaration_date,

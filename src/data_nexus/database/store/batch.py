@@ -33,7 +33,7 @@ class RejectedRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class DeadLetter:
     """A dead letter: what was asked, what came, and why it is unfit."""
 
     endpoint: str

@@ -48,7 +48,7 @@ class Due:
             "exchange": self.exchange,
             "asset_ids": self.asset_ids,
             "limit": limit,
-        } | place_parameters(self.published or {})
+        } | segment_parameters(self.published or {})
 
 
 @dataclass(slots=True)
@@ -59,12 +59,12 @@ class QueuePosition:
     asset_id: int = 0
 
 
-def place_parameters(published: Mapping[Place, date]) -> dict[str, Any]:
+def segment_parameters(published: Mapping[Place, date]) -> dict[str, Any]:
     """Return places and the last session that is out at each as arrays."""
     return {
-        "exchanges": [place.exchange for place in published],
-        "venues": [place.venue for place in published],
-        "asset_types": [place.asset_type for place in published],
+        "exchanges": [segment.exchange for segment in published],
+        "venues": [segment.venue for segment in published],
+        "asset_types": [segment.asset_type for segment in published],
         "published": list(published.values()),
     }
 

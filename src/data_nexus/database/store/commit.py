@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from data_nexus.database.connection import AsyncSession, rows_of
+from data_nexus.database.connection import AsyncConn, rows_of
 from data_nexus.database.queries import query
 from data_nexus.database.store.actions import finding_parameters
 from data_nexus.database.store.batch import (
@@ -19,7 +19,7 @@ from data_nexus.database.store.copy_format import HEADER, TRAILER, encode_bars
 
 
 async def write_batches(
-    connection: AsyncSession, owner: int, batches: Sequence[Batch], run_id: int | None
+    connection: AsyncConn, owner: int, batches: Sequence[Batch], run_id: int | None
 ) -> dict[int, Receipt]:
     """Write what is still leased by `owner`, in the caller's transaction; receipts by asset.
 
@@ -60,7 +60,7 @@ async def write_batches(
     return {b.lease.asset_id: r for b, r in zip(held, receipts, strict=True)}
 
 
-async def _copy(connection: AsyncSession, name: str, batches: Sequence[Batch]) -> None:
+async def _copy(connection: AsyncConn, name: str, batches: Sequence[Batch]) -> None:
     ordered = sorted(batches, key=lambda batch: batch.lease.asset_id)
     rows = [encode_bars(batch.lease.asset_id, batch.bars) for batch in ordered]
     async with connection.cursor() as cursor, cursor.copy(query(name)) as copy:

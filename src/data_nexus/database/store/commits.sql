@@ -218,7 +218,7 @@ JOIN unnest(%(asset_ids)s::int[], %(fences)s::bigint[]) AS held (id, fence)
 -- Wait until no session holds these assets any more: a commit under way has then ended, either way.
 SELECT id FROM assets WHERE id = ANY (%(asset_ids)s::int[]) ORDER BY id FOR UPDATE
 
--- name: read_seam
+-- name: read_overlap
 -- The stored bars of an asset from a date on, for comparison with an answer.
 SELECT date - '1970-01-01'::date, open, high, low, close, adjusted_close, volume
 FROM market_data

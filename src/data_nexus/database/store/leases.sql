@@ -241,7 +241,7 @@ UNION ALL
 -- Done before, and the answer was lost.
 SELECT id FROM assets WHERE id = %(asset_id)s AND fence = %(fence)s AND parked_at IS NOT NULL
 
--- name: wake_absent
+-- name: requeue_absent
 -- Let assets that had no bars back into the queue when it is time to ask again.
 UPDATE assets SET ask_after = NULL WHERE ask_after <= coalesce(%(moment)s::timestamptz, now())
 

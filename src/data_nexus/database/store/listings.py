@@ -14,7 +14,7 @@ from typing import Any
 import psycopg
 from psycopg import AsyncConnection, Rollback
 
-from data_nexus.database.connection import AsyncSession, conninfo, rows_of, unavailable
+from data_nexus.database.connection import AsyncConn, conninfo, rows_of, unavailable
 from data_nexus.database.queries import query
 from data_nexus.database.store.successions import (
     apply_succession,
@@ -27,7 +27,7 @@ from data_nexus.domain.listings.symbol_lists import KnownList
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
+class DiscoveryContext:
     """What is known beside a list: the vendor's renames, and when the list was made (None: now)."""
 
     changes: Sequence[SymbolChange] = ()
@@ -68,7 +68,7 @@ async def store_listings(
     delisted: bool,
     types: Sequence[str],
     max_shrink: float,
-    beside: Beside = Beside(),
+    beside: DiscoveryContext = DiscoveryContext(),
 ) -> ListingChanges:
     """Bring `assets` and the listing history in line with a symbol list, in one transaction.
 
@@ -116,7 +116,7 @@ async def known_lists(url: str, schema: str) -> list[KnownList]:
 class _Comparison:
     """A staged list against the assets of its exchange."""
 
-    connection: AsyncSession
+    connection: AsyncConn
     exchange: str
     moment: datetime
     delisted: bool
@@ -195,7 +195,7 @@ def _changes(
     compared: dict[str, int], found: Succession, *, missing: int, shrunk: bool
 ) -> ListingChanges:
     return ListingChanges(
-        added=compared["added"] + len(found.partings),
+        added=compared["added"] + len(found.split_offs),
         reactivated=compared["reactivated"],
         updated=compared["differs"] - compared["reactivated"],
         unchanged=compared["listed"] - compared["added"] - compared["differs"],
@@ -207,7 +207,7 @@ def _changes(
     )
 
 
-async def _stage(connection: AsyncSession, listings: Iterable[Listing]) -> None:
+async def _stage(connection: AsyncConn, listings: Iterable[Listing]) -> None:
     async with connection.cursor() as cursor, cursor.copy(query("stage_listings")) as copy:
         for line in listings:
             await copy.write_row(

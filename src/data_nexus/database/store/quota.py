@@ -13,7 +13,7 @@ from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 
 from data_nexus.config import Secret
-from data_nexus.database.connection import AsyncSession, repeated, storage_errors
+from data_nexus.database.connection import AsyncConn, repeated, storage_errors
 from data_nexus.database.queries import query
 from data_nexus.domain.limits.quota import Quota
 
@@ -32,7 +32,7 @@ def token_id(token: Secret) -> str:
 class LedgerStore:
     """The row of one token. Each change locks it, so that workers take turns."""
 
-    _pool: AsyncConnectionPool[AsyncSession]
+    _pool: AsyncConnectionPool[AsyncConn]
     token_id: str
 
     async def change(
@@ -64,16 +64,16 @@ class LedgerStore:
                 await cursor.execute(query("lock_quota"), {"token_id": self.token_id})
                 row = await cursor.fetchone()
             assert row is not None  # noqa: S101 - it was just inserted
-            moment, told_at = row.pop("moment"), row.pop("told_at")
+            moment, reported_at = row.pop("moment"), row.pop("reported_at")
             before = Quota(**row)
             after, result = decide(before, moment)
             if after != before or told:
-                saved = asdict(after) | {"told_at": moment if told else told_at}
+                saved = asdict(after) | {"reported_at": moment if told else reported_at}
                 await cursor.execute(query("save_quota"), saved | {"token_id": self.token_id})
         return result, moment
 
     @asynccontextmanager
-    async def _transaction(self) -> AsyncIterator[AsyncSession]:
+    async def _transaction(self) -> AsyncIterator[AsyncConn]:
         with storage_errors():
             async with self._pool.connection() as connection, connection.transaction():
                 # Losing the last half second of charges in a crash of the server is harmless: the

@@ -7,7 +7,7 @@ ON CONFLICT (token_id) DO NOTHING
 -- name: lock_quota
 -- Take a token's row in the ledger for a change; the moment is taken when the row is ours.
 WITH locked AS MATERIALIZED (
-    SELECT day, spent, day_limit, extra, refused, audited, minute_limit, next_slot, told_at
+    SELECT day, spent, day_limit, extra, refused, audited, minute_limit, next_slot, reported_at
     FROM quota_ledger
     WHERE token_id = %(token_id)s
     FOR UPDATE
@@ -19,12 +19,12 @@ SELECT locked.*, clock_timestamp() AS moment FROM locked
 UPDATE quota_ledger
 SET day = %(day)s, spent = %(spent)s, day_limit = %(day_limit)s, extra = %(extra)s,
     refused = %(refused)s, audited = %(audited)s,
-    minute_limit = %(minute_limit)s, next_slot = %(next_slot)s, told_at = %(told_at)s
+    minute_limit = %(minute_limit)s, next_slot = %(next_slot)s, reported_at = %(reported_at)s
 WHERE token_id = %(token_id)s
 
 -- name: read_quota
 -- What the ledger knows, and the moment; of the given token, or of the one changed last.
-SELECT day, spent, day_limit, extra, refused, audited, minute_limit, next_slot, told_at, clock_timestamp() AS moment
+SELECT day, spent, day_limit, extra, refused, audited, minute_limit, next_slot, reported_at, clock_timestamp() AS moment
 FROM quota_ledger
 WHERE %(token_id)s::text IS NULL OR token_id = %(token_id)s
 ORDER BY next_slot DESC

@@ -18,7 +18,7 @@ import numpy as np
 import psycopg
 from psycopg_pool import AsyncConnectionPool
 
-from data_nexus.database.connection import AsyncSession, repeated, rows_of, storage_errors
+from data_nexus.database.connection import AsyncConn, repeated, rows_of, storage_errors
 from data_nexus.database.queries import query
 from data_nexus.database.store.actions import dividend_columns, split_columns
 from data_nexus.database.store.copy_format import HEADER, TRAILER, encode_bars
@@ -27,7 +27,13 @@ from data_nexus.domain.bars import days
 from data_nexus.domain.endpoints import Endpoint
 from data_nexus.domain.lease import Lease
 from data_nexus.domain.planning.due import Place, Queued
-from data_nexus.domain.validation.bulk_session import Aside, Fates, Lacking, Sheet, fates
+from data_nexus.domain.validation.bulk_session import (
+    BulkSession,
+    Candidates,
+    Classified,
+    RejectedBulkRow,
+    classify,
+)
 from data_nexus.errors import RowsRefused, no_assets
 
 # So many assets share a transaction, unless told otherwise.
@@ -39,7 +45,7 @@ Action = TypeVar("Action", Split, Dividend)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reach:
+class SessionScope:
     """Whom a session in bulk can carry on: assets of these places with a cursor since a day.
 
     `late` turns it into a second look: at those whose cursor has passed the session without a bar.
@@ -48,7 +54,7 @@ class Reach:
     exchange: str
     session: date
     since: date
-    places: Sequence[Place]
+    segments: Sequence[Place]
     late: bool = False
 
     def parameters(self) -> dict[str, Any]:
@@ -58,13 +64,13 @@ class Reach:
             "session": self.session,
             "since": self.since,
             "late": self.late,
-            "venues": [place.venue for place in self.places],
-            "asset_types": [place.asset_type for place in self.places],
+            "venues": [segment.venue for segment in self.segments],
+            "asset_types": [segment.asset_type for segment in self.segments],
         }
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
+class CandidateIndex:
     """The assets that a session can carry on: the date of each one's last bar, by code.
 
     `parts` are ranges of ids, first and last, each of as many assets as share a transaction.
@@ -75,11 +81,11 @@ class Survey:
 
 
 @dataclass(frozen=True, slots=True)
-class Carried:
+class Advanced:
     """What one transaction did; `rejected_rules` has what each rejected row broke."""
 
-    lacking: Lacking
-    fates: Fates
+    candidates: Candidates
+    classified: Classified
     rejected_rules: tuple[str, ...]
 
 
@@ -90,7 +96,7 @@ class BulkStore:
     `together` is how many assets share a transaction.
     """
 
-    _pool: AsyncConnectionPool[AsyncSession]
+    _pool: AsyncConnectionPool[AsyncConn]
     together: int = TOGETHER
 
     @asynccontextmanager
@@ -129,17 +135,22 @@ class BulkStore:
         """Return the latest session of each exchange of which any bar is stored."""
         return dict(await self._rows("last_sightings", {}))
 
-    async def survey(self, reach: Reach) -> Survey:
+    async def survey(self, scope: SessionScope) -> CandidateIndex:
         """Return whom a session can carry on, as of now."""
-        rows = await self._rows("survey_session", reach.parameters())
+        rows = await self._rows("survey_session", scope.parameters())
         parts = [rows[at : at + self.together] for at in range(0, len(rows), self.together)]
-        return Survey(
+        return CandidateIndex(
             {row[1]: row[2] for row in rows}, tuple((part[0][0], part[-1][0]) for part in parts)
         )
 
-    async def carry_on(
-        self, reach: Reach, sheet: Sheet, reference: date, run_id: int, ids: tuple[int, int]
-    ) -> Carried:
+    async def advance(
+        self,
+        scope: SessionScope,
+        bulk_session: BulkSession,
+        reference: date,
+        run_id: int,
+        ids: tuple[int, int],
+    ) -> Advanced:
         """Carry on the assets with ids from one to another in one transaction.
 
         `reference` is the day up to which the bars of an unbroken asset reach. A second look only
@@ -147,19 +158,19 @@ class BulkStore:
         Raises `RowsRefused` if PostgreSQL takes one of the rows for none; nothing is written then.
         """
         # What was written by a transaction of which it is not known whether it was committed.
-        written: Carried | None = None
+        written: Advanced | None = None
 
-        async def do() -> Carried:
+        async def do() -> Advanced:
             nonlocal written
             with storage_errors():
                 async with self._pool.connection() as connection, connection.transaction():
                     if written and await _is_there(connection, written, run_id):
                         return written
-                    lacking = await _read(connection, reach, ids)
-                    found = fates(sheet, lacking, days(reference))
-                    if reach.late:
+                    candidates = await _read(connection, scope, ids)
+                    found = classify(bulk_session, candidates, days(reference))
+                    if scope.late:
                         found = found.only_stored()
-                    written = await _write(connection, sheet, lacking, found, run_id)
+                    written = await _write(connection, bulk_session, candidates, found, run_id)
                     return written
 
         try:
@@ -168,23 +179,23 @@ class BulkStore:
             reason = type(error).__name__
             raise RowsRefused(f"PostgreSQL refused the rows: {reason}") from None
 
-    async def wake(self, reach: Reach, codes: Container[str]) -> None:
+    async def wake(self, scope: SessionScope, codes: Container[str]) -> None:
         """Let assets that rest for want of bars back into the queue: the vendor has one."""
-        resting = await self._rows("read_resting", reach.parameters())
+        resting = await self._rows("read_resting", scope.parameters())
         woken = [asset_id for asset_id, code in resting if code in codes]
         if woken:
-            await self._execute("wake_assets", {"asset_ids": woken})
+            await self._execute("requeue_assets", {"asset_ids": woken})
 
     async def settled(self, exchange: str, since: date) -> set[date]:
         """Return the sessions since a day that need no further look."""
-        rows = await self._rows("settled_sessions", {"exchange": exchange, "since": since})
+        rows = await self._rows("rechecked_sessions", {"exchange": exchange, "since": since})
         return {row[0] for row in rows}
 
     async def settle(self, exchange: str, session: date) -> None:
         """Note that a session was looked at after a later one was out."""
-        await self._execute("settle_look", {"exchange": exchange, "session": session})
+        await self._execute("mark_rechecked", {"exchange": exchange, "session": session})
 
-    async def pass_over(self, absent: Sequence[tuple[Lease, date]]) -> None:
+    async def mark_absent_through(self, absent: Sequence[tuple[Lease, date]]) -> None:
         """Move the cursors of assets up to sessions of which their answers brought no bar."""
         parameters = {
             "asset_ids": [lease.asset_id for lease, _ in absent],
@@ -192,7 +203,7 @@ class BulkStore:
             "sessions": [session for _, session in absent],
         }
         if absent:
-            await self._execute("pass_over", parameters)
+            await self._execute("mark_absent_through", parameters)
 
     async def store_actions(
         self,
@@ -210,7 +221,9 @@ class BulkStore:
         ):
             await self._execute(name, columns | {"whole_ids": []})
 
-    async def put_aside(self, exchange: str, session: date, rows: Sequence[Aside]) -> int:
+    async def store_rejects(
+        self, exchange: str, session: date, rows: Sequence[RejectedBulkRow]
+    ) -> int:
         """Store rows that cannot be read for the assets that they name; return how many name none.
 
         Doing it again changes nothing.
@@ -222,7 +235,7 @@ class BulkStore:
             "rules": [row.rule for row in rows],
             "excerpts": [row.excerpt for row in rows],
         }
-        return int((await self._rows("put_aside", parameters))[0][0])
+        return int((await self._rows("store_rejects", parameters))[0][0])
 
     async def refused(self, token_id: str, endpoint: Endpoint, since: datetime) -> set[str]:
         """Return the exchanges for which a token was refused an endpoint since a moment."""
@@ -258,11 +271,11 @@ class BulkStore:
         await repeated(do)
 
 
-async def _read(connection: AsyncSession, reach: Reach, ids: tuple[int, int]) -> Lacking:
-    parameters = reach.parameters() | {"first_id": ids[0], "last_id": ids[1]}
+async def _read(connection: AsyncConn, scope: SessionScope, ids: tuple[int, int]) -> Candidates:
+    parameters = scope.parameters() | {"first_id": ids[0], "last_id": ids[1]}
     rows = await rows_of(connection, "read_session", parameters, prepare=False)
     numbers, codes, fences, days, closes, adjusted = zip(*rows, strict=True) if rows else ((),) * 6
-    return Lacking(
+    return Candidates(
         asset_ids=np.array(numbers, np.int32),
         codes=codes,
         fences=np.array(fences, np.int64),
@@ -272,56 +285,62 @@ async def _read(connection: AsyncSession, reach: Reach, ids: tuple[int, int]) ->
     )
 
 
-async def _is_there(connection: AsyncSession, carried: Carried, run_id: int) -> bool:
+async def _is_there(connection: AsyncConn, carried: Advanced, run_id: int) -> bool:
     """Say whether what a transaction wrote is there: all of it is, or nothing."""
-    lacking, settled = carried.lacking, carried.fates.settled
-    asset_ids = lacking.asset_ids[settled].tolist()
+    candidates, settled = carried.candidates, carried.classified.settled
+    asset_ids = candidates.asset_ids[settled].tolist()
     # It may still be under way at the server.
     await rows_of(connection, "await_leases", {"asset_ids": asset_ids})
-    written = {"asset_ids": asset_ids, "fences": (lacking.fences[settled] + 1).tolist()}
-    found = await rows_of(connection, "carried_on", written | {"run_id": run_id})
+    written = {"asset_ids": asset_ids, "fences": (candidates.fences[settled] + 1).tolist()}
+    found = await rows_of(connection, "was_advanced", written | {"run_id": run_id})
     return bool(found[0][0])
 
 
 async def _write(
-    connection: AsyncSession, sheet: Sheet, lacking: Lacking, found: Fates, run_id: int
-) -> Carried:
-    settled = _settle_parameters(sheet, lacking, found) | {"run_id": run_id}
+    connection: AsyncConn,
+    bulk_session: BulkSession,
+    candidates: Candidates,
+    found: Classified,
+    run_id: int,
+) -> Advanced:
+    settled = _settle_parameters(bulk_session, candidates, found) | {"run_id": run_id}
     lost = await rows_of(connection, "settle_session", settled, prepare=False)
     if lost:
-        found = found.without(np.isin(lacking.asset_ids, [row[0] for row in lost]))
+        found = found.without(np.isin(candidates.asset_ids, [row[0] for row in lost]))
     if len(found.stored):
-        rows = encode_bars(lacking.asset_ids[found.stored], sheet.bars.take(found.rows))
+        rows = encode_bars(candidates.asset_ids[found.stored], bulk_session.bars.take(found.rows))
         async with connection.cursor() as cursor, cursor.copy(query("copy_bars")) as copy:
             await copy.write(HEADER + rows + TRAILER)
-    told = [sheet.rejected[lacking.codes[at]] for at in found.rejected]
+    told = [bulk_session.rejected[candidates.codes[at]] for at in found.rejected]
     if told:
         rejects = {
-            "asset_ids": lacking.asset_ids[found.rejected].tolist(),
-            "dates": [sheet.session] * len(told),
+            "asset_ids": candidates.asset_ids[found.rejected].tolist(),
+            "dates": [bulk_session.session] * len(told),
             "rules": [rule for rule, _ in told],
             "excerpts": [excerpt for _, excerpt in told],
         }
         await connection.execute(query("insert_rejects"), rejects)
-    return Carried(lacking, found, tuple(rule for rule, _ in told))
+    return Advanced(candidates, found, tuple(rule for rule, _ in told))
 
 
-def _settle_parameters(sheet: Sheet, lacking: Lacking, found: Fates) -> dict[str, Any]:
+def _settle_parameters(
+    bulk_session: BulkSession, candidates: Candidates, found: Classified
+) -> dict[str, Any]:
     settled = found.settled
     odd = [
-        (int(lacking.asset_ids[at]), sheet.flagged(int(row)))
+        (int(candidates.asset_ids[at]), bulk_session.flagged(int(row)))
         for at, row in zip(found.stored, found.rows, strict=True)
-        if sheet.is_odd[row]
+        if bulk_session.is_odd[row]
     ]
     return {
-        "asset_ids": _array(lacking.asset_ids[settled]),
-        "fences": _array(lacking.fences[settled]),
+        "asset_ids": _array(candidates.asset_ids[settled]),
+        "fences": _array(candidates.fences[settled]),
         "are_stored": _array(np.isin(settled, found.stored).astype(np.int8)),
         "are_rejected": _array(np.isin(settled, found.rejected).astype(np.int8)),
         "flagged_ids": [asset_id for asset_id, _ in odd],
         "flags": [flags for _, flags in odd],
-        "session": sheet.session,
-        "sha256": sheet.body_sha256,
+        "session": bulk_session.session,
+        "sha256": bulk_session.body_sha256,
     }
 
 

@@ -96,7 +96,7 @@ SELECT s.asset_id
 FROM settled s
 WHERE NOT EXISTS (SELECT FROM moved m WHERE m.id = s.asset_id)
 
--- name: carried_on
+-- name: was_advanced
 -- Say whether a run carried assets on under new fences: the answer when a COMMIT's own was lost.
 SELECT EXISTS (
     SELECT
@@ -106,7 +106,7 @@ SELECT EXISTS (
     WHERE l.run_id = %(run_id)s
 )
 
--- name: pass_over
+-- name: mark_absent_through
 -- Move the cursors of assets over a session that they had no bar of, each in the log of its answer.
 -- Who was claimed again since is passed over.
 WITH told AS (
@@ -129,7 +129,7 @@ SET passed_to = m.session
 FROM moved m
 WHERE l.asset_id = m.id AND l.fence = m.fence
 
--- name: put_aside
+-- name: store_rejects
 -- Put rows of a session's bulk answers aside for the assets that they name, once each; return how
 -- many name none.
 WITH told AS (
@@ -154,7 +154,7 @@ WHERE exchange = %(exchange)s
   AND retired_at IS NULL
   AND (synced_through IS NULL OR synced_through < %(session)s)
 
--- name: wake_assets
+-- name: requeue_assets
 -- Let some assets that rest for want of bars back into the queue.
 UPDATE assets SET ask_after = NULL WHERE id = ANY (%(asset_ids)s::int[]) AND ask_after IS NOT NULL
 
@@ -170,15 +170,15 @@ SELECT pg_advisory_unlock(hashtext('update'), hashtext(current_schema() || '.' |
 -- The latest session of each exchange of which any bar is stored.
 SELECT exchange, max(last_bar) FROM assets WHERE last_bar IS NOT NULL GROUP BY exchange
 
--- name: settled_sessions
+-- name: rechecked_sessions
 -- The sessions of an exchange since a day that need no further look.
-SELECT session FROM settled_sessions WHERE exchange = %(exchange)s AND session >= %(since)s
+SELECT session FROM rechecked_sessions WHERE exchange = %(exchange)s AND session >= %(since)s
 
--- name: settle_look
+-- name: mark_rechecked
 -- Note that a session was looked at after a later one was out.
-INSERT INTO settled_sessions (exchange, session, looked_at)
+INSERT INTO rechecked_sessions (exchange, session, rechecked_at)
 VALUES (%(exchange)s, %(session)s, now())
-ON CONFLICT (exchange, session) DO UPDATE SET looked_at = excluded.looked_at
+ON CONFLICT (exchange, session) DO UPDATE SET rechecked_at = excluded.rechecked_at
 
 -- name: current_ids
 -- The assets of an exchange that bear some codes now.

@@ -23,15 +23,15 @@ from psycopg_pool import AsyncConnectionPool
 
 from data_nexus.config import Secret
 from data_nexus.database.connection import (
-    AsyncSession,
+    AsyncConn,
     conninfo,
     repeated,
     rows_of,
     storage_errors,
 )
 from data_nexus.database.queries import query
-from data_nexus.database.store.actions import ActionStore, ToldActions, read_bars
-from data_nexus.database.store.batch import Batch, Letter, Receipt
+from data_nexus.database.store.actions import ActionStore, VendorActions, read_bars
+from data_nexus.database.store.batch import Batch, DeadLetter, Receipt
 from data_nexus.database.store.claims import Due, QueuePosition, lease_of, queue_order
 from data_nexus.database.store.commit import write_batches
 from data_nexus.database.store.quota import LedgerStore, token_id
@@ -74,7 +74,7 @@ async def open_store(url: str, schema: str, writers: int, lease_sec: float) -> A
             yield Store(presence, pool, owner, lease_sec)
 
 
-async def _prepare(connection: AsyncSession) -> None:
+async def _prepare(connection: AsyncConn) -> None:
     await connection.execute(query("create_staging"))
     # Rows for PostgreSQL leave in few large pieces, as far as the system allows: with small ones
     # it would wait for the event loop, which is busy decoding, after each of them.
@@ -86,8 +86,8 @@ async def _prepare(connection: AsyncSession) -> None:
 class Store:
     """The engine's verbs on the database, as the worker `owner`."""
 
-    _presence: AsyncSession
-    _pool: AsyncConnectionPool[AsyncSession]
+    _presence: AsyncConn
+    _pool: AsyncConnectionPool[AsyncConn]
     owner: int
     lease_sec: float
     # The assets whose leases this worker knows to hold, and until when it trusts a renewed one.
@@ -126,12 +126,12 @@ class Store:
             await self._execute("release_unknown", known)
             raise
 
-    async def wake_absent(self, moment: datetime | None = None) -> None:
+    async def requeue_absent(self, moment: datetime | None = None) -> None:
         """Let assets that had no bars back into the queue when it is time to ask again.
 
         As of a moment, by default the database's.
         """
-        await self._execute("wake_absent", {"moment": moment})
+        await self._execute("requeue_absent", {"moment": moment})
 
     async def count_due(self, due: Due, limit: int) -> int:
         """Return how many assets `claim` could hand out now, up to `limit`."""
@@ -248,9 +248,9 @@ class Store:
             await self._execute("park_rescued", {"most": _MOST_RESCUES})
         return freed
 
-    async def park(self, lease: Lease, letter: Letter) -> bool:
+    async def park(self, lease: Lease, dead_letter: DeadLetter) -> bool:
         """Park an asset with a dead letter; False, and nothing written, if its lease was lost."""
-        parameters = asdict(letter) | {
+        parameters = asdict(dead_letter) | {
             "asset_id": lease.asset_id,
             "fence": lease.fence,
             "owner": self.owner,
@@ -268,7 +268,7 @@ class Store:
         await self._execute("remove_worker", {"owner": self.owner})
 
     async def settle_actions(
-        self, lease: Lease, told: ToldActions
+        self, lease: Lease, told: VendorActions
     ) -> tuple[AssetFinding, ...] | None:
         """Store what was told of an asset's actions; None, and nothing written, without a lease."""
         found = await self.actions().settle(lease, told) if self.trusts(lease) else None
@@ -302,7 +302,7 @@ class Store:
         await self._execute("finish_run", parameters)
 
     @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[AsyncSession]:
+    async def _connection(self) -> AsyncIterator[AsyncConn]:
         with storage_errors():
             async with self._pool.connection() as connection:
                 yield connection

@@ -10,14 +10,14 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from data_nexus.database.connection import AsyncSession, rows_of
+from data_nexus.database.connection import AsyncConn, rows_of
 from data_nexus.database.queries import query
 from data_nexus.domain.listings.listing import SymbolChange
 from data_nexus.domain.listings.succession import (
     Arrival,
-    Bearer,
-    Forebear,
+    CodeHolder,
     PastName,
+    Predecessor,
     Succession,
     decide,
     decide_dead,
@@ -25,7 +25,7 @@ from data_nexus.domain.listings.succession import (
 
 
 async def find_succession(
-    connection: AsyncSession, exchange: str, types: Sequence[str], changes: Sequence[SymbolChange]
+    connection: AsyncConn, exchange: str, types: Sequence[str], changes: Sequence[SymbolChange]
 ) -> Succession:
     """Return who was renamed and who lost a code, by a staged list of the living."""
     told = [change for change in changes if change.exchange == exchange]
@@ -35,15 +35,15 @@ async def find_succession(
         "old_codes": [change.old for change in told],
         "new_codes": [change.new for change in told],
     }
-    gone = [Bearer(*row) for row in await rows_of(connection, "find_gone", asked)]
+    gone = [CodeHolder(*row) for row in await rows_of(connection, "find_gone", asked)]
     asked["isins"] = [bearer.isin for bearer in gone if bearer.isin]
     arrivals = [_arrival(row) for row in await rows_of(connection, "find_arrivals", asked)]
     return decide(gone, arrivals, told)
 
 
-async def find_dead_succession(connection: AsyncSession, exchange: str) -> Succession:
+async def find_dead_succession(connection: AsyncConn, exchange: str) -> Succession:
     """Return which assets a staged list of the dead calls `CODE_old`."""
-    rows = await rows_of(connection, "find_forebears", {"exchange": exchange})
+    rows = await rows_of(connection, "find_predecessors", {"exchange": exchange})
     return decide_dead(
         (Arrival(*line), [_forebear(list(each)) for _, each in groupby(group, lambda row: row[3])])
         for line, group in groupby(rows, lambda row: row[:3])
@@ -51,7 +51,7 @@ async def find_dead_succession(connection: AsyncSession, exchange: str) -> Succe
 
 
 async def apply_succession(
-    connection: AsyncSession, found: Succession, moment: datetime, *, delisted: bool
+    connection: AsyncConn, found: Succession, moment: datetime, *, delisted: bool
 ) -> None:
     """Give renamed assets their codes and take them from retired ones.
 
@@ -66,10 +66,10 @@ async def apply_succession(
         codes = [rename.new for rename in found.renames]
         parameters = {"asset_ids": renamed, "codes": codes, "delisted": delisted}
         await connection.execute(query("rename_assets"), parameters)
-    for parting in found.partings:
+    for split_off in found.split_offs:
         await connection.execute(
-            query("part_asset"),
-            {"asset_id": parting.asset_id, "code": parting.code, "since": parting.since},
+            query("split_off_asset"),
+            {"asset_id": split_off.asset_id, "code": split_off.code, "since": split_off.since},
         )
 
 
@@ -77,11 +77,11 @@ def _arrival(row: tuple[Any, ...]) -> Arrival:
     code, name, isin, asset_id, asset_name, asset_isin, is_listed, since = row
     if asset_id is None:
         return Arrival(code, name, isin)
-    bearer = Bearer(asset_id, code, asset_name, asset_isin, is_listed, since)
+    bearer = CodeHolder(asset_id, code, asset_name, asset_isin, is_listed, since)
     return Arrival(code, name, isin, bearer)
 
 
-def _forebear(rows: list[tuple[Any, ...]]) -> Forebear:
+def _forebear(rows: list[tuple[Any, ...]]) -> Predecessor:
     past = tuple(PastName(*row[8:]) for row in rows if row[8] is not None)
     asset_id, code, name, isin, is_listed = rows[0][3:8]
-    return Forebear(asset_id, code, name, isin, is_listed, past)
+    return Predecessor(asset_id, code, name, isin, is_listed, past)

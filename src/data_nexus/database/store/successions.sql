@@ -31,7 +31,7 @@ WHERE (k.id IS NULL AND s.symbol = ANY (%(new_codes)s::text[]))
    OR NOT k.is_active OR k.is_delisted OR s.isin <> k.isin
 ORDER BY s.symbol
 
--- name: find_forebears
+-- name: find_predecessors
 -- Find the assets that may be what a staged list of the dead calls CODE_old, each with its past.
 SELECT s.symbol, s.name, coalesce(s.isin, ''),
        a.id, a.symbol, a.name, coalesce(a.isin, ''),
@@ -70,7 +70,7 @@ SET retired_at = %(moment)s,
     lease_until = NULL
 WHERE id = ANY (%(asset_ids)s::int[]) AND retired_at IS NULL
 
--- name: part_asset
+-- name: split_off_asset
 -- Make an asset of its own of the listing that has taken over a code since a moment.
 WITH heir AS (
     INSERT INTO assets (symbol, exchange, venue, name, asset_type, country, currency, isin)

@@ -22,7 +22,7 @@ from data_nexus.domain.window import Window
 _DAMAGES = (ValueError, KeyError, TypeError, OSError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
-class Shelf(Protocol):
+class CalendarCache(Protocol):
     """Where contents are kept by name; losing one of them costs time and nothing else."""
 
     def get(self, name: str) -> bytes | None:

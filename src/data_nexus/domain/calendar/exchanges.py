@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from data_nexus.domain.calendar.cache import Shelf, packed, unpacked
+from data_nexus.domain.calendar.cache import CalendarCache, packed, unpacked
 from data_nexus.domain.calendar.sessions import (
     EVERY_DAY,
     SUNDAY_TO_THURSDAY,
@@ -114,13 +114,13 @@ _OTHERS_BELIEVED_FROM = date(1990, 1, 1)
 
 # To be counted on when calendars come out otherwise from the same version of the library.
 _EDITION = 1
-_shelf: Shelf | None = None
+_calendar_cache: CalendarCache | None = None
 
 
-def keep_calendars(shelf: Shelf) -> None:
+def keep_calendars(calendar_cache: CalendarCache) -> None:
     """Look calendars up on a shelf from now on, and put there what had to be computed."""
-    global _shelf  # noqa: PLW0603 - like the caches below: it changes the time, not the answers
-    _shelf = shelf
+    global _calendar_cache  # noqa: PLW0603 - like the caches below: it changes the time, not the answers
+    _calendar_cache = calendar_cache
 
 
 def sessions_of(exchange: str, through: date, hours: Hours | None = None) -> Sessions:
@@ -159,13 +159,13 @@ def _with_tail(name: str, last: date, hours: Hours | None) -> Sessions:
 @lru_cache(maxsize=128)
 def _from_library(name: str, last: date) -> tuple[Sessions, Hours]:
     """What the library knows until `last`, and the hours that it gives to an ordinary session."""
-    if _shelf is None:
+    if _calendar_cache is None:
         return _computed(name, last)
     kept_as = f"{name}-{last}-{version('exchange_calendars')}-{_EDITION}.npz"
-    if known := unpacked(_shelf.get(kept_as)):
+    if known := unpacked(_calendar_cache.get(kept_as)):
         return known
     computed = _computed(name, last)
-    _shelf.put(kept_as, packed(*computed))
+    _calendar_cache.put(kept_as, packed(*computed))
     return computed
 
 

@@ -12,7 +12,7 @@ _FIRST = 4.0
 
 
 @dataclass(frozen=True, slots=True)
-class Breadth:
+class ConcurrencyLimit:
     """The number of requests in flight that is allowed now, between 1 and `most`."""
 
     most: int
@@ -25,13 +25,24 @@ class Breadth:
         return max(1, min(self.most, int(self.allowed)))
 
 
-def widened(breadth: Breadth) -> Breadth:
+def increased(concurrency_limit: ConcurrencyLimit) -> ConcurrencyLimit:
     """Note a clean answer."""
-    return replace(breadth, allowed=min(float(breadth.most), breadth.allowed + 1 / breadth.allowed))
+    return replace(
+        concurrency_limit,
+        allowed=min(
+            float(concurrency_limit.most), concurrency_limit.allowed + 1 / concurrency_limit.allowed
+        ),
+    )
 
 
-def narrowed(breadth: Breadth, moment: float, round_sec: float) -> Breadth:
+def decreased(
+    concurrency_limit: ConcurrencyLimit, moment: float, round_sec: float
+) -> ConcurrencyLimit:
     """Note a rate limit or a timeout; others of the same round count once."""
-    if moment < breadth.calm_until:
-        return breadth
-    return replace(breadth, allowed=max(1.0, breadth.allowed / 2), calm_until=moment + round_sec)
+    if moment < concurrency_limit.calm_until:
+        return concurrency_limit
+    return replace(
+        concurrency_limit,
+        allowed=max(1.0, concurrency_limit.allowed / 2),
+        calm_until=moment + round_sec,
+    )

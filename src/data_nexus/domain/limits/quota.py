@@ -157,7 +157,7 @@ def refund(quota: Quota, calls: int, day: date, *, is_audit: bool = False) -> Qu
     return replace(quota, spent=max(0, quota.spent - calls), audited=max(0, audited))
 
 
-def heard_minute(quota: Quota, limit: int, remaining: int, moment: datetime) -> Quota:
+def note_minute_limit(quota: Quota, limit: int, remaining: int, moment: datetime) -> Quota:
     """Learn the minute's limit from an answer's headers, and make room if it is nearly full.
 
     After a cut the minute still holds what the old limit allowed: nothing is sent until enough of
@@ -171,7 +171,9 @@ def heard_minute(quota: Quota, limit: int, remaining: int, moment: datetime) -> 
     return replace(quota, minute_limit=max(limit, 1), next_slot=next_slot)
 
 
-def heard_user(quota: Quota, spent: int, counted_on: date | None, limit: int, extra: int) -> Quota:
+def note_account(
+    quota: Quota, spent: int, counted_on: date | None, limit: int, extra: int
+) -> Quota:
     """Learn the day from the vendor's own count.
 
     The vendor's counter is lazy: until the first request of a day it shows the day before
@@ -194,7 +196,7 @@ def heard_user(quota: Quota, spent: int, counted_on: date | None, limit: int, ex
     )
 
 
-def heard_spent(quota: Quota) -> Quota:
+def note_exhausted(quota: Quota) -> Quota:
     """Believe the vendor that the day's calls are gone (402), until its own count shows some."""
     return replace(quota, refused=True)
 

@@ -40,7 +40,7 @@ class Identity(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Bearer:
+class CodeHolder:
     """An asset and the code it bears; `since`: the day from which it is known to bear it."""
 
     asset_id: int
@@ -53,12 +53,12 @@ class Bearer:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A line of a list that needs a look; `bearer` is the asset that bears its code, if any."""
+    """A line of a list that needs a look; `holder` is the asset that bears its code, if any."""
 
     code: str
     name: str
     isin: str
-    bearer: Bearer | None = None
+    holder: CodeHolder | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class PastName:
 
 
 @dataclass(frozen=True, slots=True)
-class Forebear:
+class Predecessor:
     """An asset that may be the one whose code was reused; `past` is oldest first."""
 
     asset_id: int
@@ -102,7 +102,7 @@ class Retirement:
 
 
 @dataclass(frozen=True, slots=True)
-class Parting:
+class SplitOff:
     """Since a moment the code's listing has not been this asset but a newcomer."""
 
     asset_id: int
@@ -124,7 +124,7 @@ class Succession:
 
     renames: tuple[Rename, ...] = ()
     retirements: tuple[Retirement, ...] = ()
-    partings: tuple[Parting, ...] = ()
+    split_offs: tuple[SplitOff, ...] = ()
     doubts: tuple[Doubt, ...] = ()
 
     @property
@@ -148,7 +148,7 @@ def identity(name: str, isin: str, other_name: str, other_isin: str) -> Identity
 
 
 def decide(
-    gone: Sequence[Bearer], arrivals: Sequence[Arrival], changes: Iterable[SymbolChange]
+    gone: Sequence[CodeHolder], arrivals: Sequence[Arrival], changes: Iterable[SymbolChange]
 ) -> Succession:
     """Return who was renamed and who lost a code, between the assets and a list of the living.
 
@@ -163,23 +163,23 @@ def decide(
     return Succession(renames, retirements, doubts=doubts)
 
 
-def decide_dead(lines: Iterable[tuple[Arrival, Sequence[Forebear]]]) -> Succession:
+def decide_dead(lines: Iterable[tuple[Arrival, Sequence[Predecessor]]]) -> Succession:
     """Return which assets the list of the dead calls `CODE_old` now, by identity with its lines.
 
     A forebear that is listed still was mistaken for its successor: it takes the old code, and the
     listing since then becomes an asset of its own (a parting).
     """
-    renames, partings, doubts = [], [], []
-    for line, forebears in lines:
-        found = [(each, since) for each in forebears for since in _was(each, line)]
+    renames, split_offs, doubts = [], [], []
+    for line, predecessors in lines:
+        found = [(each, since) for each in predecessors for since in _was(each, line)]
         if len(found) > 1:
             doubts.append(Doubt(line.code, f"{len(found)} assets may be what is {line.code} now"))
             continue
-        for forebear, since in found:
-            renames.append(Rename(forebear.asset_id, forebear.code, line.code, BY_OLD_CODE))
+        for predecessor, since in found:
+            renames.append(Rename(predecessor.asset_id, predecessor.code, line.code, BY_OLD_CODE))
             if since is not None:
-                partings.append(Parting(forebear.asset_id, forebear.code, since))
-    return Succession(tuple(renames), partings=tuple(partings), doubts=tuple(doubts))
+                split_offs.append(SplitOff(predecessor.asset_id, predecessor.code, since))
+    return Succession(tuple(renames), split_offs=tuple(split_offs), doubts=tuple(doubts))
 
 
 def _words(name: str) -> frozenset[str]:
@@ -187,16 +187,16 @@ def _words(name: str) -> frozenset[str]:
 
 
 def _renamed_by_isin(
-    gone: Sequence[Bearer], arrivals: Sequence[Arrival]
+    gone: Sequence[CodeHolder], arrivals: Sequence[Arrival]
 ) -> tuple[list[Rename], list[Doubt]]:
     """Match one that went with one that came by their ISIN, where it has no other on either side.
 
     Share classes have ISINs of their own; two listings of one class share theirs.
     """
     left, came = defaultdict(list), defaultdict(list)
-    for bearer in gone:
-        if bearer.isin and bearer.is_listed:
-            left[bearer.isin].append(bearer)
+    for holder in gone:
+        if holder.isin and holder.is_listed:
+            left[holder.isin].append(holder)
     for arrival in arrivals:
         if arrival.isin in left:
             came[arrival.isin].append(arrival)
@@ -213,7 +213,7 @@ def _renamed_by_isin(
 
 
 def _renamed_by_vendor(
-    gone: Sequence[Bearer],
+    gone: Sequence[CodeHolder],
     arrivals: Sequence[Arrival],
     changes: Iterable[SymbolChange],
     by_isin: Sequence[Rename],
@@ -222,26 +222,26 @@ def _renamed_by_vendor(
     came = {arrival.code: arrival for arrival in arrivals}
     settled = {rename.asset_id for rename in by_isin}
     targets = defaultdict(list)
-    for bearer in gone:
-        code = _followed_to(bearer, followed, came)
-        if code is not None and bearer.asset_id not in settled:
-            targets[code].append(bearer)
+    for holder in gone:
+        code = _followed_to(holder, followed, came)
+        if code is not None and holder.asset_id not in settled:
+            targets[code].append(holder)
     taken = {rename.new for rename in by_isin}
     renames, doubts = [], []
-    for code, bearers in targets.items():
-        if len(bearers) == 1 and code not in taken and _may_take(came[code]):
-            renames.append(Rename(bearers[0].asset_id, bearers[0].code, code, BY_VENDOR))
+    for code, holders in targets.items():
+        if len(holders) == 1 and code not in taken and _may_take(came[code]):
+            renames.append(Rename(holders[0].asset_id, holders[0].code, code, BY_VENDOR))
         else:
-            went = _listed(bearer.code for bearer in bearers)
+            went = _listed(holder.code for holder in holders)
             doubts.append(Doubt(code, f"{went} may have been renamed to {code}: not certain"))
     return renames, doubts
 
 
 def _followed_to(
-    bearer: Bearer, changes: Mapping[str, SymbolChange], came: Mapping[str, Arrival]
+    holder: CodeHolder, changes: Mapping[str, SymbolChange], came: Mapping[str, Arrival]
 ) -> str | None:
     """Return the arrived code to which the changes lead, over any number of steps."""
-    code, earliest, seen = bearer.code, bearer.since - _LAG, set[str]()
+    code, earliest, seen = holder.code, holder.since - _LAG, set[str]()
     while code not in seen and (change := changes.get(code)) and change.effective >= earliest:
         seen.add(code)
         code, earliest = change.new, change.effective
@@ -252,9 +252,9 @@ def _followed_to(
 
 def _may_take(arrival: Arrival) -> bool:
     """Say whether a renamed listing may bear the arrived code: its asset, if any, is another's."""
-    bearer = arrival.bearer
-    return bearer is None or (
-        identity(arrival.name, arrival.isin, bearer.name, bearer.isin) is Identity.OTHER
+    holder = arrival.holder
+    return holder is None or (
+        identity(arrival.name, arrival.isin, holder.name, holder.isin) is Identity.OTHER
     )
 
 
@@ -265,46 +265,46 @@ def _retired(
     taken = {rename.new: rename.old for rename in renames}
     retirements, doubts = [], []
     for arrival in arrivals:
-        bearer = arrival.bearer
-        if bearer is None or bearer.asset_id in moved:
+        holder = arrival.holder
+        if holder is None or holder.asset_id in moved:
             continue
-        found = _succeeds(arrival, bearer)
+        found = _succeeds(arrival, holder)
         if arrival.code in taken:
             reason = f"{taken[arrival.code]} was renamed to {arrival.code}"
-            retirements.append(Retirement(bearer.asset_id, arrival.code, reason))
+            retirements.append(Retirement(holder.asset_id, arrival.code, reason))
         elif found is Identity.OTHER:
-            reason = f"{arrival.name!r} is listed where {bearer.name!r} was"
-            retirements.append(Retirement(bearer.asset_id, arrival.code, reason))
+            reason = f"{arrival.name!r} is listed where {holder.name!r} was"
+            retirements.append(Retirement(holder.asset_id, arrival.code, reason))
         elif found is Identity.UNSURE:
-            text = f"{arrival.name!r} may be another company than {bearer.name!r} before it"
+            text = f"{arrival.name!r} may be another company than {holder.name!r} before it"
             doubts.append(Doubt(arrival.code, text))
     return tuple(retirements), doubts
 
 
-def _succeeds(arrival: Arrival, bearer: Bearer) -> Identity:
+def _succeeds(arrival: Arrival, holder: CodeHolder) -> Identity:
     """Say whether the arrival is its code's asset; a code that never left the list mostly is.
 
     There an ISIN changes with a reverse split or a move, so that only a stranger's name beside it
     tells of a new company.
     """
-    if not bearer.is_listed:
-        return identity(arrival.name, arrival.isin, bearer.name, bearer.isin)
-    is_new_isin = arrival.isin and bearer.isin and arrival.isin != bearer.isin
-    by_name = identity(arrival.name, "", bearer.name, "")
+    if not holder.is_listed:
+        return identity(arrival.name, arrival.isin, holder.name, holder.isin)
+    is_new_isin = arrival.isin and holder.isin and arrival.isin != holder.isin
+    by_name = identity(arrival.name, "", holder.name, "")
     return Identity.OTHER if is_new_isin and by_name is Identity.OTHER else Identity.SAME
 
 
-def _was(forebear: Forebear, line: Arrival) -> Iterator[datetime | None]:
+def _was(predecessor: Predecessor, line: Arrival) -> Iterator[datetime | None]:
     """Yield once if the forebear is what the line tells of: since when it no longer is, or None."""
-    is_same = identity(line.name, line.isin, forebear.name, forebear.isin) is Identity.SAME
-    if not forebear.is_listed:
+    is_same = identity(line.name, line.isin, predecessor.name, predecessor.isin) is Identity.SAME
+    if not predecessor.is_listed:
         if is_same:
             yield None
         return
     if not is_same:
         same = [
             past.until
-            for past in forebear.past
+            for past in predecessor.past
             if identity(line.name, line.isin, past.name, past.isin) is Identity.SAME
         ]
         yield from same[-1:]

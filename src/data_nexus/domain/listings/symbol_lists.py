@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from data_nexus.domain.endpoints import Endpoint
 
 # The exchanges whose renames the vendor tells (vendor documentation).
-TOLD_RENAMES = frozenset({"US"})
+REPORTED_RENAMES = frozenset({"US"})
 # Nights do not begin at the same minute: what is due in a moment is due now.
 _SLACK_DAYS = 0.25
 _DAY = timedelta(days=1)
@@ -31,7 +31,7 @@ class KnownList:
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:
         """What is asked to read it again: itself, and the renames if symbols went and came."""
-        if self.exchange in TOLD_RENAMES and not self.is_delisted:
+        if self.exchange in REPORTED_RENAMES and not self.is_delisted:
             return (Endpoint.SYMBOLS, Endpoint.SYMBOL_CHANGES)
         return (Endpoint.SYMBOLS,)
 

@@ -22,7 +22,7 @@ _CALLS_AN_ASSET = CALLS[Endpoint.EOD]
 
 
 @dataclass(frozen=True, slots=True)
-class Behind:
+class BacklogGroup:
     """So many `assets` that lack every session after their `cursor`, up to `published`.
 
     A cursor of None is an asset that was never loaded: no bulk answer helps it.
@@ -34,7 +34,7 @@ class Behind:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class FetchPlan:
     """How an exchange is made fresh: `sessions` in bulk, ascending, and who they suffice for.
 
     `in_bulk` assets become fresh by these sessions, `singly` are asked for one by one.
@@ -50,24 +50,24 @@ class Way:
         return len(self.sessions) * CALLS_A_SESSION + self.singly * _CALLS_AN_ASSET
 
 
-def singly(behind: Sequence[Behind]) -> Way:
+def singly(backlog: Sequence[BacklogGroup]) -> FetchPlan:
     """Return the way that asks for each asset by itself."""
-    return Way((), 0, sum(group.assets for group in behind))
+    return FetchPlan((), 0, sum(group.assets for group in backlog))
 
 
-def cheapest_way(behind: Sequence[Behind], sessions: Sequence[date]) -> Way:
+def cheapest_plan(backlog: Sequence[BacklogGroup], sessions: Sequence[date]) -> FetchPlan:
     """Return the way that costs the fewest calls, of equally cheap ones that with less in bulk.
 
     `sessions` are the exchange's, ascending; all from the oldest cursor to the last one published.
     """
-    start = _first_worth_a_look(behind, sessions)
-    bulk = tuple(sessions[start + at] for at in _cheapest_bulk(_lacking(behind, sessions, start)))
-    in_bulk = sum(group.assets for group in behind if _suffices(bulk, group, sessions))
-    return Way(bulk, in_bulk, singly(behind).singly - in_bulk)
+    start = _first_worth_a_look(backlog, sessions)
+    bulk = tuple(sessions[start + at] for at in _cheapest_bulk(_lacking(backlog, sessions, start)))
+    in_bulk = sum(group.assets for group in backlog if _suffices(bulk, group, sessions))
+    return FetchPlan(bulk, in_bulk, singly(backlog).singly - in_bulk)
 
 
 @dataclass(frozen=True, slots=True)
-class _Lacking:
+class _SessionsBehind:
     """The assets that a session makes fresh, the last one that they lack, at a position.
 
     `since[n]` of them lack sessions before position n too; `since[-1]` is all of them.
@@ -77,37 +77,39 @@ class _Lacking:
     since: Sequence[int]
 
 
-def _first_worth_a_look(behind: Sequence[Behind], sessions: Sequence[date]) -> int:
+def _first_worth_a_look(backlog: Sequence[BacklogGroup], sessions: Sequence[date]) -> int:
     """Leave out what is so long ago that bulk up to now would cost more than all assets singly."""
-    most = singly(behind).calls // CALLS_A_SESSION
-    oldest = min((group.published for group in behind), default=date.max)
+    most = singly(backlog).calls // CALLS_A_SESSION
+    oldest = min((group.published for group in backlog), default=date.max)
     return max(0, bisect_right(sessions, oldest) - most)
 
 
-def _lacking(behind: Sequence[Behind], sessions: Sequence[date], start: int) -> list[_Lacking]:
+def _lacking(
+    backlog: Sequence[BacklogGroup], sessions: Sequence[date], start: int
+) -> list[_SessionsBehind]:
     """Sort the assets by the session that makes them fresh, counted from position `start`."""
     counts: dict[int, list[int]] = {}
-    for group in behind:
+    for group in backlog:
         first = -1 if group.cursor is None else bisect_right(sessions, group.cursor) - start
         last = bisect_right(sessions, group.published) - 1 - start
         since = counts.setdefault(last, [0] * (last + 2))
         since[max(first, -1) + 1] += group.assets
-    return [_Lacking(at, [*accumulate(since)]) for at, since in sorted(counts.items())]
+    return [_SessionsBehind(at, [*accumulate(since)]) for at, since in sorted(counts.items())]
 
 
-def _cheapest_bulk(lacking: Sequence[_Lacking]) -> list[int]:
+def _cheapest_bulk(candidates: Sequence[_SessionsBehind]) -> list[int]:
     """Return the positions of the sessions to ask for in bulk.
 
     `best[n]` is the cheapest way through the first n sessions: calls, sessions in bulk, and where
     its last step began. A step is a session without bulk (-1), or a run of sessions in bulk.
     """
     best = [(0, 0, -1)]
-    for end in range(1, lacking[-1].at + 2 if lacking else 1):
-        made_fresh = [each for each in lacking if each.at == end - 1]
+    for end in range(1, candidates[-1].at + 2 if candidates else 1):
+        made_fresh = [each for each in candidates if each.at == end - 1]
         calls, bulk, _ = best[-1]
         best.append((calls + sum(e.since[-1] for e in made_fresh) * _CALLS_AN_ASSET, bulk, -1))
         for first in range(end):
-            late = sum(e.since[first] for e in lacking if first <= e.at < end)
+            late = sum(e.since[first] for e in candidates if first <= e.at < end)
             run = (end - first) * CALLS_A_SESSION + late * _CALLS_AN_ASSET
             calls, bulk, _ = best[first]
             best[end] = min(best[end], (calls + run, bulk + end - first, first))
@@ -120,7 +122,7 @@ def _cheapest_bulk(lacking: Sequence[_Lacking]) -> list[int]:
     return chosen
 
 
-def _suffices(bulk: Sequence[date], group: Behind, sessions: Sequence[date]) -> bool:
+def _suffices(bulk: Sequence[date], group: BacklogGroup, sessions: Sequence[date]) -> bool:
     """Whether all that a group lacks is among the sessions in bulk."""
     if group.cursor is None:
         return False

@@ -12,9 +12,9 @@ from data_nexus.domain.calendar.publication import kind_of, published_since, pub
 from data_nexus.domain.calendar.sessions import Sessions, day_date
 from data_nexus.domain.planning.bulk_or_single import (
     CALLS_A_SESSION,
-    Behind,
-    Way,
-    cheapest_way,
+    BacklogGroup,
+    FetchPlan,
+    cheapest_plan,
     singly,
 )
 
@@ -37,51 +37,53 @@ class Place:
 class Queued:
     """So many `assets` of a place that the queue may hand out, whose cursor is the same."""
 
-    place: Place
+    segment: Place
     cursor: date | None
     assets: int
 
 
-def published_at(places: Collection[Place], now: datetime) -> dict[Place, date]:
+def published_at(segments: Collection[Place], now: datetime) -> dict[Place, date]:
     """Return the last session that each place must have out by `now` (aware)."""
     return {
-        place: published_through(place.exchange, kind_of(place.venue, place.asset_type), now)
-        for place in places
+        segment: published_through(
+            segment.exchange, kind_of(segment.venue, segment.asset_type), now
+        )
+        for segment in segments
     }
 
 
-def out_since(places: Collection[Place], now: datetime) -> dict[Place, datetime]:
+def out_since(segments: Collection[Place], now: datetime) -> dict[Place, datetime]:
     """Return since when the last session of each place is out by `now` (aware)."""
     return {
-        place: published_since(place.exchange, kind_of(place.venue, place.asset_type), now)
-        for place in places
+        segment: published_since(segment.exchange, kind_of(segment.venue, segment.asset_type), now)
+        for segment in segments
     }
 
 
 def behind_by_exchange(
     queued: Iterable[Queued], published: Mapping[Place, date]
-) -> dict[str, list[Behind]]:
+) -> dict[str, list[BacklogGroup]]:
     """Return by exchange the assets that are due; an exchange where none is has no entry.
 
     A place where nothing was ever loaded needs no date in `published`.
     """
-    behind: dict[str, list[Behind]] = {}
+    backlog: dict[str, list[BacklogGroup]] = {}
     for group in queued:
-        last = published.get(group.place, date.max)
+        last = published.get(group.segment, date.max)
         if group.cursor is None or group.cursor < last:
-            found = Behind(group.cursor, last, group.assets)
-            behind.setdefault(group.place.exchange, []).append(found)
-    return behind
+            found = BacklogGroup(group.cursor, last, group.assets)
+            backlog.setdefault(group.segment.exchange, []).append(found)
+    return backlog
 
 
-def lacking_a_session(behind: Mapping[str, Collection[Behind]]) -> set[str]:
+def lacking_a_session(backlog: Mapping[str, Collection[BacklogGroup]]) -> set[str]:
     """Return the exchanges of which a session is out that an asset loaded before lacks."""
-    return {name for name, groups in behind.items() if any(group.cursor for group in groups)}
+    return {name for name, groups in backlog.items() if any(group.cursor for group in groups)}
 
 
-def ways(
-    behind: Mapping[str, list[Behind]], refused: Collection[str], calls_a_day: int | None
-) -> dict[str, Way]:
+def fetch_plans(
+    backlog: Mapping[str, list[BacklogGroup]], refused: Collection[str], calls_a_day: int | None
+) -> dict[str, FetchPlan]:
     """Return the cheapest way for each exchange.
 
     Nothing is asked for in bulk where bulk is `refused`, or if a whole day does not pay a session.
@@ -89,7 +91,7 @@ def ways(
     is_dear = calls_a_day is not None and calls_a_day < CALLS_A_SESSION
     return {
         exchange: singly(groups) if is_dear or exchange in refused else _way(exchange, groups)
-        for exchange, groups in behind.items()
+        for exchange, groups in backlog.items()
     }
 
 
@@ -119,11 +121,11 @@ def sessions_up_to(exchange: str, session: date, before: int) -> list[date]:
     return [day_date(day) for day in sessions.days[max(0, end - before - 1) : end].tolist()]
 
 
-def _way(exchange: str, behind: list[Behind]) -> Way:
-    last = max(group.published for group in behind)
-    cursors = [group.cursor for group in behind if group.cursor is not None]
+def _way(exchange: str, backlog: list[BacklogGroup]) -> FetchPlan:
+    last = max(group.published for group in backlog)
+    cursors = [group.cursor for group in backlog if group.cursor is not None]
     if not cursors:
-        return singly(behind)
+        return singly(backlog)
     sessions: Sessions = sessions_of(exchange, last)
     expected = sessions.between(min(cursors), last).tolist()
-    return cheapest_way(behind, [day_date(day) for day in expected])
+    return cheapest_plan(backlog, [day_date(day) for day in expected])

@@ -20,7 +20,7 @@ DEEPEST = 20
 
 
 @dataclass(frozen=True, slots=True)
-class SecondLooks:
+class Rechecks:
     """The sessions to look at again, ascending, and the newest one that stays open.
 
     After these looks no gap that begins on `still_open` or later can hide a late bar.
@@ -30,9 +30,9 @@ class SecondLooks:
     still_open: date
 
 
-def second_looks(
+def recheck_gaps(
     last_bars: Iterable[date], earlier: Sequence[date], settled: Collection[date]
-) -> SecondLooks:
+) -> Rechecks:
     """Return the cheapest looks for assets that trade again, by the dates of their last bars.
 
     `earlier` are the sessions before the present one, ascending, and at least one; `settled`
@@ -45,7 +45,7 @@ def second_looks(
     is_worth = _calls(1, Counter()) < _calls(0, depths)
     looks = min(range(int(is_worth), len(open_ones) + 1), key=lambda n: _calls(n, depths))
     newest = len(open_ones) - looks
-    return SecondLooks(tuple(open_ones[newest:]), open_ones[newest - 1] if newest else oldest)
+    return Rechecks(tuple(open_ones[newest:]), open_ones[newest - 1] if newest else oldest)
 
 
 def _calls(looks: int, depths: Counter[int]) -> int:

@@ -12,7 +12,7 @@ from itertools import groupby
 from data_nexus.domain.endpoints import CALLS, Endpoint
 from data_nexus.domain.limits.quota import Quota, on_day, step
 from data_nexus.domain.listings.symbol_lists import KnownList
-from data_nexus.domain.planning.bulk_or_single import CALLS_A_SESSION, Way
+from data_nexus.domain.planning.bulk_or_single import CALLS_A_SESSION, FetchPlan
 
 _DAY = timedelta(days=1)
 
@@ -75,7 +75,7 @@ def plan_histories(due: Mapping[str, int], quota: Quota, moment: datetime) -> Pl
 
 
 def plan_update(
-    ways: Mapping[str, Way],
+    fetch_plans: Mapping[str, FetchPlan],
     quota: Quota,
     moment: datetime,
     *,
@@ -92,16 +92,16 @@ def plan_update(
     session has come.
     """
     steps = [_lists(name, list(each)) for name, each in groupby(lists, lambda one: one.exchange)]
-    for exchange, way in ways.items():
-        sessions = len(way.sessions)
+    for exchange, fetch_plan in fetch_plans.items():
+        sessions = len(fetch_plan.sessions)
         if sessions:
             calls = sessions * CALLS[Endpoint.BULK]
             steps += [
-                Step(kind, exchange, way.in_bulk, calls, sessions, sessions)
+                Step(kind, exchange, fetch_plan.in_bulk, calls, sessions, sessions)
                 for kind in (Kind.BULK, Kind.SPLITS, Kind.DIVIDENDS)
             ]
-        if way.singly:
-            steps.append(_histories(exchange, way.singly))
+        if fetch_plan.singly:
+            steps.append(_histories(exchange, fetch_plan.singly))
     for exchange, assets in (wanting or {}).items():
         for kind, endpoint in _ACTIONS.items():
             steps.append(Step(kind, exchange, assets, assets * CALLS[endpoint], assets))

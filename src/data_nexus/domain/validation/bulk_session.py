@@ -1,4 +1,4 @@
-"""Owns `Sheet`, a session of a whole exchange, and what it means for each asset. Pure.
+"""Owns `BulkSession`, a session of a whole exchange, and what it means for each asset. Pure.
 
 A sheet carries on only what is unbroken: an asset of which no action is told, whose stored bars
 reach up to the session before, and whose adjustment the new bar continues. The others are asked
@@ -33,7 +33,7 @@ Positions = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
-class Aside:
+class RejectedBulkRow:
     """A row of a bulk answer that is put aside: whose it is ("" if that cannot be read) and why."""
 
     code: str
@@ -42,7 +42,7 @@ class Aside:
 
 
 @dataclass(frozen=True, eq=False)
-class Sheet:
+class BulkSession:
     """A session of an exchange as the vendor tells it, by code.
 
     `position` is where in `bars` a code's bar stands; `rejected` has the rule and the excerpt of a
@@ -58,7 +58,7 @@ class Sheet:
     flags: Mapping[str, Mask]
     named: frozenset[str]
     body_sha256: str
-    aside: tuple[Aside, ...] = ()
+    aside: tuple[RejectedBulkRow, ...] = ()
 
     @cached_property
     def is_odd(self) -> Mask:
@@ -74,7 +74,7 @@ class Sheet:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Lacking:
+class Candidates:
     """Assets that lack a session and none before it, ascending, with what their last bar says.
 
     Without a last bar `last_day` is the lowest number and the prices are NaN.
@@ -92,7 +92,7 @@ class Lacking:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Fates:
+class Classified:
     """What becomes of assets that lack a session, as positions among them.
 
     `rows` is where the bars of the `stored` ones stand in the sheet. `absent` have no row,
@@ -111,7 +111,7 @@ class Fates:
         """Whom the session carries on: the stored, the absent and the rejected ones, ascending."""
         return np.sort(np.concatenate((self.stored, self.absent, self.rejected)))
 
-    def without(self, lost: Mask) -> Fates:
+    def without(self, lost: Mask) -> Classified:
         """Return the fates without the assets that somebody has leased meanwhile."""
         kept = ~lost
         return replace(
@@ -122,49 +122,51 @@ class Fates:
             rejected=self.rejected[kept[self.rejected]],
         )
 
-    def only_stored(self) -> Fates:
+    def only_stored(self) -> Classified:
         """Return the fates with nothing but the bars that are to be stored."""
         none = self.stored[:0]
         return replace(self, absent=none, rejected=none, left=none, changed=frozenset())
 
 
-def fates(sheet: Sheet, lacking: Lacking, reference: int) -> Fates:
+def classify(bulk_session: BulkSession, candidates: Candidates, reference: int) -> Classified:
     """Decide what a sheet means for assets that lack its session.
 
     `reference` is the day up to which an unbroken asset has bars, as `reference_day` tells.
     """
-    rows = np.array([sheet.position.get(code, -1) for code in lacking.codes], np.intp)
-    is_named = np.array([code in sheet.named for code in lacking.codes], np.bool_)
-    is_refused = np.array([code in sheet.rejected for code in lacking.codes], np.bool_)
+    rows = np.array([bulk_session.position.get(code, -1) for code in candidates.codes], np.intp)
+    is_named = np.array([code in bulk_session.named for code in candidates.codes], np.bool_)
+    is_refused = np.array([code in bulk_session.rejected for code in candidates.codes], np.bool_)
     has_bar = rows >= 0
-    continues = np.zeros(len(lacking), np.bool_)
-    continues[has_bar] = is_continued(lacking, sheet.bars.take(rows[has_bar]), has_bar)
-    reaches_up = (reference <= lacking.last_day) & (lacking.last_day < days(sheet.session))
+    continues = np.zeros(len(candidates), np.bool_)
+    continues[has_bar] = is_continued(candidates, bulk_session.bars.take(rows[has_bar]), has_bar)
+    reaches_up = (reference <= candidates.last_day) & (
+        candidates.last_day < days(bulk_session.session)
+    )
     is_stored = has_bar & continues & reaches_up & ~is_named
-    is_changed = is_named | (has_bar & ~continues & ~np.isnan(lacking.close))
+    is_changed = is_named | (has_bar & ~continues & ~np.isnan(candidates.close))
     is_rejected = ~has_bar & is_refused & ~is_named
     is_absent = ~has_bar & ~is_refused & ~is_named
     stored = np.flatnonzero(is_stored)
-    return Fates(
+    return Classified(
         stored=stored,
         rows=rows[stored],
         absent=np.flatnonzero(is_absent),
         rejected=np.flatnonzero(is_rejected),
         left=np.flatnonzero(~(is_stored | is_absent | is_rejected)),
-        changed=frozenset(lacking.codes[at] for at in np.flatnonzero(is_changed)),
+        changed=frozenset(candidates.codes[at] for at in np.flatnonzero(is_changed)),
     )
 
 
-def is_continued(lacking: Lacking, bars: Bars, chosen: Mask) -> Mask:
+def is_continued(candidates: Candidates, bars: Bars, chosen: Mask) -> Mask:
     """Say of which of the chosen assets a new bar continues the last stored one.
 
     It is adjusted alike, as far as four decimals can tell, and its price is of the same order: a
     leap may be a split that no feed has told, or another company under the same code. Not of
     those without a stored bar.
     """
-    before, after = lacking.close[chosen], bars.close
+    before, after = candidates.close[chosen], bars.close
     factor = bars.adjusted_close / after
-    difference = np.abs(lacking.adjusted_close[chosen] / before - factor)
+    difference = np.abs(candidates.adjusted_close[chosen] / before - factor)
     is_alike = difference <= _TOLERANCE * factor + _ROUNDING / before + _ROUNDING / after
     is_near: Mask = (after <= _LEAP * before) & (before <= _LEAP * after)
     return is_alike & is_near
@@ -180,16 +182,16 @@ def reference_day(last_bars: Collection[dt.date | None]) -> dt.date | None:
     return known[-1 - int(_HANDFUL * len(known))] if known else None
 
 
-def is_out(sheet: Sheet, expected: Sequence[str]) -> bool:
+def is_out(bulk_session: BulkSession, expected: Sequence[str]) -> bool:
     """Say whether a session is out, judged by those that traded at the last one.
 
     Rows that are no bars count for nothing: were they to pass, the gaps would be no gaps later.
     """
     if not expected:
-        return bool(sheet.position)
-    return sum(code in sheet.position for code in expected) >= _LEAST_SHARE * len(expected)
+        return bool(bulk_session.position)
+    return sum(code in bulk_session.position for code in expected) >= _LEAST_SHARE * len(expected)
 
 
-def flag_counts(sheet: Sheet, rows: Positions) -> Counter[str]:
+def flag_counts(bulk_session: BulkSession, rows: Positions) -> Counter[str]:
     """Count the odd ones among some rows, by rule."""
-    return Counter({rule: n for rule, b in sheet.flags.items() if (n := int(b[rows].sum()))})
+    return Counter({rule: n for rule, b in bulk_session.flags.items() if (n := int(b[rows].sum()))})

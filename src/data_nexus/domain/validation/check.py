@@ -74,10 +74,10 @@ def check_session(bars: Bars, window: Window) -> CheckedSession:
     """Sort out the rows of a session, each of another asset; no row is moved."""
     reasons: NDArray[np.int8] = np.full(len(bars), -1, np.int8)
     flags: dict[str, Mask] = {}
-    for place, rule in enumerate(ROW_RULES):
+    for segment, rule in enumerate(ROW_RULES):
         holds = rule.holds(bars, window)
         if rule.grade is Grade.REJECT:
-            reasons[~holds & (reasons < 0)] = place
+            reasons[~holds & (reasons < 0)] = segment
         elif not holds.all():
             flags[rule.name] = ~holds & (reasons < 0)
     return CheckedSession(_with_volume(bars), reasons, flags)

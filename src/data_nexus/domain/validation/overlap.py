@@ -22,7 +22,7 @@ class Break(StrEnum):
     WITHDRAWN = "none of its last bars is there any more"
 
 
-def seam_break(stored: Bars, answered: Bars) -> Break | None:
+def overlap_break(stored: Bars, answered: Bars) -> Break | None:
     """Return how the answer breaks with the stored bars of its window; None if it continues them.
 
     Raw values of the last stored bar may change alone: the vendor corrects a session's prices and

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from data_nexus.eodhd.requests import Request
 from data_nexus.events import Draining, Observer
-from data_nexus.ingestion.fetching.requester import Answer, Attempts, Read, Trip
+from data_nexus.ingestion.fetching.requester import Answer, FetchState, Read, Requester
 
 # How often a run that is to stop looks whether anything is under way still.
 _LOOK_SEC = 0.05
@@ -23,14 +23,14 @@ class Drain:
 
     observe: Observer
     reason: str | None = None
-    wished: asyncio.Event = field(default_factory=asyncio.Event)
+    requested: asyncio.Event = field(default_factory=asyncio.Event)
 
     def request(self, reason: str) -> None:
         """Ask the run to drain."""
         if self.reason is None:
             self.reason = reason
             self.observe(Draining(reason))
-            self.wished.set()
+            self.requested.set()
 
 
 class Drained(Exception):
@@ -41,7 +41,7 @@ class Drained(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Drainable:
+class DrainableRequester:
     """The way to the vendor for a run that may be asked to stop.
 
     Then a request under way has `grace_sec` to be answered, and what waits for its turn ends at
@@ -49,23 +49,23 @@ class Drainable:
     is asked for on a day that does not hold the calls `needed`.
     """
 
-    attempts: Attempts
+    requester: Requester
     drain: Drain
     grace_sec: float
     needed: int = 0
     is_begun: bool = False
 
-    async def fetch(self, request: Request, read: Read[Answer], trip: Trip) -> Answer:
-        """Return what `Attempts.fetch` returns; raise `Drained` when the run is to stop."""
-        if self.drain.wished.is_set() and not self.is_begun:
+    async def fetch(self, request: Request, read: Read[Answer], state: FetchState) -> Answer:
+        """Return what `Requester.fetch` returns; raise `Drained` when the run is to stop."""
+        if self.drain.requested.is_set() and not self.is_begun:
             raise Drained
-        asking = asyncio.ensure_future(self._ask(request, read, trip))
-        wishing = asyncio.ensure_future(self.drain.wished.wait())
+        asking = asyncio.ensure_future(self._ask(request, read, state))
+        wishing = asyncio.ensure_future(self.drain.requested.wait())
         try:
             await asyncio.wait((asking, wishing), return_when=asyncio.FIRST_COMPLETED)
             over_at = time.monotonic() + self.grace_sec
             while not asking.done() and time.monotonic() < over_at:
-                if trip.is_waiting and not self.is_begun:
+                if state.is_waiting and not self.is_begun:
                     break
                 await asyncio.wait((asking,), timeout=_LOOK_SEC)
             if not asking.done():
@@ -75,7 +75,7 @@ class Drainable:
             asking.cancel()
             wishing.cancel()
 
-    async def _ask(self, request: Request, read: Read[Answer], trip: Trip) -> Answer:
+    async def _ask(self, request: Request, read: Read[Answer], state: FetchState) -> Answer:
         if self.needed:
-            await self.attempts.require(self.needed)
-        return await self.attempts.fetch(request, read, trip)
+            await self.requester.require(self.needed)
+        return await self.requester.fetch(request, read, state)

@@ -21,9 +21,9 @@ from data_nexus.domain.limits.quota import (
     Granted,
     Quota,
     Spent,
-    heard_minute,
-    heard_spent,
-    heard_user,
+    note_account,
+    note_exhausted,
+    note_minute_limit,
     on_day,
     paused,
     refund,
@@ -126,24 +126,28 @@ class Ledger:
         """Return the quota as all workers know it now."""
         return (await self.store.change(lambda q, moment: (q, on_day(q, moment.date()))))[0]
 
-    async def heard_minute(self, limit: int, remaining: int) -> None:
+    async def note_minute_limit(self, limit: int, remaining: int) -> None:
         """Learn from an answer's headers what the minute allows."""
         if limit == self.minute_limit and remaining > 0:
             return
-        await self.store.change(lambda q, moment: (heard_minute(q, limit, remaining, moment), None))
+        await self.store.change(
+            lambda q, moment: (note_minute_limit(q, limit, remaining, moment), None)
+        )
         self.minute_limit = limit
 
-    async def heard_user(self, spent: int, counted_on: date | None, limit: int, extra: int) -> None:
+    async def note_account(
+        self, spent: int, counted_on: date | None, limit: int, extra: int
+    ) -> None:
         """Learn from the vendor's own count what the day allows."""
         await self.store.change(
-            lambda quota, _: (heard_user(quota, spent, counted_on, limit, extra), None), told=True
+            lambda quota, _: (note_account(quota, spent, counted_on, limit, extra), None), told=True
         )
 
-    async def heard_spent(self) -> None:
+    async def note_exhausted(self) -> None:
         """Believe a 402: nothing is left of the day."""
         self._recalls += 1
         async with self._lock:
-            await self.store.change(lambda quota, _: (heard_spent(quota), None))
+            await self.store.change(lambda quota, _: (note_exhausted(quota), None))
             await self._empty()
 
     async def pause(self, seconds: float) -> None:

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from data_nexus.domain.endpoints import Endpoint
 from data_nexus.domain.limits.backoff import Backoff
 from data_nexus.domain.limits.breaker import Breaker, RetryBudget, admit, answered, failed
-from data_nexus.domain.limits.concurrency import Breadth, narrowed, widened
+from data_nexus.domain.limits.concurrency import ConcurrencyLimit, decreased, increased
 from data_nexus.eodhd.client import VendorClient
 from data_nexus.eodhd.requests import Request, user_request
 from data_nexus.errors import (
@@ -36,7 +36,7 @@ from data_nexus.errors import (
 )
 from data_nexus.events import Observer, Retried, Waiting
 from data_nexus.ingestion.fetching.quota_ledger import Ledger
-from data_nexus.ingestion.fetching.usage import DayCount
+from data_nexus.ingestion.fetching.usage import UsagePoll
 
 _LONGEST_POSTPONEMENT = 12
 _ROUND_SEC = 1.0
@@ -49,7 +49,7 @@ Read = Callable[[bytes], Awaitable[Answer]]
 
 
 @dataclass(slots=True)
-class Trip:
+class FetchState:
     """The way to one answer: what was sent for it, and whether it waits with nothing under way.
 
     `is_wanted` is asked before each request: False when the answer would be of no use any more.
@@ -61,7 +61,7 @@ class Trip:
 
 
 @dataclass(slots=True)
-class Attempts:
+class Requester:
     """Asks until an answer comes or the attempts are used up.
 
     `waits`: a spent day is slept through instead of ending the run, and a vendor out of reach is
@@ -72,7 +72,7 @@ class Attempts:
     ledger: Ledger
     backoff: Backoff
     observe: Observer
-    breadth: Breadth
+    concurrency_limit: ConcurrencyLimit
     waits: bool = False
     breaker_sec: float = 30.0
     chance: random.Random = field(default_factory=random.Random)
@@ -80,7 +80,7 @@ class Attempts:
     breakers: dict[Endpoint, Breaker] = field(init=False)
     retries: int = 0
     account_requests: list[Request] = field(default_factory=list)
-    _count: DayCount = field(init=False)
+    _count: UsagePoll = field(init=False)
     _in_flight: int = 0
     _room: asyncio.Condition = field(default_factory=asyncio.Condition)
     _resting: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -88,20 +88,20 @@ class Attempts:
 
     def __post_init__(self) -> None:
         self.breakers = defaultdict(lambda: Breaker(first_open_sec=self.breaker_sec))
-        self._count = DayCount(self._ask_user, self.ledger, self.observe)
+        self._count = UsagePoll(self._ask_user, self.ledger, self.observe)
 
     def state(self) -> dict[str, Any]:
         """Return how it stands with the vendor, for people to read."""
         return {
             "in_flight": self._in_flight,
-            "breadth": self.breadth.requests,
+            "breadth": self.concurrency_limit.requests,
             "retries": self.retries,
             "retry_budget": round(self.budget.saved, 1),
             "breakers": {str(name): breaker.state for name, breaker in self.breakers.items()},
         }
 
-    async def fetch(self, request: Request, read: Read[Answer], trip: Trip) -> Answer:
-        """Return what `read` makes of the answer's body; `trip` tells how far it has come.
+    async def fetch(self, request: Request, read: Read[Answer], state: FetchState) -> Answer:
+        """Return what `read` makes of the answer's body; `state` tells how far it has come.
 
         A `Retry`, from the wire or from `read`, uses up an attempt and a share of the retry
         budget. A rate limit pauses every worker and uses up neither, but an asset that meets it
@@ -109,26 +109,26 @@ class Attempts:
         and `Fenced` when the answer is not wanted any more.
         """
         attempt, postponed = 1, 0
-        trip.is_waiting = True
+        state.is_waiting = True
         while True:
             begun = time.monotonic()
             try:
                 await self._count.keep()
-                answer = await read(await self._send(request, trip))
+                answer = await read(await self._send(request, state))
             except RateLimited as limit:
-                trip.is_waiting = True
+                state.is_waiting = True
                 postponed += 1
                 if postponed > _LONGEST_POSTPONEMENT:
                     raise
                 await self.ledger.pause(limit.wait_sec)
             except QuotaSpent as refused:
-                trip.is_waiting = True
+                state.is_waiting = True
                 await self._rest(refused, begun)
             except Park as unfit:
                 unfit.request = request.text
                 raise
             except Retry as error:
-                trip.is_waiting = True
+                state.is_waiting = True
                 await self._wait_to_retry(request, error, attempt)
                 attempt += 1
             else:
@@ -154,31 +154,35 @@ class Attempts:
         await self._count.keep()
         return await self.ledger.calls_a_day()
 
-    async def _send(self, request: Request, trip: Trip) -> bytes:
+    async def _send(self, request: Request, state: FetchState) -> bytes:
         await self._pass_breaker(request.endpoint)
         async with self._in_breadth():
             slot = await self.ledger.admit(request.calls)
-            if not trip.is_wanted():
+            if not state.is_wanted():
                 # A machine that slept wakes up here: the lease went while its turn came.
                 await self.ledger.refund(slot)
                 raise Fenced(f"{request.subject}: the lease may have run out")
-            trip.is_waiting = False
-            trip.spent.append(request)
+            state.is_waiting = False
+            state.spent.append(request)
             self._count.calls += request.calls
             try:
                 body = await self.client.fetch(request)
             except NotSent:
-                trip.spent.pop()
+                state.spent.pop()
                 await self.ledger.refund(slot)
                 self._note_trouble(request.endpoint, reached=False)
                 raise
             except (ConnectionFailed, AnswerTimedOut, VendorFailed) as error:
                 self._note_trouble(request.endpoint, reached=True)
                 if isinstance(error, AnswerTimedOut):
-                    self.breadth = narrowed(self.breadth, time.monotonic(), _ROUND_SEC)
+                    self.concurrency_limit = decreased(
+                        self.concurrency_limit, time.monotonic(), _ROUND_SEC
+                    )
                 raise
             except RateLimited:
-                self.breadth = narrowed(self.breadth, time.monotonic(), _ROUND_SEC)
+                self.concurrency_limit = decreased(
+                    self.concurrency_limit, time.monotonic(), _ROUND_SEC
+                )
                 raise
             except NexusError:
                 self._note_answer(request.endpoint)
@@ -186,14 +190,14 @@ class Attempts:
             finally:
                 await self._learn_the_minute()
         self._note_answer(request.endpoint)
-        self.breadth = widened(self.breadth)
+        self.concurrency_limit = increased(self.concurrency_limit)
         return body
 
     async def _rest(self, spent: QuotaSpent, begun: float) -> None:
         """Note a 402; sleep through a spent day if this run waits, all requests together."""
         if spent.resets_at is None:
             # The next admission says when there will be calls again.
-            await self.ledger.heard_spent()
+            await self.ledger.note_exhausted()
             return
         if not self.waits:
             raise spent
@@ -233,7 +237,7 @@ class Attempts:
     @asynccontextmanager
     async def _in_breadth(self) -> AsyncIterator[None]:
         async with self._room:
-            await self._room.wait_for(lambda: self._in_flight < self.breadth.requests)
+            await self._room.wait_for(lambda: self._in_flight < self.concurrency_limit.requests)
             self._in_flight += 1
         try:
             yield
@@ -252,12 +256,14 @@ class Attempts:
 
     async def _learn_the_minute(self) -> None:
         if self.client.minute is not None:
-            await self.ledger.heard_minute(self.client.minute.limit, self.client.minute.remaining)
+            await self.ledger.note_minute_limit(
+                self.client.minute.limit, self.client.minute.remaining
+            )
 
     async def _ask_user(self) -> bytes:
-        return await self._send(user_request(), Trip(spent=self.account_requests))
+        return await self._send(user_request(), FetchState(spent=self.account_requests))
 
 
-def breadth_of(concurrency: int) -> Breadth:
+def concurrency_limit_of(concurrency: int) -> ConcurrencyLimit:
     """Return the breadth that a run starts with."""
-    return replace(Breadth(concurrency), allowed=float(min(concurrency, 4)))
+    return replace(ConcurrencyLimit(concurrency), allowed=float(min(concurrency, 4)))

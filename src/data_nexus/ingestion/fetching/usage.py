@@ -18,7 +18,7 @@ _SHARE_OF_LEFT, _LEAST_CALLS = 10, 100
 
 
 @dataclass(slots=True)
-class DayCount:
+class UsagePoll:
     """Keeps the ledger's count of the day near the vendor's own.
 
     `ask` sends one `user` request, which is free, and returns its body. The count is asked for
@@ -64,6 +64,6 @@ class DayCount:
         except (Retry, Park, RateLimited) as error:
             self.observe(Warned("user", f"the day's count is not known: {error}"))
         else:
-            await self.ledger.heard_user(
+            await self.ledger.note_account(
                 account.spent, account.counted_on, account.day_limit, account.extra
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 
-from data_nexus.database.store.batch import Letter
+from data_nexus.database.store.batch import DeadLetter
 from data_nexus.domain.endpoints import Endpoint
 from data_nexus.domain.lease import Lease
 from data_nexus.errors import Park
@@ -14,11 +14,11 @@ _EXCERPT_CHARS = 2000
 _READ_BYTES = 65_536
 
 
-def letter_of(lease: Lease, unfit: Park, redact: Callable[[str], str]) -> Letter:
+def dead_letter_of(lease: Lease, unfit: Park, redact: Callable[[str], str]) -> DeadLetter:
     """Return the dead letter of an unfit answer; `redact` blots out the token if it repeats it."""
     # Redacted before it is cut: a cut through the token would show half of it.
     text = unfit.body[:_READ_BYTES].decode("utf-8", "replace").replace("\0", "\N{SYMBOL FOR NULL}")
-    return Letter(
+    return DeadLetter(
         endpoint=Endpoint.EOD,
         request=unfit.request or f"/{Endpoint.EOD}/{lease.symbol}",
         status=unfit.status,

@@ -27,12 +27,12 @@ from data_nexus.errors import (
 )
 from data_nexus.events import Absent, Committed, Failed, Observer, Parked
 from data_nexus.ingestion.fetching.drain import Drain
-from data_nexus.ingestion.fetching.requester import Attempts, Trip
+from data_nexus.ingestion.fetching.requester import FetchState, Requester
 from data_nexus.ingestion.histories.committer import Committer
-from data_nexus.ingestion.histories.dead_letter import letter_of
+from data_nexus.ingestion.histories.dead_letter import dead_letter_of
 from data_nexus.ingestion.histories.queue import LeaseQueue
 from data_nexus.ingestion.histories.reader import HistoryReader
-from data_nexus.ingestion.run_totals import Tally
+from data_nexus.ingestion.run_totals import RunTotals
 
 # Writers that are behind take so many times `batch_rows` at once (ADR 0017).
 _WHEN_BEHIND = 10
@@ -43,7 +43,7 @@ _SUSPECTS_SEC = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class EngineLimits:
     """How a run works: its breadth, the grouping of its writes, and its patience in seconds."""
 
     concurrency: int
@@ -58,23 +58,23 @@ class Pace:
 class Engine:
     """One run over the due assets.
 
-    `tally` holds the figures, also of a run that was cut short; `ended_by` is the `Stop` or
+    `totals` holds the figures, also of a run that was cut short; `ended_by` is the `Stop` or
     `Pause` that made it claim nothing more.
     """
 
     store: Store
-    attempts: Attempts
-    pace: Pace
+    requester: Requester
+    limits: EngineLimits
     observe: Observer
     drain: Drain
     run_id: int
     reader: HistoryReader
-    tally: Tally = field(default_factory=Tally)
+    totals: RunTotals = field(default_factory=RunTotals)
     ended_by: NexusError | None = None
     _freed: asyncio.Event = field(default_factory=asyncio.Event)
     _ended: asyncio.Event = field(default_factory=asyncio.Event)
     # What each fetcher is about; it may be cancelled at will while it waits.
-    _trips: dict[asyncio.Task[Any], Trip] = field(default_factory=dict)
+    _trips: dict[asyncio.Task[Any], FetchState] = field(default_factory=dict)
 
     async def run(self, due: Due, limit: int | None) -> None:
         """Bring the due assets up to date; raise `StorageUnavailable` if the database goes away."""
@@ -83,44 +83,44 @@ class Engine:
         committer = Committer(
             commit=self._commit,
             settled=self._settle,
-            batch_rows=self.pace.batch_rows,
-            most_rows=_WHEN_BEHIND * self.pace.batch_rows,
-            linger_sec=self.pace.linger_sec,
-            bytes_in_flight=self.pace.bytes_in_flight,
+            batch_rows=self.limits.batch_rows,
+            most_rows=_WHEN_BEHIND * self.limits.batch_rows,
+            linger_sec=self.limits.linger_sec,
+            bytes_in_flight=self.limits.bytes_in_flight,
         )
         async with asyncio.TaskGroup() as tasks:
             renewing = tasks.create_task(self._renew(), name="renew leases")
             writers = [
                 tasks.create_task(committer.write(), name=f"writer {n}")
-                for n in range(self.pace.writers)
+                for n in range(self.limits.writers)
             ]
             watching = tasks.create_task(self.store.watch(), name="watch the session")
-            fetchers = (self._fetch_on(queue, committer) for _ in range(self.pace.concurrency))
+            fetchers = (self._fetch_on(queue, committer) for _ in range(self.limits.concurrency))
             await self._in_time(*fetchers, self._watch_suspects(queue, committer))
             await self._free_lost_leases()
             await self._in_time(self._ask_suspects(queue, committer))
             await committer.close()
             await asyncio.wait(writers)
             await self.store.release_all()
-            self.tally.count_spent(self.attempts.account_requests)
-            self.attempts.account_requests.clear()
+            self.totals.count_spent(self.requester.account_requests)
+            self.requester.account_requests.clear()
             renewing.cancel()
             watching.cancel()
 
     async def report(self) -> None:
         """Show how this worker is doing, for `nexus status`."""
-        await self.store.report(self.attempts.state() | {"requests": self.tally.requests})
+        await self.store.report(self.requester.state() | {"requests": self.totals.requests})
 
     def _end(self, error: NexusError) -> None:
         """Claim nothing more; a spent day lets those finish whose requests are paid for."""
         self.ended_by = self.ended_by or error
         self._ended.set()
         if not isinstance(error, Pause):
-            self.drain.wished.set()
+            self.drain.requested.set()
 
     @property
     def _claims(self) -> bool:
-        return not (self._ended.is_set() or self.drain.wished.is_set())
+        return not (self._ended.is_set() or self.drain.requested.is_set())
 
     async def _in_time(self, *work: Coroutine[Any, Any, None]) -> None:
         """Do work that fetches, and cut it short if the run is asked to stop."""
@@ -135,11 +135,11 @@ class Engine:
 
         They have half of the grace for it.
         """
-        await self.drain.wished.wait()
+        await self.drain.requested.wait()
         with suppress(TimeoutError):
-            async with asyncio.timeout(self.pace.grace_sec / 2):
+            async with asyncio.timeout(self.limits.grace_sec / 2):
                 while True:
-                    for fetcher in [one for one, trip in self._trips.items() if trip.is_waiting]:
+                    for fetcher in [one for one, state in self._trips.items() if state.is_waiting]:
                         del self._trips[fetcher]
                         fetcher.cancel()
                     await asyncio.sleep(_LOOK_SEC)
@@ -155,7 +155,7 @@ class Engine:
         while self._claims and not queue.spent.is_set():
             self._freed.clear()
             await self._ask_suspects(queue, committer)
-            await _any_of(self._freed, queue.spent, self._ended, self.drain.wished)
+            await _any_of(self._freed, queue.spent, self._ended, self.drain.requested)
 
     async def _ask_suspects(self, queue: LeaseQueue, committer: Committer) -> None:
         """Ask for the assets that were in a lost worker's hands, one after the other.
@@ -173,12 +173,12 @@ class Engine:
 
     async def _settle_one(self, lease: Lease, committer: Committer) -> None:
         """Take one lease to its end: an answer for the committer, or an error settled."""
-        trip = Trip(is_wanted=lambda: self.store.trusts(lease))
+        state = FetchState(is_wanted=lambda: self.store.trusts(lease))
         fetcher = asyncio.current_task()
         assert fetcher  # noqa: S101 - what awaits runs in a task
-        self._trips[fetcher] = trip
+        self._trips[fetcher] = state
         try:
-            batch = await self.reader.read(lease, trip)
+            batch = await self.reader.read(lease, state)
         except NexusError as error:
             self._trips.pop(fetcher, None)
             await self._settle_error(lease, error)
@@ -186,7 +186,7 @@ class Engine:
             await committer.submit(batch)
         finally:
             self._trips.pop(fetcher, None)
-            self.tally.count_spent(trip.spent)
+            self.totals.count_spent(state.spent)
 
     async def _settle_error(self, lease: Lease, error: NexusError) -> None:
         """The one place that decides what an error of an asset means for the asset and the run."""
@@ -195,7 +195,7 @@ class Engine:
                 self._end(error)
                 await self.store.release([lease], failed=False)
             case Retry() | Postpone():
-                self.tally.failed += 1
+                self.totals.failed += 1
                 self.observe(Failed(str(lease.symbol), str(error)))
                 await self.store.release([lease], failed=True)
             case Park():
@@ -206,15 +206,15 @@ class Engine:
                 raise error
 
     async def _park(self, lease: Lease, unfit: Park) -> None:
-        if not await self.store.park(lease, letter_of(lease, unfit, self.reader.redact)):
+        if not await self.store.park(lease, dead_letter_of(lease, unfit, self.reader.redact)):
             self._count_fenced(str(lease.symbol))
             return
-        self.tally.parked += 1
+        self.totals.parked += 1
         self.observe(Parked(str(lease.symbol), str(unfit)))
 
     async def _commit(self, batches: Sequence[Batch]) -> list[Receipt | None]:
         receipts = await self.store.commit(batches, self.run_id)
-        self.tally.commits += 1
+        self.totals.commits += 1
         return receipts
 
     async def _settle(self, batch: Batch, result: Receipt | Park | None) -> None:
@@ -224,11 +224,11 @@ class Engine:
         elif isinstance(result, Park):
             await self._park(batch.lease, result)
         else:
-            self.tally.count_commit(batch, result)
+            self.totals.count_commit(batch, result)
             self.observe(_told(name, batch, result))
 
     def _count_fenced(self, name: str) -> None:
-        self.tally.fenced += 1
+        self.totals.fenced += 1
         self.observe(Failed(name, "the lease was lost; nothing was written"))
 
     async def _renew(self) -> None:

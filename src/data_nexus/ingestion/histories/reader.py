@@ -13,12 +13,12 @@ from data_nexus.domain.adjustment.findings import NOTHING_KNOWN, verdict
 from data_nexus.domain.lease import Lease
 from data_nexus.domain.planning.due import rest_days
 from data_nexus.domain.symbol import Symbol
-from data_nexus.domain.validation.overlap import seam_break
+from data_nexus.domain.validation.overlap import overlap_break
 from data_nexus.domain.window import Window, whole_window, window_to_ask
 from data_nexus.eodhd.requests import Request, history_request
 from data_nexus.errors import Fenced, NotListed, Park
 from data_nexus.events import Observer, Reread, Warned
-from data_nexus.ingestion.fetching.requester import Attempts, Trip
+from data_nexus.ingestion.fetching.requester import FetchState, Requester
 from data_nexus.ingestion.histories.pipeline import Paid, absent_batch, batch_of, up_to_session
 
 
@@ -34,7 +34,7 @@ class HistoryReader:
     """
 
     store: Store
-    attempts: Attempts
+    requester: Requester
     reread_days: int
     redact: Callable[[str], str]
     observe: Observer
@@ -44,11 +44,11 @@ class HistoryReader:
     too_early: list[tuple[Lease, date]] = field(default_factory=list)
     _decoding: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def read(self, lease: Lease, trip: Trip) -> Batch:
+    async def read(self, lease: Lease, state: FetchState) -> Batch:
         """Return the asset's answer; all of its history if the last bars do not match any more."""
-        if not trip.is_wanted():
+        if not state.is_wanted():
             raise Fenced(f"{lease.symbol}: the lease may have run out")
-        batch = await self._judged(await self._read(lease, trip, datetime.now(UTC)))
+        batch = await self._judged(await self._read(lease, state, datetime.now(UTC)))
         batch = replace(batch, moment=self.now)
         if lease.published is not None:
             batch = self._up_to_session(batch, lease.published)
@@ -75,17 +75,17 @@ class HistoryReader:
             if (seen := self.seen[lease.symbol.exchange]) > before
         ]
 
-    async def _read(self, lease: Lease, trip: Trip, moment: datetime) -> Batch:
+    async def _read(self, lease: Lease, state: FetchState, moment: datetime) -> Batch:
         is_whole = lease.is_audit or lease.symbol in self.named
         window = window_to_ask(None if is_whole else lease.last_bar, self.reread_days, moment)
-        batch = await self._ask(lease, window, trip)
+        batch = await self._ask(lease, window, state)
         if batch.window.is_whole or batch.outcome is not Outcome.STORED:
             return batch
-        found = seam_break(await self.store.stored_bars(lease, batch.window.first), batch.bars)
+        found = overlap_break(await self.store.stored_bars(lease, batch.window.first), batch.bars)
         if found is None:
             return batch
         self.observe(Reread(str(lease.symbol), found.value))
-        return await self._ask(lease, whole_window(moment), trip)
+        return await self._ask(lease, whole_window(moment), state)
 
     async def _judged(self, batch: Batch) -> Batch:
         """Say of a whole history whether the stored actions explain its adjusted closes."""
@@ -96,14 +96,14 @@ class HistoryReader:
             known = await self.store.actions().known(batch.lease.asset_id)
         return replace(batch, verdict=verdict(batch.bars, known))
 
-    async def _ask(self, lease: Lease, window: Window, trip: Trip) -> Batch:
+    async def _ask(self, lease: Lease, window: Window, state: FetchState) -> Batch:
         async def read(body: bytes) -> Batch:
-            return await self._decode(lease, window, body, trip.spent)
+            return await self._decode(lease, window, body, state.spent)
 
         try:
-            return await self.attempts.fetch(history_request(lease.symbol, window), read, trip)
+            return await self.requester.fetch(history_request(lease.symbol, window), read, state)
         except NotListed:
-            return absent_batch(lease, window, _paid(trip.spent))
+            return absent_batch(lease, window, _paid(state.spent))
 
     async def _decode(
         self, lease: Lease, window: Window, body: bytes, spent: Sequence[Request]

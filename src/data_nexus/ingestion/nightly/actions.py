@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from data_nexus.database.store import Due
-from data_nexus.database.store.actions import ToldActions
+from data_nexus.database.store.actions import VendorActions
 from data_nexus.database.store.batch import RejectedRow
 from data_nexus.domain.actions import Dividend, Split
 from data_nexus.domain.bars import NO_DATE, days
@@ -32,35 +32,35 @@ from data_nexus.eodhd.requests import Request, dividends_request, splits_request
 from data_nexus.errors import Fenced, NexusError, NotListed, Park, Pause, Postpone, Retry, Stop
 from data_nexus.events import ActionsRead, Failed, Warned
 from data_nexus.ingestion.fetching.drain import Drained
-from data_nexus.ingestion.fetching.requester import Trip
+from data_nexus.ingestion.fetching.requester import FetchState
 from data_nexus.ingestion.histories.queue import LeaseQueue
-from data_nexus.ingestion.nightly.context import Night
+from data_nexus.ingestion.nightly.context import UpdateRun
 from data_nexus.ingestion.wiring import foreseen
 
 _ENDPOINTS = (Endpoint.SPLITS, Endpoint.DIVIDENDS)
 Action = TypeVar("Action", Split, Dividend)
 
 
-async def wanting(night: Night, exchange: str | None) -> dict[str, int]:
+async def wanting(update_run: UpdateRun, exchange: str | None) -> dict[str, int]:
     """Return of how many assets the actions are to be asked for, by exchange.
 
     Those whose actions the vendor has refused to the key wait until it is tried again.
     """
-    wanted = await night.store.actions().wanted(exchange)
+    wanted = await update_run.store.actions().wanted(exchange)
     refused: set[str] = set()
     for endpoint in _ENDPOINTS if wanted else ():
-        since = night.now - PROBED_AFTER
-        refused |= await night.bulk.refused(night.token_id, endpoint, since)
+        since = update_run.now - PROBED_AFTER
+        refused |= await update_run.bulk.refused(update_run.token_id, endpoint, since)
     return {name: assets for name, assets in wanted.items() if name not in refused}
 
 
-async def read_actions(night: Night, exchange: str | None) -> None:
+async def read_actions(update_run: UpdateRun, exchange: str | None) -> None:
     """Ask for the actions that are wanted, of one exchange or of all, and store them."""
-    if night.is_over:
+    if update_run.is_over:
         return
-    for name in await wanting(night, exchange):
-        if not night.is_over:
-            await ActionReader(night, name).run()
+    for name in await wanting(update_run, exchange):
+        if not update_run.is_over:
+            await ActionReader(update_run, name).run()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,40 +75,40 @@ class _Answer(Generic[Action]):
 class ActionReader:
     """Reads the wanted actions of one exchange, some assets at a time."""
 
-    night: Night
+    update_run: UpdateRun
     exchange: str
     _refused: Endpoint | None = None
     _was_answered: bool = False
 
     async def run(self) -> None:
         """Ask until none is wanted or the night is over; raise `StorageUnavailable`."""
-        night = self.night
-        due = Due(night.now, self.exchange, wants_actions=True)
-        queue = LeaseQueue(night.store, due, limit=None)
+        update_run = self.update_run
+        due = Due(update_run.now, self.exchange, wants_actions=True)
+        queue = LeaseQueue(update_run.store, due, limit=None)
         try:
             async with asyncio.TaskGroup() as tasks:
                 renewing = tasks.create_task(self._renew(), name="renew leases")
                 readers = [
                     tasks.create_task(self._read_on(queue), name="action reader")
-                    for _ in range(night.settings.concurrency)
+                    for _ in range(update_run.settings.concurrency)
                 ]
                 await asyncio.wait(readers)
                 await self._read_suspects(queue)
                 renewing.cancel()
         except BaseExceptionGroup as group:
             raise foreseen(group) from None
-        await night.store.release_all()
+        await update_run.store.release_all()
         await self._note_refusal()
 
     async def _renew(self) -> None:
-        store = self.night.store
+        store = self.update_run.store
         while True:
             await asyncio.sleep(store.lease_sec / 3)
             await store.renew()
 
     @property
     def _is_over(self) -> bool:
-        return self.night.is_over or self._refused is not None
+        return self.update_run.is_over or self._refused is not None
 
     async def _read_on(self, queue: LeaseQueue) -> None:
         while not self._is_over and (lease := await queue.next()):
@@ -121,26 +121,26 @@ class ActionReader:
 
     async def _read_one(self, lease: Lease) -> None:
         """Take one lease to its end: actions stored together, or an error settled."""
-        night = self.night
-        trip = Trip(is_wanted=lambda: night.store.trusts(lease))
+        update_run = self.update_run
+        state = FetchState(is_wanted=lambda: update_run.store.trusts(lease))
         try:
-            await self._store(lease, await self._told(lease, trip))
+            await self._store(lease, await self._told(lease, state))
         except Drained:
-            await night.store.release([lease], failed=False)
+            await update_run.store.release([lease], failed=False)
         except NexusError as error:
-            await self._settle_error(lease, error, trip)
+            await self._settle_error(lease, error, state)
         finally:
-            night.tally.count_spent(trip.spent)
+            update_run.totals.count_spent(state.spent)
 
-    async def _told(self, lease: Lease, trip: Trip) -> ToldActions:
+    async def _told(self, lease: Lease, state: FetchState) -> VendorActions:
         symbol = lease.symbol
-        splits = await self._ask(symbol, splits_request(symbol), decode_splits, trip)
-        dividends = await self._ask(symbol, dividends_request(symbol), decode_dividends, trip)
+        splits = await self._ask(symbol, splits_request(symbol), decode_splits, state)
+        dividends = await self._ask(symbol, dividends_request(symbol), decode_dividends, state)
         answers = [each for each in (splits, dividends) if each is not None]
         notices = {each.told.notice for each in answers if each.told.notice}
         for notice in notices:
-            self.night.observe(Warned(str(symbol), notice))
-        return ToldActions(
+            self.update_run.observe(Warned(str(symbol), notice))
+        return VendorActions(
             splits=None if splits is None else splits.told.actions,
             dividends=None if dividends is None else dividends.told.actions,
             # With the notice come the actions of one year only: the free plan.
@@ -153,77 +153,79 @@ class ActionReader:
         symbol: Symbol,
         request: Request,
         decode: Callable[[bytes, Symbol], Actions[Action]],
-        trip: Trip,
+        state: FetchState,
     ) -> _Answer[Action] | None:
         """Return what an endpoint tells; None where the vendor does not know the symbol."""
-        night = self.night
+        update_run = self.update_run
 
         async def read(body: bytes) -> _Answer[Action]:
             told = decode(body, symbol)
-            return _Answer(told, _rejected_rows(body, told, night.reader.redact))
+            return _Answer(told, _rejected_rows(body, told, update_run.reader.redact))
 
         try:
-            return await night.way.fetch(request, read, trip)
+            return await update_run.drainable.fetch(request, read, state)
         except NotListed:
             return None
 
-    async def _store(self, lease: Lease, told: ToldActions) -> None:
-        night = self.night
-        found = await night.store.settle_actions(lease, told)
+    async def _store(self, lease: Lease, told: VendorActions) -> None:
+        update_run = self.update_run
+        found = await update_run.store.settle_actions(lease, told)
         if found is None:
             raise Fenced(f"{lease.symbol}: the lease was lost; nothing was written")
         self._was_answered = True
-        night.tally.commits += 1
-        night.tally.actions += 1
-        night.tally.findings += bool(found)
-        night.tally.rejected_by_rule.update(row.rule for row in told.rejects)
+        update_run.totals.commits += 1
+        update_run.totals.actions += 1
+        update_run.totals.findings += bool(found)
+        update_run.totals.rejected_by_rule.update(row.rule for row in told.rejects)
         splits, dividends = told.splits or (), told.dividends or ()
-        night.observe(ActionsRead(str(lease.symbol), len(splits), len(dividends), len(found)))
+        update_run.observe(ActionsRead(str(lease.symbol), len(splits), len(dividends), len(found)))
 
-    async def _settle_error(self, lease: Lease, error: NexusError, trip: Trip) -> None:
-        night = self.night
+    async def _settle_error(self, lease: Lease, error: NexusError, state: FetchState) -> None:
+        update_run = self.update_run
         match error:
             case _ if is_refusal(error):
-                self._refused = trip.spent[-1].endpoint
+                self._refused = state.spent[-1].endpoint
             case Stop() | Pause():
-                night.ended_by = night.ended_by or error
+                update_run.ended_by = update_run.ended_by or error
                 if isinstance(error, Stop):
-                    night.drain.wished.set()
+                    update_run.drain.requested.set()
             case Park():
                 # Asking again at once would not help: it is put off, and the finding says why.
                 self._count_failure(lease, error)
-                unfit = ToldActions(unfit=night.reader.redact(str(error)))
-                await night.store.settle_actions(lease, unfit)
+                unfit = VendorActions(unfit=update_run.reader.redact(str(error)))
+                await update_run.store.settle_actions(lease, unfit)
                 return
             case Retry() | Postpone() | Fenced():
                 self._count_failure(lease, error)
             case _:
                 raise error
-        await night.store.release([lease], failed=isinstance(error, Retry | Postpone))
+        await update_run.store.release([lease], failed=isinstance(error, Retry | Postpone))
 
     def _count_failure(self, lease: Lease, error: NexusError) -> None:
-        self.night.tally.actions_failed += 1
-        self.night.observe(Failed(str(lease.symbol), str(error)))
+        self.update_run.totals.actions_failed += 1
+        self.update_run.observe(Failed(str(lease.symbol), str(error)))
 
     async def _note_refusal(self) -> None:
         """Remember that the plan has no actions, or with none refused that it has."""
-        night, bulk = self.night, self.night.bulk
+        update_run, bulk = self.update_run, self.update_run.bulk
         if self._refused is not None:
-            await bulk.note_refusal(night.token_id, self._refused, self.exchange, night.now)
+            await bulk.note_refusal(
+                update_run.token_id, self._refused, self.exchange, update_run.now
+            )
             text = f"the plan has no {self._refused}: actions are not read"
-            night.observe(Warned(self.exchange, text))
+            update_run.observe(Warned(self.exchange, text))
             return
         for endpoint in _ENDPOINTS if self._was_answered else ():
-            await bulk.note_refusal(night.token_id, endpoint, self.exchange, None)
+            await bulk.note_refusal(update_run.token_id, endpoint, self.exchange, None)
 
 
 def _rejected_rows(
     body: bytes, told: Actions[Action], redact: Callable[[str], str]
 ) -> tuple[RejectedRow, ...]:
-    places: Sequence[int] = [reject.row for reject in told.rejects]
-    if not places:
+    segments: Sequence[int] = [reject.row for reject in told.rejects]
+    if not segments:
         return ()
-    texts, dates = excerpts(body, places, redact), ex_dates(body, places)
+    texts, dates = excerpts(body, segments, redact), ex_dates(body, segments)
     return tuple(
         RejectedRow(days(day) if day else int(NO_DATE), reject.rule, text)
         for reject, day, text in zip(told.rejects, dates, texts, strict=True)

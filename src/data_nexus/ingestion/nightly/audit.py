@@ -12,61 +12,61 @@ from data_nexus.database.store import Due
 from data_nexus.domain.planning.audit import turns_tonight
 from data_nexus.errors import Stop
 from data_nexus.ingestion.fetching.quota_ledger import Ledger
-from data_nexus.ingestion.nightly.context import Night
-from data_nexus.ingestion.run_totals import Tally
+from data_nexus.ingestion.nightly.context import UpdateRun
+from data_nexus.ingestion.run_totals import RunTotals
 
 
-async def audit(night: Night, exchange: str | None) -> None:
+async def audit(run: UpdateRun, exchange: str | None) -> None:
     """Read again as a whole what was read so the longest ago, of one exchange or of all.
 
     Whatever is restated is stored, with its old values as revisions, like by any other re-read.
     That the day's calls do not suffice is no trouble: the next night goes on from there.
     """
-    settings = night.settings
-    if night.is_over or not settings.audit_share:
+    settings = run.settings
+    if run.is_over or not settings.audit_share:
         return
     # What the night has reserved and not used is left over, too.
-    await night.attempts.ledger.close()
+    await run.requester.ledger.close()
     ledger = Ledger(
-        night.store.ledger(settings.require_token()),
-        night.observe,
+        run.store.ledger(settings.require_token()),
+        run.observe,
         keep_share=settings.reserve,
         audit_share=settings.audit_share,
     )
     turns = turns_tonight(
         await ledger.known(),
-        await night.store.audit_records(),
+        await run.store.audit_records(),
         exchange,
         share=settings.audit_share,
         keep_share=settings.reserve,
     )
     if turns:
         try:
-            await _read_again(night, ledger, exchange, turns)
+            await _read_again(run, ledger, exchange, turns)
         finally:
             await ledger.close()
 
 
-async def _read_again(night: Night, ledger: Ledger, exchange: str | None, turns: int) -> None:
+async def _read_again(run: UpdateRun, ledger: Ledger, exchange: str | None, turns: int) -> None:
     """Read histories again with this ledger's calls, apart from the night's own figures."""
-    read_before = await night.store.days_ago(night.settings.audit_days)
-    attempts = replace(night.attempts, ledger=ledger, waits=False)
+    read_before = await run.store.days_ago(run.settings.audit_days)
+    requester = replace(run.requester, ledger=ledger, waits=False)
     apart = replace(
-        night,
-        attempts=attempts,
-        reader=replace(night.reader, attempts=attempts),
-        tally=Tally(),
+        run,
+        requester=requester,
+        reader=replace(run.reader, requester=requester),
+        totals=RunTotals(),
     )
     try:
         await apart.read_histories(Due(read_before, exchange, is_audit=True), turns)
     finally:
-        night.tally.count_audit(apart.tally)
-        night.audit = {
-            "assets": apart.tally.synced + apart.tally.absent,
-            "failed": apart.tally.failed,
-            "inserted": apart.tally.inserted,
-            "revised": apart.tally.revised,
-            "calls": apart.tally.calls,
+        run.totals.count_audit(apart.totals)
+        run.audit = {
+            "assets": apart.totals.synced + apart.totals.absent,
+            "failed": apart.totals.failed,
+            "inserted": apart.totals.inserted,
+            "revised": apart.totals.revised,
+            "calls": apart.totals.calls,
         }
     if isinstance(apart.ended_by, Stop):
-        night.ended_by = apart.ended_by
+        run.ended_by = apart.ended_by

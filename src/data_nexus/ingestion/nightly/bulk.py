@@ -14,15 +14,15 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, TypeVar
 
-from data_nexus.database.store.sessions import BulkStore, Carried, Reach, Survey
+from data_nexus.database.store.sessions import Advanced, BulkStore, CandidateIndex, SessionScope
 from data_nexus.domain.endpoints import CALLS, Endpoint
 from data_nexus.domain.planning.bulk_or_single import CALLS_A_SESSION
 from data_nexus.domain.planning.due import Place, session_before, sessions_up_to
-from data_nexus.domain.planning.gaps import DEEPEST, second_looks
+from data_nexus.domain.planning.gaps import DEEPEST, recheck_gaps
 from data_nexus.domain.symbol import Symbol
 from data_nexus.domain.validation.bulk_session import (
-    Aside,
-    Sheet,
+    BulkSession,
+    RejectedBulkRow,
     flag_counts,
     is_out,
     reference_day,
@@ -31,11 +31,11 @@ from data_nexus.eodhd.decode_bulk import decode_bulk_dividends, decode_bulk_spli
 from data_nexus.eodhd.refusals import is_refusal
 from data_nexus.eodhd.requests import Request, bulk_request
 from data_nexus.errors import NexusError, NotListed, Park, Pause, Postpone, Retry, RowsRefused
-from data_nexus.events import CarriedOn, Observer, Warned
-from data_nexus.ingestion.fetching.drain import Drainable, Drained
-from data_nexus.ingestion.fetching.requester import Trip
-from data_nexus.ingestion.nightly.bulk_session import feed_of, named_in, sheet_of
-from data_nexus.ingestion.run_totals import Tally
+from data_nexus.events import Observer, SessionAdvanced, Warned
+from data_nexus.ingestion.fetching.drain import DrainableRequester, Drained
+from data_nexus.ingestion.fetching.requester import FetchState
+from data_nexus.ingestion.nightly.bulk_session import decode_session, feed_of, named_in
+from data_nexus.ingestion.run_totals import RunTotals
 from data_nexus.ingestion.wiring import foreseen
 
 # So many sessions in a row may bring nothing before they count as not out yet: markets stay shut
@@ -45,18 +45,18 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class PricedSession:
     """A session as its prices tell it, whom it can carry on, and up to where their bars reach."""
 
-    reach: Reach
-    survey: Survey
-    sheet: Sheet
+    scope: SessionScope
+    survey: CandidateIndex
+    bulk_session: BulkSession
     reference: date
 
     @property
     def trading_again(self) -> list[date]:
         """The last bars of the assets that have one now, be there a gap before it or not."""
-        position = self.sheet.position
+        position = self.bulk_session.position
         return [day for code, day in self.survey.last_bars.items() if day and code in position]
 
 
@@ -74,17 +74,17 @@ class BulkUpdate:
     exchange: str
     published: Mapping[Place, date]
     store: BulkStore
-    way: Drainable
+    drainable: DrainableRequester
     observe: Observer
     redact: Callable[[str], str]
     run_id: int
     writers: int
-    tally: Tally
+    totals: RunTotals
     named: set[Symbol] = field(default_factory=set)
     held_back: date | None = None
     ended_by: Pause | None = None
     log: list[dict[str, Any]] = field(default_factory=list)
-    _empty: list[Told] = field(default_factory=list)
+    _empty: list[PricedSession] = field(default_factory=list)
     # The assets that lack the session under way, and how each ended that was carried on.
     _lacking: set[str] = field(default_factory=set)
     _ends: dict[str, str] = field(default_factory=dict)
@@ -121,7 +121,7 @@ class BulkUpdate:
             if before != last:
                 since = before
             last = session
-            self.held_back = self._empty[0].reach.session if self._empty else session
+            self.held_back = self._empty[0].scope.session if self._empty else session
             if await self._try(self._reach(session, since)):
                 since, self.held_back = session, None
             elif len(self._empty) == _MOST_EMPTY:
@@ -129,22 +129,22 @@ class BulkUpdate:
         if self._empty:
             self.observe(Warned(self.exchange, f"the session {self.held_back} is not out yet"))
 
-    async def _try(self, reach: Reach) -> bool:
+    async def _try(self, scope: SessionScope) -> bool:
         """Carry on by a session, and by those before it that were empty; False if it is so, too.
 
         An empty session was none after all, if a later one is out; else it may be late.
         """
-        survey = await self.store.survey(reach)
+        survey = await self.store.survey(scope)
         last_bars = survey.last_bars
         self._lacking = set(last_bars)
         reference = reference_day(last_bars.values())
         if reference is None:
             # Nobody is left to be carried on; what is held back stays so.
             return not self._empty
-        sheet = await self._prices(reach.session, needed=CALLS_A_SESSION)
-        self._empty.append(Told(reach, survey, sheet, reference))
+        bulk_session = await self._prices(scope.session, needed=CALLS_A_SESSION)
+        self._empty.append(PricedSession(scope, survey, bulk_session, reference))
         expected = [code for code, day in last_bars.items() if day and day >= reference]
-        if not is_out(sheet, expected):
+        if not is_out(bulk_session, expected):
             self._note(self._empty[-1], [])
             return False
         for told in self._empty:
@@ -152,26 +152,32 @@ class BulkUpdate:
         self._empty.clear()
         return True
 
-    async def _commit(self, told: Told) -> None:
-        sheet = await self._with_actions(told.sheet) if told.sheet.position else told.sheet
-        await self.store.wake(told.reach, sheet.position)
-        unbroken_since = await self._look_again(told, sheet.named)
-        done = await self._write(told.reach, told.survey, sheet, unbroken_since)
+    async def _commit(self, told: PricedSession) -> None:
+        bulk_session = (
+            await self._with_actions(told.bulk_session)
+            if told.bulk_session.position
+            else told.bulk_session
+        )
+        await self.store.wake(told.scope, bulk_session.position)
+        unbroken_since = await self._recheck(told, bulk_session.named)
+        done = await self._write(told.scope, told.survey, bulk_session, unbroken_since)
         self._note(told, done)
-        if told.reach.session < max(self.published.values()):
-            await self.store.settle(self.exchange, told.reach.session)
+        if told.scope.session < max(self.published.values()):
+            await self.store.settle(self.exchange, told.scope.session)
 
-    async def _look_again(self, told: Told, named: frozenset[str]) -> date:
+    async def _recheck(self, told: PricedSession, named: frozenset[str]) -> date:
         """Look for late bars where many assets have a gap; return since when there is none."""
         earlier = await asyncio.to_thread(sessions_up_to, self.exchange, told.reference, DEEPEST)
         settled = await self.store.settled(self.exchange, earlier[0])
-        looks = second_looks(told.trading_again, earlier, settled)
+        looks = recheck_gaps(told.trading_again, earlier, settled)
         try:
-            await self.way.attempts.ledger.require(len(looks.sessions) * CALLS[Endpoint.BULK])
+            await self.drainable.requester.ledger.require(
+                len(looks.sessions) * CALLS[Endpoint.BULK]
+            )
             for session in looks.sessions:
-                sheet = replace(await self._prices(session), named=named)
-                reach = replace(told.reach, session=session, late=True)
-                await self._write(reach, told.survey, sheet, looks.still_open)
+                bulk_session = replace(await self._prices(session), named=named)
+                scope = replace(told.scope, session=session, late=True)
+                await self._write(scope, told.survey, bulk_session, looks.still_open)
                 await self.store.settle(self.exchange, session)
         except (Drained, Retry, Postpone, Park, Pause) as error:
             # The present session is paid for. Who has a gap is asked for by itself.
@@ -180,16 +186,20 @@ class BulkUpdate:
         return looks.still_open
 
     async def _write(
-        self, reach: Reach, survey: Survey, sheet: Sheet, unbroken_since: date
-    ) -> list[Carried]:
-        parts, done = [*reversed(survey.parts)], list[Carried]()
+        self,
+        scope: SessionScope,
+        survey: CandidateIndex,
+        bulk_session: BulkSession,
+        unbroken_since: date,
+    ) -> list[Advanced]:
+        parts, done = [*reversed(survey.parts)], list[Advanced]()
 
         async def write() -> None:
             while parts:
                 first, last = part = parts.pop()
                 try:
-                    carried = await self.store.carry_on(
-                        reach, sheet, unbroken_since, self.run_id, part
+                    carried = await self.store.advance(
+                        scope, bulk_session, unbroken_since, self.run_id, part
                     )
                 except RowsRefused:
                     # Ever fewer are tried together, for one row must not hold the others back. Who
@@ -198,7 +208,7 @@ class BulkUpdate:
                     parts.extend([(first, middle), (middle + 1, last)] if first < last else [])
                     continue
                 done.append(carried)
-                self._count(sheet, carried)
+                self._count(bulk_session, carried)
                 self._note_ends(carried)
 
         try:
@@ -209,16 +219,16 @@ class BulkUpdate:
             raise foreseen(group) from None
         return done
 
-    async def _prices(self, session: date, needed: int = 0) -> Sheet:
+    async def _prices(self, session: date, needed: int = 0) -> BulkSession:
         return await self._ask(
             bulk_request(self.exchange, session),
-            lambda body: sheet_of(body, self.exchange, session, self.redact),
+            lambda body: decode_session(body, self.exchange, session, self.redact),
             needed,
         )
 
-    async def _with_actions(self, sheet: Sheet) -> Sheet:
+    async def _with_actions(self, bulk_session: BulkSession) -> BulkSession:
         """Ask for the session's actions, store them, and name the assets that have one."""
-        exchange, session = self.exchange, sheet.session
+        exchange, session = self.exchange, bulk_session.session
         splits = await self._ask(
             bulk_request(exchange, session, "splits"),
             lambda body: feed_of(
@@ -235,14 +245,14 @@ class BulkUpdate:
         )
         await self.store.store_actions(exchange, splits.told.by_code, dividends.told.by_code)
         unread = splits.aside + dividends.aside
-        self.tally.rejected_by_rule.update(row.rule for row in unread)
-        await self._put_aside(session, sheet.aside + unread)
+        self.totals.rejected_by_rule.update(row.rule for row in unread)
+        await self._store_rejects(session, bulk_session.aside + unread)
         named = named_in(splits.told) | named_in(dividends.told)
-        return replace(sheet, named=sheet.named | named)
+        return replace(bulk_session, named=bulk_session.named | named)
 
-    async def _put_aside(self, session: date, rows: Sequence[Aside]) -> None:
+    async def _store_rejects(self, session: date, rows: Sequence[RejectedBulkRow]) -> None:
         if rows:
-            strangers = await self.store.put_aside(self.exchange, session, rows)
+            strangers = await self.store.store_rejects(self.exchange, session, rows)
             text = f"{len(rows):,} rows of {session} cannot be read"
             self.observe(Warned(self.exchange, f"{text}; {strangers:,} of them name no asset"))
 
@@ -262,32 +272,34 @@ class BulkUpdate:
         async def read(body: bytes) -> Result:
             return decode(body)
 
-        trip, way = Trip(), replace(self.way, needed=needed, is_begun=is_begun)
+        state, drainable = FetchState(), replace(self.drainable, needed=needed, is_begun=is_begun)
         try:
-            return await way.fetch(request, read, trip)
+            return await drainable.fetch(request, read, state)
         finally:
-            self.tally.count_spent(trip.spent)
-            self._spent += sum(each.calls for each in trip.spent)
+            self.totals.count_spent(state.spent)
+            self._spent += sum(each.calls for each in state.spent)
 
-    def _reach(self, session: date, since: date) -> Reach:
-        places = [place for place, last in self.published.items() if last >= session]
-        return Reach(exchange=self.exchange, session=session, since=since, places=places)
+    def _reach(self, session: date, since: date) -> SessionScope:
+        segments = [segment for segment, last in self.published.items() if last >= session]
+        return SessionScope(exchange=self.exchange, session=session, since=since, segments=segments)
 
-    def _count(self, sheet: Sheet, carried: Carried) -> None:
-        found, tally = carried.fates, self.tally
-        tally.commits += 1
-        tally.received += len(found.stored) + len(found.rejected)
-        tally.inserted += len(found.stored)
-        tally.rejected += len(found.rejected)
-        tally.flagged.update(flag_counts(sheet, found.rows))
-        tally.rejected_by_rule.update(carried.rejected_rules)
+    def _count(self, bulk_session: BulkSession, carried: Advanced) -> None:
+        found, totals = carried.classified, self.totals
+        totals.commits += 1
+        totals.received += len(found.stored) + len(found.rejected)
+        totals.inserted += len(found.stored)
+        totals.rejected += len(found.rejected)
+        totals.flagged.update(flag_counts(bulk_session, found.rows))
+        totals.rejected_by_rule.update(carried.rejected_rules)
         self.named.update(Symbol(code, self.exchange) for code in found.changed)
         assets = len(found.stored) + len(found.rejected) + len(found.absent)
-        self.observe(CarriedOn(self.exchange, str(sheet.session), assets, len(found.stored)))
+        self.observe(
+            SessionAdvanced(self.exchange, str(bulk_session.session), assets, len(found.stored))
+        )
 
-    def _note_ends(self, carried: Carried) -> None:
+    def _note_ends(self, carried: Advanced) -> None:
         """Note how assets end: each counts once, over how many sessions it may be carried."""
-        codes, found = carried.lacking.codes, carried.fates
+        codes, found = carried.candidates.codes, carried.classified
         self._lacking.difference_update(codes[at] for at in found.settled)
         for at in found.absent:
             self._ends.setdefault(codes[at], "absent")
@@ -299,13 +311,13 @@ class BulkUpdate:
 
     def _count_ends(self) -> None:
         ends = Counter(self._ends.values())
-        self.tally.synced += ends["synced"]
-        self.tally.absent += ends["absent"]
-        self.tally.failed += ends["failed"]
+        self.totals.synced += ends["synced"]
+        self.totals.absent += ends["absent"]
+        self.totals.failed += ends["failed"]
 
-    def _note(self, told: Told, done: list[Carried]) -> None:
+    def _note(self, told: PricedSession, done: list[Advanced]) -> None:
         """Note what a session has cost and brought, once, however often it was looked at."""
-        session = told.reach.session.isoformat()
+        session = told.scope.session.isoformat()
         calls = self._spent - sum(entry["calls"] for entry in self.log)
         calls += sum(entry["calls"] for entry in self.log if entry["session"] == session)
         self.log = [entry for entry in self.log if entry["session"] != session]
@@ -314,9 +326,9 @@ class BulkUpdate:
                 "exchange": self.exchange,
                 "session": session,
                 "calls": calls,
-                "rows": len(told.sheet.bars),
-                "stored": sum(len(each.fates.stored) for each in done),
-                "absent": sum(len(each.fates.absent) for each in done),
-                "left": sum(len(each.fates.left) for each in done),
+                "rows": len(told.bulk_session.bars),
+                "stored": sum(len(each.classified.stored) for each in done),
+                "absent": sum(len(each.classified.absent) for each in done),
+                "left": sum(len(each.classified.left) for each in done),
             }
         )

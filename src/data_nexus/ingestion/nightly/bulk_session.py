@@ -9,12 +9,12 @@ from datetime import date
 from typing import Generic
 
 from data_nexus.domain.actions import CODE_HAS_ONE_BAR, Dividend, Split
-from data_nexus.domain.validation.bulk_session import Aside, Sheet
+from data_nexus.domain.validation.bulk_session import BulkSession, RejectedBulkRow
 from data_nexus.domain.validation.check import check_session
 from data_nexus.domain.validation.rules import ROW_RULES
 from data_nexus.domain.window import Window
 from data_nexus.eodhd.decode_actions import Action, excerpts
-from data_nexus.eodhd.decode_bulk import BulkActions, BulkReject, decode_bulk_bars
+from data_nexus.eodhd.decode_bulk import BulkActions, UndecodedRow, decode_bulk_bars
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +22,12 @@ class Feed(Generic[Action]):
     """A session's splits or dividends, and the rows that are put aside."""
 
     told: BulkActions[Action]
-    aside: tuple[Aside, ...]
+    aside: tuple[RejectedBulkRow, ...]
 
 
-def sheet_of(body: bytes, exchange: str, session: date, redact: Callable[[str], str]) -> Sheet:
+def decode_session(
+    body: bytes, exchange: str, session: date, redact: Callable[[str], str]
+) -> BulkSession:
     """Return a session's prices as a sheet; `redact` blots out the token in what is put aside.
 
     Raises a typed refusal for an answer that is not what was asked for.
@@ -35,12 +37,12 @@ def sheet_of(body: bytes, exchange: str, session: date, redact: Callable[[str], 
     reasons = checked.reasons.tolist()
     position = {code: at for at, code in enumerate(told.codes) if reasons[at] < 0}
     unfit = [
-        BulkReject(told.rows[at], ROW_RULES[reasons[at]].name, code)
+        UndecodedRow(told.rows[at], ROW_RULES[reasons[at]].name, code)
         for at, code in enumerate(told.codes)
         if reasons[at] >= 0
     ]
-    aside = aside_of(body, [*unfit, *told.rejects], redact)
-    return Sheet(
+    aside = rejected_bulk_row(body, [*unfit, *told.rejects], redact)
+    return BulkSession(
         session=session,
         position=position,
         bars=checked.bars,
@@ -61,16 +63,17 @@ def feed_of(
 ) -> Feed[Action]:
     """Return a session's splits or dividends, as `decode` reads them, and what is put aside."""
     told = decode(body)
-    return Feed(told, aside_of(body, told.rejects, redact))
+    return Feed(told, rejected_bulk_row(body, told.rejects, redact))
 
 
-def aside_of(
-    body: bytes, rejects: Sequence[BulkReject], redact: Callable[[str], str]
-) -> tuple[Aside, ...]:
+def rejected_bulk_row(
+    body: bytes, rejects: Sequence[UndecodedRow], redact: Callable[[str], str]
+) -> tuple[RejectedBulkRow, ...]:
     """Return rejected rows of an answer with the vendor's own text of each."""
     texts = excerpts(body, [each.row for each in rejects], redact) if rejects else []
     return tuple(
-        Aside(each.code, each.rule, text) for each, text in zip(rejects, texts, strict=True)
+        RejectedBulkRow(each.code, each.rule, text)
+        for each, text in zip(rejects, texts, strict=True)
     )
 
 

@@ -1,4 +1,4 @@
-"""Owns `Night`: what every step of an update works with."""
+"""Owns `UpdateRun`: what every step of an update works with."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from data_nexus.database.store.quota import token_id
 from data_nexus.database.store.sessions import BulkStore
 from data_nexus.errors import NexusError
 from data_nexus.events import Observer
-from data_nexus.ingestion.fetching.drain import Drain, Drainable
-from data_nexus.ingestion.fetching.requester import Attempts
+from data_nexus.ingestion.fetching.drain import Drain, DrainableRequester
+from data_nexus.ingestion.fetching.requester import Requester
 from data_nexus.ingestion.histories.engine import Engine
 from data_nexus.ingestion.histories.reader import HistoryReader
-from data_nexus.ingestion.history_loader import pace_of
-from data_nexus.ingestion.run_totals import Tally
+from data_nexus.ingestion.history_loader import engine_limits
+from data_nexus.ingestion.run_totals import RunTotals
 from data_nexus.ingestion.wiring import foreseen
 
 # So many requests of a session, one after the other, may come in the grace of a drain, and leave
@@ -28,7 +28,7 @@ _BATCHES_TOGETHER = 2
 
 
 @dataclass(slots=True)
-class Night:
+class UpdateRun:
     """One update at the moment `now`; its steps share the tally and the way to the vendor.
 
     `lists` and `log` say what each symbol list and each session in bulk cost and brought, `audit`
@@ -39,13 +39,13 @@ class Night:
     settings: Settings
     url: str
     store: Store
-    attempts: Attempts
+    requester: Requester
     observe: Observer
     drain: Drain
     now: datetime
     run_id: int
     reader: HistoryReader
-    tally: Tally = field(default_factory=Tally)
+    totals: RunTotals = field(default_factory=RunTotals)
     ended_by: NexusError | None = None
     paused_by: NexusError | None = None
     log: list[dict[str, Any]] = field(default_factory=list)
@@ -65,13 +65,13 @@ class Night:
     @property
     def is_over(self) -> bool:
         """Whether nothing more shall be asked for."""
-        return self.ended_by is not None or self.drain.wished.is_set()
+        return self.ended_by is not None or self.drain.requested.is_set()
 
     @property
-    def way(self) -> Drainable:
+    def drainable(self) -> DrainableRequester:
         """The way to the vendor for what is asked for one by one."""
         grace_sec = self.settings.grace_seconds / _REQUESTS_A_GRACE
-        return Drainable(self.attempts, self.drain, grace_sec)
+        return DrainableRequester(self.requester, self.drain, grace_sec)
 
     async def read_histories(self, due: Due, limit: int | None = None) -> None:
         """Ask for the histories of what is due, one by one; note what ended the run early."""
@@ -79,23 +79,23 @@ class Night:
             return
         engine = Engine(
             store=self.store,
-            attempts=self.attempts,
-            pace=pace_of(self.settings),
+            requester=self.requester,
+            limits=engine_limits(self.settings),
             observe=self.observe,
             drain=self.drain,
             run_id=self.run_id,
             reader=self.reader,
-            tally=self.tally,
+            totals=self.totals,
         )
         try:
             await engine.run(due, limit)
         except BaseExceptionGroup as group:
             raise foreseen(group) from None
         self.ended_by = engine.ended_by
-        await self.bulk.pass_over(self.reader.known_absent())
+        await self.bulk.mark_absent_through(self.reader.known_absent())
         self.reader.too_early.clear()
 
     def count_account(self) -> None:
         """Count what was asked about the account into the tally."""
-        self.tally.count_spent(self.attempts.account_requests)
-        self.attempts.account_requests.clear()
+        self.totals.count_spent(self.requester.account_requests)
+        self.requester.account_requests.clear()

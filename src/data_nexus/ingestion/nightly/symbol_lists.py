@@ -15,50 +15,50 @@ from data_nexus.errors import CredentialsRefused, NexusError, Park, Postpone, Re
 from data_nexus.events import Warned
 from data_nexus.ingestion.asset_discovery import Tables, WantedList, discover
 from data_nexus.ingestion.fetching.drain import Drained
-from data_nexus.ingestion.nightly.context import Night
+from data_nexus.ingestion.nightly.context import UpdateRun
 
 _FORBIDDEN = 403
 
 
-async def refresh_lists(night: Night, exchanges: Collection[str]) -> None:
+async def refresh_lists(run: UpdateRun, exchanges: Collection[str]) -> None:
     """Read again the symbol lists of these exchanges that are due; note what each brought.
 
     A list is read with the types of its last discovery. Raises what ends a run.
     """
     if not exchanges:
         return
-    known = await known_lists(night.url, night.settings.schema)
-    for each in lists_due(known, exchanges, night.settings.list_days, night.now):
-        if night.is_over or not await _refresh(night, each):
+    known = await known_lists(run.url, run.settings.schema)
+    for each in lists_due(known, exchanges, run.settings.list_days, run.now):
+        if run.is_over or not await _refresh(run, each):
             return
 
 
-async def _refresh(night: Night, known: KnownList) -> bool:
+async def _refresh(run: UpdateRun, known: KnownList) -> bool:
     """Read one list again; False if it is of no use to ask for others tonight."""
     spent: list[Request] = []
     try:
         found = await discover(
-            night.way,
-            Tables(night.url, night.settings.schema),
+            run.drainable,
+            Tables(run.url, run.settings.schema),
             WantedList(known.exchange, known.is_delisted, known.types),
-            max_shrink=night.settings.max_shrink,
-            observe=night.observe,
+            max_shrink=run.settings.max_shrink,
+            observe=run.observe,
             spent=spent,
-            moment=night.now,
+            moment=run.now,
         )
     except Drained:
         return False
     except (Retry, Postpone, Park, UsageError, CredentialsRefused) as error:
         if _ends_the_run(error):
             raise
-        night.observe(Warned(known.exchange, f"the symbol list was not read again: {error}"))
+        run.observe(Warned(known.exchange, f"the symbol list was not read again: {error}"))
         return not isinstance(error, Retry | Postpone)
     finally:
-        night.tally.count_spent(spent)
+        run.totals.count_spent(spent)
     if found.changes.is_shrunk:
-        night.observe(Warned(known.exchange, found.reason))
+        run.observe(Warned(known.exchange, found.reason))
     calls = sum(request.calls for request in spent)
-    night.lists.append({**found.figures(), "calls": calls})
+    run.lists.append({**found.figures(), "calls": calls})
     return True
 
 

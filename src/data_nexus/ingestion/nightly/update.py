@@ -18,15 +18,15 @@ from data_nexus.config import Settings
 from data_nexus.database.store import Due
 from data_nexus.database.store.sessions import BulkStore
 from data_nexus.domain.endpoints import Endpoint
-from data_nexus.domain.planning.bulk_or_single import Behind, Way
+from data_nexus.domain.planning.bulk_or_single import BacklogGroup, FetchPlan
 from data_nexus.domain.planning.due import (
     PROBED_AFTER,
     Place,
     behind_by_exchange,
+    fetch_plans,
     lacking_a_session,
     published_at,
     session_before,
-    ways,
 )
 from data_nexus.errors import Pause, Stop
 from data_nexus.events import Observer, RunFinished, RunStarted, Warned
@@ -35,9 +35,9 @@ from data_nexus.ingestion.history_loader import Report, outcome_of, reader_of
 from data_nexus.ingestion.nightly.actions import read_actions, wanting
 from data_nexus.ingestion.nightly.audit import audit
 from data_nexus.ingestion.nightly.bulk import BulkUpdate
-from data_nexus.ingestion.nightly.context import Night
+from data_nexus.ingestion.nightly.context import UpdateRun
 from data_nexus.ingestion.nightly.symbol_lists import refresh_lists
-from data_nexus.ingestion.wiring import ONE_SHOT, Errand, open_run
+from data_nexus.ingestion.wiring import FAIL_FAST, LimitPolicy, open_run
 
 
 async def update(
@@ -46,7 +46,7 @@ async def update(
     exchange: str | None,
     observe: Observer,
     drain: Drain,
-    errand: Errand = ONE_SHOT,
+    policy: LimitPolicy = FAIL_FAST,
     now: datetime | None = None,
 ) -> Report:
     """Make an exchange, or all, complete as of the last session that is out by `now`; report.
@@ -55,121 +55,125 @@ async def update(
     `UsageError` for an exchange without assets.
     """
     started = time.monotonic()
-    async with open_run(settings, url, observe, errand) as (store, attempts):
+    async with open_run(settings, url, observe, policy) as (store, requester):
         if exchange:
             await store.bulk().require_exchange(exchange)
         now = now or await store.days_ago(0)
-        await store.wake_absent(now)
+        await store.requeue_absent(now)
         await store.free_lost_leases()
-        night = Night(
+        run = UpdateRun(
             settings=settings,
             url=url,
             store=store,
-            attempts=attempts,
+            requester=requester,
             observe=observe,
             drain=drain,
             now=now,
             run_id=await store.start_run("update"),
-            reader=replace(reader_of(settings, store, attempts, observe), now=now),
+            reader=replace(reader_of(settings, store, requester, observe), now=now),
         )
         try:
-            await _bring_forward(night, exchange)
+            await _bring_forward(run, exchange)
         except (Stop, Pause) as error:
-            night.ended_by = error
+            run.ended_by = error
         finally:
-            night.count_account()
-        figures = night.tally.figures(time.monotonic() - started)
-        figures |= {"lists": night.lists, "bulk": night.log, "audit": night.audit}
-        report = Report(figures, night.ended_by, drain.reason)
-        await store.finish_run(night.run_id, outcome_of(report), figures)
+            run.count_account()
+        figures = run.totals.figures(time.monotonic() - started)
+        figures |= {"lists": run.lists, "bulk": run.log, "audit": run.audit}
+        report = Report(figures, run.ended_by, drain.reason)
+        await store.finish_run(run.run_id, outcome_of(report), figures)
         observe(RunFinished("update", outcome_of(report), figures["duration_sec"]))
         return report
 
 
-async def _bring_forward(night: Night, exchange: str | None) -> None:
+async def _bring_forward(run: UpdateRun, exchange: str | None) -> None:
     """Bring forward what is due, of one exchange or of all, and read the actions it wants."""
-    published, behind = await _due(night, exchange)
-    await refresh_lists(night, lacking_a_session(behind))
-    if night.lists:
-        published, behind = await _due(night, exchange)
+    published, behind = await _due(run, exchange)
+    await refresh_lists(run, lacking_a_session(behind))
+    if run.lists:
+        published, behind = await _due(run, exchange)
     due = sum(group.assets for groups in behind.values() for group in groups)
-    wanted = sum((await wanting(night, exchange)).values())
-    night.observe(RunStarted("update", due + wanted))
+    wanted = sum((await wanting(run, exchange)).values())
+    run.observe(RunStarted("update", due + wanted))
     if due:
-        await _read_sessions(night, behind, published)
-    await read_actions(night, exchange)
-    if lacking_a_session(behind) and not night.paused_by:
-        await audit(night, exchange)
+        await _read_sessions(run, behind, published)
+    await read_actions(run, exchange)
+    if lacking_a_session(behind) and not run.paused_by:
+        await audit(run, exchange)
         # What it found is explained in the same night: the next may be one that costs nothing.
-        await read_actions(night, exchange)
-    night.ended_by = night.ended_by or night.paused_by
+        await read_actions(run, exchange)
+    run.ended_by = run.ended_by or run.paused_by
 
 
 async def _read_sessions(
-    night: Night, behind: Mapping[str, list[Behind]], published: dict[Place, date]
+    run: UpdateRun, behind: Mapping[str, list[BacklogGroup]], published: dict[Place, date]
 ) -> None:
     """Bring forward what is due: in bulk where that costs less, then asset by asset."""
-    bulk = night.bulk
-    for name, way in (await _ways(night, behind)).items():
-        if way.sessions and not night.is_over:
-            async with bulk.alone_with(name, night.drain.wished) as waited:
+    bulk = run.bulk
+    for name, fetch_plan in (await _ways(run, behind)).items():
+        if fetch_plan.sessions and not run.is_over:
+            async with bulk.alone_with(name, run.drain.requested) as waited:
                 # Where another update was at it, who lacks what is to be asked anew.
-                still = await _way_now(night, name) if waited else way
-                published = await _in_bulk(night, bulk, name, still, published)
-    night.reader.seen |= await bulk.sightings()
-    await night.read_histories(Due(await night.store.days_ago(0), published=published))
+                still = await _way_now(run, name) if waited else fetch_plan
+                published = await _in_bulk(run, bulk, name, still, published)
+    run.reader.seen |= await bulk.sightings()
+    await run.read_histories(Due(await run.store.days_ago(0), published=published))
 
 
-async def _ways(night: Night, behind: Mapping[str, list[Behind]]) -> dict[str, Way]:
+async def _ways(run: UpdateRun, behind: Mapping[str, list[BacklogGroup]]) -> dict[str, FetchPlan]:
     """Return the cheapest way of each exchange, by what the plan allows."""
-    since = night.now - PROBED_AFTER
-    refused = await night.bulk.refused(night.token_id, Endpoint.BULK, since)
-    whole_day = await night.attempts.calls_a_day()
-    return await asyncio.to_thread(ways, behind, refused, whole_day)
+    since = run.now - PROBED_AFTER
+    refused = await run.bulk.refused(run.token_id, Endpoint.BULK, since)
+    whole_day = await run.requester.calls_a_day()
+    return await asyncio.to_thread(fetch_plans, behind, refused, whole_day)
 
 
-async def _way_now(night: Night, exchange: str) -> Way:
-    _, behind = await _due(night, exchange)
-    return (await _ways(night, behind)).get(exchange, Way((), 0, 0))
+async def _way_now(run: UpdateRun, exchange: str) -> FetchPlan:
+    _, behind = await _due(run, exchange)
+    return (await _ways(run, behind)).get(exchange, FetchPlan((), 0, 0))
 
 
 async def _due(
-    night: Night, exchange: str | None
-) -> tuple[dict[Place, date], dict[str, list[Behind]]]:
+    run: UpdateRun, exchange: str | None
+) -> tuple[dict[Place, date], dict[str, list[BacklogGroup]]]:
     """Return the last session that is out by place, and by exchange who lacks some."""
-    queued = await night.bulk.queued(exchange, night.now)
-    published = await asyncio.to_thread(published_at, {group.place for group in queued}, night.now)
+    queued = await run.bulk.queued(exchange, run.now)
+    published = await asyncio.to_thread(published_at, {group.segment for group in queued}, run.now)
     return published, behind_by_exchange(queued, published)
 
 
 async def _in_bulk(
-    night: Night, bulk: BulkStore, exchange: str, way: Way, published: Mapping[Place, date]
+    run: UpdateRun,
+    bulk: BulkStore,
+    exchange: str,
+    fetch_plan: FetchPlan,
+    published: Mapping[Place, date],
 ) -> dict[Place, date]:
     """Carry an exchange on in bulk; return what is left to be asked for by place."""
-    if not way.sessions or night.is_over:
+    if not fetch_plan.sessions or run.is_over:
         return dict(published)
     update = BulkUpdate(
         exchange=exchange,
         published={p: day for p, day in published.items() if p.exchange == exchange},
         store=bulk,
-        way=night.way,
-        observe=night.observe,
-        redact=night.reader.redact,
-        run_id=night.run_id,
-        writers=night.settings.writers,
-        tally=night.tally,
+        drainable=run.drainable,
+        observe=run.observe,
+        redact=run.reader.redact,
+        run_id=run.run_id,
+        writers=run.settings.writers,
+        totals=run.totals,
     )
     try:
-        has_bulk = await update.run(way.sessions)
+        has_bulk = await update.run(fetch_plan.sessions)
     finally:
-        night.log += update.log
-        night.reader.named |= update.named
-    night.paused_by = night.paused_by or update.ended_by
-    moment = None if has_bulk else night.now
-    await bulk.note_refusal(night.token_id, Endpoint.BULK, exchange, moment)
+        run.log += update.log
+        run.reader.named |= update.named
+    run.paused_by = run.paused_by or update.ended_by
+    moment = None if has_bulk else run.now
+    await bulk.note_refusal(run.token_id, Endpoint.BULK, exchange, moment)
     if not has_bulk:
-        text = f"the plan has no bulk: {way.in_bulk:,} assets are asked for one by one"
-        night.observe(Warned(exchange, text))
+        text = f"the plan has no bulk: {fetch_plan.in_bulk:,} assets are asked for one by one"
+        run.observe(Warned(exchange, text))
         return dict(published)
     if update.held_back is None:
         return dict(published)

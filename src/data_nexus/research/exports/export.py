@@ -12,7 +12,7 @@ from data_nexus.database.connection import PostgresConnection
 from data_nexus.errors import StorageUnavailable, UsageError
 from data_nexus.research.assets import Named
 from data_nexus.research.exports.formats import FORMATS, Format, Writer
-from data_nexus.research.exports.series import AssetSeries, Order, Whom, one_moment
+from data_nexus.research.exports.series import AssetSeries, ExportScope, Order, one_moment
 from data_nexus.research.exports.target import ExportFolder, one_file, whole_file
 from data_nexus.research.views import View
 
@@ -34,7 +34,7 @@ def export(
     database: PostgresConnection,
     form: Format,
     out: Path,
-    whom: Whom,
+    whom: ExportScope,
     view: View,
     *,
     as_of: datetime | None = None,

@@ -31,7 +31,7 @@ _DATES_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Whom:
+class ExportScope:
     """Whom an export is of: some symbols, or an exchange, or who was listed there on a day."""
 
     symbols: Sequence[str] = ()
@@ -134,7 +134,7 @@ class SeriesReader:
         self._as_of = as_of
         ((self.moment,),) = connection.execute(query("export_moment")).fetchall()
 
-    def choose(self, whom: Whom) -> list[Named]:
+    def choose(self, whom: ExportScope) -> list[Named]:
         """Return the assets that are meant, by symbol; of an exchange, all that have bars.
 
         Raises `UsageError` for an unknown symbol or exchange, and for whom nobody can be.

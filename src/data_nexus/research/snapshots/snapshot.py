@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from data_nexus.domain.symbol import exchange_code
 from data_nexus.errors import UsageError
-from data_nexus.research.assets import Wanted as Whom
+from data_nexus.research.assets import Wanted as ExportScope
 from data_nexus.research.calendar import calendar_of
 from data_nexus.research.columns import NUMBERS, STORED_SCHEMA
 from data_nexus.research.coverage import coverage_of
@@ -41,7 +41,7 @@ class Snapshot:
         self._manifest = manifest
         self._small: dict[str, pa.Table] = {}
 
-    def bars(self, whom: Whom, view: View) -> pa.Table:
+    def bars(self, whom: ExportScope, view: View) -> pa.Table:
         """Return bars as a view shows them."""
         assets = self._assets(whom)
         actions = self._actions(assets)
@@ -56,7 +56,7 @@ class Snapshot:
         wanted = Wanted(assets, view.first, view.last)
         return laid_out(read_bars(self._files, self._manifest, wanted, columns), view)
 
-    def returns(self, whom: Whom, view: View, kind: ReturnKind) -> pa.Table:
+    def returns(self, whom: ExportScope, view: View, kind: ReturnKind) -> pa.Table:
         """Return how much the close changed from bar to bar."""
         assets = self._assets(whom)
         actions = self._actions(assets)
@@ -65,7 +65,7 @@ class Snapshot:
         stored = self._stored(Wanted(assets, None, last))
         return view_returns(stored, actions, view, kind)
 
-    def actions(self, whom: Whom) -> pa.Table:
+    def actions(self, whom: ExportScope) -> pa.Table:
         """Return splits and dividends."""
         return self._actions(self._assets(whom))
 
@@ -78,7 +78,7 @@ class Snapshot:
         """Return an exchange's sessions."""
         return calendar_of(exchange, first, last)
 
-    def coverage(self, whom: Whom) -> pa.Table:
+    def coverage(self, whom: ExportScope) -> pa.Table:
         """Return how complete histories are at the moment of the snapshot."""
         assets = self._assets(whom)
         bars = read_bars(self._files, self._manifest, Wanted(assets), ["asset_id", "date"])
@@ -109,7 +109,7 @@ class Snapshot:
     def _current(self) -> dict[str, int]:
         return current_rows(self.small("assets"))
 
-    def _assets(self, whom: Whom) -> pa.Table:
+    def _assets(self, whom: ExportScope) -> pa.Table:
         texts = [whom] if isinstance(whom, str) else whom
         if not isinstance(texts, pa.Table) and len(texts) == 1:
             exchange, at, day = texts[0].partition("@")

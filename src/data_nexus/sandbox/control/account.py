@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from data_nexus.sandbox.account.plans import PLANS
 from data_nexus.sandbox.account.windows import WINDOWS
-from data_nexus.sandbox.control.market import NotUnderstood, Reply, Wish
+from data_nexus.sandbox.control.market import BackfillScope, NotUnderstood, Reply
 from data_nexus.sandbox.variants import chosen
 from data_nexus.sandbox.vendor import Vendor
 
@@ -19,7 +19,7 @@ COUNTERS = ("minute", "daily", "extra", "used")
 REFUSAL = ("retry_after", "refusal_body")
 
 
-def _account(vendor: Vendor, wish: Wish) -> Reply:
+def _account(vendor: Vendor, wish: BackfillScope) -> Reply:
     """`{"plan": all-world | free}`: its limits come with it, what was used stays."""
     account, limits = vendor.account, vendor.account.limits
     plan = _entry(PLANS, "plan", wish["plan"])
@@ -27,7 +27,7 @@ def _account(vendor: Vendor, wish: Wish) -> Reply:
     return {"plan": wish["plan"], "daily": limits.daily, "extra": limits.extra}
 
 
-def _limits(vendor: Vendor, wish: Wish) -> Reply:
+def _limits(vendor: Vendor, wish: BackfillScope) -> Reply:
     """`{"minute", "daily", "extra", "used", "used_on", "window", "minute_used", …}`, any of them.
 
     A limit that changes leaves what was counted. `used` counts for today, or for the ISO day
@@ -53,7 +53,7 @@ def _limits(vendor: Vendor, wish: Wish) -> Reply:
     return {name: getattr(limits, name) for name in names} | {"used_on": str(limits.used_on)}
 
 
-def _spend(vendor: Vendor, wish: Wish) -> Reply:
+def _spend(vendor: Vendor, wish: BackfillScope) -> Reply:
     """Somebody else spends the key: `{"requests", "calls"}` at once, as many as there are.
 
     `{"per_minute", "calls_each": 1}` goes on with the vendor's clock until it is 0 again.
@@ -66,13 +66,13 @@ def _spend(vendor: Vendor, wish: Wish) -> Reply:
     return other_spender(vendor)
 
 
-def _choices(vendor: Vendor, wish: Wish) -> Reply:
+def _choices(vendor: Vendor, wish: BackfillScope) -> Reply:
     """Any of the vendor's contradictions, by name; `{}` only tells them."""
     vendor.choices = chosen(vendor.choices, wish)
     return asdict(vendor.choices)
 
 
-ACCOUNT_CHANGES: dict[str, Callable[[Vendor, Wish], Reply]] = {
+ACCOUNT_CHANGES: dict[str, Callable[[Vendor, BackfillScope], Reply]] = {
     "/account": _account,
     "/limits": _limits,
     "/spend": _spend,
@@ -87,7 +87,7 @@ def other_spender(vendor: Vendor) -> Reply:
     return {name: getattr(other, name) for name in names}
 
 
-def _understood(wish: Wish, *names: str) -> None:
+def _understood(wish: BackfillScope, *names: str) -> None:
     if unknown := wish.keys() - set(names):
         raise NotUnderstood(f"no {', '.join(sorted(unknown))} here; there are {', '.join(names)}")
 

@@ -17,7 +17,7 @@ from aiohttp import web
 
 from data_nexus.sandbox.account.plans import PLANS
 from data_nexus.sandbox.control.account import ACCOUNT_CHANGES, other_spender
-from data_nexus.sandbox.control.market import CHANGES, NotUnderstood, Wish
+from data_nexus.sandbox.control.market import CHANGES, BackfillScope, NotUnderstood
 from data_nexus.sandbox.endpoints.table import costs
 from data_nexus.sandbox.faults.faults import Faults
 from data_nexus.sandbox.market.tape import FIELDS, Bars
@@ -168,7 +168,7 @@ async def _explained(
         return web.json_response({"error": reason}, status=400)
 
 
-async def _wish(request: web.Request) -> Wish:
+async def _wish(request: web.Request) -> BackfillScope:
     wish = json.loads(await request.text() or "{}")
     if not isinstance(wish, dict):
         raise NotUnderstood("a JSON object is needed")
