@@ -62,7 +62,7 @@ def settings_of(vendor: Sandbox, url: str, **values: object) -> Settings:
         # What an update costs is counted without the audit, unless a test is about it.
         "audit_share": 0.0,
     }
-    return load_settings(given | values).with_token(Secret(vendor.token))
+    return replace(load_settings(given | values), token=Secret(vendor.token))
 
 
 def discover_at(now: datetime, vendor: Sandbox, url: str, exchange: str = "US") -> None:

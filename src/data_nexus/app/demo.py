@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from time import monotonic, sleep
@@ -73,7 +73,7 @@ def run_demo(settings: Settings, say: Say, observe: Observer) -> dict[str, Any]:
     home = demo_home(settings)
     remove(home)
     say("Starting a PostgreSQL and a simulated vendor of its own …")
-    apart = settings.replaced(home=str(home), database_url=None)
+    apart = replace(settings, nexus_home=str(home), database_url=None)
     session = session_before("US", datetime.now(UTC).date())
     with _scene(apart) as (vendor, database):
         _publish(vendor, session_before("US", session))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, LiteralString
 
 from psycopg import sql
@@ -75,7 +75,7 @@ def _trial_schema(settings: Settings, url: str) -> Iterator[Trial]:
     database = PostgresConnection(url, schema)
     upgrade(url, schema)
     try:
-        yield Trial(settings.replaced(schema=schema, database_url=url), database)
+        yield Trial(replace(settings, schema=schema, database_url=url), database)
     finally:
         with database.connect() as connection:
             connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(schema)))
