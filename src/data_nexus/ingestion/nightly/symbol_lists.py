@@ -16,6 +16,7 @@ from data_nexus.events import Warned
 from data_nexus.ingestion.asset_discovery import Tables, WantedList, discover
 from data_nexus.ingestion.fetching.drain import Drained
 from data_nexus.ingestion.nightly.context import UpdateRun
+from data_nexus.ingestion.run_report import ListRead
 
 _FORBIDDEN = 403
 
@@ -57,8 +58,7 @@ async def _refresh(run: UpdateRun, known: KnownList) -> bool:
         run.totals.count_spent(spent)
     if found.changes.is_shrunk:
         run.observe(Warned(known.exchange, found.reason))
-    calls = sum(request.calls for request in spent)
-    run.lists.append({**found.figures(), "calls": calls})
+    run.lists.append(ListRead(found, sum(request.calls for request in spent)))
     return True
 
 
