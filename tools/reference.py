@@ -38,7 +38,7 @@ _OTHER_CODES = (
         3,
         "done, but assets failed or were parked, checks failed, or a symbol list was cut",
     ),
-    (75, "SIGTERM: drained with work left; run it again to go on"),
+    (75, "SIGTERM: drained with work left; run it again to continue"),
     (130, "SIGINT: drained with work left; or a second SIGINT ended it at once"),
     (143, "a second SIGTERM ended it at once"),
 )

@@ -140,7 +140,7 @@ def test_a_spent_day_is_told_with_the_moment_at_which_to_resume_and_costs_nothin
     again = commands.run(*BACKFILL)
     midnight = datetime.now(UTC).date() + timedelta(days=1)
     assert again.code == 4
-    assert f"they are renewed at {midnight} 00:00 UTC; run it again to go on" in again.stderr
+    assert f"they are renewed at {midnight} 00:00 UTC; run it again to continue" in again.stderr
     assert len(eod(vendor)) == asked == DAILY
 
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from data_nexus.domain.limits.quota import Quota
-from data_nexus.domain.planning.audit import Record, nights_for, outlook, turns_tonight
+from data_nexus.domain.planning.audit import Record, outlook, sessions_for, turns_tonight
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 SHARES = {"share": 0.02, "keep_share": 0.05}
@@ -25,13 +25,13 @@ def quota(spent: int = 0, limit: int | None = 100_000) -> Quota:
 
 
 @pytest.mark.parametrize(
-    ("assets", "calls", "nights"),
+    ("assets", "calls", "sessions"),
     [(50_000, 2000, 25), (50_001, 2000, 26), (10, 2000, 1), (0, 2000, 0), (10, 0, None)],
 )
 def test_every_history_is_read_within_so_many_nights(
-    assets: int, calls: int, nights: int | None
+    assets: int, calls: int, sessions: int | None
 ) -> None:
-    assert nights_for(assets, calls) == nights
+    assert sessions_for(assets, calls) == sessions
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -40,7 +40,7 @@ def test_nobody_waits_longer_than_the_promise(seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311 - a simulation
     assets, calls, rest = chance.randint(20, 300), chance.randint(1, 20), chance.randint(0, 7)
     read = [chance.choice([0, -chance.randint(0, 40)]) for _ in range(assets)]
-    promised = nights_for(assets, calls)
+    promised = sessions_for(assets, calls)
     assert promised
     for night in range(1, 6 * promised):
         for asset in chance.sample(range(assets), assets // 20):
@@ -55,7 +55,7 @@ def test_nobody_waits_longer_than_the_promise(seed: int) -> None:
 def test_the_outlook_counts_a_year_s_sessions() -> None:
     """25 nights with a session are five weeks and a day or two."""
     found = outlook([record("LSE", 8_000), record("US", 42_000)], 100_000, 0.02, 7)
-    assert (found.calls, found.assets, found.nights, found.days) == (2000, 50_000, 25, 7 + 37)
+    assert (found.calls, found.assets, found.sessions, found.days) == (2000, 50_000, 25, 7 + 37)
 
 
 def test_the_oldest_reading_of_all_exchanges_is_told() -> None:
@@ -71,12 +71,12 @@ def test_an_exchange_whose_readings_are_not_known_leaves_the_oldest_unknown() ->
 @pytest.mark.parametrize(("limit", "calls"), [(None, None), (20, 0)])
 def test_without_calls_nothing_is_promised(limit: int | None, calls: int | None) -> None:
     found = outlook([record("US", 10)], limit, 0.02, 7)
-    assert (found.calls, found.nights, found.days) == (calls, None, None)
+    assert (found.calls, found.sessions, found.days) == (calls, None, None)
 
 
 def test_nothing_loaded_needs_no_audit() -> None:
     found = outlook([], 100_000, 0.02, 7)
-    assert (found.assets, found.nights, found.oldest) == (0, 0, None)
+    assert (found.assets, found.sessions, found.oldest) == (0, 0, None)
 
 
 def test_an_update_of_all_takes_what_is_left_of_the_share() -> None:

@@ -1,7 +1,4 @@
-"""Owns the plan of an update as one call: what the database knows, and what follows from it.
-
-It spends nothing and asks the vendor nothing.
-"""
+"""Plan an update from what the database knows; no request is sent."""
 
 from __future__ import annotations
 

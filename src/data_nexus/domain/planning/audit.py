@@ -43,16 +43,17 @@ class Record:
 class Outlook:
     """What the audit promises: a silent restatement is found after `days` at the latest.
 
-    That is after the `rest_days` in which a history is not read again, and then `nights` on which
-    an update has a session to get; `days` counts them as a year in New York has them. `calls` is
-    the audit's share of a day, None while the day's limit is not known. Without calls, `nights` and
-    `days` are None: nothing is promised. `oldest` is what is true now, whatever was promised.
+    That is after the `rest_days` in which a history is not read again, and then `sessions`,
+    after each of which an update audits; `days` counts them as a year in New York has them. `calls`
+    is the audit's share of a day, None while the day's limit is not known. Without calls,
+    `sessions` and `days` are None: nothing is promised. `oldest` is what is true now, whatever was
+    promised.
     """
 
     calls: int | None
     rest_days: int
     assets: int
-    nights: int | None
+    sessions: int | None
     days: int | None
     oldest: datetime | None
     exchanges: tuple[Record, ...]
@@ -64,21 +65,21 @@ def outlook(
     """Return what the audit promises with a share of a day's limit."""
     assets = sum(record.assets for record in records)
     calls = None if day_limit is None else audit_calls(day_limit, share)
-    nights = nights_for(assets, calls or 0)
+    sessions = sessions_for(assets, calls or 0)
     known = [record.oldest for record in records if record.oldest]
     return Outlook(
         calls=calls,
         rest_days=rest_days,
         assets=assets,
-        nights=nights,
-        days=None if nights is None else rest_days + math.ceil(nights * _DAYS / _SESSIONS),
+        sessions=sessions,
+        days=None if sessions is None else rest_days + math.ceil(sessions * _DAYS / _SESSIONS),
         oldest=min(known) if known and len(known) == len(records) else None,
         exchanges=tuple(records),
     )
 
 
-def nights_for(assets: int, calls: int) -> int | None:
-    """Return after how many nights every one of some histories was read; None is never.
+def sessions_for(assets: int, calls: int) -> int | None:
+    """Return after how many sessions every one of some histories was read; None is never.
 
     However they were read before: all that wait for longer come first, and nothing comes twice
     before all had their turn.
