@@ -12,7 +12,7 @@ from data_nexus.domain.lease import Lease
 from data_nexus.domain.limits.backoff import absence_days
 from data_nexus.domain.validation.check import Checked, check
 from data_nexus.domain.window import Window
-from data_nexus.eodhd.decode_bars import NO_BARS, History, decode_bars, excerpts
+from data_nexus.eodhd.decode_bars import NO_BARS, ReceivedHistory, decode_bars, excerpts
 from data_nexus.errors import WrongSubject
 
 # So many answers in a row may bring no new bar before an asset is asked less often.
@@ -86,7 +86,7 @@ def up_to_session(batch: Batch, session: date) -> Batch:
 
 
 def _rejected_rows(
-    body: bytes, history: History, checked: Checked, redact: Callable[[str], str]
+    body: bytes, history: ReceivedHistory, checked: Checked, redact: Callable[[str], str]
 ) -> tuple[RejectedRow, ...]:
     if not checked.rejects:
         return ()
