@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 import click
 
-from data_nexus.app.planning import update_plan
+from data_nexus.app.planning import PlanReport, make_plan
 from data_nexus.cli.load.audit import audit_pairs
 from data_nexus.cli.options import output_options, settings_from
 from data_nexus.cli.render import console, print_json, print_pairs
-from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.open import open_database
-from data_nexus.database.reader.audits import audit_outlook
-from data_nexus.database.reader.planning import (
-    KnownQuota,
-    due_by_exchange,
-    known_quota,
-    require_exchange,
-)
+from data_nexus.database.reader.planning import KnownQuota
 from data_nexus.database.store.quota import UNTOLD_MINUTE_LIMIT
 from data_nexus.domain.endpoints import CALLS, Endpoint
 from data_nexus.domain.limits.quota import on_day
-from data_nexus.domain.planning.plan import Kind, Plan, Purpose, Step, plan_histories
+from data_nexus.domain.planning.plan import Kind, Plan, Purpose, Step
 from data_nexus.domain.symbol import exchange_code
 from data_nexus.observe.progress import span
 
@@ -50,39 +41,22 @@ def plan(exchange: str | None, as_json: bool, **options: Any) -> None:  # noqa: 
     """
     settings = settings_from(options)
     chosen = exchange_code(exchange) if exchange else None
-    with open_database(settings.database_url, settings.home, settings.schema) as url:
-        database = PostgresConnection(url, settings.schema)
-        if chosen:
-            require_exchange(database, chosen)
-        known = known_quota(database, settings.token)
-        if options["days_old"] is None:
-            found, is_update = update_plan(database, settings, known, chosen)
-            promised = audit_outlook(database, known.quota, settings)
-        else:
-            due = due_by_exchange(database, settings.days_old, chosen)
-            found, is_update = plan_histories(due, known.quota, known.moment), False
-            promised = None
+    days_old = None if options["days_old"] is None else settings.days_old
+    report = make_plan(settings, chosen, days_old)
+    found = report.plan
     if as_json:
-        print_json(asdict(found) | _as_last_seen(known) | {"audit": promised})
+        print_json(report.as_dict())
     elif not found.calls:
         console.print("Nothing is due: no calls.")
     else:
-        _say(found, known, promised)
+        _say(report)
+        is_update = report.is_update
         for advice in _update_advice(found) if is_update else _advice(found, settings.days_old):
             console.print(advice)
 
 
-def _as_last_seen(known: KnownQuota) -> dict[str, Any]:
-    quota = on_day(known.quota, known.moment.date())
-    return {
-        "minute_limit": quota.minute_limit,
-        "day_limit": quota.day_limit,
-        "resets_at": quota.resets_at.isoformat(),
-        "reported_at": known.reported_at and known.reported_at.isoformat(),
-    }
-
-
-def _say(found: Plan, known: KnownQuota, promised: dict[str, Any] | None) -> None:
+def _say(report: PlanReport) -> None:
+    found, known = report.plan, report.known
     for step in found.steps:
         console.print(f"{step.exchange}: {_what(step)} ({step.kind}), {step.calls:,} calls")
     print_pairs(
@@ -91,7 +65,7 @@ def _say(found: Plan, known: KnownQuota, promised: dict[str, Any] | None) -> Non
             ("calls left today", _left(found, known)),
             ("quota days", "not known yet" if found.days is None else _days(found, known)),
             ("takes about", _time(found, known)),
-            *(audit_pairs(promised) if promised else ()),
+            *(audit_pairs(report.audit) if report.audit else ()),
         ]
     )
     console.print()
