@@ -28,7 +28,7 @@ from data_nexus.observe.progress import progress_display
     help="load at most this number of assets",
 )
 @click.option("--no-limit", is_flag=True, help="load all assets that are due")
-@click.option("--wait", is_flag=True, help="at the quota, sleep until it resets instead of ending")
+@click.option("--wait", is_flag=True, help="when the quota is used up, sleep until it resets")
 @click.option("--concurrency", type=click.IntRange(1, 256), help="requests in flight (5)")
 @click.option(
     "--days-old",

@@ -21,7 +21,7 @@ from data_nexus.observe.progress import progress_display
 
 @click.command()
 @click.option("--exchange", help="only this exchange")
-@click.option("--wait", is_flag=True, help="at the quota, sleep until it resets instead of ending")
+@click.option("--wait", is_flag=True, help="when the quota is used up, sleep until it resets")
 @click.option("--concurrency", type=click.IntRange(1, 256), help="requests in flight (5)")
 @output_options
 def update(
@@ -58,7 +58,7 @@ def _print_steps(steps: UpdateSteps) -> None:
     for each in steps.bulk:
         console.print(
             f"{each.exchange} {each.session} in bulk: {each.stored:,} bars stored,"
-            f" {each.left:,} assets to fetch individually, {each.calls:,} calls"
+            f" {each.left:,} assets left to fetch individually, {each.calls:,} calls"
         )
     if audit := steps.audit:
         console.print(
