@@ -52,7 +52,7 @@ ALLOWED: frozenset[str] = frozenset()
 def avoided_words(text: str) -> set[str]:
     """The avoided words among those of a text or of a snake_case or CamelCase name."""
     words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", text)
-    return AVOIDED & set(map(str.lower, words))
+    return set(AVOIDED.intersection(map(str.lower, words)))
 
 
 def said(path: str) -> Iterator[str]:
