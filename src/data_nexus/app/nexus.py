@@ -244,7 +244,7 @@ class Nexus:
         """
         from data_nexus.research.universe import read_listings  # noqa: PLC0415
 
-        return read_listings(self._database, parse_symbol(symbol))
+        return [each.as_json() for each in read_listings(self._database, parse_symbol(symbol))]
 
     def findings(self, exchange: str | None = None) -> list[dict[str, Any]]:
         """Return where stored actions do not explain the vendor's adjusted closes.

@@ -10,11 +10,9 @@ import pyarrow as pa
 from pyarrow import compute
 
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.queries import query
+from data_nexus.database.reader.actions import KINDS, fetch_action_rows
 from data_nexus.research.assets import Named, Wanted, find_assets
 from data_nexus.research.columns import ACTIONS_SCHEMA, table_of
-
-KINDS = ("split", "dividend")
 
 
 def read_actions(
@@ -45,12 +43,7 @@ def fetch_actions(
     kinds: Sequence[str] = KINDS,
 ) -> pa.Table:
     """Return all actions of some kinds of assets, in their order, as `ACTIONS_SCHEMA`."""
-    asked = {
-        "kinds": [*kinds],
-        "asset_ids": [asset.asset_id for asset in assets],
-        "tickers": [asset.ticker for asset in assets],
-        "currencies": [asset.currency for asset in assets],
-        "as_of": as_of,
-    }
-    rows = connection.cursor(binary=True).execute(query("read_actions"), asked)
+    tickers = {asset.asset_id: asset.ticker for asset in assets}
+    currencies = {asset.asset_id: asset.currency for asset in assets}
+    rows = fetch_action_rows(connection, tickers, currencies, kinds=kinds, as_of=as_of)
     return table_of(rows, ACTIONS_SCHEMA)

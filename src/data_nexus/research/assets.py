@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import psycopg
 import pyarrow as pa
 
-from data_nexus.database.queries import query
+from data_nexus.database.reader import assets as stored
 from data_nexus.domain.symbol import Symbol, exchange_code, parse_symbol
 from data_nexus.errors import UsageError
 from data_nexus.research.universe import fetch_universe
@@ -46,17 +46,11 @@ def find_assets(connection: psycopg.Connection, wanted: Wanted) -> list[Named]:
 
 
 def _of_symbols(connection: psycopg.Connection, symbols: Sequence[Symbol]) -> list[Named]:
-    asked = {
-        "symbols": [symbol.code for symbol in symbols],
-        "exchanges": [symbol.exchange for symbol in symbols],
-    }
-    rows = connection.execute(query("find_assets"), asked).fetchall()
-    found = {Symbol(code, exchange): (asset_id, of) for asset_id, code, exchange, of in rows}
+    found = stored.find_assets(connection, symbols)
     for symbol in symbols:
         if symbol not in found:
-            names = connection.execute(query("symbols_of"), {"exchange": symbol.exchange})
-            raise UsageError(_unknown(symbol, [row[0] for row in names]))
-    return sorted(Named(str(symbol), *facts) for symbol, facts in found.items())
+            raise UsageError(_unknown(symbol, stored.codes_of(connection, symbol.exchange)))
+    return sorted(Named(str(symbol), each.id, each.currency) for symbol, each in found.items())
 
 
 def _of_universe(connection: psycopg.Connection, universe: pa.Table) -> list[Named]:
@@ -65,8 +59,7 @@ def _of_universe(connection: psycopg.Connection, universe: pa.Table) -> list[Nam
     members: dict[int, Any] = dict(
         zip(universe["asset_id"].to_pylist(), universe["symbol"].to_pylist(), strict=True)
     )
-    rows = connection.execute(query("currencies_of"), {"asset_ids": [*members]})
-    currencies: dict[int, str] = dict(rows.fetchall())
+    currencies = stored.currencies_of(connection, [*members])
     if strangers := members.keys() - currencies.keys():
         raise UsageError(f"asset {min(strangers)} is not in the database; ask for a new universe")
     return sorted(Named(ticker, each, currencies[each]) for each, ticker in members.items())

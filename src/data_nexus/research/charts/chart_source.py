@@ -11,7 +11,7 @@ import pyarrow as pa
 from pyarrow import compute
 
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.queries import query
+from data_nexus.database.reader.exports import ChartedAsset, fetch_charted_assets
 from data_nexus.domain.actions import Dividend, Split
 from data_nexus.domain.bars import Bars, Days
 from data_nexus.domain.calendar.exchanges import sessions_of
@@ -44,18 +44,6 @@ class Plotted:
     def moment(self) -> datetime:
         """The moment as known at which everything is shown."""
         return self.as_of or self.now
-
-
-@dataclass(frozen=True, slots=True)
-class _Asset:
-    """What the database says of an asset; `currency` is that of its prices."""
-
-    currency: str
-    name: str
-    exchange: str
-    venue: str
-    asset_type: str
-    is_listed: bool
 
 
 def read_histories(
@@ -91,7 +79,7 @@ def read_histories(
 
 
 def _history(
-    ticker: str, bars: Bars, actions: pa.Table, asset: _Asset, ends: tuple[date, date]
+    ticker: str, bars: Bars, actions: pa.Table, asset: ChartedAsset, ends: tuple[date, date]
 ) -> History:
     rows = actions.to_pylist()
     return History(
@@ -118,12 +106,11 @@ def _history(
     )
 
 
-def _assets(database: PostgresConnection, tickers: Sequence[str]) -> dict[str, _Asset]:
+def _assets(database: PostgresConnection, tickers: Sequence[str]) -> dict[str, ChartedAsset]:
     with database.reading() as connection:
         named = find_assets(connection, tickers)
-        asked = {"asset_ids": [each.asset_id for each in named]}
-        facts = {row[0]: row[1:] for row in connection.execute(query("plotted_assets"), asked)}
-    return {each.ticker: _Asset(each.currency, *facts[each.asset_id]) for each in named}
+        charted = fetch_charted_assets(connection, [each.asset_id for each in named])
+    return {each.ticker: charted[each.asset_id] for each in named}
 
 
 def _beyond(
@@ -142,7 +129,7 @@ def _beyond(
     return before, after
 
 
-def _end(bars: Bars, asset: _Asset, plotted: Plotted) -> date:
+def _end(bars: Bars, asset: ChartedAsset, plotted: Plotted) -> date:
     """Return through which day a bar of an asset is expected, no later bar being known."""
     end = day_date(int(bars.date[-1]))
     if asset.is_listed:

@@ -10,10 +10,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from data_nexus.database.reader.universe import AssetState
 from data_nexus.domain.symbol import Symbol, parse_symbol
 from data_nexus.errors import UsageError, no_assets
-from data_nexus.research.coverage import Followed
 from data_nexus.research.universe import UNIVERSE_SCHEMA
+
+_STATE = ("asset_id", "exchange", "venue", "asset_type", "synced_through")
 
 
 def current_rows(assets: pa.Table) -> dict[str, int]:
@@ -52,17 +54,15 @@ def _of_universe(assets: pa.Table, universe: pa.Table) -> pa.Table:
     return named.sort_by([("ticker", "ascending"), ("asset_id", "ascending")])
 
 
-def followed(assets: pa.Table) -> list[Followed]:
-    """Return assets as their coverage is asked for."""
+def states_of(assets: pa.Table) -> list[tuple[str, AssetState]]:
+    """Return where assets are listed and how far they are read, with their tickers."""
     return [
-        Followed(
-            each["asset_id"],
+        (
             each["ticker"],
-            each["exchange"],
-            each["venue"],
-            each["asset_type"],
-            each["synced_through"],
-            is_listed=not each["is_delisted"] and each["retired_at"] is None,
+            AssetState(
+                **{name: each[name] for name in _STATE},
+                is_listed=not each["is_delisted"] and each["retired_at"] is None,
+            ),
         )
         for each in assets.to_pylist()
     ]

@@ -19,7 +19,7 @@ from data_nexus.research.snapshots.assets import (
     assets_named,
     current_rows,
     day_of,
-    followed,
+    states_of,
     universe_of,
 )
 from data_nexus.research.snapshots.files import OpenFiles
@@ -82,7 +82,7 @@ class Snapshot:
         """Return how complete histories are at the moment of the snapshot."""
         assets = self._assets(whom)
         bars = read_bars(self._files, self._manifest, Wanted(assets), ["asset_id", "date"])
-        return coverage_of(followed(assets), dates_of(bars), self.moment)
+        return coverage_of(states_of(assets), dates_of(bars), self.moment)
 
     def sql(self, query: str, parameters: Parameters | None) -> pa.Table:
         """Return the answer to a query over the tables."""
