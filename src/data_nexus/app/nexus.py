@@ -192,7 +192,7 @@ class Nexus:
         now = datetime.now(UTC)
         moment = _moment_or_none(as_of)
         basis = caption.Basis(adjust or caption.default_adjustment(compare=compare), moment or now)
-        asked = chart_source.Plotted(
+        asked = chart_source.ChartRequest(
             first=given_day(start), last=given_day(end), adjust=basis.adjust, as_of=moment, now=now
         )
         read = chart_source.read_histories(self._database, [parse_symbol(s) for s in named], asked)

@@ -11,13 +11,14 @@ from pyarrow import compute
 
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.reader.actions import KINDS, fetch_action_rows
-from data_nexus.research.assets import Named, Wanted, find_assets
+from data_nexus.research.assets import NamedAsset, find_assets
 from data_nexus.research.columns import ACTIONS_SCHEMA, table_of
+from data_nexus.research.selection import Selection
 
 
 def read_actions(
     database: PostgresConnection,
-    wanted: Wanted,
+    selection: Selection,
     first: date | None = None,
     last: date | None = None,
     *,
@@ -30,7 +31,7 @@ def read_actions(
     symbol.
     """
     with database.reading() as connection:
-        actions = fetch_actions(connection, find_assets(connection, wanted), as_of)
+        actions = fetch_actions(connection, find_assets(connection, selection), as_of)
     if first:
         actions = actions.filter(compute.greater_equal(actions["date"], first))
     return actions.filter(compute.less_equal(actions["date"], last)) if last else actions
@@ -38,7 +39,7 @@ def read_actions(
 
 def fetch_actions(
     connection: psycopg.Connection,
-    assets: Sequence[Named],
+    assets: Sequence[NamedAsset],
     as_of: datetime | None = None,
     kinds: Sequence[str] = KINDS,
 ) -> pa.Table:

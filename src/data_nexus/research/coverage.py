@@ -16,8 +16,9 @@ from data_nexus.domain.bars import Days, days
 from data_nexus.domain.calendar.exchanges import sessions_of
 from data_nexus.domain.calendar.publication import kind_of, published_through
 from data_nexus.domain.calendar.sessions import day_date
-from data_nexus.research.assets import Wanted, find_assets
+from data_nexus.research.assets import find_assets
 from data_nexus.research.columns import table_of
+from data_nexus.research.selection import Selection
 
 COVERAGE_SCHEMA = pa.schema(
     [
@@ -36,7 +37,7 @@ COVERAGE_SCHEMA = pa.schema(
 )
 
 
-def read_coverage(database: PostgresConnection, wanted: Wanted, now: datetime) -> pa.Table:
+def read_coverage(database: PostgresConnection, selection: Selection, now: datetime) -> pa.Table:
     """Return how complete the histories of symbols or of a universe are at a moment, by ticker.
 
     Columns as in `COVERAGE_SCHEMA`. *expected* counts the sessions from the first bar to the last
@@ -46,7 +47,7 @@ def read_coverage(database: PostgresConnection, wanted: Wanted, now: datetime) -
     nothing is known, and the counts are 0. Raises `UsageError` for an unknown symbol.
     """
     with database.reading() as connection:
-        assets = find_assets(connection, wanted)
+        assets = find_assets(connection, selection)
         asset_ids = [asset.asset_id for asset in assets]
         states = fetch_states(connection, asset_ids)
         dates = fetch_dates(connection, asset_ids)

@@ -27,9 +27,9 @@ from data_nexus.domain.bars import Bars
 from data_nexus.domain.symbol import Symbol
 from data_nexus.errors import UsageError
 from data_nexus.research.actions import fetch_actions
-from data_nexus.research.assets import Named, find_assets
+from data_nexus.research.assets import NamedAsset, find_assets
 from data_nexus.research.columns import ACTIONS_SCHEMA, NUMBERS, STORED_SCHEMA
-from data_nexus.research.histories import History, histories
+from data_nexus.research.histories import AssetHistory, histories
 from data_nexus.research.universe import fetch_universe
 from data_nexus.research.views import View, view_bars
 
@@ -46,7 +46,7 @@ class ExportScope:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class CodePeriod:
     """A stretch in which an asset was listed under a code; `until` is None while it still is."""
 
     code: str
@@ -76,7 +76,7 @@ class AssetSeries:
     facts: AssetFacts
     bars: Bars
     actions: pa.Table
-    listings: tuple[Listed, ...] = ()
+    listings: tuple[CodePeriod, ...] = ()
 
     @property
     def ticker(self) -> str:
@@ -95,9 +95,9 @@ class AssetSeries:
         return pa.Table.from_arrays(columns, schema=STORED_SCHEMA)
 
     @cached_property
-    def history(self) -> History:
+    def history(self) -> AssetHistory:
         """The bars and actions as adjustment takes them."""
-        alone = History(
+        alone = AssetHistory(
             self.facts.asset_id, self.ticker, slice(0), self.bars, (), (), self.facts.currency
         )
         return next(histories(self.stored, self.actions), alone)
@@ -109,7 +109,7 @@ class AssetSeries:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class ExportRequest:
     """What an export is to hold: a view of bars, and every date with a bar, when asked."""
 
     view: View = View()  # noqa: RUF009 - a frozen value
@@ -140,7 +140,7 @@ class SeriesReader:
         self._as_of = as_of
         self.moment = begin_export(connection)
 
-    def choose(self, whom: ExportScope) -> list[Named]:
+    def choose(self, whom: ExportScope) -> list[NamedAsset]:
         """Return the assets that are meant, by symbol; of an exchange, all that have bars.
 
         Raises `UsageError` for an unknown symbol or exchange, and for whom nobody can be.
@@ -156,9 +156,9 @@ class SeriesReader:
             return find_assets(self._connection, universe)
         require_assets(self._connection, whom.exchange)
         found = fetch_assets_with_bars(self._connection, whom.exchange)
-        return sorted(Named(each.ticker, each.asset_id, each.currency) for each in found)
+        return sorted(NamedAsset(each.ticker, each.asset_id, each.currency) for each in found)
 
-    def series(self, asset: Named) -> AssetSeries:
+    def series(self, asset: NamedAsset) -> AssetSeries:
         """Return an asset's whole history."""
         texts = fetch_texts(self._connection, asset.asset_id)
         stored = fetch_bars(self._connection, {asset.asset_id: (None, None)}, as_of=self._as_of)
@@ -172,10 +172,10 @@ class SeriesReader:
             ),
             bars=stored.bars,
             actions=fetch_actions(self._connection, [asset], self._as_of),
-            listings=_listed(fetch_listing_intervals(self._connection, asset.asset_id)),
+            listings=_code_periods(fetch_listing_intervals(self._connection, asset.asset_id)),
         )
 
-    def dates(self, assets: Sequence[Named], view: View) -> list[date]:
+    def dates(self, assets: Sequence[NamedAsset], view: View) -> list[date]:
         """Return every date of a view's window on which one of the assets has a bar, ascending."""
         found = np.empty(0, np.int32)
         for start in range(0, len(assets), _DATES_AT_ONCE):
@@ -200,11 +200,12 @@ _TEXTS = ("name", "venue", "asset_type", "country", "currency", "isin")
 NO_ACTIONS = ACTIONS_SCHEMA.empty_table()
 
 
-def _listed(intervals: Sequence[ListingInterval]) -> tuple[Listed, ...]:
+def _code_periods(intervals: Sequence[ListingInterval]) -> tuple[CodePeriod, ...]:
     """Join neighbouring intervals of one code."""
-    joined: list[Listed] = []
+    joined: list[CodePeriod] = []
     for each in intervals:
         continues = joined and joined[-1].code == each.symbol
-        begins = joined.pop().since if continues else each.from_moment.date()
-        joined.append(Listed(each.symbol, begins, each.until_moment and each.until_moment.date()))
+        since = joined.pop().since if continues else each.from_moment.date()
+        until = each.until_moment and each.until_moment.date()
+        joined.append(CodePeriod(each.symbol, since, until))
     return tuple(joined)
