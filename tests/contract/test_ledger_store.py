@@ -21,7 +21,9 @@ from tests.support.tables import rows, snapshot, value
 Told = TypeVar("Told")
 TOKEN = Secret("canary5f3a9c01e7.28841620")
 NOON = datetime(2024, 5, 6, 12, tzinfo=UTC)
-KEPT: LiteralString = "SELECT spent, day_limit, minute_limit, reported_at IS NOT NULL FROM quota_ledger"
+KEPT: LiteralString = (
+    "SELECT spent, day_limit, minute_limit, reported_at IS NOT NULL FROM quota_ledger"
+)
 
 
 @asynccontextmanager
