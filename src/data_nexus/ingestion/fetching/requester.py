@@ -94,7 +94,7 @@ class Requester:
         """Return how it stands with the vendor, for people to read."""
         return {
             "in_flight": self._in_flight,
-            "breadth": self.concurrency_limit.requests,
+            "concurrency_limit": self.concurrency_limit.requests,
             "retries": self.retries,
             "retry_budget": round(self.budget.saved, 1),
             "breakers": {str(name): breaker.state for name, breaker in self.breakers.items()},
