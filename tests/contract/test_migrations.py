@@ -186,7 +186,10 @@ def test_actions_from_before_their_revisions_count_as_told_so_since_they_are_kno
         " VALUES (1, '2024-01-02', 1, '2024-01-04')",
     )
     upgrade(blank_url)
-    told = "SELECT reported_at::date::text FROM splits UNION SELECT reported_at::date::text FROM dividends"
+    told = (
+        "SELECT reported_at::date::text FROM splits"
+        " UNION SELECT reported_at::date::text FROM dividends"
+    )
     assert sorted(rows(blank_url, told)) == [("2024-01-03",), ("2024-01-04",)]
 
 

@@ -196,13 +196,13 @@ def test_a_universe_is_read_by_its_assets_under_the_names_of_its_day(
     assert table["ticker"].to_pylist() == ["A.US", "A.US", "B.US", "B.US"]
     assert db.bars(f"US@{day(0)}").equals(table)
     assert len(db.bars("US@")) == 4
-    with pytest.raises(UsageError, match="a universe has the columns"):
+    with pytest.raises(UsageError, match="not a universe: the table needs the columns"):
         db.bars(pa.table({"symbol": ["A.US"]}))
     with pytest.raises(UsageError, match="no asset of XX; run: nexus discover"):
         db.bars("XX@2024-01-01")
-    with pytest.raises(UsageError, match=r"'soon' is no date; write it like US@2019-06-28"):
+    with pytest.raises(UsageError, match=r"not a date: 'soon'; write it like US@2019-06-28"):
         db.bars("US@soon")
-    with pytest.raises(UsageError, match="asset 77 is not in the database"):
+    with pytest.raises(UsageError, match="asset 77 of the universe is not in the database"):
         db.bars(pa.table({"asset_id": [77], "symbol": ["A.US"]}))
 
 

@@ -1,6 +1,6 @@
 """Five and a half years of real American listings, month by month: no id lost, each day as it was.
 
-The source's 68 monthly lists hold real renames, delistings, re-listings and reused codes; they tell
+The source's 68 monthly lists hold real renames, delistings, re-listings and reused codes; they have
 no ISIN. The one rename taken from elsewhere is Facebook's, of 2022-06-09.
 """
 
@@ -135,8 +135,8 @@ def test_no_stretch_of_an_asset_overlaps_another(loaded_url: str) -> None:
 
 
 def test_facebook_is_one_asset_under_two_symbols(loaded_url: str) -> None:
-    (asset,) = read_listings(PostgresConnection(loaded_url), Symbol("FB", "US"))
-    assert [(each["symbol"], each["name"][:8], each["began"]) for each in asset["listings"]] == [
+    (chain,) = read_listings(PostgresConnection(loaded_url), Symbol("FB", "US"))
+    assert [(each.symbol, each.name[:8], each.began) for each in chain.listings] == [
         ("FB.US", "Facebook", "listed"),
         ("FB.US", "Meta Pla", "changed"),
         ("META.US", "Meta Pla", "renamed: the vendor's change history"),
@@ -145,8 +145,8 @@ def test_facebook_is_one_asset_under_two_symbols(loaded_url: str) -> None:
 
 def test_a_code_that_came_back_to_another_company_is_another_asset(loaded_url: str) -> None:
     """Sirius International was delisted in 2021; Sweetgreen took its code later that year."""
-    told = read_listings(PostgresConnection(loaded_url), Symbol("SG", "US"))
-    assert [(asset["name"].split()[0], asset["retired_at"] is None) for asset in told] == [
+    chains = read_listings(PostgresConnection(loaded_url), Symbol("SG", "US"))
+    assert [(each.asset.name.split()[0], each.asset.retired_at is None) for each in chains] == [
         ("Sirius", False),
         ("Sweetgreen", True),
     ]

@@ -73,7 +73,7 @@ def commands(
 
 
 def options(command: click.Command) -> list[str]:
-    """Every spelling of every option, `--help` aside."""
+    """Every spelling of every option except `--help`."""
     return [
         spelling
         for parameter in command.params

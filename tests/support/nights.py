@@ -78,7 +78,6 @@ def discover_at(now: datetime, vendor: Sandbox, url: str, exchange: str = "US") 
                     WantedList(exchange, delisted),
                     max_shrink=settings.max_shrink,
                     observe=ignore,
-                    spent=[],
                     moment=now,
                 )
 

@@ -10,12 +10,12 @@ from typing import Any
 
 from data_nexus.app.signals import draining_on_signals
 from data_nexus.config import Settings
-from data_nexus.eodhd.requests import Request
-from data_nexus.events import Observer
+from data_nexus.events import Observer, observers
 from data_nexus.ingestion.asset_discovery import Tables, WantedList, discover
 from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.history_loader import BackfillScope, Report, backfill
 from data_nexus.ingestion.nightly.update import update
+from data_nexus.ingestion.run_totals import RunTotals
 from data_nexus.ingestion.wiring import FAIL_FAST, LimitPolicy, open_database_async, open_run
 from data_nexus.ingestion.worker import work
 
@@ -96,8 +96,8 @@ async def _work(settings: Settings, exchange: str | None, observe: Observer) -> 
 async def _discover_all(
     settings: Settings, scope: DiscoveryScope, observe: Observer
 ) -> dict[str, Any]:
-    started = time.monotonic()
-    spent: list[Request] = []
+    started, totals = time.monotonic(), RunTotals()
+    observe = observers(observe, totals.note)
     async with (
         open_database_async(settings) as url,
         open_run(settings, url, observe) as (store, requester),
@@ -111,15 +111,14 @@ async def _discover_all(
                 WantedList(exchange, delisted, scope.types),
                 max_shrink=settings.max_shrink,
                 observe=observe,
-                spent=spent,
             )
             for exchange in scope.exchanges
             for delisted in ((False, True) if scope.delisted else (False,))
         ]
         figures = {
             "exchanges": [one.figures() for one in found],
-            "calls": sum(request.calls for request in spent),
-            "requests": len(spent) + len(requester.account_requests),
+            "calls": totals.calls,
+            "requests": totals.requests,
             "duration_sec": round(time.monotonic() - started, 3),
         }
         await store.finish_run(run_id, "done", figures)

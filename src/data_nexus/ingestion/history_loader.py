@@ -14,11 +14,12 @@ from data_nexus.config import Settings
 from data_nexus.database.store import Due, Store
 from data_nexus.domain.symbol import Symbol, parse_symbol
 from data_nexus.errors import NexusError, UsageError
-from data_nexus.events import Observer, RunFinished, RunStarted, ignore
+from data_nexus.events import Observer, RunFinished, RunStarted, ignore, observers
 from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.fetching.requester import Requester
 from data_nexus.ingestion.histories.engine import Engine, EngineLimits
 from data_nexus.ingestion.histories.reader import HistoryReader
+from data_nexus.ingestion.run_totals import RunTotals
 from data_nexus.ingestion.wiring import (
     FAIL_FAST,
     LimitPolicy,
@@ -64,7 +65,8 @@ async def backfill(
     policy: LimitPolicy = FAIL_FAST,
 ) -> Report:
     """Bring due assets up to date, symbol by symbol, and report; raise what no run survives."""
-    started = time.monotonic()
+    started, totals = time.monotonic(), RunTotals()
+    observe = observers(observe, totals.note)
     async with open_run(settings, url, observe, policy) as (store, requester):
         await store.requeue_absent()
         due = await _due(store, scope)
@@ -84,7 +86,7 @@ async def backfill(
             await engine.run(due, scope.limit)
         except BaseExceptionGroup as group:
             raise foreseen(group) from None
-        figures = engine.totals.figures(time.monotonic() - started)
+        figures = totals.figures(time.monotonic() - started)
         report = Report(figures, engine.ended_by, drain.reason)
         await store.finish_run(run_id, outcome_of(report), figures)
         observe(RunFinished("backfill", outcome_of(report), figures["duration_sec"]))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from data_nexus.config import Settings
 from data_nexus.database.store import Due, Store
 from data_nexus.errors import NexusError, StorageUnavailable
-from data_nexus.events import Observer, RunFinished, RunStarted, Waiting
+from data_nexus.events import Observer, RunFinished, RunStarted, Waiting, observers
 from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.fetching.requester import Requester
 from data_nexus.ingestion.histories.engine import Engine
@@ -28,8 +28,8 @@ async def work(
     settings: Settings, url: str, exchange: str | None, observe: Observer, drain: Drain
 ) -> Report:
     """Load what becomes due until `drain` is wished or the vendor refuses the key; report."""
-    started = time.monotonic()
-    totals = RunTotals()
+    started, totals = time.monotonic(), RunTotals()
+    observe = observers(observe, totals.note)
     ended_by: NexusError | None = None
     observe(RunStarted("worker", 0))
     while not (drain.requested.is_set() or ended_by):
@@ -86,7 +86,6 @@ class WorkerSession:
             drain=self.drain,
             run_id=run_id,
             reader=reader_of(self.settings, self.store, self.requester, self.observe),
-            totals=self.totals,
         )
 
 

@@ -36,7 +36,7 @@ _TOLD = (
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class AssetHistory:
     """One asset's part of a table of stored bars: its rows, its bars and its actions."""
 
     asset_id: int
@@ -58,7 +58,7 @@ class History:
         )
 
 
-def histories(stored: pa.Table, actions: pa.Table) -> Iterator[History]:
+def histories(stored: pa.Table, actions: pa.Table) -> Iterator[AssetHistory]:
     """Yield each asset of a table of stored bars that has an action, with its bars and actions."""
     told: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
     for row in zip(*(actions[name].to_pylist() for name in _TOLD), strict=True):
@@ -69,7 +69,7 @@ def histories(stored: pa.Table, actions: pa.Table) -> Iterator[History]:
     numbers = [stored[name].to_numpy() for name in NUMBERS]
     for asset_id, rows in segments(stored):
         if own := told.get(asset_id):
-            yield History(
+            yield AssetHistory(
                 asset_id,
                 own[0][1],
                 rows,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
-from itertools import groupby
+from dataclasses import asdict, dataclass
+from datetime import date
 from typing import Any
 
 import psycopg
@@ -11,9 +11,16 @@ import pyarrow as pa
 from pyarrow import compute
 
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.queries import query
+from data_nexus.database.reader.universe import (
+    HolderListing,
+    SymbolHolder,
+    fetch_holders,
+    fetch_listings,
+    fetch_universe_rows,
+    require_assets,
+)
 from data_nexus.domain.symbol import Symbol
-from data_nexus.errors import UsageError, no_assets
+from data_nexus.errors import UsageError
 from data_nexus.research.columns import table_of
 
 UNIVERSE_SCHEMA = pa.schema(
@@ -29,7 +36,27 @@ UNIVERSE_SCHEMA = pa.schema(
         ("until", pa.date32()),
     ]
 )
-_STRETCH = ("symbol", "name", "venue", "isin", "from", "until", "began")
+
+# The keys of `nexus listings --json` that are no names in Python.
+_JSON_NAMES = {"from_moment": "from", "until_moment": "until"}
+
+
+@dataclass(frozen=True, slots=True)
+class ListingChain:
+    """An asset with all its listings, the oldest first."""
+
+    asset: SymbolHolder
+    listings: tuple[HolderListing, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the chain as `nexus listings --json` shows it."""
+        listings = [
+            {_JSON_NAMES.get(key, key): each for key, each in asdict(listing).items()}
+            for listing in self.listings
+        ]
+        for each in listings:
+            del each["asset_id"]
+        return asdict(self.asset) | {"listings": listings}
 
 
 def read_universe(
@@ -51,27 +78,27 @@ def read_universe(
 
 def fetch_universe(connection: psycopg.Connection, exchange: str, day: date) -> pa.Table:
     """Return the universe as `read_universe` does, of every type, within a transaction."""
-    if not connection.execute(query("knows_exchange"), {"exchange": exchange}).fetchall()[0][0]:
-        raise no_assets(exchange)
-    day_end = datetime.combine(day + timedelta(1), time(), UTC)
-    asked = {"exchange": exchange, "day": day, "day_end": day_end}
-    return table_of(connection.execute(query("read_universe"), asked), UNIVERSE_SCHEMA)
+    require_assets(connection, exchange)
+    return table_of(fetch_universe_rows(connection, exchange, day), UNIVERSE_SCHEMA)
 
 
-def read_listings(database: PostgresConnection, symbol: Symbol) -> list[dict[str, Any]]:
-    """Return every asset that bears or bore a symbol, each with its chain of listings.
+def read_listings(database: PostgresConnection, symbol: Symbol) -> list[ListingChain]:
+    """Return every asset that has or had a symbol, each with its chain of listings.
 
-    `listings` is oldest first; `until` is None where the asset is still listed so. `retired_at` is
-    since when the asset's code belongs to another one. Raises `UsageError` for an unknown symbol.
+    Raises `UsageError` for an unknown symbol.
     """
-    asked = {"exchange": symbol.exchange, "code": symbol.code}
-    with database.connect() as connection:
-        rows = connection.execute(query("read_chain"), asked).fetchall()
-    if not rows:
+    with database.reading() as connection:
+        assets = fetch_holders(connection, symbol)
+        listings = fetch_listings(connection, [asset.asset_id for asset in assets])
+    if not assets:
         raise UsageError(
-            f"no asset bears or bore {symbol}; run: nexus discover --exchange {symbol.exchange}"
+            f"no asset has or had the symbol {symbol};"
+            f" run: nexus discover --exchange {symbol.exchange}"
         )
-    return [_asset(list(group)) for _, group in groupby(rows, lambda row: row[0])]
+    return [
+        ListingChain(asset, tuple(each for each in listings if each.asset_id == asset.asset_id))
+        for asset in assets
+    ]
 
 
 def of_type(universe: pa.Table, asset_type: str) -> pa.Table:
@@ -83,20 +110,3 @@ def of_type(universe: pa.Table, asset_type: str) -> pa.Table:
             f"nobody listed then is of type {asset_type!r}; there are {', '.join(types)}"
         )
     return chosen
-
-
-def _asset(rows: list[tuple[Any, ...]]) -> dict[str, Any]:
-    asset_id, symbol, name, isin, is_delisted, retired_at, first_bar, last_bar = rows[0][:8]
-    return {
-        "asset_id": asset_id,
-        "symbol": symbol,
-        "name": name,
-        "isin": isin,
-        "is_delisted": is_delisted,
-        "retired_at": retired_at,
-        "first_bar": first_bar,
-        "last_bar": last_bar,
-        "listings": [
-            dict(zip(_STRETCH, row[8:], strict=True)) for row in rows if row[8] is not None
-        ],
-    }

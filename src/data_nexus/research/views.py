@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal, get_args
+from typing import Literal, TypedDict, Unpack, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +19,7 @@ from pyarrow import compute
 
 from data_nexus.domain.adjustment.factors import Factors, Finding, VolumeBasis, volume_basis
 from data_nexus.domain.bars import Days, Floats, days
+from data_nexus.domain.dates import given_day
 from data_nexus.errors import UsageError
 from data_nexus.research.columns import (
     BARS_SCHEMA,
@@ -42,11 +43,20 @@ _KINDS = {
 }
 
 
+class ViewChoices(TypedDict, total=False):
+    """What a view leaves to choose beside its dates; the fields are those of `View`."""
+
+    adjust: Adjust
+    direction: Direction
+    columns: Sequence[str] | None
+    layout: Layout
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
     """How stored bars are to be shown; `first` and `last` are included, None is no bound.
 
-    Raises `UsageError` for a word that is none of the known ones.
+    Raises `UsageError` for an unknown word.
     """
 
     adjust: Adjust = "raw"
@@ -60,6 +70,16 @@ class View:
         for name, known in (("adjust", Adjust), ("direction", Direction), ("layout", Layout)):
             _require_one_of(name, [getattr(self, name)], get_args(known))
         _require_one_of("columns", self.columns or (), VIEW_SCHEMA.names)
+
+    @classmethod
+    def of(
+        cls,
+        start: str | date | None,
+        end: str | date | None,
+        **choices: Unpack[ViewChoices],
+    ) -> View:
+        """Return the view from `start` to `end`, dates or ISO 8601 texts, both included."""
+        return cls(first=given_day(start), last=given_day(end), **choices)
 
     @property
     def kinds(self) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from data_nexus.database.open import open_database
 from data_nexus.domain.dates import parse_moment
 from data_nexus.domain.symbol import exchange_code
 from data_nexus.errors import UsageError
-from data_nexus.research.assets import Named
+from data_nexus.research.assets import NamedAsset
 from data_nexus.research.exports.export import Exported, export
 from data_nexus.research.exports.formats import FORMATS, Format
 from data_nexus.research.exports.series import ExportScope
@@ -113,7 +113,7 @@ def _whom(symbols: str | None, exchange: str | None, on: date | None) -> ExportS
     return ExportScope(exchange=exchange_code(exchange or ""), on=on)
 
 
-def _shown_to_a_person(assets: Sequence[Named]) -> Iterable[Named]:
+def _shown_to_a_person(assets: Sequence[NamedAsset]) -> Iterable[NamedAsset]:
     return track(
         assets, "exporting", console=error_console, transient=True, disable=not is_terminal()
     )

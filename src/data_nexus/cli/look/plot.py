@@ -17,8 +17,8 @@ from data_nexus.domain.dates import parse_moment
 from data_nexus.domain.symbol import parse_symbol
 from data_nexus.errors import UsageError
 from data_nexus.research.charts.caption import Basis, default_adjustment
-from data_nexus.research.charts.chart import MOST_CANDLES, Chart, History, Panel, chart_of
-from data_nexus.research.charts.chart_source import Plotted, read_histories
+from data_nexus.research.charts.chart import MOST_CANDLES, Chart, ChartHistory, Panel, chart_of
+from data_nexus.research.charts.chart_source import ChartRequest, read_histories
 from data_nexus.research.exports.target import whole_file
 from data_nexus.research.views import Adjust
 
@@ -63,7 +63,7 @@ def plot(
     now = datetime.now(UTC)
     moment = parse_moment(as_of) if as_of else None
     basis = Basis(adjust or default_adjustment(compare=shape["compare"]), moment or now)
-    plotted = Plotted(
+    request = ChartRequest(
         first=first and first.date(),
         last=last and last.date(),
         adjust=basis.adjust,
@@ -71,12 +71,12 @@ def plot(
         now=now,
     )
     with open_database(settings.database_url, settings.home, settings.schema) as url:
-        histories = read_histories(PostgresConnection(url, settings.schema), named, plotted)
+        histories = read_histories(PostgresConnection(url, settings.schema), named, request)
     _draw(histories, basis, form, **shape)
 
 
 def _draw(
-    histories: list[History],
+    histories: list[ChartHistory],
     basis: Basis,
     form: Form | None,
     *,

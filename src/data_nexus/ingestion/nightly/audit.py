@@ -57,16 +57,17 @@ async def _read_again(run: UpdateRun, ledger: Ledger, exchange: str | None, turn
         reader=replace(run.reader, requester=requester),
         totals=RunTotals(),
     )
+    calls_before = run.totals.calls
     try:
         await apart.read_histories(Due(read_before, exchange, is_audit=True), turns)
     finally:
-        run.totals.count_audit(apart.totals)
+        run.totals.add_audit(apart.totals)
         run.audit = {
             "assets": apart.totals.synced + apart.totals.absent,
             "failed": apart.totals.failed,
             "inserted": apart.totals.inserted,
             "revised": apart.totals.revised,
-            "calls": apart.totals.calls,
+            "calls": run.totals.calls - calls_before,
         }
     if isinstance(apart.ended_by, Stop):
         run.ended_by = apart.ended_by

@@ -8,6 +8,7 @@ passes over whom somebody else has leased.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -31,11 +32,17 @@ from data_nexus.eodhd.decode_bulk import decode_bulk_dividends, decode_bulk_spli
 from data_nexus.eodhd.refusals import is_refusal
 from data_nexus.eodhd.requests import Request, bulk_request
 from data_nexus.errors import NexusError, NotListed, Park, Pause, Postpone, Retry, RowsRefused
-from data_nexus.events import Observer, SessionAdvanced, Warned
+from data_nexus.events import (
+    ExchangeAdvanced,
+    FeedRejected,
+    Observer,
+    SessionAdvanced,
+    TransactionCommitted,
+    Warned,
+)
 from data_nexus.ingestion.fetching.drain import DrainableRequester, Drained
 from data_nexus.ingestion.fetching.requester import FetchState
 from data_nexus.ingestion.nightly.bulk_session import decode_session, feed_of, named_in
-from data_nexus.ingestion.run_totals import RunTotals
 from data_nexus.ingestion.wiring import foreseen
 
 # So many sessions in a row may bring nothing before they count as not out yet: markets stay shut
@@ -79,7 +86,6 @@ class BulkUpdate:
     redact: Callable[[str], str]
     run_id: int
     writers: int
-    totals: RunTotals
     named: set[Symbol] = field(default_factory=set)
     held_back: date | None = None
     ended_by: Pause | None = None
@@ -197,6 +203,7 @@ class BulkUpdate:
         async def write() -> None:
             while parts:
                 first, last = part = parts.pop()
+                started = time.monotonic()
                 try:
                     carried = await self.store.advance(
                         scope, bulk_session, unbroken_since, self.run_id, part
@@ -208,7 +215,7 @@ class BulkUpdate:
                     parts.extend([(first, middle), (middle + 1, last)] if first < last else [])
                     continue
                 done.append(carried)
-                self._count(bulk_session, carried)
+                self._report(bulk_session, carried, time.monotonic() - started)
                 self._note_ends(carried)
 
         try:
@@ -245,7 +252,9 @@ class BulkUpdate:
         )
         await self.store.store_actions(exchange, splits.told.by_code, dividends.told.by_code)
         unread = splits.aside + dividends.aside
-        self.totals.rejected_by_rule.update(row.rule for row in unread)
+        if unread:
+            counts = Counter(row.rule for row in unread)
+            self.observe(FeedRejected(exchange, session.isoformat(), counts))
         await self._store_rejects(session, bulk_session.rejected_rows + unread)
         named = named_in(splits.told) | named_in(dividends.told)
         return replace(bulk_session, named=bulk_session.named | named)
@@ -264,37 +273,35 @@ class BulkUpdate:
         *,
         is_begun: bool = False,
     ) -> Result:
-        """Ask until an answer comes; a drain ends it, but for what is under way or `is_begun`.
+        """Fetch until an answer comes; a drain ends it, but for what is under way or `is_begun`.
 
-        Nothing is asked for on a day that does not hold the calls `needed` for what begins here.
+        Nothing is fetched on a day that does not hold the calls `needed` for what begins here.
         """
-
-        async def read(body: bytes) -> Result:
-            return decode(body)
-
         state, drainable = FetchState(), replace(self.drainable, needed=needed, is_begun=is_begun)
         try:
-            return await drainable.fetch(request, read, state)
+            return (await drainable.fetch(request, decode, state)).decoded
         finally:
-            self.totals.count_spent(state.spent)
-            self._spent += sum(each.calls for each in state.spent)
+            self._spent += state.calls
 
     def _reach(self, session: date, since: date) -> SessionScope:
         segments = [segment for segment, last in self.published.items() if last >= session]
         return SessionScope(exchange=self.exchange, session=session, since=since, segments=segments)
 
-    def _count(self, bulk_session: BulkSession, carried: Advanced) -> None:
-        found, totals = carried.classified, self.totals
-        totals.commits += 1
-        totals.received += len(found.stored) + len(found.rejected)
-        totals.inserted += len(found.stored)
-        totals.rejected += len(found.rejected)
-        totals.flagged.update(flag_counts(bulk_session, found.rows))
-        totals.rejected_by_rule.update(carried.rejected_rules)
+    def _report(self, bulk_session: BulkSession, carried: Advanced, seconds: float) -> None:
+        found = carried.classified
         self.named.update(Symbol(code, self.exchange) for code in found.to_reload)
         assets = len(found.stored) + len(found.rejected) + len(found.absent)
+        self.observe(TransactionCommitted(assets, len(found.stored), seconds))
         self.observe(
-            SessionAdvanced(self.exchange, str(bulk_session.session), assets, len(found.stored))
+            SessionAdvanced(
+                exchange=self.exchange,
+                session=str(bulk_session.session),
+                assets=assets,
+                stored=len(found.stored),
+                rejected=len(found.rejected),
+                flagged=flag_counts(bulk_session, found.rows),
+                rejected_by_rule=Counter(carried.rejected_rules),
+            )
         )
 
     def _note_ends(self, carried: Advanced) -> None:
@@ -311,9 +318,9 @@ class BulkUpdate:
 
     def _count_ends(self) -> None:
         ends = Counter(self._ends.values())
-        self.totals.synced += ends["synced"]
-        self.totals.absent += ends["absent"]
-        self.totals.failed += ends["failed"]
+        self.observe(
+            ExchangeAdvanced(self.exchange, ends["synced"], ends["absent"], ends["failed"])
+        )
 
     def _note(self, told: PricedSession, done: list[Advanced]) -> None:
         """Note what a session has cost and brought, once, however often it was looked at."""

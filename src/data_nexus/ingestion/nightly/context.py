@@ -11,7 +11,7 @@ from data_nexus.database.store import Due, Store
 from data_nexus.database.store.quota import token_id
 from data_nexus.database.store.sessions import BulkStore
 from data_nexus.errors import NexusError
-from data_nexus.events import Observer
+from data_nexus.events import Observer, observers
 from data_nexus.ingestion.fetching.drain import Drain, DrainableRequester
 from data_nexus.ingestion.fetching.requester import Requester
 from data_nexus.ingestion.histories.engine import Engine
@@ -29,7 +29,9 @@ _BATCHES_TOGETHER = 2
 
 @dataclass(slots=True)
 class UpdateRun:
-    """One update at the moment `now`; its steps share the tally and the way to the vendor.
+    """One update at the moment `now`; its steps share the totals and the requester.
+
+    Whatever its steps report goes to the totals and to `listener`.
 
     `lists` and `log` say what each symbol list and each session in bulk cost and brought, `audit`
     what the audit did; `ended_by` is the `Stop` or `Pause` that made it claim nothing more;
@@ -40,7 +42,7 @@ class UpdateRun:
     url: str
     store: Store
     requester: Requester
-    observe: Observer
+    listener: Observer
     drain: Drain
     now: datetime
     run_id: int
@@ -51,6 +53,11 @@ class UpdateRun:
     log: list[dict[str, Any]] = field(default_factory=list)
     lists: list[dict[str, Any]] = field(default_factory=list)
     audit: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def observe(self) -> Observer:
+        """The observer of the run's steps."""
+        return observers(self.listener, self.totals.note)
 
     @property
     def token_id(self) -> str:
@@ -85,7 +92,6 @@ class UpdateRun:
             drain=self.drain,
             run_id=self.run_id,
             reader=self.reader,
-            totals=self.totals,
         )
         try:
             await engine.run(due, limit)
@@ -94,8 +100,3 @@ class UpdateRun:
         self.ended_by = engine.ended_by
         await self.bulk.mark_absent_through(self.reader.known_absent())
         self.reader.too_early.clear()
-
-    def count_account(self) -> None:
-        """Count what was asked about the account into the tally."""
-        self.totals.count_spent(self.requester.account_requests)
-        self.requester.account_requests.clear()

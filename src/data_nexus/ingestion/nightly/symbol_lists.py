@@ -10,7 +10,6 @@ from collections.abc import Collection
 
 from data_nexus.database.store.listings import known_lists
 from data_nexus.domain.listings.symbol_lists import KnownList, lists_due
-from data_nexus.eodhd.requests import Request
 from data_nexus.errors import CredentialsRefused, NexusError, Park, Postpone, Retry, UsageError
 from data_nexus.events import Warned
 from data_nexus.ingestion.asset_discovery import Tables, WantedList, discover
@@ -35,7 +34,6 @@ async def refresh_lists(run: UpdateRun, exchanges: Collection[str]) -> None:
 
 async def _refresh(run: UpdateRun, known: KnownList) -> bool:
     """Read one list again; False if it is of no use to ask for others tonight."""
-    spent: list[Request] = []
     try:
         found = await discover(
             run.drainable,
@@ -43,7 +41,6 @@ async def _refresh(run: UpdateRun, known: KnownList) -> bool:
             WantedList(known.exchange, known.is_delisted, known.types),
             max_shrink=run.settings.max_shrink,
             observe=run.observe,
-            spent=spent,
             moment=run.now,
         )
     except Drained:
@@ -53,12 +50,9 @@ async def _refresh(run: UpdateRun, known: KnownList) -> bool:
             raise
         run.observe(Warned(known.exchange, f"the symbol list was not read again: {error}"))
         return not isinstance(error, Retry | Postpone)
-    finally:
-        run.totals.count_spent(spent)
     if found.changes.is_shrunk:
         run.observe(Warned(known.exchange, found.reason))
-    calls = sum(request.calls for request in spent)
-    run.lists.append({**found.figures(), "calls": calls})
+    run.lists.append({**found.figures(), "calls": found.calls})
     return True
 
 

@@ -29,7 +29,7 @@ from data_nexus.domain.planning.due import (
     session_before,
 )
 from data_nexus.errors import Pause, Stop
-from data_nexus.events import Observer, RunFinished, RunStarted, Warned
+from data_nexus.events import Observer, RunFinished, RunStarted, Warned, observers
 from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.history_loader import Report, outcome_of, reader_of
 from data_nexus.ingestion.nightly.actions import read_actions, wanting
@@ -37,6 +37,7 @@ from data_nexus.ingestion.nightly.audit import audit
 from data_nexus.ingestion.nightly.bulk import BulkUpdate
 from data_nexus.ingestion.nightly.context import UpdateRun
 from data_nexus.ingestion.nightly.symbol_lists import refresh_lists
+from data_nexus.ingestion.run_totals import RunTotals
 from data_nexus.ingestion.wiring import FAIL_FAST, LimitPolicy, open_run
 
 
@@ -54,8 +55,9 @@ async def update(
     Without `now` the moment is the database's. When nothing is due, nothing is asked for. Raises
     `UsageError` for an exchange without assets.
     """
-    started = time.monotonic()
-    async with open_run(settings, url, observe, policy) as (store, requester):
+    started, totals = time.monotonic(), RunTotals()
+    observing = observers(observe, totals.note)
+    async with open_run(settings, url, observing, policy) as (store, requester):
         if exchange:
             await store.bulk().require_exchange(exchange)
         now = now or await store.days_ago(0)
@@ -66,18 +68,17 @@ async def update(
             url=url,
             store=store,
             requester=requester,
-            observe=observe,
+            listener=observe,
             drain=drain,
             now=now,
             run_id=await store.start_run("update"),
+            totals=totals,
             reader=replace(reader_of(settings, store, requester, observe), now=now),
         )
         try:
             await _bring_forward(run, exchange)
         except (Stop, Pause) as error:
             run.ended_by = error
-        finally:
-            run.count_account()
         figures = run.totals.figures(time.monotonic() - started)
         figures |= {"lists": run.lists, "bulk": run.log, "audit": run.audit}
         report = Report(figures, run.ended_by, drain.reason)
@@ -124,7 +125,7 @@ async def _ways(run: UpdateRun, behind: Mapping[str, list[BacklogGroup]]) -> dic
     """Return the cheapest way of each exchange, by what the plan allows."""
     since = run.now - PROBED_AFTER
     refused = await run.bulk.refused(run.token_id, Endpoint.BULK, since)
-    whole_day = await run.requester.calls_a_day()
+    whole_day = await run.requester.quota.calls_a_day()
     return await asyncio.to_thread(fetch_plans, behind, refused, whole_day)
 
 
@@ -161,7 +162,6 @@ async def _in_bulk(
         redact=run.reader.redact,
         run_id=run.run_id,
         writers=run.settings.writers,
-        totals=run.totals,
     )
     try:
         has_bulk = await update.run(fetch_plan.sessions)

@@ -20,7 +20,7 @@ from data_nexus.domain.bars import EPOCH, Bars, Days, Floats, days
 from data_nexus.domain.calendar.sessions import day_date
 from data_nexus.errors import UsageError
 
-Kind = Literal["split", "dividend"]
+ActionKind = Literal["split", "dividend"]
 Side = Literal["left", "center", "right"]
 # How many days, months or years a place is wide, the finest first.
 PERIODS = {
@@ -51,7 +51,7 @@ Buckets = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class History:
+class ChartHistory:
     """An asset as it is to be shown: bars (ascending, prices as adjusted), sessions and actions.
 
     `sessions` are the days on which a bar is expected, as far as that is known for sure.
@@ -85,7 +85,7 @@ class Mark:
     """The actions of one kind at a place, in words: `4:1`, `0.24`; `date` is the first ex-date."""
 
     place: int
-    kind: Kind
+    kind: ActionKind
     date: dt.date
     text: str
 
@@ -140,7 +140,7 @@ class Line:
     value: Floats
 
 
-def chart_of(histories: Sequence[History], most: int) -> Chart:
+def chart_of(histories: Sequence[ChartHistory], most: int) -> Chart:
     """Return the chart of assets that have a bar each, with at most so many places if it can be.
 
     Gaps are the sessions without a bar. An action without a bar on its ex-date stands at the next
@@ -241,7 +241,7 @@ def _bucket(dates: Days, unit: str, width: int) -> Buckets:
     return numbers
 
 
-def _panel(history: History, buckets: Buckets, width: tuple[str, int]) -> Panel:
+def _panel(history: ChartHistory, buckets: Buckets, width: tuple[str, int]) -> Panel:
     return Panel(
         symbol=history.symbol,
         name=history.name,
@@ -270,7 +270,7 @@ def _candles(bars: Bars, places: NDArray[np.intp]) -> Candles:
     )
 
 
-def _gaps(history: History, buckets: Buckets, width: tuple[str, int]) -> list[Gap]:
+def _gaps(history: ChartHistory, buckets: Buckets, width: tuple[str, int]) -> list[Gap]:
     places = np.searchsorted(buckets, _bucket(history.sessions, *width))
     expected = np.bincount(places, minlength=len(buckets))
     is_missing = ~np.isin(history.sessions, history.bars.date)
@@ -278,9 +278,9 @@ def _gaps(history: History, buckets: Buckets, width: tuple[str, int]) -> list[Ga
     return [Gap(int(at), int(missing[at]), int(expected[at])) for at in np.flatnonzero(missing)]
 
 
-def _marks(history: History, buckets: Buckets, width: tuple[str, int]) -> list[Mark]:
-    told: dict[tuple[int, Kind], list[tuple[dt.date, float, str]]] = {}
-    actions: list[tuple[Kind, dt.date, float, str]] = [
+def _marks(history: ChartHistory, buckets: Buckets, width: tuple[str, int]) -> list[Mark]:
+    told: dict[tuple[int, ActionKind], list[tuple[dt.date, float, str]]] = {}
+    actions: list[tuple[ActionKind, dt.date, float, str]] = [
         *(
             ("split", s.date, s.factor, f"{s.numerator:g}:{s.denominator:g}")
             for s in history.splits
@@ -302,7 +302,7 @@ def _paid(dividend: Dividend, currency: str) -> tuple[float, str]:
     return paid, f"{paid:.6g}" + (f" {foreign}" if foreign != currency else "")
 
 
-def _joined(kind: Kind, actions: list[tuple[dt.date, float, str]]) -> str:
+def _joined(kind: ActionKind, actions: list[tuple[dt.date, float, str]]) -> str:
     if len(actions) <= _MANY:
         return " + ".join(text for _, _, text in actions)
     if kind == "split":

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from data_nexus.research.exports.names import file_name
-from data_nexus.research.exports.series import AssetSeries, Order
+from data_nexus.research.exports.series import AssetSeries, ExportRequest
 from data_nexus.research.exports.tables import (
     ASSETS,
     Rows,
@@ -33,10 +33,10 @@ FEED = pa.schema(
 
 
 @contextmanager
-def backtrader_folder(folder: ExportFolder, order: Order) -> Iterator[FeedFolder]:
+def backtrader_folder(folder: ExportFolder, request: ExportRequest) -> Iterator[FeedFolder]:
     """Write `bars/AAPL.US.csv` for each asset, and `assets.csv`: whose file is which."""
     with folder.file("assets.csv") as path, rows_file("csv", path, ASSETS) as assets:
-        yield FeedFolder(folder, order, assets)
+        yield FeedFolder(folder, request, assets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +44,12 @@ class FeedFolder:
     """A folder of feeds that assets are added to."""
 
     _folder: ExportFolder
-    _order: Order
+    _request: ExportRequest
     _assets: Rows
 
     def add(self, series: AssetSeries) -> int:
         """Write an asset; return how many bars were written."""
-        bars = self._order.table(series)
+        bars = self._request.table(series)
         if not len(bars):
             return 0
         name = f"{file_name(series.ticker)}.csv"

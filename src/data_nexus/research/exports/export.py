@@ -10,14 +10,14 @@ from pathlib import Path
 
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.errors import StorageUnavailable, UsageError
-from data_nexus.research.assets import Named
+from data_nexus.research.assets import NamedAsset
 from data_nexus.research.exports.formats import FORMATS, Format, Writer
-from data_nexus.research.exports.series import AssetSeries, ExportScope, Order, one_moment
+from data_nexus.research.exports.series import AssetSeries, ExportRequest, ExportScope, one_moment
 from data_nexus.research.exports.target import ExportFolder, one_file, whole_file
 from data_nexus.research.views import View
 
 # What sees the assets of an export go by, for a person who waits.
-Watch = Callable[[Sequence[Named]], Iterable[Named]]
+Watch = Callable[[Sequence[NamedAsset]], Iterable[NamedAsset]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,15 +56,15 @@ def export(
         exchanges = {each.ticker.rpartition(".")[2] for each in assets}
         if form.is_of_one_exchange and len(exchanges) > 1:
             raise UsageError(f"{form.name}: export each exchange to a folder of its own")
-        order = Order(view=view, sessions=lambda: reader.dates(assets, view))
+        request = ExportRequest(view=view, sessions=lambda: reader.dates(assets, view))
         if is_file and form.one_file:
             with (
                 whole_file(one_file(out, force=force)) as path,
-                form.one_file(path, order) as writer,
+                form.one_file(path, request) as writer,
             ):
                 return _written(writer, form, map(reader.series, watch(assets)), view)
         folder = ExportFolder(out, form.name, force=force)
-        with form.folder(folder, order) as writer:
+        with form.folder(folder, request) as writer:
             done = _written(writer, form, map(reader.series, watch(assets)), view)
         folder.finish(
             {"assets": done.assets, "bars": done.bars, "adjust": view.adjust}

@@ -13,7 +13,7 @@ from data_nexus.research.exports.backtrader import backtrader_folder
 from data_nexus.research.exports.lean import lean_folder
 from data_nexus.research.exports.nautilus import nautilus_catalog, nautilus_folder
 from data_nexus.research.exports.qlib import qlib_folder
-from data_nexus.research.exports.series import AssetSeries, Order
+from data_nexus.research.exports.series import AssetSeries, ExportRequest
 from data_nexus.research.exports.tables import one_table, table_folder
 from data_nexus.research.exports.target import ExportFolder
 from data_nexus.research.exports.zipline import zipline_folder
@@ -39,9 +39,9 @@ class Format:
 
     name: str
     meaning: str
-    folder: Callable[[ExportFolder, Order], AbstractContextManager[Writer]]
+    folder: Callable[[ExportFolder, ExportRequest], AbstractContextManager[Writer]]
     adjust: Adjust | None = None
-    one_file: Callable[[Path, Order], AbstractContextManager[Writer]] | None = None
+    one_file: Callable[[Path, ExportRequest], AbstractContextManager[Writer]] | None = None
     is_of_one_exchange: bool = False
     tool: Callable[[], object] | None = None
 

@@ -23,7 +23,7 @@ from data_nexus.domain.bars import Bars, Floats, days
 from data_nexus.domain.calendar.sessions import day_date
 from data_nexus.errors import UsageError
 from data_nexus.research.exports.names import file_name
-from data_nexus.research.exports.series import AssetSeries, Listed, Order
+from data_nexus.research.exports.series import AssetSeries, CodePeriod, ExportRequest
 from data_nexus.research.exports.target import ExportFolder
 
 # LEAN's names of the markets that it knows of those the vendor has; others go by the vendor's code.
@@ -41,9 +41,9 @@ _LINES = pa.csv.WriteOptions(include_header=False, quoting_style="none")
 
 
 @contextmanager
-def lean_folder(folder: ExportFolder, order: Order) -> Iterator[LeanFolder]:
+def lean_folder(folder: ExportFolder, request: ExportRequest) -> Iterator[LeanFolder]:
     """Write what LEAN takes for its data folder: `equity/usa/daily/aapl.zip` and its kin."""
-    yield LeanFolder(folder, order)
+    yield LeanFolder(folder, request)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +51,11 @@ class LeanFolder:
     """A data folder that assets are added to."""
 
     _folder: ExportFolder
-    _order: Order
+    _request: ExportRequest
 
     def add(self, series: AssetSeries) -> int:
         """Write an asset; return how many bars were written."""
-        bars = self._order.bars(series)
+        bars = self._request.bars(series)
         if not len(bars):
             return 0
         exchange = series.facts.symbol.exchange
@@ -172,9 +172,9 @@ def map_lines(series: AssetSeries, bars: Bars) -> list[tuple[str, ...]]:
     ]
 
 
-def _held(series: AssetSeries) -> Sequence[Listed]:
+def _held(series: AssetSeries) -> Sequence[CodePeriod]:
     """The stretches of an asset; one for all time where none is known."""
-    return series.listings or (Listed(series.facts.symbol.code, date.min, None),)
+    return series.listings or (CodePeriod(series.facts.symbol.code, date.min, None),)
 
 
 def _pieces(series: AssetSeries, bars: Bars) -> Iterator[tuple[str, Bars]]:

@@ -23,7 +23,7 @@ from data_nexus.domain.calendar.exchanges import sessions_of
 from data_nexus.domain.calendar.sessions import day_date
 from data_nexus.errors import UsageError
 from data_nexus.research.exports.names import file_name
-from data_nexus.research.exports.series import AssetFacts, AssetSeries, Order
+from data_nexus.research.exports.series import AssetFacts, AssetSeries, ExportRequest
 from data_nexus.research.exports.target import ExportFolder
 
 _DAY_SEC = 86_400
@@ -45,12 +45,12 @@ def nautilus_catalog() -> Any:  # noqa: ANN401 - a tool without types
 
 
 @contextmanager
-def nautilus_folder(folder: ExportFolder, order: Order) -> Iterator[CatalogFolder]:
+def nautilus_folder(folder: ExportFolder, request: ExportRequest) -> Iterator[CatalogFolder]:
     """Write a folder that `ParquetDataCatalog` takes."""
     # The tool writes where it likes and over what is there: it gets a place of its own.
     aside = folder.path / f".{uuid.uuid4().hex}.partial"
     try:
-        yield CatalogFolder(folder, order, nautilus_catalog()(str(aside)), aside)
+        yield CatalogFolder(folder, request, nautilus_catalog()(str(aside)), aside)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 
@@ -60,13 +60,13 @@ class CatalogFolder:
     """A catalog that assets are added to."""
 
     _folder: ExportFolder
-    _order: Order
+    _request: ExportRequest
     _catalog: Any
     _aside: Path
 
     def add(self, series: AssetSeries) -> int:
         """Write an asset; return how many bars were written."""
-        bars = self._order.bars(series)
+        bars = self._request.bars(series)
         if not len(bars):
             return 0
         symbol = series.facts.symbol

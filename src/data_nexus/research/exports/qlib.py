@@ -17,21 +17,21 @@ import numpy as np
 from data_nexus.domain.bars import Bars, Days, Floats, days
 from data_nexus.domain.calendar.sessions import day_date
 from data_nexus.research.exports.names import file_name
-from data_nexus.research.exports.series import AssetSeries, Order
+from data_nexus.research.exports.series import AssetSeries, ExportRequest
 from data_nexus.research.exports.target import ExportFolder
 
 FIELDS = ("open", "high", "low", "close", "volume", "factor")
 
 
 @contextmanager
-def qlib_folder(folder: ExportFolder, order: Order) -> Iterator[QlibFolder]:
+def qlib_folder(folder: ExportFolder, request: ExportRequest) -> Iterator[QlibFolder]:
     """Write a folder that `qlib.init(provider_uri=…)` takes."""
-    sessions = order.sessions()
+    sessions = request.sessions()
     with folder.file("calendars", "day.txt") as path:
         path.write_text("".join(f"{day}\n" for day in sessions), "utf-8")
     calendar = np.array([days(day) for day in sessions], np.int32)
     with folder.file("instruments", "all.txt") as path, path.open("w", encoding="utf-8") as listed:
-        yield QlibFolder(folder, order, calendar, listed)
+        yield QlibFolder(folder, request, calendar, listed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +39,13 @@ class QlibFolder:
     """A folder of features that assets are added to."""
 
     _folder: ExportFolder
-    _order: Order
+    _request: ExportRequest
     _calendar: Days
     _instruments: TextIO
 
     def add(self, series: AssetSeries) -> int:
         """Write an asset; return how many bars were written."""
-        bars = self._order.bars(series)
+        bars = self._request.bars(series)
         if not len(bars):
             return 0
         name = file_name(series.ticker)

@@ -7,23 +7,29 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import psycopg
 import pyarrow as pa
 
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.queries import query
 from data_nexus.database.reader.bars import fetch_bars, fetch_dates
+from data_nexus.database.reader.exports import (
+    ListingInterval,
+    begin_export,
+    fetch_assets_with_bars,
+    fetch_listing_intervals,
+    fetch_texts,
+)
+from data_nexus.database.reader.universe import require_assets
 from data_nexus.domain.adjustment.factors import Factors
 from data_nexus.domain.bars import Bars
 from data_nexus.domain.symbol import Symbol
-from data_nexus.errors import UsageError, no_assets
+from data_nexus.errors import UsageError
 from data_nexus.research.actions import fetch_actions
-from data_nexus.research.assets import Named, find_assets
+from data_nexus.research.assets import NamedAsset, find_assets
 from data_nexus.research.columns import ACTIONS_SCHEMA, NUMBERS, STORED_SCHEMA
-from data_nexus.research.histories import History, histories
+from data_nexus.research.histories import AssetHistory, histories
 from data_nexus.research.universe import fetch_universe
 from data_nexus.research.views import View, view_bars
 
@@ -40,7 +46,7 @@ class ExportScope:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class CodePeriod:
     """A stretch in which an asset was listed under a code; `until` is None while it still is."""
 
     code: str
@@ -70,7 +76,7 @@ class AssetSeries:
     facts: AssetFacts
     bars: Bars
     actions: pa.Table
-    listings: tuple[Listed, ...] = ()
+    listings: tuple[CodePeriod, ...] = ()
 
     @property
     def ticker(self) -> str:
@@ -89,9 +95,9 @@ class AssetSeries:
         return pa.Table.from_arrays(columns, schema=STORED_SCHEMA)
 
     @cached_property
-    def history(self) -> History:
+    def history(self) -> AssetHistory:
         """The bars and actions as adjustment takes them."""
-        alone = History(
+        alone = AssetHistory(
             self.facts.asset_id, self.ticker, slice(0), self.bars, (), (), self.facts.currency
         )
         return next(histories(self.stored, self.actions), alone)
@@ -103,7 +109,7 @@ class AssetSeries:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class ExportRequest:
     """What an export is to hold: a view of bars, and every date with a bar, when asked."""
 
     view: View = View()  # noqa: RUF009 - a frozen value
@@ -132,9 +138,9 @@ class SeriesReader:
     def __init__(self, connection: psycopg.Connection, as_of: datetime | None) -> None:
         self._connection = connection
         self._as_of = as_of
-        ((self.moment,),) = connection.execute(query("export_moment")).fetchall()
+        self.moment = begin_export(connection)
 
-    def choose(self, whom: ExportScope) -> list[Named]:
+    def choose(self, whom: ExportScope) -> list[NamedAsset]:
         """Return the assets that are meant, by symbol; of an exchange, all that have bars.
 
         Raises `UsageError` for an unknown symbol or exchange, and for whom nobody can be.
@@ -148,28 +154,28 @@ class SeriesReader:
         if whom.on is not None:
             universe = fetch_universe(self._connection, whom.exchange, whom.on)
             return find_assets(self._connection, universe)
-        if self._rows("knows_exchange", exchange=whom.exchange) != [(True,)]:
-            raise no_assets(whom.exchange)
-        return sorted(Named(*row) for row in self._rows("export_assets", exchange=whom.exchange))
+        require_assets(self._connection, whom.exchange)
+        found = fetch_assets_with_bars(self._connection, whom.exchange)
+        return sorted(NamedAsset(each.ticker, each.asset_id, each.currency) for each in found)
 
-    def series(self, asset: Named) -> AssetSeries:
+    def series(self, asset: NamedAsset) -> AssetSeries:
         """Return an asset's whole history."""
-        ((*texts, is_delisted),) = self._rows("export_facts", asset_id=asset.asset_id)
+        texts = fetch_texts(self._connection, asset.asset_id)
         stored = fetch_bars(self._connection, {asset.asset_id: (None, None)}, as_of=self._as_of)
         code, _, exchange = asset.ticker.rpartition(".")
         return AssetSeries(
             facts=AssetFacts(
                 asset_id=asset.asset_id,
                 symbol=Symbol(code, exchange),
-                **dict(zip(_TEXTS, (text or "" for text in texts), strict=True)),
-                is_delisted=is_delisted,
+                **{name: getattr(texts, name) or "" for name in _TEXTS},
+                is_delisted=texts.is_delisted,
             ),
             bars=stored.bars,
             actions=fetch_actions(self._connection, [asset], self._as_of),
-            listings=_listed(self._rows("export_listings", asset_id=asset.asset_id)),
+            listings=_code_periods(fetch_listing_intervals(self._connection, asset.asset_id)),
         )
 
-    def dates(self, assets: Sequence[Named], view: View) -> list[date]:
+    def dates(self, assets: Sequence[NamedAsset], view: View) -> list[date]:
         """Return every date of a view's window on which one of the assets has a bar, ascending."""
         found = np.empty(0, np.int32)
         for start in range(0, len(assets), _DATES_AT_ONCE):
@@ -180,9 +186,6 @@ class SeriesReader:
         first, last = view.first or date.min, view.last or date.max
         return [day for day in days if first <= day <= last]
 
-    def _rows(self, name: str, **parameters: object) -> list[tuple[Any, ...]]:
-        return self._connection.execute(query(name), parameters).fetchall()
-
 
 @contextmanager
 def one_moment(
@@ -190,7 +193,6 @@ def one_moment(
 ) -> Iterator[SeriesReader]:
     """Give a reader that sees one moment of the database, however long it reads."""
     with database.reading() as connection:
-        connection.execute(query("export_patience"))
         yield SeriesReader(connection, as_of)
 
 
@@ -198,10 +200,12 @@ _TEXTS = ("name", "venue", "asset_type", "country", "currency", "isin")
 NO_ACTIONS = ACTIONS_SCHEMA.empty_table()
 
 
-def _listed(rows: Sequence[tuple[str, datetime, datetime | None]]) -> tuple[Listed, ...]:
-    """Join neighbouring stretches of one code."""
-    joined: list[Listed] = []
-    for code, since, until in rows:
-        begins = joined.pop().since if joined and joined[-1].code == code else since.date()
-        joined.append(Listed(code, begins, until and until.date()))
+def _code_periods(intervals: Sequence[ListingInterval]) -> tuple[CodePeriod, ...]:
+    """Join neighbouring intervals of one code."""
+    joined: list[CodePeriod] = []
+    for each in intervals:
+        continues = joined and joined[-1].code == each.symbol
+        since = joined.pop().since if continues else each.from_moment.date()
+        until = each.until_moment and each.until_moment.date()
+        joined.append(CodePeriod(each.symbol, since, until))
     return tuple(joined)

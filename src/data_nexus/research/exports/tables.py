@@ -15,7 +15,7 @@ import pyarrow.parquet
 
 from data_nexus.research.columns import ACTIONS_SCHEMA, BARS_SCHEMA
 from data_nexus.research.exports.names import file_name
-from data_nexus.research.exports.series import AssetSeries, Order
+from data_nexus.research.exports.series import AssetSeries, ExportRequest
 from data_nexus.research.exports.target import ExportFolder
 
 ASSETS = pa.schema(
@@ -97,7 +97,9 @@ def rows_file(form: str, path: Path, schema: pa.Schema) -> Iterator[Rows]:
 
 
 @contextmanager
-def table_folder(folder: ExportFolder, order: Order, *, form: str) -> Iterator[TableFolder]:
+def table_folder(
+    folder: ExportFolder, request: ExportRequest, *, form: str
+) -> Iterator[TableFolder]:
     """Write a folder: `bars/AAPL.US.csv` for each asset, `actions` and `assets`."""
     with ExitStack() as files:
 
@@ -107,7 +109,7 @@ def table_folder(folder: ExportFolder, order: Order, *, form: str) -> Iterator[T
 
         yield TableFolder(
             folder,
-            order,
+            request,
             form,
             shared("assets", ASSETS),
             shared("actions", ACTIONS_SCHEMA),
@@ -119,14 +121,14 @@ class TableFolder:
     """A folder of tables that assets are added to."""
 
     _folder: ExportFolder
-    _order: Order
+    _request: ExportRequest
     _form: str
     _assets: Rows
     _actions: Rows
 
     def add(self, series: AssetSeries) -> int:
         """Write an asset; return how many bars were written."""
-        bars = self._order.table(series)
+        bars = self._request.table(series)
         if not len(bars):
             return 0
         name = f"{file_name(series.ticker)}.{self._form}"
@@ -141,10 +143,10 @@ class TableFolder:
 
 
 @contextmanager
-def one_table(path: Path, order: Order, *, form: str) -> Iterator[OneTable]:
+def one_table(path: Path, request: ExportRequest, *, form: str) -> Iterator[OneTable]:
     """Write all bars into one file, asset by asset, each by date."""
     with rows_file(form, path, BARS_SCHEMA) as rows:
-        writer = OneTable(order, rows)
+        writer = OneTable(request, rows)
         yield writer
         writer.flush()
 
@@ -152,13 +154,13 @@ def one_table(path: Path, order: Order, *, form: str) -> Iterator[OneTable]:
 class OneTable:
     """A file that assets are added to; rows are held until they make a group."""
 
-    def __init__(self, order: Order, rows: Rows) -> None:
-        self._order, self._rows = order, rows
+    def __init__(self, request: ExportRequest, rows: Rows) -> None:
+        self._request, self._rows = request, rows
         self._held: list[pa.Table] = []
 
     def add(self, series: AssetSeries) -> int:
         """Write an asset; return how many bars were written."""
-        bars = self._order.table(series)
+        bars = self._request.table(series)
         self._held.append(bars)
         if sum(map(len, self._held)) >= _GROUP_ROWS:
             self.flush()

@@ -17,7 +17,7 @@ import pyarrow as pa
 from data_nexus.domain.adjustment.factors import cash_paid, usable_splits
 from data_nexus.domain.calendar.exchanges import LIBRARY
 from data_nexus.research.exports.names import file_name
-from data_nexus.research.exports.series import AssetSeries, Order
+from data_nexus.research.exports.series import AssetSeries, ExportRequest
 from data_nexus.research.exports.tables import Rows, rows_file
 from data_nexus.research.exports.target import ExportFolder
 
@@ -51,7 +51,7 @@ DIVIDENDS = pa.schema(
 
 
 @contextmanager
-def zipline_folder(folder: ExportFolder, order: Order) -> Iterator[ZiplineFolder]:
+def zipline_folder(folder: ExportFolder, request: ExportRequest) -> Iterator[ZiplineFolder]:
     """Write what `zipline -e FOLDER/extension.py ingest -b data-nexus` reads."""
     with ExitStack() as open_files:
 
@@ -61,7 +61,7 @@ def zipline_folder(folder: ExportFolder, order: Order) -> Iterator[ZiplineFolder
 
         writer = ZiplineFolder(
             folder,
-            order,
+            request,
             shared("assets", ASSETS),
             shared("splits", SPLITS),
             shared("dividends", DIVIDENDS),
@@ -77,9 +77,14 @@ class ZiplineFolder:
     """A folder that assets are added to; their numbers are those of the database."""
 
     def __init__(
-        self, folder: ExportFolder, order: Order, assets: Rows, splits: Rows, dividends: Rows
+        self,
+        folder: ExportFolder,
+        request: ExportRequest,
+        assets: Rows,
+        splits: Rows,
+        dividends: Rows,
     ) -> None:
-        self._folder, self._order = folder, order
+        self._folder, self._request = folder, request
         self._assets, self._splits, self._dividends = assets, splits, dividends
         self._exchange = ""
         self._symbols: set[str] = set()
@@ -95,7 +100,7 @@ class ZiplineFolder:
     def add(self, series: AssetSeries) -> int:
         """Write an asset; return how many bars were written."""
         self._exchange = series.facts.symbol.exchange
-        table = self._order.table(series).select(PRICES.names)
+        table = self._request.table(series).select(PRICES.names)
         if not len(table):
             return 0
         name = f"{file_name(series.ticker)}.csv"

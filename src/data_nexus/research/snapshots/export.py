@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from itertools import groupby
 from typing import Any, cast
 
@@ -26,8 +26,8 @@ import pyarrow.compute as pc
 
 from data_nexus import __version__
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.queries import query
 from data_nexus.database.reader.bars import fetch_bars
+from data_nexus.database.reader.snapshots import begin_snapshot, fetch_parts, fetch_table_rows
 from data_nexus.errors import InvariantBroken
 from data_nexus.research.columns import table_of
 from data_nexus.research.snapshots.delta import commit_delta, has_delta, require_deltalake
@@ -116,7 +116,8 @@ def export_lake(
         chosen = compression or cast("Compression", old.compression) or usual
         whole = _usable(old, there, chosen)
         with database.reading() as connection:
-            moment, newest = _moment(connection)
+            moment, last_bar = begin_snapshot(connection)
+            newest = last_bar or moment.date()
             files = [
                 *_bars(connection, _Target(place, chosen), whole.values(), newest),
                 *_small(connection, place, whole),
@@ -150,14 +151,6 @@ def _usable(old: Manifest, there: Mapping[str, int], compression: str) -> dict[s
     }
 
 
-def _moment(connection: psycopg.Connection) -> tuple[datetime, date]:
-    """Return the moment of the transaction and the date about which the bars end."""
-    row = connection.execute(query("lake_moment")).fetchone()
-    assert row is not None  # noqa: S101 - it selects one row
-    moment: datetime = row[0].astimezone(UTC)
-    return moment, row[1] or moment.date()
-
-
 def _bars(
     connection: psycopg.Connection, target: _Target, old: Iterable[LakeFile], newest: date
 ) -> Iterator[LakeFile]:
@@ -186,19 +179,16 @@ def _parts(connection: psycopg.Connection, newest: date) -> list[_Part]:
     """Let PostgreSQL count and hash all bars, part by part."""
     starts = starts_of(newest)
     periods = periods_of(starts)
-    asked = {"starts": starts, "assets_a_part": ASSETS_A_PART}
     return [
         _Part(
-            coverage=_coverage(exchange, number, periods[period]),
-            rows=rows,
-            first_date=first,
-            last_date=last,
-            fingerprint=f"{fingerprint & (1 << 64) - 1:016x}",
-            asset_ids=tuple(asset_ids),
+            coverage=_coverage(each.exchange, each.number, periods[each.period]),
+            rows=each.bars,
+            first_date=each.first_date,
+            last_date=each.last_date,
+            fingerprint=f"{each.fingerprint & (1 << 64) - 1:016x}",
+            asset_ids=tuple(each.asset_ids),
         )
-        for exchange, number, period, rows, first, last, fingerprint, asset_ids in (
-            connection.execute(query("lake_parts"), asked)
-        )
+        for each in fetch_parts(connection, starts, ASSETS_A_PART)
     ]
 
 
@@ -250,7 +240,7 @@ def _small(
 ) -> Iterator[LakeFile]:
     """Write the small tables that have changed: what is the same has the same name."""
     for table, schema in SMALL.items():
-        rows = table_of(connection.execute(query(f"lake_{table}")), schema)
+        rows = table_of(fetch_table_rows(connection, table), schema)
         content = parquet_of(rows)
         sha256 = hashlib.sha256(content).hexdigest()
         path = table_path(table, sha256)

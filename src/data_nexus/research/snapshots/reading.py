@@ -43,7 +43,7 @@ _MOST_BYTES = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class BarsRequest:
     """Which assets (`asset_id`, `ticker`, `exchange`), in their order, and which days.
 
     Of those in `whole` all days are wanted.
@@ -71,7 +71,7 @@ class Wanted:
 
 
 def read_bars(
-    files: OpenFiles, manifest: Manifest, wanted: Wanted, columns: Sequence[str]
+    files: OpenFiles, manifest: Manifest, wanted: BarsRequest, columns: Sequence[str]
 ) -> pa.Table:
     """Return ticker, date and the given columns (also asset_id) of the wanted bars.
 
@@ -109,7 +109,7 @@ def read_small(place: Place, manifest: Manifest, table: str) -> pa.Table:
         return parquet.read_table(source)
 
 
-def chosen_files(manifest: Manifest, wanted: Wanted) -> list[LakeFile]:
+def chosen_files(manifest: Manifest, wanted: BarsRequest) -> list[LakeFile]:
     """Return the files that can hold wanted bars, by asset and then by period."""
     size = max(manifest.assets_a_part, 1)
     parts, whole = wanted.parts(size), wanted.parts(size, wanted.whole)
@@ -125,7 +125,7 @@ def chosen_files(manifest: Manifest, wanted: Wanted) -> list[LakeFile]:
     ]
 
 
-def _meets(wanted: Wanted, first: date, last: date) -> bool:
+def _meets(wanted: BarsRequest, first: date, last: date) -> bool:
     return first <= (wanted.last or date.max) and last >= (wanted.first or date.min)
 
 
@@ -158,7 +158,7 @@ def _joined(
     return pa.Table.from_arrays(arrays, schema=schema), laid_out(runs.at(order))
 
 
-def _cut(runs: Runs, dates: pa.ChunkedArray, wanted: Wanted) -> Runs:
+def _cut(runs: Runs, dates: pa.ChunkedArray, wanted: BarsRequest) -> Runs:
     """Return what of the runs lies within the wanted days."""
     if wanted.first is None and wanted.last is None:
         return runs

@@ -94,7 +94,7 @@ DIVIDENDS = pa.schema(
         ("stored_at", MOMENT),
     ]
 )
-# Each is one file, read by the query `lake_<name>`.
+# Each is one file.
 SMALL = {
     "assets": ASSETS,
     "listings": LISTINGS,
