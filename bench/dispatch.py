@@ -193,7 +193,7 @@ def _row(found: Claiming) -> tuple[str, ...]:
 
 
 _NOTES = f"""
-One claim hands out {_CLAIM} assets by `claim_due.sql`. Times are the engine's own, round trip
+One claim hands out {_CLAIM} assets by `claim_due`. Times are the engine's own, round trip
 included; of the later claims the median of {_CLAIMS - 1}. Pages and rows stepped over are those
 of `EXPLAIN (ANALYZE, BUFFERS)`. In the *ordinary night* a tenth of the assets is due, 5 % are
 dead listings that were loaded once, 2 % have no bars and are asked for again later, 1 % is

@@ -1,4 +1,4 @@
-"""Owns the reference pages: they are written from the running objects, never by hand.
+"""Write the reference pages from the running objects, never by hand.
 
 `make docs` writes them; a test compares them with what this module would write.
 """

@@ -17,7 +17,7 @@ from data_nexus.database.store import open_store
 from data_nexus.database.store.sessions import Advanced, BulkStore, CandidateIndex, SessionScope
 from data_nexus.domain.actions import Dividend, Split
 from data_nexus.domain.endpoints import Endpoint
-from data_nexus.domain.planning.due import Place
+from data_nexus.domain.planning.due import MarketSegment
 from data_nexus.errors import RowsRefused
 from data_nexus.ingestion.nightly.bulk_session import decode_session
 from tests.support.postgres_proxy import Fate, proxy_before
@@ -25,7 +25,7 @@ from tests.support.tables import add_assets, execute, rows, snapshot, value
 from tests.support.workers import Worker, bars_from, batch_for
 
 THURSDAY, FRIDAY, MONDAY = date(2026, 11, 5), date(2026, 11, 6), date(2026, 11, 9)
-NYSE = Place("US", "NYSE", "Common Stock")
+NYSE = MarketSegment("US", "NYSE", "Common Stock")
 REACH = SessionScope(exchange="US", session=MONDAY, since=FRIDAY, segments=[NYSE])
 
 
@@ -154,7 +154,7 @@ def test_who_is_left_and_who_is_leased_is_not_touched(
     )
     before = [state(database_url, code) for code in "ABC"]
     carried = bulk.advance(*map(told, "ABCD"))
-    assert (len(carried.classified.stored), len(carried.classified.left)) == (1, 1)
+    assert (len(carried.classified.stored), len(carried.classified.to_fetch)) == (1, 1)
     assert [state(database_url, code) for code in "ABC"] == before
     assert value(database_url, "SELECT count(*) FROM market_data WHERE date = '2026-11-09'") == 1
 
@@ -235,7 +235,7 @@ def test_a_bar_beyond_the_cursor_leaves_the_asset_to_be_asked_for_by_itself(
         " WHERE symbol = 'A'",
     )
     carried = bulk.advance(*map(told, "ABCD"))
-    assert [carried.classified.left.tolist(), len(carried.classified.stored)] == [[0], 3]
+    assert [carried.classified.to_fetch.tolist(), len(carried.classified.stored)] == [[0], 3]
     assert assets["A"] == 1
 
 

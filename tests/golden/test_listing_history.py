@@ -1,6 +1,6 @@
 """Five and a half years of real American listings, month by month: no id lost, each day as it was.
 
-The source's 68 monthly lists hold real renames, delistings, re-listings and reused codes; they tell
+The source's 68 monthly lists hold real renames, delistings, re-listings and reused codes; they have
 no ISIN. The one rename taken from elsewhere is Facebook's, of 2022-06-09.
 """
 

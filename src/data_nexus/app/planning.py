@@ -21,7 +21,7 @@ from data_nexus.database.reader.planning import (
 from data_nexus.domain.endpoints import Endpoint
 from data_nexus.domain.limits.quota import on_day
 from data_nexus.domain.listings.symbol_lists import lists_due
-from data_nexus.domain.planning.audit import turns_tonight
+from data_nexus.domain.planning.audit import histories_to_audit
 from data_nexus.domain.planning.due import (
     PROBED_AFTER,
     behind_by_exchange,
@@ -71,7 +71,7 @@ def _turns_after(
 ) -> int:
     """Return how many histories the audit may read once the plan has been followed."""
     today = on_day(known.quota, known.moment.date())
-    return turns_tonight(
+    return histories_to_audit(
         replace(today, spent=today.spent + found.calls),
         audit_records(database),
         exchange,

@@ -80,7 +80,10 @@ def _workers(workers: list[dict[str, Any]]) -> Iterator[Pair]:
     for worker in workers:
         state = worker["state"]
         yield f"worker since {_utc(worker['started_at'])}", f"last seen {_utc(worker['seen_at'])}"
-        yield "  in flight", f"{state['in_flight']:,} requests, {state['breadth']:,} allowed"
+        yield (
+            "  in flight",
+            f"{state['in_flight']:,} requests, {state['concurrency_limit']:,} allowed",
+        )
         yield "  requests sent", state["requests"]
         yield "  retries", f"{state['retries']:,}, {state['retry_budget']:g} more allowed now"
         yield "  breakers", _breakers(state["breakers"])

@@ -82,5 +82,5 @@ class Worker(Tables):
     started_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
     seen_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
     state: Mapped[dict[str, Any]] = mapped_column(
-        JSONB, comment="in flight, breadth, retry budget, breakers, what it waits for"
+        JSONB, comment="in flight, concurrency limit, retry budget, breakers, what it waits for"
     )

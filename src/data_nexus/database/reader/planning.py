@@ -15,7 +15,7 @@ from data_nexus.database.store.quota import UNTOLD_MINUTE_LIMIT, token_id
 from data_nexus.domain.endpoints import Endpoint
 from data_nexus.domain.limits.quota import Quota
 from data_nexus.domain.listings.symbol_lists import KnownList
-from data_nexus.domain.planning.due import Place, Queued
+from data_nexus.domain.planning.due import MarketSegment, Queued
 from data_nexus.errors import no_assets
 
 
@@ -68,7 +68,7 @@ def queued_by_cursor(
     parameters = {"exchange": exchange, "moment": moment}
     with database.connect() as connection:
         rows = connection.execute(query("count_queued"), parameters).fetchall()
-    return [Queued(Place(*row[:3]), row[3], row[4]) for row in rows]
+    return [Queued(MarketSegment(*row[:3]), row[3], row[4]) for row in rows]
 
 
 def wanting_actions(database: PostgresConnection, exchange: str | None) -> dict[str, int]:

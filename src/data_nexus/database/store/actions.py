@@ -21,8 +21,8 @@ from data_nexus.database.store.batch import RejectedRow, reject_parameters
 from data_nexus.domain.actions import Dividend, Split
 from data_nexus.domain.adjustment.findings import (
     ADJUSTED_CLOSE_IS_EXPLAINED,
-    ASKED_AGAIN_DAYS,
-    PUT_OFF_DAYS,
+    REREAD_AFTER_DAYS,
+    RETRY_AFTER_DAYS,
     AssetFinding,
     KnownActions,
     findings_of,
@@ -119,7 +119,7 @@ async def _known(connection: AsyncConn, asset_id: int) -> KnownActions:
     asset = {"asset_id": asset_id}
     splits = await rows_of(connection, "read_splits", asset)
     dividends = await rows_of(connection, "read_dividends", asset)
-    asked = asset | {"days": ASKED_AGAIN_DAYS, "rule": ADJUSTED_CLOSE_IS_EXPLAINED}
+    asked = asset | {"days": REREAD_AFTER_DAYS, "rule": ADJUSTED_CLOSE_IS_EXPLAINED}
     ((currency, is_recent, *unexplained),) = await rows_of(connection, "read_unexplained", asked)
     return KnownActions(
         splits=tuple(Split(*row) for row in splits),
@@ -151,7 +151,7 @@ async def _settle(
     settled = {
         "asset_id": lease.asset_id,
         "are_read": not told.unfit,
-        "put_off_days": PUT_OFF_DAYS if told.unfit and found else None,
+        "put_off_days": RETRY_AFTER_DAYS if told.unfit and found else None,
     }
     await connection.execute(query("settle_actions"), settled)
     return found

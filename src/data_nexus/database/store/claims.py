@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from data_nexus.domain.lease import Lease
-from data_nexus.domain.planning.due import Place
+from data_nexus.domain.planning.due import MarketSegment
 from data_nexus.domain.symbol import Symbol
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -28,7 +28,7 @@ class Due:
     synced_before: datetime
     exchange: str | None = None
     asset_ids: list[int] | None = None
-    published: Mapping[Place, date] | None = None
+    published: Mapping[MarketSegment, date] | None = None
     wants_actions: bool = False
     is_audit: bool = False
 
@@ -59,7 +59,7 @@ class QueuePosition:
     asset_id: int = 0
 
 
-def segment_parameters(published: Mapping[Place, date]) -> dict[str, Any]:
+def segment_parameters(published: Mapping[MarketSegment, date]) -> dict[str, Any]:
     """Return places and the last session that is out at each as arrays."""
     return {
         "exchanges": [segment.exchange for segment in published],

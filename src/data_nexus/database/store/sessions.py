@@ -26,7 +26,7 @@ from data_nexus.domain.actions import Dividend, Split
 from data_nexus.domain.bars import days
 from data_nexus.domain.endpoints import Endpoint
 from data_nexus.domain.lease import Lease
-from data_nexus.domain.planning.due import Place, Queued
+from data_nexus.domain.planning.due import MarketSegment, Queued
 from data_nexus.domain.validation.bulk_session import (
     BulkSession,
     Candidates,
@@ -54,7 +54,7 @@ class SessionScope:
     exchange: str
     session: date
     since: date
-    segments: Sequence[Place]
+    segments: Sequence[MarketSegment]
     late: bool = False
 
     def parameters(self) -> dict[str, Any]:
@@ -129,7 +129,7 @@ class BulkStore:
     async def queued(self, exchange: str | None, moment: datetime) -> list[Queued]:
         """Return what the queue may hand out at a moment, by place and cursor."""
         rows = await self._rows("count_queued", {"exchange": exchange, "moment": moment})
-        return [Queued(Place(*row[:3]), row[3], row[4]) for row in rows]
+        return [Queued(MarketSegment(*row[:3]), row[3], row[4]) for row in rows]
 
     async def sightings(self) -> dict[str, date]:
         """Return the latest session of each exchange of which any bar is stored."""
@@ -287,7 +287,7 @@ async def _read(connection: AsyncConn, scope: SessionScope, ids: tuple[int, int]
 
 async def _is_there(connection: AsyncConn, carried: Advanced, run_id: int) -> bool:
     """Say whether what a transaction wrote is there: all of it is, or nothing."""
-    candidates, settled = carried.candidates, carried.classified.settled
+    candidates, settled = carried.candidates, carried.classified.advanced
     asset_ids = candidates.asset_ids[settled].tolist()
     # It may still be under way at the server.
     await rows_of(connection, "await_leases", {"asset_ids": asset_ids})
@@ -326,7 +326,7 @@ async def _write(
 def _settle_parameters(
     bulk_session: BulkSession, candidates: Candidates, found: Classified
 ) -> dict[str, Any]:
-    settled = found.settled
+    settled = found.advanced
     odd = [
         (int(candidates.asset_ids[at]), bulk_session.flagged(int(row)))
         for at, row in zip(found.stored, found.rows, strict=True)

@@ -13,15 +13,9 @@ from typing import Any
 from data_nexus.database.connection import AsyncConn, rows_of
 from data_nexus.database.queries import query
 from data_nexus.domain.listings.listing import SymbolChange
-from data_nexus.domain.listings.succession import (
-    Arrival,
-    CodeHolder,
-    PastName,
-    Predecessor,
-    Succession,
-    decide,
-    decide_dead,
-)
+from data_nexus.domain.listings.old_codes import PastName, Predecessor, decide_delisted
+from data_nexus.domain.listings.renames import decide_listed
+from data_nexus.domain.listings.succession import Arrival, CodeHolder, Succession
 
 
 async def find_succession(
@@ -38,13 +32,13 @@ async def find_succession(
     gone = [CodeHolder(*row) for row in await rows_of(connection, "find_gone", asked)]
     asked["isins"] = [bearer.isin for bearer in gone if bearer.isin]
     arrivals = [_arrival(row) for row in await rows_of(connection, "find_arrivals", asked)]
-    return decide(gone, arrivals, told)
+    return decide_listed(gone, arrivals, told)
 
 
 async def find_dead_succession(connection: AsyncConn, exchange: str) -> Succession:
     """Return which assets a staged list of the dead calls `CODE_old`."""
     rows = await rows_of(connection, "find_predecessors", {"exchange": exchange})
-    return decide_dead(
+    return decide_delisted(
         (Arrival(*line), [_forebear(list(each)) for _, each in groupby(group, lambda row: row[3])])
         for line, group in groupby(rows, lambda row: row[:3])
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from data_nexus.database.store import Due
-from data_nexus.domain.planning.audit import turns_tonight
+from data_nexus.domain.planning.audit import histories_to_audit
 from data_nexus.errors import Stop
 from data_nexus.ingestion.fetching.quota_ledger import Ledger
 from data_nexus.ingestion.nightly.context import UpdateRun
@@ -34,7 +34,7 @@ async def audit(run: UpdateRun, exchange: str | None) -> None:
         keep_share=settings.reserve,
         audit_share=settings.audit_share,
     )
-    turns = turns_tonight(
+    turns = histories_to_audit(
         await ledger.known(),
         await run.store.audit_records(),
         exchange,

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from data_nexus.database.store.sessions import Advanced, BulkStore, CandidateIndex, SessionScope
 from data_nexus.domain.endpoints import CALLS, Endpoint
 from data_nexus.domain.planning.bulk_or_single import CALLS_A_SESSION
-from data_nexus.domain.planning.due import Place, session_before, sessions_up_to
+from data_nexus.domain.planning.due import MarketSegment, session_before, sessions_up_to
 from data_nexus.domain.planning.gaps import DEEPEST, recheck_gaps
 from data_nexus.domain.symbol import Symbol
 from data_nexus.domain.validation.bulk_session import (
@@ -87,7 +87,7 @@ class BulkUpdate:
     """
 
     exchange: str
-    published: Mapping[Place, date]
+    published: Mapping[MarketSegment, date]
     store: BulkStore
     drainable: DrainableRequester
     observe: Observer
@@ -263,7 +263,7 @@ class BulkUpdate:
         if unread:
             counts = Counter(row.rule for row in unread)
             self.observe(FeedRejected(exchange, session.isoformat(), counts))
-        await self._store_rejects(session, bulk_session.aside + unread)
+        await self._store_rejects(session, bulk_session.rejected_rows + unread)
         named = named_in(splits.told) | named_in(dividends.told)
         return replace(bulk_session, named=bulk_session.named | named)
 
@@ -297,7 +297,7 @@ class BulkUpdate:
 
     def _report(self, bulk_session: BulkSession, carried: Advanced, seconds: float) -> None:
         found = carried.classified
-        self.named.update(Symbol(code, self.exchange) for code in found.changed)
+        self.named.update(Symbol(code, self.exchange) for code in found.to_reload)
         assets = len(found.stored) + len(found.rejected) + len(found.absent)
         self.observe(TransactionCommitted(assets, len(found.stored), seconds))
         self.observe(
@@ -315,12 +315,12 @@ class BulkUpdate:
     def _note_ends(self, carried: Advanced) -> None:
         """Note how assets end: each counts once, over how many sessions it may be carried."""
         codes, found = carried.candidates.codes, carried.classified
-        self._lacking.difference_update(codes[at] for at in found.settled)
+        self._lacking.difference_update(codes[at] for at in found.advanced)
         for at in found.absent:
             self._ends.setdefault(codes[at], "absent")
         for at in (*found.stored, *found.rejected):
             self._ends[codes[at]] = "synced"
-        for at in found.left:
+        for at in found.to_fetch:
             # It is asked for by itself, and counted then.
             self._ends.pop(codes[at], None)
 
@@ -344,6 +344,6 @@ class BulkUpdate:
                 "rows": len(told.bulk_session.bars),
                 "stored": sum(len(each.classified.stored) for each in done),
                 "absent": sum(len(each.classified.absent) for each in done),
-                "left": sum(len(each.classified.left) for each in done),
+                "fetched_individually": sum(len(each.classified.to_fetch) for each in done),
             }
         )

@@ -21,7 +21,7 @@ from data_nexus.domain.endpoints import Endpoint
 from data_nexus.domain.planning.bulk_or_single import BacklogGroup, FetchPlan
 from data_nexus.domain.planning.due import (
     PROBED_AFTER,
-    Place,
+    MarketSegment,
     behind_by_exchange,
     fetch_plans,
     lacking_a_session,
@@ -108,7 +108,7 @@ async def _bring_forward(run: UpdateRun, exchange: str | None) -> None:
 
 
 async def _read_sessions(
-    run: UpdateRun, behind: Mapping[str, list[BacklogGroup]], published: dict[Place, date]
+    run: UpdateRun, behind: Mapping[str, list[BacklogGroup]], published: dict[MarketSegment, date]
 ) -> None:
     """Bring forward what is due: in bulk where that costs less, then asset by asset."""
     bulk = run.bulk
@@ -137,7 +137,7 @@ async def _way_now(run: UpdateRun, exchange: str) -> FetchPlan:
 
 async def _due(
     run: UpdateRun, exchange: str | None
-) -> tuple[dict[Place, date], dict[str, list[BacklogGroup]]]:
+) -> tuple[dict[MarketSegment, date], dict[str, list[BacklogGroup]]]:
     """Return the last session that is out by place, and by exchange who lacks some."""
     queued = await run.bulk.queued(exchange, run.now)
     published = await asyncio.to_thread(published_at, {group.segment for group in queued}, run.now)
@@ -149,8 +149,8 @@ async def _in_bulk(
     bulk: BulkStore,
     exchange: str,
     fetch_plan: FetchPlan,
-    published: Mapping[Place, date],
-) -> dict[Place, date]:
+    published: Mapping[MarketSegment, date],
+) -> dict[MarketSegment, date]:
     """Carry an exchange on in bulk; return what is left to be asked for by place."""
     if not fetch_plan.sessions or run.is_over:
         return dict(published)

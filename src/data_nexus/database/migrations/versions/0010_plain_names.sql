@@ -2,6 +2,10 @@
 ALTER TABLE settled_sessions RENAME TO rechecked_sessions;
 ALTER TABLE rechecked_sessions RENAME CONSTRAINT settled_sessions_pkey TO rechecked_sessions_pkey;
 ALTER TABLE rechecked_sessions RENAME COLUMN looked_at TO rechecked_at;
+UPDATE workers SET state = state - 'breadth'
+    || jsonb_build_object('concurrency_limit', state -> 'breadth');
+COMMENT ON COLUMN workers.state IS
+    'in flight, concurrency limit, retry budget, breakers, what it waits for';
 ALTER TABLE quota_ledger RENAME COLUMN told_at TO reported_at;
 ALTER TABLE splits RENAME COLUMN told_at TO reported_at;
 ALTER TABLE split_revisions RENAME COLUMN told_at TO reported_at;
