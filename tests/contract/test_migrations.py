@@ -186,8 +186,11 @@ def test_actions_from_before_their_revisions_count_as_told_so_since_they_are_kno
         " VALUES (1, '2024-01-02', 1, '2024-01-04')",
     )
     upgrade(blank_url)
-    told = "SELECT reported_at::date::text FROM splits UNION SELECT reported_at::date::text FROM dividends"
-    assert sorted(rows(blank_url, told)) == [("2024-01-03",), ("2024-01-04",)]
+    reported = (
+        "SELECT reported_at::date::text FROM splits"
+        " UNION SELECT reported_at::date::text FROM dividends"
+    )
+    assert sorted(rows(blank_url, reported)) == [("2024-01-03",), ("2024-01-04",)]
 
 
 def test_upgrades_at_the_same_moment_make_the_tables_once(blank_url: str) -> None:

@@ -12,7 +12,7 @@ from data_nexus.app.signals import draining_on_signals
 from data_nexus.config import Settings
 from data_nexus.eodhd.requests import Request
 from data_nexus.events import Observer
-from data_nexus.ingestion.asset_discovery import Tables, WantedList, discover
+from data_nexus.ingestion.asset_discovery import WantedList, discover
 from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.history_loader import BackfillScope, Report, backfill
 from data_nexus.ingestion.nightly.update import update
@@ -102,12 +102,11 @@ async def _discover_all(
         open_database_async(settings) as url,
         open_run(settings, url, observe) as (store, requester),
     ):
-        run_id = await store.start_run("discover")
-        tables = Tables(url, settings.schema)
+        run_id = await store.runs.start("discover")
         found = [
             await discover(
                 requester,
-                tables,
+                store.listings,
                 WantedList(exchange, delisted, scope.types),
                 max_shrink=settings.max_shrink,
                 observe=observe,
@@ -122,5 +121,5 @@ async def _discover_all(
             "requests": len(spent) + len(requester.account_requests),
             "duration_sec": round(time.monotonic() - started, 3),
         }
-        await store.finish_run(run_id, "done", figures)
+        await store.runs.finish(run_id, "done", figures)
     return figures

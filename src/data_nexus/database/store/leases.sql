@@ -25,8 +25,8 @@ SET lease_owner = %(owner)s,
     fence = a.fence + 1
 FROM due
 WHERE a.id = due.id
-RETURNING a.id, a.symbol, a.exchange, a.fence, a.synced_through, a.times_empty, a.last_synced,
-          a.last_bar, NULL::date AS published
+RETURNING a.id, a.symbol, a.exchange, a.fence, a.synced_through, a.times_empty, a.last_bar,
+          NULL::date AS published, a.last_synced AS position
 
 -- name: claim_behind
 -- Claim the next assets whose cursor is behind what is out by now, in the order of the queue. Who has
@@ -58,8 +58,8 @@ SET lease_owner = %(owner)s,
     fence = a.fence + 1
 FROM due
 WHERE a.id = due.id
-RETURNING a.id, a.symbol, a.exchange, a.fence, a.synced_through, a.times_empty, a.last_synced,
-          a.last_bar, due.published
+RETURNING a.id, a.symbol, a.exchange, a.fence, a.synced_through, a.times_empty, a.last_bar,
+          due.published, a.last_synced AS position
 
 -- name: claim_wanted
 -- Claim the next assets whose splits and dividends are to be asked for, in the order of the queue.
@@ -85,8 +85,8 @@ SET lease_owner = %(owner)s,
     fence = a.fence + 1
 FROM wanted
 WHERE a.id = wanted.id
-RETURNING a.id, a.symbol, a.exchange, a.fence, a.synced_through, a.times_empty, a.last_synced,
-          a.last_bar, NULL::date AS published
+RETURNING a.id, a.symbol, a.exchange, a.fence, a.synced_through, a.times_empty, a.last_bar,
+          NULL::date AS published, a.last_synced AS position
 
 -- name: claim_audit
 -- Claim the histories that were read as a whole the longest ago; those of dead and resting assets, too.
@@ -113,8 +113,8 @@ SET lease_owner = %(owner)s,
     fence = a.fence + 1
 FROM due
 WHERE a.id = due.id
-RETURNING a.id, a.symbol, a.exchange, a.fence, a.synced_through, a.times_empty, a.read_whole_at,
-          a.last_bar, NULL::date AS published
+RETURNING a.id, a.symbol, a.exchange, a.fence, a.synced_through, a.times_empty, a.last_bar,
+          NULL::date AS published, a.read_whole_at AS position
 
 -- name: count_due
 -- Count the assets that a run may claim, up to a limit.

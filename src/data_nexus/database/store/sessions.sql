@@ -13,7 +13,7 @@ ORDER BY exchange, venue, asset_type, synced_through
 
 -- name: survey_session
 -- The assets that a session in bulk can carry on: those that lack no session before it.
-SELECT a.id, a.symbol, a.last_bar
+SELECT a.id, a.symbol AS code, a.last_bar
 FROM assets a
 JOIN unnest(%(venues)s::text[], %(asset_types)s::text[]) AS p (venue, asset_type)
   USING (venue, asset_type)

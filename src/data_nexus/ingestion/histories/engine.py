@@ -94,14 +94,14 @@ class Engine:
                 tasks.create_task(committer.write(), name=f"writer {n}")
                 for n in range(self.limits.writers)
             ]
-            watching = tasks.create_task(self.store.watch(), name="watch the session")
+            watching = tasks.create_task(self.store.leases.watch(), name="watch the session")
             fetchers = (self._fetch_on(queue, committer) for _ in range(self.limits.concurrency))
             await self._in_time(*fetchers, self._watch_suspects(queue, committer))
             await self._free_lost_leases()
             await self._in_time(self._ask_suspects(queue, committer))
             await committer.close()
             await asyncio.wait(writers)
-            await self.store.release_all()
+            await self.store.leases.release_all()
             self.totals.count_spent(self.requester.account_requests)
             self.requester.account_requests.clear()
             renewing.cancel()
@@ -109,7 +109,7 @@ class Engine:
 
     async def report(self) -> None:
         """Show how this worker is doing, for `nexus status`."""
-        await self.store.report(self.requester.state() | {"requests": self.totals.requests})
+        await self.store.runs.report(self.requester.state() | {"requests": self.totals.requests})
 
     def _end(self, error: NexusError) -> None:
         """Claim nothing more; a spent day lets those finish whose requests are paid for."""
@@ -168,12 +168,12 @@ class Engine:
             await committer.flush()
 
     async def _free_lost_leases(self) -> None:
-        if await self.store.free_lost_leases():
+        if await self.store.leases.free_lost():
             self._freed.set()
 
     async def _settle_one(self, lease: Lease, committer: Committer) -> None:
         """Take one lease to its end: an answer for the committer, or an error settled."""
-        state = FetchState(is_wanted=lambda: self.store.trusts(lease))
+        state = FetchState(is_wanted=lambda: self.store.leases.trusts(lease))
         fetcher = asyncio.current_task()
         assert fetcher  # noqa: S101 - what awaits runs in a task
         self._trips[fetcher] = state
@@ -193,11 +193,11 @@ class Engine:
         match error:
             case Stop() | Pause():
                 self._end(error)
-                await self.store.release([lease], failed=False)
+                await self.store.leases.release([lease], failed=False)
             case Retry() | Postpone():
                 self.totals.failed += 1
                 self.observe(Failed(str(lease.symbol), str(error)))
-                await self.store.release([lease], failed=True)
+                await self.store.leases.release([lease], failed=True)
             case Park():
                 await self._park(lease, error)
             case Fenced():
@@ -206,14 +206,16 @@ class Engine:
                 raise error
 
     async def _park(self, lease: Lease, unfit: Park) -> None:
-        if not await self.store.park(lease, dead_letter_of(lease, unfit, self.reader.redact)):
+        if not await self.store.leases.park(
+            lease, dead_letter_of(lease, unfit, self.reader.redact)
+        ):
             self._count_fenced(str(lease.symbol))
             return
         self.totals.parked += 1
         self.observe(Parked(str(lease.symbol), str(unfit)))
 
     async def _commit(self, batches: Sequence[Batch]) -> list[Receipt | None]:
-        receipts = await self.store.commit(batches, self.run_id)
+        receipts = await self.store.commits.commit(batches, self.run_id)
         self.totals.commits += 1
         return receipts
 
@@ -233,8 +235,8 @@ class Engine:
 
     async def _renew(self) -> None:
         while True:
-            await asyncio.sleep(self.store.lease_sec / 3)
-            await self.store.renew()
+            await asyncio.sleep(self.store.leases.lease_sec / 3)
+            await self.store.leases.renew()
             await self._free_lost_leases()
             await self.report()
 

@@ -81,7 +81,9 @@ class HistoryReader:
         batch = await self._ask(lease, window, state)
         if batch.window.is_whole or batch.outcome is not Outcome.STORED:
             return batch
-        found = overlap_break(await self.store.stored_bars(lease, batch.window.first), batch.bars)
+        found = overlap_break(
+            await self.store.commits.stored_bars(lease, batch.window.first), batch.bars
+        )
         if found is None:
             return batch
         self.observe(Reread(str(lease.symbol), found.value))
@@ -93,7 +95,7 @@ class HistoryReader:
             return batch
         known = NOTHING_KNOWN
         if not batch.lease.is_first:
-            known = await self.store.actions().known(batch.lease.asset_id)
+            known = await self.store.actions.known(batch.lease.asset_id)
         return replace(batch, verdict=verdict(batch.bars, known))
 
     async def _ask(self, lease: Lease, window: Window, state: FetchState) -> Batch:
