@@ -17,7 +17,7 @@ from alembic.migration import MigrationContext
 from psycopg import sql
 
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.models import BARS_VIEW, Tables
+from data_nexus.database.models import VIEWS, Tables
 from data_nexus.database.upgrade import check_schema, upgrade
 from data_nexus.errors import SchemaMismatch, StorageUnavailable
 from tests.support.database import Cluster
@@ -70,7 +70,8 @@ def modelled_url(cluster: Cluster) -> Iterator[str]:
         database = PostgresConnection(url)
         with database.engine.begin() as connection:
             Tables.metadata.create_all(connection)
-            connection.exec_driver_sql(BARS_VIEW)
+            for view in VIEWS.values():
+                connection.exec_driver_sql(view)
         database.close()
         yield url
 

@@ -21,7 +21,7 @@ from data_nexus.database.models.tables import Tables
 _PRICES = ("open", "high", "low", "close", "adjusted_close")
 _NEVER = "'-infinity'::timestamptz"
 # Assets that can be due. The others are in no dispatch index, so that a claim never steps over
-# them, however many dead, paused or absent ones there are.
+# them, however many delisted, paused or absent ones there are.
 _IN_QUEUE = (
     "is_active AND ask_after IS NULL AND parked_at IS NULL AND retired_at IS NULL"
     " AND NOT (is_delisted AND last_synced IS NOT NULL)"
@@ -146,9 +146,18 @@ class Bar(Tables):
     volume: Mapped[float]
 
 
-BARS_VIEW = """
-CREATE VIEW bars AS
-SELECT a.symbol || '.' || a.exchange AS ticker, m.date, m.open, m.high, m.low, m.close,
-       m.adjusted_close, m.volume, m.asset_id
-FROM market_data m JOIN assets a ON a.id = m.asset_id
-"""
+# The views, in the order in which they are made. A new column of `assets` is in the last two only
+# after a migration has made them again.
+VIEWS = {
+    "bars": """
+        CREATE VIEW bars AS
+        SELECT a.symbol || '.' || a.exchange AS ticker, m.date, m.open, m.high, m.low, m.close,
+               m.adjusted_close, m.volume, m.asset_id
+        FROM market_data m JOIN assets a ON a.id = m.asset_id""",
+    "active_assets": """
+        CREATE VIEW active_assets AS
+        SELECT * FROM assets WHERE is_active AND parked_at IS NULL AND retired_at IS NULL""",
+    "queued_assets": """
+        CREATE VIEW queued_assets AS
+        SELECT * FROM active_assets WHERE NOT (is_delisted AND last_synced IS NOT NULL)""",
+}

@@ -23,3 +23,8 @@ BEGIN
                        old.of_table, old.conname, old.renamed);
     END LOOP;
 END $$;
+-- The queue, said once: what takes part in loading at all, and what the queue may hand out.
+CREATE VIEW active_assets AS
+SELECT * FROM assets WHERE is_active AND parked_at IS NULL AND retired_at IS NULL;
+CREATE VIEW queued_assets AS
+SELECT * FROM active_assets WHERE NOT (is_delisted AND last_synced IS NOT NULL);
