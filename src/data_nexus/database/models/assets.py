@@ -37,7 +37,7 @@ def _finite(*columns: str) -> tuple[CheckConstraint, ...]:
 
 
 class Asset(Tables):
-    """A listing, and at once the queue's entry that says when to ask the vendor about it."""
+    """A listing, and at once the queue's entry that says when to fetch it."""
 
     __tablename__ = "assets"
     __table_args__ = (
@@ -95,7 +95,7 @@ class Asset(Tables):
         comment="the cursor: every session up to it is stored or known absent"
     )
     ask_after: Mapped[dt.datetime | None] = mapped_column(
-        comment="not to be asked for before, because the vendor had no bars"
+        comment="not fetched before this moment, because the vendor had no bars"
     )
     times_empty: Mapped[int] = mapped_column(
         SmallInteger, server_default="0", comment="answers without a new bar in a row"
@@ -117,13 +117,13 @@ class Asset(Tables):
         comment="the date of the last stored bar; NULL is none"
     )
     actions_wanted_at: Mapped[dt.datetime | None] = mapped_column(
-        comment="from when on its splits and dividends are to be asked for; NULL is not"
+        comment="from when on its splits and dividends are to be fetched; NULL is not"
     )
     actions_read_at: Mapped[dt.datetime | None] = mapped_column(
-        comment="when its splits and dividends were asked for last"
+        comment="when its splits and dividends were last fetched"
     )
     read_whole_at: Mapped[dt.datetime | None] = mapped_column(
-        comment="the last answer that spoke of the whole history"
+        comment="the last answer with the whole history"
     )
 
 
