@@ -244,6 +244,10 @@ def _tables() -> str:
     parts.append(
         "## `bars`\n\nA view for people: `market_data` with `ticker` (`AAPL.US`) in place of a"
         " number.\n"
+        "\n## `active_assets`\n\nA view: the assets that are loaded, which are not paused,"
+        " parked or retired.\n"
+        "\n## `queued_assets`\n\nA view: the active assets that the queue may hand out; a delisted"
+        " one only until its first answer.\n"
     )
     return "\n".join(parts)
 

@@ -7,16 +7,15 @@ import json
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 
 import pytest
 
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.reader.invariants import broken_invariants
 from data_nexus.database.store import open_store
-from data_nexus.database.store.sessions import Advanced, BulkStore, CandidateIndex, SessionScope
+from data_nexus.database.store.sessions import Advanced, BulkSessions, CandidateIndex, SessionScope
 from data_nexus.domain.actions import Dividend, Split
-from data_nexus.domain.endpoints import Endpoint
 from data_nexus.domain.planning.due import MarketSegment
 from data_nexus.errors import RowsRefused
 from data_nexus.ingestion.nightly.bulk_session import decode_session
@@ -33,7 +32,7 @@ REACH = SessionScope(exchange="US", session=MONDAY, since=FRIDAY, segments=[NYSE
 class Bulk:
     """The verbs, run to their end one by one."""
 
-    store: BulkStore
+    store: BulkSessions
     runner: asyncio.Runner
 
     def advance(self, *told: dict[str, object]) -> Advanced:
@@ -50,7 +49,7 @@ def bulk(database_url: str) -> Iterator[Bulk]:
         stack = AsyncExitStack()
         store = runner.run(stack.enter_async_context(open_store(database_url, "public", 2, 60)))
         try:
-            yield Bulk(store.bulk(), runner)
+            yield Bulk(store.sessions, runner)
         finally:
             runner.run(stack.aclose())
 
@@ -210,7 +209,7 @@ def test_a_commit_without_an_answer_is_done_once_and_counted_once(
                 json.dumps([told("A"), told("B", 0.0), told("C")]).encode(), "US", MONDAY, str
             )
             proxy.fate = fate
-            found = await store.bulk().advance(REACH, sheet, FRIDAY, 7, (1, 100))
+            found = await store.sessions.advance(REACH, sheet, FRIDAY, 7, (1, 100))
             assert proxy.struck == 1
             return found
 
@@ -259,17 +258,6 @@ def test_resting_assets_are_woken_by_a_bar(
         database_url, "UPDATE assets SET ask_after = now() + '1 day' WHERE symbol IN ('A', 'B')"
     )
     add_assets(database_url, "C", retired_at=MONDAY, ask_after=MONDAY)
-    bulk.runner.run(bulk.store.wake(REACH, {"A", "C"}))
+    bulk.runner.run(bulk.store.requeue(REACH, {"A", "C"}))
     resting = "SELECT symbol FROM assets WHERE ask_after IS NOT NULL ORDER BY 1"
     assert rows(database_url, resting) == [("B",), ("C",)], "the bar is not the retired one's"
-
-
-def test_a_refusal_is_remembered_until_it_is_dropped(bulk: Bulk) -> None:
-    run, store = bulk.runner.run, bulk.store
-    now = datetime(2026, 11, 10, tzinfo=UTC)
-    run(store.note_refusal("key", Endpoint.BULK, "US", now))
-    assert run(store.refused("key", Endpoint.BULK, now - timedelta(days=7))) == {"US"}
-    assert run(store.refused("key", Endpoint.BULK, now)) == set()
-    assert run(store.refused("another", Endpoint.BULK, now - timedelta(days=7))) == set()
-    run(store.note_refusal("key", Endpoint.BULK, "US", None))
-    assert run(store.refused("key", Endpoint.BULK, now - timedelta(days=7))) == set()

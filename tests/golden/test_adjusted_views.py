@@ -121,9 +121,9 @@ def test_the_total_view_of_462_histories_is_the_adjusted_close_that_was_sent() -
     dates, close = day_numbers(stored), stored["close"].to_numpy()
     sent, got = stored["adjusted_close"].to_numpy(), shown["close"].to_numpy()
     worst = {}
-    for (symbol, amounts), (_, rows) in zip(paid.items(), segments(stored), strict=True):
-        rounding = rounded_amounts(dates[rows], close[rows], [day for day, _ in amounts])
-        worst[symbol] = far(sent[rows], got[rows], close[rows], rounding).max()
+    for (symbol, amounts), (_, own) in zip(paid.items(), segments(stored), strict=True):
+        rounding = rounded_amounts(dates[own], close[own], [day for day, _ in amounts])
+        worst[symbol] = far(sent[own], got[own], close[own], rounding).max()
     assert len(stored) > 2_000_000
     beyond = {symbol: most for symbol, most in worst.items() if most > 1e-6}
     assert beyond.keys() == BEYOND.keys()

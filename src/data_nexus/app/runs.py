@@ -11,7 +11,7 @@ from typing import Any
 from data_nexus.app.signals import draining_on_signals
 from data_nexus.config import Settings
 from data_nexus.events import Observer, observers
-from data_nexus.ingestion.asset_discovery import Discovered, Tables, WantedList, discover
+from data_nexus.ingestion.asset_discovery import Discovered, WantedList, discover
 from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.history_loader import BackfillScope, backfill
 from data_nexus.ingestion.nightly.update import update
@@ -122,12 +122,11 @@ async def _discover_all(
         open_database_async(settings) as url,
         open_run(settings, url, observe) as (store, requester),
     ):
-        run_id = await store.start_run("discover")
-        tables = Tables(url, settings.schema)
+        run_id = await store.runs.start("discover")
         found = [
             await discover(
                 requester,
-                tables,
+                store.listings,
                 WantedList(exchange, delisted, scope.types),
                 max_shrink=settings.max_shrink,
                 observe=observe,
@@ -141,5 +140,5 @@ async def _discover_all(
             requests=totals.requests,
             duration_sec=round(time.monotonic() - started, 3),
         )
-        await store.finish_run(run_id, "done", report.as_dict())
+        await store.runs.finish(run_id, "done", report.as_dict())
     return report

@@ -7,13 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from data_nexus.database.connection import repeated
-from data_nexus.database.store.listings import (
-    DiscoveryContext,
-    ListingChanges,
-    may_hold_renames,
-    store_listings,
-)
+from data_nexus.database.store.listings import DiscoveryContext, ListingChanges, Listings
 from data_nexus.domain.listings.listing import Listing, SymbolChange
 from data_nexus.domain.listings.symbol_lists import REPORTED_RENAMES
 from data_nexus.domain.symbol import exchange_code
@@ -24,14 +18,6 @@ from data_nexus.errors import NotInPlan, NotListed, Park, UsageError
 from data_nexus.events import Observer, Warned, ignore
 from data_nexus.ingestion.fetching.requester import Fetches, FetchState
 from data_nexus.ingestion.wiring import open_database_async, open_run, settings_for
-
-
-@dataclass(frozen=True, slots=True)
-class Tables:
-    """Where assets are kept: the database and the schema in it."""
-
-    url: str
-    schema: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +78,7 @@ class Discovered:
 
 async def discover(
     requester: Fetches,
-    tables: Tables,
+    listings: Listings,
     wanted: WantedList,
     *,
     max_shrink: float,
@@ -117,18 +103,14 @@ async def discover(
     chosen = [s for s in symbols.listings if not wanted.types or s.asset_type in wanted.types]
     renames: tuple[SymbolChange, ...] = ()
     if exchange in REPORTED_RENAMES and not wanted.delisted:
-        renames = await _reported_renames(requester, tables, wanted, chosen, observe, state)
-    changes = await repeated(
-        lambda: store_listings(
-            tables.url,
-            tables.schema,
-            exchange,
-            chosen,
-            delisted=wanted.delisted,
-            types=wanted.types,
-            max_shrink=max_shrink,
-            beside=DiscoveryContext(renames, moment),
-        )
+        renames = await _reported_renames(requester, listings, wanted, chosen, observe, state)
+    changes = await listings.store(
+        exchange,
+        chosen,
+        delisted=wanted.delisted,
+        types=wanted.types,
+        max_shrink=max_shrink,
+        context=DiscoveryContext(renames, moment),
     )
     for doubt in changes.succession.doubts:
         observe(Warned(f"{doubt.code}.{exchange}", doubt.text))
@@ -137,7 +119,7 @@ async def discover(
 
 async def _reported_renames(
     requester: Fetches,
-    tables: Tables,
+    listings: Listings,
     wanted: WantedList,
     chosen: Sequence[Listing],
     observe: Observer,
@@ -150,7 +132,7 @@ async def _reported_renames(
     """
     exchange, types = wanted.exchange, wanted.types
     codes = [listing.symbol.code for listing in chosen]
-    if not await may_hold_renames(tables.url, tables.schema, exchange, codes, types):
+    if not await listings.may_hold_renames(exchange, codes, types):
         return ()
     try:
         answer = await requester.fetch(symbol_changes_request(), decode_symbol_changes, state)
@@ -186,11 +168,11 @@ class AssetDiscovery:
         settings = self._settings
         async with (
             open_database_async(settings) as url,
-            open_run(settings, url, self._observe) as (_, requester),
+            open_run(settings, url, self._observe) as (store, requester),
         ):
             found = await discover(
                 requester,
-                Tables(url, settings.schema),
+                store.listings,
                 WantedList(exchange_code(exchange), delisted),
                 max_shrink=settings.max_shrink,
                 observe=self._observe,

@@ -76,7 +76,7 @@ async def open_run(
         VendorClient(wire, token, observe) as client,
     ):
         ledger = Ledger(
-            store.ledger(token),
+            store.quota(token),
             observe,
             keep_share=settings.reserve if policy.leaves_reserve else 0.0,
         )
@@ -93,7 +93,7 @@ async def open_run(
             ),
         )
         await ledger.close()
-        await store.leave()
+        await store.runs.leave()
 
 
 def foreseen(error: BaseException) -> BaseException:

@@ -62,21 +62,21 @@ class WorkerSession:
 
     async def work(self, exchange: str | None) -> NexusError | None:
         """Work until drained; return the error that ended it, if one did."""
-        run_id = await self.store.start_run("worker")
+        run_id = await self.store.runs.start("worker")
         started = time.monotonic()
         engine = self._engine(run_id)
         while not (self.drain.requested.is_set() or engine.ended_by):
             before = self.totals.assets
             await engine.report()
-            await self.store.requeue_absent()
-            synced_before = await self.store.days_ago(self.settings.days_old)
+            await self.store.leases.requeue_absent()
+            synced_before = await self.store.runs.moment(self.settings.days_old)
             await engine.run(Due(synced_before, exchange), None)
             if self.totals.assets == before:
-                await self.store.free_lost_leases()
+                await self.store.leases.free_lost()
                 await _sleep(self.drain, self.settings.poll_seconds)
         report = self.totals.report(time.monotonic() - started)
         outcome = str(engine.ended_by or "drained")
-        await self.store.finish_run(run_id, outcome, report.as_dict())
+        await self.store.runs.finish(run_id, outcome, report.as_dict())
         return engine.ended_by
 
     def _engine(self, run_id: int) -> Engine:

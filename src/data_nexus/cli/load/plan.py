@@ -22,7 +22,7 @@ from data_nexus.database.reader.planning import (
     known_quota,
     require_exchange,
 )
-from data_nexus.database.store.quota import UNTOLD_MINUTE_LIMIT
+from data_nexus.database.selects import ASSUMED_MINUTE_LIMIT
 from data_nexus.domain.endpoints import CALLS, Endpoint
 from data_nexus.domain.limits.quota import on_day
 from data_nexus.domain.planning.plan import Plan, Purpose, Step, StepKind, plan_histories
@@ -124,7 +124,7 @@ def _days(found: Plan, known: KnownQuota) -> str:
 
 def _time(found: Plan, known: KnownQuota) -> str:
     limit = known.quota.minute_limit
-    learned = " (assumed until the vendor tells)" if limit == UNTOLD_MINUTE_LIMIT else ""
+    learned = " (assumed until the vendor tells)" if limit == ASSUMED_MINUTE_LIMIT else ""
     daily = f" and {known.quota.day_limit:,} calls a day" if (found.days or 0) > 1 else ""
     return f"{span(found.eta_sec)} at {limit:,} requests a minute{learned}{daily}"
 

@@ -1,4 +1,4 @@
-"""Owns the overview of a database: what `nexus status` tells."""
+"""Report the state of a database, as `nexus status` shows it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.queries import query
 from data_nexus.database.reader.audits import audit_outlook
 from data_nexus.database.reader.planning import known_quota, live_workers
-from data_nexus.database.store.claims import segment_parameters
+from data_nexus.database.selects import segment_parameters
 from data_nexus.domain.limits.quota import on_day
 from data_nexus.domain.planning.due import MarketSegment, out_since, published_at
 

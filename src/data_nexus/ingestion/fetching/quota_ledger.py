@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from data_nexus.database.store.quota import LedgerStore
+from data_nexus.database.store.quota import QuotaLedger
 from data_nexus.domain.limits.quota import (
     Granted,
     Quota,
@@ -64,7 +64,7 @@ class Ledger:
     the day, None while unknown) are as last seen.
     """
 
-    store: LedgerStore
+    store: QuotaLedger
     observe: Observer
     keep_share: float = 0.0
     audit_share: float | None = None
@@ -140,7 +140,8 @@ class Ledger:
     ) -> None:
         """Learn from the vendor's own count what the day allows."""
         await self.store.change(
-            lambda quota, _: (with_account(quota, spent, counted_on, limit, extra), None), told=True
+            lambda quota, _: (with_account(quota, spent, counted_on, limit, extra), None),
+            reported=True,
         )
 
     async def note_exhausted(self) -> None:

@@ -101,20 +101,20 @@ class Engine:
                 tasks.create_task(committer.write(), name=f"writer {n}")
                 for n in range(self.limits.writers)
             ]
-            watching = tasks.create_task(self.store.watch(), name="watch the session")
+            watching = tasks.create_task(self.store.leases.watch(), name="watch the session")
             fetchers = (self._fetch_due(queue, committer) for _ in range(self.limits.concurrency))
             await self._in_time(*fetchers, self._watch_suspects(queue, committer))
             await self._free_lost_leases()
             await self._in_time(self._fetch_suspects(queue, committer))
             await committer.close()
             await asyncio.wait(writers)
-            await self.store.release_all()
+            await self.store.leases.release_all()
             renewing.cancel()
             watching.cancel()
 
     async def report(self) -> None:
         """Show how this worker is doing, for `nexus status`."""
-        await self.store.report(self.requester.state())
+        await self.store.runs.report(self.requester.state())
 
     def _end(self, error: NexusError) -> None:
         """Claim nothing more; a spent day lets those finish whose requests are paid for."""
@@ -175,12 +175,12 @@ class Engine:
             await committer.flush()
 
     async def _free_lost_leases(self) -> None:
-        if await self.store.free_lost_leases():
+        if await self.store.leases.free_lost():
             self._freed.set()
 
     async def _settle_one(self, lease: Lease, committer: Committer) -> None:
         """Take one lease to its end: an answer for the committer, or an error settled."""
-        state = FetchState(is_wanted=lambda: self.store.trusts(lease))
+        state = FetchState(is_wanted=lambda: self.store.leases.trusts(lease))
         fetcher = asyncio.current_task()
         assert fetcher  # noqa: S101 - what awaits runs in a task
         self._fetching[fetcher] = state
@@ -199,10 +199,10 @@ class Engine:
         match error:
             case Stop() | Pause():
                 self._end(error)
-                await self.store.release([lease], failed=False)
+                await self.store.leases.release([lease], failed=False)
             case Retry() | Postpone():
                 self.observe(Failed(str(lease.symbol), str(error)))
-                await self.store.release([lease], failed=True)
+                await self.store.leases.release([lease], failed=True)
             case Park():
                 await self._park(lease, error)
             case Fenced():
@@ -211,14 +211,15 @@ class Engine:
                 raise error
 
     async def _park(self, lease: Lease, unfit: Park) -> None:
-        if not await self.store.park(lease, dead_letter_of(lease, unfit, self.reader.redact)):
+        dead_letter = dead_letter_of(lease, unfit, self.reader.redact)
+        if not await self.store.leases.park(lease, dead_letter):
             self.observe(LeaseLost(str(lease.symbol)))
             return
         self.observe(Parked(str(lease.symbol), str(unfit)))
 
     async def _commit(self, batches: Sequence[Batch]) -> list[Receipt | None]:
         started = time.monotonic()
-        receipts = await self.store.commit(batches, self.run_id)
+        receipts = await self.store.commits.commit(batches, self.run_id)
         rows = sum(receipt.received for receipt in receipts if receipt)
         self.observe(TransactionCommitted(len(batches), rows, time.monotonic() - started))
         return receipts
@@ -233,8 +234,8 @@ class Engine:
 
     async def _renew(self) -> None:
         while True:
-            await asyncio.sleep(self.store.lease_sec / 3)
-            await self.store.renew()
+            await asyncio.sleep(self.store.leases.lease_sec / 3)
+            await self.store.leases.renew()
             await self._free_lost_leases()
             await self.report()
 

@@ -93,7 +93,7 @@ class HistoryReader:
         """Whether the stored bars that the answer begins with differ from what was received."""
         if not history.checked.received:
             return False
-        stored = await self.store.stored_bars(lease, history.window.first)
+        stored = await self.store.commits.stored_bars(lease, history.window.first)
         found = overlap_break(stored, history.checked.kept)
         if found is not None:
             self.observe(Reread(str(lease.symbol), found.value))
@@ -105,7 +105,7 @@ class HistoryReader:
             return batch
         known = NOTHING_KNOWN
         if not batch.lease.is_first:
-            known = await self.store.actions().known(batch.lease.asset_id)
+            known = await self.store.actions.known(batch.lease.asset_id)
         return replace(batch, verdict=verdict(batch.bars, known))
 
     def _timed(self, batch: Batch) -> Batch:

@@ -57,11 +57,11 @@ async def wanting(update_run: UpdateRun, exchange: str | None) -> dict[str, int]
 
     Those whose actions the vendor has refused to the key wait until it is tried again.
     """
-    wanted = await update_run.store.actions().wanted(exchange)
+    wanted = await update_run.store.actions.wanted(exchange)
     refused: set[str] = set()
     for endpoint in _ENDPOINTS if wanted else ():
         since = update_run.now - PROBED_AFTER
-        refused |= await update_run.bulk.refused(update_run.token_id, endpoint, since)
+        refused |= await update_run.quota.refused(endpoint, since)
     return {name: assets for name, assets in wanted.items() if name not in refused}
 
 
@@ -108,11 +108,11 @@ class ActionReader:
                 renewing.cancel()
         except BaseExceptionGroup as group:
             raise foreseen(group) from None
-        await update_run.store.release_all()
+        await update_run.store.leases.release_all()
         await self._note_refusal()
 
     async def _renew(self) -> None:
-        store = self.update_run.store
+        store = self.update_run.store.leases
         while True:
             await asyncio.sleep(store.lease_sec / 3)
             await store.renew()
@@ -133,11 +133,11 @@ class ActionReader:
     async def _read_one(self, lease: Lease) -> None:
         """Take one lease to its end: actions stored together, or an error settled."""
         update_run = self.update_run
-        state = FetchState(is_wanted=lambda: update_run.store.trusts(lease))
+        state = FetchState(is_wanted=lambda: update_run.store.leases.trusts(lease))
         try:
             await self._store(lease, await self._fetch_actions(lease, state))
         except Drained:
-            await update_run.store.release([lease], failed=False)
+            await update_run.store.leases.release([lease], failed=False)
         except NexusError as error:
             await self._settle_error(lease, error, state)
 
@@ -178,7 +178,7 @@ class ActionReader:
 
     async def _store(self, lease: Lease, actions: VendorActions) -> None:
         update_run, started = self.update_run, time.monotonic()
-        found = await update_run.store.settle_actions(lease, actions)
+        found = await update_run.store.actions.settle(lease, actions)
         if found is None:
             raise Fenced(f"{lease.symbol}: the lease was lost; nothing was written")
         self._was_answered = True
@@ -207,29 +207,27 @@ class ActionReader:
                 # Asking again at once would not help: it is put off, and the finding says why.
                 self._count_failure(lease, error)
                 unfit = VendorActions(unfit=update_run.reader.redact(str(error)))
-                await update_run.store.settle_actions(lease, unfit)
+                await update_run.store.actions.settle(lease, unfit)
                 return
             case Retry() | Postpone() | Fenced():
                 self._count_failure(lease, error)
             case _:
                 raise error
-        await update_run.store.release([lease], failed=isinstance(error, Retry | Postpone))
+        await update_run.store.leases.release([lease], failed=isinstance(error, Retry | Postpone))
 
     def _count_failure(self, lease: Lease, error: NexusError) -> None:
         self.update_run.observe(ActionsFailed(str(lease.symbol), str(error)))
 
     async def _note_refusal(self) -> None:
         """Remember that the plan has no actions, or with none refused that it has."""
-        update_run, bulk = self.update_run, self.update_run.bulk
+        update_run, quota = self.update_run, self.update_run.quota
         if self._refused is not None:
-            await bulk.note_refusal(
-                update_run.token_id, self._refused, self.exchange, update_run.now
-            )
+            await quota.note_refusal(self._refused, self.exchange, update_run.now)
             text = f"the plan has no {self._refused}: actions are not read"
             update_run.observe(Warned(self.exchange, text))
             return
         for endpoint in _ENDPOINTS if self._was_answered else ():
-            await bulk.note_refusal(update_run.token_id, endpoint, self.exchange, None)
+            await quota.note_refusal(endpoint, self.exchange, None)
 
 
 def _rejected_rows(

@@ -29,14 +29,14 @@ async def audit(run: UpdateRun, exchange: str | None) -> None:
     # What the night has reserved and not used is left over, too.
     await run.requester.ledger.close()
     ledger = Ledger(
-        run.store.ledger(settings.require_token()),
+        run.quota,
         run.observe,
         keep_share=settings.reserve,
         audit_share=settings.audit_share,
     )
     turns = histories_to_audit(
         await ledger.known(),
-        await run.store.audit_records(),
+        await run.store.runs.audit_records(),
         exchange,
         share=settings.audit_share,
         keep_share=settings.reserve,
@@ -50,7 +50,7 @@ async def audit(run: UpdateRun, exchange: str | None) -> None:
 
 async def _read_again(run: UpdateRun, ledger: Ledger, exchange: str | None, turns: int) -> None:
     """Read histories again with this ledger's calls, apart from the night's own figures."""
-    read_before = await run.store.days_ago(run.settings.audit_days)
+    read_before = await run.store.runs.moment(run.settings.audit_days)
     requester = replace(run.requester, ledger=ledger, waits=False)
     apart = replace(
         run,

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, TypeVar
 
-from data_nexus.database.store.sessions import Advanced, BulkStore, CandidateIndex, SessionScope
+from data_nexus.database.store.sessions import Advanced, BulkSessions, CandidateIndex, SessionScope
 from data_nexus.domain.endpoints import CALLS, Endpoint
 from data_nexus.domain.planning.bulk_or_single import CALLS_A_SESSION
 from data_nexus.domain.planning.due import MarketSegment, session_before, sessions_up_to
@@ -88,7 +88,7 @@ class BulkUpdate:
 
     exchange: str
     published: Mapping[MarketSegment, date]
-    store: BulkStore
+    store: BulkSessions
     drainable: DrainableRequester
     observe: Observer
     redact: Callable[[str], str]
@@ -172,17 +172,17 @@ class BulkUpdate:
             if told.bulk_session.position
             else told.bulk_session
         )
-        await self.store.wake(told.scope, bulk_session.position)
+        await self.store.requeue(told.scope, bulk_session.position)
         unbroken_since = await self._recheck(told, bulk_session.named)
         done = await self._write(told.scope, told.survey, bulk_session, unbroken_since)
         self._note(told, done)
         if told.scope.session < max(self.published.values()):
-            await self.store.settle(self.exchange, told.scope.session)
+            await self.store.mark_rechecked(self.exchange, told.scope.session)
 
     async def _recheck(self, told: PricedSession, named: frozenset[str]) -> date:
         """Look for late bars where many assets have a gap; return since when there is none."""
         earlier = await asyncio.to_thread(sessions_up_to, self.exchange, told.reference, DEEPEST)
-        settled = await self.store.settled(self.exchange, earlier[0])
+        settled = await self.store.rechecked(self.exchange, earlier[0])
         looks = recheck_gaps(told.trading_again, earlier, settled)
         try:
             await self.drainable.requester.ledger.require(
@@ -192,7 +192,7 @@ class BulkUpdate:
                 bulk_session = replace(await self._prices(session), named=named)
                 scope = replace(told.scope, session=session, late=True)
                 await self._write(scope, told.survey, bulk_session, looks.still_open)
-                await self.store.settle(self.exchange, session)
+                await self.store.mark_rechecked(self.exchange, session)
         except (Drained, Retry, Postpone, Park, Pause) as error:
             # The present session is paid for. Who has a gap is asked for by itself.
             self.observe(Warned(self.exchange, f"no second look: {error}"))

@@ -8,8 +8,8 @@ from typing import Any
 
 from data_nexus.config import Settings
 from data_nexus.database.store import Due, Store
-from data_nexus.database.store.quota import token_id
-from data_nexus.database.store.sessions import BulkStore
+from data_nexus.database.store.quota import QuotaLedger
+from data_nexus.database.store.sessions import BulkSessions
 from data_nexus.errors import NexusError
 from data_nexus.events import Observer, observers
 from data_nexus.ingestion.fetching.drain import Drain, DrainableRequester
@@ -40,7 +40,6 @@ class UpdateRun:
     """
 
     settings: Settings
-    url: str
     store: Store
     requester: Requester
     listener: Observer
@@ -61,14 +60,14 @@ class UpdateRun:
         return observers(self.listener, self.totals.note)
 
     @property
-    def token_id(self) -> str:
-        """The keyed hash of the token, under which its limits and refusals are kept."""
-        return token_id(self.settings.require_token())
+    def quota(self) -> QuotaLedger:
+        """The quota of the token, and what it was refused."""
+        return self.store.quota(self.settings.require_token())
 
     @property
-    def bulk(self) -> BulkStore:
+    def bulk(self) -> BulkSessions:
         """The verbs for bulk answers."""
-        return self.store.bulk(_BATCHES_TOGETHER * self.settings.batch_rows)
+        return self.store.sessions.in_parts_of(_BATCHES_TOGETHER * self.settings.batch_rows)
 
     @property
     def is_over(self) -> bool:

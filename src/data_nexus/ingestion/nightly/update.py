@@ -16,7 +16,7 @@ from datetime import date, datetime
 
 from data_nexus.config import Settings
 from data_nexus.database.store import Due
-from data_nexus.database.store.sessions import BulkStore
+from data_nexus.database.store.sessions import BulkSessions
 from data_nexus.domain.endpoints import Endpoint
 from data_nexus.domain.planning.bulk_or_single import BacklogGroup, FetchPlan
 from data_nexus.domain.planning.due import (
@@ -60,19 +60,18 @@ async def update(
     observing = observers(observe, totals.note)
     async with open_run(settings, url, observing, policy) as (store, requester):
         if exchange:
-            await store.bulk().require_exchange(exchange)
-        now = now or await store.days_ago(0)
-        await store.requeue_absent(now)
-        await store.free_lost_leases()
+            await store.listings.require_exchange(exchange)
+        now = now or await store.runs.moment()
+        await store.leases.requeue_absent(now)
+        await store.leases.free_lost()
         run = UpdateRun(
             settings=settings,
-            url=url,
             store=store,
             requester=requester,
             listener=observe,
             drain=drain,
             now=now,
-            run_id=await store.start_run("update"),
+            run_id=await store.runs.start("update"),
             totals=totals,
             reader=replace(reader_of(settings, store, requester, observe), now=now),
         )
@@ -83,7 +82,7 @@ async def update(
         counted = totals.report(time.monotonic() - started, run.ended_by, drain.reason)
         sessions = tuple(SessionReport(**entry) for entry in run.log)
         report = replace(counted, steps=UpdateSteps(tuple(run.lists), sessions, run.audit))
-        await store.finish_run(run.run_id, report.outcome, report.as_dict())
+        await store.runs.finish(run.run_id, report.outcome, report.as_dict())
         observe(RunFinished("update", report.outcome, report.duration_sec))
         return report
 
@@ -119,13 +118,13 @@ async def _read_sessions(
                 still = await _way_now(run, name) if waited else fetch_plan
                 published = await _in_bulk(run, bulk, name, still, published)
     run.reader.seen |= await bulk.sightings()
-    await run.read_histories(Due(await run.store.days_ago(0), published=published))
+    await run.read_histories(Due(await run.store.runs.moment(), published=published))
 
 
 async def _ways(run: UpdateRun, behind: Mapping[str, list[BacklogGroup]]) -> dict[str, FetchPlan]:
     """Return the cheapest way of each exchange, by what the plan allows."""
     since = run.now - PROBED_AFTER
-    refused = await run.bulk.refused(run.token_id, Endpoint.BULK, since)
+    refused = await run.quota.refused(Endpoint.BULK, since)
     whole_day = await run.requester.quota.calls_a_day()
     return await asyncio.to_thread(fetch_plans, behind, refused, whole_day)
 
@@ -146,7 +145,7 @@ async def _due(
 
 async def _in_bulk(
     run: UpdateRun,
-    bulk: BulkStore,
+    bulk: BulkSessions,
     exchange: str,
     fetch_plan: FetchPlan,
     published: Mapping[MarketSegment, date],
@@ -171,7 +170,7 @@ async def _in_bulk(
         run.reader.named |= update.named
     run.paused_by = run.paused_by or update.ended_by
     moment = None if has_bulk else run.now
-    await bulk.note_refusal(run.token_id, Endpoint.BULK, exchange, moment)
+    await run.quota.note_refusal(Endpoint.BULK, exchange, moment)
     if not has_bulk:
         text = f"the plan has no bulk: {fetch_plan.in_bulk:,} assets are asked for one by one"
         run.observe(Warned(exchange, text))
