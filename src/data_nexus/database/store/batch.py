@@ -1,4 +1,4 @@
-"""Owns what is committed together: an answer as it goes in and what became of it. Pure."""
+"""Define what is committed together: an answer as it goes in and what became of it. Pure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RejectedRow:
-    """A row put aside: its date as days since 1970-01-01, the rule it broke, the vendor's text."""
+    """A rejected row: its date as days since 1970-01-01, the rule it broke, the vendor's text."""
 
     date: int
     rule: str
@@ -34,7 +34,7 @@ class RejectedRow:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A dead letter: what was asked, what came, and why it is unfit."""
+    """A dead letter: what was requested, what was received, and why it is unfit."""
 
     endpoint: str
     request: str
@@ -48,9 +48,9 @@ class DeadLetter:
 class Batch:
     """One asset's answer, ready to be committed under its lease.
 
-    `repeats` counts rows equal to a kept one; `absent_days` says how long to leave an asset
-    alone that has no bars, or no new ones, counted from `moment` (None: the commit's).
-    `passes_to` is the last session that the answer speaks of: what has no bar up to it is known
+    `repeats` counts rows equal to a kept one; `absent_days` says how long an asset
+    rests that has no bars, or no new ones, counted from `moment` (None: the commit's).
+    `passes_to` is the last session that the answer covers: what has no bar up to it is known
     absent. `verdict` says of a whole history how the stored actions explain it.
     """
 
@@ -95,7 +95,7 @@ class Batch:
 
     @property
     def nbytes(self) -> int:
-        """What the batch weighs in memory, roughly, in bytes."""
+        """The size of the batch in memory, roughly, in bytes."""
         return self.bars.nbytes + sum(len(row.excerpt) for row in self.rejects) + 1024
 
 
@@ -179,7 +179,7 @@ def settle_parameters(
 
 
 def reject_parameters(rejects: Iterable[tuple[int, RejectedRow]]) -> dict[str, Any]:
-    """Return the arrays that `insert_rejects.sql` takes, from rejected rows and their assets."""
+    """Return the arrays that the statement `insert_rejects` takes, from assets' rejected rows."""
     rows = list(rejects)
     return {
         "asset_ids": [asset_id for asset_id, _ in rows],
