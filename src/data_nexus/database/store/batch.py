@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
+
+import msgspec
 
 from data_nexus.domain.adjustment.findings import Verdict
 from data_nexus.domain.bars import EPOCH, NO_DATE, Bars
@@ -147,34 +148,33 @@ def arrival(bars: Bars) -> str:
 def settle_parameters(
     settled: Sequence[tuple[Batch, Written]], run_id: int | None
 ) -> dict[str, Any]:
-    """Return the arrays that the statement `settle_batch` takes, one element a batch."""
-    batches = [batch for batch, _ in settled]
-    receipts = [receipt(batch, written) for batch, written in settled]
-    return {
-        "run_id": run_id,
-        "asset_ids": [b.lease.asset_id for b in batches],
-        "fences": [b.lease.fence for b in batches],
-        "outcomes": [b.outcome.value for b in batches],
-        "firsts": [b.window.first for b in batches],
-        "lasts": [b.window.last for b in batches],
-        "received": [r.received for r in receipts],
-        "inserted": [r.inserted for r in receipts],
-        "revised": [r.revised for r in receipts],
-        "unchanged": [r.unchanged for r in receipts],
-        "rejected": [r.rejected for r in receipts],
-        "flagged": [json.dumps(b.flags) for b in batches],
-        "calls": [b.calls for b in batches],
-        "requests": [b.requests for b in batches],
-        "sha256": [b.body_sha256 for b in batches],
-        "last_dates": [b.bars.last_date() for b in batches],
-        "absent_days": [b.absent_days for b in batches],
-        "passes_to": [b.passes_to for b in batches],
-        "are_quiet": [b.is_quiet for b in batches],
-        "moments": [b.moment for b in batches],
-        "arrived": [written.arrived for _, written in settled],
-        "want_actions": [b.verdict and b.verdict.wants_actions for b in batches],
-        "are_whole": [b.window.is_whole for b in batches],
-        "causes": ["audit" if b.lease.is_audit else None for b in batches],
+    """Return what the statement `settle_batch` takes, one element a batch."""
+    rows = [_settled(batch, written) for batch, written in settled]
+    return {"settled": msgspec.json.encode(rows).decode(), "run_id": run_id}
+
+
+def _settled(batch: Batch, written: Written) -> dict[str, Any]:
+    """Return the columns of `settled` in `settle_batch`."""
+    return asdict(receipt(batch, written)) | {
+        "asset_id": batch.lease.asset_id,
+        "fence": batch.lease.fence,
+        "outcome": batch.outcome,
+        "window_first": batch.window.first,
+        "window_last": batch.window.last,
+        "received": batch.received,
+        "flagged": batch.flags,
+        "calls": batch.calls,
+        "requests": batch.requests,
+        "body_sha256": batch.body_sha256,
+        "last_date": batch.bars.last_date(),
+        "absent_days": batch.absent_days,
+        "arrived": written.arrived,
+        "passes_to": batch.passes_to,
+        "is_quiet": batch.is_quiet,
+        "wants_actions": batch.verdict and batch.verdict.wants_actions,
+        "is_whole": batch.window.is_whole,
+        "cause": "audit" if batch.lease.is_audit else None,
+        "moment": batch.moment,
     }
 
 

@@ -155,18 +155,12 @@ WHERE (f.first_date, f.last_date, f.count, f.worst, f.detail)
 -- Move the cursors of a batch, give its leases back and log what it brought.
 WITH settled AS (
     SELECT *
-    FROM unnest(
-        %(asset_ids)s::int[], %(fences)s::bigint[], %(outcomes)s::text[], %(firsts)s::date[],
-        %(lasts)s::date[], %(received)s::int[], %(inserted)s::int[], %(revised)s::int[],
-        %(unchanged)s::int[], %(rejected)s::int[], %(flagged)s::jsonb[], %(calls)s::int[],
-        %(requests)s::int[], %(sha256)s::text[], %(last_dates)s::date[], %(absent_days)s::float8[],
-        %(arrived)s::datemultirange[], %(passes_to)s::date[], %(are_quiet)s::bool[],
-        %(want_actions)s::bool[], %(are_whole)s::bool[], %(causes)s::text[],
-        %(moments)s::timestamptz[]
-    ) AS t (
-        asset_id, fence, outcome, window_first, window_last, received, inserted, revised,
-        unchanged, rejected, flagged, calls, requests, body_sha256, last_date, absent_days, arrived,
-        passes_to, is_quiet, wants_actions, is_whole, cause, moment
+    FROM jsonb_to_recordset(%(settled)s::jsonb) AS t (
+        asset_id int, fence bigint, outcome text, window_first date, window_last date,
+        received int, inserted int, revised int, unchanged int, rejected int, flagged jsonb,
+        calls int, requests int, body_sha256 text, last_date date, absent_days float8,
+        arrived datemultirange, passes_to date, is_quiet bool, wants_actions bool, is_whole bool,
+        cause text, moment timestamptz
     )
 ), logged AS (
     INSERT INTO sync_log (
