@@ -20,7 +20,7 @@ from pathlib import Path
 from data_nexus.database.embedded.os_account import (
     MAJOR_VERSION,
     SYSTEM_FOLDER,
-    Account,
+    ServerAccount,
     account_for_new_cluster,
     account_of,
     make_system_folder,
@@ -38,7 +38,7 @@ class ClusterDirectory:
     """A folder for one cluster, and the account that owns it."""
 
     folder: Path
-    account: Account
+    account: ServerAccount
 
     @property
     def cluster(self) -> Path:

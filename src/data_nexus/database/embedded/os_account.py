@@ -36,7 +36,7 @@ _REMEDY = "run Data Nexus as an ordinary user, or set DATABASE_URL to a PostgreS
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class ServerAccount:
     """The user and group that own the cluster and run the server."""
 
     uid: int
@@ -88,7 +88,7 @@ class Account:
         return code == 0
 
 
-def account_of(cluster: Path) -> Account:
+def account_of(cluster: Path) -> ServerAccount:
     """The account that owns an existing cluster."""
     status = cluster.lstat()
     if status.st_uid == 0:
@@ -97,13 +97,13 @@ def account_of(cluster: Path) -> Account:
     if os.geteuid() not in (0, status.st_uid):
         message = f"{cluster} belongs to another user: set NEXUS_HOME to a folder of your own"
         raise StorageUnavailable(message)
-    return Account(status.st_uid, status.st_gid)
+    return ServerAccount(status.st_uid, status.st_gid)
 
 
-def account_for_new_cluster() -> Account:
+def account_for_new_cluster() -> ServerAccount:
     """The caller's own account; for root the system account, made when it is missing."""
     if os.geteuid() != 0:
-        return Account(os.geteuid(), os.getegid())
+        return ServerAccount(os.geteuid(), os.getegid())
     found = _system_account()
     if found is None:
         with _system_folder_locked():
@@ -116,7 +116,7 @@ def programs() -> Path:
     return _packages() / _PROGRAMS
 
 
-def programs_for(account: Account) -> Path:
+def programs_for(account: ServerAccount) -> Path:
     """The same in a place that the account can reach."""
     if account.reaches(programs()):
         return programs()
@@ -139,20 +139,20 @@ def _packages() -> Path:
     return Path(spec.origin).parent.parent
 
 
-def _system_account() -> Account | None:
+def _system_account() -> ServerAccount | None:
     try:
         entry = pwd.getpwnam(SYSTEM_ACCOUNT)
     except KeyError:
         return None
-    return Account(entry.pw_uid, entry.pw_gid)
+    return ServerAccount(entry.pw_uid, entry.pw_gid)
 
 
-def _make_system_account() -> Account:
+def _make_system_account() -> ServerAccount:
     nologin = shutil.which("nologin") or "/usr/sbin/nologin"
     useradd = shutil.which("useradd", path="/usr/sbin:/sbin:" + os.environ.get("PATH", os.defpath))
     output = "useradd is missing"
     if useradd is not None:
-        root = Account(0, 0)
+        root = ServerAccount(0, 0)
         options = ("--system", "--user-group", "--no-create-home", "--shell", nologin)
         _, output = root.run(useradd, *options, SYSTEM_ACCOUNT, cwd=Path("/"))
     found = _system_account()

@@ -116,7 +116,7 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class WrittenBars:
     """What a commit did with the bars of one asset.
 
     `arrived` are the ranges of dates between which the new ones lie, as a multirange of PostgreSQL.
@@ -128,7 +128,7 @@ class Written:
     arrived: str | None = None
 
 
-def receipt(batch: Batch, written: Written) -> Receipt:
+def receipt(batch: Batch, written: WrittenBars) -> Receipt:
     """Return the receipt of a batch by what was written of its bars."""
     rejected = len(batch.rejects)
     return Receipt(
@@ -146,14 +146,14 @@ def arrival(bars: Bars) -> str:
 
 
 def settle_parameters(
-    settled: Sequence[tuple[Batch, Written]], run_id: int | None
+    settled: Sequence[tuple[Batch, WrittenBars]], run_id: int | None
 ) -> dict[str, Any]:
     """Return what the statement `settle_batch` takes, one element a batch."""
     rows = [_settled(batch, written) for batch, written in settled]
     return {"settled": msgspec.json.encode(rows).decode(), "run_id": run_id}
 
 
-def _settled(batch: Batch, written: Written) -> dict[str, Any]:
+def _settled(batch: Batch, written: WrittenBars) -> dict[str, Any]:
     """Return the columns of `settled` in `settle_batch`."""
     return asdict(receipt(batch, written)) | {
         "asset_id": batch.lease.asset_id,
