@@ -1,6 +1,6 @@
-"""Owns connections to PostgreSQL: the sync side for people (`get_session()`) and what all share.
+"""Connect to PostgreSQL: for readers synchronously, and for all with the same options.
 
-The engine's async connections are opened by `store`; both sides read the same options here.
+The engine's async connections are opened by `pool`.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ _TCP = {
 
 
 def conninfo(url: str, schema: str = "public", *, role: str = "engine") -> str:
-    """Return the libpq connection string for a database URL, with the house's session options.
+    """Return the libpq connection string for a database URL, with the options of a session.
 
-    `role` is what `pg_stat_activity` shows. Raises `UsageError` for what is no PostgreSQL URL.
+    `role` is what `pg_stat_activity` shows. Raises `UsageError` if it is not a PostgreSQL URL.
     """
     scheme, separator, rest = url.partition("://")
     if not separator or scheme not in _SCHEMES:
@@ -72,7 +72,7 @@ def conninfo(url: str, schema: str = "public", *, role: str = "engine") -> str:
 
 
 def unavailable(error: psycopg.Error) -> StorageUnavailable:
-    """Translate a driver's error into the house's; its text holds no password."""
+    """Translate an error of the driver; its text holds no password."""
     reason = str(error).strip().splitlines()
     text = f"PostgreSQL: {reason[0] if reason else type(error).__name__}"
     return StorageUnavailable(text, passes=error.sqlstate in _PASSING)
@@ -141,7 +141,7 @@ class PostgresConnection:
 
     @contextmanager
     def reading(self) -> Iterator[psycopg.Connection]:
-        """Give a connection that only reads, and sees all the time what there was at first."""
+        """Give a connection that only reads, and sees the same state of the database throughout."""
         with storage_errors(), self.connect() as connection:
             connection.isolation_level = IsolationLevel.REPEATABLE_READ
             connection.read_only = True

@@ -38,7 +38,7 @@ class Pool:
         async def ask() -> list[Row]:
             async with self.connection() as connection:
                 # Unprepared: PostgreSQL then plans with the actual values and sees that a filter
-                # that is NULL is no filter.
+                # that is NULL filters nothing.
                 return await rows_of(connection, name, parameters, row_factory, prepare=False)
 
         return await repeated(ask)

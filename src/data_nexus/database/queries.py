@@ -1,8 +1,8 @@
 """Load SQL statements by name from the `.sql` files beside the modules that run them.
 
 A statement begins with `-- name: claim_due` and a sentence that says what it is for. It takes
-parameters only; nothing is formatted into it at run time. A line `{lease_candidates}` stands for
-another statement's text, put there when the statements are loaded.
+parameters only; nothing is formatted into it at run time. A line `{lease_candidates}` is
+replaced by the text of that statement when they are loaded.
 """
 
 from __future__ import annotations

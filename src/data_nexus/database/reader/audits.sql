@@ -32,7 +32,7 @@ LEFT JOIN found USING (exchange)
 ORDER BY exchange
 
 -- name: audit_turns
--- Count by exchange the histories that an audit of so many calls would read.
+-- Count by exchange the histories that an audit of N calls would read.
 SELECT exchange, count(*) AS assets
 FROM (
     SELECT exchange

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from psycopg.rows import dict_row
@@ -12,7 +13,7 @@ from data_nexus.database.queries import query
 from data_nexus.database.reader.audits import audit_outlook
 from data_nexus.database.reader.planning import known_quota, live_workers
 from data_nexus.database.selects import segment_parameters
-from data_nexus.domain.limits.quota import on_day
+from data_nexus.domain.limits.quota import Quota, on_day
 from data_nexus.domain.planning.due import MarketSegment, out_since, published_at
 
 
@@ -34,21 +35,25 @@ def overview(database: PostgresConnection, settings: Settings) -> dict[str, Any]
         "rows": bars["rows"],
         "rows_are_estimated": bars["is_estimate"],
         **dates,
-        "quota": {
-            "used": quota.spent,
-            "limit": quota.day_limit,
-            "extra": quota.extra,
-            "left": quota.left,
-            "resets_at": quota.resets_at.isoformat(),
-            "minute_limit": quota.minute_limit,
-            "reported_at": _iso(known.reported_at),
-        },
+        "quota": _quota(quota, known.reported_at),
         "audit": audit_outlook(database, quota, settings),
         "workers": [
             worker | {k: _iso(worker[k]) for k in ("started_at", "seen_at")}
             for worker in live_workers(database)
         ],
         "runs": [run | {k: _iso(run[k]) for k in ("started_at", "finished_at")} for run in runs],
+    }
+
+
+def _quota(quota: Quota, reported_at: datetime | None) -> dict[str, Any]:
+    return {
+        "used": quota.spent,
+        "limit": quota.day_limit,
+        "extra": quota.extra,
+        "left": quota.left,
+        "resets_at": quota.resets_at.isoformat(),
+        "minute_limit": quota.minute_limit,
+        "reported_at": _iso(reported_at),
     }
 
 

@@ -16,7 +16,7 @@ from data_nexus.database.store.actions import finding_parameters, read_bars
 from data_nexus.database.store.batch import (
     Batch,
     Receipt,
-    Written,
+    WrittenBars,
     arrival,
     receipt,
     reject_parameters,
@@ -109,12 +109,12 @@ async def _write(
     found = {each: v.findings for each, v in judged.items() if not v.wants_actions}
     if found:
         await connection.execute(query("replace_findings"), finding_parameters(found))
-    settled = [(b, written.get(b.lease.asset_id) or Written(b.lease.asset_id)) for b in held]
+    settled = [(b, written.get(b.lease.asset_id) or WrittenBars(b.lease.asset_id)) for b in held]
     await connection.execute(query("settle_batch"), settle_parameters(settled, run_id))
     return {batch.lease.asset_id: receipt(batch, each) for batch, each in settled}
 
 
-async def _insert(connection: AsyncConn, batches: Sequence[Batch]) -> dict[int, Written]:
+async def _insert(connection: AsyncConn, batches: Sequence[Batch]) -> dict[int, WrittenBars]:
     """Store the bars of assets that have none."""
     if not batches:
         return {}
@@ -123,19 +123,19 @@ async def _insert(connection: AsyncConn, batches: Sequence[Batch]) -> dict[int, 
     except psycopg.errors.UniqueViolation:
         raise _CursorMoved from None
     return {
-        batch.lease.asset_id: Written(
+        batch.lease.asset_id: WrittenBars(
             batch.lease.asset_id, len(batch.bars), arrived=arrival(batch.bars)
         )
         for batch in batches
     }
 
 
-async def _merge(connection: AsyncConn, batches: Sequence[Batch]) -> dict[int, Written]:
+async def _merge(connection: AsyncConn, batches: Sequence[Batch]) -> dict[int, WrittenBars]:
     """Bring the stored bars of assets in line with those of their batches."""
     if not batches:
         return {}
     await copy_to(connection, "stage_bars", _copied(batches))
-    merged = await rows_of(connection, "merge_bars", {}, class_row(Written))
+    merged = await rows_of(connection, "merge_bars", {}, class_row(WrittenBars))
     return {row.asset_id: row for row in merged}
 
 

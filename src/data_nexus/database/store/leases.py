@@ -64,7 +64,7 @@ class Due:
 
 @dataclass(slots=True)
 class QueuePosition:
-    """How far a run has come in the queue; what lies before it is not claimed again."""
+    """How far a run has come in the queue; what comes before is not claimed again."""
 
     last_synced: datetime | None = None
     asset_id: int = 0

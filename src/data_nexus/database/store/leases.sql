@@ -101,7 +101,7 @@ FROM (
 ) AS due
 
 -- name: renew_leases
--- Hold on to leases of this worker for another while; those being committed need it no more.
+-- Extend leases of this worker; those being committed need it no more.
 WITH held AS (
     SELECT id FROM assets WHERE lease_owner = %(owner)s AND id = ANY (%(asset_ids)s::int[]) FOR UPDATE SKIP LOCKED
 )
@@ -113,7 +113,7 @@ RETURNING a.id
 
 -- name: release_leases
 -- Give leases back without an answer; the assets stay due. A failed one is counted as such,
--- and has shown that it takes no worker down.
+-- and has shown that it does not end its worker.
 UPDATE assets a
 SET lease_owner = NULL,
     lease_until = NULL,
@@ -136,7 +136,7 @@ WHERE lease_owner = %(owner)s AND id <> ALL (%(asset_ids)s::int[])
 
 -- name: free_lost_leases
 -- Free the leases that ran out, and those whose worker has left: its session's advisory lock is gone.
--- A row that a dying session still holds is left for the next time. A lease older than the server
+-- A row that an ending session still holds is left for the next time. A lease older than the server
 -- proves nothing against its asset: all workers lost their sessions when the server restarted.
 WITH lost AS (
     SELECT id
@@ -170,7 +170,7 @@ WHERE a.id = lost.id
 RETURNING a.id
 
 -- name: park_rescued
--- Park the assets that took their worker down too often: three times in a row is no accident.
+-- Park the assets that ended their worker too often: three times in a row is not by accident.
 WITH parked AS (
     UPDATE assets
     SET parked_at = now(), lease_owner = NULL, lease_until = NULL
@@ -208,7 +208,7 @@ UNION ALL
 SELECT id FROM assets WHERE id = %(asset_id)s AND fence = %(fence)s AND parked_at IS NOT NULL
 
 -- name: requeue_absent
--- Let assets that had no bars back into the queue when it is time to ask again.
+-- Put assets that had no bars back into the queue when it is time to fetch them again.
 UPDATE assets SET ask_after = NULL WHERE ask_after <= coalesce(%(moment)s::timestamptz, now())
 
 -- name: hold_presence

@@ -32,7 +32,7 @@ from data_nexus.errors import no_assets
 
 @dataclass(frozen=True, slots=True)
 class DiscoveryContext:
-    """What is known beside a list: the vendor's renames, and when the list was made (None: now)."""
+    """What is known besides a list: the vendor's renames, and its moment (None: now)."""
 
     changes: Sequence[SymbolChange] = ()
     moment: datetime | None = None

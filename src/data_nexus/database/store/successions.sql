@@ -19,8 +19,8 @@ WHERE a.exchange = %(exchange)s
 ORDER BY a.id
 
 -- name: find_arrivals
--- Find the lines of a staged list that may be a renamed listing, one that returns, or a newcomer
--- under a code that an asset bears.
+-- Find the lines of a staged list that may be a renamed listing, one that returns, or a new one
+-- under a code that an asset has.
 SELECT s.symbol AS code, s.name, coalesce(s.isin, '') AS isin,
        k.id AS asset_id, k.name AS asset_name, coalesce(k.isin, '') AS asset_isin,
        k.is_active AND NOT k.is_delisted AS is_listed, k.created_at::date AS since
@@ -32,7 +32,7 @@ WHERE (k.id IS NULL AND s.symbol = ANY (%(new_codes)s::text[]))
 ORDER BY code
 
 -- name: find_predecessors
--- Find the assets that may be what a staged list of the dead calls CODE_old, each with its past.
+-- Find the assets that may be what a staged list of the delisted calls CODE_old, each with its past.
 SELECT s.symbol AS code, s.name, coalesce(s.isin, '') AS isin,
        a.id AS asset_id, a.symbol AS asset_code, a.name AS asset_name,
        coalesce(a.isin, '') AS asset_isin,
@@ -73,13 +73,13 @@ WHERE id = ANY (%(asset_ids)s::int[]) AND retired_at IS NULL
 
 -- name: split_off_asset
 -- Make an asset of its own of the listing that has taken over a code since a moment.
-WITH heir AS (
+WITH successor AS (
     INSERT INTO assets (symbol, exchange, venue, name, asset_type, country, currency, isin)
     SELECT %(code)s, exchange, venue, name, asset_type, country, currency, isin
     FROM assets WHERE id = %(asset_id)s
     RETURNING id
 )
 UPDATE listings l
-SET asset_id = heir.id
-FROM heir
+SET asset_id = successor.id
+FROM successor
 WHERE l.asset_id = %(asset_id)s AND l.from_moment >= %(since)s
