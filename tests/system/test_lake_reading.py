@@ -237,7 +237,7 @@ def test_sql_over_a_snapshot_of_which_a_file_is_gone_says_so(
     export(both[0].url, tmp_path / "lake")
     lake = nexus.lake(str(tmp_path / "lake"))
     Path(lake.files()[-1]).unlink()
-    with pytest.raises(StorageUnavailable, match="a file is gone; open the snapshot anew"):
+    with pytest.raises(StorageUnavailable, match="a file is gone; open the snapshot again"):
         lake.sql("SELECT count(*) FROM bars")
 
 

@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from data_nexus.errors import UsageError
 from data_nexus.research.snapshots.manifest import LakeFile
-from data_nexus.research.snapshots.place import Place
+from data_nexus.research.snapshots.storage.storage import Storage
 from data_nexus.research.snapshots.tables import BARS, TABLES
 
 _PARTITION = "exchange"
@@ -38,7 +38,7 @@ def has_delta(paths: Iterable[str]) -> bool:
     return any(path.startswith(_LOGS) for path in paths)
 
 
-def commit_delta(place: Place, files: Sequence[LakeFile], moment: datetime) -> set[str]:
+def commit_delta(storage: Storage, files: Sequence[LakeFile], moment: datetime) -> set[str]:
     """Make the Delta tables of a place consist of these files; tables as they are stay untouched.
 
     Returns the files of which they consisted until now and do no longer. Raises
@@ -49,16 +49,16 @@ def commit_delta(place: Place, files: Sequence[LakeFile], moment: datetime) -> s
     try:
         for table in TABLES:
             own = {file.path.partition("/")[2]: file for file in files if file.table == table}
-            gone = _commit(deltalake, place, table, own, moment)
+            gone = _commit(deltalake, storage, table, own, moment)
             replaced |= {f"{table}/{path}" for path in gone}
     except (OSError, deltalake.exceptions.DeltaError) as error:
-        raise place.unavailable(error) from None
+        raise storage.unavailable(error) from None
     return replaced
 
 
 def _commit(
     deltalake: Any,  # noqa: ANN401 - the module, which ships no types
-    place: Place,
+    storage: Storage,
     table: str,
     files: Mapping[str, LakeFile],
     moment: datetime,
@@ -66,13 +66,13 @@ def _commit(
     """Commit the files of one table, again if another export was quicker."""
     for _ in range(_ATTEMPTS - 1):
         with suppress(deltalake.exceptions.DeltaError):
-            return _commit_once(deltalake, place, table, files, moment)
-    return _commit_once(deltalake, place, table, files, moment)
+            return _commit_once(deltalake, storage, table, files, moment)
+    return _commit_once(deltalake, storage, table, files, moment)
 
 
 def _commit_once(
     deltalake: Any,  # noqa: ANN401
-    place: Place,
+    storage: Storage,
     table: str,
     files: Mapping[str, LakeFile],
     moment: datetime,
@@ -81,7 +81,7 @@ def _commit_once(
 
     No file is both added and removed: engines differ in what they make of that.
     """
-    address, options, actions = place.address(table), place.storage_options, deltalake.transaction
+    address, options, actions = storage.address(table), storage.delta_options, deltalake.transaction
     schema = deltalake.Schema.from_arrow(_schema(table))
     partitions = [_PARTITION] if table == "bars" else []
     if not deltalake.DeltaTable.is_deltatable(address, options):

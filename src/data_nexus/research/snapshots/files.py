@@ -17,9 +17,9 @@ from pyarrow import parquet
 from data_nexus.domain.bars import days
 from data_nexus.errors import StorageUnavailable
 from data_nexus.research.snapshots.manifest import LakeFile
-from data_nexus.research.snapshots.place import Place
 from data_nexus.research.snapshots.plain_pages import has_plain_pages, plain_group
 from data_nexus.research.snapshots.row_runs import Column, Runs, joined, runs_of
+from data_nexus.research.snapshots.storage.storage import Storage
 from data_nexus.research.snapshots.tables import BARS
 
 # A process may have 65,530 areas of memory mapped, and not all of them are ours.
@@ -103,8 +103,8 @@ class OpenFiles:
     Several threads may read at once.
     """
 
-    def __init__(self, place: Place) -> None:
-        self.place = place
+    def __init__(self, storage: Storage) -> None:
+        self.storage = storage
         self._open: dict[str, RowGroups] = {}
 
     def read(self, file: LakeFile, sought: Sought, names: Sequence[str]) -> Piece:
@@ -117,8 +117,8 @@ class OpenFiles:
             return known.sought(sought)
         except (OSError, pa.ArrowInvalid) as error:
             raise StorageUnavailable(
-                f"{self.place.name}: {file.path} is damaged ({str(error).splitlines()[0]}); delete"
-                " it, and the next export writes it again"
+                f"{self.storage.name}: {file.path} is damaged ({str(error).splitlines()[0]});"
+                " delete it, and the next export writes it again"
             ) from None
 
     def are_mapped(self, files: Iterable[LakeFile]) -> bool:
@@ -127,9 +127,9 @@ class OpenFiles:
 
     def _read(self, path: str, sought: Sought, names: Sequence[str]) -> RowGroups:
         """Map a file that is near and plain; else let the library read what can hold the sought."""
-        with self.place.open(path) as source:
-            file = parquet.ParquetFile(source, pre_buffer=not self.place.is_folder)
-            if self.place.is_folder and has_plain_pages(file.metadata):
+        with self.storage.open(path) as source:
+            file = parquet.ParquetFile(source, pre_buffer=not self.storage.maps_files)
+            if self.storage.maps_files and has_plain_pages(file.metadata):
                 source.seek(0)
                 return self._kept(path, source.read_buffer(), file.metadata)
             every = [name for name in BARS.names if name in {*_KEY, *names}]

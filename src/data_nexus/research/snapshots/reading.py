@@ -6,7 +6,6 @@ in order is a few thousand runs, not a million rows; each row is copied once, to
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,7 +19,6 @@ from pyarrow import compute, parquet
 from data_nexus.domain.bars import Days, days
 from data_nexus.research.snapshots.files import OpenFiles, Piece, Sought, numbers_of
 from data_nexus.research.snapshots.manifest import LakeFile, Manifest
-from data_nexus.research.snapshots.place import Place
 from data_nexus.research.snapshots.row_runs import (
     Column,
     Runs,
@@ -31,11 +29,9 @@ from data_nexus.research.snapshots.row_runs import (
     ranks_of,
     runs_of,
 )
+from data_nexus.research.snapshots.storage.storage import Storage
 from data_nexus.research.snapshots.tables import BARS
 
-# Threads that read: as many as there are processors for a folder, more where each one waits.
-_PROCESSORS = os.cpu_count() or 1
-_REQUESTS = 16
 # To join a run of its own takes as long as to copy so many rows, measured with runs of a year.
 _ROWS_A_RUN = 2_000
 # One chunk of text holds twice as much.
@@ -79,7 +75,7 @@ def read_bars(
     """
     shown = ("date", *(name for name in columns if name != "date"))
     chosen, sought = chosen_files(manifest, wanted), wanted.sought(manifest.assets_a_part)
-    with ThreadPoolExecutor(_PROCESSORS if files.place.is_folder else _REQUESTS) as pool:
+    with ThreadPoolExecutor(files.storage.concurrent_reads) as pool:
         # What is mapped is read in no time, and needs no thread.
         read = map if files.are_mapped(chosen) else pool.map
         pieces = [*read(lambda file: files.read(file, sought, shown), chosen)]
@@ -102,10 +98,10 @@ def dates_of(bars: pa.Table) -> dict[int, Days]:
     return dict(zip(runs.asset_ids.tolist(), split, strict=False))
 
 
-def read_small(place: Place, manifest: Manifest, table: str) -> pa.Table:
+def read_small(storage: Storage, manifest: Manifest, table: str) -> pa.Table:
     """Return a table that is one file."""
     (file,) = manifest.of(table)
-    with place.open(file.path) as source:
+    with storage.open(file.path) as source:
         return parquet.read_table(source)
 
 

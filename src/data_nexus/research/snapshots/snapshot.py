@@ -22,9 +22,10 @@ from data_nexus.research.snapshots.assets import (
 )
 from data_nexus.research.snapshots.files import OpenFiles
 from data_nexus.research.snapshots.manifest import MANIFEST, Manifest, decoded
-from data_nexus.research.snapshots.place import Place, open_place
 from data_nexus.research.snapshots.reading import BarsRequest, dates_of, read_bars, read_small
 from data_nexus.research.snapshots.sql_query import Parameters, ask
+from data_nexus.research.snapshots.storage.open import open_storage
+from data_nexus.research.snapshots.storage.storage import Storage
 from data_nexus.research.snapshots.tables import BARS, TABLES
 from data_nexus.research.views import View, laid_out, view_bars, whole_histories
 
@@ -32,10 +33,10 @@ from data_nexus.research.views import View, laid_out, view_bars, whole_histories
 class Snapshot:
     """One manifest and its files, none of which ever changes; small tables are kept once read."""
 
-    def __init__(self, place: Place, manifest: Manifest, moment: datetime) -> None:
+    def __init__(self, storage: Storage, manifest: Manifest, moment: datetime) -> None:
         self.moment = moment
-        self._place = place
-        self._files = OpenFiles(place)
+        self._storage = storage
+        self._files = OpenFiles(storage)
         self._manifest = manifest
         self._small: dict[str, pa.Table] = {}
 
@@ -86,7 +87,7 @@ class Snapshot:
         """Return the answer to a query over the tables."""
         # Named anew each time, so that a file that is gone is told as that.
         tables = {
-            table: self._place.dataset([file.path for file in self._manifest.of(table)])
+            table: self._storage.dataset([file.path for file in self._manifest.of(table)])
             for table in TABLES
         }
         return ask(tables, query, parameters)
@@ -94,14 +95,14 @@ class Snapshot:
     def small(self, table: str) -> pa.Table:
         """Return a whole table that is one file."""
         if table not in self._small:
-            self._small[table] = read_small(self._place, self._manifest, table)
+            self._small[table] = read_small(self._storage, self._manifest, table)
         return self._small[table]
 
     def files(self, table: str) -> list[str]:
         """Return where the files of a table lie, as engines name them."""
         if table not in TABLES:
             raise UsageError(f"{table!r} is none of {', '.join(TABLES)}")
-        return [self._place.address(file.path) for file in self._manifest.of(table)]
+        return [self._storage.address(file.path) for file in self._manifest.of(table)]
 
     @cached_property
     def _current(self) -> dict[str, int]:
@@ -122,9 +123,11 @@ class Snapshot:
 
 def open_snapshot(target: str) -> Snapshot:
     """Open the snapshot at a place; raise `UsageError` if there is none that we can read."""
-    place = open_place(target)
-    content = place.read(MANIFEST)
-    manifest = Manifest() if content is None else decoded(content, place.name)
+    storage = open_storage(target)
+    content = storage.read(MANIFEST)
+    manifest = Manifest() if content is None else decoded(content, storage.name)
     if manifest.moment is None:
-        raise UsageError(f"no snapshot at {place.name}; run: nexus export lake --to {place.name}")
-    return Snapshot(place, manifest, manifest.moment)
+        raise UsageError(
+            f"no snapshot at {storage.name}; run: nexus export lake --to {storage.name}"
+        )
+    return Snapshot(storage, manifest, manifest.moment)
