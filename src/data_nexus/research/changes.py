@@ -1,4 +1,4 @@
-"""Owns what the vendor changed as one table: a row for each value that became another. Pure."""
+"""Tabulate what the vendor changed: a row for each value that became another. Pure."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Owns histories: each asset's bars beside its actions, and the refusal of what cannot be applied.
+"""Pair each asset's bars with its actions, and refuse actions that cannot be applied. Pure.
 
-Pure. Tables are sorted by asset and date, as they are stored.
+Tables are sorted by asset and date, as they are stored.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from data_nexus.errors import AdjustmentRefused
 from data_nexus.research.columns import NUMBERS
 
 _NAMED_REFUSALS = 5
-# What of an action its effect depends on.
-_TOLD = (
+# The columns that the effect of an action depends on.
+_ACTION_COLUMNS = (
     *("asset_id", "ticker", "asset_currency", "kind", "date", "numerator", "denominator"),
     *("value", "unadjusted_value", "currency"),
 )
@@ -60,15 +60,15 @@ class AssetHistory:
 
 def histories(stored: pa.Table, actions: pa.Table) -> Iterator[AssetHistory]:
     """Yield each asset of a table of stored bars that has an action, with its bars and actions."""
-    told: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
-    for row in zip(*(actions[name].to_pylist() for name in _TOLD), strict=True):
-        told[row[0]].append(row)
-    if not told:
+    by_asset: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
+    for row in zip(*(actions[name].to_pylist() for name in _ACTION_COLUMNS), strict=True):
+        by_asset[row[0]].append(row)
+    if not by_asset:
         return
     dates = day_numbers(stored)
     numbers = [stored[name].to_numpy() for name in NUMBERS]
     for asset_id, rows in segments(stored):
-        if own := told.get(asset_id):
+        if own := by_asset.get(asset_id):
             yield AssetHistory(
                 asset_id,
                 own[0][1],
@@ -100,18 +100,18 @@ def refuse(ticker_findings: Iterable[tuple[str, Finding]], adjust: str) -> None:
     found = [*ticker_findings]
     if not found:
         return
-    told = [f"{ticker}, {each.date}: {_reason(each)}" for ticker, each in found[:_NAMED_REFUSALS]]
-    more = f" (and {len(found) - len(told)} more)" if len(found) > len(told) else ""
+    named = [f"{ticker}, {each.date}: {_reason(each)}" for ticker, each in found[:_NAMED_REFUSALS]]
+    more = f" (and {len(found) - len(named)} more)" if len(found) > len(named) else ""
     remedies = ["vendor"] if adjust == "splits" else ["vendor", "splits"]
     remedy = " or ".join(f"adjust={name!r}" for name in remedies)
     raise AdjustmentRefused(
-        f"adjust={adjust!r} cannot be computed: {'; '.join(told)}{more}; use {remedy}",
+        f"adjust={adjust!r} cannot be computed: {'; '.join(named)}{more}; use {remedy}",
         tickers=tuple(dict.fromkeys(ticker for ticker, _ in found)),
     )
 
 
 def needed(findings: Iterable[Finding], adjust: str) -> list[Finding]:
-    """Return the findings that touch a kind of view: splits alone, or dividends as well."""
+    """Return the findings that affect a kind of view: of splits alone, or of dividends too."""
     return [each for each in findings if adjust == "total" or each.rule == SPLIT_IS_USABLE]
 
 

@@ -1,4 +1,4 @@
-"""Owns `nexus changes`."""
+"""`nexus changes`: show what the vendor changed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def changes(
     as_json: bool,  # noqa: FBT001 - a flag of the command line
     **options: Any,  # noqa: ANN401
 ) -> None:
-    """Tell what the vendor changed: restated bars, re-based histories, actions, listings.
+    """Show what the vendor changed: restated bars, re-based histories, actions, listings.
 
     Without --json the counts are complete, and the latest of each kind are shown.
     """

@@ -1,4 +1,4 @@
-"""Owns the CSV of backtrader and backtesting.py: one file an asset, with the columns both expect.
+"""Write CSV for backtrader and backtesting.py: one file an asset, with the columns both expect.
 
 backtrader reads it with `BacktraderCSVData`, backtesting.py by pandas, the first column as index.
 """
@@ -24,7 +24,7 @@ from data_nexus.research.exports.target import ExportFolder
 _NAMES = {"date": "Date", "open": "Open", "high": "High", "low": "Low", "close": "Close"} | {
     "volume": "Volume"
 }
-# backtrader's own format ends with the open interest, which a share has none of.
+# backtrader's own format ends with the open interest, which a share lacks.
 FEED = pa.schema(
     [("Date", pa.date32())]
     + [(name, pa.float64()) for name in ("Open", "High", "Low", "Close", "Volume")]
@@ -34,7 +34,7 @@ FEED = pa.schema(
 
 @contextmanager
 def backtrader_folder(folder: ExportFolder, request: ExportRequest) -> Iterator[FeedFolder]:
-    """Write `bars/AAPL.US.csv` for each asset, and `assets.csv`: whose file is which."""
+    """Write `bars/AAPL.US.csv` for each asset, and `assets.csv`: the file of each asset."""
     with folder.file("assets.csv") as path, rows_file("csv", path, ASSETS) as assets:
         yield FeedFolder(folder, request, assets)
 

@@ -1,4 +1,4 @@
-"""Owns the general formats: CSV that is safe for spreadsheets, Parquet, Arrow IPC."""
+"""Write the general formats: CSV that is safe for spreadsheets, Parquet, Arrow IPC."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ ASSETS = pa.schema(
     + [("is_delisted", pa.bool_()), ("first_date", pa.date32()), ("last_date", pa.date32())]
 )
 _GROUP_ROWS = 128 * 1024
-# A cell that begins so is a formula to a spreadsheet, or, full-width, to one of East Asia. The mark
-# itself is marked as well, so that taking one mark off always gives the text back.
+# A cell that begins so is a formula to a spreadsheet, the full-width signs to one in East Asia. The
+# mark itself is marked too, so that removing one mark always restores the text.
 _FORMULA = "^([=+\\-@\\t\\r\\n'\uff1d\uff0b\uff0d\uff20])"
 _MARKED = r"'\1"
 
 
 class Rows(Protocol):
-    """A file that takes tables one after the other."""
+    """A file that takes tables one by one."""
 
     def write_table(self, table: pa.Table) -> None:
         """Append the rows of a table."""
@@ -46,7 +46,7 @@ class Rows(Protocol):
 class SafeCsv:
     """A CSV file: quoted as RFC 4180 has it, UTF-8, floats that read back as the same number.
 
-    Texts that a spreadsheet would run get a `'` in front; numbers and dates are left alone.
+    Texts that a spreadsheet would run get a `'` in front; numbers and dates stay as they are.
     """
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
@@ -65,7 +65,7 @@ class SafeCsv:
 
 
 def cells(texts: pa.Array) -> pa.Array:
-    """Return texts as cells that no spreadsheet takes for a formula: `'` stands before what is."""
+    """Return texts as cells that no spreadsheet takes for a formula: those begin with `'`."""
     return pc.replace_substring_regex(texts, _FORMULA, _MARKED)
 
 
@@ -173,7 +173,7 @@ class OneTable:
 
 
 def asset_table(series: AssetSeries, bars: pa.Table, file: str) -> pa.Table:
-    """Return the one row of `ASSETS` that tells of an asset, its file and its exported dates."""
+    """Return the one row of `ASSETS` on an asset, its file and its exported dates."""
     row: dict[str, Any] = {name: getattr(series.facts, name, None) for name in ASSETS.names}
     row |= {"ticker": series.ticker, "file": file}
     row |= {"first_date": bars["date"][0], "last_date": bars["date"][-1]}

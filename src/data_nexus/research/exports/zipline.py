@@ -1,7 +1,7 @@
-"""Owns the folder that zipline-reloaded ingests: plain CSV, and the extension that reads it.
+"""Write the folder that zipline-reloaded ingests: plain CSV, and the extension that reads it.
 
 A bundle has one calendar, so an export to it is of one exchange. The extension needs nothing of
-this package: zipline lives in an environment of its own.
+this package: zipline is in an environment of its own.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class ZiplineFolder:
         self._dates: tuple[date, date] | None = None
 
     def bundle(self) -> dict[str, object]:
-        """Return what the extension is told: a calendar, its country, first and last date."""
+        """Return what the extension reads: a calendar, its country, first and last date."""
         calendar = LIBRARY.get(self._exchange) or _RULES.get(self._exchange, _WEEKDAYS)
         country = _COUNTRIES.get(calendar, _UNKNOWN_COUNTRY)
         first, last = self._dates or (None, None)
@@ -115,7 +115,7 @@ class ZiplineFolder:
         return len(table)
 
     def _symbol(self, series: AssetSeries) -> str:
-        """The code, or the name of its file where zipline, blind to case, has that code already."""
+        """Return the code; its file name if zipline, which ignores case, already has the code."""
         code = series.facts.symbol.code
         symbol = file_name(code) if code.upper() in self._symbols else code
         self._symbols.add(symbol.upper())
@@ -137,7 +137,7 @@ def _asset(series: AssetSeries, symbol: str, bars: pa.Table, file: str) -> pa.Ta
 
 
 def _splits(series: AssetSeries, held: tuple[date, date]) -> pa.Table:
-    """The splits between the exported bars; zipline's ratio is what prices are multiplied by."""
+    """Return the splits between the exported bars; zipline's ratio is the factor of prices."""
     rows = [
         {"sid": series.facts.asset_id, "effective_date": split.date, "ratio": split.factor}
         for split in usable_splits(series.history.splits)[0]
@@ -147,9 +147,9 @@ def _splits(series: AssetSeries, held: tuple[date, date]) -> pa.Table:
 
 
 def _dividends(series: AssetSeries, held: tuple[date, date]) -> pa.Table:
-    """The dividends between the exported bars, as paid, in the currency of the bars."""
+    """Return the dividends between the exported bars, as paid, in the currency of the bars."""
     usable, _ = usable_splits(series.history.splits)
-    told = [row for row in series.actions.to_pylist() if row["kind"] == "dividend"]
+    reported = [row for row in series.actions.to_pylist() if row["kind"] == "dividend"]
     rows = [
         {
             "sid": series.facts.asset_id,
@@ -159,7 +159,7 @@ def _dividends(series: AssetSeries, held: tuple[date, date]) -> pa.Table:
             "record_date": row["record_date"],
             "pay_date": row["payment_date"],
         }
-        for dividend, row in zip(series.history.dividends, told, strict=True)
+        for dividend, row in zip(series.history.dividends, reported, strict=True)
         if held[0] < dividend.date <= held[1]
     ]
     return pa.Table.from_pylist(

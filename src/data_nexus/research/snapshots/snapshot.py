@@ -1,4 +1,4 @@
-"""Owns a snapshot that is open for reading: its tables, by the same questions as the database."""
+"""Read an open snapshot, with the same methods as the database."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ class Snapshot:
         assets = self._assets(selection)
         actions = self._actions(assets)
         whole = whole_histories(actions, view)
-        if view.adjust == "vendor" or whole or view.tells_basis:
+        if view.adjust == "vendor" or whole or view.shows_basis:
             if (view.adjust, view.direction) == ("vendor", "forward"):
                 whole = set(assets["asset_id"].to_pylist())
             wanted = BarsRequest(assets, view.first, view.last, frozenset(whole))
             return view_bars(self._stored(wanted), actions, view)
-        # Nothing is to be computed: only what is shown is read.
+        # Nothing is computed: only what is shown is read.
         columns = [name for name in BARS.names if name in (view.columns or NUMBERS)]
         wanted = BarsRequest(assets, view.first, view.last)
         return laid_out(read_bars(self._files, self._manifest, wanted, columns), view)
@@ -59,7 +59,7 @@ class Snapshot:
         """Return how much the close changed from bar to bar."""
         assets = self._assets(selection)
         actions = self._actions(assets)
-        # The bar before the window may lie anywhere before it.
+        # The bar before the window may be anywhere before it.
         last = None if whole_histories(actions, view) else view.last
         stored = self._stored(BarsRequest(assets, None, last))
         return view_returns(stored, actions, view, kind)
@@ -69,7 +69,7 @@ class Snapshot:
         return self._actions(self._assets(selection))
 
     def universe(self, exchange: str, day: date) -> pa.Table:
-        """Return who was listed on an exchange on a day, of every type."""
+        """Return the assets of every type listed on an exchange on a day."""
         assets, listings = self.small("assets"), self.small("listings")
         return universe_of(assets, listings, self.small("discoveries"), exchange, day)
 
@@ -85,7 +85,7 @@ class Snapshot:
 
     def sql(self, query: str, parameters: Parameters | None) -> pa.Table:
         """Return the answer to a query over the tables."""
-        # Named anew each time, so that a file that is gone is told as that.
+        # Opened anew each time, so that a missing file is reported as such.
         tables = {
             table: self._storage.dataset([file.path for file in self._manifest.of(table)])
             for table in TABLES
@@ -99,9 +99,9 @@ class Snapshot:
         return self._small[table]
 
     def files(self, table: str) -> list[str]:
-        """Return where the files of a table lie, as engines name them."""
+        """Return the files of a table, as engines name them."""
         if table not in TABLES:
-            raise UsageError(f"{table!r} is none of {', '.join(TABLES)}")
+            raise UsageError(f"unknown table: {table!r}; choose from {', '.join(TABLES)}")
         return [self._storage.address(file.path) for file in self._manifest.of(table)]
 
     @cached_property
@@ -122,7 +122,7 @@ class Snapshot:
 
 
 def open_snapshot(target: str) -> Snapshot:
-    """Open the snapshot at a place; raise `UsageError` if there is none that we can read."""
+    """Open a snapshot; raise `UsageError` if there is none that we can read."""
     storage = open_storage(target)
     content = storage.read(MANIFEST)
     manifest = Manifest() if content is None else decoded(content, storage.name)

@@ -20,7 +20,7 @@ _OLD = timedelta(days=1)
 class ObjectStorage(Storage):
     """A snapshot below a prefix of a bucket.
 
-    Raises `StorageUnavailable` if Amazon, asked for the region of a bucket, does not know it.
+    Raises `StorageUnavailable` for a bucket whose region Amazon does not know.
     """
 
     usual_compression = "zstd"

@@ -56,7 +56,7 @@ class Storage(ABC):
     def locked(self) -> AbstractContextManager[None]:
         """Keep other exports from writing here; raise `UsageError` if one is writing now.
 
-        Also for files that are not a snapshot's: without a manifest they belong to somebody else.
+        Also for files without a manifest: they are not a snapshot's.
         """
 
     def open(self, path: str) -> pa.NativeFile:
