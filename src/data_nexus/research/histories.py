@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -28,11 +28,32 @@ from data_nexus.errors import AdjustmentRefused
 from data_nexus.research.columns import NUMBERS
 
 _NAMED_REFUSALS = 5
-# The columns that the effect of an action depends on.
-_ACTION_COLUMNS = (
-    *("asset_id", "ticker", "asset_currency", "kind", "date", "numerator", "denominator"),
-    *("value", "unadjusted_value", "currency"),
-)
+
+
+class _Action(NamedTuple):
+    """The columns that the effect of an action depends on."""
+
+    asset_id: int
+    ticker: str
+    asset_currency: str | None
+    kind: str
+    date: date
+    numerator: float
+    denominator: float
+    value: float
+    unadjusted_value: float | None
+    currency: str | None
+
+    def split(self) -> Split:
+        return Split(self.date, self.numerator, self.denominator)
+
+    def dividend(self) -> Dividend:
+        return Dividend(
+            date=self.date,
+            value=self.value,
+            unadjusted_value=self.unadjusted_value,
+            currency=self.currency,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +81,10 @@ class AssetHistory:
 
 def histories(stored: pa.Table, actions: pa.Table) -> Iterator[AssetHistory]:
     """Yield each asset of a table of stored bars that has an action, with its bars and actions."""
-    by_asset: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
-    for row in zip(*(actions[name].to_pylist() for name in _ACTION_COLUMNS), strict=True):
-        by_asset[row[0]].append(row)
+    by_asset: dict[int, list[_Action]] = defaultdict(list)
+    columns = (actions[name].to_pylist() for name in _Action._fields)
+    for action in map(_Action._make, zip(*columns, strict=True)):
+        by_asset[action.asset_id].append(action)
     if not by_asset:
         return
     dates = day_numbers(stored)
@@ -71,12 +93,12 @@ def histories(stored: pa.Table, actions: pa.Table) -> Iterator[AssetHistory]:
         if own := by_asset.get(asset_id):
             yield AssetHistory(
                 asset_id,
-                own[0][1],
+                own[0].ticker,
                 rows,
                 Bars(dates[rows], *(column[rows] for column in numbers)),
-                tuple(Split(row[4], row[5], row[6]) for row in own if row[3] == "split"),
-                tuple(_dividend(*row[4:5], *row[7:]) for row in own if row[3] == "dividend"),
-                own[0][2] or "",
+                tuple(each.split() for each in own if each.kind == "split"),
+                tuple(each.dividend() for each in own if each.kind == "dividend"),
+                own[0].asset_currency or "",
             )
 
 
@@ -113,10 +135,6 @@ def refuse(ticker_findings: Iterable[tuple[str, Finding]], adjust: str) -> None:
 def needed(findings: Iterable[Finding], adjust: str) -> list[Finding]:
     """Return the findings that affect a kind of view: of splits alone, or of dividends too."""
     return [each for each in findings if adjust == "total" or each.rule == SPLIT_IS_USABLE]
-
-
-def _dividend(day: date, value: float, paid: float | None, currency: str | None) -> Dividend:
-    return Dividend(date=day, value=value, unadjusted_value=paid, currency=currency)
 
 
 def _reason(finding: Finding) -> str:

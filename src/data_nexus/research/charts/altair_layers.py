@@ -29,7 +29,7 @@ _MOST_TICKS = 14
 _ZOOMED_TICKS = 9
 _ZOOM = "zoom"
 
-Rows = list[dict[str, Any]]
+_Rows = list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +41,9 @@ class Drawing:
 
     chart: Chart
     first: int = 0
-    rows: dict[str, Rows] = field(default_factory=dict)
+    rows: dict[str, _Rows] = field(default_factory=dict)
 
-    def held(self, rows: Rows) -> alt.NamedData:
+    def held(self, rows: _Rows) -> alt.NamedData:
         """Keep rows for a layer, by name: Altair copies a layer's own rows again and again."""
         name = f"rows_{len(self.rows)}"
         self.rows[name] = rows

@@ -292,7 +292,7 @@ def _marks(history: ChartHistory, buckets: Buckets, width: tuple[str, int]) -> l
         if place < len(buckets) and days(day) >= history.bars.date[0]:
             grouped.setdefault((place, kind), []).append((day, amount, text))
     return [
-        Mark(place, kind, each[0][0], _joined(kind, each))
+        Mark(place, kind, min(day for day, _, _ in each), _joined(kind, each))
         for (place, kind), each in grouped.items()
     ]
 

@@ -15,9 +15,9 @@ from data_nexus.research.exports.names import file_name
 from data_nexus.research.exports.series import AssetSeries, ExportRequest
 from data_nexus.research.exports.tables import (
     ASSETS,
-    Rows,
+    TableFile,
     asset_table,
-    rows_file,
+    table_file,
 )
 from data_nexus.research.exports.target import ExportFolder
 
@@ -35,7 +35,7 @@ FEED = pa.schema(
 @contextmanager
 def backtrader_folder(folder: ExportFolder, request: ExportRequest) -> Iterator[FeedFolder]:
     """Write `bars/AAPL.US.csv` for each asset, and `assets.csv`: the file of each asset."""
-    with folder.file("assets.csv") as path, rows_file("csv", path, ASSETS) as assets:
+    with folder.file("assets.csv") as path, table_file("csv", path, ASSETS) as assets:
         yield FeedFolder(folder, request, assets)
 
 
@@ -45,7 +45,7 @@ class FeedFolder:
 
     _folder: ExportFolder
     _request: ExportRequest
-    _assets: Rows
+    _assets: TableFile
 
     def add(self, series: AssetSeries) -> int:
         """Write an asset; return how many bars were written."""
@@ -55,7 +55,7 @@ class FeedFolder:
         name = f"{file_name(series.ticker)}.csv"
         table = bars.select([*_NAMES]).rename_columns([*_NAMES.values()])
         no_interest = pa.array([0] * len(bars), pa.int64())
-        with self._folder.file("bars", name) as path, rows_file("csv", path, FEED) as rows:
+        with self._folder.file("bars", name) as path, table_file("csv", path, FEED) as rows:
             rows.write_table(table.append_column("OpenInterest", no_interest))
         self._assets.write_table(asset_table(series, bars, f"bars/{name}"))
         return len(bars)

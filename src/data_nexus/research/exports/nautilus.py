@@ -117,12 +117,12 @@ def _bars(instrument: Any, bars: Bars, exchange: str) -> list[Any]:  # noqa: ANN
     return [
         model.Bar(
             kind,
-            *(objects.Price(price, decimals) for price in row[:4]),
-            objects.Quantity.from_int(row[4]),
-            row[5],
-            row[5],
+            *(objects.Price(price, decimals) for price in prices_of_day),
+            objects.Quantity.from_int(volume),
+            moment,
+            moment,
         )
-        for row in columns
+        for *prices_of_day, volume, moment in columns
     ]
 
 

@@ -149,9 +149,7 @@ class SeriesReader:
             raise UsageError("name what to export: either symbols or an exchange, not both")
         if scope.exchange is None:
             if scope.on is not None:
-                raise UsageError(
-                    "a day selects the assets listed on an exchange: name the exchange"
-                )
+                raise UsageError("a day selects assets listed on an exchange: name the exchange")
             return find_assets(self._connection, scope.symbols)
         if scope.on is not None:
             universe = fetch_universe(self._connection, scope.exchange, scope.on)

@@ -33,7 +33,7 @@ _FORMULA = "^([=+\\-@\\t\\r\\n'\uff1d\uff0b\uff0d\uff20])"
 _MARKED = r"'\1"
 
 
-class Rows(Protocol):
+class TableFile(Protocol):
     """A file that takes tables one by one."""
 
     def write_table(self, table: pa.Table) -> None:
@@ -69,17 +69,17 @@ def cells(texts: pa.Array) -> pa.Array:
     return pc.replace_substring_regex(texts, _FORMULA, _MARKED)
 
 
-def _parquet(path: Path, schema: pa.Schema) -> Rows:
-    rows: Rows = pa.parquet.ParquetWriter(path, schema, compression="zstd")
+def _parquet(path: Path, schema: pa.Schema) -> TableFile:
+    rows: TableFile = pa.parquet.ParquetWriter(path, schema, compression="zstd")
     return rows
 
 
-def _arrow(path: Path, schema: pa.Schema) -> Rows:
-    rows: Rows = pa.ipc.new_file(path, schema)
+def _arrow(path: Path, schema: pa.Schema) -> TableFile:
+    rows: TableFile = pa.ipc.new_file(path, schema)
     return rows
 
 
-ENCODINGS: dict[str, Callable[[Path, pa.Schema], Rows]] = {
+ENCODINGS: dict[str, Callable[[Path, pa.Schema], TableFile]] = {
     "csv": SafeCsv,
     "parquet": _parquet,
     "arrow": _arrow,
@@ -87,7 +87,7 @@ ENCODINGS: dict[str, Callable[[Path, pa.Schema], Rows]] = {
 
 
 @contextmanager
-def rows_file(form: str, path: Path, schema: pa.Schema) -> Iterator[Rows]:
+def table_file(form: str, path: Path, schema: pa.Schema) -> Iterator[TableFile]:
     """Give a file of a general format to write rows into; it is complete when the block ends."""
     rows = ENCODINGS[form](path, schema)
     try:
@@ -103,9 +103,9 @@ def table_folder(
     """Write a folder: `bars/AAPL.US.csv` for each asset, `actions` and `assets`."""
     with ExitStack() as files:
 
-        def shared(name: str, schema: pa.Schema) -> Rows:
+        def shared(name: str, schema: pa.Schema) -> TableFile:
             path = files.enter_context(folder.file(f"{name}.{form}"))
-            return files.enter_context(rows_file(form, path, schema))
+            return files.enter_context(table_file(form, path, schema))
 
         yield TableFolder(
             folder,
@@ -123,8 +123,8 @@ class TableFolder:
     _folder: ExportFolder
     _request: ExportRequest
     _form: str
-    _assets: Rows
-    _actions: Rows
+    _assets: TableFile
+    _actions: TableFile
 
     def add(self, series: AssetSeries) -> int:
         """Write an asset; return how many bars were written."""
@@ -134,7 +134,7 @@ class TableFolder:
         name = f"{file_name(series.ticker)}.{self._form}"
         with (
             self._folder.file("bars", name) as path,
-            rows_file(self._form, path, BARS_SCHEMA) as rows,
+            table_file(self._form, path, BARS_SCHEMA) as rows,
         ):
             rows.write_table(bars)
         self._assets.write_table(asset_table(series, bars, f"bars/{name}"))
@@ -145,7 +145,7 @@ class TableFolder:
 @contextmanager
 def one_table(path: Path, request: ExportRequest, *, form: str) -> Iterator[OneTable]:
     """Write all bars into one file, asset by asset, each by date."""
-    with rows_file(form, path, BARS_SCHEMA) as rows:
+    with table_file(form, path, BARS_SCHEMA) as rows:
         writer = OneTable(request, rows)
         yield writer
         writer.flush()
@@ -154,7 +154,7 @@ def one_table(path: Path, request: ExportRequest, *, form: str) -> Iterator[OneT
 class OneTable:
     """A file that assets are added to; rows are held until they make a group."""
 
-    def __init__(self, request: ExportRequest, rows: Rows) -> None:
+    def __init__(self, request: ExportRequest, rows: TableFile) -> None:
         self._request, self._rows = request, rows
         self._held: list[pa.Table] = []
 

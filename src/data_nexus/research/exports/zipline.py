@@ -18,7 +18,7 @@ from data_nexus.domain.adjustment.factors import cash_paid, usable_splits
 from data_nexus.domain.calendar.exchanges import LIBRARY
 from data_nexus.research.exports.names import file_name
 from data_nexus.research.exports.series import AssetSeries, ExportRequest
-from data_nexus.research.exports.tables import Rows, rows_file
+from data_nexus.research.exports.tables import TableFile, table_file
 from data_nexus.research.exports.target import ExportFolder
 
 # The countries (ISO 3166) by which zipline knows the exchanges of the calendars.
@@ -55,9 +55,9 @@ def zipline_folder(folder: ExportFolder, request: ExportRequest) -> Iterator[Zip
     """Write what `zipline -e FOLDER/extension.py ingest -b data-nexus` reads."""
     with ExitStack() as open_files:
 
-        def shared(name: str, schema: pa.Schema) -> Rows:
+        def shared(name: str, schema: pa.Schema) -> TableFile:
             path = open_files.enter_context(folder.file(f"{name}.csv"))
-            return open_files.enter_context(rows_file("csv", path, schema))
+            return open_files.enter_context(table_file("csv", path, schema))
 
         writer = ZiplineFolder(
             folder,
@@ -80,9 +80,9 @@ class ZiplineFolder:
         self,
         folder: ExportFolder,
         request: ExportRequest,
-        assets: Rows,
-        splits: Rows,
-        dividends: Rows,
+        assets: TableFile,
+        splits: TableFile,
+        dividends: TableFile,
     ) -> None:
         self._folder, self._request = folder, request
         self._assets, self._splits, self._dividends = assets, splits, dividends
@@ -104,7 +104,7 @@ class ZiplineFolder:
         if not len(table):
             return 0
         name = f"{file_name(series.ticker)}.csv"
-        with self._folder.file("bars", name) as path, rows_file("csv", path, PRICES) as rows:
+        with self._folder.file("bars", name) as path, table_file("csv", path, PRICES) as rows:
             rows.write_table(table)
         held: tuple[date, date] = table["date"][0].as_py(), table["date"][-1].as_py()
         first, last = self._dates or held

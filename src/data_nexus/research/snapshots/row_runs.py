@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Column = NDArray[Any]
-Positions = NDArray[np.int64]
+RowPositions = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +25,8 @@ class Runs:
     """
 
     asset_ids: Column
-    starts: Positions
-    lengths: Positions
+    starts: RowPositions
+    lengths: RowPositions
     firsts: Column
     lasts: Column
 
@@ -84,7 +84,7 @@ def laid_out(runs: Runs) -> Runs:
     return replace(runs, starts=np.cumsum(runs.lengths) - runs.lengths)
 
 
-def in_order(runs: Runs, asset_ids: Column) -> Positions:
+def in_order(runs: Runs, asset_ids: Column) -> RowPositions:
     """Return which runs belong to the assets, in the order of the assets and of their dates."""
     ranks = ranks_of(runs.asset_ids, asset_ids)
     own = np.flatnonzero(ranks >= 0)
@@ -110,7 +110,7 @@ def cut(runs: Runs, dates: Column, first: int, after: int, whole: frozenset[int]
     return kept.at(left > 0)
 
 
-def ranks_of(asset_ids: Column, wanted: Column) -> Positions:
+def ranks_of(asset_ids: Column, wanted: Column) -> RowPositions:
     """Return the position of each asset among the wanted ones; -1 where it is not wanted."""
     if not len(wanted):
         return np.full(len(asset_ids), -1)
