@@ -209,7 +209,7 @@ def test_a_universe_is_read_by_its_assets_under_the_names_of_its_day(
 def test_a_universe_may_be_of_one_type(database_url: str, db: nexus.Nexus) -> None:
     store(database_url, 0, listings("A", "B"))
     assert len(db.universe("US", on=day(0), type="Common Stock")) == 2
-    with pytest.raises(UsageError, match="of type 'ETF'; there are Common Stock"):
+    with pytest.raises(UsageError, match="of type 'ETF'; known types: Common Stock"):
         db.universe("US", on=day(0), type="ETF")
 
 
@@ -278,7 +278,7 @@ REFUSED = {
     "SELECT 1; SELECT 2": "multiple commands",
     "SELEC 1": "syntax error",
     "SELECT 1 AS a, 2 AS a": "two columns are called 'a'",
-    "SET timezone = 'UTC'": "answers with no table",
+    "SET timezone = 'UTC'": "returns no table",
 }
 
 

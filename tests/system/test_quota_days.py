@@ -124,7 +124,7 @@ def test_before_the_vendor_has_told_its_limits_a_plan_guesses_none_and_says_how_
     assert (planned["calls"], planned["quota_left"], planned["days"]) == (2, None, None)
     told = " ".join(commands.run("plan").stdout.split())
     assert "calls left today not known yet quota days not known yet" in told
-    assert "requests a minute (assumed until the vendor tells)" in told
+    assert "requests a minute (assumed until the vendor reports it)" in told
     assert "`nexus backfill --limit 1` (1 call)" in told
     assert commands.run("backfill", "--limit", "1").code == 0
     planned = plan(commands, vendor)

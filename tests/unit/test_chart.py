@@ -163,7 +163,7 @@ def test_assets_that_never_meet_cannot_be_compared() -> None:
 
 
 def test_more_assets_than_have_room_are_refused() -> None:
-    with pytest.raises(UsageError, match="room for 8 symbols, not for 9"):
+    with pytest.raises(UsageError, match="at most 8 symbols, not 9"):
         chart_of([history(MONDAY)] * (MOST_ASSETS + 1), most=10)
 
 
@@ -212,5 +212,5 @@ def test_an_axis_leaves_room_and_a_logarithmic_one_refuses_0() -> None:
     below, above = price_bounds(low, high, log=True)
     assert below < 10
     assert below * above == pytest.approx(10 * 110)
-    with pytest.raises(UsageError, match="leave --log out"):
+    with pytest.raises(UsageError, match="leave out --log"):
         price_bounds(np.array([0.0]), high, log=True)

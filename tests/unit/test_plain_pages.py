@@ -78,5 +78,5 @@ def test_a_file_that_does_not_say_how_it_was_written_is_left_to_the_library() ->
 
 def test_a_footer_that_points_out_of_the_file_is_damage() -> None:
     content = parquet_of_bars(bars(50), "none")
-    with pytest.raises(pa.ArrowInvalid, match="outside of the file"):
+    with pytest.raises(pa.ArrowInvalid, match="outside the file"):
         plain_group(content.slice(0, 300), metadata_of(content).row_group(0), BARS)

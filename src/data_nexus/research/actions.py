@@ -1,4 +1,4 @@
-"""Owns reading corporate actions: splits and dividends of assets in one table."""
+"""Read corporate actions: splits and dividends of assets in one table."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def read_actions(
     """Return the splits and dividends with an ex-date from `first` to `last`, both included.
 
     Columns as in `ACTIONS_SCHEMA`, sorted by ticker, ex-date and kind. With `as_of` (aware) they
-    are what was known at that moment, in the words of then. Raises `UsageError` for an unknown
+    are the actions known at that moment, as they were then. Raises `UsageError` for an unknown
     symbol.
     """
     with database.reading() as connection:

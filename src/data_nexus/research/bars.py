@@ -1,4 +1,4 @@
-"""Owns reading bars: assets and dates in, an Arrow table out."""
+"""Read bars: assets and dates in, an Arrow table out."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def read_returns(
         if view.first is not None and as_of is None:
             numbers = [asset.asset_id for asset in assets]
             before = last_bars_before(connection, numbers, view.first)
-        # What was the last bar before a day at a past moment, only the bars themselves tell.
+        # Only the bars themselves show which one was the last before a day at a past moment.
         early = view if as_of is None else replace(view, first=None)
         windows = _windows(assets, early, whole_histories(actions, view), before)
         stored = _stored(connection, assets, windows, as_of)
@@ -96,7 +96,7 @@ def _windows(
     whole: set[int],
     firsts: Mapping[int, date] | None = None,
 ) -> dict[int, Window]:
-    """Return which bars of each asset are to be read."""
+    """Return the window of bars to read of each asset."""
     known = firsts or {}
     return {
         each.asset_id: (None, None)

@@ -1,4 +1,4 @@
-"""Owns reading how complete histories are: sessions stored, known absent, missing."""
+"""Read how complete histories are: sessions stored, known absent, missing."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ def read_coverage(database: PostgresConnection, selection: Selection, now: datet
     """Return how complete the histories of symbols or of a universe are at a moment, by ticker.
 
     Columns as in `COVERAGE_SCHEMA`. *expected* counts the sessions from the first bar to the last
-    one that is out; of a dead or retired asset, to its last bar or its cursor. They are *stored*,
-    *absent* (the vendor was asked and had no bar, so the cursor passed them) or *missing* (behind
-    the cursor). *unexpected* are bars on days that are no session of the calendar; without any bar
+    one published; of a delisted or retired asset, to its last bar or its cursor. They are *stored*,
+    *absent* (the vendor had no bar, so the cursor passed them) or *missing* (not yet passed by the
+    cursor). *unexpected* are bars on days that are not sessions of the calendar; without any bar
     nothing is known, and the counts are 0. Raises `UsageError` for an unknown symbol.
     """
     with database.reading() as connection:

@@ -1,4 +1,4 @@
-"""Owns reading the security master: who was listed on a day, and who bore a symbol when."""
+"""Read the security master: the assets listed on a day, and the listings of a symbol."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ UNIVERSE_SCHEMA = pa.schema(
     ]
 )
 
-# The keys of `nexus listings --json` that are no names in Python.
+# The keys of `nexus listings --json` that cannot be names in Python.
 _JSON_NAMES = {"from_moment": "from", "until_moment": "until"}
 
 
@@ -62,14 +62,15 @@ class ListingChain:
 def read_universe(
     database: PostgresConnection, exchange: str, day: date, asset_type: str | None = None
 ) -> pa.Table:
-    """Return who was listed on an exchange on a day, by symbol, the dead of today included.
+    """Return the assets listed on an exchange on a day, by symbol, those delisted since included.
 
     Columns as in `UNIVERSE_SCHEMA`. `basis` says how it is known. *listed*: the last discovery by
-    the end of the day (UTC) had it, under this symbol and name; `since` and `until` are the days
-    of the discoveries that first had it so and first no longer did (null: still). *first and last
-    bar*: no discovery reaches back to the day, and the stored bars begin by it and end on it or
-    later; `since` and `until` are their dates, names are those of today.
-    Raises `UsageError` for an exchange without assets, and for a type that nobody has on that day.
+    the end of the day (UTC) had the asset under this symbol and name; `since` and `until` are the
+    days of the first discovery that did and of the first that no longer did (null: it still does).
+    *first and last bar*: no discovery covers the day, and the stored bars begin on it or earlier
+    and end on it or later; `since` and `until` are their dates, the names are today's.
+    Raises `UsageError` for an exchange without assets, and for a type that no asset of that day
+    has.
     """
     with database.reading() as connection:
         universe = fetch_universe(connection, exchange, day)
@@ -107,6 +108,6 @@ def of_type(universe: pa.Table, asset_type: str) -> pa.Table:
     types = sorted(set(universe["asset_type"].to_pylist()))
     if types and asset_type not in types:
         raise UsageError(
-            f"nobody listed then is of type {asset_type!r}; there are {', '.join(types)}"
+            f"no asset listed then is of type {asset_type!r}; known types: {', '.join(types)}"
         )
     return chosen

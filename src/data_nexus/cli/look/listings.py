@@ -1,4 +1,4 @@
-"""Owns `nexus listings`."""
+"""`nexus listings`: show the history of a symbol."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def listings(
     as_json: bool,  # noqa: FBT001 - a flag of the command line
     **options: Any,  # noqa: ANN401
 ) -> None:
-    """Show who bears or bore a symbol, and when: nexus listings META.US.
+    """Show which assets have or had a symbol, and when: nexus listings META.US.
 
     Each asset is shown with all symbols and names under which it was listed. A renamed listing
-    stays one asset; a company that came under a code of another's is an asset of its own.
+    stays one asset; a company that takes over another one's code is an asset of its own.
     """
     settings = settings_from(options)
     named = parse_symbol(symbol)

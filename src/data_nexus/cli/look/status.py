@@ -1,4 +1,4 @@
-"""Owns `nexus status`."""
+"""`nexus status`: show what the database holds, and how it is kept up to date."""
 
 from __future__ import annotations
 
@@ -58,12 +58,12 @@ def _quota(quota: dict[str, Any]) -> Iterator[Pair]:
     yield "calls used today", f"{quota['used']:,}{of_limit}"
     yield "calls left today", left
     yield "quota resets", f"in {span(resets_in.total_seconds())}, at {_utc(quota['resets_at'])}"
-    learned = " (assumed until the vendor tells)"
+    learned = " (assumed until the vendor reports it)"
     limit = quota["minute_limit"]
     yield "requests a minute", f"{limit:,}{learned if limit == ASSUMED_MINUTE_LIMIT else ''}"
     yield (
         "vendor's count",
-        _utc(quota["reported_at"]) if quota["reported_at"] else "not asked for yet",
+        _utc(quota["reported_at"]) if quota["reported_at"] else "not fetched yet",
     )
 
 
@@ -76,7 +76,7 @@ def _audit(audit: dict[str, Any]) -> Iterator[Pair]:
 def _workers(workers: list[dict[str, Any]]) -> Iterator[Pair]:
     yield _GAP
     if not workers:
-        yield "workers", "none at work"
+        yield "workers", "none running"
     for worker in workers:
         state = worker["state"]
         yield f"worker since {_utc(worker['started_at'])}", f"last seen {_utc(worker['seen_at'])}"
@@ -90,7 +90,7 @@ def _workers(workers: list[dict[str, Any]]) -> Iterator[Pair]:
 
 
 def _breakers(states: dict[str, str]) -> str:
-    """Only a breaker that is not closed is news."""
+    """Name the breakers that are not closed."""
     troubled = [f"{endpoint} {state}" for endpoint, state in states.items() if state != "closed"]
     return ", ".join(troubled) or "all closed: the vendor answers"
 

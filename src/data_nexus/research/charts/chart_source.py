@@ -1,4 +1,4 @@
-"""Owns reading what a chart shows: bars, actions and sessions of the symbols that are asked for."""
+"""Read what a chart shows: bars, actions and sessions of the requested symbols."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ from data_nexus.research.views import Adjust, View
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChartRequest:
-    """What is to be shown of each symbol; `first` and `last` are included, None is no bound.
+    """What a chart shows of each symbol; `first` and `last` are included, None is no limit.
 
-    `now` (aware) decides which sessions are out; with `as_of` it is that moment.
+    `now` (aware) decides which sessions are published; with `as_of` it is that moment.
     """
 
     first: date | None = None
@@ -42,14 +42,14 @@ class ChartRequest:
 
     @property
     def moment(self) -> datetime:
-        """The moment as known at which everything is shown."""
+        """The moment at which everything shown was known."""
         return self.as_of or self.now
 
 
 def read_histories(
     database: PostgresConnection, symbols: Sequence[Symbol], request: ChartRequest
 ) -> list[ChartHistory]:
-    """Return what a chart shows of each symbol, in the order in which they are given.
+    """Return what a chart shows of each symbol, in the order given.
 
     Raises `UsageError` for a symbol that is not in the database, or that has no bar between the
     dates, and `AdjustmentRefused` where an action cannot be applied.
@@ -116,7 +116,7 @@ def _assets(database: PostgresConnection, tickers: Sequence[str]) -> dict[str, C
 def _beyond(
     database: PostgresConnection, symbols: Sequence[Symbol], request: ChartRequest
 ) -> tuple[set[str], set[str]]:
-    """Return who has a bar before the dates that are shown, and who has one after them."""
+    """Return the tickers with a bar before the shown dates, and those with one after them."""
     before, after = set(), set()
     if request.first:
         until = request.first - timedelta(days=1)

@@ -1,4 +1,4 @@
-"""Owns qlib's binary format: a calendar, the instruments, one file of float32 a field.
+"""Write qlib's binary format: a calendar, the instruments, one file of float32 a field.
 
 Source: qlib's documentation of its data layer and its `dump_bin.py`. A `.day.bin` file begins with
 the position of its first value in the calendar, itself a little-endian float32; a date of the
@@ -62,7 +62,7 @@ class QlibFolder:
 
 
 def _fields(series: AssetSeries, bars: Bars) -> dict[str, Floats]:
-    """What qlib's own sets hold; `factor` is the adjusted price over the raw one."""
+    """Return the fields of qlib's own data; `factor` is the adjusted price over the raw one."""
     first = int(np.searchsorted(series.bars.date, bars.date[0]))
     raw = series.bars.close[first : first + len(bars)]
     factor: Floats = np.divide(bars.close, raw, out=np.ones(len(bars)), where=raw > 0)

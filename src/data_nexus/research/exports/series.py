@@ -1,4 +1,4 @@
-"""Owns reading assets for an export: who is chosen, and each one's history, one after the other."""
+"""Read the assets of an export: which are selected, and the history of each in turn."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _DATES_AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportScope:
-    """Whom an export is of: some symbols, or an exchange, or who was listed there on a day."""
+    """The assets of an export: some symbols, an exchange, or those listed there on a day."""
 
     symbols: Sequence[str] = ()
     exchange: str | None = None
@@ -47,7 +47,7 @@ class ExportScope:
 
 @dataclass(frozen=True, slots=True)
 class CodePeriod:
-    """A stretch in which an asset was listed under a code; `until` is None while it still is."""
+    """The period in which an asset was listed under a code; `until` is None while it still is."""
 
     code: str
     since: date
@@ -110,7 +110,7 @@ class AssetSeries:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportRequest:
-    """What an export is to hold: a view of bars, and every date with a bar, when asked."""
+    """What an export holds: a view of bars, and, computed on demand, every date with a bar."""
 
     view: View = View()  # noqa: RUF009 - a frozen value
     sessions: Callable[[], Sequence[date]] = tuple
@@ -130,7 +130,7 @@ class ExportRequest:
 
 
 class SeriesReader:
-    """Reads one asset after the other, all as they were at one moment of the database.
+    """Reads assets one by one, all as they were at one moment of the database.
 
     With `as_of` (aware) bars and actions are those known then; facts and listings are today's.
     """
@@ -140,22 +140,22 @@ class SeriesReader:
         self._as_of = as_of
         self.moment = begin_export(connection)
 
-    def choose(self, whom: ExportScope) -> list[NamedAsset]:
-        """Return the assets that are meant, by symbol; of an exchange, all that have bars.
+    def choose(self, scope: ExportScope) -> list[NamedAsset]:
+        """Return the assets of a scope, by symbol; of an exchange, all that have bars.
 
-        Raises `UsageError` for an unknown symbol or exchange, and for whom nobody can be.
+        Raises `UsageError` for an unknown symbol or exchange, and for a scope without a meaning.
         """
-        if bool(whom.symbols) == bool(whom.exchange):
-            raise UsageError("say whom to export: some symbols, or an exchange; not both")
-        if whom.exchange is None:
-            if whom.on is not None:
-                raise UsageError("a day asks who was listed on an exchange: name the exchange")
-            return find_assets(self._connection, whom.symbols)
-        if whom.on is not None:
-            universe = fetch_universe(self._connection, whom.exchange, whom.on)
+        if bool(scope.symbols) == bool(scope.exchange):
+            raise UsageError("name what to export: either symbols or an exchange, not both")
+        if scope.exchange is None:
+            if scope.on is not None:
+                raise UsageError("a day selects assets listed on an exchange: name the exchange")
+            return find_assets(self._connection, scope.symbols)
+        if scope.on is not None:
+            universe = fetch_universe(self._connection, scope.exchange, scope.on)
             return find_assets(self._connection, universe)
-        require_assets(self._connection, whom.exchange)
-        found = fetch_assets_with_bars(self._connection, whom.exchange)
+        require_assets(self._connection, scope.exchange)
+        found = fetch_assets_with_bars(self._connection, scope.exchange)
         return sorted(NamedAsset(each.ticker, each.asset_id, each.currency) for each in found)
 
     def series(self, asset: NamedAsset) -> AssetSeries:
@@ -191,7 +191,7 @@ class SeriesReader:
 def one_moment(
     database: PostgresConnection, as_of: datetime | None = None
 ) -> Iterator[SeriesReader]:
-    """Give a reader that sees one moment of the database, however long it reads."""
+    """Yield a reader that sees one moment of the database, however long it reads."""
     with database.reading() as connection:
         yield SeriesReader(connection, as_of)
 

@@ -77,7 +77,7 @@ def states_of(assets: pa.Table) -> list[tuple[str, AssetState]]:
 def universe_of(
     assets: pa.Table, listings: pa.Table, discoveries: pa.Table, exchange: str, day: date
 ) -> pa.Table:
-    """Return who was listed on an exchange on a day, as `read_universe` does from the database."""
+    """Return the assets listed on an exchange on a day, as `read_universe` does."""
     own = assets.filter(pc.equal(assets["exchange"], exchange))
     if not len(own):
         raise no_assets(exchange)
@@ -109,7 +109,7 @@ def universe_of(
 
 
 def _reach(discoveries: pa.Table, exchange: str, day_end: datetime) -> set[str] | None:
-    """Return the asset types of which discoveries tell by then; None if they tell of all."""
+    """Return the asset types that discoveries covered by then; None if they covered all."""
     lists = [
         each
         for each in discoveries.to_pylist()

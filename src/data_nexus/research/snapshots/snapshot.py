@@ -1,4 +1,4 @@
-"""Owns a snapshot that is open for reading: its tables, by the same questions as the database."""
+"""Read an open snapshot, with the same methods as the database."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ from data_nexus.research.snapshots.assets import (
 )
 from data_nexus.research.snapshots.files import OpenFiles
 from data_nexus.research.snapshots.manifest import MANIFEST, Manifest, decoded
-from data_nexus.research.snapshots.place import Place, open_place
 from data_nexus.research.snapshots.reading import BarsRequest, dates_of, read_bars, read_small
 from data_nexus.research.snapshots.sql_query import Parameters, ask
+from data_nexus.research.snapshots.storage.open import open_storage
+from data_nexus.research.snapshots.storage.storage import Storage
 from data_nexus.research.snapshots.tables import BARS, TABLES
 from data_nexus.research.views import View, laid_out, view_bars, whole_histories
 
@@ -32,10 +33,10 @@ from data_nexus.research.views import View, laid_out, view_bars, whole_histories
 class Snapshot:
     """One manifest and its files, none of which ever changes; small tables are kept once read."""
 
-    def __init__(self, place: Place, manifest: Manifest, moment: datetime) -> None:
+    def __init__(self, storage: Storage, manifest: Manifest, moment: datetime) -> None:
         self.moment = moment
-        self._place = place
-        self._files = OpenFiles(place)
+        self._storage = storage
+        self._files = OpenFiles(storage)
         self._manifest = manifest
         self._small: dict[str, pa.Table] = {}
 
@@ -44,12 +45,12 @@ class Snapshot:
         assets = self._assets(selection)
         actions = self._actions(assets)
         whole = whole_histories(actions, view)
-        if view.adjust == "vendor" or whole or view.tells_basis:
+        if view.adjust == "vendor" or whole or view.shows_basis:
             if (view.adjust, view.direction) == ("vendor", "forward"):
                 whole = set(assets["asset_id"].to_pylist())
             wanted = BarsRequest(assets, view.first, view.last, frozenset(whole))
             return view_bars(self._stored(wanted), actions, view)
-        # Nothing is to be computed: only what is shown is read.
+        # Nothing is computed: only what is shown is read.
         columns = [name for name in BARS.names if name in (view.columns or NUMBERS)]
         wanted = BarsRequest(assets, view.first, view.last)
         return laid_out(read_bars(self._files, self._manifest, wanted, columns), view)
@@ -58,7 +59,7 @@ class Snapshot:
         """Return how much the close changed from bar to bar."""
         assets = self._assets(selection)
         actions = self._actions(assets)
-        # The bar before the window may lie anywhere before it.
+        # The bar before the window may be anywhere before it.
         last = None if whole_histories(actions, view) else view.last
         stored = self._stored(BarsRequest(assets, None, last))
         return view_returns(stored, actions, view, kind)
@@ -68,7 +69,7 @@ class Snapshot:
         return self._actions(self._assets(selection))
 
     def universe(self, exchange: str, day: date) -> pa.Table:
-        """Return who was listed on an exchange on a day, of every type."""
+        """Return the assets of every type listed on an exchange on a day."""
         assets, listings = self.small("assets"), self.small("listings")
         return universe_of(assets, listings, self.small("discoveries"), exchange, day)
 
@@ -84,9 +85,9 @@ class Snapshot:
 
     def sql(self, query: str, parameters: Parameters | None) -> pa.Table:
         """Return the answer to a query over the tables."""
-        # Named anew each time, so that a file that is gone is told as that.
+        # Opened anew each time, so that a missing file is reported as such.
         tables = {
-            table: self._place.dataset([file.path for file in self._manifest.of(table)])
+            table: self._storage.dataset([file.path for file in self._manifest.of(table)])
             for table in TABLES
         }
         return ask(tables, query, parameters)
@@ -94,14 +95,14 @@ class Snapshot:
     def small(self, table: str) -> pa.Table:
         """Return a whole table that is one file."""
         if table not in self._small:
-            self._small[table] = read_small(self._place, self._manifest, table)
+            self._small[table] = read_small(self._storage, self._manifest, table)
         return self._small[table]
 
     def files(self, table: str) -> list[str]:
-        """Return where the files of a table lie, as engines name them."""
+        """Return the files of a table, as engines name them."""
         if table not in TABLES:
-            raise UsageError(f"{table!r} is none of {', '.join(TABLES)}")
-        return [self._place.address(file.path) for file in self._manifest.of(table)]
+            raise UsageError(f"unknown table: {table!r}; choose from {', '.join(TABLES)}")
+        return [self._storage.address(file.path) for file in self._manifest.of(table)]
 
     @cached_property
     def _current(self) -> dict[str, int]:
@@ -121,10 +122,12 @@ class Snapshot:
 
 
 def open_snapshot(target: str) -> Snapshot:
-    """Open the snapshot at a place; raise `UsageError` if there is none that we can read."""
-    place = open_place(target)
-    content = place.read(MANIFEST)
-    manifest = Manifest() if content is None else decoded(content, place.name)
+    """Open a snapshot; raise `UsageError` if there is none that we can read."""
+    storage = open_storage(target)
+    content = storage.read(MANIFEST)
+    manifest = Manifest() if content is None else decoded(content, storage.name)
     if manifest.moment is None:
-        raise UsageError(f"no snapshot at {place.name}; run: nexus export lake --to {place.name}")
-    return Snapshot(place, manifest, manifest.moment)
+        raise UsageError(
+            f"no snapshot at {storage.name}; run: nexus export lake --to {storage.name}"
+        )
+    return Snapshot(storage, manifest, manifest.moment)
