@@ -18,8 +18,8 @@ compile() {
 compile pyproject.toml --output-file requirements.txt
 compile pyproject.toml --output-file requirements-dev.txt --group dev --constraint requirements.txt
 
-# tests/tools/NAME.txt: only wheels, so that nobody needs a compiler, and without what the tool asks
-# for and does not import to read prices, which is most of its size.
+# tests/tools/NAME.txt: only wheels, so that no compiler is needed, and without the requirements that
+# reading prices does not import, which are most of the size.
 compile_tool() {
     name=$1
     shift

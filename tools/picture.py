@@ -1,4 +1,4 @@
-"""Draw what `make demo` prints as an SVG without foreign fonts, for the README."""
+"""Draw the README's picture: the output of `make demo` as an SVG without embedded fonts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FONT_FACES = re.compile(r"@font-face \{.*?\}", re.DOTALL)
 
 
 def draw() -> None:
-    """Run the demo and draw its words; raise if it does not end well."""
+    """Run the demo and draw its output; raise if it fails."""
     ended = subprocess.run(
         [sys.executable, "-m", "data_nexus", "demo"],
         stdout=subprocess.PIPE,
@@ -25,10 +25,10 @@ def draw() -> None:
         text=True,
         check=True,
     )
-    words = re.sub(r"NEXUS_HOME=\S+", "NEXUS_HOME=~/.local/share/data-nexus/demo", ended.stdout)
+    output = re.sub(r"NEXUS_HOME=\S+", "NEXUS_HOME=~/.local/share/data-nexus/demo", ended.stdout)
     console = Console(record=True, width=96, file=io.StringIO())
     console.print(Text("$ make demo", style="bold"))
-    console.print(Text(words.strip()))
+    console.print(Text(output.strip()))
     svg = console.export_svg(title="make demo", theme=MONOKAI)
     svg = re.sub(r"<!--.*?-->", "", svg, flags=re.DOTALL)
     PICTURE.write_text(_FONT_FACES.sub("", svg).replace("Fira Code", "monospace"), encoding="utf-8")

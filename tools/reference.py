@@ -27,8 +27,8 @@ from data_nexus.domain.validation.rules import BAR_RULES, Grade
 
 FOLDER = Path(__file__).parent.parent / "docs" / "reference"
 _WIDTH = 92
-_FATE = {
-    Grade.REJECT: "the row is put into `rejected_rows`",
+_EFFECTS = {
+    Grade.REJECT: "the row is rejected into `rejected_rows`",
     Grade.FLAG: "the row is stored as sent and counted in `sync_log.flagged`",
 }
 _OTHER_CODES = (
@@ -38,7 +38,7 @@ _OTHER_CODES = (
         3,
         "done, but assets failed or were parked, checks failed, or a symbol list was cut",
     ),
-    (75, "SIGTERM: drained with work left; run it again to go on"),
+    (75, "SIGTERM: drained with work left; run it again to continue"),
     (130, "SIGINT: drained with work left; or a second SIGINT ended it at once"),
     (143, "a second SIGTERM ended it at once"),
 )
@@ -95,7 +95,7 @@ def _option_row(option: click.Option) -> tuple[str, str]:
 def _python() -> str:
     head = (
         "# Python\n\nWritten from the code by `make docs`. Each name is one of `data_nexus`; how"
-        " they are used together: [read it from Python](../how-to/read-it-from-python.md) and"
+        " to use them together: [read it from Python](../how-to/read-it-from-python.md) and"
         " [take a snapshot](../how-to/take-a-snapshot.md).\n"
     )
     parts = [head]
@@ -165,12 +165,12 @@ def _settings() -> str:
         + _table(("variable", "in nexus.toml", "default", "meaning"), rows)
         + "\nThe vendor's key comes from `EODHD_API_KEY`, or from the file that"
         " `EODHD_API_KEY_FILE` names (readable by its owner only). No option and no file of"
-        " settings takes it.\n"
+        " settings accepts it.\n"
     )
 
 
 def _rules() -> str:
-    rows = [(rule.name, rule.grade.value, rule.meaning, _FATE[rule.grade]) for rule in BAR_RULES]
+    rows = [(rule.name, rule.grade.value, rule.meaning, _EFFECTS[rule.grade]) for rule in BAR_RULES]
     holds = ("rule", "it holds when")
     return (
         "# Rules\n\nWritten from the code by `make docs`.\n\n## Bars\n\nWhat is checked of every"
@@ -178,15 +178,15 @@ def _rules() -> str:
         " broke.\n\n"
         + _table(("rule", "grade", "it holds when", "if it does not"), rows)
         + "\n## Splits and dividends\n\nWhat is checked of every split and dividend. A row that"
-        " breaks a rule can be none, and is put into `rejected_rows` if an asset's own were asked"
-        " for.\n\n"
+        " breaks a rule is not stored; from an asset's own answer it is rejected into"
+        " `rejected_rows`.\n\n"
         + _table(holds, [*ACTION_RULES.items()])
-        + "\n## Rows in bulk\n\nWhat is checked of every row of a bulk answer besides. One that"
-        " breaks a rule is passed over: a bar of a known asset is put into `rejected_rows`, and an"
-        " asset whose action cannot be read is read again as a whole.\n\n"
+        + "\n## Rows in bulk\n\nWhat is also checked of every row of a bulk answer. One that"
+        " breaks a rule is not stored: a bar of a known asset is rejected into `rejected_rows`, and"
+        " an asset whose action cannot be read is read again as a whole.\n\n"
         + _table(holds, [*BULK_RULES.items()])
         + "\n## Bars and actions together\n\nWhat is checked of whole histories. An asset that"
-        " breaks a rule has a row in `findings`, and nothing is changed for its sake"
+        " breaks a rule has a row in `findings`; nothing else is changed"
         " ([more](../explanation/adjustment.md)).\n\n" + _table(holds, [*FINDING_RULES.items()])
     )
 
@@ -194,9 +194,9 @@ def _rules() -> str:
 def _costs() -> str:
     rows = [(f"`{name}`", str(calls), MEANINGS[name]) for name, calls in CALLS.items()]
     return (
-        "# Costs\n\nWritten from the code by `make docs`. What a request takes from the day's"
-        " calls; of the minute's limit each takes one. The planner, the ledger and `nexus plan` use"
-        " this table; a test holds the sandbox's own prices against it.\n\n"
+        "# Costs\n\nWritten from the code by `make docs`. What a request costs of the day's"
+        " calls; each counts as one against the minute's limit. The planner, the ledger and"
+        " `nexus plan` use this table; a test compares it with the sandbox's own prices.\n\n"
         + _table(("endpoint", "calls", "what it answers"), rows)
     )
 

@@ -30,7 +30,7 @@ LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class Secret:
-    """A token that shows itself to nobody: `reveal()` is the only way to read it."""
+    """A token that no text shows: `reveal()` is the only way to read it."""
 
     __slots__ = ("_value",)
 
@@ -42,7 +42,7 @@ class Secret:
         return self._value
 
     def redact(self, text: str) -> str:
-        """Return `text` with the token blotted out, however it is spelled there."""
+        """Return `text` with the token replaced by ***, however it is spelled there."""
         return _spellings(self._value).sub("***", text)
 
     def __repr__(self) -> str:
@@ -68,8 +68,8 @@ _NAMED_AS_VARIABLE = frozenset({"database_url", "eodhd_base_url", "nexus_home"})
 class Settings:
     """All settings of one command.
 
-    Each field with a description is a setting: its variable, bounds, default and meaning stand
-    here and nowhere else. `token` is None when no key is set; `require_token()` names the remedy.
+    Each field with a description is a setting: its variable, bounds, default and meaning are
+    defined here and nowhere else. `token` is None when no key is set.
     """
 
     database_url: Annotated[
@@ -84,13 +84,15 @@ class Settings:
     schema: Annotated[str, Meta(description="PostgreSQL schema that holds the tables")] = "public"
     concurrency: Annotated[_Count, Meta(description="requests in flight at once")] = 5
     days_old: Annotated[
-        _AtLeastZero, Meta(description="an asset is due when its last answer is older (days)")
+        _AtLeastZero,
+        Meta(description="an asset is due when its last answer is older (days)"),
     ] = 1.0
     batch_rows: Annotated[
-        _Count, Meta(description="small assets share a transaction up to so many rows")
+        _Count, Meta(description="small assets share a transaction up to this number of rows")
     ] = 5000
     batch_seconds: Annotated[
-        _AtLeastZero, Meta(description="the longest that an answer waits for company")
+        _AtLeastZero,
+        Meta(description="longest time that an answer waits to share a transaction"),
     ] = 0.5
     writers: Annotated[_Count, Meta(description="connections that write at once")] = 2
     bytes_in_flight: Annotated[
@@ -110,23 +112,23 @@ class Settings:
     ] = 10.0
     answer_seconds: Annotated[_AboveZero, Meta(description="deadline for a complete answer")] = 60.0
     reserve: Annotated[
-        _Fraction, Meta(description="share of the day's calls that workers leave to others")
+        _Fraction, Meta(description="share of the day's calls that workers leave to other commands")
     ] = 0.05
     audit_share: Annotated[
         _Fraction,
         Meta(
-            description="share of the day's calls for the audit: histories read again, if calls"
-            " are left over"
+            description="share of the day's calls for the audit, which reads histories again if"
+            " calls are left over"
         ),
     ] = 0.02
     audit_days: Annotated[
-        _Days, Meta(description="a history read again within so many days needs no audit")
+        _Days, Meta(description="a history read as a whole in the last N days needs no audit")
     ] = 7
     breaker_seconds: Annotated[
-        _AboveZero, Meta(description="first pause when the vendor is in trouble")
+        _AboveZero, Meta(description="first pause when the vendor fails repeatedly")
     ] = 30.0
     poll_seconds: Annotated[
-        _AboveZero, Meta(description="how often an idle worker looks for due assets")
+        _AboveZero, Meta(description="how often an idle worker checks for due assets")
     ] = 15.0
     lease_seconds: Annotated[
         _AboveZero, Meta(description="how long a claim holds without being renewed")
@@ -136,13 +138,10 @@ class Settings:
     ] = 10
     list_days: Annotated[
         _AtLeastZero,
-        Meta(
-            description="days until an update reads a symbol list again; 0: every night with a"
-            " session"
-        ),
+        Meta(description="days until an update reads a symbol list again; 0: after every session"),
     ] = 7.0
     max_shrink: Annotated[
-        _AtLeastZero, Meta(description="share of a symbol list that may vanish at once")
+        _AtLeastZero, Meta(description="share of a symbol list that may disappear at once")
     ] = 0.2
     grace_seconds: Annotated[
         _AtLeastZero, Meta(description="time to drain after SIGTERM or SIGINT")
@@ -159,7 +158,7 @@ class Settings:
         return platformdirs.user_data_path("data-nexus")
 
     def require_token(self) -> Secret:
-        """Return the token, or raise `UsageError` that names the ways to go on."""
+        """Return the token, or raise `UsageError` that names the remedy."""
         if self.token is None:
             raise UsageError(
                 "no EODHD key: set EODHD_API_KEY, or EODHD_API_KEY_FILE to a file that only you"
@@ -304,7 +303,7 @@ def _read_token(environ: Mapping[str, str]) -> Secret | None:
     except OSError as error:
         raise UsageError(f"EODHD_API_KEY_FILE: {name}: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise UsageError(f"EODHD_API_KEY_FILE: {name} holds no text") from None
+        raise UsageError(f"EODHD_API_KEY_FILE: {name} is not UTF-8 text") from None
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise UsageError(f"EODHD_API_KEY_FILE: others can read {name}; run: chmod 600 {name}")
     if not value:

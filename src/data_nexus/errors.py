@@ -1,11 +1,11 @@
-"""Owns every error of the house, each named by what is done about it.
+"""Define every error, named by what is done about it.
 
 An error carries facts in plain words (`AAPL.US: not an eod answer: missing 'close'`) and never
 a URL, because the vendor's URLs carry the token. Five families say what the engine does next:
 
-* `Retry`    — ask again; each time counts as an attempt.
-* `Postpone` — ask later; no attempt is used up.
-* `Park`     — this asset's answer is unfit; asking again at once would not help.
+* `Retry`    — request again; each time counts as an attempt.
+* `Postpone` — request later; no attempt is used up.
+* `Park`     — this asset's answer is unfit; requesting it again at once would not help.
 * `Pause`    — the whole run waits; it can be resumed.
 * `Stop`     — the command ends.
 """
@@ -39,17 +39,17 @@ class AdjustmentRefused(UsageError):
 
 
 class Retry(NexusError):
-    """Ask again within the attempt budget."""
+    """Request again within the attempt budget."""
 
     exit_code = 6
 
 
 class ConnectionFailed(Retry):
-    """The vendor could not be reached, or hung up before its answer was complete."""
+    """The vendor could not be reached, or closed the connection before its answer was complete."""
 
 
 class NotSent(ConnectionFailed):
-    """No connection came about: certainly nothing was sent, and nothing is to be paid."""
+    """No connection was made: nothing was sent, and no call is charged."""
 
 
 class AnswerTimedOut(Retry):
@@ -57,7 +57,7 @@ class AnswerTimedOut(Retry):
 
 
 class BrokenAnswer(Retry):
-    """The answer was cut, corrupt or no JSON: nothing of it can be trusted."""
+    """The answer was cut, corrupt or not JSON: none of it can be trusted."""
 
 
 class VendorFailed(Retry):
@@ -65,7 +65,7 @@ class VendorFailed(Retry):
 
 
 class Postpone(NexusError):
-    """Ask later; the vendor is not at fault and no attempt is used up."""
+    """Request later; the vendor is not at fault and no attempt is used up."""
 
     exit_code = 6
 
@@ -81,7 +81,7 @@ class RateLimited(Postpone):
 class Park(NexusError):
     """This asset's answer is unfit for a reason of its own: it becomes a dead letter.
 
-    `request`, `status` and `body` are what was asked and answered, as far as known.
+    `request`, `status` and `body` are the request and its answer, as far as known.
     """
 
     exit_code = 3
@@ -98,7 +98,7 @@ class NotAnAnswer(Park):
 
 
 class WrongSubject(Park):
-    """The answer speaks of another symbol or another range of dates."""
+    """The answer is about another symbol or another range of dates."""
 
 
 class AnswerTooLarge(Park):
@@ -151,13 +151,13 @@ class CredentialsRefused(Stop):
 
 
 class NotInPlan(NexusError):
-    """The vendor's plan does not include what was asked for, whatever the status says it with."""
+    """The plan does not include what was requested; the vendor says so by 403 or by 423."""
 
     exit_code = 5
 
 
 class ProductNotInPlan(Stop, NotInPlan):
-    """The plan does not include the product (403): no other asset would be answered either."""
+    """The plan does not include the product (403): requests for other assets would fail too."""
 
 
 class EndpointNotInPlan(RequestRefused, NotInPlan):
@@ -165,7 +165,7 @@ class EndpointNotInPlan(RequestRefused, NotInPlan):
 
 
 class VendorUnavailable(Stop):
-    """Asset after asset failed to get an answer: the vendor is down or out of reach."""
+    """Asset after asset got no answer: the vendor is down or cannot be reached."""
 
     exit_code = 6
 
@@ -173,7 +173,7 @@ class VendorUnavailable(Stop):
 class StorageUnavailable(Stop):
     """PostgreSQL cannot be reached, started or written to.
 
-    `passes`: the trouble concerned one session or transaction, which may be repeated.
+    `passes`: only one connection or transaction was affected, which may be repeated.
     """
 
     exit_code = 7
@@ -190,7 +190,7 @@ class SchemaMismatch(Stop):
 
 
 class InvariantBroken(Stop):
-    """Something that must never be true is true; nothing was written."""
+    """An invariant does not hold; nothing was written."""
 
     exit_code = 8
 

@@ -1,4 +1,4 @@
-"""Owns the events: what the engine says while it works, as frozen values.
+"""Define the events that the engine emits while it works, as frozen values.
 
 Logs, metrics and progress displays listen to the same events and decide how they look. Events
 hold plain facts and never a URL or a token.
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class RunStarted:
-    """A run begins; `due` is the number of assets it will ask for at most."""
+    """A run begins; `due` is the largest number of assets that it will request."""
 
     command: str
     due: int
@@ -90,7 +90,7 @@ class FeedRejected:
 
 @dataclass(frozen=True, slots=True)
 class Reread:
-    """An asset's last bars do not match any more: all of its history is asked for."""
+    """An asset's last bars no longer match: its whole history is read again."""
 
     symbol: str
     reason: str
@@ -98,7 +98,7 @@ class Reread:
 
 @dataclass(frozen=True, slots=True)
 class ActionsRead:
-    """An asset's splits and dividends are stored as told; `findings` rules stay broken."""
+    """An asset's splits and dividends are stored as received; `findings` rules stay broken."""
 
     symbol: str
     splits: int
@@ -117,7 +117,7 @@ class ActionsFailed:
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """The vendor knows no bars of the asset; it is asked again after `days` days."""
+    """The vendor has no bars of the asset; it is requested again after `days` days."""
 
     symbol: str
     reason: str
@@ -219,10 +219,10 @@ def ignore(_: Event) -> None:
 
 
 def observers(*listeners: Observer) -> Observer:
-    """Tell every listener, in the order given."""
+    """Return an observer that notifies every listener, in the order given."""
 
-    def tell(event: Event) -> None:
+    def notify(event: Event) -> None:
         for listener in listeners:
             listener(event)
 
-    return tell
+    return notify

@@ -105,7 +105,7 @@ def test_an_action_that_is_not_told_shows_in_the_bars_alone(
         return [own.body, vendor.ask("/eod-bulk-last-day/US", type=bulk, date=day).body]
 
     before, told = rows(vendor), lists()
-    vendor.post("/actions", {"symbol": SYMBOL, "date": day, "told": False, **action})
+    vendor.post("/actions", {"symbol": SYMBOL, "date": day, "reported": False, **action})
     assert lists() == told
     after = rows(vendor)
     assert after[-3]["adjusted_close"] < before[-3]["adjusted_close"]

@@ -101,7 +101,7 @@ def test_new_actions_are_read_in_the_night_of_their_ex_date(vendor: Sandbox, rea
 def test_a_factor_that_no_told_action_explains_is_a_finding(
     vendor: Sandbox, read: str, action: dict[str, Any]
 ) -> None:
-    vendor.post("/actions", {"symbol": "MSFT.US", "date": MONDAY, "told": False, **action})
+    vendor.post("/actions", {"symbol": "MSFT.US", "date": MONDAY, "reported": False, **action})
     publish(vendor, MONDAY)
     begun = len(vendor.log())
     update_at(TUESDAY_MORNING, vendor, read)
@@ -128,7 +128,7 @@ def test_a_factor_that_no_told_action_explains_is_a_finding(
 def test_what_stays_unexplained_is_asked_for_seldom_and_what_is_new_at_once(
     vendor: Sandbox, read: str
 ) -> None:
-    secret = {"symbol": "MSFT.US", "dividend": 0.5, "told": False}
+    secret = {"symbol": "MSFT.US", "dividend": 0.5, "reported": False}
     vendor.post("/actions", {**secret, "date": MONDAY})
     publish(vendor, MONDAY)
     update_at(TUESDAY_MORNING, vendor, read)
@@ -152,7 +152,7 @@ def test_what_stays_unexplained_is_asked_for_seldom_and_what_is_new_at_once(
 
 
 def test_a_finding_goes_when_the_vendor_explains_it(vendor: Sandbox, read: str) -> None:
-    secret = {"symbol": "MSFT.US", "date": MONDAY, "split": "2/1", "told": False}
+    secret = {"symbol": "MSFT.US", "date": MONDAY, "split": "2/1", "reported": False}
     vendor.post("/actions", secret)
     publish(vendor, MONDAY)
     update_at(TUESDAY_MORNING, vendor, read)

@@ -112,7 +112,8 @@ def test_a_plan_tells_a_person_what_it_takes_and_what_to_do(commands: Commands) 
     assert re.search(r"quota days 4; the next one begins at [\d-]+ 00:00 UTC", told)
     assert re.search(r"takes about [23] days.* at 1,000,000 requests a minute", told)
     assert "with `--wait` it sleeps until there are calls again" in told
-    assert "due again after 1 day, before the last is loaded; with `--days-old 4` it is not" in told
+    assert "due again after 1 day, before the last are loaded" in told
+    assert "with `--days-old 4` they are not" in told
 
 
 def test_before_the_vendor_has_told_its_limits_a_plan_guesses_none_and_says_how_to_learn_them(
@@ -140,7 +141,7 @@ def test_a_spent_day_is_told_with_the_moment_at_which_to_resume_and_costs_nothin
     again = commands.run(*BACKFILL)
     midnight = datetime.now(UTC).date() + timedelta(days=1)
     assert again.code == 4
-    assert f"they are renewed at {midnight} 00:00 UTC; run it again to go on" in again.stderr
+    assert f"they are renewed at {midnight} 00:00 UTC; run it again to continue" in again.stderr
     assert len(eod(vendor)) == asked == DAILY
 
 

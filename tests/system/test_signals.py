@@ -74,7 +74,7 @@ def test_a_signal_drains_the_run_and_the_next_one_goes_on(
     assert done.answer["requests"] == len(vendor.log()[since:]), "the account's one included"
     assert leases(database_url) == 0
     assert value(database_url, "SELECT outcome FROM runs") == f"drained: {number.name}"
-    assert f"stopped by {number.name}; run it again to go on" in done.stderr
+    assert f"stopped by {number.name}; run it again to continue" in done.stderr
     resumed = commands.run("backfill", "--no-limit", "--json")
     assert (resumed.code, resumed.answer["synced"]) == (0, SYMBOLS - asked.total())
     asked = Counter(entry["symbol"] for entry in eod(vendor, since))

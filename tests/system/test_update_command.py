@@ -95,7 +95,7 @@ def test_an_update_that_the_day_does_not_pay_says_when_to_come_again(
     done = commands.run("update", "--json")
     assert (done.code, done.answer["calls"]) == (4, 0)
     assert "the day does not hold 300 calls any more; they are renewed at" in done.stderr
-    assert "run it again to go on" in done.stderr
+    assert "run it again to continue" in done.stderr
 
 
 @pytest.mark.parametrize("command", ["plan", "update"])

@@ -120,7 +120,7 @@ def test_the_terminal_shows_when_the_quota_resets_and_sigterm_ends_the_wait(
         shown.shows(r"waiting: quota resets in (\d+ h|\d+ min|\d+ s)")
         shown.child.send_signal(signal.SIGTERM)
         assert shown.child.wait(60) == 75
-    assert "stopped by SIGTERM; run it again to go on" in " ".join(shown.text.split())
+    assert "stopped by SIGTERM; run it again to continue" in " ".join(shown.text.split())
     assert {entry["endpoint"] for entry in vendor.log()[since:]} == {"user"}
     assert value(database_url, "SELECT count(*) FROM assets WHERE lease_owner IS NOT NULL") == 0
 

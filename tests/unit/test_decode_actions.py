@@ -293,7 +293,7 @@ def test_the_other_kind_of_action_is_refused() -> None:
 @pytest.mark.parametrize("key", ["code", "symbol", "ticker"])
 def test_an_answer_of_another_symbol_is_refused(key: str) -> None:
     stranger = f'{{"{key}":"MSFT","date":"2020-08-31","split":"4/1"}}'
-    with pytest.raises(WrongSubject, match=r"^AAPL\.US: the answer speaks of 'MSFT'$"):
+    with pytest.raises(WrongSubject, match=r"^AAPL\.US: the answer is about 'MSFT'$"):
         decode_splits(answer(stranger), AAPL)
     for own in ("AAPL", "AAPL.US"):
         assert decode_splits(answer(stranger.replace("MSFT", own)), AAPL).actions == (SPLIT,)

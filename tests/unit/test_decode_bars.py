@@ -222,12 +222,12 @@ def test_a_warning_beside_a_broken_row_does_not_hide_it() -> None:
 @pytest.mark.parametrize("other", ['"AAPL"', '"MCD.LSE"', '"mcd"', '"MCDX"', "1"])
 def test_an_answer_that_names_another_symbol_is_refused(key: str, other: str) -> None:
     body = answer(row(), row(date='"2023-01-04"', **{key: other}))
-    with pytest.raises(WrongSubject, match=r"^MCD\.US: the answer speaks of "):
+    with pytest.raises(WrongSubject, match=r"^MCD\.US: the answer is about "):
         decode_bars(body, MCD)
 
 
 def test_the_refusal_names_the_stranger_even_beside_the_right_name() -> None:
-    with pytest.raises(WrongSubject, match="speaks of 'ZZZ'"):
+    with pytest.raises(WrongSubject, match="is about 'ZZZ'"):
         decode_bars(answer(row(code='"MCD"', symbol='"ZZZ"')), MCD)
 
 

@@ -255,7 +255,7 @@ DECODERS = {
 def test_an_answer_for_another_day_or_exchange_is_refused(
     decode: type, row: str, beside: tuple[str, ...]
 ) -> None:
-    with pytest.raises(WrongSubject, match=r"^AU: no row is of .* asked for, 2024-09-30$"):
+    with pytest.raises(WrongSubject, match=r"^AU: no row is of .* exchange and day, 2024-09-30$"):
         decode(answer(row, row, *beside), "AU", DAY)
     with pytest.raises(WrongSubject, match=r"^US: "):
         decode(answer(row.replace("27", "30"), *beside), "US", DAY)

@@ -143,7 +143,7 @@ def test_a_request_that_cannot_have_been_paid_for_before_shows_that_there_are_ca
 
 def test_the_display_says_that_the_run_is_draining_rather_than_waiting() -> None:
     page = shown(RunStarted("backfill", 4), Waiting(MINUTE_WINDOW, 30.0), Draining("SIGTERM"))
-    assert "SIGTERM: finishing what is under way · 0 rows" in page
+    assert "SIGTERM: finishing requests in flight · 0 rows" in page
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Owns the folder in which computed calendars are kept, so that few commands compute one."""
+"""Keep computed calendars in a folder, so that few commands compute one."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from data_nexus.research.exports.target import whole_file
 
 @dataclass(frozen=True, slots=True)
 class CalendarFiles:
-    """A shelf of files. A folder that cannot be read or written keeps nothing, and that is all."""
+    """A cache of files. In a folder that cannot be read or written it keeps nothing."""
 
     folder: Path
 
     def get(self, name: str) -> bytes | None:
-        """Return the content of a name, None if there is none."""
+        """Return what is kept under a name, None if nothing is."""
         with suppress(OSError):
             return (self.folder / name).read_bytes()
         return None
 
     def put(self, name: str, content: bytes) -> None:
-        """Keep the content of a name: all of it, or nothing."""
+        """Keep all of a content under a name, or nothing."""
         with suppress(OSError):
             self.folder.mkdir(parents=True, exist_ok=True)
             with whole_file(self.folder / name) as draft:

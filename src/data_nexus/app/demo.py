@@ -1,6 +1,6 @@
-"""Owns the demo: the main job with no key and no network, before one's eyes.
+"""Play the demo: the main job, with no key and no network.
 
-A load is killed and resumed, a session with a split and a dividend comes out and is brought in.
+A load is killed and resumed; a session with a split and a dividend is published and loaded.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Killed:
-    """The moment of the kill: the symbols finished by then, their bars, the requests so far."""
+    """The state at the kill: the finished symbols, the stored bars, the requests sent."""
 
     finished: frozenset[str]
     bars: int
@@ -106,7 +106,7 @@ class DemoReport:
 
 
 def demo_home(settings: Settings) -> Path:
-    """Return the folder of the demo's own database, apart from real data."""
+    """Return the folder of the demo's database, separate from real data."""
     return settings.home / "demo"
 
 
@@ -114,10 +114,10 @@ def run_demo(settings: Settings, say: Say, observe: Observer) -> DemoReport:
     """Play the demo in a fresh database and report; raise if a promise is broken."""
     home = demo_home(settings)
     remove(home)
-    say("Starting a PostgreSQL and a simulated vendor of its own …")
-    apart = replace(settings, nexus_home=str(home), database_url=None)
+    say("Starting a PostgreSQL and a simulated vendor for the demo …")
+    demo_settings = replace(settings, nexus_home=str(home), database_url=None)
     session = session_before("US", datetime.now(UTC).date())
-    with _scene(apart) as (vendor, database):
+    with _scene(demo_settings) as (vendor, database):
         _publish(vendor, session_before("US", session))
         loaded = _load(vendor, database, say, observe)
         updated = _update(vendor, database, session, say, observe)
@@ -132,8 +132,8 @@ def _load(
     scope = DiscoveryScope(("US",), delisted=True)
     listed, delisted = run_discovery(vendor.settings, scope, observe).lists
     say(
-        f"1  discover: {listed.changes.added} symbols of exchange US, and"
-        f" {delisted.changes.added} dead ones, are in the table assets"
+        f"1  discover: {listed.changes.added} listed and {delisted.changes.added} delisted symbols"
+        " of exchange US are in the table assets"
     )
     killed = _backfill_and_kill(vendor, database)
     say(
@@ -142,16 +142,16 @@ def _load(
     )
     resumed = run_backfill(vendor.settings, BackfillScope(limit=None), observe)
     say(
-        f"3  backfill again goes on: {resumed.synced} assets more, {resumed.absent}"
-        f" have no bars, {resumed.inserted:,} bars inserted"
+        f"3  backfill again continues: {resumed.synced} more assets, {resumed.absent} without"
+        f" bars, {resumed.inserted:,} bars inserted"
     )
     bars = _prove_equal(vendor, database)
-    repeated = _asked(vendor)[killed.requests :]
+    repeated = _requested(vendor)[killed.requests :]
     if again := killed.finished.intersection(repeated):
-        raise InvariantBroken(f"asked for again although finished: {', '.join(sorted(again))}")
+        raise InvariantBroken(f"requested again although finished: {', '.join(sorted(again))}")
     say(
-        f"4  proof: all {bars:,} bars equal the vendor's, none is missing or double,"
-        " and no finished asset was asked for again"
+        f"4  proof: all {bars:,} bars equal the vendor's, none is missing or duplicated,"
+        " and no finished asset was requested again"
     )
     once_more = run_backfill(vendor.settings, BackfillScope(limit=None), observe)
     say(f"5  backfill once more: nothing is due, {once_more.requests} requests")
@@ -161,32 +161,32 @@ def _load(
 def _update(
     vendor: SandboxVendor, database: PostgresConnection, session: date, say: Say, observe: Observer
 ) -> UpdatePart:
-    """Read the actions, let a session with new ones come out, and update on the next morning."""
+    """Read the actions, publish a session with new ones, and update on the next morning."""
     before = _morning_after(session_before("US", session))
     actions = run_update(vendor.settings, None, observe, now=before)
     say(
         f"6  update: no session is missing; the splits and dividends of {actions.actions} assets"
         f" are read, {actions.calls} calls"
     )
-    _let_act(vendor, session)
+    _announce_actions(vendor, session)
     _publish(vendor, session)
     say(
-        f"7  the session of {session} comes out, with a split of {_SPLIT} (4:1) and a dividend"
+        f"7  the session of {session} is published, with a split of {_SPLIT} (4:1) and a dividend"
         f" of {_DIVIDEND}"
     )
     morning = _morning_after(session)
     update = run_update(vendor.settings, None, observe, now=morning)
     say(
-        f"8  update: {update.synced} assets are fresh again for {update.calls} calls, one"
-        f" by one (in bulk: {CALLS_A_SESSION}); the {update.reread} whose adjusted closes"
-        " changed were read again as a whole, and their actions"
+        f"8  update: {update.synced} assets are fresh again for {update.calls} calls, fetched"
+        f" individually (in bulk: {CALLS_A_SESSION}); the {update.reread} with changed adjusted"
+        " closes were read again as a whole, with their actions"
     )
     bars = _prove_equal(vendor, database)
     once_more = run_update(vendor.settings, None, observe, now=morning)
     if once_more.calls:
         raise InvariantBroken(f"a second update cost {once_more.calls} calls")
     if findings := actions.findings + update.findings:
-        raise InvariantBroken(f"{findings} assets have adjusted closes that nothing explains")
+        raise InvariantBroken(f"{findings} assets have unexplained adjusted closes")
     say(
         f"9  proof: all {bars:,} bars equal the vendor's, and the stored splits and dividends"
         f" explain every adjusted close; update once more: nothing is due,"
@@ -209,7 +209,7 @@ def _scene(settings: Settings) -> Iterator[tuple[SandboxVendor, PostgresConnecti
 
 
 def _backfill_and_kill(vendor: SandboxVendor, database: PostgresConnection) -> Killed:
-    """Run a backfill in a process of its own and kill it in the middle, without mercy."""
+    """Run a backfill in a separate process and kill it midway with SIGKILL."""
     settings = vendor.settings
     child = subprocess.Popen(
         [sys.executable, "-m", "data_nexus", "backfill", "--no-limit"],
@@ -232,32 +232,32 @@ def _backfill_and_kill(vendor: SandboxVendor, database: PostgresConnection) -> K
             "SELECT symbol || '.' || exchange FROM assets WHERE last_synced IS NOT NULL"
         ).fetchall()
         bars = connection.execute("SELECT count(*) FROM market_data").fetchone() or (0,)
-    return Killed(frozenset(row[0] for row in finished), bars[0], len(_asked(vendor)))
+    return Killed(frozenset(row[0] for row in finished), bars[0], len(_requested(vendor)))
 
 
 def _wait_for_requests(vendor: SandboxVendor) -> None:
     deadline = monotonic() + _PATIENCE_SEC
-    while len(_asked(vendor)) < _KILL_AFTER_REQUESTS:
+    while len(_requested(vendor)) < _KILL_AFTER_REQUESTS:
         if monotonic() > deadline:
-            raise VendorUnavailable("the demo's backfill did not get going")
+            raise VendorUnavailable("the demo's backfill did not start")
         sleep(0.02)
 
 
-def _asked(vendor: SandboxVendor) -> list[str]:
+def _requested(vendor: SandboxVendor) -> list[str]:
     """Return the symbols of all eod requests so far, from the sandbox's own log."""
     log = json.loads(vendor.ask("/log"))
     return [entry["symbol"] for entry in log if entry["endpoint"] == "eod"]
 
 
-def _let_act(vendor: SandboxVendor, session: date) -> None:
-    """Let a split and a dividend become known whose ex-date is a session."""
+def _announce_actions(vendor: SandboxVendor, session: date) -> None:
+    """Announce a split and a dividend with a session as their ex-date."""
     day = session.isoformat()
     vendor.ask("/actions", {"symbol": _SPLIT, "date": day, "split": "4/1"})
     vendor.ask("/actions", {"symbol": _DIVIDEND, "date": day, "dividend": 0.75})
 
 
 def _morning_after(session: date) -> datetime:
-    """Return a moment at which all of a session is out, and nothing of the next one."""
+    """Return a moment at which a session is published, and the next one is not."""
     return datetime.combine(session + timedelta(days=1), time(12), UTC)
 
 
@@ -267,11 +267,11 @@ def _publish(vendor: SandboxVendor, session: date) -> None:
 
 def _prove_equal(vendor: SandboxVendor, database: PostgresConnection) -> int:
     """Compare every stored bar with the vendor's own; return how many there are."""
-    told = pa.ipc.open_stream(io.BytesIO(vendor.ask("/truth"))).read_all()
-    truth = told.sort_by([("symbol", "ascending"), ("date", "ascending")])
+    received = pa.ipc.open_stream(io.BytesIO(vendor.ask("/truth"))).read_all()
+    truth = received.sort_by([("symbol", "ascending"), ("date", "ascending")])
     symbols = [parse_symbol(text) for text in pc.unique(truth["symbol"]).to_pylist()]
     stored = read_bars(database, symbols)
     for name in stored.column_names:
         if not stored[name].equals(truth["symbol" if name == "ticker" else name]):
-            raise InvariantBroken(f"the column {name} is not the vendor's")
+            raise InvariantBroken(f"column {name} differs from the vendor's")
     return len(stored)

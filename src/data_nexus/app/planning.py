@@ -1,18 +1,22 @@
-"""Owns the plan of an update as one call: what the database knows, and what follows from it.
-
-It spends nothing and asks the vendor nothing.
-"""
+"""Plan an update from what the database knows; no request is sent."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from data_nexus.config import Settings
 from data_nexus.database import selects
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.reader.audits import audit_turns
-from data_nexus.database.reader.planning import KnownQuota
+from data_nexus.database.open import open_database
+from data_nexus.database.reader.audits import audit_outlook, audit_turns
+from data_nexus.database.reader.planning import (
+    KnownQuota,
+    due_by_exchange,
+    known_quota,
+    require_exchange,
+)
 from data_nexus.domain.endpoints import Endpoint
 from data_nexus.domain.limits.quota import on_day
 from data_nexus.domain.listings.symbol_lists import lists_due
@@ -24,7 +28,52 @@ from data_nexus.domain.planning.due import (
     lacking_a_session,
     published_at,
 )
-from data_nexus.domain.planning.plan import Plan, plan_update
+from data_nexus.domain.planning.plan import Plan, plan_histories, plan_update
+
+
+@dataclass(frozen=True, slots=True)
+class PlanReport:
+    """A plan, the quota that it reckons with, and for an update the outlook of the audit.
+
+    `is_update` is False for a backfill, also for an update of a database that was never loaded.
+    """
+
+    plan: Plan
+    known: KnownQuota
+    audit: dict[str, Any] | None
+    is_update: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it under the names of `nexus plan --json`."""
+        quota = on_day(self.known.quota, self.known.moment.date())
+        reported_at = self.known.reported_at
+        return {
+            **asdict(self.plan),
+            "minute_limit": quota.minute_limit,
+            "day_limit": quota.day_limit,
+            "resets_at": quota.resets_at.isoformat(),
+            "reported_at": reported_at and reported_at.isoformat(),
+            "audit": self.audit,
+        }
+
+
+def make_plan(settings: Settings, exchange: str | None, days_old: float | None) -> PlanReport:
+    """Plan an update, or with `days_old` a backfill, from the database in use.
+
+    Raises `UsageError` for an exchange without assets.
+    """
+    with open_database(settings.database_url, settings.home, settings.schema) as url:
+        database = PostgresConnection(url, settings.schema)
+        if exchange:
+            require_exchange(database, exchange)
+        known = known_quota(database, settings.token)
+        if days_old is None:
+            found, is_update = update_plan(database, settings, known, exchange)
+            audit = audit_outlook(database, known.quota, settings)
+            return PlanReport(found, known, audit, is_update)
+        due = due_by_exchange(database, days_old, exchange)
+        found = plan_histories(due, known.quota, known.moment)
+        return PlanReport(found, known, audit=None, is_update=False)
 
 
 def update_plan(

@@ -1,4 +1,4 @@
-"""Owns the commands that ask the vendor: discover and backfill, from settings to figures."""
+"""Run the commands that send requests: discover, backfill, update, worker."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from data_nexus.ingestion.worker import work
 
 @dataclass(frozen=True, slots=True)
 class DiscoveryScope:
-    """What to discover: exchanges, the dead listings too or not, which types (none named: all)."""
+    """What to discover: exchanges, also delisted symbols or not, which types (empty: all)."""
 
     exchanges: tuple[str, ...]
     delisted: bool = False

@@ -1,4 +1,4 @@
-"""Owns what SIGINT and SIGTERM do to a run: the first one drains it, the second ends it at once."""
+"""Drain a run at the first SIGINT or SIGTERM, and end the process at the second."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def draining_on_signals(drain: Drain) -> Iterator[None]:
     """Let SIGINT and SIGTERM drain the run while the block lasts (inside the event loop)."""
     loop = asyncio.get_running_loop()
 
-    def hear(number: signal.Signals) -> None:
+    def on_signal(number: signal.Signals) -> None:
         if drain.reason is not None:
-            # No clean-up: whatever is under way rolls back, and its leases are freed as orphans.
+            # No clean-up: open transactions roll back, and the leases are freed as orphans.
             os._exit(_AT_ONCE[number])
         drain.request(number.name)
 
     for number in _AT_ONCE:
-        loop.add_signal_handler(number, hear, number)
+        loop.add_signal_handler(number, on_signal, number)
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""Owns the sandbox vendor as a child process, for commands that work without a key."""
+"""Run the sandbox vendor as a child process, for commands that work without a key."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class SandboxVendor:
     control: str
 
     def ask(self, path: str, body: dict[str, Any] | None = None) -> bytes:
-        """Send a question (or with `body` a wish) to the control port and return the answer."""
+        """Send a GET, or with `body` a POST, to the control port and return the answer."""
         sent = None if body is None else json.dumps(body).encode()
         request = Request(f"{self.control}{path}", sent, {"Content-Type": "application/json"})  # noqa: S310 - loopback
         with urlopen(request) as answer:  # noqa: S310
@@ -55,7 +55,7 @@ def sandbox_vendor(settings: Settings, options: Sequence[str]) -> Iterator[Sandb
 def _started(child: subprocess.Popen[bytes], settings: Settings) -> SandboxVendor:
     line = child.stdout.readline() if child.stdout else b""
     if not line:
-        raise VendorUnavailable("the sandbox did not start; its message stands above")
+        raise VendorUnavailable("the sandbox did not start; its message is above")
     ready = json.loads(line)
     return SandboxVendor(replace(settings, eodhd_base_url=ready["url"]), ready["control"])
 

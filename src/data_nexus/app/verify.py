@@ -1,7 +1,7 @@
-"""Owns `nexus verify`: the specification's five checks, and the invariants of the database in use.
+"""Verify an installation: the specification's five checks, and the invariants of the database.
 
 The five checks write, so they work in a schema of their own that is dropped at the end. With a
-key they ask the real vendor (a symbol list and a few histories), without one the sandbox.
+key they use the real vendor (a symbol list and a few histories), without one the sandbox.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def verify(settings: Settings, exchange: str) -> Verification:
     with open_database(settings.database_url, settings.home, settings.schema) as url:
         invariants = broken_invariants(PostgresConnection(url, settings.schema))
         with _vendor(settings) as vendor, _trial_schema(vendor, url) as trial:
-            checks = tuple(_judge(name, check, trial, exchange) for name, check in CHECKS)
+            checks = tuple(_run_check(name, check, trial, exchange) for name, check in CHECKS)
     return Verification("sandbox" if settings.token is None else "eodhd", checks, invariants)
 
 
@@ -93,7 +93,7 @@ def _trial_schema(settings: Settings, url: str) -> Iterator[Trial]:
         database.close()
 
 
-def _judge(
+def _run_check(
     name: str, check: Callable[[Trial, str], str], trial: Trial, exchange: str
 ) -> CheckResult:
     try:
@@ -124,10 +124,10 @@ def _check_backfill(trial: Trial, exchange: str) -> str:
 def _check_last_synced(trial: Trial, _: str) -> str:
     synced = int(_one(trial, "SELECT count(*) FROM assets WHERE last_synced IS NOT NULL"))
     asked = int(_one(trial, "SELECT count(*) FROM sync_log WHERE outcome = 'stored'"))
-    _expect(synced == asked, f"{asked} answers stored, {synced} assets say so")
+    _expect(synced == asked, f"{asked} answers stored, but {synced} assets have `last_synced`")
     broken = {n: c for n, c in broken_invariants(trial.database).items() if c}
     _expect(not broken, f"broken: {', '.join(broken)}")
-    return f"{synced} assets carry the moment of their last answer"
+    return f"{synced} assets have the moment of their last answer"
 
 
 def _check_batch_writing(trial: Trial, _: str) -> str:

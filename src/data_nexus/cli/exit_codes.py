@@ -1,4 +1,4 @@
-"""Owns how a run's report becomes a last word and an exit code."""
+"""Turn a run's report into a last line on stderr and an exit code."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from data_nexus.ingestion.run_report import RunReport
 
 
 def exit_code_of(report: RunReport) -> int:
-    """Say on stderr why a run ended early, if it did, and return the command's exit code."""
+    """Print why a run ended early, if it did, and return the command's exit code."""
     if report.ended_by is not None:
-        print_error(f"{report.ended_by}; run it again to go on", 0, as_json=False)
+        print_error(f"{report.ended_by}; run it again to continue", 0, as_json=False)
         return report.ended_by.exit_code
     if report.drained_by is not None:
-        print_error(f"stopped by {report.drained_by}; run it again to go on", 0, as_json=False)
+        print_error(f"stopped by {report.drained_by}; run it again to continue", 0, as_json=False)
         return DRAINED[report.drained_by]
     return 3 if report.failed or report.parked or report.actions_failed else 0

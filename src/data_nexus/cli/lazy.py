@@ -1,4 +1,4 @@
-"""Owns groups of commands of which each is loaded when it is asked for."""
+"""Load a command only when it is used, and list commands under headings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 
 
 class LazyCommands(click.Group):
-    """A group that loads a subcommand when it is asked for; `places` says where each one is."""
+    """A group that loads a subcommand when it is used; `places` gives where each one is defined."""
 
     def __init__(self, *args: Any, places: Mapping[str, str], **kwargs: Any) -> None:  # noqa: ANN401
         super().__init__(*args, **kwargs)
@@ -29,3 +29,29 @@ class LazyCommands(click.Group):
         module, _, attribute = self._places[cmd_name].partition(":")
         command: click.Command = getattr(import_module(module), attribute)
         return command
+
+
+class SectionedCommands(LazyCommands):
+    """A lazy group whose help lists the subcommands under headings: `sections` by heading."""
+
+    def __init__(
+        self,
+        *args: Any,  # noqa: ANN401
+        sections: Mapping[str, Mapping[str, str]],
+        **kwargs: Any,  # noqa: ANN401
+    ) -> None:
+        places = {name: place for each in sections.values() for name, place in each.items()}
+        super().__init__(*args, places=places, **kwargs)
+        self._sections = sections
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write each subcommand on one line, with the same columns in every section."""
+        column = max(map(len, self._places))
+        room = formatter.width - column - 4
+        for heading, section in self._sections.items():
+            loaded = [(name, self.get_command(ctx, name)) for name in section]
+            lines = [
+                (name.ljust(column), each.get_short_help_str(room)) for name, each in loaded if each
+            ]
+            with formatter.section(heading):
+                formatter.write_dl(lines)

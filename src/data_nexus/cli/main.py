@@ -1,4 +1,4 @@
-"""Owns the `nexus` command: its subcommands, and how every error ends a process."""
+"""Run the `nexus` command: its subcommands, and how every error ends a process."""
 
 from __future__ import annotations
 
@@ -8,33 +8,45 @@ import sys
 import click
 
 from data_nexus import __version__
-from data_nexus.cli.lazy import LazyCommands
+from data_nexus.cli.lazy import SectionedCommands
 from data_nexus.cli.render import print_error
 from data_nexus.errors import NexusError, UsageError
 
 COMMANDS = {
-    "demo": "data_nexus.cli.start.demo:demo",
-    "discover": "data_nexus.cli.load.discover:discover",
-    "backfill": "data_nexus.cli.load.backfill:backfill",
-    "update": "data_nexus.cli.load.update:update",
-    "plan": "data_nexus.cli.load.plan:plan",
-    "status": "data_nexus.cli.look.status:status",
-    "bars": "data_nexus.cli.look.bars:bars",
-    "export": "data_nexus.cli.export.command:export",
-    "plot": "data_nexus.cli.look.plot:plot",
-    "changes": "data_nexus.cli.look.changes:changes",
-    "listings": "data_nexus.cli.look.listings:listings",
-    "verify": "data_nexus.cli.start.verify:verify",
-    "worker": "data_nexus.cli.run.worker:worker",
-    "dead-letters": "data_nexus.cli.run.dead_letters:dead_letters",
-    "sandbox": "data_nexus.sandbox.command:sandbox",
-    "db": "data_nexus.cli.run.db:db",
-    "config": "data_nexus.cli.start.config:config",
+    "Start": {
+        "demo": "data_nexus.cli.start.demo:demo",
+        "verify": "data_nexus.cli.start.verify:verify",
+        "config": "data_nexus.cli.start.config:config",
+    },
+    "Load": {
+        "discover": "data_nexus.cli.load.discover:discover",
+        "backfill": "data_nexus.cli.load.backfill:backfill",
+        "update": "data_nexus.cli.load.update:update",
+        "plan": "data_nexus.cli.load.plan:plan",
+    },
+    "Look": {
+        "status": "data_nexus.cli.look.status:status",
+        "bars": "data_nexus.cli.look.bars:bars",
+        "plot": "data_nexus.cli.look.plot:plot",
+        "changes": "data_nexus.cli.look.changes:changes",
+        "listings": "data_nexus.cli.look.listings:listings",
+    },
+    "Export": {
+        "export": "data_nexus.cli.export.command:export",
+    },
+    "Run": {
+        "worker": "data_nexus.cli.run.worker:worker",
+        "dead-letters": "data_nexus.cli.run.dead_letters:dead_letters",
+        "db": "data_nexus.cli.run.db:db",
+        "sandbox": "data_nexus.sandbox.command:sandbox",
+    },
 }
 
 
 @click.command(
-    cls=LazyCommands, places=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]}
+    cls=SectionedCommands,
+    sections=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(__version__, prog_name="data-nexus")
 def nexus() -> None:
@@ -45,7 +57,7 @@ def nexus() -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run `nexus`; the exit code says how it ended (docs/reference/errors.md)."""
+    """Run `nexus` and exit with the code of docs/reference/errors.md."""
     sys.exit(run(nexus, arguments))
 
 
@@ -57,10 +69,10 @@ def run(command: click.Command, arguments: list[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         return 130
     except (click.ClickException, NexusError) as error:
-        return _told(error, as_json=as_json)
+        return _reported(error, as_json=as_json)
     except (BrokenPipeError, SystemExit):
-        # Who reads us has left (`nexus bars … | head`), in which case click leaves at once: there
-        # is nobody to tell, and nothing went wrong.
+        # The reader of our output has ended (`nexus bars … | head`), and click exits at once:
+        # nothing went wrong.
         return 0
     except Exception:
         logging.getLogger("data_nexus").exception("a bug of ours; please report it")
@@ -68,8 +80,8 @@ def run(command: click.Command, arguments: list[str] | None = None) -> int:
     return result if isinstance(result, int) else 0
 
 
-def _told(error: click.ClickException | NexusError, *, as_json: bool) -> int:
-    """Say what is wrong and return the exit code."""
+def _reported(error: click.ClickException | NexusError, *, as_json: bool) -> int:
+    """Print the error and return the exit code."""
     if isinstance(error, NexusError):
         print_error(str(error), error.exit_code, as_json=as_json)
         return error.exit_code

@@ -1,4 +1,4 @@
-"""Owns what commands share: the options for output and logs, and settings made from them."""
+"""Options for output and logs that all commands share, and the settings made from them."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def output_options(command: Decorated) -> Decorated:
     """Add `--json`, `--log-format` and `--log-level` to a command."""
     for option in (
         click.option("--log-level", help="debug, info, warning or error (on stderr)"),
-        click.option("--log-format", type=click.Choice(["json", "text"]), help="how logs look"),
-        click.option("--json", "as_json", is_flag=True, help="answer with one JSON document"),
+        click.option("--log-format", type=click.Choice(["json", "text"]), help="log format"),
+        click.option("--json", "as_json", is_flag=True, help="print one JSON document"),
     ):
         command = option(command)
     return command

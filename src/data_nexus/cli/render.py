@@ -1,4 +1,4 @@
-"""Owns how answers look: one JSON document, or tables and sentences for people."""
+"""Print answers: one JSON document, or tables and sentences for people."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def print_json(answer: Mapping[str, Any]) -> None:
 
 
 def print_error(message: str, exit_code: int, *, as_json: bool) -> None:
-    """Say in one line on stderr what is wrong; with `--json` also as the document on stdout."""
+    """Print an error as one line on stderr; with `--json` also as the document on stdout."""
     click.echo(f"error: {message}", err=True)
     if as_json:
         print_json({"error": message, "exit_code": exit_code})
@@ -45,5 +45,5 @@ def shown(value: object) -> str:
 
 
 def is_terminal() -> bool:
-    """Say whether a person is watching stderr."""
+    """Return whether stderr is a terminal."""
     return sys.stderr.isatty()

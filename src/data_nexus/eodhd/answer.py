@@ -1,4 +1,4 @@
-"""Owns what answers in JSON have in common: refusals, whose rows they are, excerpts. Pure."""
+"""Read answers in JSON: check that they parse and name the symbol, and cut excerpts. Pure."""
 
 from __future__ import annotations
 
@@ -11,39 +11,39 @@ from data_nexus.errors import BrokenAnswer, WrongSubject
 
 Row = dict[str, object]
 
-# What msgspec raises for what is no JSON: cut, HTML, empty, nested too deeply, not UTF-8.
-NO_JSON = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
+# What msgspec raises for what is not JSON: cut, HTML, empty, nested too deeply, not UTF-8.
+NOT_JSON = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
 EXCERPT_CHARS = 500
-# Where an answer's rows name a symbol: whose they are.
+# The keys under which rows may name their symbol.
 _SUBJECT_KEYS = ("code", "symbol", "ticker")
 
 _loose = msgspec.json.Decoder()
 
 
 def read_json(body: bytes, subject: object) -> object:
-    """Return whatever JSON the body is; `subject` is whose it is, for the words of a refusal.
+    """Return the JSON of a body; `subject` is the symbol or exchange for the text of an error.
 
-    Raises `BrokenAnswer` for what is no JSON.
+    Raises `BrokenAnswer` for what is not JSON.
     """
     try:
         return _loose.decode(body)
-    except NO_JSON as error:
-        raise no_json(subject, error) from None
+    except NOT_JSON as error:
+        raise not_json(subject, error) from None
 
 
-def no_json(subject: object, error: Exception) -> BrokenAnswer:
-    """Return the refusal of a body that a decoder choked on, without the text of it."""
+def not_json(subject: object, error: Exception) -> BrokenAnswer:
+    """Return the error for a body that a decoder refused, without quoting the body."""
     said = str(error).split(" - ")[0].splitlines()[0][:80] or type(error).__name__
-    return BrokenAnswer(f"{subject}: no JSON: {said}")
+    return BrokenAnswer(f"{subject}: not JSON: {said}")
 
 
 def check_subject(rows: Iterable[Row], symbol: Symbol) -> None:
-    """Raise `WrongSubject` if a row names another symbol than the one asked for."""
+    """Raise `WrongSubject` if a row names another symbol than the one requested."""
     accepted = {symbol.code, str(symbol)}
     for row in rows:
         named = {str(row[key]) for key in _SUBJECT_KEYS if row.get(key) is not None}
-        if strangers := named - accepted:
-            raise WrongSubject(f"{symbol}: the answer speaks of {min(strangers)[:40]!r}")
+        if others := named - accepted:
+            raise WrongSubject(f"{symbol}: the answer is about {min(others)[:40]!r}")
 
 
 def texts_of(

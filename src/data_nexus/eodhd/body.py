@@ -1,7 +1,7 @@
-"""Owns the bytes of an answer: they are complete, plain and within the cap, or refused. Pure.
+"""Decompress a body; refuse it if it is incomplete, corrupt or larger than the cap. Pure.
 
-Both well-known HTTP clients pass a cut gzip stream as a success; here a stream counts only when
-its own trailer has been read and nothing follows it.
+aiohttp and httpx accept a cut gzip stream as a success; here a stream is complete only when its
+trailer has been read and nothing follows it.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ def plain(body: bytes, encoding: str, cap: int, subject: str) -> bytes:
     """Return a body as the vendor wrote it.
 
     Raises `BrokenAnswer` for a gzip stream that is cut, corrupt or followed by anything, and for
-    an encoding that was not asked for; `AnswerTooLarge` when more than `cap` bytes come out.
+    an encoding that was not requested; `AnswerTooLarge` for more than `cap` decompressed bytes.
     """
     if encoding in ("", "identity"):
         if len(body) > cap:
             raise AnswerTooLarge(f"{subject}: more than {cap} bytes")
         return body
     if encoding != "gzip":
-        raise BrokenAnswer(f"{subject}: encoded as {encoding[:20]!r}, which was not asked for")
-    # The last four bytes tell the length (RFC 1952): a bomb that lies about it stops there.
+        raise BrokenAnswer(f"{subject}: encoded as {encoding[:20]!r}, which was not requested")
+    # The last four bytes are the length (RFC 1952): a bomb with a false length stops there.
     length = int.from_bytes(body[-4:], "little")
     stream = isal_zlib.decompressobj(wbits=_GZIP)
     try:
         text: bytes = stream.decompress(body, max_length=min(length, cap) + 1)
-    except isal_zlib.error:  # type: ignore[misc]  # its stub forgets that it is a class
+    except isal_zlib.error:  # type: ignore[misc]  # its stub does not declare it as a class
         raise BrokenAnswer(f"{subject}: the gzip stream is corrupt") from None
     if len(text) > cap:
         raise AnswerTooLarge(f"{subject}: more than {cap} bytes when decompressed")
     if not stream.eof:
         raise BrokenAnswer(f"{subject}: the gzip stream was cut")
     if stream.unused_data:
-        raise BrokenAnswer(f"{subject}: something follows the gzip stream")
+        raise BrokenAnswer(f"{subject}: bytes follow the gzip stream")
     return text

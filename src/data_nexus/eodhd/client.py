@@ -1,7 +1,7 @@
-"""Owns the one HTTP socket to the vendor: a request goes out once, an answer or error returns.
+"""Send each request to the vendor once over HTTP, and return its answer or raise its error.
 
-The token exists only inside `fetch`; foreign errors are translated here and their text, which
-holds the URL, is dropped.
+The token is revealed only inside `fetch`; foreign errors are translated here, and their text, which
+contains the URL, is dropped.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _REFUSAL_CAP = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """How to reach the vendor and how much to bear: deadlines in seconds, the cap in bytes."""
+    """How to reach the vendor, and the limits: deadlines in seconds, the cap in bytes."""
 
     base_url: str
     concurrency: int
@@ -49,14 +49,14 @@ class Wire:
 
 @dataclass(frozen=True, slots=True)
 class MinuteLimit:
-    """What an answer's headers say of the minute: requests allowed, requests left."""
+    """An answer's headers about the minute: requests allowed, requests left."""
 
     limit: int
     remaining: int
 
 
 class VendorClient:
-    """The vendor's REST API; `minute` is what the last answer's headers said of it."""
+    """The vendor's REST API; `minute` comes from the headers of the last answer."""
 
     def __init__(self, wire: Wire, token: Secret, observe: Observer) -> None:
         self._wire = wire
@@ -76,7 +76,7 @@ class VendorClient:
             trust_env=False,
         )
         # aiohttp resends a GET that was dropped on a kept-alive connection, unasked: a paid call
-        # would become two requests. There is no public switch (ADR 0011); a test counts requests.
+        # would become two requests. No public option turns it off (ADR 0011); a test counts.
         self._session._retry_connection = False  # noqa: SLF001
         return self
 
@@ -91,8 +91,8 @@ class VendorClient:
     async def fetch(self, request: Request) -> bytes:
         """Send one request once and return the answer's body, complete and decompressed.
 
-        Raises the error that says what to do: `Retry` kinds for what may pass, and what
-        `refusal` makes of a status other than 200.
+        Raises a `Retry` for what may pass, and the error of `refusal` for a status other than
+        200.
         """
         started, status, size, is_sent = time.monotonic(), 0, 0, True
         try:
@@ -108,7 +108,7 @@ class VendorClient:
         self.minute = _minute_limit(headers) or self.minute
         encoding = headers.get("Content-Encoding", "").strip().lower()
         if status != 200:
-            # Redacted as a whole, cut afterwards: a cut through the token would show half of it.
+            # Redacted before it is cut: a cut through the token would show half of it.
             words = self._token.redact(_words(body, encoding, request.subject))
             raise refusal(status, headers, words.encode(), request.subject, datetime.now(UTC))
         return plain(body, encoding, self._wire.answer_cap, request.subject)
@@ -129,7 +129,7 @@ class VendorClient:
         except aiohttp.ClientPayloadError:
             raise BrokenAnswer(f"{subject}: the answer was cut") from None
         except aiohttp.ClientResponseError:
-            raise BrokenAnswer(f"{subject}: the answer is no HTTP that can be read") from None
+            raise BrokenAnswer(f"{subject}: the answer is not readable HTTP") from None
         except (aiohttp.ClientError, OSError, asyncio.IncompleteReadError) as error:
             reason = type(error).__name__
             raise ConnectionFailed(f"{subject}: connection failed ({reason})") from None
@@ -155,7 +155,7 @@ def _minute_limit(headers: Mapping[str, str]) -> MinuteLimit | None:
 
 
 def _words(body: bytes, encoding: str, subject: str) -> str:
-    """Return a refusal's text; nothing of one that cannot be read."""
+    """Return a refusal's text, empty if it cannot be read."""
     try:
         return plain(body, encoding, _REFUSAL_CAP, subject).decode("utf-8", "replace")
     except (BrokenAnswer, AnswerTooLarge):

@@ -1,7 +1,7 @@
-"""Owns the answers of `splits` and `div`: bytes become actions, or a typed refusal. Pure.
+"""Decode the answers of `splits` and `div`: bytes become actions, or a typed error. Pure.
 
-The vendor's forms are odd, so rows are read value by value: amounts come as numbers or as text,
-a missing date as null or `0000-00-00`, a missing word as null, "" or "None".
+The vendor's formats vary, so rows are read value by value: amounts are numbers or text, a missing
+date is null or `0000-00-00`, a missing word is null, "" or "None".
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ _loose = msgspec.json.Decoder(list[dict[str, object]])
 
 @dataclass(frozen=True, slots=True)
 class Actions(Generic[Action]):
-    """An answer's rows, sorted out: received = actions + repeats + rejects.
+    """An answer's rows: received = actions + repeats + rejects.
 
-    `actions` are in the order sent, `repeats` counts rows that tell one of them again; a reject's
+    `actions` are in the order sent, `repeats` counts rows that repeat one of them; a reject's
     `row` is its position in the answer. `notice` is the free plan's warning; a row that holds
-    nothing else counts as none.
+    nothing else is not counted.
     """
 
     actions: tuple[Action, ...]
@@ -49,8 +49,8 @@ class Actions(Generic[Action]):
 
 
 @dataclass(frozen=True, slots=True)
-class Placed(Generic[Action]):
-    """An action and where it stands: its position in the answer, and its code in bulk."""
+class ActionRow(Generic[Action]):
+    """An action with its position in the answer, and its code in a bulk answer."""
 
     row: int
     action: Action
@@ -60,8 +60,8 @@ class Placed(Generic[Action]):
 def decode_splits(body: bytes, symbol: Symbol) -> Actions[Split]:
     """Return the splits of a `splits` answer (JSON).
 
-    Rows that give different ratios for one ex-date are all rejected. Raises `BrokenAnswer` for
-    what is no JSON, `NotAnAnswer` for JSON of another shape, `WrongSubject` for another symbol's.
+    Rows with different ratios for one ex-date are all rejected. Raises `BrokenAnswer` for
+    what is not JSON, `NotAnAnswer` for JSON of another shape, `WrongSubject` for another symbol's.
     """
     return _decode(body, symbol, "split", split_of)
 
@@ -77,29 +77,29 @@ def decode_dividends(body: bytes, symbol: Symbol) -> Actions[Dividend]:
 def excerpts(body: bytes, rows: Iterable[int], redact: Callable[[str], str] = str) -> list[str]:
     """Return the vendor's own text of the given rows, each bounded in length.
 
-    `redact` blots out the token in it.
+    `redact` replaces the token in it.
     """
     return texts_of(_raw.decode(body), rows, redact)
 
 
 def ex_dates(body: bytes, rows: Iterable[int]) -> list[date | None]:
-    """Return the dates of the given rows, None where none can be read."""
+    """Return the dates of the given rows, None where it cannot be read."""
     sent = _loose.decode(body)
     return [date_of(sent[row].get("date")) for row in rows]
 
 
 def read_rows(body: bytes, subject: object, keys: Sequence[str]) -> list[Row]:
-    """Return an answer's rows; `subject` is whose they are, for the words of a refusal.
+    """Return an answer's rows; `subject` is the symbol or exchange for the text of an error.
 
-    Raises `BrokenAnswer` for what is no JSON, `NotAnAnswer` for what is no array of objects and
-    for rows none of which has one of the `keys`, save those with the free plan's warning.
+    Raises `BrokenAnswer` for what is not JSON, `NotAnAnswer` for what is not an array of objects
+    and for rows none of which has one of the `keys`, except those with the free plan's warning.
     """
     rows = read_json(body, subject)
     refused = f"{subject}: not an answer with {keys[-1]!r}"
     if not isinstance(rows, list):
         raise NotAnAnswer(f"{refused}: {type(rows).__name__} instead of an array")
     if not all(isinstance(row, dict) for row in rows):
-        raise NotAnAnswer(f"{refused}: its rows are no objects")
+        raise NotAnAnswer(f"{refused}: its rows are not objects")
     if not all("warning" in row for row in rows):
         for key in keys:
             if not any(key in row for row in rows):
@@ -145,27 +145,29 @@ def dividend_of(row: Row, amount: str = "value") -> Dividend | str:
 
 
 def sort_out(
-    sent: Sequence[Placed[Action]], *, one_a_day: bool
-) -> tuple[list[Placed[Action]], list[Reject], int]:
-    """Return the actions that stand, the rejects, and how many rows tell one of them again.
+    sent: Sequence[ActionRow[Action]], *, one_a_day: bool
+) -> tuple[list[ActionRow[Action]], list[Reject], int]:
+    """Return the actions to keep, the rejects, and the number of rows that repeat an action.
 
-    Of rows that tell the same the first stands. With `one_a_day`, rows that do not tell the same
-    of one code and ex-date contradict each other: none of them can be trusted.
+    The first of equal rows is kept. With `one_a_day`, different rows for one code and ex-date
+    contradict each other: all of them are rejected.
     """
-    firsts: dict[tuple[str, object], Placed[Action]] = {}
+    firsts: dict[tuple[str, object], ActionRow[Action]] = {}
     for each in sent:
         firsts.setdefault((each.code, each.action.fingerprint), each)
-    told = Counter((each.code, each.action.date) for each in firsts.values())
-    doubtful = {day for day, times in told.items() if one_a_day and times > 1}
-    stand = [e for e in firsts.values() if (e.code, e.action.date) not in doubtful]
+    times_by_day = Counter((each.code, each.action.date) for each in firsts.values())
+    contradicted = {day for day, times in times_by_day.items() if one_a_day and times > 1}
+    stand = [e for e in firsts.values() if (e.code, e.action.date) not in contradicted]
     rejects = [
-        Reject(e.row, rules.DATE_HAS_ONE_SPLIT) for e in sent if (e.code, e.action.date) in doubtful
+        Reject(e.row, rules.DATE_HAS_ONE_SPLIT)
+        for e in sent
+        if (e.code, e.action.date) in contradicted
     ]
     return stand, rejects, len(sent) - len(stand) - len(rejects)
 
 
 def date_of(value: object) -> date | None:
-    """Return a date as the vendor writes it; None for none, `0000-00-00` or anything else."""
+    """Return a date as the vendor writes it; None for `0000-00-00` and anything else."""
     # `fromisoformat` also reads 20230103 and 2023-W01-2, which the vendor never sends.
     if not isinstance(value, str) or not _DATE.fullmatch(value):
         return None
@@ -189,7 +191,7 @@ def number_of(value: object) -> float | None:
 
 
 def word_of(value: object) -> str | None:
-    """Return a text that a database can hold; None for none in any of the vendor's spellings."""
+    """Return a text that a database can hold; None for a missing one, however spelled."""
     if not isinstance(value, str) or _is_missing(value):
         return None
     return "".join(c for c in value if c.isprintable()).strip() or None
@@ -200,7 +202,7 @@ def _decode(
 ) -> Actions[Action]:
     rows = read_rows(body, symbol, ("date", key))
     check_subject(rows, symbol)
-    found: list[Placed[Action]] = []
+    found: list[ActionRow[Action]] = []
     rejects: list[Reject] = []
     for at, row in enumerate(rows):
         if "warning" in row and row.get("date") is None and row.get(key) is None:
@@ -209,7 +211,7 @@ def _decode(
         if isinstance(action, str):
             rejects.append(Reject(at, action))
         else:
-            found.append(Placed(at, action))
+            found.append(ActionRow(at, action))
     stand, contradicted, repeats = sort_out(found, one_a_day=key == "split")
     return Actions(
         tuple(each.action for each in stand),

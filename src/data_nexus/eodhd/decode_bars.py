@@ -1,8 +1,9 @@
-"""Owns the eod answer: bytes become `Bars`, or a typed refusal. Pure.
+"""Decode an eod answer: bytes become `Bars`, or a typed error. Pure.
 
-The quick way reads what the vendor documents: an array of objects with seven typed fields. An
-answer that strays from it anywhere (a null price, a number as text, one key more) takes the loose
-way, which reads value by value, leaves NaN where no number stands and lets the rules judge the row.
+The fast path reads what the vendor documents: an array of objects with seven typed fields. An
+answer that differs anywhere (a null price, a number as text, an additional key) takes the slow
+path, which reads value by value, leaves NaN for what is not a number and lets the rules judge the
+row.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy as np
 
 from data_nexus.domain.bars import EPOCH, NO_DATE, Bars
 from data_nexus.domain.symbol import Symbol
-from data_nexus.eodhd.answer import NO_JSON, Row, check_subject, no_json, read_json, texts_of
+from data_nexus.eodhd.answer import NOT_JSON, Row, check_subject, not_json, read_json, texts_of
 from data_nexus.errors import NotAnAnswer
 
 NUMBERS = ("open", "high", "low", "close", "adjusted_close", "volume")
@@ -43,34 +44,34 @@ NO_BARS = Bars(np.empty(0, np.int32), *(np.empty(0) for _ in NUMBERS))
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class ReceivedHistory:
     """An eod answer: its bars in the order sent, and the vendor's notice if it sent one."""
 
     bars: Bars
     notice: str | None = None
 
 
-def decode_bars(body: bytes, symbol: Symbol) -> History:
+def decode_bars(body: bytes, symbol: Symbol) -> ReceivedHistory:
     """Return the bars of an eod answer (JSON).
 
-    Raises `BrokenAnswer` for what is no JSON (cut, HTML, empty), `NotAnAnswer` for JSON that is
-    no eod answer, `WrongSubject` if the rows name another symbol.
+    Raises `BrokenAnswer` for what is not JSON (cut, HTML, empty), `NotAnAnswer` for JSON that is
+    not an eod answer, `WrongSubject` if the rows name another symbol.
     """
     try:
         rows = _typed.decode(body)
     except msgspec.ValidationError:
         return _decode_loosely(body, symbol)
-    except NO_JSON as error:
-        raise no_json(symbol, error) from None
+    except NOT_JSON as error:
+        raise not_json(symbol, error) from None
     ordinals = np.fromiter(map(date.toordinal, map(attrgetter("date"), rows)), np.int32, len(rows))
     numbers = [np.fromiter(map(attrgetter(n), rows), np.float64, len(rows)) for n in NUMBERS]
-    return History(Bars(ordinals - _EPOCH_ORDINAL, *numbers))
+    return ReceivedHistory(Bars(ordinals - _EPOCH_ORDINAL, *numbers))
 
 
 def excerpts(body: bytes, rows: Iterable[int], redact: Callable[[str], str] = str) -> list[str]:
     """Return the vendor's own text of the given rows of an eod answer, each bounded in length.
 
-    `redact` blots out the token in it.
+    `redact` replaces the token in it.
     """
     sent = _raw.decode(body)
     if b"warning" in body or b"\\" in body:
@@ -78,26 +79,26 @@ def excerpts(body: bytes, rows: Iterable[int], redact: Callable[[str], str] = st
     return texts_of(sent, rows, redact)
 
 
-def _decode_loosely(body: bytes, symbol: Symbol) -> History:
+def _decode_loosely(body: bytes, symbol: Symbol) -> ReceivedHistory:
     rows = read_json(body, symbol)
     if not isinstance(rows, list):
         found = "null" if rows is None else type(rows).__name__
         raise NotAnAnswer(f"{symbol}: not an eod answer: {found} instead of an array")
     if not all(isinstance(row, dict) for row in rows):
-        raise NotAnAnswer(f"{symbol}: not an eod answer: its rows are no objects")
+        raise NotAnAnswer(f"{symbol}: not an eod answer: its rows are not objects")
     notice = next((str(row["warning"]) for row in rows if row.get("warning")), None)
     rows = [row for row in rows if not _is_notice(row)]
     _check_keys(rows, symbol)
     check_subject(rows, symbol)
     dates = np.array([_as_days(row.get("date")) for row in rows], np.int32)
     columns = [np.array([_as_number(row.get(n)) for row in rows], np.float64) for n in NUMBERS]
-    return History(Bars(dates, *columns), notice)
+    return ReceivedHistory(Bars(dates, *columns), notice)
 
 
 def _is_notice(row: object) -> bool:
-    """Say whether a row holds the free plan's warning and nothing of a bar.
+    """Return whether a row holds the free plan's warning and nothing of a bar.
 
-    Public clients have met it on every row, in a row of its own, or as the only content.
+    Public clients report it on every row, in an additional row, or as the only content.
     """
     return (
         isinstance(row, dict)

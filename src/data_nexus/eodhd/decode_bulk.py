@@ -1,7 +1,7 @@
-"""Owns the bulk answers, a day of a whole exchange: bytes become bars or actions by code. Pure.
+"""Decode bulk answers, a day of a whole exchange: bytes become bars or actions by code. Pure.
 
 `eod-bulk-last-day/{EX}` has three types: bars, splits and dividends. A row that is not of the
-exchange and day asked for is rejected by name; an answer without any row of them is refused.
+requested exchange and day is rejected by a rule; an answer with no row of them is an error.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from data_nexus.domain import actions as rules
 from data_nexus.domain.actions import Dividend, Split
 from data_nexus.domain.bars import Bars, days
 from data_nexus.domain.symbol import is_code
-from data_nexus.eodhd.answer import NO_JSON, Row
+from data_nexus.eodhd.answer import NOT_JSON, Row
 from data_nexus.eodhd.decode_actions import (
     Action,
-    Placed,
+    ActionRow,
     date_of,
     dividend_of,
     read_rows,
@@ -33,14 +33,16 @@ from data_nexus.eodhd.decode_actions import (
 from data_nexus.eodhd.decode_bars import NUMBERS
 from data_nexus.errors import WrongSubject
 
-# Paths for the parts of the vendor's one American exchange: asked for NYSE, it answers with US.
+# Paths for parts of the vendor's US exchange: requests for NYSE are answered with US.
 _HOMES = dict.fromkeys(("NYSE", "NASDAQ", "OTC", "BATS", "AMEX"), "US")
-_MIX_UPS = frozenset({rules.EXCHANGE_IS_REQUESTED, rules.DATE_IS_REQUESTED, rules.DATE_IS_READABLE})
+_MISMATCHES = frozenset(
+    {rules.EXCHANGE_IS_REQUESTED, rules.DATE_IS_REQUESTED, rules.DATE_IS_READABLE}
+)
 
 
 @dataclass(frozen=True, slots=True)
 class UndecodedRow:
-    """A row that is put aside: its position in the answer, the rule, and its code, "" if unfit."""
+    """A rejected row: its position in the answer, the rule, and its code, "" if not a code."""
 
     row: int
     rule: str
@@ -49,10 +51,10 @@ class UndecodedRow:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BulkBars:
-    """A day's bars: `codes[i]` is whose bar `i` is and `rows[i]` its position in the answer.
+    """A day's bars: `codes[i]` is the code of bar `i` and `rows[i]` its position in the answer.
 
-    No code comes twice; received = bars + repeats + rejects. The prices are as sent, NaN where no
-    number stands: what cannot be a bar is for `BAR_RULES` to say.
+    Codes are unique; received = bars + repeats + rejects. The prices are as sent, NaN for what is
+    not a number: `BAR_RULES` decide what can be a bar.
     """
 
     codes: tuple[str, ...]
@@ -87,23 +89,23 @@ _typed = msgspec.json.Decoder(list[_Row])
 
 
 def decode_bulk_bars(body: bytes, exchange: str, day: date) -> BulkBars:
-    """Return the bars of a bulk answer (JSON) for the day asked for.
+    """Return the bars of a bulk answer (JSON) for the requested day.
 
     Equal rows of one code are one bar, different ones are all rejected. Raises `BrokenAnswer` for
-    what is no JSON, `NotAnAnswer` for JSON of another shape, `WrongSubject` if no row is of the
+    what is not JSON, `NotAnAnswer` for JSON of another shape, `WrongSubject` if no row is of the
     exchange and the day.
     """
     codes, exchanges, dates, numbers = _columns(body, exchange)
-    strays = _strays(zip(codes, exchanges, dates, strict=True), exchange, day)
-    astray = {reject.row for reject in strays}
-    labelled = [row for row in range(len(codes)) if row not in astray]
+    wrong = _wrong_rows(zip(codes, exchanges, dates, strict=True), exchange, day)
+    rejected = {reject.row for reject in wrong}
+    labelled = [row for row in range(len(codes)) if row not in rejected]
     rows, contradicted = _one_bar_a_code(labelled, codes, numbers)
     columns = [np.array(column, np.float64)[rows] for column in numbers]
     return BulkBars(
         codes=tuple(codes[row] for row in rows),
         rows=tuple(rows),
         bars=Bars(np.full(len(rows), days(day), np.int32), *columns),
-        rejects=_in_order(strays + contradicted),
+        rejects=_in_order(wrong + contradicted),
         repeats=len(labelled) - len(rows) - len(contradicted),
     )
 
@@ -111,7 +113,7 @@ def decode_bulk_bars(body: bytes, exchange: str, day: date) -> BulkBars:
 def decode_bulk_splits(body: bytes, exchange: str, day: date) -> BulkActions[Split]:
     """Return the splits of a bulk answer (JSON) with `type=splits`.
 
-    Rows that give one code different ratios are all rejected. Raises as `decode_bulk_bars` does.
+    Different ratios for one code are all rejected. Raises as `decode_bulk_bars` does.
     """
     return _decode_actions(body, exchange, day, key="split", action_of=split_of)
 
@@ -130,22 +132,22 @@ def _decode_actions(
     sent = read_rows(body, exchange, ("code", "date", key))
     codes = [_code(row) for row in sent]
     labels = [(c, r.get("exchange"), r.get("date")) for c, r in zip(codes, sent, strict=True)]
-    rejects = _strays(labels, exchange, day)
-    astray = {reject.row for reject in rejects}
-    found: list[Placed[Action]] = []
+    rejects = _wrong_rows(labels, exchange, day)
+    rejected = {reject.row for reject in rejects}
+    found: list[ActionRow[Action]] = []
     for at, row in enumerate(sent):
-        if at not in astray:
+        if at not in rejected:
             action = action_of(row)
             if isinstance(action, str):
                 rejects.append(UndecodedRow(at, action, codes[at]))
             else:
-                found.append(Placed(at, action, codes[at]))
+                found.append(ActionRow(at, action, codes[at]))
     stand, contradicted, repeats = sort_out(found, one_a_day=key == "split")
     rejects += [UndecodedRow(reject.row, reject.rule, codes[reject.row]) for reject in contradicted]
     by_code: dict[str, list[Action]] = {}
     for each in stand:
         by_code.setdefault(each.code, []).append(each.action)
-    actions = {code: tuple(told) for code, told in by_code.items()}
+    actions = {code: tuple(found) for code, found in by_code.items()}
     return BulkActions(actions, _in_order(rejects), repeats)
 
 
@@ -156,10 +158,10 @@ def _dividend_of(row: Row) -> Dividend | str:
 def _columns(
     body: bytes, exchange: str
 ) -> tuple[list[str], list[object], list[object], list[list[float | None]]]:
-    """Return codes, exchanges, dates and the six columns of numbers, None where none stands."""
+    """Return codes, exchanges, dates and the six columns of numbers, None where there is none."""
     try:
         rows = _typed.decode(body)
-    except NO_JSON:
+    except NOT_JSON:
         return _columns_loosely(body, exchange)
     codes = [row.code.strip() for row in rows]
     exchanges, dates = ([*map(attrgetter(n), rows)] for n in ("exchange_short_name", "date"))
@@ -176,47 +178,47 @@ def _columns_loosely(
     return codes, exchanges, dates, [[_number(row.get(n)) for row in rows] for n in NUMBERS]
 
 
-def _strays(
+def _wrong_rows(
     labels: Iterable[tuple[str, object, object]], exchange: str, day: date
 ) -> list[UndecodedRow]:
-    """Return the rows whose code, exchange or date is not what was asked for.
+    """Return the rows whose code, exchange or date is not the requested one.
 
-    Raises `WrongSubject` if all are: the answer to another question says nothing about this one.
+    Raises `WrongSubject` if all are: then the answer is for another request.
     """
-    places, asked = (None, exchange, _HOMES.get(exchange, exchange)), day.isoformat()
-    strays: list[UndecodedRow] = []
+    exchanges, requested = (None, exchange, _HOMES.get(exchange, exchange)), day.isoformat()
+    wrong: list[UndecodedRow] = []
     row = -1
-    for row, (code, place, written) in enumerate(labels):
+    for row, (code, named, written) in enumerate(labels):
         if not is_code(code):
-            strays.append(UndecodedRow(row, rules.CODE_IS_CODE, ""))
-        elif place not in places:
-            strays.append(UndecodedRow(row, rules.EXCHANGE_IS_REQUESTED, code))
-        elif written != asked:
+            wrong.append(UndecodedRow(row, rules.CODE_IS_CODE, ""))
+        elif named not in exchanges:
+            wrong.append(UndecodedRow(row, rules.EXCHANGE_IS_REQUESTED, code))
+        elif written != requested:
             rule = rules.DATE_IS_REQUESTED if date_of(written) else rules.DATE_IS_READABLE
-            strays.append(UndecodedRow(row, rule, code))
-    if len(strays) == row + 1 and any(stray.rule in _MIX_UPS for stray in strays):
-        raise WrongSubject(f"{exchange}: no row is of the exchange and the day asked for, {asked}")
-    return strays
+            wrong.append(UndecodedRow(row, rule, code))
+    if len(wrong) == row + 1 and any(reject.rule in _MISMATCHES for reject in wrong):
+        raise WrongSubject(f"{exchange}: no row is of the requested exchange and day, {requested}")
+    return wrong
 
 
 def _one_bar_a_code(
     rows: list[int], codes: Sequence[str], numbers: Sequence[Sequence[float | None]]
 ) -> tuple[list[int], list[UndecodedRow]]:
-    """Return the rows that stand, the first of equal ones, and those that contradict each other."""
-    often = {code for code, times in Counter(codes[row] for row in rows).items() if times > 1}
-    if not often:
+    """Return the rows to keep, the first of equal ones, and those that contradict each other."""
+    repeated = {code for code, times in Counter(codes[row] for row in rows).items() if times > 1}
+    if not repeated:
         return rows, []
-    told: dict[str, dict[object, int]] = {code: {} for code in often}
+    first_rows: dict[str, dict[object, int]] = {code: {} for code in repeated}
     for row in rows:
-        if codes[row] in often:
-            told[codes[row]].setdefault(tuple(column[row] for column in numbers), row)
-    agreed = {min(firsts.values()) for firsts in told.values() if len(firsts) == 1}
+        if codes[row] in repeated:
+            first_rows[codes[row]].setdefault(tuple(column[row] for column in numbers), row)
+    agreed = {min(firsts.values()) for firsts in first_rows.values() if len(firsts) == 1}
     return (
-        [row for row in rows if codes[row] not in often or row in agreed],
+        [row for row in rows if codes[row] not in repeated or row in agreed],
         [
             UndecodedRow(row, rules.CODE_HAS_ONE_BAR, codes[row])
             for row in rows
-            if codes[row] in often and len(told[codes[row]]) > 1
+            if codes[row] in repeated and len(first_rows[codes[row]]) > 1
         ],
     )
 
@@ -231,7 +233,7 @@ def _code(row: Row) -> str:
 
 
 def _number(value: object) -> float | None:
-    """Return a number as the eod decoder reads it: no text, and infinity beyond a double."""
+    """Return a number as the eod decoder reads it: text is None, and infinity beyond a double."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:

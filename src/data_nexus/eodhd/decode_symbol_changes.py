@@ -1,4 +1,4 @@
-"""Owns the answer of `symbol-change-history`: bytes become symbol changes, or a refusal. Pure.
+"""Decode `symbol-change-history`: bytes become symbol changes, or a typed error. Pure.
 
 Keys: `exchange`, `old_symbol`, `new_symbol`, `company_name`, `effective` (vendor documentation);
 US only, from 2022-07-22 on.
@@ -18,7 +18,7 @@ from data_nexus.errors import BrokenAnswer, NotAnAnswer
 
 @dataclass(frozen=True, slots=True)
 class SymbolChanges:
-    """A whole change history; `refused` counts the lines that name no two codes and a day."""
+    """A whole change history; `refused` counts the lines without two codes and a date."""
 
     changes: tuple[SymbolChange, ...]
     refused: int
@@ -38,14 +38,14 @@ _lines = msgspec.json.Decoder(list[_Line])
 def decode_symbol_changes(body: bytes) -> SymbolChanges:
     """Return the change history (JSON), in the order sent.
 
-    Raises `BrokenAnswer` for what is no JSON, `NotAnAnswer` for JSON of another shape.
+    Raises `BrokenAnswer` for what is not JSON, `NotAnAnswer` for JSON of another shape.
     """
     try:
         lines = _lines.decode(body)
     except msgspec.ValidationError as error:
         raise NotAnAnswer(f"not a change history: {error}") from None
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        raise BrokenAnswer("the change history is no JSON; it may have been cut") from None
+        raise BrokenAnswer("the change history is not JSON; it may have been cut") from None
     changes = tuple(change for line in lines if (change := _change_of(line)) is not None)
     return SymbolChanges(changes, len(lines) - len(changes))
 

@@ -1,7 +1,7 @@
-"""Owns the symbol list: bytes become a `SymbolList`, or a typed refusal. Pure.
+"""Decode a symbol list: bytes become a `SymbolList`, or a typed error. Pure.
 
-The list arrives whole or not at all: a cut list would look like a wave of delistings, so nothing
-of it is used before all of it has been read.
+A list is decoded whole or not at all: a cut list would look like many delistings, so nothing of it
+is used before all of it has been read.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def _read_json(body: bytes, exchange: str) -> list[_Line]:
         raise NotAnAnswer(f"{exchange}: not a symbol list: {error}") from None
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         raise BrokenAnswer(
-            f"{exchange}: the symbol list is no JSON; it may have been cut"
+            f"{exchange}: the symbol list is not JSON; it may have been cut"
         ) from None
 
 
@@ -61,7 +61,7 @@ def _read_csv(body: bytes, exchange: str) -> list[_Line]:
     try:
         rows = list(csv.reader(io.StringIO(body.decode()), strict=True))
     except (UnicodeDecodeError, csv.Error) as error:
-        raise BrokenAnswer(f"{exchange}: the symbol list is no CSV: {error}") from None
+        raise BrokenAnswer(f"{exchange}: the symbol list is not CSV: {error}") from None
     if not body.endswith(b"\n") or any(len(row) != len(CSV_HEADER) for row in rows):
         raise BrokenAnswer(f"{exchange}: the symbol list was cut")
     return [_Line(**dict(zip(CSV_HEADER, row, strict=True))) for row in rows[1:]]
@@ -82,8 +82,8 @@ def _as_listing(line: _Line, code: str, exchange: str) -> Listing:
 def _clean(text: str | None) -> str:
     """Return vendor text that a database, a line of a log and a page can hold.
 
-    PostgreSQL stores no NUL; other control characters and lone surrogates have no business in a
-    name either. Names arrive with trailing spaces and with no-break spaces between words.
+    PostgreSQL stores no NUL; other control characters and lone surrogates do not belong in a name
+    either. Names arrive with trailing spaces and with no-break spaces between words.
     """
     if not text:
         return ""

@@ -1,4 +1,4 @@
-"""Owns the account's answer: what the vendor itself says of the day's calls. Pure."""
+"""Decode the answer of `user`: the vendor's own count of the day's calls. Pure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _user = msgspec.json.Decoder(_User, strict=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class AccountUsage:
     """The vendor's own count: `spent` calls on the day `counted_on`, the limit, the extra calls."""
 
     spent: int
@@ -30,15 +30,15 @@ class Account:
     extra: int
 
 
-def decode_user(body: bytes) -> Account:
-    """Return what `user` answers; raise `BrokenAnswer` or `NotAnAnswer` for anything else."""
+def decode_user(body: bytes) -> AccountUsage:
+    """Return the account's usage; raise `BrokenAnswer` or `NotAnAnswer` for anything else."""
     try:
         user = _user.decode(body)
         counted_on = date.fromisoformat(user.api_requests_date) if user.api_requests_date else None
     except msgspec.ValidationError:
         raise NotAnAnswer("user: not an account's answer") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise BrokenAnswer("user: no JSON") from None
+        raise BrokenAnswer("user: not JSON") from None
     except ValueError:
-        raise NotAnAnswer("user: its date is no date") from None
-    return Account(user.api_requests, counted_on, user.daily_rate_limit, user.extra_limit or 0)
+        raise NotAnAnswer("user: its date cannot be read") from None
+    return AccountUsage(user.api_requests, counted_on, user.daily_rate_limit, user.extra_limit or 0)

@@ -1,4 +1,4 @@
-"""Owns what a refusal means: status and body become the error that says what to do. Pure."""
+"""Translate a refusal: its status and body become the error that says what to do. Pure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SAID_CHARS = 120
 def refusal(
     status: int, headers: Mapping[str, str], body: bytes, subject: str, moment: datetime
 ) -> NexusError:
-    """Return the error for an answer that is not 200, by status first, in the vendor's words."""
+    """Return the error for an answer that is not 200, by its status, with the vendor's text."""
     text = f"{subject}: {status} {said(body)}".rstrip()
     if status == 429:
         return RateLimited(text, retry_after_sec(headers.get("Retry-After"), moment))
@@ -37,7 +37,7 @@ def refusal(
 
 
 def said(body: bytes) -> str:
-    """Return what a refusal says in words, bounded; nothing of a page.
+    """Return the text of a refusal, bounded; empty for a page.
 
     The vendor's HTML pages repeat the request's URL and with it the token.
     """

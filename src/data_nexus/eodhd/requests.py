@@ -1,6 +1,6 @@
-"""Owns what is asked: a wish in the house's words becomes a path, parameters and a price. Pure.
+"""Build requests: path, parameters and price. Pure.
 
-The token is no part of a request; the client adds it on the wire. `fmt=json` is always sent: the
+A request holds no token; the client adds it on the wire. `fmt=json` is always sent: the
 vendor's default differs by source, and a JSON document that was cut fails to parse where a cut
 CSV does not.
 """
@@ -15,13 +15,13 @@ from data_nexus.domain.endpoints import CALLS, Endpoint
 from data_nexus.domain.symbol import Symbol
 from data_nexus.domain.window import Window
 
-# Named, although a missing date should mean the same: what an answer lacks counts as withdrawn.
-_SINCE_EVER = (("from", "1900-01-01"), ("fmt", "json"))
+# Explicit, although a missing date should mean the same: what an answer lacks counts as withdrawn.
+_FROM_THE_START = (("from", "1900-01-01"), ("fmt", "json"))
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request to the vendor: whom it is about (`subject`), where, and with what."""
+    """One request to the vendor: endpoint, subject (a symbol or exchange) and parameters."""
 
     endpoint: Endpoint
     subject: str
@@ -39,45 +39,45 @@ class Request:
 
     @property
     def calls(self) -> int:
-        """What the request costs of the daily quota."""
+        """The calls of the daily quota that the request costs."""
         return CALLS[self.endpoint]
 
 
 def history_request(symbol: Symbol, window: Window) -> Request:
-    """Ask for a symbol's daily bars, oldest first; a whole history names no dates at all."""
+    """Request a symbol's daily bars, oldest first; for a whole history without dates."""
     dates = () if window.is_whole else (("from", window.first.isoformat()),)
     params = (*dates, ("period", "d"), ("order", "a"), ("fmt", "json"))
     return Request(Endpoint.EOD, str(symbol), params)
 
 
 def splits_request(symbol: Symbol) -> Request:
-    """Ask for all splits of a symbol."""
-    return Request(Endpoint.SPLITS, str(symbol), _SINCE_EVER)
+    """Request all splits of a symbol."""
+    return Request(Endpoint.SPLITS, str(symbol), _FROM_THE_START)
 
 
 def dividends_request(symbol: Symbol) -> Request:
-    """Ask for all dividends of a symbol."""
-    return Request(Endpoint.DIVIDENDS, str(symbol), _SINCE_EVER)
+    """Request all dividends of a symbol."""
+    return Request(Endpoint.DIVIDENDS, str(symbol), _FROM_THE_START)
 
 
 def symbol_list_request(exchange: str, *, delisted: bool = False) -> Request:
-    """Ask for an exchange's symbols: the listed ones, or with `delisted` only the dead ones."""
-    dead = (("delisted", "1"),) if delisted else ()
-    return Request(Endpoint.SYMBOLS, exchange, (*dead, ("fmt", "json")))
+    """Request an exchange's symbols: the listed ones, or with `delisted` the delisted ones."""
+    chosen = (("delisted", "1"),) if delisted else ()
+    return Request(Endpoint.SYMBOLS, exchange, (*chosen, ("fmt", "json")))
 
 
 def symbol_changes_request() -> Request:
-    """Ask for all renames that the vendor knows of; its list begins in July 2022."""
+    """Request all renames that the vendor knows; its list begins in July 2022."""
     return Request(Endpoint.SYMBOL_CHANGES, "", (("from", "2022-07-22"), ("fmt", "json")))
 
 
 def bulk_request(exchange: str, session: date, feed: str = "") -> Request:
-    """Ask for a session of a whole exchange: its bars, or its `splits` or `dividends`."""
+    """Request a session of a whole exchange: its bars, or its `splits` or `dividends`."""
     kind = (("type", feed),) if feed else ()
     params = (("date", session.isoformat()), *kind, ("fmt", "json"))
     return Request(Endpoint.BULK, exchange, params)
 
 
 def user_request() -> Request:
-    """Ask for the account itself: what it may do and what it has spent."""
+    """Request the account: its plan and the calls spent."""
     return Request(Endpoint.USER, "")

@@ -1,7 +1,7 @@
-"""Owns the log: events and library records as lines on stderr, as text or JSON.
+"""Write events and library records as lines on stderr, as text or JSON.
 
-Every line passes one formatter, which keeps it to one line and blots out the token wherever it
-stands: as it is, percent-encoded, or in base64.
+Every line passes one formatter, which keeps it to one line and redacts the token in every form:
+plain, percent-encoded, or in base64.
 """
 
 from __future__ import annotations
@@ -61,26 +61,26 @@ _LEVELS = {
     Warned: logging.WARNING,
 }
 
-# Until when a wait has been told, by its reason.
-_told_until: dict[str, float] = {}
+# By reason: the end of the waits that are logged already.
+_logged_until: dict[str, float] = {}
 
 
 def log_event(event: Event) -> None:
     """Write an event as one log line; its class's name is the line's subject.
 
-    A wait that begins before one for the same reason is over goes on from it: it is told once.
+    A wait that begins before the end of another for the same reason prolongs it: one line for both.
     """
-    if isinstance(event, Waiting) and _goes_on(event, time.monotonic()):
+    if isinstance(event, Waiting) and _prolongs(event, time.monotonic()):
         return
     level = _LEVELS[type(event)]
     if _LOG.isEnabledFor(level):
         _LOG.log(level, type(event).__name__, extra={"facts": asdict(event)})
 
 
-def _goes_on(wait: Waiting, now: float) -> bool:
-    told_until = _told_until.get(wait.reason, now)
-    _told_until[wait.reason] = max(told_until, now + wait.seconds)
-    return now < told_until
+def _prolongs(wait: Waiting, now: float) -> bool:
+    logged_until = _logged_until.get(wait.reason, now)
+    _logged_until[wait.reason] = max(logged_until, now + wait.seconds)
+    return now < logged_until
 
 
 def set_up_logs(format_name: str, level: str, token: Secret | None) -> None:
@@ -92,7 +92,7 @@ def set_up_logs(format_name: str, level: str, token: Secret | None) -> None:
         raise UsageError(f"NEXUS_LOG_FORMAT: {format_name!r} is neither text nor json")
     if level.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
         raise UsageError(f"NEXUS_LOG_LEVEL: {level!r} is not debug, info, warning or error")
-    _told_until.clear()
+    _logged_until.clear()
     lines = logging.StreamHandler(sys.stderr)
     lines.setFormatter(LineFormatter(as_json=format_name == "json", token=token))
     logging.basicConfig(handlers=[lines], level=logging.WARNING, force=True)
@@ -126,7 +126,7 @@ class LineFormatter(logging.Formatter):
 
 
 def _message(record: logging.LogRecord) -> str:
-    """Return the message; a library's mistake in it must not end in a printout of its parts."""
+    """Return the message, unformatted where its arguments do not fit: logging would print them."""
     try:
         return record.getMessage()
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""Owns the progress display of a run on a terminal: how far it has come, and what it waits for."""
+"""Show the progress of a run on a terminal: assets done, rows, calls, and what it waits for."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ from data_nexus.events import (
 
 _FRAMES_A_SEC = 4
 _DAILY_QUOTA = "the daily quota"
-# A request may be sent so long after it was paid for.
+# The longest time between the charge for a request and its sending.
 _PAID_SEC = 300.0
 _DISPLAYED = {Waiting.__name__, Draining.__name__}
 _UNITS = (("day", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
 
 def span(seconds: float) -> str:
-    """Return a length of time as a person says it: `42 s`, `3 h 12 min`, `2 days 8 h`."""
+    """Return a duration for people: `42 s`, `3 h 12 min`, `2 days 8 h`."""
     left = max(0, math.ceil(seconds))
     counts = []
     for name, size in _UNITS:
@@ -55,7 +55,7 @@ def span(seconds: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """What was told of a wait, with moments of the display's clock."""
+    """A reported wait, in moments of the display's clock."""
 
     reason: str
     reported_at: float
@@ -64,10 +64,10 @@ class Wait:
 
 @dataclass(slots=True)
 class Figures:
-    """What a run has told so far, in words for a person; `clock` gives seconds.
+    """What a run has reported so far, as text for people; `clock` gives seconds.
 
-    A wait ends by itself when its time is over. Several may run at once, for each request has its
-    own slot; the one that ends first is what the run goes on with.
+    A wait is over when its time is. Several may run at once, since each request has its own slot;
+    the run continues at the end of the first.
     """
 
     clock: Callable[[], float] = time.monotonic
@@ -82,7 +82,7 @@ class Figures:
         self.started = self.clock()
 
     def note(self, event: Event) -> None:
-        """Take in one event."""
+        """Count one event."""
         now = self.clock()
         match event:
             case Committed(received=received):
@@ -104,16 +104,16 @@ class Figures:
 
     @property
     def delay(self) -> str:
-        """What the run waits for now, and how long still; empty when it is at work, or over."""
+        """What the run waits for now, and how long; empty when it is working, or over."""
         if self.is_over:
             return ""
         if self.drained_by:
-            return f"{self.drained_by}: finishing what is under way"
+            return f"{self.drained_by}: finishing requests in flight"
         now = self.clock()
         ahead = [wait for wait in self.waits if wait.until > now]
         if not ahead:
             return ""
-        wait = min(ahead, key=lambda told: told.until)
+        wait = min(ahead, key=lambda each: each.until)
         left = span(wait.until - now)
         if wait.reason == _DAILY_QUOTA:
             return f"waiting: quota resets in {left}"
@@ -129,12 +129,12 @@ class Figures:
 
 
 def _is_cut_short(wait: Wait, sent_at: float) -> bool:
-    """Whether a request was not paid for before the wait: then there are calls again."""
+    """Return whether a request was charged after the wait began: then there are calls again."""
     return wait.reason == _DAILY_QUOTA and sent_at > wait.reported_at + _PAID_SEC
 
 
 class Distance(ProgressColumn):
-    """How many assets are done, of how many, and the time that the others take at this pace."""
+    """Assets done, the total, and the time left at this pace."""
 
     def __init__(self, figures: Figures) -> None:
         super().__init__()
@@ -153,7 +153,7 @@ class Distance(ProgressColumn):
 class ProgressDisplay(Progress):
     """A bar, and below it a line of figures.
 
-    Both are drawn anew a few times a second, so that a wait counts down while nothing happens.
+    Both are redrawn a few times a second, so that a wait counts down while nothing happens.
     """
 
     def __init__(self, console: Console, figures: Figures) -> None:
@@ -169,7 +169,7 @@ class ProgressDisplay(Progress):
         if self.tasks:
             yield Text(str(self._figures))
 
-    def tell(self, event: Event) -> None:
+    def show(self, event: Event) -> None:
         """Show one event."""
         self._figures.note(event)
         match event:
@@ -197,18 +197,18 @@ class ProgressDisplay(Progress):
 def progress_display(console: Console) -> Iterator[Observer]:
     """Show a progress display while the block runs, if the console is a terminal.
 
-    Log lines appear above it meanwhile, but for those that would say the same as the display.
+    Log lines appear above it, except those that repeat the display.
     """
     if not console.is_terminal:
         yield ignore
         return
     with ProgressDisplay(console, Figures()) as display, _logs_above():
-        yield display.tell
+        yield display.show
 
 
 @contextmanager
 def _logs_above() -> Iterator[None]:
-    """Let what is logged to the terminal pass through the stderr that the display has put there."""
+    """Send log lines through the stderr that the display has installed."""
     handlers = [one for one in logging.getLogger().handlers if type(one) is logging.StreamHandler]
     before = [handler.stream for handler in handlers]
     for handler in handlers:

@@ -1,4 +1,4 @@
-"""Owns the vendor's clock, which runs at the real pace from whatever moment it is set to."""
+"""The vendor's clock, which runs at the real pace from the moment it is set to."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Clock:
         return self.now().date()
 
     def set(self, moment: datetime) -> None:
-        """Go on from `moment`; one without a zone is taken as UTC."""
+        """Continue from `moment`; one without a zone is taken as UTC."""
         aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         self._offset = aware - datetime.now(UTC)
 

@@ -1,4 +1,4 @@
-"""Owns the command `sandbox`: options in, a running vendor, one line of JSON when it is ready."""
+"""The command `sandbox`: run a vendor by the options, and print a line of JSON when ready."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from data_nexus.sandbox.server import RestServer
 from data_nexus.sandbox.vendor import Account, Vendor
 
 TOKEN_VARIABLE = "NEXUS_SANDBOX_TOKEN"  # noqa: S105 - a name, not a token
-DEFAULT_TOKEN = "sandbox-token"  # noqa: S105 - of no worth elsewhere
+DEFAULT_TOKEN = "sandbox-token"  # noqa: S105 - valid nowhere else
 MIB = 1 << 20
 MOMENT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"])
 EXISTING = click.Path(exists=True, path_type=Path)
@@ -42,27 +42,33 @@ def _help() -> str:
     prices = ", ".join(f"{name} {calls}" for name, calls in costs().items())
     plans = "; ".join(f"{name} {plan.day:,} and {plan.extra} extra" for name, plan in PLANS.items())
     return inspect.cleandoc(f"""
-        Run EODHD's REST API on this machine, over a made-up market or over files.
+        Simulate EODHD's REST API with made-up data or files.
 
         When ready it prints one line of JSON: the URL of the API, the URL of the controls, the pid.
         The accepted token is in {TOKEN_VARIABLE}, by default `{DEFAULT_TOKEN}`.
 
-        Every request takes one of the minute's. In calls of the day it costs: {prices}. Calls a
-        day by plan: {plans}. GET / of the controls tells what can be changed in mid-run.
+        Every request counts against the minute's limit. Its cost in calls of the day: {prices}.
+        Calls a day by plan: {plans}. GET / of the controls lists what can be changed while it runs.
         """)
 
 
 @click.command(help=_help())
-@click.option("--port", default=0, show_default="any free one", help="Of the REST API.")
-@click.option("--control-port", default=0, show_default="any free one", help="Of the controls.")
-@click.option("--exchange", "exchanges", multiple=True, default=["US"], help="May be repeated.")
-@click.option("--symbols", default=1000, show_default=True, help="Living ones per exchange.")
+@click.option("--port", default=0, show_default="any free one", help="Port of the REST API.")
+@click.option(
+    "--control-port", default=0, show_default="any free one", help="Port of the controls."
+)
+@click.option(
+    "--exchange", "exchanges", multiple=True, default=["US"], help="Exchange; repeatable."
+)
+@click.option("--symbols", default=1000, show_default=True, help="Listed symbols per exchange.")
 @click.option("--years", default=20.0, show_default=True, help="Span of the made-up histories.")
-@click.option("--bars-per-symbol", type=int, help="Instead of years: exactly so many bars.")
-@click.option("--clean", is_flag=True, help="No dead, late, empty, missing or illiquid names.")
-@click.option("--seed", default=1, show_default=True, help="Another seed, another world.")
+@click.option("--bars-per-symbol", type=int, help="Number of bars, instead of years.")
+@click.option(
+    "--clean", is_flag=True, help="No delisted, late, empty, missing or illiquid symbols."
+)
+@click.option("--seed", default=1, show_default=True, help="Seed of the made-up data.")
 @click.option("--data", "folder", type=EXISTING, help="A folder of files: bars*, splits*, …")
-@click.option("--bars", type=EXISTING, multiple=True, help="A file of bars. May be repeated.")
+@click.option("--bars", type=EXISTING, multiple=True, help="A file of bars; repeatable.")
 @click.option("--splits", type=EXISTING, multiple=True, help="A file of splits.")
 @click.option("--dividends", type=EXISTING, multiple=True, help="A file of dividends.")
 @click.option("--symbol-list", type=EXISTING, multiple=True, help="A file of listings.")
@@ -73,21 +79,25 @@ def _help() -> str:
     type=click.Choice(list(WINDOWS)),
     default="fixed",
     show_default=True,
-    help="How a minute is counted.",
+    help="How the minute's limit is counted.",
 )
 @click.option(
     "--plan",
     type=click.Choice(list(PLANS)),
     default="all-world",
     show_default=True,
-    help="What the key may ask for.",
+    help="The key's plan.",
 )
 @click.option("--daily-limit", type=int, help="Calls a day, instead of the plan's.")
 @click.option("--extra-limit", type=int, help="Calls beyond the daily ones, instead of the plan's.")
 @click.option("--log", type=click.Path(path_type=Path), help="Requests as JSON lines.")
 @click.option("--latency", default=0.0, show_default=True, help="Milliseconds before an answer.")
-@click.option("--cache", default=512, show_default=True, help="MiB of rendered histories kept.")
-@click.option("--until-stdin-closes", is_flag=True, help="End when the parent does.")
+@click.option(
+    "--cache", default=512, show_default=True, help="MiB of rendered histories in memory."
+)
+@click.option(
+    "--until-stdin-closes", is_flag=True, help="End when stdin closes, as the parent ends."
+)
 def sandbox(**options: Any) -> None:  # noqa: ANN401 - each option is checked by click
     """Build the vendor, and serve until the end."""
     clock = Clock(options["now"])

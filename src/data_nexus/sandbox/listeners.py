@@ -1,4 +1,4 @@
-"""Owns the sandbox's two sockets and its end: by signal, or with the parent."""
+"""Listen on the sandbox's two sockets until a signal, or until the parent ends."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def serve(
     *,
     until_stdin_closes: bool,
 ) -> None:
-    """Listen until SIGTERM, SIGINT or, if wished, the end of stdin; `ready` learns the ports."""
+    """Listen until SIGTERM, SIGINT or, if set, the end of stdin; `ready` receives the ports."""
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

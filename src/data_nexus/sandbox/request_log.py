@@ -1,4 +1,4 @@
-"""Owns the request log: what was asked, what was served, and what it cost; never the token."""
+"""Log each request with its answer and its cost, without the token."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class RequestLog:
             self._lines = path.open("a", encoding="utf-8")
 
     def add(self, entry: Entry) -> None:
-        """Write one request down."""
+        """Log one request."""
         self.entries.append(entry)
         if self._lines is not None:
             self._lines.write(json.dumps(entry) + "\n")

@@ -1,4 +1,4 @@
-"""Owns the REST listener: who may ask, what it costs, which fault strikes, what is logged."""
+"""Answer REST requests: check the key and the limits, apply faults, charge, log."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from data_nexus.sandbox.faults.faults import Fault, Faults
 from data_nexus.sandbox.request_log import RequestLog
 from data_nexus.sandbox.variants import Choices
 from data_nexus.sandbox.vendor import NO_TICKER, Account, Vendor
-from data_nexus.sandbox.vendor_request import Asked
+from data_nexus.sandbox.vendor_request import VendorRequest
 
 
 @dataclass(slots=True)
@@ -31,36 +31,36 @@ class RestServer:
     token: str
     latency_sec: float = 0.0
 
-    async def respond(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def respond(self, http_request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
         arrived, monotonic = time.time(), time.monotonic()
-        asked = Asked.of(request.rel_url, request.headers)
-        wire, facts = self._settle(asked, request.method)
+        request = VendorRequest.of(http_request.rel_url, http_request.headers)
+        wire, facts = self._settle(request, http_request.method)
         moment = self.vendor.market.clock.now().isoformat()
         self.log.add({"t": arrived, "monotonic": monotonic, "moment": moment, **facts})
         if self.latency_sec:
             await asyncio.sleep(self.latency_sec)
         return Sent(wire)
 
-    def _settle(self, asked: Asked, method: str) -> tuple[Wire, dict[str, object]]:
-        account, choices = self.vendor.account_of(asked), self.vendor.choices
+    def _settle(self, request: VendorRequest, method: str) -> tuple[Wire, dict[str, object]]:
+        account, choices = self.vendor.account_of(request), self.vendor.choices
         account.other.catch_up()
-        refusal = self._refusal(asked, account)
-        fault = None if refusal else self.faults.strike(asked)
-        answer = refusal or answer_to(self.vendor, fault.asked(asked) if fault else asked)
+        refusal = self._refusal(request, account)
+        fault = None if refusal else self.faults.strike(request)
+        answer = refusal or answer_to(self.vendor, fault.mistaken(request) if fault else request)
         if fault:
-            answer = fault.answer(answer, asked)
-        cost = _cost(asked, answer, fault, choices)
+            answer = fault.answer(answer, request)
+        cost = _cost(request, answer, fault, choices)
         account.limits.charge(cost)
         if answer.status != UNAUTHENTICATED.status:
             answer = answer.with_headers(_rate_headers(account.limits))
-        wire = fault.wire(answer, asked) if fault else framed(answer, gzip=asked.gzip)
+        wire = fault.wire(answer, request) if fault else framed(answer, gzip=request.gzip)
         return wire, {
             "method": method,
-            "path": asked.path,
-            "query": dict(asked.query),
-            "endpoint": asked.endpoint,
-            "symbol": asked.subject,
+            "path": request.path,
+            "query": dict(request.query),
+            "endpoint": request.endpoint,
+            "symbol": request.subject,
             "status": answer.status,
             "cost": cost,
             "rows": answer.served.rows,
@@ -72,15 +72,15 @@ class RestServer:
             "version": self.vendor.market.version,
         }
 
-    def _refusal(self, asked: Asked, account: Account) -> Answer | None:
-        """Why the request is not answered at all; a refusal costs nothing."""
+    def _refusal(self, request: VendorRequest, account: Account) -> Answer | None:
+        """The refusal of the request, if it is refused; a refusal costs nothing."""
         choices, limits = self.vendor.choices, account.limits
-        if asked.token not in (self.token, DEMO_TOKEN):
+        if request.token not in (self.token, DEMO_TOKEN):
             return UNAUTHENTICATED
         if not limits.take_requests():
             return too_many(choices, limits.retry_after_sec, time.time())
-        refused = account.plan.refuse(asked, choices)
-        calls = price(asked, choices)
+        refused = account.plan.refuse(request, choices)
+        calls = price(request, choices)
         if refused is None and calls and limits.left() < calls:
             return QUOTA_USED
         return refused
@@ -93,11 +93,11 @@ def _rate_headers(limits: Limits) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _cost(asked: Asked, answer: Answer, fault: Fault | None, choices: Choices) -> int:
-    """What is charged: for an unknown name if that was chosen, for any other error nothing."""
-    told = fault.parameters.get("cost") if fault else None
-    if told is not None:
-        return int(told)
+def _cost(request: VendorRequest, answer: Answer, fault: Fault | None, choices: Choices) -> int:
+    """The calls charged: for an unknown symbol if so chosen, for any other error none."""
+    stated = fault.parameters.get("cost") if fault else None
+    if stated is not None:
+        return int(stated)
     is_unknown = answer.status == HTTPStatus.NOT_FOUND or answer.sha256 == NO_TICKER.sha256
     is_charged = bool(choices.unknown_calls) if is_unknown else answer.status == HTTPStatus.OK
-    return price(asked, choices) if is_charged else 0
+    return price(request, choices) if is_charged else 0

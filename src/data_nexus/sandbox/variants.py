@@ -1,6 +1,6 @@
-"""Owns what the sources disagree about: each a choice with its possible values. Pure.
+"""Choices between contradictory sources, each with its possible values. Pure.
 
-The first value is what the sandbox does unless it is told otherwise.
+The first value is the sandbox's default.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ class Choices:
 
     `user_calls`: what `user` and `internal-user` cost (a recording says 0, a document 1).
     `bulk_symbols`: whether the symbols of a bulk request are paid for beside the exchange, or
-    alone. `unknown_calls`: whether an unknown name costs the request's price (one document).
-    `unknown_ticker`: the status of its text (one client met it with 200). `demo_refusal`: 403 was
+    alone. `unknown_calls`: whether an unknown symbol costs the request's price (one document).
+    `unknown_ticker`: the status of its text (one client reports 200). `demo_refusal`: 403 was
     measured, a document says 401. `warning`: where the free plan's stands in a history (reports
-    of each place). `extra_used`: whether `apiRequests` counts the extra calls, too (nobody
-    tells). `retry_after` and `refusal_body`: the form of a 429, which nobody has recorded.
+    of each place). `extra_used`: whether `apiRequests` counts the extra calls, too (no
+    source). `retry_after` and `refusal_body`: the form of a 429, of which there is no recording.
     """
 
     user_calls: Literal[0, 1] = 0
@@ -41,11 +41,11 @@ class Choices:
 POSSIBLE = {name: get_args(hint) for name, hint in get_type_hints(Choices).items()}
 
 
-def chosen(choices: Choices, wish: Mapping[str, Any]) -> Choices:
-    """The choices with some of them changed; ValueError for what is none."""
-    for name, value in wish.items():
+def chosen(choices: Choices, changes: Mapping[str, Any]) -> Choices:
+    """The choices with some of them changed; ValueError for an unknown name or value."""
+    for name, value in changes.items():
         if name not in POSSIBLE:
             raise ValueError(f"no choice {name!r}; there are {', '.join(POSSIBLE)}")
         if value not in POSSIBLE[name]:
             raise ValueError(f"{name} is one of {POSSIBLE[name]}, not {value!r}")
-    return replace(choices, **wish)
+    return replace(choices, **changes)

@@ -1,4 +1,4 @@
-"""Owns what an endpoint may look at: the market, its rendered histories, the accounts."""
+"""The state that endpoints read: the market, its rendered histories, the accounts."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from data_nexus.sandbox.answers.wire import Answer
 from data_nexus.sandbox.market.action_days import ActionDays
 from data_nexus.sandbox.market.market import Market
 from data_nexus.sandbox.variants import Choices
-from data_nexus.sandbox.vendor_request import Asked
+from data_nexus.sandbox.vendor_request import VendorRequest
 
 
 @dataclass(slots=True)
 class Account:
-    """What belongs to a key: its plan, its counters, and who else spends it."""
+    """What belongs to a key: its plan, its counters, and its other user."""
 
     plan: Plan
     limits: Limits
@@ -26,7 +26,7 @@ class Account:
 
 @dataclass(slots=True, kw_only=True)
 class Vendor:
-    """All that answers are made of; the demo key has an account of its own."""
+    """The state behind all answers; the demo key has its own account."""
 
     market: Market
     bodies: Bodies
@@ -35,16 +35,16 @@ class Vendor:
     demo: Account
     choices: Choices = field(default_factory=Choices)
 
-    def account_of(self, asked: Asked) -> Account:
-        """Whose counters a request moves."""
-        return self.demo if asked.token == DEMO_TOKEN else self.account
+    def account_of(self, request: VendorRequest) -> Account:
+        """The account that a request is charged to."""
+        return self.demo if request.token == DEMO_TOKEN else self.account
 
     def no_ticker(self) -> Answer:
-        """What `eod` says to a symbol that it does not know."""
+        """What `eod` answers for an unknown symbol."""
         return replace(NO_TICKER, status=self.choices.unknown_ticker)
 
 
-# The vendor's words for what it does not find: the first is quoted by several of its clients,
+# The vendor's texts for what it does not find: the first is quoted by several of its clients,
 # the others come from one client's tests.
 NO_TICKER = Answer.of(b"Ticker Not Found.", status=404)
 NO_EXCHANGE = Answer.of(b"Exchange Not Found.", status=404)

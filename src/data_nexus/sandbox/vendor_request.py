@@ -1,4 +1,4 @@
-"""Owns a request as the vendor understands it: endpoint, subject, parameters. Pure."""
+"""Parse a request as the vendor does: endpoint, subject, parameters. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ROOT = "/api"
 
 
 class Invalid(Exception):
-    """Answer 422: a parameter is not what the vendor takes."""
+    """Answer 422: the vendor does not accept a parameter."""
 
     def __init__(self, parameter: str, message: str) -> None:
         super().__init__(message)
@@ -23,8 +23,8 @@ class Invalid(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A request: `/api/{endpoint}/{subject}` with its parameters, the token set apart.
+class VendorRequest:
+    """A request: `/api/{endpoint}/{subject}` with its parameters, the token kept apart.
 
     `url` is the request's URL with the token in it, as the vendor's own 404 page repeats it.
     """
@@ -39,7 +39,7 @@ class Asked:
 
     @classmethod
     def of(cls, url: URL, headers: MultiMapping[str]) -> Self:
-        """Read a request; a trailing slash means nothing (recordings)."""
+        """Read a request; a trailing slash is ignored (recordings)."""
         endpoint, _, subject = url.path.removeprefix(ROOT).strip("/").partition("/")
         query = dict(url.query)
         token = query.pop("api_token", "")
@@ -49,7 +49,7 @@ class Asked:
         return cls(path, endpoint, subject, query, token, str(url), gzip)
 
     def format(self, default: str) -> str:
-        """`json` or `csv`, as asked for or the endpoint's own."""
+        """`json` or `csv`: as requested, or the endpoint's default."""
         return "csv" if self.query.get("fmt", default).lower() == "csv" else "json"
 
     def date(self, name: str) -> date | None:

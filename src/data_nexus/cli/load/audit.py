@@ -1,4 +1,4 @@
-"""Owns how `nexus status` and `nexus plan` tell of the rolling audit."""
+"""Describe the rolling audit for `nexus status` and `nexus plan`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from data_nexus.domain.planning.audit import RECORD_DAYS
 
 
 def audit_pairs(found: dict[str, Any]) -> Iterator[tuple[str, object]]:
-    """Say what the audit promises, and how old the oldest whole reading is in fact."""
+    """Return what the audit promises, and the age of the oldest whole reading."""
     yield "audit", _promise(found)
     if found["assets"]:
         oldest = found["oldest"]
@@ -17,7 +17,7 @@ def audit_pairs(found: dict[str, Any]) -> Iterator[tuple[str, object]]:
 
 
 def record_pairs(found: dict[str, Any]) -> Iterator[tuple[str, object]]:
-    """Say what audits found lately, exchange by exchange."""
+    """Return what recent audits found, by exchange."""
     for record in found["exchanges"]:
         changed = f"{record['restated']:,} restated, {record['rebased']:,} re-based"
         text = f"{record['audited']:,} histories in {RECORD_DAYS} days, {changed}"
@@ -28,7 +28,7 @@ def _promise(found: dict[str, Any]) -> str:
     if not found["assets"]:
         return "nothing is loaded"
     if found["calls"] is None:
-        return "nothing promised: the vendor has not told the day's limit"
+        return "nothing promised: the day's limit is not known yet"
     if found["updates"] is None:
         return "none: its share of a day's calls is less than one"
     updates = f"{found['updates']:,} update{'s' * (found['updates'] > 1)}"

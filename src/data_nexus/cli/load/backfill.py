@@ -1,4 +1,4 @@
-"""Owns `nexus backfill`."""
+"""The command `nexus backfill`."""
 
 from __future__ import annotations
 
@@ -25,13 +25,15 @@ from data_nexus.observe.progress import progress_display
     type=click.IntRange(min=1),
     default=100,
     show_default=True,
-    help="at most so many assets",
+    help="load at most this number of assets",
 )
-@click.option("--no-limit", is_flag=True, help="all that are due")
-@click.option("--wait", is_flag=True, help="sleep until the quota resets instead of ending")
+@click.option("--no-limit", is_flag=True, help="load all assets that are due")
+@click.option("--wait", is_flag=True, help="when the quota is used up, sleep until it resets")
 @click.option("--concurrency", type=click.IntRange(1, 256), help="requests in flight (5)")
 @click.option(
-    "--days-old", type=click.FloatRange(min=0), help="due when last answered so many days ago (1)"
+    "--days-old",
+    type=click.FloatRange(min=0),
+    help="due when the last answer is older than this (1)",
 )
 @click.option("--exchange", help="only this exchange")
 @click.option("--symbols", help="only these: AAPL.US,MSFT.US")
@@ -48,7 +50,10 @@ def backfill(
     as_json: bool,  # noqa: FBT001
     **options: Any,  # noqa: ANN401
 ) -> int:
-    """Bring due assets up to date, symbol by symbol; run it again to go on where it stopped."""
+    """Bring due assets up to date, symbol by symbol.
+
+    Run it again to continue where it stopped.
+    """
     settings = settings_from(options)
     scope = BackfillScope(
         limit=None if no_limit else limit,

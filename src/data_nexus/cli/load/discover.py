@@ -1,4 +1,4 @@
-"""Owns `nexus discover`."""
+"""The command `nexus discover`."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from data_nexus.observe.logs import log_event
 @click.option(
     "--exchange", "exchanges", multiple=True, default=("US",), help="US, LSE, …; repeatable"
 )
-@click.option("--delisted", is_flag=True, help="also list the dead symbols (one call more)")
+@click.option("--delisted", is_flag=True, help="also list delisted symbols (one more call)")
 @click.option("--type", "types", multiple=True, help='only this type, "Common Stock"; repeatable')
-@click.option("--max-shrink", type=float, help="share of the list that may vanish at once (0.2)")
+@click.option("--max-shrink", type=float, help="share of the list that may disappear at once (0.2)")
 @output_options
 def discover(
     exchanges: tuple[str, ...],

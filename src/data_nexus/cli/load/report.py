@@ -27,7 +27,7 @@ def print_lists(found: Iterable[Discovered]) -> None:
 def print_run(report: RunReport) -> None:
     """Print a run's figures as sentences."""
     if not (report.total_assets or report.actions or report.actions_failed):
-        console.print("No asset was asked for." if report.is_cut_short else "Nothing is due.")
+        console.print("No asset was requested." if report.is_cut_short else "Nothing is due.")
         return
     if report.total_assets:
         _print_histories(report)

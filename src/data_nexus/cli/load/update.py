@@ -1,4 +1,4 @@
-"""Owns `nexus update`."""
+"""The command `nexus update`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from data_nexus.observe.progress import progress_display
 
 @click.command()
 @click.option("--exchange", help="only this exchange")
-@click.option("--wait", is_flag=True, help="sleep until the quota resets instead of ending")
+@click.option("--wait", is_flag=True, help="when the quota is used up, sleep until it resets")
 @click.option("--concurrency", type=click.IntRange(1, 256), help="requests in flight (5)")
 @output_options
 def update(
@@ -30,14 +30,14 @@ def update(
     as_json: bool,  # noqa: FBT001
     **options: Any,  # noqa: ANN401
 ) -> int:
-    """Make everything fresh as of the last session that is out, with the fewest calls.
+    """Load all published sessions with the fewest calls.
 
-    Whole sessions come in bulk where that costs less than one call for each asset that lacks
-    them. Symbol lists that are a week old are read again first, and what is new on them is
-    loaded. When no session is missing (a Sunday, a holiday, just after the close), nothing is
-    asked for. Then the splits and dividends of those assets are read whose adjusted closes the
-    stored ones do not explain, for two calls each. At last the audit reads some histories again,
-    with a share of the calls left over.
+    First, symbol lists that are a week old are read again, and new symbols are loaded. Then
+    missing sessions are fetched: in bulk where that costs less than one call for each asset that
+    lacks them. When no session is missing (a Sunday, a holiday, just after the close), nothing is
+    requested. Then the splits and dividends of assets whose adjusted closes the stored ones do not
+    explain are read, for two calls each. Last, the audit reads some histories again, with a share
+    of the calls left over.
     """
     settings = settings_from(options)
     chosen = exchange_code(exchange) if exchange else None
@@ -58,10 +58,10 @@ def _print_steps(steps: UpdateSteps) -> None:
     for each in steps.bulk:
         console.print(
             f"{each.exchange} {each.session} in bulk: {each.stored:,} bars stored,"
-            f" {each.left:,} assets asked for one by one, {each.calls:,} calls"
+            f" {each.left:,} assets left to fetch individually, {each.calls:,} calls"
         )
     if audit := steps.audit:
         console.print(
             f"{audit.assets:,} histories read again by the audit: {audit.revised:,} bars had been"
-            f" changed without a trace, {audit.failed:,} could not be read, {audit.calls:,} calls"
+            f" silently changed, {audit.failed:,} could not be read, {audit.calls:,} calls"
         )

@@ -1,4 +1,4 @@
-"""Owns `nexus db`: where the database is, its tables, a shell."""
+"""The commands `nexus db`: the database's URL, its tables, a shell."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from data_nexus.database.upgrade import upgrade as upgrade_tables
 
 @click.group()
 def db() -> None:
-    """Work with the database itself."""
+    """Print the database's URL, migrate its tables, open psql."""
 
 
 @db.command()
 @output_options
 def url(as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
-    """Print the database's URL, for psql and other tools (a password is left out)."""
+    """Print the database's URL, without its password."""
     settings = settings_from(options)
     if settings.database_url:
         found = without_password(settings.database_url)
@@ -43,7 +43,7 @@ def url(as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
 @db.command()
 @output_options
 def upgrade(as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
-    """Create the tables, or bring them to this version."""
+    """Create the tables, or migrate them to this version."""
     settings = settings_from(options)
     if settings.database_url:
         upgrade_tables(settings.database_url, settings.schema)
@@ -53,7 +53,7 @@ def upgrade(as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
     if as_json:
         print_json({"upgraded": True})
     else:
-        console.print("The tables are those of this version.")
+        console.print("The tables match this version.")
 
 
 @db.command()

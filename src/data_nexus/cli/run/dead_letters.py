@@ -1,4 +1,4 @@
-"""Owns `nexus dead-letters`."""
+"""The commands `nexus dead-letters`."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from data_nexus.errors import UsageError
 
 @click.group("dead-letters")
 def dead_letters() -> None:
-    """Look after assets that wait for a person: their answers were unfit."""
+    """Review assets whose answers were unfit."""
 
 
 @dead_letters.command("list")
 @output_options
 def list_(as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
-    """List the dead letters, the latest first."""
+    """List the dead letters, latest first."""
     with _database(settings_from(options)) as database:
         letters = list_dead_letters(database)
     if as_json:
@@ -58,7 +58,7 @@ def list_(as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
 @click.argument("symbol")
 @output_options
 def show(symbol: str, as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
-    """Show one asset's dead letters, whole."""
+    """Show one asset's dead letters in full."""
     with _database(settings_from(options)) as database:
         letters = list_dead_letters(database, _ids(database, (symbol,)))
     if as_json:
@@ -72,20 +72,23 @@ def show(symbol: str, as_json: bool, **options: Any) -> None:  # noqa: ANN401, F
 
 @dead_letters.command()
 @click.argument("symbols", nargs=-1)
-@click.option("--all", "everything", is_flag=True, help="all of them")
+@click.option("--all", "everything", is_flag=True, help="all dead letters")
 @output_options
 def retry(symbols: tuple[str, ...], everything: bool, as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
-    """Put assets back into the queue; the next backfill asks for them again."""
+    """Put assets back into the queue, for the next backfill."""
     _change(retry_dead_letters, "put back into the queue", symbols, everything, as_json, options)
 
 
 @dead_letters.command()
 @click.argument("symbols", nargs=-1)
-@click.option("--all", "everything", is_flag=True, help="all of them")
+@click.option("--all", "everything", is_flag=True, help="all dead letters")
 @output_options
 def drop(symbols: tuple[str, ...], everything: bool, as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
-    """Give assets up: their letters go, and they rest until a symbol list names them again."""
-    _change(drop_dead_letters, "given up", symbols, everything, as_json, options)
+    """Delete dead letters and deactivate their assets.
+
+    The assets stay inactive until a symbol list names them again.
+    """
+    _change(drop_dead_letters, "dropped", symbols, everything, as_json, options)
 
 
 def _change(
@@ -97,7 +100,7 @@ def _change(
     options: dict[str, Any],
 ) -> None:
     if bool(symbols) == everything:
-        raise UsageError("name the symbols, or say --all")
+        raise UsageError("name the symbols, or give --all")
     with _database(settings_from(options)) as database:
         count = change(database, None if everything else _ids(database, symbols))
     if as_json:

@@ -1,4 +1,4 @@
-"""Owns `nexus worker`."""
+"""The command `nexus worker`."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from data_nexus.observe.progress import progress_display
 @click.option("--concurrency", type=click.IntRange(1, 256), help="requests in flight (5)")
 @output_options
 def worker(exchange: str | None, as_json: bool, **options: Any) -> int:  # noqa: ANN401, FBT001
-    """Load whatever is due until stopped; any number of workers may share one database.
+    """Load whatever is due until stopped.
 
-    A worker waits for quota, for the vendor and for the database, and leaves a share of the day's
-    calls (NEXUS_RESERVE) to repair and to people.
+    Any number of workers may share one database. A worker waits for quota, for the vendor and for
+    the database, and leaves a share of the day's calls (NEXUS_RESERVE) to other commands.
     """
     settings = settings_from(options)
     chosen = exchange_code(exchange) if exchange else None

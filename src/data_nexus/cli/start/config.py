@@ -1,4 +1,4 @@
-"""Owns `nexus config`."""
+"""The command `nexus config`."""
 
 from __future__ import annotations
 

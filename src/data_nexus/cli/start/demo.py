@@ -1,4 +1,4 @@
-"""Owns `nexus demo`."""
+"""The command `nexus demo`."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from data_nexus.observe.logs import log_event
 def demo(as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
     """Show the main job on simulated data: no key, no network.
 
-    Starts a simulated vendor and a PostgreSQL of its own, discovers an exchange, loads all
-    histories, kills the load in the middle, resumes it, and proves that nothing is lost or double.
-    Then a new session comes out, with a split and a dividend, and an update brings it in.
+    Starts a simulated vendor and a separate PostgreSQL, discovers an exchange, loads all
+    histories, kills the load midway, resumes it, and proves that no bar is lost or duplicated.
+    Then a new session is published, with a split and a dividend, and an update loads it.
     """
     settings = settings_from(options)
 
@@ -42,7 +42,7 @@ def demo(as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
         ]
     )
     home = demo_home(settings)
-    console.print("\nLook around in the demo's database:", style="bold")
+    console.print("\nExplore the demo's database:", style="bold")
     for line in (
         f"export NEXUS_HOME={home}",
         ".venv/bin/nexus status",
@@ -50,7 +50,7 @@ def demo(as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
         ".venv/bin/nexus db shell",
     ):
         console.print(f"  {line}", soft_wrap=True)
-    console.print("\nLoad real data into a database of your own:", style="bold")
+    console.print("\nLoad real data into your own database:", style="bold")
     for line in (
         "unset NEXUS_HOME",
         "export EODHD_API_KEY=…",

@@ -1,4 +1,4 @@
-"""Owns `nexus verify`."""
+"""The command `nexus verify`."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from data_nexus.domain.symbol import exchange_code
 
 
 @click.command()
-@click.option("--exchange", default="US", show_default=True, help="exchange to try")
+@click.option("--exchange", default="US", show_default=True, help="exchange to check with")
 @output_options
 def verify(exchange: str, as_json: bool, **options: Any) -> int:  # noqa: ANN401, FBT001
-    """Check that everything works: database, discovery, backfill, cursors, batches.
+    """Check database, discovery, backfill, cursors and batches.
 
-    The checks work in a schema of their own and drop it. With an EODHD key they cost a few calls;
-    without one they ask the sandbox. The database in use is only looked at.
+    The checks write to a temporary schema and drop it. With an EODHD key they cost a few calls;
+    without one they use the sandbox. The invariants of the database in use are only read.
     """
     answer = run_checks(settings_from(options), exchange_code(exchange))
     if as_json:
@@ -40,4 +40,4 @@ def _say(answer: Verification) -> None:
     for name, count in answer.invariants.items():
         mark = "FAIL" if count else "ok  "
         console.print(f"{mark}  {name}" + (f": broken in {count:,} places" if count else ""))
-    console.print(f"vendor asked: {answer.vendor}")
+    console.print(f"vendor: {answer.vendor}")

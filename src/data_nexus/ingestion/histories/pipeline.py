@@ -12,7 +12,7 @@ from data_nexus.domain.lease import Lease
 from data_nexus.domain.limits.backoff import absence_days
 from data_nexus.domain.validation.check import Checked, check
 from data_nexus.domain.window import Window
-from data_nexus.eodhd.decode_bars import NO_BARS, History, excerpts
+from data_nexus.eodhd.decode_bars import NO_BARS, ReceivedHistory, excerpts
 from data_nexus.errors import WrongSubject
 from data_nexus.ingestion.fetching.requester import Answer, FetchState
 
@@ -26,11 +26,13 @@ class CheckedHistory:
     """A received history with the verdict of the bar rules on each row."""
 
     window: Window
-    answer: Answer[History]
+    answer: Answer[ReceivedHistory]
     checked: Checked
 
 
-def checked_history(lease: Lease, window: Window, answer: Answer[History]) -> CheckedHistory:
+def checked_history(
+    lease: Lease, window: Window, answer: Answer[ReceivedHistory]
+) -> CheckedHistory:
     """Return an answer's bars, checked.
 
     Raises `WrongSubject` for an answer of which every row lies outside the window that was asked

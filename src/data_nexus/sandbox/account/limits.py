@@ -1,4 +1,4 @@
-"""Owns the vendor's own counting: the requests of the minute and the calls of the day."""
+"""Count as the vendor does: the requests of the minute and the calls of the day."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from data_nexus.sandbox.clock import Clock
 
 @dataclass(slots=True)
 class Limits:
-    """Counters on the vendor's clock; `extra` calls are drawn on silently after the daily ones.
+    """Counters on the vendor's clock; `extra` calls are used silently after the daily ones.
 
     The daily counter is lazy: `used` (of the daily calls), `extra_used` and `used_on` show the
-    last day with a call until the next call (vendor documentation). A limit that changes leaves
-    what was counted.
+    last day with a call until the next call (vendor documentation). A changed limit leaves
+    the counts.
     """
 
     clock: Clock
@@ -32,7 +32,7 @@ class Limits:
         self.used_on = self.used_on or self.clock.today()
 
     def take_requests(self, wanted: int = 1, at: datetime | None = None) -> int:
-        """Count up to `wanted` requests in the minute's window; return how many it still took."""
+        """Count up to `wanted` requests in the minute's window; return how many it took."""
         now = at or self.clock.now()
         taken = max(0, min(wanted, self.minute - self.window.held(now)))
         if taken:
@@ -41,21 +41,21 @@ class Limits:
 
     @property
     def remaining(self) -> int:
-        """How many requests the minute's window still takes."""
+        """How many requests the minute's window has left."""
         return max(0, self.minute - self.window.held(self.clock.now()))
 
     @property
     def retry_after_sec(self) -> int:
-        """Whole seconds until a full window takes a request again."""
+        """Whole seconds until a full window has room again."""
         now = self.clock.now()
         return max(1, math.ceil((self.window.opens_at(now, self.minute) - now).total_seconds()))
 
     def left(self, at: datetime | None = None) -> int:
-        """Calls that are still answered on the day: the daily ones, then the extra ones."""
+        """Calls left on the day: the daily ones and the extra ones."""
         return self._left_of_day(self._day(at)) + self.extra
 
     def charge(self, calls: int, at: datetime | None = None) -> None:
-        """Count calls, beginning a new day if it is one; only what is free begins none."""
+        """Count calls, on a new day if the date changed; a free request starts none."""
         if not calls:
             return
         day = self._day(at)

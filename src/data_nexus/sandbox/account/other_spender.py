@@ -1,4 +1,4 @@
-"""Owns somebody else with the same key, who spends what the engine believes to have."""
+"""Simulate another user of the same key, whose requests the engine does not see."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from data_nexus.sandbox.account.limits import Limits
 
 _SECOND = timedelta(seconds=1)
 _DAY = timedelta(days=1)
-# Sums of shares of requests that miss a whole one only by their rounding.
+# Sums of fractions of requests that are below a whole one only by rounding.
 _ROUNDING = 1e-9
 
 
@@ -18,9 +18,9 @@ _ROUNDING = 1e-9
 class OtherSpender:
     """Spends at once, or `per_minute` requests of `calls_each` steadily on the vendor's clock.
 
-    It has no task of its own: what it would have spent since is counted when somebody looks
-    (`catch_up`). `requests` were answered and `calls` paid; `refused` got 429 or 402, and are not
-    tried again.
+    It has no task: what it would have spent in the meantime is counted by `catch_up`, before the
+    counters are read. `requests` were answered and `calls` charged; `refused` got 429 or 402, and
+    are not retried.
     """
 
     limits: Limits
@@ -43,7 +43,7 @@ class OtherSpender:
         self._add(taken, paid, requests - taken)
 
     def catch_up(self) -> None:
-        """Spend what has come due since the last look."""
+        """Spend what has come due since the last call."""
         for moment, due in self._due(self.limits.clock.now()):
             taken = self.limits.take_requests(due, moment)
             answered = taken
@@ -53,10 +53,10 @@ class OtherSpender:
             self._add(answered, answered * self.calls_each, due - answered)
 
     def _due(self, now: datetime) -> Iterator[tuple[datetime, int]]:
-        """How many requests came due, second by second; of a leap of the clock the last day."""
+        """Requests that came due, by second; after a jump of the clock those of the last day."""
         if not self.per_minute:
             self._until = now
-        # A clock that was set back: it goes on from there.
+        # After the clock was set back, continue from there.
         self._until = min(max(self._until, now - _DAY), now)
         while self._until < now:
             then = min(self._until + _SECOND, now)

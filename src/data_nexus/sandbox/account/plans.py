@@ -1,4 +1,4 @@
-"""Owns the vendor's plans: what a key may ask for, and the calls that come with it. Pure."""
+"""The vendor's plans: what a key may request, and how many calls. Pure."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import Any
 from data_nexus.sandbox.answers.refusals import FORBIDDEN, NO_BULK, ONLY_EOD, UNAUTHENTICATED
 from data_nexus.sandbox.answers.wire import Answer
 from data_nexus.sandbox.variants import Choices, WarningPlace
-from data_nexus.sandbox.vendor_request import Asked
+from data_nexus.sandbox.vendor_request import VendorRequest
 
 DEMO_TOKEN = "demo"  # noqa: S105 - the vendor's public key
-# The set of the vendor's EOD page of 2026 and the one of its other documents, joined.
+# The union of the sets of the vendor's EOD page of 2026 and of its other documents.
 DEMO_SYMBOLS = frozenset(
     {"AAPL.US", "AMZN.US", "MSFT.US", "SWPPX.US", "TSLA.US", "VTI.US"}
     | {"BTC-USD.CC", "EURUSD.FOREX"}
 )
 FOR_EVERY_KEY = frozenset({"user", "internal-user", "exchanges-list"})
-# Refused are intraday, fundamentals, calendar and events (several clients); of the lists of
-# symbols no such thing is told.
+# Refused are intraday, fundamentals, calendar and events (several clients); of symbol lists no
+# refusal is reported.
 FREE_ENDPOINTS = FOR_EVERY_KEY | {"eod", "exchange-symbol-list"}
 FEEDS = ("EOD Historical Data", "Exchanges List API", "Split Data Feed", "Dividends Data Feed")
 YEAR = timedelta(365)
@@ -29,7 +29,7 @@ WARNING = "Data is limited by one year as you have free subscription"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """A plan: calls a `day` and `extra` ones once, the words of `user`, and what is refused.
+    """A plan: calls a `day` and `extra` ones once, the texts of `user`, and what is refused.
 
     `one_year`: histories begin a year ago and carry a warning.
     """
@@ -41,10 +41,10 @@ class Plan:
     mode: str
     feeds: tuple[str, ...] = ()
     one_year: bool = False
-    refuse: Callable[[Asked, Choices], Answer | None]
+    refuse: Callable[[VendorRequest, Choices], Answer | None]
 
     def first_day(self, today: date, first: date | None) -> date | None:
-        """Where a history begins that was asked for from `first`."""
+        """The first day of a history requested from `first`."""
         return max(first or date.min, today - YEAR) if self.one_year else first
 
 
@@ -55,23 +55,23 @@ def with_warning(rows: list[dict[str, Any]], where: WarningPlace) -> list[dict[s
     return [*(rows if where == "extra" else []), {"warning": WARNING}]
 
 
-def _refuse_nothing(_: Asked, __: Choices) -> Answer | None:
+def _refuse_nothing(_: VendorRequest, __: Choices) -> Answer | None:
     return None
 
 
-def _refuse_the_free(asked: Asked, _: Choices) -> Answer | None:
-    if asked.endpoint == "eod-bulk-last-day":
+def _refuse_the_free(request: VendorRequest, _: Choices) -> Answer | None:
+    if request.endpoint == "eod-bulk-last-day":
         return NO_BULK
-    return None if asked.endpoint in FREE_ENDPOINTS else ONLY_EOD
+    return None if request.endpoint in FREE_ENDPOINTS else ONLY_EOD
 
 
-def _refuse_the_demo(asked: Asked, choices: Choices) -> Answer | None:
-    if asked.endpoint in FOR_EVERY_KEY or asked.subject in DEMO_SYMBOLS:
+def _refuse_the_demo(request: VendorRequest, choices: Choices) -> Answer | None:
+    if request.endpoint in FOR_EVERY_KEY or request.subject in DEMO_SYMBOLS:
         return None
     return FORBIDDEN if choices.demo_refusal == FORBIDDEN.status else UNAUTHENTICATED
 
 
-# The words of the paid plan are a recording's and those of the demo key the vendor's documents';
+# The texts of the paid plan come from a recording, those of the demo key from documentation;
 # no account page of a free plan is known.
 PLANS = {
     "all-world": Plan(

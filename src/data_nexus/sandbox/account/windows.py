@@ -1,6 +1,6 @@
-"""Owns the two rules by which a minute of requests can be counted. Pure.
+"""Two rules by which the requests of a minute can be counted. Pure.
 
-The vendor says "per minute" and nothing more; no recording tells which rule it is.
+The vendor documents "per minute" only; no recording shows which rule applies.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _NOTHING = timedelta()
 
 
 class Window(Protocol):
-    """A count of the requests of a minute; a clock that was set back is borne."""
+    """A count of the requests of a minute; the clock may be set back."""
 
     def held(self, now: datetime) -> int:
         """How many requests count at this moment."""
@@ -24,7 +24,7 @@ class Window(Protocol):
         """Count requests of this moment."""
 
     def opens_at(self, now: datetime, limit: int) -> datetime:
-        """When fewer than `limit` requests count, if none is added; asked of a full window."""
+        """When a full window counts fewer than `limit` requests, if none is added."""
 
 
 class FixedWindow:
@@ -65,12 +65,12 @@ class SlidingWindow:
         return self._count
 
     def add(self, now: datetime, requests: int) -> None:
-        """Each request counts for a minute of its own."""
+        """Each request counts for a minute."""
         self._taken.append((now, requests))
         self._count += requests
 
     def opens_at(self, now: datetime, limit: int) -> datetime:
-        """When enough of the oldest have gone."""
+        """When enough of the oldest have expired."""
         beyond = self._count - limit + 1
         for moment, requests in self._taken:
             beyond -= requests

@@ -1,7 +1,7 @@
-"""Owns the rendered histories: each is rendered and compressed once, and kept while it is true.
+"""Cache rendered histories: each is rendered and compressed once, until it changes.
 
-A window of a history is cut out of the rendered text. What is kept is bounded in bytes; what was
-used longest ago goes first.
+A window of a history is cut out of the rendered text. The cache is bounded in bytes; the least
+recently used history is dropped first.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Rendered:
 
     @property
     def weight(self) -> int:
-        """What it takes of the memory, in bytes."""
+        """The memory that it takes, in bytes."""
         return len(self.gzip) + self.date.nbytes + 500
 
 

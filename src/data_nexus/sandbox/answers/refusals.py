@@ -1,4 +1,4 @@
-"""Owns the vendor's refusals, in its own words where they are known. Pure.
+"""The vendor's refusals, with its own texts where they are known. Pure.
 
 The texts of 401, 402, 403 and 423 are quoted by recordings or by several of its clients.
 """
@@ -42,9 +42,9 @@ _RETRY_AFTER: dict[RetryAfter, Callable[[int, float], str | None]] = {
 def too_many(choices: Choices, wait_sec: int, now: float) -> Answer:
     """The 429 of the minute's limit in the chosen form.
 
-    `now` are the seconds since 1970 of the machine, not of the vendor's clock: a Retry-After that
+    `now` is the machine's time in seconds since 1970, not the vendor's clock: a Retry-After that
     is a date must agree with the header Date.
     """
     answer = _TOO_MANY[choices.refusal_body]
-    told = _RETRY_AFTER[choices.retry_after](wait_sec, now)
-    return answer if told is None else answer.with_headers((("Retry-After", told),))
+    header = _RETRY_AFTER[choices.retry_after](wait_sec, now)
+    return answer if header is None else answer.with_headers((("Retry-After", header),))

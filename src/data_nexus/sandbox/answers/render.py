@@ -1,4 +1,4 @@
-"""Owns how the vendor writes: numbers, bars as JSON and CSV, documents, compression. Pure.
+"""Render as the vendor does: numbers, bars as JSON and CSV, documents, compression. Pure.
 
 Numbers have no trailing zeros, and whole ones no point (recordings), which is also the shortest
 text that parses back to the same float.
@@ -22,7 +22,7 @@ HTML = "text/html; charset=UTF-8"
 CSV = "application/csv"
 
 EOD_HEADER = b"Date,Open,High,Low,Close,Adjusted_close,Volume\n"
-# Made once: PyArrow looks for pandas, at length, whenever it is handed a plain str.
+# Made once: PyArrow looks for pandas, which is slow, whenever it is given a plain str.
 _NOTHING = pa.scalar("")
 _JSON_PIECES = [
     pa.scalar(text)
@@ -37,14 +37,14 @@ _QUOTED = re.compile(r'[\s,"\\]')
 
 
 def number(value: float | None) -> float | int | None:
-    """A number as JSON should show it: an int where it is whole, null where there is none."""
+    """A number as JSON should show it: an int if it is whole, null for None and NaN."""
     if value is None or value != value:  # noqa: PLR0124 - only NaN differs from itself
         return None
     return int(value) if value == int(value) else float(value)
 
 
 def document(content: object, *, escaped: bool = True) -> bytes:
-    """A JSON document as PHP writes it: no blanks; slashes and letters beyond ASCII escaped.
+    """A JSON document as PHP writes it: no spaces; slashes and letters beyond ASCII escaped.
 
     Only the recordings of symbol lists are not escaped.
     """
@@ -58,7 +58,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
 
 
 def _field(value: object) -> str:
-    """One CSV field, quoted where PHP's `fputcsv` quotes: blanks count, too."""
+    """One CSV field, quoted where PHP's `fputcsv` quotes, also for blanks."""
     text = "" if value is None else str(value)
     return f'"{text.replace(QUOTE, QUOTE * 2)}"' if _QUOTED.search(text) else text
 

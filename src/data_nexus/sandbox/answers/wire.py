@@ -1,7 +1,7 @@
-"""Owns how an answer travels: values for answers and for bytes on the wire, and the sending.
+"""Frame and send answers: values for answers and for bytes on the wire.
 
 An answer is framed into plain bytes here rather than by aiohttp, so that a fault can cut, delay
-or replace exactly what a faultless answer would have been.
+or replace exactly the bytes of a faultless answer.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _POLL_SEC = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What the request log tells of an answer: its rows, and their first and last date."""
+    """What the request log shows of an answer: its rows, and their first and last date."""
 
     rows: int | None = None
     first: str | None = None
@@ -47,7 +47,7 @@ class Served:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What the vendor says, before it is framed: one of `plain` and `gzip` is always there."""
+    """The vendor's answer before framing: at least one of `plain` and `gzip` is set."""
 
     status: int = 200
     content_type: str = HTML
@@ -109,7 +109,7 @@ class End(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """Bytes for the wire: `prompt` of them at once, the others `step` by `step`; then the end."""
+    """Bytes for the wire: `prompt` of them at once, the rest in steps of `step`; then the end."""
 
     payload: bytes
     end: End = End.KEEP
@@ -127,7 +127,7 @@ class Wire:
 
 
 def encoded(answer: Answer, *, gzip: bool) -> tuple[bytes, Headers]:
-    """The body's bytes as they travel, with the header that says so."""
+    """The body's bytes as sent, with the header of their encoding."""
     if not gzip or not answer.size:
         return answer.body, ()
     body = packed(answer.body) if answer.gzip is None else answer.gzip
@@ -177,16 +177,16 @@ class Sent(web.StreamResponse):
 
     @property
     def keep_alive(self) -> bool | None:
-        """Whether the connection serves on."""
+        """Whether the connection stays open."""
         return self._wire.end is End.KEEP
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
-        """Begin: nothing is written that is not in the wire."""
+        """Start without writing anything of aiohttp's."""
         self._request = request
         return None
 
     async def write_eof(self, data: bytes = b"") -> None:  # noqa: ARG002 - aiohttp's signature
-        """Send all of it, then end the connection as the wire says."""
+        """Send all bytes, then end the connection as specified."""
         request = self._request
         transport = request.transport if request else None
         if request is None or transport is None:
@@ -213,6 +213,6 @@ class Sent(web.StreamResponse):
 
 
 async def _drained(transport: asyncio.Transport) -> None:
-    """Wait until the kernel has all bytes: what it has not, a reset would take back."""
+    """Wait until the kernel has all bytes: a reset would discard the others."""
     while transport.get_write_buffer_size() and not transport.is_closing():  # noqa: ASYNC110
         await asyncio.sleep(_POLL_SEC)

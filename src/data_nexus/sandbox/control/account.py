@@ -1,4 +1,4 @@
-"""Owns what the control port can change in the account: plan, limits, who else spends, choices."""
+"""Change the account through the control port: plan, limits, other user, choices."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from data_nexus.sandbox.account.plans import PLANS
 from data_nexus.sandbox.account.windows import WINDOWS
-from data_nexus.sandbox.control.market import BackfillScope, NotUnderstood, Reply
+from data_nexus.sandbox.control.market import Body, NotUnderstood, Reply
 from data_nexus.sandbox.variants import chosen
 from data_nexus.sandbox.vendor import Vendor
 
@@ -19,60 +19,60 @@ COUNTERS = ("minute", "daily", "extra", "used")
 REFUSAL = ("retry_after", "refusal_body")
 
 
-def _account(vendor: Vendor, wish: BackfillScope) -> Reply:
-    """`{"plan": all-world | free}`: its limits come with it, what was used stays."""
+def _account(vendor: Vendor, body: Body) -> Reply:
+    """`{"plan": all-world | free}`: with its limits; the counts stay."""
     account, limits = vendor.account, vendor.account.limits
-    plan = _entry(PLANS, "plan", wish["plan"])
+    plan = _entry(PLANS, "plan", body["plan"])
     account.plan, limits.daily, limits.extra = plan, plan.day, plan.extra
-    return {"plan": wish["plan"], "daily": limits.daily, "extra": limits.extra}
+    return {"plan": body["plan"], "daily": limits.daily, "extra": limits.extra}
 
 
-def _limits(vendor: Vendor, wish: BackfillScope) -> Reply:
+def _limits(vendor: Vendor, body: Body) -> Reply:
     """`{"minute", "daily", "extra", "used", "used_on", "window", "minute_used", …}`, any of them.
 
-    A limit that changes leaves what was counted. `used` counts for today, or for the ISO day
+    A changed limit leaves the counts. `used` counts for today, or for the ISO day
     `used_on`. `window`: fixed or sliding, begins empty; `minute_used`: how many requests it holds.
     `retry_after` and `refusal_body` as in `/choices`.
     """
-    _understood(wish, *COUNTERS, *REFUSAL, "used_on", "window", "minute_used")
+    _understood(body, *COUNTERS, *REFUSAL, "used_on", "window", "minute_used")
     limits = vendor.account.limits
-    # All is read before anything is changed: a wish is granted whole or not at all.
-    counters = {name: int(wish[name]) for name in COUNTERS if name in wish}
-    used_on = date.fromisoformat(wish["used_on"]) if "used_on" in wish else limits.clock.today()
-    window = _entry(WINDOWS, "window", wish["window"]) if "window" in wish else type(limits.window)
-    held = int(wish.get("minute_used", 0))
-    vendor.choices = chosen(vendor.choices, {name: wish[name] for name in REFUSAL if name in wish})
+    # All is read before anything is changed: a change is applied whole or not at all.
+    counters = {name: int(body[name]) for name in COUNTERS if name in body}
+    used_on = date.fromisoformat(body["used_on"]) if "used_on" in body else limits.clock.today()
+    window = _entry(WINDOWS, "window", body["window"]) if "window" in body else type(limits.window)
+    held = int(body.get("minute_used", 0))
+    vendor.choices = chosen(vendor.choices, {name: body[name] for name in REFUSAL if name in body})
     for name, count in counters.items():
         setattr(limits, name, count)
-    if wish.keys() & {"used", "used_on"}:
+    if body.keys() & {"used", "used_on"}:
         limits.used_on, limits.extra_used = used_on, 0
-    if wish.keys() & {"window", "minute_used"}:
+    if body.keys() & {"window", "minute_used"}:
         limits.window = window()
         limits.window.add(limits.clock.now(), held)
     names = (*COUNTERS, "remaining")
     return {name: getattr(limits, name) for name in names} | {"used_on": str(limits.used_on)}
 
 
-def _spend(vendor: Vendor, wish: BackfillScope) -> Reply:
-    """Somebody else spends the key: `{"requests", "calls"}` at once, as many as there are.
+def _spend(vendor: Vendor, body: Body) -> Reply:
+    """Another user spends the key: `{"requests", "calls"}` at once, up to what is left.
 
-    `{"per_minute", "calls_each": 1}` goes on with the vendor's clock until it is 0 again.
+    `{"per_minute", "calls_each": 1}` continues with the vendor's clock until it is 0 again.
     """
-    _understood(wish, "requests", "calls", "per_minute", "calls_each")
+    _understood(body, "requests", "calls", "per_minute", "calls_each")
     other = vendor.account.other
-    other.spend(int(wish.get("requests", 0)), int(wish.get("calls", 0)))
-    other.per_minute = float(wish.get("per_minute", other.per_minute))
-    other.calls_each = int(wish.get("calls_each", other.calls_each))
+    other.spend(int(body.get("requests", 0)), int(body.get("calls", 0)))
+    other.per_minute = float(body.get("per_minute", other.per_minute))
+    other.calls_each = int(body.get("calls_each", other.calls_each))
     return other_spender(vendor)
 
 
-def _choices(vendor: Vendor, wish: BackfillScope) -> Reply:
-    """Any of the vendor's contradictions, by name; `{}` only tells them."""
-    vendor.choices = chosen(vendor.choices, wish)
+def _choices(vendor: Vendor, body: Body) -> Reply:
+    """Any of the vendor's contradictions, by name; `{}` only lists them."""
+    vendor.choices = chosen(vendor.choices, body)
     return asdict(vendor.choices)
 
 
-ACCOUNT_CHANGES: dict[str, Callable[[Vendor, BackfillScope], Reply]] = {
+ACCOUNT_CHANGES: dict[str, Callable[[Vendor, Body], Reply]] = {
     "/account": _account,
     "/limits": _limits,
     "/spend": _spend,
@@ -81,14 +81,14 @@ ACCOUNT_CHANGES: dict[str, Callable[[Vendor, BackfillScope], Reply]] = {
 
 
 def other_spender(vendor: Vendor) -> Reply:
-    """What somebody else has spent of the key so far, apart from the request log."""
+    """What the other user has spent so far; the request log does not show it."""
     other = vendor.account.other
     names = ("requests", "calls", "refused", "per_minute", "calls_each")
     return {name: getattr(other, name) for name in names}
 
 
-def _understood(wish: BackfillScope, *names: str) -> None:
-    if unknown := wish.keys() - set(names):
+def _understood(body: Body, *names: str) -> None:
+    if unknown := body.keys() - set(names):
         raise NotUnderstood(f"no {', '.join(sorted(unknown))} here; there are {', '.join(names)}")
 
 

@@ -1,4 +1,4 @@
-"""Owns the control port: tests and demos look at the truth there, change it, and set faults."""
+"""Serve the control port, where tests and demos read the market, change it, and set faults."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from aiohttp import web
 
 from data_nexus.sandbox.account.plans import PLANS
 from data_nexus.sandbox.control.account import ACCOUNT_CHANGES, other_spender
-from data_nexus.sandbox.control.market import CHANGES, BackfillScope, NotUnderstood
+from data_nexus.sandbox.control.market import CHANGES, Body, NotUnderstood
 from data_nexus.sandbox.endpoints.table import costs
 from data_nexus.sandbox.faults.faults import Faults
 from data_nexus.sandbox.market.tape import FIELDS, Bars
@@ -29,7 +29,7 @@ ARROW = "application/vnd.apache.arrow.stream"
 SCHEMA = pa.schema(
     [("symbol", pa.string()), ("date", pa.date32()), *((name, pa.float64()) for name in FIELDS)]
 )
-_VERBS = CHANGES | ACCOUNT_CHANGES
+_BY_PATH = CHANGES | ACCOUNT_CHANGES
 _FAULT_KEYS = ("kind", "endpoint", "symbol", "share", "times", "struck")
 
 
@@ -42,9 +42,9 @@ class Control:
     log: RequestLog
 
     def application(self) -> web.Application:
-        """All routes; what is not understood is answered with 400 and the reason."""
+        """All routes; a request without meaning is answered with 400 and the reason."""
         application = web.Application(middlewares=[_explained], client_max_size=1 << 28)
-        application.add_routes([web.post(path, partial(self._change, path)) for path in _VERBS])
+        application.add_routes([web.post(path, partial(self._change, path)) for path in _BY_PATH])
         application.add_routes(
             [
                 web.get("/", self._explain),
@@ -61,17 +61,19 @@ class Control:
         return application
 
     async def _change(self, path: str, request: web.Request) -> web.Response:
-        wish = await _wish(request)
-        # Up to now somebody else has spent by the rules and the clock as they were.
+        body = await _body_of(request)
+        # Up to now the other user has spent by the old rules and clock.
         self.vendor.account.other.catch_up()
-        reply = _VERBS[path](self.vendor, wish)
+        reply = _BY_PATH[path](self.vendor, body)
         return web.json_response({"version": self.vendor.market.version, **reply})
 
     async def _explain(self, _: web.Request) -> web.Response:
-        """What can be changed, what a request costs, which plans and choices there are."""
+        """The possible changes, the cost of requests, the plans and the choices."""
         return web.json_response(
             {
-                "changes": {f"POST {path}": inspect.getdoc(verb) for path, verb in _VERBS.items()},
+                "changes": {
+                    f"POST {path}": inspect.getdoc(change) for path, change in _BY_PATH.items()
+                },
                 "costs": costs(),
                 "plans": {name: {"daily": p.day, "extra": p.extra} for name, p in PLANS.items()},
                 "choices": POSSIBLE,
@@ -79,7 +81,7 @@ class Control:
         )
 
     async def _warm(self, _: web.Request) -> web.Response:
-        """Render every history now; the loop stays free for other requests in between."""
+        """Render every history now; other requests are served in between."""
         started, rows, found = time.monotonic(), 0, 0
         for symbol in self.vendor.market.symbols():
             rendered = self.vendor.bodies.whole(symbol)
@@ -97,7 +99,7 @@ class Control:
         )
 
     async def _add_fault(self, request: web.Request) -> web.Response:
-        self.faults.add(await _wish(request))
+        self.faults.add(await _body_of(request))
         return await self._list_faults(request)
 
     async def _clear_faults(self, request: web.Request) -> web.Response:
@@ -168,11 +170,11 @@ async def _explained(
         return web.json_response({"error": reason}, status=400)
 
 
-async def _wish(request: web.Request) -> BackfillScope:
-    wish = json.loads(await request.text() or "{}")
-    if not isinstance(wish, dict):
+async def _body_of(request: web.Request) -> Body:
+    body = json.loads(await request.text() or "{}")
+    if not isinstance(body, dict):
         raise NotUnderstood("a JSON object is needed")
-    return wish
+    return body
 
 
 def _arrow(symbol: str, bars: Bars) -> pa.RecordBatch:

@@ -1,4 +1,4 @@
-"""Owns the endpoints about exchanges and about the account."""
+"""The endpoints about exchanges and about the account."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from data_nexus.sandbox.answers.wire import Answer, Served
 from data_nexus.sandbox.market.calendar import SATURDAY, holidays
 from data_nexus.sandbox.market.exchanges import exchange_facts
 from data_nexus.sandbox.vendor import NO_EXCHANGE, Vendor
-from data_nexus.sandbox.vendor_request import Asked
+from data_nexus.sandbox.vendor_request import VendorRequest
 
 HALF_A_YEAR = timedelta(183)
 
 
-def exchanges_list(vendor: Vendor, _: Asked) -> Answer:
+def exchanges_list(vendor: Vendor, _: VendorRequest) -> Answer:
     """The exchanges that the sandbox holds, with the keys of the recordings."""
     rows = [
         {
@@ -33,15 +33,15 @@ def exchanges_list(vendor: Vendor, _: Asked) -> Answer:
     return Answer.of(document(rows), JSON, served=Served(len(rows)))
 
 
-def exchange_details(vendor: Vendor, asked: Asked) -> Answer:
+def exchange_details(vendor: Vendor, request: VendorRequest) -> Answer:
     """Hours and holidays of an exchange, the latter as an object keyed "0", "1" (recording)."""
-    code = asked.subject.upper()
+    code = request.subject.upper()
     if not vendor.market.holds(code):
         return NO_EXCHANGE
     facts = exchange_facts(code)
     now = vendor.market.clock.now()
-    first = asked.date("from") or now.date() - HALF_A_YEAR
-    last = asked.date("to") or now.date() + HALF_A_YEAR
+    first = request.date("from") or now.date() - HALF_A_YEAR
+    last = request.date("to") or now.date() + HALF_A_YEAR
     closed = _closed(code, first, last)
     tickers = len(vendor.market.listings(code))
     content = {
@@ -64,20 +64,20 @@ def exchange_details(vendor: Vendor, asked: Asked) -> Answer:
     return Answer.of(document(content), JSON, served=Served(1))
 
 
-def user(vendor: Vendor, asked: Asked) -> Answer:
+def user(vendor: Vendor, request: VendorRequest) -> Answer:
     """The account: the daily calls used, which still show the last day with a call."""
-    return Answer.of(document(_account(vendor, asked)), JSON, served=Served(1))
+    return Answer.of(document(_account(vendor, request)), JSON, served=Served(1))
 
 
-def internal_user(vendor: Vendor, asked: Asked) -> Answer:
+def internal_user(vendor: Vendor, request: VendorRequest) -> Answer:
     """The account with its feeds; the demo key has none (vendor documentation)."""
-    feeds = vendor.account_of(asked).plan.feeds
+    feeds = vendor.account_of(request).plan.feeds
     more = {"availableDataFeeds": feeds, "availableMarketplaceDataFeeds": []}
-    return Answer.of(document(_account(vendor, asked) | more), JSON, served=Served(1))
+    return Answer.of(document(_account(vendor, request) | more), JSON, served=Served(1))
 
 
-def _account(vendor: Vendor, asked: Asked) -> dict[str, object]:
-    account = vendor.account_of(asked)
+def _account(vendor: Vendor, request: VendorRequest) -> dict[str, object]:
+    account = vendor.account_of(request)
     plan, limits = account.plan, account.limits
     counts_extra = vendor.choices.extra_used == "counted"
     return {

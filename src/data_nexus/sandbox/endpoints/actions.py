@@ -1,4 +1,4 @@
-"""Owns the endpoints of events: `div`, `splits` and `symbol-change-history`."""
+"""The endpoints `div`, `splits` and `symbol-change-history`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from data_nexus.sandbox.answers.wire import Answer, Served
 from data_nexus.sandbox.endpoints.history import symbol_in
 from data_nexus.sandbox.market.tape import Dividend, Split
 from data_nexus.sandbox.vendor import NO_SYMBOL, Vendor
-from data_nexus.sandbox.vendor_request import Asked
+from data_nexus.sandbox.vendor_request import VendorRequest
 
 
 class Dated(Protocol):
@@ -25,14 +25,14 @@ class Dated(Protocol):
 Event = TypeVar("Event", bound=Dated)
 
 
-def dividends(vendor: Vendor, asked: Asked) -> Answer:
+def dividends(vendor: Vendor, request: VendorRequest) -> Answer:
     """The symbol's dividends; `value` is split-adjusted."""
-    history = vendor.market.history(symbol_in(asked))
+    history = vendor.market.history(symbol_in(request))
     if history is None:
         return NO_SYMBOL
     values = {id(dividend): value for dividend, value in history.dividends}
-    found = within(asked, [dividend for dividend, _ in history.dividends])
-    if asked.format("csv") == "json":
+    found = within(request, [dividend for dividend, _ in history.dividends])
+    if request.format("csv") == "json":
         rows = [dividend_row(each, values[id(each)]) for each in found]
         return Answer.of(document(rows), JSON, served=Served(len(rows)))
     lines = [(each.date, number(values[id(each)])) for each in found]
@@ -53,13 +53,13 @@ def dividend_row(dividend: Dividend, value: float) -> dict[str, object]:
     }
 
 
-def splits(vendor: Vendor, asked: Asked) -> Answer:
+def splits(vendor: Vendor, request: VendorRequest) -> Answer:
     """The symbol's splits, as `new/old` with six decimals."""
-    history = vendor.market.history(symbol_in(asked))
+    history = vendor.market.history(symbol_in(request))
     if history is None:
         return NO_SYMBOL
-    found = [(str(split.date), ratio(split)) for split in within(asked, history.splits)]
-    if asked.format("csv") == "json":
+    found = [(str(split.date), ratio(split)) for split in within(request, history.splits)]
+    if request.format("csv") == "json":
         rows = [{"date": day, "split": text} for day, text in found]
         return Answer.of(document(rows), JSON, served=Served(len(rows)))
     return Answer.of(table(("Date", "Stock Splits"), found), CSV, served=Served(len(found)))
@@ -70,9 +70,9 @@ def ratio(split: Split) -> str:
     return f"{split.new:.6f}/{split.old:.6f}"
 
 
-def symbol_change_history(vendor: Vendor, asked: Asked) -> Answer:
+def symbol_change_history(vendor: Vendor, request: VendorRequest) -> Answer:
     """The renamed symbols of all exchanges, by the day from which the new name counts."""
-    first, last = asked.date("from") or date.min, asked.date("to") or date.max
+    first, last = request.date("from") or date.min, request.date("to") or date.max
     rows = [
         {
             "exchange": change.exchange,
@@ -87,9 +87,9 @@ def symbol_change_history(vendor: Vendor, asked: Asked) -> Answer:
     return Answer.of(document(rows), JSON, served=Served(len(rows)))
 
 
-def within(asked: Asked, events: Iterable[Event]) -> list[Event]:
+def within(request: VendorRequest, events: Iterable[Event]) -> list[Event]:
     """The events between `from` and `to`, both included."""
-    first, last = asked.date("from") or date.min, asked.date("to") or date.max
+    first, last = request.date("from") or date.min, request.date("to") or date.max
     return [event for event in events if first <= event.date <= last]
 
 

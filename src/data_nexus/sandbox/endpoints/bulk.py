@@ -1,4 +1,4 @@
-"""Owns the endpoint `eod-bulk-last-day`: one day of a whole exchange: bars, splits, dividends."""
+"""The endpoint `eod-bulk-last-day`: one day of a whole exchange: bars, splits, dividends."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from data_nexus.sandbox.market.calendar import sessions
 from data_nexus.sandbox.market.market import US_VENUES
 from data_nexus.sandbox.market.tape import FIELDS, Listing
 from data_nexus.sandbox.vendor import NO_EXCHANGE, Vendor
-from data_nexus.sandbox.vendor_request import Asked, Invalid
+from data_nexus.sandbox.vendor_request import Invalid, VendorRequest
 
 Row = dict[str, object]
 
@@ -27,29 +27,29 @@ DIVIDEND_HEADER = (
 A_WHILE = timedelta(14)
 
 
-def bulk_last_day(vendor: Vendor, asked: Asked) -> Answer:
+def bulk_last_day(vendor: Vendor, request: VendorRequest) -> Answer:
     """A day of an exchange, by default the last one published."""
-    exchange = asked.subject.upper()
+    exchange = request.subject.upper()
     if not vendor.market.holds(exchange):
         return NO_EXCHANGE
-    asked_day = asked.date("date")
-    day = asked_day or _last_session(vendor, exchange)
-    kind = asked.query.get("type") or "bars"
+    requested_day = request.date("date")
+    day = requested_day or _last_session(vendor, exchange)
+    kind = request.query.get("type") or "bars"
     header: tuple[str, ...]
     if kind == "splits":
-        rows, header = _splits(vendor, asked, exchange, day), SPLIT_HEADER
+        rows, header = _splits(vendor, request, exchange, day), SPLIT_HEADER
     elif kind == "dividends":
-        rows, header = _dividends(vendor, asked, exchange, day), DIVIDEND_HEADER
+        rows, header = _dividends(vendor, request, exchange, day), DIVIDEND_HEADER
     elif kind != "bars":
         raise Invalid("type", "The selected type is invalid.")
-    elif asked_day:
-        rows = [_bar(each, bars[-1]) for each, bars in _traded(vendor, asked, exchange, day)]
+    elif requested_day:
+        rows = [_bar(each, bars[-1]) for each, bars in _traded(vendor, request, exchange, day)]
         header = BAR_HEADER
     else:
-        rows = [_change(each, bars) for each, bars in _traded(vendor, asked, exchange, day)]
+        rows = [_change(each, bars) for each, bars in _traded(vendor, request, exchange, day)]
         header = (*BAR_HEADER, *CHANGE_HEADER)
     served = Served(len(rows), str(day), str(day))
-    if asked.format("json") == "json":
+    if request.format("json") == "json":
         return Answer.of(document(rows), JSON, served=served)
     return Answer.of(table(header, [tuple(row.values()) for row in rows]), HTML, served=served)
 
@@ -61,23 +61,23 @@ def _last_session(vendor: Vendor, exchange: str) -> date:
     return last
 
 
-def _chosen(vendor: Vendor, asked: Asked, exchange: str) -> list[Listing]:
-    """The listings meant: with `symbols` just those, of whatever exchange (recording)."""
+def _chosen(vendor: Vendor, request: VendorRequest, exchange: str) -> list[Listing]:
+    """The requested listings: with `symbols` only those, of any exchange (recording)."""
     market = vendor.market
-    names = [name for name in asked.query.get("symbols", "").split(",") if name]
+    names = [name for name in request.query.get("symbols", "").split(",") if name]
     if not names:
         return [*market.listings(exchange), *market.listings(exchange, delisted=True)]
     home = "US" if exchange in US_VENUES else exchange
-    places = [market.place(name if "." in name else f"{name}.{home}") for name in names]
-    return [place.listing for place in places if place]
+    intervals = [market.interval(name if "." in name else f"{name}.{home}") for name in names]
+    return [interval.listing for interval in intervals if interval]
 
 
 def _traded(
-    vendor: Vendor, asked: Asked, exchange: str, day: date
+    vendor: Vendor, request: VendorRequest, exchange: str, day: date
 ) -> list[tuple[Listing, list[Row]]]:
-    """Who has a bar on the day, each with the bars of the two weeks up to it."""
+    """The listings with a bar on the day, each with the bars of the two weeks up to it."""
     found = []
-    for listing in _chosen(vendor, asked, exchange):
+    for listing in _chosen(vendor, request, exchange):
         bars = _up_to(vendor, listing.symbol, day)
         if bars and bars[-1]["date"] == str(day):
             found.append((listing, bars))
@@ -85,7 +85,7 @@ def _traded(
 
 
 def _up_to(vendor: Vendor, symbol: str, day: date) -> list[Row]:
-    """The bars of two weeks; a history that is not rendered yet is not for their sake."""
+    """The bars of two weeks; this renders no history that is not rendered yet."""
     if vendor.bodies.keeps(symbol):
         rendered = vendor.bodies.window(symbol, day - A_WHILE, day)
         rows: list[Row] = json.loads(unpacked(rendered.gzip)) if rendered else []
@@ -120,9 +120,9 @@ def _change(listing: Listing, bars: list[Row]) -> Row:
     }
 
 
-def _splits(vendor: Vendor, asked: Asked, exchange: str, day: date) -> list[Row]:
-    """All splits of the day: `symbols` means nothing here (recording)."""
-    everyone = replace(asked, query={})
+def _splits(vendor: Vendor, request: VendorRequest, exchange: str, day: date) -> list[Row]:
+    """All splits of the day: `symbols` is ignored (recording)."""
+    everyone = replace(request, query={})
     codes = {listing.symbol: listing for listing in _chosen(vendor, everyone, exchange)}
     return [
         {
@@ -136,9 +136,9 @@ def _splits(vendor: Vendor, asked: Asked, exchange: str, day: date) -> list[Row]
     ]
 
 
-def _dividends(vendor: Vendor, asked: Asked, exchange: str, day: date) -> list[Row]:
+def _dividends(vendor: Vendor, request: VendorRequest, exchange: str, day: date) -> list[Row]:
     """The dividends of the day, amounts as strings (recording)."""
-    codes = {listing.symbol: listing for listing in _chosen(vendor, asked, exchange)}
+    codes = {listing.symbol: listing for listing in _chosen(vendor, request, exchange)}
     return [
         {
             "code": codes[symbol].code,

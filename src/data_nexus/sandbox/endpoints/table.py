@@ -1,4 +1,4 @@
-"""Owns the table of endpoints: their prices and what each answers to a valid request."""
+"""The table of endpoints: their prices and the functions that answer."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from data_nexus.sandbox.endpoints.history import eod
 from data_nexus.sandbox.endpoints.symbol_list import exchange_symbol_list
 from data_nexus.sandbox.variants import Choices
 from data_nexus.sandbox.vendor import Vendor
-from data_nexus.sandbox.vendor_request import Asked, Invalid
+from data_nexus.sandbox.vendor_request import Invalid, VendorRequest
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """What a request costs of the daily calls, and who answers it."""
+    """The daily calls that a request costs, and the function that answers it."""
 
     calls: int
-    answer: Callable[[Vendor, Asked], Answer]
+    answer: Callable[[Vendor, VendorRequest], Answer]
 
 
 # Prices: vendor documentation; that the user's pages are free is inferred from recorded counters.
@@ -46,14 +46,14 @@ ENDPOINTS = {
 }
 
 
-def price(asked: Asked, choices: Choices) -> int:
-    """What the request costs of the daily calls."""
-    endpoint = ENDPOINTS.get(asked.endpoint)
+def price(request: VendorRequest, choices: Choices) -> int:
+    """The daily calls that the request costs."""
+    endpoint = ENDPOINTS.get(request.endpoint)
     if endpoint is None:
         return 0
     if endpoint.answer in (user, internal_user):
         return choices.user_calls
-    symbols = asked.query.get("symbols", "") if endpoint.answer is bulk_last_day else ""
+    symbols = request.query.get("symbols", "") if endpoint.answer is bulk_last_day else ""
     named = len([symbol for symbol in symbols.split(",") if symbol])
     return named if named and choices.bulk_symbols == "alone" else endpoint.calls + named
 
@@ -63,13 +63,13 @@ def costs() -> dict[str, int]:
     return {name: endpoint.calls for name, endpoint in ENDPOINTS.items()}
 
 
-def answer_to(vendor: Vendor, asked: Asked) -> Answer:
-    """What the vendor says to a request that it accepts."""
-    endpoint = ENDPOINTS.get(asked.endpoint)
+def answer_to(vendor: Vendor, request: VendorRequest) -> Answer:
+    """The vendor's answer to a request that it accepts."""
+    endpoint = ENDPOINTS.get(request.endpoint)
     if endpoint is None:
-        return no_such_page(asked)
+        return no_such_page(request)
     try:
-        return endpoint.answer(vendor, asked)
+        return endpoint.answer(vendor, request)
     except Invalid as invalid:
         errors = {"errors": {invalid.parameter: [invalid.message]}}
         return Answer.of(document(errors), JSON, 422)

@@ -1,1 +1,1 @@
-"""The faults that the sandbox can be told to make."""
+"""The faults that the sandbox can inject."""

@@ -1,4 +1,4 @@
-"""Owns the faults of content: answers that are complete HTTP and yet not what was asked. Pure."""
+"""Faults of content: answers that are complete HTTP but wrong. Pure."""
 
 from __future__ import annotations
 
@@ -14,42 +14,42 @@ from data_nexus.sandbox.answers.refusals import QUOTA_TEXT
 from data_nexus.sandbox.answers.render import HTML, JSON
 from data_nexus.sandbox.answers.wire import Answer, Served
 from data_nexus.sandbox.faults.transport import given_body, given_headers
-from data_nexus.sandbox.vendor_request import Asked
+from data_nexus.sandbox.vendor_request import VendorRequest
 
 Parameters = Mapping[str, Any]
 Row = dict[str, Any]
-AnswerFault = Callable[[Answer, Parameters, Asked], Answer]
+AnswerFault = Callable[[Answer, Parameters, VendorRequest], Answer]
 RowsFault = Callable[[list[Row], Parameters], list[Row]]
 
 
-def _status(_: Answer, parameters: Parameters, __: Asked) -> Answer:
+def _status(_: Answer, parameters: Parameters, __: VendorRequest) -> Answer:
     """`status` (500) with `body` or `body_base64`, `content_type` and `headers`."""
     return _given(b"", int(parameters.get("status", 500)), parameters)
 
 
-def _html(_: Answer, parameters: Parameters, asked: Asked) -> Answer:
+def _html(_: Answer, parameters: Parameters, request: VendorRequest) -> Answer:
     """The page with the token in it, with the status 200 or `status`."""
-    page = no_such_page(asked, int(parameters.get("status", 200)))
+    page = no_such_page(request, int(parameters.get("status", 200)))
     return page.with_headers(given_headers(parameters))
 
 
-def _redirect(_: Answer, parameters: Parameters, asked: Asked) -> Answer:
+def _redirect(_: Answer, parameters: Parameters, request: VendorRequest) -> Answer:
     """To `location`, with the status 302 or `status`; `{url}` in it is the request's own."""
-    location = str(parameters["location"]).replace("{url}", asked.url)
-    told = {**parameters, "headers": {"Location": location}}
-    return _given(b"", int(parameters.get("status", 302)), told)
+    location = str(parameters["location"]).replace("{url}", request.url)
+    described = {**parameters, "headers": {"Location": location}}
+    return _given(b"", int(parameters.get("status", 302)), described)
 
 
 def _saying(text: str, content_type: str = JSON) -> AnswerFault:
-    """A fault that answers 200 with this text, unless its description holds another."""
+    """A fault that answers 200 with this text, unless its description has another."""
 
-    def say(_: Answer, parameters: Parameters, __: Asked) -> Answer:
+    def say(_: Answer, parameters: Parameters, __: VendorRequest) -> Answer:
         return _given(text.encode(), 200, {"content_type": content_type, **parameters})
 
     return say
 
 
-def _hostile_json(_: Answer, parameters: Parameters, __: Asked) -> Answer:
+def _hostile_json(_: Answer, parameters: Parameters, __: VendorRequest) -> Answer:
     """200 and `body` or `body_base64` as JSON, whatever it is."""
     return _given(b"[NaN]", 200, {"content_type": JSON, **parameters})
 
@@ -63,9 +63,9 @@ def _given(default: bytes, status: int, parameters: Parameters) -> Answer:
 
 
 def _changing_rows(change: RowsFault) -> AnswerFault:
-    """A fault that changes the rows of a JSON answer, and leaves any other as it is."""
+    """A fault that changes the rows of a JSON answer, and no other answer."""
 
-    def changed(answer: Answer, parameters: Parameters, _: Asked) -> Answer:
+    def changed(answer: Answer, parameters: Parameters, _: VendorRequest) -> Answer:
         if answer.content_type != JSON or not answer.served.rows:
             return answer
         rows = change(json.loads(answer.body), parameters)
@@ -75,7 +75,7 @@ def _changing_rows(change: RowsFault) -> AnswerFault:
 
 
 class Raw(str):
-    """JSON text to be written as it is, even if it is none."""
+    """Text to be written as it is, whether valid JSON or not."""
 
     __slots__ = ()
 
@@ -114,7 +114,7 @@ def _future(rows: list[Row], parameters: Parameters) -> list[Row]:
 
 
 def _duplicates(rows: list[Row], parameters: Parameters) -> list[Row]:
-    """The first `count` rows (all) sent twice, one after the other."""
+    """The first `count` rows (all) sent twice in succession."""
     count = int(parameters.get("count", len(rows)))
     return [twin for n, row in enumerate(rows) for twin in [row] * (2 if n < count else 1)]
 

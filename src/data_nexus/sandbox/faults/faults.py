@@ -1,4 +1,4 @@
-"""Owns the faults in force: which request is struck, and by what.
+"""Keep the faults in force, and select the one that strikes a request.
 
 A fault of a kind has two halves, both pure: what it does to the answer, and what it does to the
 answer's bytes on the wire. Most kinds have one of them.
@@ -15,7 +15,7 @@ from zlib import crc32
 from data_nexus.sandbox.answers.wire import Answer, Wire, framed
 from data_nexus.sandbox.faults.answers import ANSWERS
 from data_nexus.sandbox.faults.transport import WIRES
-from data_nexus.sandbox.vendor_request import Asked
+from data_nexus.sandbox.vendor_request import VendorRequest
 
 OTHER_SYMBOL = "other_symbol"
 KINDS = sorted({*ANSWERS, *WIRES, OTHER_SYMBOL})
@@ -29,7 +29,7 @@ class UnknownFault(ValueError):
 
 @dataclass(slots=True)
 class Fault:
-    """A fault in force; `symbol`, `endpoint` and `share` say whom it strikes, `times` how often.
+    """A fault in force; `symbol`, `endpoint` and `share` select the requests, `times` limits them.
 
     `symbol` is the subject in the path, for a symbol list its exchange.
     """
@@ -42,27 +42,27 @@ class Fault:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     struck: int = 0
 
-    def asked(self, asked: Asked) -> Asked:
-        """What the vendor takes the request for: `other_symbol` mixes up the subject."""
+    def mistaken(self, request: VendorRequest) -> VendorRequest:
+        """The request as the vendor mistakes it: `other_symbol` changes the subject."""
         if self.kind != OTHER_SYMBOL:
-            return asked
-        return replace(asked, subject=str(self.parameters.get("other", "AAPL.US")))
+            return request
+        return replace(request, subject=str(self.parameters.get("other", "AAPL.US")))
 
-    def answer(self, answer: Answer, asked: Asked) -> Answer:
-        """What becomes of the answer."""
+    def answer(self, answer: Answer, request: VendorRequest) -> Answer:
+        """The answer with the fault."""
         change = ANSWERS.get(self.kind)
-        return change(answer, self.parameters, asked) if change else answer
+        return change(answer, self.parameters, request) if change else answer
 
-    def wire(self, answer: Answer, asked: Asked) -> Wire:
-        """What becomes of its bytes."""
+    def wire(self, answer: Answer, request: VendorRequest) -> Wire:
+        """The bytes of the answer with the fault."""
         change = WIRES.get(self.kind)
         if change is None:
-            return framed(answer, gzip=asked.gzip)
-        return change(answer, self.parameters, asked)
+            return framed(answer, gzip=request.gzip)
+        return change(answer, self.parameters, request)
 
 
 class Faults:
-    """All faults in force, the oldest first; a request is struck by one at most."""
+    """All faults in force, oldest first; at most one strikes a request."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
@@ -86,32 +86,32 @@ class Faults:
         self._seen.clear()
 
     def all(self) -> list[Fault]:
-        """The faults in force, and those that have struck as often as they should."""
+        """The faults in force, and those that have reached `times`."""
         return list(self._faults)
 
-    def strike(self, asked: Asked) -> Fault | None:
+    def strike(self, request: VendorRequest) -> Fault | None:
         """The fault that strikes this request, if one does."""
         for position, fault in enumerate(self._faults):
-            if self._hits(position, fault, asked):
+            if self._hits(position, fault, request):
                 fault.struck += 1
                 return fault
         return None
 
-    def _hits(self, position: int, fault: Fault, asked: Asked) -> bool:
-        if fault.endpoint not in (None, asked.endpoint):
+    def _hits(self, position: int, fault: Fault, request: VendorRequest) -> bool:
+        if fault.endpoint not in (None, request.endpoint):
             return False
-        if fault.symbol not in (None, asked.subject):
+        if fault.symbol not in (None, request.subject):
             return False
         if fault.times is not None and fault.struck >= fault.times:
             return False
-        return fault.share is None or self._chance(position, fault, asked) < fault.share
+        return fault.share is None or self._chance(position, fault, request) < fault.share
 
-    def _chance(self, position: int, fault: Fault, asked: Asked) -> float:
-        """A number in [0, 1) that depends on the how-manieth such request it is, not on time.
+    def _chance(self, position: int, fault: Fault, request: VendorRequest) -> float:
+        """A number in [0, 1) that depends on the number of such requests before, not on time.
 
         Concurrent requests for different symbols get the same numbers in every run.
         """
-        key = (position, asked.endpoint, asked.subject)
+        key = (position, request.endpoint, request.subject)
         self._seen[key] += 1
         text = f"{self._seed} {fault.kind} {key} {self._seen[key]}"
         return (crc32(text.encode()) * 2654435761 % SHARES) / SHARES

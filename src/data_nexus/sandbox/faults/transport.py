@@ -1,4 +1,4 @@
-"""Owns the faults of transport: answers that are cut, slow, reset, or not HTTP any more. Pure."""
+"""Faults of transport: answers that are cut, slow, reset, or no longer HTTP. Pure."""
 
 from __future__ import annotations
 
@@ -9,47 +9,47 @@ from functools import cache
 from typing import Any
 
 from data_nexus.sandbox.answers.wire import Answer, End, Headers, Wire, encoded, framed, head_bytes
-from data_nexus.sandbox.vendor_request import Asked
+from data_nexus.sandbox.vendor_request import VendorRequest
 
 Parameters = Mapping[str, Any]
-WireFault = Callable[[Answer, Parameters, Asked], Wire]
+WireFault = Callable[[Answer, Parameters, VendorRequest], Wire]
 MIB = 1 << 20
 
 
-def _rst_before(_: Answer, __: Parameters, ___: Asked) -> Wire:
+def _rst_before(_: Answer, __: Parameters, ___: VendorRequest) -> Wire:
     return Wire(b"", End.RESET)
 
 
-def _rst_at(answer: Answer, parameters: Parameters, asked: Asked) -> Wire:
+def _rst_at(answer: Answer, parameters: Parameters, request: VendorRequest) -> Wire:
     """Reset after `bytes` bytes of the body."""
-    body, headers = _body(answer, parameters, asked)
+    body, headers = _body(answer, parameters, request)
     sent = body[: int(parameters.get("bytes", len(body) // 2))]
     return Wire(_head(answer, headers, len(body)) + sent, End.RESET)
 
 
-def _truncate_length(answer: Answer, parameters: Parameters, asked: Asked) -> Wire:
+def _truncate_length(answer: Answer, parameters: Parameters, request: VendorRequest) -> Wire:
     """A Content-Length of the whole body, or of `length`, and only `bytes` bytes of it."""
-    body, headers = _body(answer, parameters, asked)
+    body, headers = _body(answer, parameters, request)
     sent = body[: int(parameters.get("bytes", len(body) // 2))]
     length = int(parameters.get("length", max(len(body), len(sent) + 1)))
     return Wire(_head(answer, headers, length) + sent, End.CLOSE)
 
 
-def _truncate_close(answer: Answer, parameters: Parameters, asked: Asked) -> Wire:
-    """The first `bytes` bytes of the body and a close, which HTTP/1.0 took for the end."""
-    body, headers = _body(answer, parameters, asked)
+def _truncate_close(answer: Answer, parameters: Parameters, request: VendorRequest) -> Wire:
+    """The first `bytes` bytes of the body and a close, which marks the end in HTTP/1.0."""
+    body, headers = _body(answer, parameters, request)
     sent = body[: int(parameters.get("bytes", len(body) // 2))]
     return Wire(_head(answer, (("Connection", "close"), *headers)) + sent, End.CLOSE)
 
 
-def _truncate_gzip(answer: Answer, parameters: Parameters, _: Asked) -> Wire:
+def _truncate_gzip(answer: Answer, parameters: Parameters, _: VendorRequest) -> Wire:
     """The first `bytes` bytes of the gzip stream, framed as if they were all."""
     body, headers = _gzip(answer, parameters)
     sent = body[: int(parameters.get("bytes", len(body) // 2))]
     return Wire(_head(answer, headers, len(sent)) + sent)
 
 
-def _corrupt_gzip(answer: Answer, parameters: Parameters, _: Asked) -> Wire:
+def _corrupt_gzip(answer: Answer, parameters: Parameters, _: VendorRequest) -> Wire:
     """`how`: crc, length, members (the body again as a second member), or junk after the end."""
     body, headers = _gzip(answer, parameters)
     changed = _CORRUPTIONS[parameters.get("how", "crc")](body)
@@ -64,8 +64,8 @@ _CORRUPTIONS: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
-def _bomb(answer: Answer, parameters: Parameters, _: Asked) -> Wire:
-    """A small gzip stream that becomes `mib` MiB (200) of blanks inside a JSON array."""
+def _bomb(answer: Answer, parameters: Parameters, _: VendorRequest) -> Wire:
+    """A small gzip stream that expands to `mib` MiB (200) of blanks inside a JSON array."""
     body = _bomb_body(int(parameters.get("mib", 200)))
     return Wire(_head(answer, (("Content-Encoding", "gzip"),), len(body)) + body)
 
@@ -78,34 +78,34 @@ def _bomb_body(mib: int) -> bytes:
     return b"".join([*parts, packer.compress(b"]"), packer.flush()])
 
 
-def _slow(answer: Answer, parameters: Parameters, asked: Asked) -> Wire:
+def _slow(answer: Answer, parameters: Parameters, request: VendorRequest) -> Wire:
     """`bytes_per_sec` bytes of the body a second; `headers`: true makes the headers slow, too."""
     pace = float(parameters.get("bytes_per_sec", 1000))
     step = max(1, round(pace / 10))
-    payload = framed(answer, gzip=asked.gzip).payload
+    payload = framed(answer, gzip=request.gzip).payload
     prompt = 0 if parameters.get("headers") is True else payload.index(b"\r\n\r\n") + 4
     return Wire(payload, step=step, pause_sec=step / pace, prompt=prompt)
 
 
-def _hang(_: Answer, __: Parameters, ___: Asked) -> Wire:
+def _hang(_: Answer, __: Parameters, ___: VendorRequest) -> Wire:
     return Wire(b"", End.HANG)
 
 
-def _close_idle(answer: Answer, parameters: Parameters, asked: Asked) -> Wire:
+def _close_idle(answer: Answer, parameters: Parameters, request: VendorRequest) -> Wire:
     """A whole answer that says keep-alive, and then, `after_sec` later, the close."""
-    wire = framed(answer, gzip=asked.gzip)
+    wire = framed(answer, gzip=request.gzip)
     return Wire(wire.payload, End.CLOSE, end_after_sec=float(parameters.get("after_sec", 0)))
 
 
-def _header_bomb(answer: Answer, parameters: Parameters, asked: Asked) -> Wire:
+def _header_bomb(answer: Answer, parameters: Parameters, request: VendorRequest) -> Wire:
     """`count` headers of `size` bytes each, Set-Cookie among them, before a whole answer."""
     count, size = int(parameters.get("count", 10_000)), int(parameters.get("size", 1000))
     names = ("X-Padding", "Set-Cookie")
     bomb = tuple((names[n % 2], f"n{n}=" + "x" * size) for n in range(count))
-    return framed(answer.with_headers(bomb), gzip=asked.gzip)
+    return framed(answer.with_headers(bomb), gzip=request.gzip)
 
 
-def _raw(_: Answer, parameters: Parameters, __: Asked) -> Wire:
+def _raw(_: Answer, parameters: Parameters, __: VendorRequest) -> Wire:
     """Exactly the bytes of `raw_base64`, status line and all; `end`: keep, close, reset, hang."""
     end = End[str(parameters.get("end", "close")).upper()]
     return Wire(base64.b64decode(parameters["raw_base64"]), end)
@@ -141,12 +141,12 @@ def given_headers(parameters: Parameters) -> Headers:
     return tuple((str(name), str(value)) for name, value in pairs)
 
 
-def _body(answer: Answer, parameters: Parameters, asked: Asked) -> tuple[bytes, Headers]:
+def _body(answer: Answer, parameters: Parameters, request: VendorRequest) -> tuple[bytes, Headers]:
     """The bytes to cut: the given body as it is, else the true one as it would travel."""
     given = given_body(parameters)
     if given is not None:
         return given, given_headers(parameters)
-    gzip = asked.gzip and bool(parameters.get("gzip", False))
+    gzip = request.gzip and bool(parameters.get("gzip", False))
     body, encoding = encoded(answer, gzip=gzip)
     return body, (*encoding, *given_headers(parameters))
 

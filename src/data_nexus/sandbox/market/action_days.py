@@ -1,4 +1,4 @@
-"""Owns the way from a day to its actions, which tapes only hold the other way round."""
+"""Find the actions of a day, across the tapes of a market."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Owns the sandbox's trading days: which sessions an exchange held. Pure.
+"""Compute the sandbox's sessions by exchange. Pure.
 
-Its rules are its own, written from the exchanges' published holidays, and not the engine's.
+Its rules are written from the exchanges' published holidays, independently of the engine's.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ MONDAY, THURSDAY = 0, 3
 SATURDAY, SUNDAY = 5, 6
 US_EXCHANGES = frozenset({"US", "NYSE", "NASDAQ", "BATS", "AMEX", "OTC", "PINK"})
 
-# Days on which the New York exchanges stayed shut for no rule's sake: attacks, storms, mourning.
+# Days on which the New York exchanges were closed outside the rules: attacks, storms, mourning.
 _US_CLOSURES = (
     *((date(2001, 9, day), "September 11 attacks") for day in (11, 12, 13, 14)),
     (date(2004, 6, 11), "Mourning for Ronald Reagan"),
@@ -50,7 +50,7 @@ def holidays(exchange: str, year: int) -> tuple[tuple[date, str], ...]:
 def _us_holidays(year: int) -> list[tuple[date, str]]:
     new_year = date(year, 1, 1)
     days = [
-        # A New Year's Day on Saturday is not made up for: the Friday ends the accounting year.
+        # A New Year's Day on Saturday is not observed on Friday, which ends the accounting year.
         (new_year + timedelta(new_year.weekday() == SUNDAY), "New Year's Day"),
         (_nth(year, 2, MONDAY, 3), "Washington's Birthday"),
         (_easter(year) - timedelta(2), "Good Friday"),

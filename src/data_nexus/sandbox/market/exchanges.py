@@ -1,4 +1,4 @@
-"""Owns what the sandbox knows of exchanges: names, currencies, hours. Pure."""
+"""Describe exchanges: names, currencies, hours. Pure."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ EXCHANGES = {
 
 
 def exchange_facts(code: str) -> ExchangeFacts:
-    """What is known of an exchange; one that is not known gets a description of its own."""
+    """The description of an exchange; an unknown one gets a generic description."""
     return EXCHANGES.get(code) or ExchangeFacts(
         *(f"{code} Exchange", None, "Unknown", "Unknown", "", ""), *("UTC", _EUROPE)
     )

@@ -1,7 +1,7 @@
-"""Owns the universe of files: recorded bars, actions and symbol lists, served exactly as they are.
+"""Make a universe of files: recorded bars, actions and symbol lists, served exactly as they are.
 
-Bars stay in columns, sorted by symbol; a tape is a view of some of their rows. Of bars files that
-share a symbol, the first one named has it.
+Bars stay in columns, sorted by symbol; a tape is a view of some of their rows. If several
+files of bars have a symbol, the first one named is used.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Action = TypeVar("Action", Split, Dividend)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Files:
-    """Where a universe lies, by kind, and the exchange of the rows that name none."""
+    """The files of a universe by kind, and the exchange of the rows that name none."""
 
     bars: tuple[Path, ...] = ()
     splits: tuple[Path, ...] = ()
@@ -48,7 +48,7 @@ class Files:
 
 
 def files_below(folder: Path, named: Files) -> Files:
-    """The files named, and then those of the folder whose name begins with a kind's."""
+    """The files named, then those of the folder whose names begin with a kind."""
     found = sorted(path for path in folder.iterdir() if path.is_file())
 
     def beginning(kind: str) -> tuple[Path, ...]:
@@ -64,7 +64,7 @@ def files_below(folder: Path, named: Files) -> Files:
 
 
 class FilesUniverse:
-    """A universe of what the files hold; a symbol of a list without bars has an empty history."""
+    """A universe of what the files hold; a listed symbol without bars has an empty history."""
 
     def __init__(self, files: Files) -> None:
         home = files.exchange
@@ -94,7 +94,7 @@ class FilesUniverse:
         return self._listings[exchange]
 
     def tape(self, symbol: str, listed: date | None = None) -> Tape | None:
-        """The rows of the files with the symbol's actions; a newcomer has none."""
+        """The rows of the files with the symbol's actions; a later listing has none."""
         if listed is not None:
             return EMPTY
         splits = tuple(self._splits.get(symbol, ()))
@@ -104,7 +104,7 @@ class FilesUniverse:
         return replace(self._tapes.get(symbol, EMPTY), splits=splits, dividends=dividends)
 
     def symbol_changes(self) -> Sequence[SymbolChange]:
-        """None: the files tell of no renaming."""
+        """None: the files hold no renames."""
         return ()
 
 

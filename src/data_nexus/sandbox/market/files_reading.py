@@ -1,4 +1,4 @@
-"""Owns the reading of files, Parquet or CSV (also `.gz`), into listings, actions and tapes."""
+"""Read files, Parquet or CSV (also `.gz`), into listings, actions and tapes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _TYPES = (
 
 
 class NotReadable(ValueError):
-    """A file has not the columns that it needs."""
+    """A file lacks required columns."""
 
 
 def read_bars(path: Path, exchange: str) -> Iterator[tuple[str, Tape]]:
@@ -89,7 +89,7 @@ def read_listings(path: Path, exchange: str) -> Iterator[Listing]:
         )
 
 
-def _read(path: Path, needed: tuple[str, ...], wished: tuple[str, ...]) -> pa.Table:
+def _read(path: Path, needed: tuple[str, ...], optional: tuple[str, ...]) -> pa.Table:
     if path.suffix == ".parquet":
         table = pq.read_table(path)
     else:
@@ -100,7 +100,7 @@ def _read(path: Path, needed: tuple[str, ...], wished: tuple[str, ...]) -> pa.Ta
     missing = [name for name in needed if name not in table.schema.names]
     if missing:
         raise NotReadable(f"{path.name} has no column {', '.join(missing)}")
-    return table.select([*needed, *(name for name in wished if name in table.schema.names)])
+    return table.select([*needed, *(name for name in optional if name in table.schema.names)])
 
 
 def _sorted(table: pa.Table) -> pa.Table:

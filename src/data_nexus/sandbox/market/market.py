@@ -1,4 +1,4 @@
-"""Owns the market as of now: a universe, what the control port changed in it, and the clock.
+"""Serve the market as of now: a universe, the changes of the control port, and the clock.
 
 A listing's bars are always computed anew from its tape, the actions known and the session
 published through, so that a split which becomes known re-bases the whole history.
@@ -40,8 +40,8 @@ US_VENUES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A listing in the market: the tape's symbol, when it was listed, when it ended."""
+class ListedInterval:
+    """A listing in the market: the tape's symbol, the days when it was listed and delisted."""
 
     listing: Listing
     source: str
@@ -63,7 +63,7 @@ class Amendments:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What the vendor serves of one symbol now: bars, and the actions known and told."""
+    """What the vendor serves of one symbol now: bars, and the actions known and reported."""
 
     bars: Bars
     splits: tuple[Split, ...]
@@ -77,8 +77,8 @@ class Market:
         self.clock = clock
         self.version = 0
         self._universe = universe
-        self._places = {
-            listing.symbol: Place(listing, listing.symbol)
+        self._intervals = {
+            listing.symbol: ListedInterval(listing, listing.symbol)
             for exchange in universe.exchanges
             for listing in universe.listings(exchange)
         }
@@ -88,7 +88,7 @@ class Market:
         self._shares: dict[str, float] = {}
         self._changes: list[SymbolChange] = list(universe.symbol_changes())
 
-    # What is served.
+    # Served by the endpoints.
 
     @property
     def exchanges(self) -> tuple[str, ...]:
@@ -96,36 +96,36 @@ class Market:
         return tuple(self._exchanges)
 
     def holds(self, exchange: str) -> bool:
-        """Whether the code stands for an exchange here, or for a venue of US."""
+        """Whether the code is an exchange of this market, or a venue of US."""
         return exchange in self._exchanges or (exchange in US_VENUES and "US" in self._exchanges)
 
     def listings(self, exchange: str, *, delisted: bool = False) -> list[Listing]:
-        """The listed symbols of an exchange or US venue, or with `delisted` only the dead."""
+        """The listed symbols of an exchange or US venue, or with `delisted` the delisted ones."""
         venue = None if exchange in self._exchanges else US_VENUES[exchange]
         home = "US" if venue else exchange
         return [
-            place.listing
-            for place in self._places.values()
-            if place.listing.exchange == home
-            and place.listing.delisted is delisted
-            and venue in (None, place.listing.venue)
+            interval.listing
+            for interval in self._intervals.values()
+            if interval.listing.exchange == home
+            and interval.listing.delisted is delisted
+            and venue in (None, interval.listing.venue)
         ]
 
     def listed_share(self, exchange: str) -> float:
         """How much of the exchange's symbol lists is served."""
         return self._shares.get(exchange, 1.0)
 
-    def place(self, symbol: str) -> Place | None:
-        """Where a symbol stands in the market, if it does."""
-        return self._places.get(symbol)
+    def interval(self, symbol: str) -> ListedInterval | None:
+        """The listing of a symbol with its days; None if it is unknown."""
+        return self._intervals.get(symbol)
 
     def published_through(self, exchange: str) -> date:
-        """The last day whose sessions are out: yesterday, unless told by `publish`."""
+        """The last day whose sessions are published: yesterday, unless set by `publish`."""
         return self._published.get(exchange, self.clock.today() - timedelta(1))
 
     def symbols(self) -> Iterator[str]:
-        """Every symbol that has a place, dead ones included."""
-        return iter(tuple(self._places))
+        """Every symbol, delisted ones included."""
+        return iter(tuple(self._intervals))
 
     def symbol_changes(self) -> list[SymbolChange]:
         """The renamed symbols, oldest first."""
@@ -133,25 +133,25 @@ class Market:
 
     def edition(self, symbol: str) -> tuple[object, ...]:
         """A value that stays equal exactly as long as the symbol's history does."""
-        place = self._places.get(symbol)
+        interval = self._intervals.get(symbol)
         exchange = symbol.rpartition(".")[2]
         amended = self._amendments.get(symbol)
-        return (place, self.published_through(exchange), amended.edition if amended else 0)
+        return (interval, self.published_through(exchange), amended.edition if amended else 0)
 
     def actions_edition(self, symbol: str) -> tuple[object, ...]:
         """A value that stays equal as long as `actions` does."""
         amended = self._amendments.get(symbol)
-        return (self._places[symbol], amended.edition if amended else 0)
+        return (self._intervals[symbol], amended.edition if amended else 0)
 
     def history(self, symbol: str) -> History | None:
         """What the vendor serves of the symbol now; None where it answers `not found`."""
-        place = self._places.get(symbol)
-        tape = self._universe.tape(place.source, place.listed) if place else None
-        if place is None or tape is None:
+        interval = self._intervals.get(symbol)
+        tape = self._universe.tape(interval.source, interval.listed) if interval else None
+        if interval is None or tape is None:
             return None
-        through = self.published_through(place.listing.exchange)
+        through = self.published_through(interval.listing.exchange)
         amended = self._amendments.get(symbol, Amendments())
-        tape = _known(tape, min(through, place.ended or through))
+        tape = _known(tape, min(through, interval.ended or through))
         posted = [split for split in amended.splits if split.date <= through]
         cash = [dividend for dividend in amended.dividends if dividend.date <= through]
         bars = _scaled(
@@ -160,26 +160,28 @@ class Market:
         bars = _without(bars, {day for day, until in amended.held.items() if through < until})
         splits = sorted((*tape.splits, *posted), key=lambda split: split.date)
         dividends = sorted((*tape.dividends, *cash), key=lambda dividend: dividend.date)
-        valued = ((each, _value(each, tuple(splits), posted)) for each in dividends if each.told)
-        return History(bars, tuple(split for split in splits if split.told), tuple(valued))
+        valued = (
+            (each, _value(each, tuple(splits), posted)) for each in dividends if each.reported
+        )
+        return History(bars, tuple(split for split in splits if split.reported), tuple(valued))
 
     def actions(self, symbol: str) -> tuple[Split | Dividend, ...]:
-        """All actions of the symbol that are told, those to come included."""
-        place = self._places[symbol]
-        tape = self._universe.tape(place.source, place.listed) or EMPTY
+        """All reported actions of the symbol, future ones included."""
+        interval = self._intervals[symbol]
+        tape = self._universe.tape(interval.source, interval.listed) or EMPTY
         amended = self._amendments.get(symbol, Amendments())
         splits, dividends = (*tape.splits, *amended.splits), (*tape.dividends, *amended.dividends)
         return (
-            *(split for split in splits if split.told),
-            *(dividend for dividend in dividends if dividend.told),
+            *(split for split in splits if split.reported),
+            *(dividend for dividend in dividends if dividend.reported),
         )
 
     def has_out(self, symbol: str, day: date) -> bool:
-        """Whether the symbol's answers may tell of the day by now."""
-        place = self._places[symbol]
-        return day <= min(self.published_through(place.listing.exchange), place.ended or day)
+        """Whether the symbol's answers may include the day by now."""
+        interval = self._intervals[symbol]
+        return day <= min(self.published_through(interval.listing.exchange), interval.ended or day)
 
-    # What the control port may change.
+    # Changed by the control port.
 
     def publish(self, exchange: str, through: date | None) -> None:
         """Publish all sessions up to a day and no later one; None: follow the clock again."""
@@ -189,26 +191,28 @@ class Market:
         else:
             self._published[exchange] = through
 
-    def split(self, symbol: str, day: date, new: float, old: float, *, told: bool = True) -> None:
-        """Let a split become known; later prices follow it if its day is not yet published."""
+    def split(
+        self, symbol: str, day: date, new: float, old: float, *, reported: bool = True
+    ) -> None:
+        """Announce a split; later prices follow it if its day is not yet published."""
         exchange = symbol.rpartition(".")[2]
         announced = day > self.published_through(exchange)
-        self._amended(symbol).splits.append(Split(day, new, old, announced, told))
+        self._amended(symbol).splits.append(Split(day, new, old, announced, reported))
 
     def pay(self, symbol: str, dividend: Dividend) -> None:
-        """Let a dividend become known."""
+        """Announce a dividend."""
         self._amended(symbol).dividends.append(dividend)
 
     def restate(self, symbol: str, day: date, values: Mapping[str, float]) -> None:
-        """Serve other values for one bar; a close takes its adjusted_close along."""
+        """Serve other values for one bar; a new close also changes its adjusted_close."""
         self._amended(symbol).restated.setdefault(day, {}).update(values)
 
     def scale(self, symbol: str, day: date, factor: float) -> None:
-        """Multiply every adjusted close before a day, for a reason that no feed tells."""
+        """Multiply every adjusted close before a day, for a reason that no feed reports."""
         self._amended(symbol).factors.append((day, factor))
 
     def hold(self, symbol: str, day: date, until: date) -> None:
-        """Serve the bar of a day late: once the sessions up to another day are out."""
+        """Serve the bar of a day late: once the sessions up to another day are published."""
         self._amended(symbol).held[day] = until
 
     def shrink(self, exchange: str, share: float) -> None:
@@ -219,48 +223,48 @@ class Market:
     def list(self, listing: Listing, since: date) -> None:
         """Add a new listing, which trades from a day on."""
         self.version += 1
-        self._places[listing.symbol] = Place(listing, listing.symbol, since)
+        self._intervals[listing.symbol] = ListedInterval(listing, listing.symbol, since)
         if listing.exchange not in self._exchanges:
             self._exchanges.append(listing.exchange)
 
     def relist(self, symbol: str, **changes: str | bool | None) -> None:
-        """Change a listing's name, venue, type and the like."""
+        """Change a listing's name, venue, type, country, currency or ISIN."""
         self.version += 1
-        place = self._places[symbol]
-        self._places[symbol] = replace(place, listing=replace(place.listing, **changes))  # type: ignore[arg-type]
+        interval = self._intervals[symbol]
+        self._intervals[symbol] = replace(interval, listing=replace(interval.listing, **changes))  # type: ignore[arg-type]
 
     def delist(self, symbol: str, day: date) -> None:
-        """End a listing: it moves to the list of the dead, its last bar is of that day."""
+        """Delist a symbol: it moves to the list of delisted ones; its last bar is of that day."""
         self.relist(symbol, delisted=True)
-        self._places[symbol] = replace(self._places[symbol], ended=day)
+        self._intervals[symbol] = replace(self._intervals[symbol], ended=day)
 
     def rename(self, symbol: str, code: str, effective: date) -> str:
         """Give a listing another code, under which its whole history is found from now on."""
-        before = self._places[symbol].listing
+        before = self._intervals[symbol].listing
         listing = self._move(symbol, code)
         change = SymbolChange(listing.exchange, before.code, code, listing.name, effective)
         self._changes.append(change)
         return listing.symbol
 
-    def bury(self, symbol: str, day: date) -> str:
-        """End a listing whose code is used again: as `CODE_old`, or `CODE_old1`, among the dead."""
+    def delist_reused(self, symbol: str, day: date) -> str:
+        """Delist a symbol whose code is used again: as `CODE_old`, or `CODE_old1`."""
         code, _, exchange = symbol.rpartition(".")
         names = (f"{code}_old{number or ''}" for number in count())
-        free = next(name for name in names if f"{name}.{exchange}" not in self._places)
-        buried = self._move(symbol, free).symbol
-        self.delist(buried, day)
-        return buried
+        free = next(name for name in names if f"{name}.{exchange}" not in self._intervals)
+        delisted = self._move(symbol, free).symbol
+        self.delist(delisted, day)
+        return delisted
 
     def remove(self, symbol: str) -> None:
-        """Take a symbol out of lists and answers, as if it had never been."""
+        """Remove a symbol from lists and answers."""
         self.version += 1
-        del self._places[symbol]
+        del self._intervals[symbol]
 
     def _move(self, symbol: str, code: str) -> Listing:
-        place = self._places[symbol]
+        interval = self._intervals[symbol]
         self.remove(symbol)
-        listing = replace(place.listing, code=code)
-        self._places[listing.symbol] = replace(place, listing=listing)
+        listing = replace(interval.listing, code=code)
+        self._intervals[listing.symbol] = replace(interval, listing=listing)
         self._amendments[listing.symbol] = self._amendments.pop(symbol, Amendments())
         return listing
 
@@ -272,7 +276,7 @@ class Market:
 
 
 def _known(tape: Tape, through: date) -> Tape:
-    """The tape as far as it is out: no later row, no later action."""
+    """The tape as published: no later row, no later action."""
     end = int(np.searchsorted(tape.date, np.datetime64(through, "D"), side="right"))
     known = replace(
         tape if len(tape.date) else EMPTY,

@@ -1,8 +1,8 @@
-"""Owns the synthetic universe: any number of listings, each tape made when it is asked for.
+"""Make a synthetic universe: any number of listings, each tape made on first use.
 
 A tape follows from the seed, the symbol and the year in which the universe began, so that a
-world of the same year only has more sessions tomorrow. Prices walk at random, splits and
-dividends fall where they fall, and the served columns are derived from both.
+universe of the same year only has more sessions tomorrow. Prices, splits and dividends are
+random, and the served columns are derived from them.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from data_nexus.sandbox.market.synthetic_names import KNOWN_CODES, Named, made_u
 from data_nexus.sandbox.market.synthetic_tape import Nature, make_tape
 from data_nexus.sandbox.market.tape import EMPTY, Listing, SymbolChange, Tape
 
-# How long the universe can be moved on by the clock.
+# How far the clock can advance the universe.
 AHEAD = timedelta(400)
 HALF_A_YEAR = timedelta(183)
 
-DEAD_SHARE = 0.15  # dead listings, on top of the living ones
-REUSED_SHARE = 0.25  # of the dead, whose code a living listing bears
+DELISTED_SHARE = 0.15  # delisted listings, in addition to the listed ones
+REUSED_SHARE = 0.25  # of the delisted, whose code a listed one has now
 LATE_SHARE = 0.3  # came to the market inside the span
 ILLIQUID_SHARE = 0.08
 EMPTY_SHARE = 0.01  # listed, answers without bars
 MISSING_SHARE = 0.01  # listed, answers `not found`
 RENAMED_SHARE = 0.02
-LEAST_SESSIONS_PER_YEAR = 248  # 2001 had so few
+LEAST_SESSIONS_PER_YEAR = 248  # as in 2001
 MOST_ROWS_KEPT = 1 << 19  # of tapes: a small universe makes each of its tapes once
 RENAMES_SINCE = date(2022, 7, 22)  # the vendor's list begins there
 
@@ -51,7 +51,7 @@ class Recipe:
 
     @property
     def new_year(self) -> date:
-        """The first day of the year: what shall not change daily is reckoned from it."""
+        """The first day of the year: what must not change daily is computed from it."""
         return self.today.replace(month=1, day=1)
 
 
@@ -63,7 +63,7 @@ class SyntheticUniverse:
         self._named: dict[str, list[Named]] = {
             exchange: _roster(exchange, recipe) for exchange in recipe.exchanges
         }
-        self._fates = {
+        self._by_symbol = {
             named.listing.symbol: named for roster in self._named.values() for named in roster
         }
         longest = max(len(_span(exchange, recipe)) for exchange in recipe.exchanges)
@@ -75,16 +75,16 @@ class SyntheticUniverse:
         return self._recipe.exchanges
 
     def listings(self, exchange: str) -> Sequence[Listing]:
-        """The living listings first, then the dead."""
+        """The listed symbols first, then the delisted ones."""
         return [named.listing for named in self._named[exchange]]
 
     def tape(self, symbol: str, listed: date | None = None) -> Tape | None:
-        """The tape of a symbol, up to a year ahead; a newcomer's begins when it was listed."""
+        """The tape of a symbol, up to a year ahead; `listed`: the first day of a later listing."""
         return self._kept(symbol, listed)
 
     def _tape(self, symbol: str, listed: date | None) -> Tape | None:
         recipe = self._recipe
-        named = self._fates.get(symbol)
+        named = self._by_symbol.get(symbol)
         exchange = symbol.rpartition(".")[2]
         rng = np.random.default_rng([recipe.seed, crc32(symbol.encode())])
         if named is None or listed is not None:
@@ -95,17 +95,17 @@ class SyntheticUniverse:
         if _is_known(named):
             nature = Nature(split_on=recipe.new_year - HALF_A_YEAR)
         elif not recipe.clean:
-            oddity = named.fate[0]
+            oddity = named.draws[0]
             if oddity > 1 - MISSING_SHARE:
                 return None
             if oddity < EMPTY_SHARE:
                 return EMPTY
             days = _lifetime(named, days, recipe.new_year)
-            nature = replace(nature, illiquid=bool(named.fate[1] < ILLIQUID_SHARE))
+            nature = replace(nature, illiquid=bool(named.draws[1] < ILLIQUID_SHARE))
         return _last_bars(make_tape(rng, days, nature), recipe)
 
     def symbol_changes(self) -> Sequence[SymbolChange]:
-        """Some of the living US listings once had another code."""
+        """Some of the listed US symbols once had another code."""
         if self._recipe.clean:
             return []
         span = (self._recipe.new_year - RENAMES_SINCE).days
@@ -115,26 +115,26 @@ class SyntheticUniverse:
                 f"{named.listing.code[:3]}X",
                 named.listing.code,
                 named.listing.name,
-                RENAMES_SINCE + timedelta(int(named.fate[3] / RENAMED_SHARE * span)),
+                RENAMES_SINCE + timedelta(int(named.draws[3] / RENAMED_SHARE * span)),
             )
             for named in self._named.get("US", [])
-            if named.fate[3] < RENAMED_SHARE and not named.listing.delisted
+            if named.draws[3] < RENAMED_SHARE and not named.listing.delisted
         ]
 
 
 def _roster(exchange: str, recipe: Recipe) -> list[Named]:
     count = recipe.symbols
-    dead = 0 if recipe.clean else round(count * DEAD_SHARE)
-    named = made_up(exchange, count + dead, recipe.seed)
-    living = [each.listing.code for each in named[:count]]
-    return [*named[:count], *(_buried(each, living) for each in named[count:])]
+    delisted = 0 if recipe.clean else round(count * DELISTED_SHARE)
+    named = made_up(exchange, count + delisted, recipe.seed)
+    listed = [each.listing.code for each in named[:count]]
+    return [*named[:count], *(_delisted(each, listed) for each in named[count:])]
 
 
-def _buried(named: Named, living: list[str]) -> Named:
-    """The dead listing; a reused code is told from its successor's by `_old` (recordings)."""
+def _delisted(named: Named, listed: list[str]) -> Named:
+    """The listing as delisted; a reused code gets the suffix `_old` (recordings)."""
     code = named.listing.code
-    if named.fate[2] < REUSED_SHARE:
-        code = f"{living[int(named.fate[2] / REUSED_SHARE * len(living))]}_old"
+    if named.draws[2] < REUSED_SHARE:
+        code = f"{listed[int(named.draws[2] / REUSED_SHARE * len(listed))]}_old"
     return replace(named, listing=replace(named.listing, code=code, delisted=True))
 
 
@@ -147,7 +147,7 @@ def _span(exchange: str, recipe: Recipe) -> Days:
 
 
 def _last_bars(tape: Tape, recipe: Recipe) -> Tape:
-    """The tape without the bars before the last ones asked for."""
+    """The tape cut to the number of last bars in the recipe."""
     if recipe.bars_per_symbol is None:
         return tape
     published = int(np.searchsorted(tape.date, np.datetime64(recipe.today, "D")))
@@ -161,13 +161,13 @@ def _last_bars(tape: Tape, recipe: Recipe) -> Tape:
 
 
 def _lifetime(named: Named, days: Days, new_year: date) -> Days:
-    """The sessions of a listing that came late or is dead, both before this year."""
+    """The sessions of a listing that was listed late or is delisted, both before this year."""
     past = int(np.searchsorted(days, np.datetime64(new_year, "D")))
     start, end = 0, past
     if named.listing.delisted:
-        end = round(past * (0.3 + 0.65 * named.fate[3]))
-    if named.fate[1] > 1 - LATE_SHARE:
-        start = round(end * 0.9 * (1 - named.fate[1]) / LATE_SHARE)
+        end = round(past * (0.3 + 0.65 * named.draws[3]))
+    if named.draws[1] > 1 - LATE_SHARE:
+        start = round(end * 0.9 * (1 - named.draws[1]) / LATE_SHARE)
     return days[start:end] if named.listing.delisted else days[start:]
 
 

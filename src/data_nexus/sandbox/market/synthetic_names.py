@@ -1,4 +1,4 @@
-"""Owns the made-up listings: codes, company names with all their commas and accents, ISINs.
+"""Make up listings: codes, company names with commas and accents, ISINs.
 
 Pure: every listing follows from the seed, the exchange and its position alone.
 """
@@ -12,7 +12,7 @@ import numpy as np
 from data_nexus.sandbox.market.exchanges import exchange_facts
 from data_nexus.sandbox.market.tape import Floats, Listing
 
-# The demo key answers for these, so a synthetic US begins with them.
+# The demo key may request these, so a synthetic US begins with them.
 KNOWN = (
     ("AAPL", "Apple Inc", "Common Stock", "NASDAQ", "US0378331005"),
     ("MSFT", "Microsoft Corporation", "Common Stock", "NASDAQ", "US5949181045"),
@@ -56,10 +56,10 @@ DRAWS = 10
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A listing with the random numbers in [0, 1) that decide over its irregularities."""
+    """A listing with the random numbers in [0, 1) that decide its irregularities."""
 
     listing: Listing
-    fate: Floats
+    draws: Floats
 
 
 def made_up(exchange: str, count: int, seed: int) -> list[Named]:

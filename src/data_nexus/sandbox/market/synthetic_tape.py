@@ -1,4 +1,4 @@
-"""Owns how one made-up tape comes about: a random walk, actions, and candles around it. Pure."""
+"""Make up a tape: a random walk, actions, and candles around it. Pure."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ SPLITS_PER_YEAR = 0.06
 SESSIONS_PER_YEAR = 252
 PAYERS_SHARE = 0.45
 PERIODS = (("Quarterly", 63), ("Quarterly", 63), ("Monthly", 21), ("Other", 126), (None, 63))
-QUIET_SHARE = 0.4  # of an illiquid name's sessions
-CENTS_SHARE = 0.6  # of the names are quoted in whole cents
+QUIET_SHARE = 0.4  # of an illiquid symbol's sessions
+CENTS_SHARE = 0.6  # of the symbols are quoted in whole cents
 DATED_SHARE = 0.8  # of the payers, whose declaration, record and payment dates are known
 LEAST_PRICE = 0.01
-CHEAP, DEAR = 5, 200  # nobody splits a share below, or joins shares above
+CHEAP, DEAR = 5, 200  # no split below, no reverse split above
 DRIFT = 0.0003
 
 
 @dataclass(frozen=True, slots=True)
 class Nature:
-    """What kind of tape: a fund has one price a day, an illiquid name many days without trade.
+    """What kind of tape: a fund has one price a day, an illiquid one many days without trade.
 
-    `split_on` is for names that shall have a split and dividends in any world.
+    `split_on` is for symbols that must have a split and dividends with any seed.
     """
 
     fund: bool = False
@@ -99,7 +99,7 @@ def _splits(
 
 @dataclass(frozen=True, slots=True)
 class _Payout:
-    """How a name pays: every `step` sessions from `first` on, a share of its price."""
+    """How a symbol pays: every `step` sessions from `first` on, a share of its price."""
 
     period: str | None
     step: int

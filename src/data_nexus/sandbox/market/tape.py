@@ -1,4 +1,4 @@
-"""Owns the values of the sandbox's market: listings, tapes (what traded), bars (what is served).
+"""Values of the sandbox's market: listings, tapes (what traded), bars (what is served).
 
 Pure. A tape holds raw prices and volumes and the corporate actions; the bars that the vendor
 serves on a given day follow from it and from the actions known by then.
@@ -20,7 +20,7 @@ RAW_PRICES = ("open", "high", "low", "close")
 RAW = (*RAW_PRICES, "volume")
 FIELDS = (*RAW_PRICES, "adjusted_close", "volume")
 
-# A payout of all that a share was worth would leave nothing to adjust.
+# A payout of a share's whole value would leave nothing to adjust.
 _LEAST_FACTOR = 1e-4
 
 
@@ -48,19 +48,19 @@ class Listing:
 class Split:
     """From `date` on there are `new` shares for every `old` ones.
 
-    `announced`: the split was made known before its date, so the prices from then on are a
-    consequence of it. One that is not `told` shows in the bars and in no list of splits.
+    `announced`: the split was known before its date, so the prices from then on follow it. One
+    that is not `reported` shows in the bars and in no list of splits.
     """
 
     date: dt.date
     new: float
     old: float
     announced: bool = False
-    told: bool = True
+    reported: bool = True
 
     @property
     def factor(self) -> float:
-        """What a price before the split is multiplied with; 1 for the vendor's 0/1."""
+        """The multiplier of prices before the split; 1 for the vendor's 0/1."""
         return self.old / self.new if self.new and self.old else 1.0
 
 
@@ -68,7 +68,7 @@ class Split:
 class Dividend:
     """Cash per share with its ex-date; `stated` is the split-adjusted value of a given source.
 
-    One that is not `told` shows in the bars and in no list of dividends.
+    One that is not `reported` shows in the bars and in no list of dividends.
     """
 
     date: dt.date
@@ -79,7 +79,7 @@ class Dividend:
     recorded: dt.date | None = None
     paid: dt.date | None = None
     period: str | None = None
-    told: bool = True
+    reported: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ class Bars:
         return len(self.date)
 
     def take(self, chosen: slice | NDArray[np.intp]) -> Bars:
-        """Some of the rows, in the order asked for."""
+        """Some of the rows, in the given order."""
         return Bars(**{name: getattr(self, name)[chosen] for name in ("date", *FIELDS)})
 
     def between(self, first: dt.date | None, last: dt.date | None) -> Bars:
@@ -183,7 +183,7 @@ def served_bars(tape: Tape, posted_splits: Iterable[Split], posted: Iterable[Div
 
 
 def split_factor_after(day: dt.date, splits: Iterable[Split]) -> float:
-    """What an amount of `day` is multiplied with to be in today's shares."""
+    """The multiplier of an amount of `day` to express it in today's shares."""
     return float(np.prod([split.factor for split in splits if split.date > day]))
 
 

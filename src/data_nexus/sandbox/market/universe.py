@@ -1,4 +1,4 @@
-"""Owns what any universe offers the market: its exchanges, their listings, and tapes by symbol."""
+"""The interface of a universe: its exchanges, their listings, and tapes by symbol."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from data_nexus.sandbox.market.tape import Listing, SymbolChange, Tape
 
 
 class Universe(Protocol):
-    """A world of listings; what it says of a symbol never changes while it lives."""
+    """A set of listings that does not change while the sandbox runs."""
 
     @property
     def exchanges(self) -> tuple[str, ...]:
         """The codes of the exchanges that it holds."""
 
     def listings(self, exchange: str) -> Sequence[Listing]:
-        """Every listing of an exchange, dead ones included."""
+        """Every listing of an exchange, delisted ones included."""
 
     def tape(self, symbol: str, listed: date | None = None) -> Tape | None:
         """All that ever trades under a symbol; None where the vendor answers `not found`.
