@@ -20,7 +20,7 @@ from data_nexus.domain.symbol import exchange_code
 from data_nexus.eodhd.decode_symbol_changes import decode_symbol_changes
 from data_nexus.eodhd.decode_symbols import decode_symbols
 from data_nexus.eodhd.requests import symbol_changes_request, symbol_list_request
-from data_nexus.errors import CredentialsRefused, NotListed, Park, UsageError
+from data_nexus.errors import NotInPlan, NotListed, Park, UsageError
 from data_nexus.events import Observer, Warned, ignore
 from data_nexus.ingestion.fetching.requester import Fetches, FetchState
 from data_nexus.ingestion.wiring import open_database_async, open_run, settings_for
@@ -154,9 +154,7 @@ async def _reported_renames(
         return ()
     try:
         answer = await requester.fetch(symbol_changes_request(), decode_symbol_changes, state)
-    except (CredentialsRefused, NotListed, Park) as refused:
-        if isinstance(refused, CredentialsRefused) and refused.status == 401:
-            raise
+    except (NotInPlan, NotListed, Park) as refused:
         observe(Warned(exchange, f"renames are known by ISIN only: {refused}"))
         return ()
     return answer.decoded.changes

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
 
+from data_nexus.errors import NexusError
 from data_nexus.events import (
     Absent,
     ActionsFailed,
@@ -21,6 +21,7 @@ from data_nexus.events import (
     SessionAdvanced,
     TransactionCommitted,
 )
+from data_nexus.ingestion.run_report import RunReport
 
 
 @dataclass(slots=True)
@@ -91,31 +92,35 @@ class RunTotals:
         self.flagged.update(audit.flagged)
         self.rejected_by_rule.update(audit.rejected_by_rule)
 
-    def figures(self, seconds: float) -> dict[str, Any]:
-        """Return the figures under the names of the command's JSON."""
-        return {
-            "total_assets": self.assets,
-            "synced": self.synced,
-            "absent": self.absent,
-            "failed": self.failed,
-            "parked": self.parked,
-            "fenced": self.fenced,
-            "reread": self.reread,
-            "actions": self.actions,
-            "actions_failed": self.actions_failed,
-            "findings": self.findings,
-            "total_rows": self.received,
-            "inserted": self.inserted,
-            "revised": self.revised,
-            "unchanged": self.unchanged,
-            "rejected": self.rejected,
-            "flagged": dict(self.flagged),
-            "rejected_by_rule": dict(self.rejected_by_rule),
-            "calls": self.calls,
-            "requests": self.requests,
-            "commits": self.commits,
-            "duration_sec": round(seconds, 3),
-        }
+    def report(
+        self, seconds: float, ended_by: NexusError | None = None, drained_by: str | None = None
+    ) -> RunReport:
+        """Return the counts of a run that took so many seconds and ended like this."""
+        return RunReport(
+            total_assets=self.assets,
+            synced=self.synced,
+            absent=self.absent,
+            failed=self.failed,
+            parked=self.parked,
+            fenced=self.fenced,
+            reread=self.reread,
+            actions=self.actions,
+            actions_failed=self.actions_failed,
+            findings=self.findings,
+            total_rows=self.received,
+            inserted=self.inserted,
+            revised=self.revised,
+            unchanged=self.unchanged,
+            rejected=self.rejected,
+            flagged=dict(self.flagged),
+            rejected_by_rule=dict(self.rejected_by_rule),
+            calls=self.calls,
+            requests=self.requests,
+            commits=self.commits,
+            duration_sec=round(seconds, 3),
+            ended_by=ended_by,
+            drained_by=drained_by,
+        )
 
     def _note_answer(self, event: Committed | Absent) -> None:
         self.reread += event.is_reread

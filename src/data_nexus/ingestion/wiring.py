@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import ExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from data_nexus.config import Secret, Settings, load_settings
 from data_nexus.database.connection import repeated
@@ -43,7 +43,7 @@ def settings_for(
 ) -> Settings:
     """Return settings for a caller that brings its own key and perhaps its own database."""
     settings = load_settings({"database_url": database_url(db_config), **values})
-    return settings.with_token(Secret(api_key))
+    return replace(settings, token=Secret(api_key))
 
 
 @asynccontextmanager

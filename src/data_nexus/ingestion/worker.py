@@ -17,7 +17,8 @@ from data_nexus.events import Observer, RunFinished, RunStarted, Waiting, observ
 from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.fetching.requester import Requester
 from data_nexus.ingestion.histories.engine import Engine
-from data_nexus.ingestion.history_loader import Report, engine_limits, outcome_of, reader_of
+from data_nexus.ingestion.history_loader import engine_limits, reader_of
+from data_nexus.ingestion.run_report import RunReport
 from data_nexus.ingestion.run_totals import RunTotals
 from data_nexus.ingestion.wiring import WORKER, foreseen, open_run
 
@@ -26,7 +27,7 @@ _DATABASE_SEC = 3.0
 
 async def work(
     settings: Settings, url: str, exchange: str | None, observe: Observer, drain: Drain
-) -> Report:
+) -> RunReport:
     """Load what becomes due until `drain` is wished or the vendor refuses the key; report."""
     started, totals = time.monotonic(), RunTotals()
     observe = observers(observe, totals.note)
@@ -43,8 +44,8 @@ async def work(
                 raise cause from None
             observe(Waiting("the database", _DATABASE_SEC))
             await _sleep(drain, _DATABASE_SEC)
-    report = Report(totals.figures(time.monotonic() - started), ended_by, drain.reason)
-    observe(RunFinished("worker", outcome_of(report), report.figures["duration_sec"]))
+    report = totals.report(time.monotonic() - started, ended_by, drain.reason)
+    observe(RunFinished("worker", report.outcome, report.duration_sec))
     return report
 
 
@@ -73,8 +74,9 @@ class WorkerSession:
             if self.totals.assets == before:
                 await self.store.free_lost_leases()
                 await _sleep(self.drain, self.settings.poll_seconds)
-        figures = self.totals.figures(time.monotonic() - started)
-        await self.store.finish_run(run_id, str(engine.ended_by or "drained"), figures)
+        report = self.totals.report(time.monotonic() - started)
+        outcome = str(engine.ended_by or "drained")
+        await self.store.finish_run(run_id, outcome, report.as_dict())
         return engine.ended_by
 
     def _engine(self, run_id: int) -> Engine:

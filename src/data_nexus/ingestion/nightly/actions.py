@@ -29,9 +29,18 @@ from data_nexus.eodhd.decode_actions import (
     ex_dates,
     excerpts,
 )
-from data_nexus.eodhd.refusals import is_refusal
 from data_nexus.eodhd.requests import Request, dividends_request, splits_request
-from data_nexus.errors import Fenced, NexusError, NotListed, Park, Pause, Postpone, Retry, Stop
+from data_nexus.errors import (
+    Fenced,
+    NexusError,
+    NotInPlan,
+    NotListed,
+    Park,
+    Pause,
+    Postpone,
+    Retry,
+    Stop,
+)
 from data_nexus.events import ActionsFailed, ActionsRead, TransactionCommitted, Warned
 from data_nexus.ingestion.fetching.drain import Drained
 from data_nexus.ingestion.fetching.requester import FetchState
@@ -188,7 +197,7 @@ class ActionReader:
     async def _settle_error(self, lease: Lease, error: NexusError, state: FetchState) -> None:
         update_run = self.update_run
         match error:
-            case _ if is_refusal(error):
+            case NotInPlan():
                 self._refused = state.sent[-1].endpoint
             case Stop() | Pause():
                 update_run.ended_by = update_run.ended_by or error

@@ -13,6 +13,7 @@ from data_nexus.domain.planning.audit import histories_to_audit
 from data_nexus.errors import Stop
 from data_nexus.ingestion.fetching.quota_ledger import Ledger
 from data_nexus.ingestion.nightly.context import UpdateRun
+from data_nexus.ingestion.run_report import AuditReport
 from data_nexus.ingestion.run_totals import RunTotals
 
 
@@ -62,12 +63,12 @@ async def _read_again(run: UpdateRun, ledger: Ledger, exchange: str | None, turn
         await apart.read_histories(Due(read_before, exchange, is_audit=True), turns)
     finally:
         run.totals.add_audit(apart.totals)
-        run.audit = {
-            "assets": apart.totals.synced + apart.totals.absent,
-            "failed": apart.totals.failed,
-            "inserted": apart.totals.inserted,
-            "revised": apart.totals.revised,
-            "calls": run.totals.calls - calls_before,
-        }
+        run.audit = AuditReport(
+            assets=apart.totals.synced + apart.totals.absent,
+            failed=apart.totals.failed,
+            inserted=apart.totals.inserted,
+            revised=apart.totals.revised,
+            calls=run.totals.calls - calls_before,
+        )
     if isinstance(apart.ended_by, Stop):
         run.ended_by = apart.ended_by

@@ -29,9 +29,17 @@ from data_nexus.domain.validation.bulk_session import (
     reference_day,
 )
 from data_nexus.eodhd.decode_bulk import decode_bulk_dividends, decode_bulk_splits
-from data_nexus.eodhd.refusals import is_refusal
 from data_nexus.eodhd.requests import Request, bulk_request
-from data_nexus.errors import NexusError, NotListed, Park, Pause, Postpone, Retry, RowsRefused
+from data_nexus.errors import (
+    NexusError,
+    NotInPlan,
+    NotListed,
+    Park,
+    Pause,
+    Postpone,
+    Retry,
+    RowsRefused,
+)
 from data_nexus.events import (
     ExchangeAdvanced,
     FeedRejected,
@@ -107,7 +115,7 @@ class BulkUpdate:
         except Drained:
             return True
         except NexusError as error:
-            if isinstance(error, NotListed) or is_refusal(error):
+            if isinstance(error, NotListed | NotInPlan):
                 return False
             if isinstance(error, Pause):
                 self.ended_by = error

@@ -17,6 +17,7 @@ from data_nexus.ingestion.fetching.requester import Requester
 from data_nexus.ingestion.histories.engine import Engine
 from data_nexus.ingestion.histories.reader import HistoryReader
 from data_nexus.ingestion.history_loader import engine_limits
+from data_nexus.ingestion.run_report import AuditReport, ListRead
 from data_nexus.ingestion.run_totals import RunTotals
 from data_nexus.ingestion.wiring import foreseen
 
@@ -51,8 +52,8 @@ class UpdateRun:
     ended_by: NexusError | None = None
     paused_by: NexusError | None = None
     log: list[dict[str, Any]] = field(default_factory=list)
-    lists: list[dict[str, Any]] = field(default_factory=list)
-    audit: dict[str, int] = field(default_factory=dict)
+    lists: list[ListRead] = field(default_factory=list)
+    audit: AuditReport | None = None
 
     @property
     def observe(self) -> Observer:

@@ -10,13 +10,12 @@ from collections.abc import Collection
 
 from data_nexus.database.store.listings import known_lists
 from data_nexus.domain.listings.symbol_lists import KnownList, lists_due
-from data_nexus.errors import CredentialsRefused, NexusError, Park, Postpone, Retry, UsageError
+from data_nexus.errors import NotInPlan, Park, Postpone, Retry, UsageError
 from data_nexus.events import Warned
 from data_nexus.ingestion.asset_discovery import Tables, WantedList, discover
 from data_nexus.ingestion.fetching.drain import Drained
 from data_nexus.ingestion.nightly.context import UpdateRun
-
-_FORBIDDEN = 403
+from data_nexus.ingestion.run_report import ListRead
 
 
 async def refresh_lists(run: UpdateRun, exchanges: Collection[str]) -> None:
@@ -45,17 +44,10 @@ async def _refresh(run: UpdateRun, known: KnownList) -> bool:
         )
     except Drained:
         return False
-    except (Retry, Postpone, Park, UsageError, CredentialsRefused) as error:
-        if _ends_the_run(error):
-            raise
+    except (Retry, Postpone, Park, UsageError, NotInPlan) as error:
         run.observe(Warned(known.exchange, f"the symbol list was not read again: {error}"))
         return not isinstance(error, Retry | Postpone)
     if found.changes.is_shrunk:
         run.observe(Warned(known.exchange, found.reason))
-    run.lists.append({**found.figures(), "calls": found.calls})
+    run.lists.append(ListRead(found, found.calls))
     return True
-
-
-def _ends_the_run(error: NexusError) -> bool:
-    """Whether the token itself was refused, and not only this list to its plan."""
-    return isinstance(error, CredentialsRefused) and error.status != _FORBIDDEN

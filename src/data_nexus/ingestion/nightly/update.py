@@ -31,12 +31,13 @@ from data_nexus.domain.planning.due import (
 from data_nexus.errors import Pause, Stop
 from data_nexus.events import Observer, RunFinished, RunStarted, Warned, observers
 from data_nexus.ingestion.fetching.drain import Drain
-from data_nexus.ingestion.history_loader import Report, outcome_of, reader_of
+from data_nexus.ingestion.history_loader import reader_of
 from data_nexus.ingestion.nightly.actions import read_actions, wanting
 from data_nexus.ingestion.nightly.audit import audit
 from data_nexus.ingestion.nightly.bulk import BulkUpdate
 from data_nexus.ingestion.nightly.context import UpdateRun
 from data_nexus.ingestion.nightly.symbol_lists import refresh_lists
+from data_nexus.ingestion.run_report import RunReport, SessionReport, UpdateSteps
 from data_nexus.ingestion.run_totals import RunTotals
 from data_nexus.ingestion.wiring import FAIL_FAST, LimitPolicy, open_run
 
@@ -49,7 +50,7 @@ async def update(
     drain: Drain,
     policy: LimitPolicy = FAIL_FAST,
     now: datetime | None = None,
-) -> Report:
+) -> RunReport:
     """Make an exchange, or all, complete as of the last session that is out by `now`; report.
 
     Without `now` the moment is the database's. When nothing is due, nothing is asked for. Raises
@@ -79,11 +80,11 @@ async def update(
             await _bring_forward(run, exchange)
         except (Stop, Pause) as error:
             run.ended_by = error
-        figures = run.totals.figures(time.monotonic() - started)
-        figures |= {"lists": run.lists, "bulk": run.log, "audit": run.audit}
-        report = Report(figures, run.ended_by, drain.reason)
-        await store.finish_run(run.run_id, outcome_of(report), figures)
-        observe(RunFinished("update", outcome_of(report), figures["duration_sec"]))
+        counted = totals.report(time.monotonic() - started, run.ended_by, drain.reason)
+        sessions = tuple(SessionReport(**entry) for entry in run.log)
+        report = replace(counted, steps=UpdateSteps(tuple(run.lists), sessions, run.audit))
+        await store.finish_run(run.run_id, report.outcome, report.as_dict())
+        observe(RunFinished("update", report.outcome, report.duration_sec))
         return report
 
 
