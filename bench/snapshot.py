@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,7 +24,7 @@ from bench.place import Place
 from bench.report import Section, table
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.research.snapshots.export import export_lake
-from data_nexus.research.snapshots.place import open_place
+from data_nexus.research.snapshots.storage.open import open_storage
 
 _ASSETS, _SESSIONS = 500, 2_520
 _TIMES_DATABASE, _TIMES_ARCTIC = 5, 1
@@ -79,7 +79,7 @@ class Scene:
         """Write or refresh the snapshot; its figures."""
         own = PostgresConnection(self.url)
         try:
-            return export_lake(own, open_place(self.target)).figures
+            return asdict(export_lake(own, open_storage(self.target), written_by="bench"))
         finally:
             own.close()
 

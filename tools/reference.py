@@ -102,9 +102,8 @@ def _python() -> str:
     for opened, name in ((Nexus, "connect"), (Lake, "lake")):
         parts.append(f"## `{name}`\n\n{_described(name, getattr(data_nexus, name))}")
         parts.append(f"## `{opened.__name__}`\n\n{_paragraphs(inspect.getdoc(opened))}\n")
-        for member, value in vars(opened).items():
-            if not member.startswith("_"):
-                parts.append(f"### `{opened.__name__}.{member}`\n\n{_described(member, value)}")
+        for member, value in _public_members(opened):
+            parts.append(f"### `{opened.__name__}.{member}`\n\n{_described(member, value)}")
     tables = sorted(
         (mapper.class_.__name__, mapper.class_.__tablename__)
         for mapper in Tables.registry.mappers
@@ -113,6 +112,14 @@ def _python() -> str:
     rows = [(f"`{name}`", f"[`{table}`](tables.md#{table})") for name, table in tables]
     parts.append("## Models\n\nFor `get_session()`.\n\n" + _table(("model", "table"), rows))
     return "\n".join(parts)
+
+
+def _public_members(opened: type) -> Iterator[tuple[str, Any]]:
+    """Yield the methods and properties of a class, then those that it inherits."""
+    for owner in opened.__mro__[:-1]:
+        for name, value in vars(owner).items():
+            if not name.startswith("_"):
+                yield name, value
 
 
 def _described(name: str, value: Any) -> str:  # noqa: ANN401 - a function or a property
@@ -237,6 +244,10 @@ def _tables() -> str:
     parts.append(
         "## `bars`\n\nA view for people: `market_data` with `ticker` (`AAPL.US`) in place of a"
         " number.\n"
+        "\n## `active_assets`\n\nA view: the assets that are loaded, which are not paused,"
+        " parked or retired.\n"
+        "\n## `queued_assets`\n\nA view: the active assets that the queue may hand out; a delisted"
+        " one only until its first answer.\n"
     )
     return "\n".join(parts)
 

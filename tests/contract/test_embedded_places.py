@@ -14,11 +14,11 @@ import pytest
 
 from data_nexus.database.embedded import embedded_server, remove, server_log
 from data_nexus.database.embedded.directory import cluster_folder
-from data_nexus.database.embedded.os_account import SYSTEM_FOLDER, Account, programs
+from data_nexus.database.embedded.os_account import SYSTEM_FOLDER, ServerAccount, programs
 from data_nexus.errors import StorageUnavailable
 from tests.support.embedded import answer, command_using, server_pid
 
-NOBODY = Account(65534, 65534)
+NOBODY = ServerAccount(65534, 65534)
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="root's homes only")
 

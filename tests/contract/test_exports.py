@@ -201,7 +201,7 @@ def test_an_exchange_is_all_who_have_bars_and_a_code_of_their_own(database_url: 
 @pytest.mark.parametrize(
     ("whom", "remedy"),
     [
-        (ExportScope(), "some symbols, or an exchange"),
+        (ExportScope(), "either symbols or an exchange"),
         (ExportScope(symbols=["AAPL.US"], exchange="US"), "not both"),
         (ExportScope(symbols=["AAPL.US"], on=DAY), "name the exchange"),
         (ExportScope(exchange="LSE"), "nexus discover --exchange LSE"),
@@ -229,7 +229,7 @@ def test_of_two_with_one_symbol_one_is_written_and_the_other_told(
         if form.name != "nautilus":
             done = export(database, form, tmp_path / form.name, whom, View())
             assert (done.assets, done.bars) == (1, 1)
-            assert done.left_out == (("AAPL.US", f"asset {new} bears this symbol as well"),)
+            assert done.left_out == (("AAPL.US", f"asset {new} has this symbol too"),)
     assert old < new
 
 

@@ -12,8 +12,8 @@ from data_nexus.database.connection import PostgresConnection
 from data_nexus.domain.calendar.sessions import day_date
 from data_nexus.domain.symbol import parse_symbol
 from data_nexus.errors import UsageError
-from data_nexus.research.charts.chart import History
-from data_nexus.research.charts.chart_source import Plotted, read_histories
+from data_nexus.research.charts.chart import ChartHistory
+from data_nexus.research.charts.chart_source import ChartRequest, read_histories
 from tests.support.tables import add_assets
 
 # December 2024: New York is shut on the 25th and on the week-end of the 28th.
@@ -36,8 +36,8 @@ def add(url: str, code: str, *held: int, exchange: str = "US", **columns: Any) -
             )
 
 
-def read(url: str, *symbols: str, **question: Any) -> list[History]:  # noqa: ANN401
-    asked = Plotted(**{"now": NEW_YEARS_EVE, **question})
+def read(url: str, *symbols: str, **question: Any) -> list[ChartHistory]:  # noqa: ANN401
+    asked = ChartRequest(**{"now": NEW_YEARS_EVE, **question})
     return read_histories(PostgresConnection(url), [parse_symbol(s) for s in symbols], asked)
 
 

@@ -196,20 +196,20 @@ def test_a_universe_is_read_by_its_assets_under_the_names_of_its_day(
     assert table["ticker"].to_pylist() == ["A.US", "A.US", "B.US", "B.US"]
     assert db.bars(f"US@{day(0)}").equals(table)
     assert len(db.bars("US@")) == 4
-    with pytest.raises(UsageError, match="a universe has the columns"):
+    with pytest.raises(UsageError, match="not a universe: the table needs the columns"):
         db.bars(pa.table({"symbol": ["A.US"]}))
     with pytest.raises(UsageError, match="no asset of XX; run: nexus discover"):
         db.bars("XX@2024-01-01")
-    with pytest.raises(UsageError, match=r"'soon' is no date; write it like US@2019-06-28"):
+    with pytest.raises(UsageError, match=r"not a date: 'soon'; write it like US@2019-06-28"):
         db.bars("US@soon")
-    with pytest.raises(UsageError, match="asset 77 is not in the database"):
+    with pytest.raises(UsageError, match="asset 77 of the universe is not in the database"):
         db.bars(pa.table({"asset_id": [77], "symbol": ["A.US"]}))
 
 
 def test_a_universe_may_be_of_one_type(database_url: str, db: nexus.Nexus) -> None:
     store(database_url, 0, listings("A", "B"))
     assert len(db.universe("US", on=day(0), type="Common Stock")) == 2
-    with pytest.raises(UsageError, match="of type 'ETF'; there are Common Stock"):
+    with pytest.raises(UsageError, match="of type 'ETF'; known types: Common Stock"):
         db.universe("US", on=day(0), type="ETF")
 
 
@@ -278,7 +278,7 @@ REFUSED = {
     "SELECT 1; SELECT 2": "multiple commands",
     "SELEC 1": "syntax error",
     "SELECT 1 AS a, 2 AS a": "two columns are called 'a'",
-    "SET timezone = 'UTC'": "answers with no table",
+    "SET timezone = 'UTC'": "returns no table",
 }
 
 

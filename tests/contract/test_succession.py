@@ -101,10 +101,10 @@ def test_a_new_company_under_a_vanished_code_is_another_asset(
     assert snapshot(database_url, "market_data") == bars
     facts = "SELECT retired_at, is_delisted FROM assets WHERE id = %s"
     assert rows(database_url, facts, old) == [(moment(2), True)]
-    told = read_listings(PostgresConnection(database_url), Symbol("SG", "US"))
+    chains = read_listings(PostgresConnection(database_url), Symbol("SG", "US"))
     assert [
-        (asset["asset_id"] == old, asset["name"], asset["retired_at"], len(asset["listings"]))
-        for asset in told
+        (each.asset.asset_id == old, each.asset.name, each.asset.retired_at, len(each.listings))
+        for each in chains
     ] == [(True, "Sirius Insurance", moment(2), 1), (False, "Sweetgreen Inc", None, 1)]
 
 

@@ -16,7 +16,7 @@ import pytest
 from data_nexus.domain.bars import Bars
 from data_nexus.domain.symbol import Symbol
 from data_nexus.research.exports.lean import lean_folder
-from data_nexus.research.exports.series import AssetFacts, AssetSeries, Order
+from data_nexus.research.exports.series import AssetFacts, AssetSeries, ExportRequest
 from data_nexus.research.exports.target import ExportFolder
 from tests.golden.recordings import market_file, needs_recordings
 from tests.support.lean import Factors, adjusted_closes, daily, factor_file
@@ -24,7 +24,7 @@ from tests.support.stored import actions_of, dividend, split
 
 pytestmark = needs_recordings
 
-# The files of the others speak of bars that are not there, of a code's other bearer for one.
+# The files of the others refer to bars that are not there, e.g. of a code's other holder.
 SYMBOLS = ("AIG", "CCCL", "EEM", "FB", "GOOGL", "IBM", "IWM", "SPY", "USO")
 
 
@@ -62,7 +62,7 @@ def exported(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[AssetSeries, Path]:
     series, out = real_series(request.param), tmp_path_factory.mktemp("lean")
-    with lean_folder(ExportFolder(out, "lean"), Order()) as folder:
+    with lean_folder(ExportFolder(out, "lean"), ExportRequest()) as folder:
         assert folder.add(series) == len(series.bars)
     return series, out
 

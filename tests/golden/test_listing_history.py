@@ -1,12 +1,11 @@
 """Five and a half years of real American listings, month by month: no id lost, each day as it was.
 
-The source's 68 monthly lists hold real renames, delistings, re-listings and reused codes; they tell
+The source's 68 monthly lists hold real renames, delistings, re-listings and reused codes; they have
 no ISIN. The one rename taken from elsewhere is Facebook's, of 2022-06-09.
 """
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import gzip
 from collections.abc import Iterator
@@ -16,12 +15,13 @@ import psycopg
 import pytest
 
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.store.listings import DiscoveryContext, ListingChanges, store_listings
+from data_nexus.database.store.listings import DiscoveryContext, ListingChanges
 from data_nexus.domain.listings.listing import Listing, SymbolChange
 from data_nexus.domain.symbol import Symbol
 from data_nexus.research.universe import read_listings, read_universe
 from tests.golden.recordings import market_file, needs_recordings
 from tests.support.database import Cluster
+from tests.support.listings import store_list
 from tests.support.tables import Row, rows, value
 
 pytestmark = needs_recordings
@@ -51,18 +51,7 @@ def real_runs() -> list[tuple[date, date, Listing]]:
 
 def store(url: str, day: date, listed: list[Listing]) -> ListingChanges:
     moment = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
-    return asyncio.run(
-        store_listings(
-            url,
-            "public",
-            "US",
-            listed,
-            delisted=False,
-            types=(),
-            max_shrink=0.2,
-            beside=DiscoveryContext((META,), moment),
-        )
-    )
+    return store_list(url, listed, DiscoveryContext((META,), moment))
 
 
 @pytest.fixture(scope="module")
@@ -135,8 +124,8 @@ def test_no_stretch_of_an_asset_overlaps_another(loaded_url: str) -> None:
 
 
 def test_facebook_is_one_asset_under_two_symbols(loaded_url: str) -> None:
-    (asset,) = read_listings(PostgresConnection(loaded_url), Symbol("FB", "US"))
-    assert [(each["symbol"], each["name"][:8], each["began"]) for each in asset["listings"]] == [
+    (chain,) = read_listings(PostgresConnection(loaded_url), Symbol("FB", "US"))
+    assert [(each.symbol, each.name[:8], each.began) for each in chain.listings] == [
         ("FB.US", "Facebook", "listed"),
         ("FB.US", "Meta Pla", "changed"),
         ("META.US", "Meta Pla", "renamed: the vendor's change history"),
@@ -145,8 +134,8 @@ def test_facebook_is_one_asset_under_two_symbols(loaded_url: str) -> None:
 
 def test_a_code_that_came_back_to_another_company_is_another_asset(loaded_url: str) -> None:
     """Sirius International was delisted in 2021; Sweetgreen took its code later that year."""
-    told = read_listings(PostgresConnection(loaded_url), Symbol("SG", "US"))
-    assert [(asset["name"].split()[0], asset["retired_at"] is None) for asset in told] == [
+    chains = read_listings(PostgresConnection(loaded_url), Symbol("SG", "US"))
+    assert [(each.asset.name.split()[0], each.asset.retired_at is None) for each in chains] == [
         ("Sirius", False),
         ("Sweetgreen", True),
     ]

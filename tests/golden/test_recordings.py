@@ -140,7 +140,7 @@ def test_recorded_splits_decode_to_what_the_text_says(name: str, about: str) -> 
 
 
 def split_in(row: dict[str, str]) -> Split:
-    """The split that a row of text tells."""
+    """The split in a row of text."""
     new, old = row["split"].split("/")
     return Split(dt.date.fromisoformat(row["date"]), float(Decimal(new)), float(Decimal(old)))
 
@@ -184,7 +184,7 @@ def test_recorded_dividends_of_an_exchange_decode_to_what_the_text_says(
 
 
 def dividend_in(row: dict[str, str | None]) -> Dividend:
-    """The dividend that a row of text tells."""
+    """The dividend in a row of text."""
     dates = {
         ours: dt.date.fromisoformat(text) if (text := row[theirs]) else None
         for ours, theirs in (

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from pyarrow import parquet
 
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.research.snapshots.export import export_lake
-from data_nexus.research.snapshots.place import open_place
+from data_nexus.research.snapshots.storage.open import open_storage
 from data_nexus.research.snapshots.tables import Compression
 from tests.support.commands import Commands
 from tests.support.database import Cluster
@@ -45,7 +46,8 @@ def export(
     """Write or refresh a snapshot, in this process; its figures."""
     database = PostgresConnection(url)
     try:
-        return export_lake(database, open_place(str(target)), compression, delta=delta).figures
+        storage = open_storage(str(target))
+        return asdict(export_lake(database, storage, compression, written_by="test", delta=delta))
     finally:
         database.close()
 

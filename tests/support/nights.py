@@ -12,14 +12,14 @@ from data_nexus.app.planning import update_plan
 from data_nexus.config import Secret, Settings, load_settings
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.reader.planning import known_quota
-from data_nexus.database.store.quota import token_id
+from data_nexus.database.selects import token_id
 from data_nexus.domain.calendar.exchanges import sessions_of
 from data_nexus.domain.calendar.sessions import day_date
 from data_nexus.domain.endpoints import Endpoint
 from data_nexus.domain.limits.quota import on_day
 from data_nexus.domain.planning.plan import Plan
 from data_nexus.events import Observer, ignore
-from data_nexus.ingestion.asset_discovery import Tables, WantedList, discover
+from data_nexus.ingestion.asset_discovery import WantedList, discover
 from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.history_loader import BackfillScope, backfill
 from data_nexus.ingestion.nightly.update import update
@@ -71,15 +71,14 @@ def discover_at(now: datetime, vendor: Sandbox, url: str, exchange: str = "US") 
 
     async def read() -> None:
         settings = settings_of(vendor, url)
-        async with open_run(settings, url, ignore) as (_, attempts):
+        async with open_run(settings, url, ignore) as (store, attempts):
             for delisted in (False, True):
                 await discover(
                     attempts,
-                    Tables(url, settings.schema),
+                    store.listings,
                     WantedList(exchange, delisted),
                     max_shrink=settings.max_shrink,
                     observe=ignore,
-                    spent=[],
                     moment=now,
                 )
 

@@ -169,7 +169,7 @@ def test_status_and_plan_say_the_promise_and_the_plan_is_kept(
     commands = commands_at(tmp_path, vendor, loaded)
     settings = {"audit_days": 2}
     status = commands.run("status", "--json", **settings).answer["audit"]
-    assert (status["calls"], status["sessions"], status["days"]) == (AUDITS, 6, 2 + 9)
+    assert (status["calls"], status["updates"], status["days"]) == (AUDITS, 6, 2 + 9)
     assert status["oldest"] == value(loaded, "SELECT min(read_whole_at) FROM assets").isoformat()
     restate_old_bars(vendor, loaded, codes_of(loaded)[0])
     planned = commands.run("plan", "--json", **settings).answer

@@ -16,7 +16,7 @@ import pytest
 import data_nexus as nexus
 from data_nexus.errors import StorageUnavailable, UsageError
 from data_nexus.research.snapshots.layout import OUR_FILE
-from data_nexus.research.snapshots.place import open_place
+from data_nexus.research.snapshots.storage.open import open_storage
 from tests.support.actions import MONDAY, TUESDAY_MORNING, publish, vendor_on_friday
 from tests.support.commands import commands_at
 from tests.support.database import Cluster
@@ -240,7 +240,7 @@ def test_a_lost_or_cut_file_is_written_again(filled: str, tmp_path: Path) -> Non
 def test_a_folder_of_somebody_elses_is_refused_and_stays(filled: str, tmp_path: Path) -> None:
     (tmp_path / "letters").mkdir()
     (tmp_path / "letters" / "mine.txt").write_text("mine")
-    with pytest.raises(UsageError, match="'letters' and is no snapshot; name an empty folder"):
+    with pytest.raises(UsageError, match="'letters' and is not a snapshot; name an empty folder"):
         export(filled, tmp_path)
     assert [path.name for path in tmp_path.rglob("*")] == ["letters", "mine.txt"]
     with pytest.raises(UsageError, match="is a file; name a folder"):
@@ -280,7 +280,7 @@ def test_a_later_format_is_refused_with_the_remedy(filled: str, tmp_path: Path) 
 
 def test_two_exports_do_not_write_to_one_place(filled: str, tmp_path: Path) -> None:
     with (
-        open_place(str(tmp_path)).held(),
+        open_storage(str(tmp_path)).locked(),
         pytest.raises(UsageError, match="another export is writing"),
     ):
         export(filled, tmp_path)
@@ -322,6 +322,6 @@ def test_the_command_tells_what_it_did(filled: str, tmp_path: Path, vendor: Sand
     assert smaller["kept"] == 5
     assert "0 files written" in commands.run("export", "lake", "--to", "lake").stdout
     refused = commands.run("export", "lake", "--to", "ftp://x/y")
-    assert (refused.code, "a folder or at s3://bucket/prefix" in refused.stderr) == (2, True)
+    assert (refused.code, "a folder or s3://bucket/prefix" in refused.stderr) == (2, True)
     assert rows(filled, "SELECT count(*) FROM runs") == [(0,)]
     assert len(lake_rows(tmp_path / "lake")) == done.answer["bars"]

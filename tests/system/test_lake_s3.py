@@ -13,7 +13,7 @@ import pytest
 
 import data_nexus as nexus
 from data_nexus.errors import NexusError, StorageUnavailable, UsageError
-from data_nexus.research.snapshots.place import open_place
+from data_nexus.research.snapshots.storage.open import open_storage
 from data_nexus.research.snapshots.tables import TABLES
 from tests.support.canary import disguises, leaks
 from tests.support.commands import Commands
@@ -143,7 +143,7 @@ def test_what_is_somebody_elses_is_refused_and_stays(store: ObjectStore, filled:
     with store.files().open_output_stream(f"{BUCKET}/foreign/letters/mine.txt") as mine:
         mine.write(b"mine")
     before = len(store.asked())
-    with pytest.raises(UsageError, match="'letters' and is no snapshot; name an empty"):
+    with pytest.raises(UsageError, match="'letters' and is not a snapshot; name an empty"):
         export(filled, store.address("foreign"))
     with pytest.raises(UsageError, match="is a file; name a folder"):
         export(filled, store.address("foreign/letters/mine.txt"))
@@ -169,7 +169,7 @@ def test_what_cannot_be_reached_is_told_in_one_sentence_without_keys(
         "open": nexus.lake,
     }
     for target, told in (
-        (store.address("lake", bucket="nowhere"), "there is no bucket nowhere; make it first"),
+        (store.address("lake", bucket="nowhere"), "there is no bucket nowhere; create it first"),
         (store.address("lake", options=silent), "NETWORK_CONNECTION"),
         (store.address("lake", secret_key=WRONG_SECRET), "SIGNATURE_DOES_NOT_MATCH|ACCESS_DENIED"),
         (store.address("lake", access_key=WRONG_ACCESS), "ACCESS_DENIED"),
@@ -289,5 +289,5 @@ def test_no_error_of_an_address_shows_what_could_be_a_key() -> None:
         "s3://SECRET@bucket/lake",
     ):
         with pytest.raises(NexusError) as caught:
-            open_place(target)
+            open_storage(target)
         assert "SE" not in str(caught.value).replace("s3://KEY:SECRET@bucket/prefix", "")

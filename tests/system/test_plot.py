@@ -294,9 +294,12 @@ def test_an_existing_file_is_replaced_at_once_and_left_alone_by_a_failure(
 @pytest.mark.parametrize(
     ("arguments", "remedy"),
     [
-        (("AAPL.US", "--out", "chart.gif"), "the ending is none of .png, .svg, .html"),
-        (("AAPL.US", "--out", "chart"), "the ending is none of .png, .svg, .html"),
-        (("AAPL.US", "--out", "no/such/chart.png"), "there is no folder no/such; create it first"),
+        (("AAPL.US", "--out", "chart.gif"), "unknown ending; use one of .png, .svg, .html"),
+        (("AAPL.US", "--out", "chart"), "unknown ending; use one of .png, .svg, .html"),
+        (
+            ("AAPL.US", "--out", "no/such/chart.png"),
+            "the folder no/such does not exist; create it first",
+        ),
         (("AAPL.US", "--out", "folder.svg"), "cannot be written: Is a directory"),
         (("AAPL.USS",), "AAPL.USS is not in the database"),
         (("AAPL.US", "--from", "1999-01-01", "--to", "1999-12-31"), "has no bar from 1999-01-01"),
@@ -332,5 +335,5 @@ def test_a_library_that_is_not_there_is_named_with_its_remedy(
 
 
 def test_a_name_of_a_view_that_is_none_is_refused(url: str) -> None:
-    with nexus.connect(url) as db, pytest.raises(UsageError, match="'net' is none of"):
+    with nexus.connect(url) as db, pytest.raises(UsageError, match="'net' is unknown"):
         db.plot("AAPL.US", adjust="net")  # type: ignore[arg-type]

@@ -169,4 +169,4 @@ def test_a_vendor_out_of_reach_is_shown_in_the_worker_s_terminal_and_in_everybod
     assert re.search(r"in flight +0 requests, \d allowed", page)
     assert re.search(r"requests sent +0\b", page)
     assert re.search(r"retries +\d, \d(\.\d)? more allowed now", page)
-    assert re.search(r"workers +none at work", commands.run("status").stdout)
+    assert re.search(r"workers +none running", commands.run("status").stdout)

@@ -15,8 +15,8 @@ from data_nexus.errors import UsageError
 from data_nexus.research.charts.chart import (
     MOST_ASSETS,
     Chart,
+    ChartHistory,
     Gap,
-    History,
     Mark,
     chart_of,
     price_bounds,
@@ -32,12 +32,12 @@ NEXT_MONDAY = date(2024, 12, 30)
 
 def history(
     *held: date, sessions: tuple[date, ...] | None = None, symbol: str = "A.US", **facts: object
-) -> History:
+) -> ChartHistory:
     """An asset whose nth bar is n, n + 2, n - 1, n + 1 with a volume of 10 n, from n = 1."""
     n = np.arange(1.0, len(held) + 1)
     bars = Bars(_days(held), n, n + 2, n - 1, n + 1, n + 1, n * 10)
     expected = _days(held if sessions is None else sessions)
-    return History(symbol=symbol, bars=bars, sessions=expected, **facts)  # type: ignore[arg-type]
+    return ChartHistory(symbol=symbol, bars=bars, sessions=expected, **facts)  # type: ignore[arg-type]
 
 
 def _days(dates: tuple[date, ...]) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
@@ -163,7 +163,7 @@ def test_assets_that_never_meet_cannot_be_compared() -> None:
 
 
 def test_more_assets_than_have_room_are_refused() -> None:
-    with pytest.raises(UsageError, match="room for 8 symbols, not for 9"):
+    with pytest.raises(UsageError, match="at most 8 symbols, not 9"):
         chart_of([history(MONDAY)] * (MOST_ASSETS + 1), most=10)
 
 
@@ -212,5 +212,5 @@ def test_an_axis_leaves_room_and_a_logarithmic_one_refuses_0() -> None:
     below, above = price_bounds(low, high, log=True)
     assert below < 10
     assert below * above == pytest.approx(10 * 110)
-    with pytest.raises(UsageError, match="leave --log out"):
+    with pytest.raises(UsageError, match="leave out --log"):
         price_bounds(np.array([0.0]), high, log=True)

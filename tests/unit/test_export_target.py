@@ -68,7 +68,7 @@ def test_a_folder_of_something_else_is_refused_with_the_remedy(
 
 def test_a_folder_of_another_format_is_refused(tmp_path: Path) -> None:
     export(tmp_path, "assets.csv")
-    with pytest.raises(UsageError, match="no qlib export"):
+    with pytest.raises(UsageError, match="not a qlib export"):
         ExportFolder(tmp_path, "qlib")
 
 
@@ -126,7 +126,7 @@ def test_a_name_is_written_once_also_where_case_is_ignored(
     "parts", [("..", "x"), ("/etc/x",), ("a/b",), ("",), (), (".x",), ("a\0b",)]
 )
 def test_no_name_leads_out_of_the_folder(tmp_path: Path, parts: tuple[str, ...]) -> None:
-    with pytest.raises(ValueError, match="no file names"):
+    with pytest.raises(ValueError, match="not file names"):
         ExportFolder(tmp_path, "csv").reserve(*parts)
 
 

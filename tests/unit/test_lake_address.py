@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from data_nexus.errors import UsageError
-from data_nexus.research.snapshots.address import address_of
+from data_nexus.research.snapshots.storage.address import address_of
 
 OWN = {"AWS_ENDPOINT_URL": "http://env:9000/", "AWS_ACCESS_KEY_ID": "ENV"}
 
@@ -42,7 +42,7 @@ def test_the_address_names_the_endpoint_before_the_environment(
 
 def test_delta_rs_is_told_what_it_would_not_find_itself() -> None:
     keyed = address_of("s3://KEY:SECRET@bucket/lake?endpoint_override=own:1&scheme=http", {})
-    assert keyed.storage_options("r") == {
+    assert keyed.delta_options("r") == {
         "AWS_REGION": "r",
         "AWS_ENDPOINT_URL": "http://own:1",
         "AWS_ALLOW_HTTP": "true",
@@ -52,8 +52,8 @@ def test_delta_rs_is_told_what_it_would_not_find_itself() -> None:
     by_file = address_of("s3://bucket/lake?endpoint_override=own:1", {})
     forced = {"AWS_FORCE_CREDENTIAL_LOAD": "true"}
     own = {"AWS_REGION": "r", "AWS_ENDPOINT_URL": "https://own:1"}
-    assert by_file.storage_options("r") == own | forced
-    assert address_of("s3://bucket/lake", {}).storage_options("r") == {"AWS_REGION": "r"}
+    assert by_file.delta_options("r") == own | forced
+    assert address_of("s3://bucket/lake", {}).delta_options("r") == {"AWS_REGION": "r"}
 
 
 @pytest.mark.parametrize("target", ["s3://bucket/x?a=b", "s3://bucket/x?scheme=ftp", "s3://b/#"])

@@ -8,7 +8,7 @@ import numpy as np
 
 from data_nexus.domain.bars import Bars, days
 from data_nexus.research.charts.caption import Basis
-from data_nexus.research.charts.chart import History, chart_of
+from data_nexus.research.charts.chart import ChartHistory, chart_of
 from data_nexus.research.charts.text_chart import (
     LEAST_WIDTH,
     candles_text,
@@ -20,7 +20,7 @@ BASIS = Basis("raw", datetime(2026, 11, 27, 19, tzinfo=UTC))
 MONDAY = days(date(2024, 12, 23))
 
 
-def history(symbol: str = "A.US") -> History:
+def history(symbol: str = "A.US") -> ChartHistory:
     """Monday from 10 to 20, up; Tuesday missing; Thursday from 20 to 10, down."""
     opened, closed = np.array([10.0, 20.0]), np.array([20.0, 10.0])
     volume = np.array([1_500_000.0, 0.0])
@@ -28,7 +28,7 @@ def history(symbol: str = "A.US") -> History:
     dates = np.array([MONDAY, MONDAY + 3], np.int32)
     bars = Bars(dates, opened, high, low, closed, closed, volume)
     sessions = np.array([MONDAY, MONDAY + 1, MONDAY + 3], np.int32)
-    return History(symbol=symbol, bars=bars, sessions=sessions)
+    return ChartHistory(symbol=symbol, bars=bars, sessions=sessions)
 
 
 def canvas(text: str) -> list[str]:

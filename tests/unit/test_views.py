@@ -260,7 +260,7 @@ def test_a_wide_table_has_a_column_for_each_ticker_and_null_without_a_bar() -> N
 def test_two_assets_of_one_ticker_are_told_apart_by_their_number_only() -> None:
     stored = stored_bars({"A.US": {MONDAY: 1.0}, "B.US": {MONDAY: 2.0}})
     twins = stored.set_column(1, "ticker", pa.array(["A.US", "A.US"]))
-    with pytest.raises(UsageError, match=r"two assets bear A\.US"):
+    with pytest.raises(UsageError, match=r"two assets have the symbol A\.US"):
         view_bars(twins, NO_ACTIONS, View(layout="wide"))
     view = View(columns=["asset_id", "close"])
     assert view_bars(twins, NO_ACTIONS, view)["asset_id"].to_pylist() == [1, 2]
@@ -269,11 +269,14 @@ def test_two_assets_of_one_ticker_are_told_apart_by_their_number_only() -> None:
 @pytest.mark.parametrize(
     ("view", "named"),
     [
-        ({"adjust": "both"}, "adjust: 'both' is none of raw, splits, total, vendor"),
-        ({"direction": "up"}, "direction: 'up' is none of backward, forward"),
-        ({"layout": "square"}, "layout: 'square' is none of long, wide"),
-        ({"columns": ["close", "vwap"]}, "columns: 'vwap' is none of asset_id, ticker, date,"),
-        ({"columns": "close"}, "columns: 'close' is none of"),
+        ({"adjust": "both"}, "adjust: 'both' is unknown; choose from raw, splits, total, vendor"),
+        ({"direction": "up"}, "direction: 'up' is unknown; choose from backward, forward"),
+        ({"layout": "square"}, "layout: 'square' is unknown; choose from long, wide"),
+        (
+            {"columns": ["close", "vwap"]},
+            "columns: 'vwap' is unknown; choose from asset_id, ticker, date,",
+        ),
+        ({"columns": "close"}, "columns: 'close' is unknown"),
     ],
 )
 def test_a_word_that_is_none_of_the_known_ones_is_refused(view: dict[str, Any], named: str) -> None:

@@ -1,4 +1,4 @@
-"""Owns `lake()`, the sync door to a snapshot, which needs no database."""
+"""Open a snapshot, which needs no database: `lake()`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from data_nexus.app.calendar_files import keep_calendars_at_home
+from data_nexus.app.reader import Reader
 from data_nexus.config import load_settings
 from data_nexus.domain.dates import given_day
-from data_nexus.domain.symbol import exchange_code
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from data_nexus.research.views import Adjust, Direction, Layout
 
 
-class Lake:
+class Lake(Reader):
     """A snapshot as it was when it was opened: a refresh leaves it readable until the next one."""
 
     def __init__(self, snapshot: Snapshot) -> None:
@@ -43,18 +43,13 @@ class Lake:
     ) -> pa.Table:
         """Return daily bars as an Arrow table, sorted by ticker and date.
 
-        Arguments, columns and errors are those of `connect().bars`, but for `as_of`: a snapshot
-        knows one moment only.
+        Arguments, columns and errors are those of `connect().bars`, except `as_of`: a snapshot
+        holds one moment only.
         """
         from data_nexus.research.views import View  # noqa: PLC0415
 
-        view = View(
-            adjust=adjust,
-            direction=direction,
-            first=given_day(start),
-            last=given_day(end),
-            columns=columns,
-            layout=layout,
+        view = View.of(
+            start, end, adjust=adjust, direction=direction, columns=columns, layout=layout
         )
         return self._snapshot.bars(symbols, view)
 
@@ -71,7 +66,7 @@ class Lake:
         """Return how much the close changed since the bar before, as `connect().returns`."""
         from data_nexus.research.views import View  # noqa: PLC0415
 
-        view = View(adjust=adjust, first=given_day(start), last=given_day(end), layout=layout)
+        view = View.of(start, end, adjust=adjust, layout=layout)
         return self._snapshot.returns(symbols, view, kind)
 
     def actions(
@@ -88,48 +83,15 @@ class Lake:
 
         return between(self._snapshot.actions(symbols), given_day(start), given_day(end))
 
-    def universe(
-        self,
-        exchange: str,
-        on: str | date | None = None,
-        type: str | None = None,  # noqa: A002 - the word of the contract
-    ) -> pa.Table:
-        """Return who was listed on an exchange on a day, the dead of today included.
-
-        Without a day, on that of the snapshot. The rest is as with `connect().universe`.
-        """
-        from data_nexus.research.universe import of_type  # noqa: PLC0415
-
-        day = given_day(on) or self.moment.date()
-        universe = self._snapshot.universe(exchange_code(exchange), day)
-        return universe if type is None else of_type(universe, type)
-
-    def coverage(self, symbols: str | Sequence[str] | pa.Table) -> pa.Table:
-        """Return how complete each asset's history was at the moment of the snapshot.
-
-        Columns and errors are those of `connect().coverage`.
-        """
-        return self._snapshot.coverage(symbols)
-
-    def calendar(
-        self, exchange: str, start: str | date | None = None, end: str | date | None = None
-    ) -> pa.Table:
-        """Return an exchange's sessions from `start` to `end`, both included.
-
-        Without an end, to the day of the snapshot. Columns are those of `connect().calendar`.
-        """
-        last = given_day(end) or self.moment.date()
-        return self._snapshot.calendar(exchange_code(exchange), given_day(start), last)
-
     def sql(
         self, query: str, parameters: Mapping[str, Any] | Sequence[Any] | None = None
     ) -> pa.Table:
         """Return the answer to one SQL query over the snapshot's tables, by DuckDB.
 
         The tables are `bars` (by asset_id), `assets`, `listings`, `discoveries`, `splits` and
-        `dividends`; nothing else can be read, and nothing written. Parameters stand as `$name` or
-        `?`. Raises `UsageError` for a query that is refused, and where the extra `duckdb` is not
-        installed.
+        `dividends`; nothing else can be read, and nothing written. Parameters are written `$name`
+        or `?`. Raises `UsageError` for a query that DuckDB refuses, and where the extra `duckdb` is
+        not installed.
         """
         return self._snapshot.sql(query, parameters)
 
@@ -138,15 +100,27 @@ class Lake:
         return self._snapshot.small("assets")
 
     def listings(self) -> pa.Table:
-        """Return the listing history: who was listed when, under which code and name."""
+        """Return the listing history: which asset was listed when, under which code and name."""
         return self._snapshot.small("listings")
 
     def files(self, table: str = "bars") -> list[str]:
-        """Return the Parquet files of a table, for engines that read such by themselves.
+        """Return the Parquet files of a table, for engines that read them directly.
 
-        Use this list: the folder holds the files of the snapshot before as well.
+        Use this list: the folder also holds the files of the snapshot before.
         """
         return self._snapshot.files(table)
+
+    def _today(self) -> date:
+        return self.moment.date()
+
+    def _universe(self, exchange: str, day: date) -> pa.Table:
+        return self._snapshot.universe(exchange, day)
+
+    def _coverage(self, symbols: str | Sequence[str] | pa.Table) -> pa.Table:
+        return self._snapshot.coverage(symbols)
+
+    def _calendar(self, exchange: str, first: date | None, last: date) -> pa.Table:
+        return self._snapshot.calendar(exchange, first, last)
 
 
 def lake(target: str) -> Lake:
@@ -154,7 +128,7 @@ def lake(target: str) -> Lake:
 
     Raises `UsageError` if there is none, or if a later version wrote it in another format.
     """
-    # pyarrow is large; whoever only asks for the name needs none of it.
+    # pyarrow is large; importing the name needs none of it.
     from data_nexus.research.snapshots.snapshot import open_snapshot  # noqa: PLC0415
 
     keep_calendars_at_home(load_settings())

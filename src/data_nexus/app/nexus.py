@@ -1,4 +1,4 @@
-"""Owns `connect()`, the sync door for notebooks and scripts."""
+"""Open a database for notebooks and scripts: `connect()`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from data_nexus.app.calendar_files import keep_calendars_at_home
+from data_nexus.app.reader import Reader
 from data_nexus.config import load_settings
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.open import open_database
@@ -17,7 +18,7 @@ from data_nexus.database.reader.changes import Changes, changes_since
 from data_nexus.database.reader.findings import read_findings
 from data_nexus.database.reader.status import overview
 from data_nexus.domain.dates import aware, given_day, parse_moment
-from data_nexus.domain.symbol import exchange_code, parse_symbol
+from data_nexus.domain.symbol import parse_symbol
 
 if TYPE_CHECKING:
     import altair as alt
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from data_nexus.research.views import Adjust, Direction, Layout
 
 
-class Nexus:
+class Nexus(Reader):
     """An open database: close it, or use it in a `with` block; an embedded server stops with it."""
 
     def __init__(self, url: str | None = None) -> None:
@@ -60,13 +61,13 @@ class Nexus:
     ) -> pa.Table:
         """Return daily bars as an Arrow table, sorted by ticker and date.
 
-        `symbols` are `"AAPL.US"`, several of them, a table of `universe()`, or `"US@2019-06-28"`,
-        whoever was listed there on that day. `start` and `end` are included. Columns: ticker, date,
+        `symbols` are `"AAPL.US"`, several of them, a table of `universe()`, or `"US@2019-06-28"`:
+        all assets listed there on that day. `start` and `end` are included. Columns: ticker, date,
         open, high, low, close, adjusted_close, volume, or those of `columns` (also asset_id, and
-        volume_basis: what the asset's volumes are counted in); wide, date and a column a ticker.
+        volume_basis: the unit of the asset's volumes); wide: date, and one column for each ticker.
         `adjust` is *raw* (as traded), *splits*, *total* (splits and dividends) or *vendor* (by the
-        vendor's adjusted_close); `direction` says which bar of the history is left as it is: the
-        last (backward) or the first (forward). Prices are in the asset's currency, volumes in
+        vendor's adjusted_close); `direction` names the bar of the history that stays unadjusted:
+        the last (backward) or the first (forward). Prices are in the asset's currency, volumes in
         shares. With `as_of` (UTC if it has no zone) bars and actions are those that this database
         knew at that moment. Raises `UsageError` for an unknown symbol or word, `AdjustmentRefused`
         where an action cannot be applied.
@@ -75,13 +76,8 @@ class Nexus:
         from data_nexus.research.bars import read_view  # noqa: PLC0415
         from data_nexus.research.views import View  # noqa: PLC0415
 
-        view = View(
-            adjust=adjust,
-            direction=direction,
-            first=given_day(start),
-            last=given_day(end),
-            columns=columns,
-            layout=layout,
+        view = View.of(
+            start, end, adjust=adjust, direction=direction, columns=columns, layout=layout
         )
         return read_view(self._database, symbols, view, as_of=_moment_or_none(as_of))
 
@@ -98,15 +94,15 @@ class Nexus:
     ) -> pa.Table:
         """Return how much the close changed since the bar before: ticker, date, return.
 
-        Fractions: 0.01 is one percent. With *total* a dividend is put back into the share, *simple*
-        is P / P before - 1 and *log* its logarithmic equivalent. The first one of a window counts
-        from the asset's last bar before it; the first of all is null. The other arguments and the
-        errors are those of `bars`.
+        Fractions: 0.01 is one percent. *total* reinvests dividends; *simple* is P / P before - 1
+        and *log* its logarithmic equivalent. The first return of a window is computed from the
+        asset's last bar before it; that of the asset's first bar is null. The other arguments and
+        the errors are those of `bars`.
         """
         from data_nexus.research.bars import read_returns  # noqa: PLC0415
         from data_nexus.research.views import View  # noqa: PLC0415
 
-        view = View(adjust=adjust, first=given_day(start), last=given_day(end), layout=layout)
+        view = View.of(start, end, adjust=adjust, layout=layout)
         return read_returns(self._database, symbols, view, kind, as_of=_moment_or_none(as_of))
 
     def actions(
@@ -120,48 +116,23 @@ class Nexus:
         """Return splits and dividends with an ex-date from `start` to `end`, both included.
 
         `kind` is split (numerator, denominator) or dividend (value as the vendor adjusts it,
-        unadjusted_value as paid, currency, dates); `stored_at` is since when it is known here,
-        `asset_currency` what the asset's prices are in. With `as_of` they are those known then,
-        in the words of then. Raises `UsageError` for an unknown symbol.
+        unadjusted_value as paid, currency, dates); `stored_at` is the moment at which it was
+        stored here, `asset_currency` the currency of the asset's prices. With `as_of` they are the
+        actions known then, as they were then. Raises `UsageError` for an unknown symbol.
         """
         from data_nexus.research.actions import read_actions  # noqa: PLC0415
 
         moment = _moment_or_none(as_of)
         return read_actions(self._database, symbols, given_day(start), given_day(end), as_of=moment)
 
-    def coverage(self, symbols: str | Sequence[str] | pa.Table) -> pa.Table:
-        """Return how complete each asset's history is, as far as this database knows.
-
-        Columns: asset_id, ticker, first_bar, last_bar, synced_through, expected (sessions from the
-        first bar to the last one that is out), stored, absent (known to have no bar), missing (not
-        read yet), unexpected (bars on days that are no session), is_exact (whether the exchange's
-        holidays are known for all of it). Raises `UsageError` for an unknown symbol.
-        """
-        from data_nexus.research.coverage import read_coverage  # noqa: PLC0415
-
-        return read_coverage(self._database, symbols, datetime.now(UTC))
-
-    def calendar(
-        self, exchange: str, start: str | date | None = None, end: str | date | None = None
-    ) -> pa.Table:
-        """Return an exchange's sessions from `start` to `end` (today), both included.
-
-        Columns: date, close (a moment in UTC), is_exact (false where holidays are not known, so
-        that a session may be one). Raises `UsageError` for an exchange that nobody knows.
-        """
-        from data_nexus.research.calendar import read_calendar  # noqa: PLC0415
-
-        last = given_day(end) or datetime.now(UTC).date()
-        return read_calendar(self._database, exchange_code(exchange), given_day(start), last)
-
     def sql(
         self, query: str, parameters: Mapping[str, Any] | Sequence[Any] | None = None
     ) -> pa.Table:
         """Return the answer to one SQL query; nothing can be written.
 
-        Parameters stand as `%(name)s` or `%s`, so a percent sign is then written twice. Numbers of
-        type numeric become float64, what has no Arrow type becomes text. Raises `UsageError` for a
-        query that PostgreSQL refuses.
+        Parameters are written `%(name)s` or `%s`, and a percent sign then twice. Numbers of type
+        numeric become float64, types that Arrow lacks become text. Raises `UsageError` for a query
+        that PostgreSQL refuses.
         """
         from data_nexus.research.sql_query import ask  # noqa: PLC0415
 
@@ -180,11 +151,11 @@ class Nexus:
     ) -> alt.VConcatChart:
         """Return an Altair chart, which a notebook shows: candles, volume, actions and gaps.
 
-        A panel a symbol; with `compare` lines of closes that begin at 100 together. `adjust` is
-        *raw*, *splits*, *total* or *vendor*; without it *raw*, and *total* to compare. `log` makes
-        the axis of prices logarithmic. As known at `as_of` (UTC if it has no zone). Raises
-        `UsageError` for an unknown symbol or one without bars there, and where the extra `plot` is
-        not installed.
+        One panel for each symbol; with `compare`, lines of closes that all begin at 100. `adjust`
+        is *raw*, *splits*, *total* or *vendor*; by default *raw*, with `compare` *total*. `log`
+        makes the price axis logarithmic. As known at `as_of` (UTC if it has no zone). Raises
+        `UsageError` for an unknown symbol, for one without bars between the dates, and where the
+        extra `plot` is not installed.
         """
         from data_nexus.research.charts import altair_chart, caption, chart, chart_source  # noqa: PLC0415
 
@@ -192,19 +163,20 @@ class Nexus:
         now = datetime.now(UTC)
         moment = _moment_or_none(as_of)
         basis = caption.Basis(adjust or caption.default_adjustment(compare=compare), moment or now)
-        asked = chart_source.Plotted(
+        request = chart_source.ChartRequest(
             first=given_day(start), last=given_day(end), adjust=basis.adjust, as_of=moment, now=now
         )
-        read = chart_source.read_histories(self._database, [parse_symbol(s) for s in named], asked)
+        wanted = [parse_symbol(text) for text in named]
+        histories = chart_source.read_histories(self._database, wanted, request)
         draw = altair_chart.comparison_of if compare else altair_chart.candles_of
-        return draw(chart.chart_of(read, chart.MOST_CANDLES), basis, log=log)
+        return draw(chart.chart_of(histories, chart.MOST_CANDLES), basis, log=log)
 
     def changes(
         self, since: str | datetime, exchange: str | None = None, most: int | None = None
     ) -> Changes:
         """Return what the vendor changed since a moment (UTC if it has no zone).
 
-        Of one exchange or of all; `most` bounds each kind of change, the latest first.
+        Of one exchange or of all; `most` limits each kind of change, the latest first.
         """
         return changes_since(self._database, _moment(since), exchange, most)
 
@@ -218,33 +190,14 @@ class Nexus:
 
         return changes_table(self.changes(since, exchange).listed)
 
-    def universe(
-        self,
-        exchange: str,
-        on: str | date | None = None,
-        type: str | None = None,  # noqa: A002 - the word of the contract
-    ) -> pa.Table:
-        """Return who was listed on an exchange on a day, the dead of today included.
-
-        Without a day, today; `type` is one asset type (`"Common Stock"`). Columns: asset_id,
-        symbol, name, venue, asset_type, isin, basis, since, until. Where the listing history
-        reaches, `basis` is *listed*; else it is *first and last bar*, whose dates stand for those
-        of the listing. `until` tells of later days: it is for looking up, not for choosing.
-        Raises `UsageError` for an exchange without assets and for a type that nobody has then.
-        """
-        from data_nexus.research.universe import read_universe  # noqa: PLC0415
-
-        day = given_day(on) or datetime.now(UTC).date()
-        return read_universe(self._database, exchange_code(exchange), day, type)
-
     def listings(self, symbol: str) -> list[dict[str, Any]]:
-        """Return every asset that bears or bore a symbol, with its chain of symbols and dates.
+        """Return every asset that has or had a symbol, with its chain of symbols and dates.
 
-        As `nexus listings SYMBOL --json` tells it. Raises `UsageError` for an unknown symbol.
+        As `nexus listings SYMBOL --json` shows it. Raises `UsageError` for an unknown symbol.
         """
         from data_nexus.research.universe import read_listings  # noqa: PLC0415
 
-        return read_listings(self._database, parse_symbol(symbol))
+        return [each.as_json() for each in read_listings(self._database, parse_symbol(symbol))]
 
     def findings(self, exchange: str | None = None) -> list[dict[str, Any]]:
         """Return where stored actions do not explain the vendor's adjusted closes.
@@ -261,12 +214,30 @@ class Nexus:
             yield session
 
     def status(self) -> dict[str, Any]:
-        """Return what the database holds, as `nexus status --json` tells it."""
+        """Return what the database holds, as `nexus status --json` shows it."""
         return overview(self._database, self._settings)
 
     def close(self) -> None:
         """Close the connections and leave the embedded server."""
         self._open.close()
+
+    def _today(self) -> date:
+        return datetime.now(UTC).date()
+
+    def _universe(self, exchange: str, day: date) -> pa.Table:
+        from data_nexus.research.universe import read_universe  # noqa: PLC0415
+
+        return read_universe(self._database, exchange, day)
+
+    def _coverage(self, symbols: str | Sequence[str] | pa.Table) -> pa.Table:
+        from data_nexus.research.coverage import read_coverage  # noqa: PLC0415
+
+        return read_coverage(self._database, symbols, datetime.now(UTC))
+
+    def _calendar(self, exchange: str, first: date | None, last: date) -> pa.Table:
+        from data_nexus.research.calendar import read_calendar  # noqa: PLC0415
+
+        return read_calendar(self._database, exchange, first, last)
 
     def __enter__(self) -> Self:
         return self

@@ -10,13 +10,13 @@ from typing import Any
 
 from data_nexus.app.signals import draining_on_signals
 from data_nexus.config import Settings
-from data_nexus.eodhd.requests import Request
-from data_nexus.events import Observer
-from data_nexus.ingestion.asset_discovery import Discovered, Tables, WantedList, discover
+from data_nexus.events import Observer, observers
+from data_nexus.ingestion.asset_discovery import Discovered, WantedList, discover
 from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.history_loader import BackfillScope, backfill
 from data_nexus.ingestion.nightly.update import update
 from data_nexus.ingestion.run_report import RunReport
+from data_nexus.ingestion.run_totals import RunTotals
 from data_nexus.ingestion.wiring import FAIL_FAST, LimitPolicy, open_database_async, open_run
 from data_nexus.ingestion.worker import work
 
@@ -116,31 +116,29 @@ async def _work(settings: Settings, exchange: str | None, observe: Observer) -> 
 async def _discover_all(
     settings: Settings, scope: DiscoveryScope, observe: Observer
 ) -> DiscoveryReport:
-    started = time.monotonic()
-    spent: list[Request] = []
+    started, totals = time.monotonic(), RunTotals()
+    observe = observers(observe, totals.note)
     async with (
         open_database_async(settings) as url,
         open_run(settings, url, observe) as (store, requester),
     ):
-        run_id = await store.start_run("discover")
-        tables = Tables(url, settings.schema)
+        run_id = await store.runs.start("discover")
         found = [
             await discover(
                 requester,
-                tables,
+                store.listings,
                 WantedList(exchange, delisted, scope.types),
                 max_shrink=settings.max_shrink,
                 observe=observe,
-                spent=spent,
             )
             for exchange in scope.exchanges
             for delisted in ((False, True) if scope.delisted else (False,))
         ]
         report = DiscoveryReport(
             lists=tuple(found),
-            calls=sum(request.calls for request in spent),
-            requests=len(spent) + len(requester.account_requests),
+            calls=totals.calls,
+            requests=totals.requests,
             duration_sec=round(time.monotonic() - started, 3),
         )
-        await store.finish_run(run_id, "done", report.as_dict())
+        await store.runs.finish(run_id, "done", report.as_dict())
     return report

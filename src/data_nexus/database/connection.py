@@ -1,6 +1,6 @@
-"""Owns connections to PostgreSQL: the sync side for people (`get_session()`) and what all share.
+"""Connect to PostgreSQL: for readers synchronously, and for all with the same options.
 
-The engine's async connections are opened by `store`; both sides read the same options here.
+The engine's async connections are opened by `pool`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import psycopg
 from psycopg import AsyncConnection, IsolationLevel
 from psycopg import conninfo as libpq
+from psycopg.rows import BaseRowFactory
 from psycopg_pool import PoolTimeout
 
 from data_nexus.database.queries import query
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 AsyncConn = AsyncConnection[tuple[Any, ...]]
 Result = TypeVar("Result")
+Row = TypeVar("Row")
+# PostgreSQL counts days from 2000-01-01: that day, counted from 1970-01-01.
+EPOCH_DAY = 10_957
 _SCHEMES = ("postgresql", "postgres", "postgresql+psycopg", "postgresql+psycopg2")
 # A client that was stopped inside a transaction must not block its successor for long, and a
 # peer that is gone must be noticed.
@@ -47,9 +51,9 @@ _TCP = {
 
 
 def conninfo(url: str, schema: str = "public", *, role: str = "engine") -> str:
-    """Return the libpq connection string for a database URL, with the house's session options.
+    """Return the libpq connection string for a database URL, with the options of a session.
 
-    `role` is what `pg_stat_activity` shows. Raises `UsageError` for what is no PostgreSQL URL.
+    `role` is what `pg_stat_activity` shows. Raises `UsageError` if it is not a PostgreSQL URL.
     """
     scheme, separator, rest = url.partition("://")
     if not separator or scheme not in _SCHEMES:
@@ -68,7 +72,7 @@ def conninfo(url: str, schema: str = "public", *, role: str = "engine") -> str:
 
 
 def unavailable(error: psycopg.Error) -> StorageUnavailable:
-    """Translate a driver's error into the house's; its text holds no password."""
+    """Translate an error of the driver; its text holds no password."""
     reason = str(error).strip().splitlines()
     text = f"PostgreSQL: {reason[0] if reason else type(error).__name__}"
     return StorageUnavailable(text, passes=error.sqlstate in _PASSING)
@@ -105,13 +109,6 @@ async def repeated(work: Callable[[], Awaitable[Result]]) -> Result:
     return await work()
 
 
-async def rows_of(
-    connection: AsyncConn, name: str, parameters: dict[str, Any], *, prepare: bool | None = None
-) -> list[tuple[Any, ...]]:
-    """Run the query `name` and return all its rows."""
-    return await (await connection.execute(query(name), parameters, prepare=prepare)).fetchall()
-
-
 class PostgresConnection:
     """Sync access to one database for ORM work and plain SQL; close it when done."""
 
@@ -134,9 +131,17 @@ class PostgresConnection:
         except psycopg.OperationalError as error:
             raise unavailable(error) from None
 
+    def rows(
+        self, name: str, parameters: dict[str, Any], row_factory: BaseRowFactory[Row]
+    ) -> list[Row]:
+        """Run the query `name` on a connection of its own and return all its rows."""
+        with self.connect() as connection:
+            cursor = connection.cursor(row_factory=row_factory)
+            return cursor.execute(query(name), parameters).fetchall()
+
     @contextmanager
     def reading(self) -> Iterator[psycopg.Connection]:
-        """Give a connection that only reads, and sees all the time what there was at first."""
+        """Give a connection that only reads, and sees the same state of the database throughout."""
         with storage_errors(), self.connect() as connection:
             connection.isolation_level = IsolationLevel.REPEATABLE_READ
             connection.read_only = True

@@ -1,4 +1,4 @@
-"""Owns the way to *the* database: the one that is named, or the embedded one, ready for use."""
+"""Open *the* database, ready for use: the one that a URL names, or the embedded one."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def open_database(url: str | None, home: Path, schema: str) -> Iterator[str]:
     """Give the URL of a database with this version's tables.
 
     Without a URL the embedded PostgreSQL under `home` runs while the block does, and its tables
-    are brought to this version; a server's tables are only checked (`nexus db upgrade` is for
-    whoever owns them). Raises `StorageUnavailable` or `SchemaMismatch`.
+    are brought to this version; a server's tables are only checked (their owner runs
+    `nexus db upgrade`). Raises `StorageUnavailable` or `SchemaMismatch`.
     """
     if url is not None:
         check_schema(url, schema)
@@ -30,7 +30,7 @@ def open_database(url: str | None, home: Path, schema: str) -> Iterator[str]:
 
 
 def database_url(db_config: str | Mapping[str, object] | None) -> str | None:
-    """Return the URL that a `db_config` of the specification means; None is the embedded one.
+    """Return the URL of a `db_config` of the specification; None is the embedded database.
 
     A mapping holds `host`, `port`, `user`, `password` and `database` (or `dbname`).
     """

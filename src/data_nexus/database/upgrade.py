@@ -1,4 +1,4 @@
-"""Owns the schema's version: bring a database to it, or say that it is not there."""
+"""Bring a database to this version's schema, or check that it has it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from data_nexus.database.migrations import FOLDER, HEAD
 from data_nexus.errors import SchemaMismatch, StorageUnavailable
 
 OLDEST_SERVER = 150_000
-# Two upgrades at once would race for the same tables; the number is arbitrary and ours.
+# Two upgrades at once would race for the same tables; the number is arbitrary.
 _UPGRADE_LOCK = 7_311_968
 
 

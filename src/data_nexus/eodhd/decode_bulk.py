@@ -35,7 +35,9 @@ from data_nexus.errors import WrongSubject
 
 # Paths for parts of the vendor's US exchange: requests for NYSE are answered with US.
 _HOMES = dict.fromkeys(("NYSE", "NASDAQ", "OTC", "BATS", "AMEX"), "US")
-_MISMATCHES = frozenset({rules.EXCHANGE_IS_ASKED, rules.DATE_IS_ASKED, rules.DATE_IS_READABLE})
+_MISMATCHES = frozenset(
+    {rules.EXCHANGE_IS_REQUESTED, rules.DATE_IS_REQUESTED, rules.DATE_IS_READABLE}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,9 +192,9 @@ def _wrong_rows(
         if not is_code(code):
             wrong.append(UndecodedRow(row, rules.CODE_IS_CODE, ""))
         elif named not in exchanges:
-            wrong.append(UndecodedRow(row, rules.EXCHANGE_IS_ASKED, code))
+            wrong.append(UndecodedRow(row, rules.EXCHANGE_IS_REQUESTED, code))
         elif written != requested:
-            rule = rules.DATE_IS_ASKED if date_of(written) else rules.DATE_IS_READABLE
+            rule = rules.DATE_IS_REQUESTED if date_of(written) else rules.DATE_IS_READABLE
             wrong.append(UndecodedRow(row, rule, code))
     if len(wrong) == row + 1 and any(reject.rule in _MISMATCHES for reject in wrong):
         raise WrongSubject(f"{exchange}: no row is of the requested exchange and day, {requested}")

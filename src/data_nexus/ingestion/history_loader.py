@@ -14,12 +14,13 @@ from data_nexus.config import Settings
 from data_nexus.database.store import Due, Store
 from data_nexus.domain.symbol import Symbol, parse_symbol
 from data_nexus.errors import UsageError
-from data_nexus.events import Observer, RunFinished, RunStarted, ignore
+from data_nexus.events import Observer, RunFinished, RunStarted, ignore, observers
 from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.fetching.requester import Requester
 from data_nexus.ingestion.histories.engine import Engine, EngineLimits
 from data_nexus.ingestion.histories.reader import HistoryReader
 from data_nexus.ingestion.run_report import RunReport
+from data_nexus.ingestion.run_totals import RunTotals
 from data_nexus.ingestion.wiring import (
     FAIL_FAST,
     LimitPolicy,
@@ -51,13 +52,14 @@ async def backfill(
     policy: LimitPolicy = FAIL_FAST,
 ) -> RunReport:
     """Bring due assets up to date, symbol by symbol, and report; raise what no run survives."""
-    started = time.monotonic()
+    started, totals = time.monotonic(), RunTotals()
+    observe = observers(observe, totals.note)
     async with open_run(settings, url, observe, policy) as (store, requester):
-        await store.requeue_absent()
+        await store.leases.requeue_absent()
         due = await _due(store, scope)
         limit = _ANY_NUMBER if scope.limit is None else scope.limit
-        observe(RunStarted("backfill", await store.count_due(due, limit)))
-        run_id = await store.start_run("backfill")
+        observe(RunStarted("backfill", await store.leases.count_due(due, limit)))
+        run_id = await store.runs.start("backfill")
         engine = Engine(
             store=store,
             requester=requester,
@@ -71,8 +73,8 @@ async def backfill(
             await engine.run(due, scope.limit)
         except BaseExceptionGroup as group:
             raise foreseen(group) from None
-        report = engine.totals.report(time.monotonic() - started, engine.ended_by, drain.reason)
-        await store.finish_run(run_id, report.outcome, report.as_dict())
+        report = totals.report(time.monotonic() - started, engine.ended_by, drain.reason)
+        await store.runs.finish(run_id, report.outcome, report.as_dict())
         observe(RunFinished("backfill", report.outcome, report.duration_sec))
         return report
 
@@ -117,10 +119,10 @@ class EODHistoryLoader:
 
 
 async def _due(store: Store, scope: BackfillScope) -> Due:
-    synced_before = await store.days_ago(scope.days_old)
+    synced_before = await store.runs.moment(scope.days_old)
     if scope.symbols is None:
         return Due(synced_before, scope.exchange)
-    known = await store.find_assets(scope.symbols)
+    known = await store.listings.find_assets(scope.symbols)
     if unknown := [str(symbol) for symbol in scope.symbols if symbol not in known]:
         raise UsageError(f"not in the database: {', '.join(unknown)}; run: nexus discover")
     return Due(synced_before, scope.exchange, list(known.values()))

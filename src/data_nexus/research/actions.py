@@ -1,4 +1,4 @@
-"""Owns reading corporate actions: splits and dividends of assets in one table."""
+"""Read corporate actions: splits and dividends of assets in one table."""
 
 from __future__ import annotations
 
@@ -10,16 +10,15 @@ import pyarrow as pa
 from pyarrow import compute
 
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.queries import query
-from data_nexus.research.assets import Named, Wanted, find_assets
+from data_nexus.database.reader.actions import KINDS, fetch_action_rows
+from data_nexus.research.assets import NamedAsset, find_assets
 from data_nexus.research.columns import ACTIONS_SCHEMA, table_of
-
-KINDS = ("split", "dividend")
+from data_nexus.research.selection import Selection
 
 
 def read_actions(
     database: PostgresConnection,
-    wanted: Wanted,
+    selection: Selection,
     first: date | None = None,
     last: date | None = None,
     *,
@@ -28,11 +27,11 @@ def read_actions(
     """Return the splits and dividends with an ex-date from `first` to `last`, both included.
 
     Columns as in `ACTIONS_SCHEMA`, sorted by ticker, ex-date and kind. With `as_of` (aware) they
-    are what was known at that moment, in the words of then. Raises `UsageError` for an unknown
+    are the actions known at that moment, as they were then. Raises `UsageError` for an unknown
     symbol.
     """
     with database.reading() as connection:
-        actions = fetch_actions(connection, find_assets(connection, wanted), as_of)
+        actions = fetch_actions(connection, find_assets(connection, selection), as_of)
     if first:
         actions = actions.filter(compute.greater_equal(actions["date"], first))
     return actions.filter(compute.less_equal(actions["date"], last)) if last else actions
@@ -40,17 +39,12 @@ def read_actions(
 
 def fetch_actions(
     connection: psycopg.Connection,
-    assets: Sequence[Named],
+    assets: Sequence[NamedAsset],
     as_of: datetime | None = None,
     kinds: Sequence[str] = KINDS,
 ) -> pa.Table:
     """Return all actions of some kinds of assets, in their order, as `ACTIONS_SCHEMA`."""
-    asked = {
-        "kinds": [*kinds],
-        "asset_ids": [asset.asset_id for asset in assets],
-        "tickers": [asset.ticker for asset in assets],
-        "currencies": [asset.currency for asset in assets],
-        "as_of": as_of,
-    }
-    rows = connection.cursor(binary=True).execute(query("read_actions"), asked)
+    tickers = {asset.asset_id: asset.ticker for asset in assets}
+    currencies = {asset.asset_id: asset.currency for asset in assets}
+    rows = fetch_action_rows(connection, tickers, currencies, kinds=kinds, as_of=as_of)
     return table_of(rows, ACTIONS_SCHEMA)

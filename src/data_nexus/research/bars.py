@@ -1,4 +1,4 @@
-"""Owns reading bars: assets and dates in, an Arrow table out."""
+"""Read bars: assets and dates in, an Arrow table out."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.reader.bars import StoredBars, Window, fetch_bars, last_bars_before
 from data_nexus.domain.symbol import Symbol
 from data_nexus.research.actions import fetch_actions
-from data_nexus.research.assets import Named, Wanted, find_assets
+from data_nexus.research.assets import NamedAsset, find_assets
 from data_nexus.research.columns import BARS_SCHEMA, NUMBERS, STORED_SCHEMA
 from data_nexus.research.returns import ReturnKind, view_returns
+from data_nexus.research.selection import Selection
 from data_nexus.research.views import View, view_bars, whole_histories
 
 __all__ = ["BARS_SCHEMA", "read_bars", "read_returns", "read_view"]
@@ -45,7 +46,7 @@ def read_bars(
 
 
 def read_view(
-    database: PostgresConnection, wanted: Wanted, view: View, *, as_of: datetime | None = None
+    database: PostgresConnection, selection: Selection, view: View, *, as_of: datetime | None = None
 ) -> pa.Table:
     """Return the bars of symbols or of a universe as a view shows them.
 
@@ -53,7 +54,7 @@ def read_view(
     unknown symbol and `AdjustmentRefused` where an action cannot be applied.
     """
     with database.reading() as connection:
-        assets = find_assets(connection, wanted)
+        assets = find_assets(connection, selection)
         actions = fetch_actions(connection, assets, as_of, view.kinds)
         whole = whole_histories(actions, view)
         if (view.adjust, view.direction) == ("vendor", "forward"):
@@ -64,7 +65,7 @@ def read_view(
 
 def read_returns(
     database: PostgresConnection,
-    wanted: Wanted,
+    selection: Selection,
     view: View,
     kind: ReturnKind = "simple",
     *,
@@ -77,12 +78,12 @@ def read_returns(
     """
     before: Mapping[int, date] = {}
     with database.reading() as connection:
-        assets = find_assets(connection, wanted)
+        assets = find_assets(connection, selection)
         actions = fetch_actions(connection, assets, as_of, view.kinds)
         if view.first is not None and as_of is None:
             numbers = [asset.asset_id for asset in assets]
             before = last_bars_before(connection, numbers, view.first)
-        # What was the last bar before a day at a past moment, only the bars themselves tell.
+        # Only the bars themselves show which one was the last before a day at a past moment.
         early = view if as_of is None else replace(view, first=None)
         windows = _windows(assets, early, whole_histories(actions, view), before)
         stored = _stored(connection, assets, windows, as_of)
@@ -90,9 +91,12 @@ def read_returns(
 
 
 def _windows(
-    assets: Sequence[Named], view: View, whole: set[int], firsts: Mapping[int, date] | None = None
+    assets: Sequence[NamedAsset],
+    view: View,
+    whole: set[int],
+    firsts: Mapping[int, date] | None = None,
 ) -> dict[int, Window]:
-    """Return which bars of each asset are to be read."""
+    """Return the window of bars to read of each asset."""
     known = firsts or {}
     return {
         each.asset_id: (None, None)
@@ -104,7 +108,7 @@ def _windows(
 
 def _stored(
     connection: psycopg.Connection,
-    assets: Sequence[Named],
+    assets: Sequence[NamedAsset],
     windows: Mapping[int, Window],
     as_of: datetime | None,
 ) -> pa.Table:

@@ -1,4 +1,4 @@
-"""Owns reading an exchange's calendar as a table."""
+"""Read an exchange's calendar as a table."""
 
 from __future__ import annotations
 

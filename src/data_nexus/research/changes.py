@@ -1,4 +1,4 @@
-"""Owns what the vendor changed as one table: a row for each value that became another. Pure."""
+"""Tabulate what the vendor changed: a row for each value that became another. Pure."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ CHANGES_SCHEMA = pa.schema(
         ("text", pa.string()),
     ]
 )
-Row = dict[str, Any]
+_Row = dict[str, Any]
 # Field, old, new, text.
-Change = tuple[str, float | None, float | None, str | None]
+_Change = tuple[str, float | None, float | None, str | None]
 
 
-def changes_table(listed: dict[str, list[Row]]) -> pa.Table:
+def changes_table(listed: dict[str, list[_Row]]) -> pa.Table:
     """Return listed changes, by kind, as `CHANGES_SCHEMA`, the oldest first.
 
     A restated bar has a row for each value that differs; a re-based history one with its factors
@@ -43,35 +43,35 @@ def changes_table(listed: dict[str, list[Row]]) -> pa.Table:
     return table_of(ordered, CHANGES_SCHEMA)
 
 
-def _restated(row: Row) -> Iterator[Change]:
+def _restated(row: _Row) -> Iterator[_Change]:
     old, new = row["old"], row["new"]
     for name in NUMBERS:
         if old[name] != new[name]:
             yield name, old[name], new[name], None
 
 
-def _rebased(row: Row) -> Iterator[Change]:
+def _rebased(row: _Row) -> Iterator[_Change]:
     yield "factor", row["old_factor"], row["new_factor"], f"{row['bars']} bars"
 
 
-def _split(row: Row) -> Iterator[Change]:
+def _split(row: _Row) -> Iterator[_Change]:
     ratio = row["numerator"] / row["denominator"] if row["denominator"] else None
     yield "split", None, ratio, f"{row['numerator']:g} for {row['denominator']:g}"
 
 
-def _dividend(row: Row) -> Iterator[Change]:
+def _dividend(row: _Row) -> Iterator[_Change]:
     yield "dividend", None, row["unadjusted_value"] or row["value"], row["currency"]
 
 
-def _listing(row: Row) -> Iterator[Change]:
+def _listing(row: _Row) -> Iterator[_Change]:
     yield "name", None, None, row["name"]
 
 
-def _renamed(row: Row) -> Iterator[Change]:
+def _renamed(row: _Row) -> Iterator[_Change]:
     yield "symbol", None, None, row["new_ticker"]
 
 
-_CHANGES: dict[str, Callable[[Row], Iterator[Change]]] = {
+_CHANGES: dict[str, Callable[[_Row], Iterator[_Change]]] = {
     "restated": _restated,
     "rebased": _rebased,
     "splits": _split,

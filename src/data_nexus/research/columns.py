@@ -1,4 +1,4 @@
-"""Owns the columns of what is read: names, types, units. Pure.
+"""Define the columns of what is read: names, types, units. Pure.
 
 Prices are in the currency of the asset (`asset_currency` of its actions), volumes in shares, dates
 are sessions without a zone, moments are in UTC.
@@ -21,10 +21,10 @@ BARS_SCHEMA = pa.schema(
 )
 # What is stored, as sent: by ticker, asset and date, so that two assets never mix.
 STORED_SCHEMA = pa.schema([("asset_id", pa.int32()), *BARS_SCHEMA])
-# What a view can tell besides: what the volumes of the asset are counted in; null without a split.
+# An extra column of a view: the unit of the asset's volumes; null without a split.
 VOLUME_BASIS = pa.field("volume_basis", pa.dictionary(pa.int8(), pa.string()))
 VIEW_SCHEMA = STORED_SCHEMA.append(VOLUME_BASIS)
-# By ticker, asset and ex-date. `kind` is split or dividend; what belongs to the other is null.
+# By ticker, asset and ex-date. `kind` is split or dividend; columns of the other kind are null.
 ACTIONS_SCHEMA = pa.schema(
     [
         ("asset_id", pa.int32()),

@@ -1,9 +1,8 @@
-"""Owns reading how complete histories are: sessions stored, known absent, missing."""
+"""Read how complete histories are: sessions stored, known absent, missing."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Any
 
@@ -11,14 +10,15 @@ import numpy as np
 import pyarrow as pa
 
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.queries import query
 from data_nexus.database.reader.bars import fetch_dates
+from data_nexus.database.reader.universe import AssetState, fetch_states
 from data_nexus.domain.bars import Days, days
 from data_nexus.domain.calendar.exchanges import sessions_of
 from data_nexus.domain.calendar.publication import kind_of, published_through
 from data_nexus.domain.calendar.sessions import day_date
-from data_nexus.research.assets import Wanted, find_assets
+from data_nexus.research.assets import find_assets
 from data_nexus.research.columns import table_of
+from data_nexus.research.selection import Selection
 
 COVERAGE_SCHEMA = pa.schema(
     [
@@ -37,57 +37,45 @@ COVERAGE_SCHEMA = pa.schema(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Followed:
-    """An asset whose coverage is asked for: where it is listed, and how far it is read.
-
-    `is_listed` says that more bars are to come.
-    """
-
-    asset_id: int
-    ticker: str
-    exchange: str
-    venue: str
-    asset_type: str
-    cursor: date | None
-    is_listed: bool
-
-
-def read_coverage(database: PostgresConnection, wanted: Wanted, now: datetime) -> pa.Table:
+def read_coverage(database: PostgresConnection, selection: Selection, now: datetime) -> pa.Table:
     """Return how complete the histories of symbols or of a universe are at a moment, by ticker.
 
     Columns as in `COVERAGE_SCHEMA`. *expected* counts the sessions from the first bar to the last
-    one that is out; of a dead or retired asset, to its last bar or its cursor. They are *stored*,
-    *absent* (the vendor was asked and had no bar, so the cursor passed them) or *missing* (behind
-    the cursor). *unexpected* are bars on days that are no session of the calendar; without any bar
+    one published; of a delisted or retired asset, to its last bar or its cursor. They are *stored*,
+    *absent* (the vendor had no bar, so the cursor passed them) or *missing* (not yet passed by the
+    cursor). *unexpected* are bars on days that are not sessions of the calendar; without any bar
     nothing is known, and the counts are 0. Raises `UsageError` for an unknown symbol.
     """
     with database.reading() as connection:
-        assets = find_assets(connection, wanted)
-        numbers = {"asset_ids": [asset.asset_id for asset in assets]}
-        places = {row[0]: row[1:] for row in connection.execute(query("read_places"), numbers)}
-        dates = fetch_dates(connection, numbers["asset_ids"])
-    followed = [Followed(each.asset_id, each.ticker, *places[each.asset_id]) for each in assets]
-    return coverage_of(followed, dates, now)
+        assets = find_assets(connection, selection)
+        asset_ids = [asset.asset_id for asset in assets]
+        states = fetch_states(connection, asset_ids)
+        dates = fetch_dates(connection, asset_ids)
+    return coverage_of([(each.ticker, states[each.asset_id]) for each in assets], dates, now)
 
 
-def coverage_of(assets: Sequence[Followed], dates: Mapping[int, Days], now: datetime) -> pa.Table:
-    """Return the coverage as `read_coverage` does; `dates` are those of the bars, by asset."""
-    rows = (_row(asset, dates.get(asset.asset_id), now) for asset in assets)
+def coverage_of(
+    assets: Iterable[tuple[str, AssetState]], dates: Mapping[int, Days], now: datetime
+) -> pa.Table:
+    """Return the coverage as `read_coverage` does, of assets given with their tickers.
+
+    `dates` are those of the bars, by asset.
+    """
+    rows = (_row(ticker, asset, dates.get(asset.asset_id), now) for ticker, asset in assets)
     return table_of(rows, COVERAGE_SCHEMA)
 
 
-def _row(asset: Followed, held: Days | None, now: datetime) -> tuple[Any, ...]:
-    known = (asset.asset_id, asset.ticker)
+def _row(ticker: str, asset: AssetState, held: Days | None, now: datetime) -> tuple[Any, ...]:
+    known = (asset.asset_id, ticker)
     if held is None:
-        return (*known, None, None, asset.cursor, 0, 0, 0, 0, 0, None)
+        return (*known, None, None, asset.synced_through, 0, 0, 0, 0, 0, None)
     first, last_bar = (day_date(int(held[at])) for at in (0, -1))
-    last = max(last_bar, asset.cursor or last_bar)
+    last = max(last_bar, asset.synced_through or last_bar)
     if asset.is_listed:
         kind = kind_of(asset.venue, asset.asset_type)
         last = max(last, published_through(asset.exchange, kind, now))
-    counts = _counts(asset.exchange, held, (first, last), asset.cursor)
-    return (*known, first, last_bar, asset.cursor, *counts)
+    counts = _counts(asset.exchange, held, (first, last), asset.synced_through)
+    return (*known, first, last_bar, asset.synced_through, *counts)
 
 
 def _counts(

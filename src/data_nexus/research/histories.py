@@ -1,6 +1,6 @@
-"""Owns histories: each asset's bars beside its actions, and the refusal of what cannot be applied.
+"""Pair each asset's bars with its actions, and refuse actions that cannot be applied. Pure.
 
-Pure. Tables are sorted by asset and date, as they are stored.
+Tables are sorted by asset and date, as they are stored.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -28,15 +28,36 @@ from data_nexus.errors import AdjustmentRefused
 from data_nexus.research.columns import NUMBERS
 
 _NAMED_REFUSALS = 5
-# What of an action its effect depends on.
-_TOLD = (
-    *("asset_id", "ticker", "asset_currency", "kind", "date", "numerator", "denominator"),
-    *("value", "unadjusted_value", "currency"),
-)
+
+
+class _Action(NamedTuple):
+    """The columns that the effect of an action depends on."""
+
+    asset_id: int
+    ticker: str
+    asset_currency: str | None
+    kind: str
+    date: date
+    numerator: float
+    denominator: float
+    value: float
+    unadjusted_value: float | None
+    currency: str | None
+
+    def split(self) -> Split:
+        return Split(self.date, self.numerator, self.denominator)
+
+    def dividend(self) -> Dividend:
+        return Dividend(
+            date=self.date,
+            value=self.value,
+            unadjusted_value=self.unadjusted_value,
+            currency=self.currency,
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class AssetHistory:
     """One asset's part of a table of stored bars: its rows, its bars and its actions."""
 
     asset_id: int
@@ -58,25 +79,26 @@ class History:
         )
 
 
-def histories(stored: pa.Table, actions: pa.Table) -> Iterator[History]:
+def histories(stored: pa.Table, actions: pa.Table) -> Iterator[AssetHistory]:
     """Yield each asset of a table of stored bars that has an action, with its bars and actions."""
-    told: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
-    for row in zip(*(actions[name].to_pylist() for name in _TOLD), strict=True):
-        told[row[0]].append(row)
-    if not told:
+    by_asset: dict[int, list[_Action]] = defaultdict(list)
+    columns = (actions[name].to_pylist() for name in _Action._fields)
+    for action in map(_Action._make, zip(*columns, strict=True)):
+        by_asset[action.asset_id].append(action)
+    if not by_asset:
         return
     dates = day_numbers(stored)
     numbers = [stored[name].to_numpy() for name in NUMBERS]
     for asset_id, rows in segments(stored):
-        if own := told.get(asset_id):
-            yield History(
+        if own := by_asset.get(asset_id):
+            yield AssetHistory(
                 asset_id,
-                own[0][1],
+                own[0].ticker,
                 rows,
                 Bars(dates[rows], *(column[rows] for column in numbers)),
-                tuple(Split(row[4], row[5], row[6]) for row in own if row[3] == "split"),
-                tuple(_dividend(*row[4:5], *row[7:]) for row in own if row[3] == "dividend"),
-                own[0][2] or "",
+                tuple(each.split() for each in own if each.kind == "split"),
+                tuple(each.dividend() for each in own if each.kind == "dividend"),
+                own[0].asset_currency or "",
             )
 
 
@@ -100,23 +122,19 @@ def refuse(ticker_findings: Iterable[tuple[str, Finding]], adjust: str) -> None:
     found = [*ticker_findings]
     if not found:
         return
-    told = [f"{ticker}, {each.date}: {_reason(each)}" for ticker, each in found[:_NAMED_REFUSALS]]
-    more = f" (and {len(found) - len(told)} more)" if len(found) > len(told) else ""
+    named = [f"{ticker}, {each.date}: {_reason(each)}" for ticker, each in found[:_NAMED_REFUSALS]]
+    more = f" (and {len(found) - len(named)} more)" if len(found) > len(named) else ""
     remedies = ["vendor"] if adjust == "splits" else ["vendor", "splits"]
     remedy = " or ".join(f"adjust={name!r}" for name in remedies)
     raise AdjustmentRefused(
-        f"adjust={adjust!r} cannot be computed: {'; '.join(told)}{more}; use {remedy}",
+        f"adjust={adjust!r} cannot be computed: {'; '.join(named)}{more}; use {remedy}",
         tickers=tuple(dict.fromkeys(ticker for ticker, _ in found)),
     )
 
 
 def needed(findings: Iterable[Finding], adjust: str) -> list[Finding]:
-    """Return the findings that touch a kind of view: splits alone, or dividends as well."""
+    """Return the findings that affect a kind of view: of splits alone, or of dividends too."""
     return [each for each in findings if adjust == "total" or each.rule == SPLIT_IS_USABLE]
-
-
-def _dividend(day: date, value: float, paid: float | None, currency: str | None) -> Dividend:
-    return Dividend(date=day, value=value, unadjusted_value=paid, currency=currency)
 
 
 def _reason(finding: Finding) -> str:

@@ -1,4 +1,4 @@
-"""Owns returns: how much a price changed from one bar of an asset to the next. Pure."""
+"""Compute returns: how much a price changed from one bar of an asset to the next. Pure."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ def view_returns(
     close of 0. Raises `AdjustmentRefused` where an action between two shown bars cannot be applied.
     """
     if kind not in get_args(ReturnKind):
-        raise UsageError(f"kind: {kind!r} is none of {', '.join(get_args(ReturnKind))}")
+        raise UsageError(
+            f"kind: {kind!r} is unknown; choose from {', '.join(get_args(ReturnKind))}"
+        )
     dates = day_numbers(stored)
     shown = _shown(dates, view)
     close = stored["adjusted_close" if view.adjust == "vendor" else "close"].to_numpy().copy()

@@ -1,4 +1,4 @@
-"""Owns free questions: one SQL query in, an Arrow table out, and nothing written."""
+"""Answer one SQL query of a person's with an Arrow table; nothing can be written."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def ask(
 ) -> pa.Table:
     """Return the rows that one SQL query gives, in a transaction that only reads.
 
-    Columns have the Arrow types of PostgreSQL's; numeric becomes float64, what has no such type
-    becomes text. Raises `UsageError` for a query that PostgreSQL refuses, that writes, or that
-    answers with no rows at all; two columns of one name are refused as well.
+    Columns have the Arrow types of PostgreSQL's; numeric becomes float64, types that Arrow lacks
+    become text. Raises `UsageError` for a query that PostgreSQL refuses, that writes, or that
+    returns no table, and for two columns of one name.
     """
     with database.reading() as connection:
         try:
@@ -52,14 +52,14 @@ def ask(
         except psycopg.Error as error:
             raise UsageError(f"the query is refused: {_first_line(error)}") from None
         if rows is None:
-            raise UsageError("the query answers with no table; only reading is possible")
+            raise UsageError("the query returns no table; only reading is possible")
         described = cursor.description or ()
         kinds = {
             each.type_code: connection.adapters.types.get(each.type_code) for each in described
         }
     names = [each.name for each in described]
     if twice := {name for name in names if names.count(name) > 1}:
-        raise UsageError(f"two columns are called {min(twice)!r}; name them apart with AS")
+        raise UsageError(f"two columns are called {min(twice)!r}; rename one with AS")
     columns = list(zip(*rows, strict=True)) or [()] * len(names)
     arrays = [
         _array(column, kinds[each.type_code], each.type_code)

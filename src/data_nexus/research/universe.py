@@ -1,9 +1,9 @@
-"""Owns reading the security master: who was listed on a day, and who bore a symbol when."""
+"""Read the security master: the assets listed on a day, and the listings of a symbol."""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
-from itertools import groupby
+from dataclasses import asdict, dataclass
+from datetime import date
 from typing import Any
 
 import psycopg
@@ -11,9 +11,16 @@ import pyarrow as pa
 from pyarrow import compute
 
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.queries import query
+from data_nexus.database.reader.universe import (
+    HolderListing,
+    SymbolHolder,
+    fetch_holders,
+    fetch_listings,
+    fetch_universe_rows,
+    require_assets,
+)
 from data_nexus.domain.symbol import Symbol
-from data_nexus.errors import UsageError, no_assets
+from data_nexus.errors import UsageError
 from data_nexus.research.columns import table_of
 
 UNIVERSE_SCHEMA = pa.schema(
@@ -29,20 +36,41 @@ UNIVERSE_SCHEMA = pa.schema(
         ("until", pa.date32()),
     ]
 )
-_STRETCH = ("symbol", "name", "venue", "isin", "from", "until", "began")
+
+# The keys of `nexus listings --json` that cannot be names in Python.
+_JSON_NAMES = {"from_moment": "from", "until_moment": "until"}
+
+
+@dataclass(frozen=True, slots=True)
+class ListingChain:
+    """An asset with all its listings, the oldest first."""
+
+    asset: SymbolHolder
+    listings: tuple[HolderListing, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the chain as `nexus listings --json` shows it."""
+        listings = [
+            {_JSON_NAMES.get(key, key): each for key, each in asdict(listing).items()}
+            for listing in self.listings
+        ]
+        for each in listings:
+            del each["asset_id"]
+        return asdict(self.asset) | {"listings": listings}
 
 
 def read_universe(
     database: PostgresConnection, exchange: str, day: date, asset_type: str | None = None
 ) -> pa.Table:
-    """Return who was listed on an exchange on a day, by symbol, the dead of today included.
+    """Return the assets listed on an exchange on a day, by symbol, those delisted since included.
 
     Columns as in `UNIVERSE_SCHEMA`. `basis` says how it is known. *listed*: the last discovery by
-    the end of the day (UTC) had it, under this symbol and name; `since` and `until` are the days
-    of the discoveries that first had it so and first no longer did (null: still). *first and last
-    bar*: no discovery reaches back to the day, and the stored bars begin by it and end on it or
-    later; `since` and `until` are their dates, names are those of today.
-    Raises `UsageError` for an exchange without assets, and for a type that nobody has on that day.
+    the end of the day (UTC) had the asset under this symbol and name; `since` and `until` are the
+    days of the first discovery that did and of the first that no longer did (null: it still does).
+    *first and last bar*: no discovery covers the day, and the stored bars begin on it or earlier
+    and end on it or later; `since` and `until` are their dates, the names are today's.
+    Raises `UsageError` for an exchange without assets, and for a type that no asset of that day
+    has.
     """
     with database.reading() as connection:
         universe = fetch_universe(connection, exchange, day)
@@ -51,27 +79,27 @@ def read_universe(
 
 def fetch_universe(connection: psycopg.Connection, exchange: str, day: date) -> pa.Table:
     """Return the universe as `read_universe` does, of every type, within a transaction."""
-    if not connection.execute(query("knows_exchange"), {"exchange": exchange}).fetchall()[0][0]:
-        raise no_assets(exchange)
-    day_end = datetime.combine(day + timedelta(1), time(), UTC)
-    asked = {"exchange": exchange, "day": day, "day_end": day_end}
-    return table_of(connection.execute(query("read_universe"), asked), UNIVERSE_SCHEMA)
+    require_assets(connection, exchange)
+    return table_of(fetch_universe_rows(connection, exchange, day), UNIVERSE_SCHEMA)
 
 
-def read_listings(database: PostgresConnection, symbol: Symbol) -> list[dict[str, Any]]:
-    """Return every asset that bears or bore a symbol, each with its chain of listings.
+def read_listings(database: PostgresConnection, symbol: Symbol) -> list[ListingChain]:
+    """Return every asset that has or had a symbol, each with its chain of listings.
 
-    `listings` is oldest first; `until` is None where the asset is still listed so. `retired_at` is
-    since when the asset's code belongs to another one. Raises `UsageError` for an unknown symbol.
+    Raises `UsageError` for an unknown symbol.
     """
-    asked = {"exchange": symbol.exchange, "code": symbol.code}
-    with database.connect() as connection:
-        rows = connection.execute(query("read_chain"), asked).fetchall()
-    if not rows:
+    with database.reading() as connection:
+        assets = fetch_holders(connection, symbol)
+        listings = fetch_listings(connection, [asset.asset_id for asset in assets])
+    if not assets:
         raise UsageError(
-            f"no asset bears or bore {symbol}; run: nexus discover --exchange {symbol.exchange}"
+            f"no asset has or had the symbol {symbol};"
+            f" run: nexus discover --exchange {symbol.exchange}"
         )
-    return [_asset(list(group)) for _, group in groupby(rows, lambda row: row[0])]
+    return [
+        ListingChain(asset, tuple(each for each in listings if each.asset_id == asset.asset_id))
+        for asset in assets
+    ]
 
 
 def of_type(universe: pa.Table, asset_type: str) -> pa.Table:
@@ -80,23 +108,6 @@ def of_type(universe: pa.Table, asset_type: str) -> pa.Table:
     types = sorted(set(universe["asset_type"].to_pylist()))
     if types and asset_type not in types:
         raise UsageError(
-            f"nobody listed then is of type {asset_type!r}; there are {', '.join(types)}"
+            f"no asset listed then is of type {asset_type!r}; known types: {', '.join(types)}"
         )
     return chosen
-
-
-def _asset(rows: list[tuple[Any, ...]]) -> dict[str, Any]:
-    asset_id, symbol, name, isin, is_delisted, retired_at, first_bar, last_bar = rows[0][:8]
-    return {
-        "asset_id": asset_id,
-        "symbol": symbol,
-        "name": name,
-        "isin": isin,
-        "is_delisted": is_delisted,
-        "retired_at": retired_at,
-        "first_bar": first_bar,
-        "last_bar": last_bar,
-        "listings": [
-            dict(zip(_STRETCH, row[8:], strict=True)) for row in rows if row[8] is not None
-        ],
-    }

@@ -1,6 +1,6 @@
-"""Owns the views of stored bars: adjusted, cut to a window, laid out. Pure.
+"""Show stored bars: adjusted, cut to a window, laid out. Pure.
 
-Every function takes tables as they are stored (`STORED_SCHEMA`, `ACTIONS_SCHEMA`) and gives a new
+Every function takes tables as they are stored (`STORED_SCHEMA`, `ACTIONS_SCHEMA`) and returns a new
 one, wherever the tables come from. The same bar has the same value in every window: factors count
 from the asset's last bar (backward) or from its first one (forward), shown or not.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal, get_args
+from typing import Literal, TypedDict, Unpack, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +19,7 @@ from pyarrow import compute
 
 from data_nexus.domain.adjustment.factors import Factors, Finding, VolumeBasis, volume_basis
 from data_nexus.domain.bars import Days, Floats, days
+from data_nexus.domain.dates import given_day
 from data_nexus.errors import UsageError
 from data_nexus.research.columns import (
     BARS_SCHEMA,
@@ -42,11 +43,20 @@ _KINDS = {
 }
 
 
+class ViewChoices(TypedDict, total=False):
+    """What a view leaves to choose beside its dates; the fields are those of `View`."""
+
+    adjust: Adjust
+    direction: Direction
+    columns: Sequence[str] | None
+    layout: Layout
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """How stored bars are to be shown; `first` and `last` are included, None is no bound.
+    """How stored bars are shown; `first` and `last` are included, None is no limit.
 
-    Raises `UsageError` for a word that is none of the known ones.
+    Raises `UsageError` for an unknown word.
     """
 
     adjust: Adjust = "raw"
@@ -61,22 +71,32 @@ class View:
             _require_one_of(name, [getattr(self, name)], get_args(known))
         _require_one_of("columns", self.columns or (), VIEW_SCHEMA.names)
 
+    @classmethod
+    def of(
+        cls,
+        start: str | date | None,
+        end: str | date | None,
+        **choices: Unpack[ViewChoices],
+    ) -> View:
+        """Return the view from `start` to `end`, dates or ISO 8601 texts, both included."""
+        return cls(first=given_day(start), last=given_day(end), **choices)
+
     @property
     def kinds(self) -> tuple[str, ...]:
         """The kinds of actions that the view depends on."""
-        return ("split",) if self.adjust == "vendor" and self.tells_basis else _KINDS[self.adjust]
+        return ("split",) if self.adjust == "vendor" and self.shows_basis else _KINDS[self.adjust]
 
     @property
-    def tells_basis(self) -> bool:
-        """Whether it tells what volumes are counted in."""
+    def shows_basis(self) -> bool:
+        """Whether it shows the unit of volumes."""
         return VOLUME_BASIS.name in (self.columns or ())
 
 
 def whole_histories(actions: pa.Table, view: View) -> set[int]:
     """Return the assets whose whole history a view needs, however short its window is.
 
-    A factor of one day depends on closes of other days, and what volumes are counted in is told
-    by the bars around all splits.
+    A factor of one day depends on closes of other days, and the unit of volumes on the bars around
+    all splits.
     """
     return set(_of_kinds(actions, view)["asset_id"].to_pylist())
 
@@ -87,7 +107,7 @@ def view_bars(stored: pa.Table, actions: pa.Table, view: View) -> pa.Table:
     `stored` holds all bars of the assets of `whole_histories`, and of the others at least those of
     the window; forward, the vendor's view needs the first bar of each. `actions` are all that are
     known of these assets. Open, high, low and close are adjusted, `adjusted_close` stays as sent.
-    Volumes are scaled only where the asset's splits prove what they are counted in: *raw* has
+    Volumes are scaled only where the asset's splits prove their unit: *raw* has
     shares as traded, *splits* and *total* those of the last bar (forward: of the first),
     *vendor* what was sent. Raises `AdjustmentRefused` where an action that the shown bars need
     cannot be applied.
@@ -100,7 +120,7 @@ def view_bars(stored: pa.Table, actions: pa.Table, view: View) -> pa.Table:
     else:
         columns |= _by_actions(stored, dates, actions, view, shown)
     table = pa.table(columns, schema=STORED_SCHEMA)
-    if view.tells_basis:
+    if view.shows_basis:
         table = table.append_column(VOLUME_BASIS, _counted_in(stored, actions))
     return laid_out(table if shown.all() else table.filter(shown), view)
 
@@ -115,7 +135,7 @@ def laid_out(table: pa.Table, view: View, default: Sequence[str] = NUMBERS) -> p
     if view.layout == "long":
         return table.select([*BARS_SCHEMA.names[:2], *chosen])
     if odd := next((name for name in ("asset_id", VOLUME_BASIS.name) if name in chosen), None):
-        raise UsageError(f"layout='wide' has no column for {odd}; choose columns of numbers")
+        raise UsageError(f"layout='wide' has no column for {odd}; choose numeric columns")
     days_shown, at = np.unique(table["date"].to_numpy(), return_inverse=True)
     wide = {"date": pa.array(days_shown, pa.date32())}
     for ticker, rows in _tickers(table):
@@ -163,7 +183,7 @@ def _of_kinds(actions: pa.Table, view: View) -> pa.Table:
 
 
 def _volume_scale(basis: VolumeBasis, splits: Floats, view: View) -> Floats | float:
-    """Return what volumes are multiplied by; 1 where it is not proven what they are counted in."""
+    """Return what volumes are multiplied by; 1 where their unit is not proven."""
     if basis is VolumeBasis.UNKNOWN:
         return 1.0
     traded = splits if basis is VolumeBasis.SPLIT_ADJUSTED else np.ones(len(splits))
@@ -173,7 +193,7 @@ def _volume_scale(basis: VolumeBasis, splits: Floats, view: View) -> Floats | fl
 
 
 def _counted_in(stored: pa.Table, actions: pa.Table) -> pa.DictionaryArray:
-    """Return of each bar what the asset's volumes are counted in; null where nothing was split."""
+    """Return for each bar the unit of the asset's volumes; null where nothing was split."""
     words = [*VolumeBasis]
     codes = np.full(len(stored), -1, np.int8)
     splits = actions.filter(compute.equal(actions["kind"], "split"))
@@ -208,9 +228,9 @@ def _within(dates: Days, view: View) -> NDArray[np.bool_]:
 
 
 def _reach(dates: Days, shown: NDArray[np.bool_], view: View) -> tuple[int, int]:
-    """Return after which day, and up to which, an ex-date touches what is shown of an asset.
+    """Return after which day, and up to which, an ex-date affects the shown bars of an asset.
 
-    Backward, an action scales what lies before it; forward, what follows.
+    Backward, an action scales the bars before it; forward, those from it on.
     """
     days_shown = dates[shown]
     if not len(days_shown):
@@ -230,7 +250,7 @@ def _tickers(table: pa.Table) -> Iterator[tuple[str, slice]]:
         ticker = table["ticker"][rows.start].as_py()
         if ticker in seen:
             raise UsageError(
-                f"two assets bear {ticker}; read layout='long' with the column asset_id"
+                f"two assets have the symbol {ticker}; read layout='long' with the column asset_id"
             )
         seen.add(ticker)
         yield ticker, rows
@@ -245,4 +265,4 @@ def _spread(column: pa.ChunkedArray, at: NDArray[np.intp], length: int) -> pa.Ar
 def _require_one_of(name: str, words: Sequence[str], known: Sequence[str]) -> None:
     if isinstance(words, str) or (unknown := [word for word in words if word not in known]):
         odd = words if isinstance(words, str) else unknown[0]
-        raise UsageError(f"{name}: {odd!r} is none of {', '.join(known)}")
+        raise UsageError(f"{name}: {odd!r} is unknown; choose from {', '.join(known)}")

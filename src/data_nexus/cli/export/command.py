@@ -1,4 +1,4 @@
-"""Owns `nexus export`: the group of all exports."""
+"""`nexus export`: the group of all exports."""
 
 from __future__ import annotations
 

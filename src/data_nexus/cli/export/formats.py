@@ -1,4 +1,4 @@
-"""Owns the commands `nexus export csv`, `parquet` and so on, one for each format."""
+"""`nexus export csv`, `parquet` and so on: a command for each format."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from data_nexus.database.open import open_database
 from data_nexus.domain.dates import parse_moment
 from data_nexus.domain.symbol import exchange_code
 from data_nexus.errors import UsageError
-from data_nexus.research.assets import Named
+from data_nexus.research.assets import NamedAsset
 from data_nexus.research.exports.export import Exported, export
 from data_nexus.research.exports.formats import FORMATS, Format
 from data_nexus.research.exports.series import ExportScope
@@ -29,13 +29,17 @@ _Day = click.DateTime(["%Y-%m-%d"])
 
 
 def _choice_options(command: Decorated) -> Decorated:
-    """Add what every export asks: where to, whom, which dates."""
+    """Add the options of every export: which assets, which dates."""
     for option in (
-        click.option("--force", is_flag=True, help="write also where other files are"),
+        click.option(
+            "--force",
+            is_flag=True,
+            help="write among other files, or replace the file",
+        ),
         click.option("--to", "last", type=_Day, help="last date"),
         click.option("--from", "first", type=_Day, help="first date"),
         click.option("--as-of", help="as known at that moment: 2026-11-01T12:00, UTC"),
-        click.option("--on", type=_Day, help="of the exchange, who was listed on that day"),
+        click.option("--on", type=_Day, help="of the exchange, the assets listed on that day"),
         click.option("--exchange", help="all assets of an exchange that have bars"),
         click.option("--symbols", help="these symbols: AAPL.US,MSFT.US"),
     ):
@@ -93,33 +97,33 @@ def _run(  # noqa: PLR0913 - the options of a command
     settings = settings_from(options)
     view = View(adjust=adjust, first=first and first.date(), last=last and last.date())
     moment = parse_moment(as_of) if as_of else None
-    whom = _whom(symbols, exchange, on and on.date())
+    scope = _scope(symbols, exchange, on and on.date())
     with open_database(settings.database_url, settings.home, settings.schema) as url:
         database = PostgresConnection(url, settings.schema)
         done = export(
-            database, form, out, whom, view, as_of=moment, force=force, watch=_shown_to_a_person
+            database, form, out, scope, view, as_of=moment, force=force, watch=_with_progress
         )
-    _tell(form, out, done, as_json=as_json, seconds=monotonic() - begun)
+    _show(form, out, done, as_json=as_json, seconds=monotonic() - begun)
     return 3 if done.left_out else 0
 
 
-def _whom(symbols: str | None, exchange: str | None, on: date | None) -> ExportScope:
+def _scope(symbols: str | None, exchange: str | None, on: date | None) -> ExportScope:
     if (symbols is None) == (exchange is None):
-        raise UsageError("say what to export: either --symbols AAPL.US,MSFT.US or --exchange US")
+        raise UsageError("name what to export: either --symbols AAPL.US,MSFT.US or --exchange US")
     if symbols is not None:
         if on is not None:
-            raise UsageError("--on asks who was listed on an exchange; give --exchange with it")
+            raise UsageError("--on selects the assets listed on an exchange; add --exchange")
         return ExportScope(symbols=[text for text in symbols.split(",") if text.strip()])
     return ExportScope(exchange=exchange_code(exchange or ""), on=on)
 
 
-def _shown_to_a_person(assets: Sequence[Named]) -> Iterable[Named]:
+def _with_progress(assets: Sequence[NamedAsset]) -> Iterable[NamedAsset]:
     return track(
         assets, "exporting", console=error_console, transient=True, disable=not is_terminal()
     )
 
 
-def _tell(form: Format, out: Path, done: Exported, *, as_json: bool, seconds: float) -> None:
+def _show(form: Format, out: Path, done: Exported, *, as_json: bool, seconds: float) -> None:
     if as_json:
         left_out = [{"symbol": symbol, "reason": reason} for symbol, reason in done.left_out]
         print_json(

@@ -1,17 +1,19 @@
-"""Owns `nexus export lake`."""
+"""`nexus export lake`: write a snapshot or refresh it."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any, get_args
 
 import click
 
+from data_nexus import __version__
 from data_nexus.cli.options import output_options, settings_from
 from data_nexus.cli.render import console, print_json
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.open import open_database
 from data_nexus.research.snapshots.export import export_lake
-from data_nexus.research.snapshots.place import open_place
+from data_nexus.research.snapshots.storage.open import open_storage
 from data_nexus.research.snapshots.tables import Compression
 
 
@@ -27,8 +29,8 @@ from data_nexus.research.snapshots.tables import Compression
 @click.option(
     "--compression",
     type=click.Choice(get_args(Compression)),
-    help="of files of bars: zstd is smallest, none quickest; unset: as before, at first none in a"
-    " folder and zstd in an object store",
+    help="of files of bars: zstd is smallest, none fastest; by default as before, at first none in"
+    " a folder and zstd in an object store",
 )
 @output_options
 def lake(
@@ -40,26 +42,29 @@ def lake(
 ) -> None:
     """Write a snapshot as Parquet, or refresh it: nexus export lake --to lake.
 
-    A refresh writes only the files whose bars have changed. Whatever stops it, the place holds the
-    old snapshot or the new one. Read it by `data_nexus.lake(…)`, which needs no database.
+    A refresh writes only the files whose bars have changed. Whatever stops it, the target holds the
+    old snapshot or the new one. Read it with `data_nexus.lake(…)`, which needs no database.
     """
     settings = settings_from(options)
-    place = open_place(target)
+    storage = open_storage(target)
     with open_database(settings.database_url, settings.home, settings.schema) as url:
-        written = export_lake(
-            PostgresConnection(url, settings.schema), place, compression, delta=form == "delta"
+        figures = export_lake(
+            PostgresConnection(url, settings.schema),
+            storage,
+            compression,
+            written_by=__version__,
+            delta=form == "delta",
         )
-    figures = written.figures
     if as_json:
-        print_json(figures)
+        print_json(asdict(figures))
         return
     console.print(
-        f"{place.name} equals the database at {figures['moment']:%Y-%m-%d %H:%M:%S} UTC:"
-        f" {figures['bars']:,} bars in {figures['files']:,} files,"
-        f" {figures['bytes'] / 1e6:,.1f} MB"
+        f"{storage.name} equals the database at {figures.moment:%Y-%m-%d %H:%M:%S} UTC:"
+        f" {figures.bars:,} bars in {figures.files:,} files,"
+        f" {figures.bytes / 1e6:,.1f} MB"
     )
     console.print(
-        f"{figures['written']:,} files written ({figures['bytes_written'] / 1e6:,.1f} MB),"
-        f" {figures['kept']:,} kept, {figures['removed']:,} removed,"
-        f" {figures['duration_sec']:.1f} s"
+        f"{figures.written:,} files written ({figures.bytes_written / 1e6:,.1f} MB),"
+        f" {figures.kept:,} kept, {figures.removed:,} removed,"
+        f" {figures.duration_sec:.1f} s"
     )

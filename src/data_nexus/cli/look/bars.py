@@ -1,4 +1,4 @@
-"""Owns `nexus bars`."""
+"""`nexus bars`: show stored bars."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def bars(
 ) -> None:
     """Show stored bars: nexus bars AAPL.US --from 2020-01-01.
 
-    `US@2019-06-28` in place of symbols means whoever was listed there on that day.
+    `US@2019-06-28` in place of symbols means all assets listed there on that day.
     """
     settings = settings_from(options)
     view = View(
@@ -73,7 +73,7 @@ def bars(
         csv.write_csv(table, sys.stdout.buffer)
     elif form == "parquet":
         if sys.stdout.isatty():
-            raise UsageError("parquet is no text; write it to a file: nexus bars … > bars.parquet")
+            raise UsageError("Parquet is binary; write it to a file: nexus bars … > bars.parquet")
         parquet.write_table(table, sys.stdout.buffer)
     else:
         _show(table)

@@ -1,4 +1,4 @@
-"""Owns `nexus changes`."""
+"""`nexus changes`: show what the vendor changed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from data_nexus.domain.dates import parse_moment
 
 _SHOWN = 20
 
-Row = dict[str, Any]
+_Row = dict[str, Any]
 
 
 @click.command()
@@ -31,7 +31,7 @@ def changes(
     as_json: bool,  # noqa: FBT001 - a flag of the command line
     **options: Any,  # noqa: ANN401
 ) -> None:
-    """Tell what the vendor changed: restated bars, re-based histories, actions, listings.
+    """Show what the vendor changed: restated bars, re-based histories, actions, listings.
 
     Without --json the counts are complete, and the latest of each kind are shown.
     """
@@ -60,7 +60,7 @@ def _show(found: Changes) -> None:
             console.print(f"the latest {len(rows)} of {found.counts[kind]:,}; --json has all")
 
 
-def _restated(row: Row) -> tuple[str, ...]:
+def _restated(row: _Row) -> tuple[str, ...]:
     old, new = row["old"], row["new"]
     changed = [
         f"{name.replace('_', ' ')} {old[name]:.10g} → {new[name]:.10g}"
@@ -70,7 +70,7 @@ def _restated(row: Row) -> tuple[str, ...]:
     return str(row["date"]), ", ".join(changed)
 
 
-def _rebased(row: Row) -> tuple[str, ...]:
+def _rebased(row: _Row) -> tuple[str, ...]:
     ratio = row["volume_ratio"]
     return (
         f"{_number(row['old_factor'])} → {_number(row['new_factor'])}",
@@ -80,19 +80,19 @@ def _rebased(row: Row) -> tuple[str, ...]:
     )
 
 
-def _split(row: Row) -> tuple[str, ...]:
+def _split(row: _Row) -> tuple[str, ...]:
     return str(row["date"]), f"{_number(row['numerator'])} for {_number(row['denominator'])}"
 
 
-def _dividend(row: Row) -> tuple[str, ...]:
+def _dividend(row: _Row) -> tuple[str, ...]:
     return str(row["date"]), f"{_number(row['value'])} {row['currency'] or ''}"
 
 
-def _listed(row: Row) -> tuple[str, ...]:
+def _listed(row: _Row) -> tuple[str, ...]:
     return row["asset_type"], row["name"]
 
 
-def _renamed(row: Row) -> tuple[str, ...]:
+def _renamed(row: _Row) -> tuple[str, ...]:
     return row["new_ticker"], row["name"], row["reason"]
 
 
@@ -106,7 +106,7 @@ class _Look:
 
     title: str
     columns: tuple[str, ...]
-    cells: Callable[[Row], tuple[str, ...]]
+    cells: Callable[[_Row], tuple[str, ...]]
 
 
 _LOOKS = {

@@ -1,8 +1,7 @@
-"""Owns `nexus listings`."""
+"""`nexus listings`: show the history of a symbol."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +13,7 @@ from data_nexus.cli.render import console, print_json, shown
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.open import open_database
 from data_nexus.domain.symbol import parse_symbol
-from data_nexus.research.universe import read_listings
+from data_nexus.research.universe import ListingChain, read_listings
 
 
 @click.command()
@@ -25,33 +24,34 @@ def listings(
     as_json: bool,  # noqa: FBT001 - a flag of the command line
     **options: Any,  # noqa: ANN401
 ) -> None:
-    """Show who bears or bore a symbol, and when: nexus listings META.US.
+    """Show which assets have or had a symbol, and when: nexus listings META.US.
 
     Each asset is shown with all symbols and names under which it was listed. A renamed listing
-    stays one asset; a company that came under a code of another's is an asset of its own.
+    stays one asset; a company that takes over another one's code is an asset of its own.
     """
     settings = settings_from(options)
     named = parse_symbol(symbol)
     with open_database(settings.database_url, settings.home, settings.schema) as url:
-        assets = read_listings(PostgresConnection(url, settings.schema), named)
+        chains = read_listings(PostgresConnection(url, settings.schema), named)
     if as_json:
-        print_json({"symbol": str(named), "assets": assets})
+        print_json({"symbol": str(named), "assets": [each.as_json() for each in chains]})
         return
-    for asset in assets:
-        _show(asset)
+    for chain in chains:
+        _show(chain)
 
 
-def _show(asset: Mapping[str, Any]) -> None:
-    marks = ["delisted"] if asset["is_delisted"] else []
-    if asset["retired_at"] is not None:
-        marks.append(f"its code is another asset's since {_day(asset['retired_at'])}")
-    bars = f"bars {shown(asset['first_bar'])} to {shown(asset['last_bar'])}"
-    title = ", ".join([f"asset {asset['asset_id']}: {asset['symbol']}", *marks, bars])
+def _show(chain: ListingChain) -> None:
+    asset = chain.asset
+    marks = ["delisted"] if asset.is_delisted else []
+    if asset.retired_at is not None:
+        marks.append(f"its code is another asset's since {_day(asset.retired_at)}")
+    bars = f"bars {shown(asset.first_bar)} to {shown(asset.last_bar)}"
+    title = ", ".join([f"asset {asset.asset_id}: {asset.symbol}", *marks, bars])
     table = Table("symbol", "name", "venue", "from", "until", "began", title=title)
     table.title_justify = "left"
-    for each in asset["listings"]:
-        days = (_day(each["from"]), _day(each["until"]))
-        table.add_row(each["symbol"], each["name"], each["venue"], *days, each["began"])
+    for each in chain.listings:
+        days = (_day(each.from_moment), _day(each.until_moment))
+        table.add_row(each.symbol, each.name, each.venue, *days, each.began)
     console.print(table)
 
 

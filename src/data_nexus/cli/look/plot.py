@@ -1,4 +1,4 @@
-"""Owns `nexus plot`: a chart as a file, or as text in the terminal."""
+"""`nexus plot`: draw a chart to a file, or as text in the terminal."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from data_nexus.domain.dates import parse_moment
 from data_nexus.domain.symbol import parse_symbol
 from data_nexus.errors import UsageError
 from data_nexus.research.charts.caption import Basis, default_adjustment
-from data_nexus.research.charts.chart import MOST_CANDLES, Chart, History, Panel, chart_of
-from data_nexus.research.charts.chart_source import Plotted, read_histories
+from data_nexus.research.charts.chart import MOST_CANDLES, Chart, ChartHistory, Panel, chart_of
+from data_nexus.research.charts.chart_source import ChartRequest, read_histories
 from data_nexus.research.exports.target import whole_file
 from data_nexus.research.views import Adjust
 
@@ -36,11 +36,11 @@ _PIPE_WIDTH = 80
 @click.option(
     "--adjust",
     type=click.Choice(get_args(Adjust)),
-    help="how prices are adjusted; raw unless said, total with --compare",
+    help="how prices are adjusted; by default raw, with --compare total",
 )
 @click.option("--as-of", help="as known at that moment: 2026-11-01T12:00, UTC")
-@click.option("--compare", is_flag=True, help="closes as lines that begin at 100 together")
-@click.option("--log", is_flag=True, help="a logarithmic axis of prices")
+@click.option("--compare", is_flag=True, help="closes as lines that all begin at 100")
+@click.option("--log", is_flag=True, help="a logarithmic price axis")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -63,7 +63,7 @@ def plot(
     now = datetime.now(UTC)
     moment = parse_moment(as_of) if as_of else None
     basis = Basis(adjust or default_adjustment(compare=shape["compare"]), moment or now)
-    plotted = Plotted(
+    request = ChartRequest(
         first=first and first.date(),
         last=last and last.date(),
         adjust=basis.adjust,
@@ -71,12 +71,12 @@ def plot(
         now=now,
     )
     with open_database(settings.database_url, settings.home, settings.schema) as url:
-        histories = read_histories(PostgresConnection(url, settings.schema), named, plotted)
+        histories = read_histories(PostgresConnection(url, settings.schema), named, request)
     _draw(histories, basis, form, **shape)
 
 
 def _draw(
-    histories: list[History],
+    histories: list[ChartHistory],
     basis: Basis,
     form: Form | None,
     *,
@@ -105,23 +105,23 @@ def _draw(
 
     width = console.width if console.is_terminal else _PIPE_WIDTH
     chart = chart_of(histories, text_chart.most_candles(width))
-    tell = text_chart.comparison_text if compare else text_chart.candles_text
+    draw_text = text_chart.comparison_text if compare else text_chart.candles_text
     is_colored = console.is_terminal and not console.no_color and not console.is_dumb_terminal
-    click.echo(tell(chart, basis, width, is_colored=is_colored, log=log), color=is_colored)
+    click.echo(draw_text(chart, basis, width, is_colored=is_colored, log=log), color=is_colored)
 
 
 def _form(out: Path) -> Form:
-    """Return what a file is to hold, by its ending; raise `UsageError` before any work is done."""
+    """Return the form of a file, by its ending; raise `UsageError` before any work is done."""
     form = _FORMS.get(out.suffix.lower())
     if form is None:
-        raise UsageError(f"--out {out}: the ending is none of {', '.join(_FORMS)}")
+        raise UsageError(f"--out {out}: unknown ending; use one of {', '.join(_FORMS)}")
     if not out.parent.is_dir():
-        raise UsageError(f"--out {out}: there is no folder {out.parent}; create it first")
+        raise UsageError(f"--out {out}: the folder {out.parent} does not exist; create it first")
     return form
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Put a file in place at once: whoever opens it sees the old one or the new one."""
+    """Put a file in place at once: a reader sees the old one or the new one."""
     try:
         with whole_file(path) as draft:
             draft.write_bytes(content)

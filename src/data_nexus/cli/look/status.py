@@ -1,4 +1,4 @@
-"""Owns `nexus status`."""
+"""`nexus status`: show what the database holds, and how it is kept up to date."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from data_nexus.cli.render import print_json, print_pairs, shown
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.open import open_database
 from data_nexus.database.reader.status import overview
-from data_nexus.database.store.quota import UNTOLD_MINUTE_LIMIT
+from data_nexus.database.selects import ASSUMED_MINUTE_LIMIT
 from data_nexus.observe.progress import span
 
 Pair = tuple[str, object]
@@ -58,12 +58,12 @@ def _quota(quota: dict[str, Any]) -> Iterator[Pair]:
     yield "calls used today", f"{quota['used']:,}{of_limit}"
     yield "calls left today", left
     yield "quota resets", f"in {span(resets_in.total_seconds())}, at {_utc(quota['resets_at'])}"
-    learned = " (assumed until the vendor tells)"
+    learned = " (assumed until the vendor reports it)"
     limit = quota["minute_limit"]
-    yield "requests a minute", f"{limit:,}{learned if limit == UNTOLD_MINUTE_LIMIT else ''}"
+    yield "requests a minute", f"{limit:,}{learned if limit == ASSUMED_MINUTE_LIMIT else ''}"
     yield (
         "vendor's count",
-        _utc(quota["reported_at"]) if quota["reported_at"] else "not asked for yet",
+        _utc(quota["reported_at"]) if quota["reported_at"] else "not fetched yet",
     )
 
 
@@ -76,18 +76,21 @@ def _audit(audit: dict[str, Any]) -> Iterator[Pair]:
 def _workers(workers: list[dict[str, Any]]) -> Iterator[Pair]:
     yield _GAP
     if not workers:
-        yield "workers", "none at work"
+        yield "workers", "none running"
     for worker in workers:
         state = worker["state"]
         yield f"worker since {_utc(worker['started_at'])}", f"last seen {_utc(worker['seen_at'])}"
-        yield "  in flight", f"{state['in_flight']:,} requests, {state['breadth']:,} allowed"
+        yield (
+            "  in flight",
+            f"{state['in_flight']:,} requests, {state['concurrency_limit']:,} allowed",
+        )
         yield "  requests sent", state["requests"]
         yield "  retries", f"{state['retries']:,}, {state['retry_budget']:g} more allowed now"
         yield "  breakers", _breakers(state["breakers"])
 
 
 def _breakers(states: dict[str, str]) -> str:
-    """Only a breaker that is not closed is news."""
+    """Name the breakers that are not closed."""
     troubled = [f"{endpoint} {state}" for endpoint, state in states.items() if state != "closed"]
     return ", ".join(troubled) or "all closed: the vendor answers"
 

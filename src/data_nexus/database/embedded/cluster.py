@@ -1,9 +1,9 @@
-"""Owns one cluster's life: made whole or not at all, started, waited for, stopped.
+"""Make one cluster, whole or not at all; start it, wait for it, stop it.
 
 Every function here runs under the lock of `data_nexus.database.embedded`.
 
-Authentication is `trust`: the socket lies in a folder of mode 0700, so that only the server's
-account and root come as far as being asked, and both may read the files anyway. `peer` would
+Authentication is `trust`: the socket is in a folder of mode 0700, so that only the server's
+account and root can connect, and both may read the files anyway. `peer` would
 add nothing but a map of user names that breaks when the home moves to another account.
 """
 
@@ -37,19 +37,19 @@ _ORPHANS_SEC = 30
 _POLL_SEC = 0.02
 _LOG_LIMIT = 8 << 20
 _LOG_TAIL = 2000
-_REMEDY = "Mend the cause named there, or set DATABASE_URL to a PostgreSQL server."
+_REMEDY = "Remove the cause named there, or set DATABASE_URL to a PostgreSQL server."
 
 
 def url_of(folder: Path) -> str:
     """The URL of the database behind the socket in a folder.
 
-    It names the port lest a `PGPORT` in the caller's environment decide.
+    It names the port, so that a `PGPORT` in the caller's environment does not.
     """
     return f"postgresql://{_NAME}@/{_NAME}?host={quote(os.fsencode(folder), safe='')}&port={PORT}"
 
 
 def make_cluster(directory: ClusterDirectory) -> None:
-    """Makes the cluster with its database, all or nothing.
+    """Make the cluster with its database, all or nothing.
 
     Everything happens in a draft beside the final place, is synced once, then renamed. Drafts of
     killed commands are dropped last, when an `initdb` that outlived its command has ended too.
@@ -66,7 +66,7 @@ def make_cluster(directory: ClusterDirectory) -> None:
 
 
 def ensure_running(directory: ClusterDirectory) -> str:
-    """Starts the server unless it runs, waits until it takes connections, returns its URL."""
+    """Start the server unless it runs, wait until it takes connections, and return its URL."""
     _prepare_log(directory)
     if _state(directory) == "stopping":
         stop(directory)
@@ -74,11 +74,11 @@ def ensure_running(directory: ClusterDirectory) -> str:
 
 
 def stop(directory: ClusterDirectory) -> None:
-    """Stops the server, if it runs, after a checkpoint, if it comes to that.
+    """Stop the server, if it runs, with a checkpoint where that is possible.
 
     A fast stop that meets PostgreSQL 18 while it restarts its sessions after a crash (as with a
-    full disk) is never done. One that is on its way soon says that it is *shutting down*, and is
-    given all the time it needs; else an immediate stop follows, which the next start makes good.
+    full disk) never ends. One that works soon logs that the server is *shutting down*, and is
+    given all the time it needs; else an immediate stop follows, from which the next start recovers.
     """
     if _is_alive(directory):
         _prepare_log(directory)
@@ -174,12 +174,12 @@ def _pid_lines(directory: ClusterDirectory) -> list[str]:
 
 
 def _state(directory: ClusterDirectory) -> str:
-    """What the server wrote of itself: starting, ready, stopping (line 8 of postmaster.pid)."""
+    """The state that the server recorded: starting, ready, stopping (line 8 of postmaster.pid)."""
     return "".join(_pid_lines(directory)[7:8]).strip()
 
 
 def _is_alive(directory: ClusterDirectory) -> bool:
-    """Whether a server works on this very cluster, which is then its working folder."""
+    """Whether a server runs on this cluster, which is then its working folder."""
     lines = _pid_lines(directory)
     if not lines or not lines[0].isdigit():
         return False
@@ -200,7 +200,7 @@ def _exists(pid: int) -> bool:
 
 
 def _drop_stale_pid(directory: ClusterDirectory) -> None:
-    # PostgreSQL drops the file of a dead server itself, unless the number meanwhile belongs to
+    # PostgreSQL drops the file of a server that is gone itself, unless the number now belongs to
     # another process of the same user, as happens when a container starts again.
     lines = _pid_lines(directory)
     if lines and not _is_alive(directory):
@@ -208,7 +208,7 @@ def _drop_stale_pid(directory: ClusterDirectory) -> None:
 
 
 def _prepare_log(directory: ClusterDirectory) -> None:
-    """Makes the log, and when it has grown too long leaves the newer half of its allowance.
+    """Make the log; of one that has grown too long keep the newer half of what is allowed.
 
     The server appends, so the file can be cut beneath it.
     """
@@ -221,7 +221,7 @@ def _prepare_log(directory: ClusterDirectory) -> None:
 
 
 def _run(directory: ClusterDirectory, *command: str | Path, stdin: str = "") -> tuple[int, str]:
-    # Relative paths: pg_ctl hands its own to a shell, where a `$` in the home would be read.
+    # Relative paths: pg_ctl passes its own to a shell, where a `$` in the home would be read.
     return directory.account.run(*command, cwd=directory.folder, stdin=stdin)
 
 

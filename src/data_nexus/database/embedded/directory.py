@@ -1,9 +1,9 @@
-"""Owns where the embedded PostgreSQL lies on disk: its site, and the folder of its socket.
+"""Find and make the folders of the embedded PostgreSQL: of its cluster and of its socket.
 
-A site holds `cluster/` (the data, 0700, the server's account's), `run/` (the socket), and files
-that the server may only read or append to: `settings.conf` and `server.log`. It is
-`<home>/postgres`. Only when root's server account cannot reach that (a home in `/root`), it is a
-folder of its own below `/var/lib/data-nexus`, which `<home>/postgres/location` names.
+A cluster directory holds `cluster/` (the data, 0700, the server's account's), `run/` (the
+socket), and files that the server may only read or append to: `settings.conf` and `server.log`.
+It is `<home>/postgres`. Only when root's server account cannot reach that (a home in `/root`), it
+is a separate folder below `/var/lib/data-nexus`, which `<home>/postgres/location` names.
 
 `<home>/postgres` also holds the two locks of `data_nexus.database.embedded`.
 """
@@ -20,7 +20,7 @@ from pathlib import Path
 from data_nexus.database.embedded.os_account import (
     MAJOR_VERSION,
     SYSTEM_FOLDER,
-    Account,
+    ServerAccount,
     account_for_new_cluster,
     account_of,
     make_system_folder,
@@ -35,10 +35,10 @@ _UNNAMEABLE = set(b",\n")
 
 @dataclass(frozen=True, slots=True)
 class ClusterDirectory:
-    """A place on disk for one cluster, and the account that it belongs to."""
+    """A folder for one cluster, and the account that owns it."""
 
     folder: Path
-    account: Account
+    account: ServerAccount
 
     @property
     def cluster(self) -> Path:
@@ -52,12 +52,12 @@ class ClusterDirectory:
 
     @property
     def log(self) -> Path:
-        """What the server has to say."""
+        """The messages of the server."""
         return self.folder / "server.log"
 
     @property
     def socket_record(self) -> Path:
-        """Names the socket's folder, once the server was started."""
+        """The file that names the socket's folder, once the server was started."""
         return self.folder / "socket"
 
 
@@ -67,7 +67,7 @@ def postgres_folder(home: Path) -> Path:
 
 
 def make_postgres_folder(home: Path) -> Path:
-    """Makes `<home>/postgres`: private, save that root's server account must pass through."""
+    """Make `<home>/postgres`: private, except that root's server account may pass through."""
     folder = postgres_folder(home)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -81,13 +81,13 @@ def make_postgres_folder(home: Path) -> Path:
 
 
 def cluster_folder(home: Path) -> Path:
-    """Where the home's cluster lies, or would lie when none was recorded elsewhere."""
+    """The folder of the home's cluster, or of its next one if none was recorded elsewhere."""
     record = postgres_folder(home) / "location"
     return _path_in(record) if record.exists() else postgres_folder(home)
 
 
 def known_directory(home: Path) -> ClusterDirectory | None:
-    """The home's own cluster as it lies there, sound or not; None if there is none."""
+    """The home's own cluster, sound or not; None if there is none."""
     folder = cluster_folder(home)
     if not (folder / "cluster").exists() or not _is_own(folder, home):
         return None
@@ -95,10 +95,10 @@ def known_directory(home: Path) -> ClusterDirectory | None:
 
 
 def find_directory(home: Path) -> ClusterDirectory | None:
-    """The home's own cluster, proved to be usable by this version; None for a new home.
+    """The home's own cluster, checked to be usable by this version; None for a new home.
 
-    Raises `StorageUnavailable` for a recorded cluster that is gone or is another home's: a fresh
-    database in its stead would look like lost data.
+    Raises `StorageUnavailable` for a recorded cluster that is gone or is another home's: a new
+    database in its place would look like lost data.
     """
     _prove_recorded(home)
     directory = known_directory(home)
@@ -108,7 +108,7 @@ def find_directory(home: Path) -> ClusterDirectory | None:
 
 
 def make_directory(home: Path) -> ClusterDirectory:
-    """Chooses the place of a new cluster; `record_directory` makes the choice last."""
+    """Choose the folder of a new cluster; `record_directory` records the choice."""
     account = account_for_new_cluster()
     if account.reaches(postgres_folder(home)):
         return ClusterDirectory(postgres_folder(home), account)
@@ -122,13 +122,13 @@ def make_directory(home: Path) -> ClusterDirectory:
 
 
 def record_directory(home: Path, directory: ClusterDirectory) -> None:
-    """Notes the place of a complete cluster; until then a crash leaves the home without one."""
+    """Record the folder of a complete cluster; until then a crash leaves the home without one."""
     if directory.folder != postgres_folder(home):
         write_whole(postgres_folder(home) / "location", str(directory.folder))
 
 
 def drop_directory(home: Path) -> None:
-    """Deletes the home's cluster and whatever else belongs to its server."""
+    """Delete the home's cluster and whatever else belongs to its server."""
     folder = cluster_folder(home)
     if folder != postgres_folder(home) and _is_own(folder, home):
         shutil.rmtree(folder)
@@ -136,10 +136,10 @@ def drop_directory(home: Path) -> None:
 
 
 def make_socket_folder(directory: ClusterDirectory) -> Path:
-    """Makes the private folder of the socket for one run of the server, and records it.
+    """Make the private folder of the socket for one run of the server, and record it.
 
-    `run/` of the site, if a socket's path may be that long and libpq, which parts hosts at
-    commas, can name it; else a fresh folder below the platform's temporary one.
+    `run/` beside the cluster, if a socket's path may be that long and libpq, which splits hosts at
+    commas, can name it; else a new folder below the platform's temporary one.
     """
     drop_socket_folder(directory)
     folder = directory.folder / "run"
@@ -157,9 +157,9 @@ def make_socket_folder(directory: ClusterDirectory) -> Path:
 
 
 def socket_folder(directory: ClusterDirectory) -> Path | None:
-    """The recorded folder of the socket, if it is there, private, and this very cluster's.
+    """The recorded folder of the socket, if it is there, private, and this cluster's.
 
-    The folder names its cluster in return, for a copied home brings its original's record.
+    The folder names its cluster in return: a copied home has the record of its original.
     """
     if not directory.socket_record.exists():
         return None
@@ -174,7 +174,7 @@ def socket_folder(directory: ClusterDirectory) -> Path | None:
 
 
 def drop_socket_folder(directory: ClusterDirectory) -> None:
-    """Removes the socket's folder and its record."""
+    """Remove the socket's folder and its record."""
     folder = socket_folder(directory)
     if folder is not None:
         shutil.rmtree(folder, ignore_errors=True)
@@ -182,10 +182,10 @@ def drop_socket_folder(directory: ClusterDirectory) -> None:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Replaces a file so that a crash leaves the old text or the new one."""
+    """Replace a file so that a crash leaves the old text or the new one."""
     draft = path.with_name(path.name + ".new")
     with draft.open("wb") as file:
-        os.fchmod(file.fileno(), 0o644)  # The folder decides who comes here.
+        os.fchmod(file.fileno(), 0o644)  # The folder decides which accounts come here.
         file.write(os.fsencode(text))
         file.flush()
         os.fsync(file.fileno())
@@ -194,7 +194,7 @@ def write_whole(path: Path, text: str) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Makes a rename in the folder survive a power cut."""
+    """Make a rename in the folder survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -207,7 +207,7 @@ def _path_in(record: Path) -> Path:
 
 
 def _is_own(folder: Path, home: Path) -> bool:
-    """Whether a site names in return the home that names it; a copied home's does not."""
+    """Whether a folder names in return the home that names it; a copied home's does not."""
     if folder == postgres_folder(home):
         return True
     backward = folder / "home"

@@ -1,7 +1,7 @@
-"""Owns under which account the embedded PostgreSQL runs, and with which programs.
+"""Choose the account under which the embedded PostgreSQL runs, and its programs.
 
-PostgreSQL refuses to run as root. An ordinary user runs the server himself. Root runs it as the
-system account `data-nexus`, or as whoever owns an existing cluster, so that `sudo nexus` works
+PostgreSQL refuses to run as root. An ordinary user runs the server directly. Root runs it as the
+system account `data-nexus`, or as the owner of an existing cluster, so that `sudo nexus` works
 on a user's own database. No mode of a folder that was not made for the server is ever changed:
 where that account cannot reach the wheel's programs, they are copied once below `SYSTEM_FOLDER`,
 owned by root, so that the server cannot replace its own binaries.
@@ -36,7 +36,7 @@ _REMEDY = "run Data Nexus as an ordinary user, or set DATABASE_URL to a PostgreS
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class ServerAccount:
     """The user and group that own the cluster and run the server."""
 
     uid: int
@@ -44,16 +44,16 @@ class Account:
 
     @property
     def is_caller(self) -> bool:
-        """Whether the server runs as the very user that runs this command."""
+        """Whether the server runs as the user that runs this command."""
         return self.uid == os.geteuid()
 
     def own(self, path: Path) -> None:
-        """Hands over a file or folder that was just made for the server."""
+        """Hand over a file or folder that was just made for the server."""
         if not self.is_caller:
             os.chown(path, self.uid, self.gid)
 
     def run(self, *command: str | Path, cwd: Path, stdin: str = "") -> tuple[int, str]:
-        """Runs a program as this account and returns its exit code and what it printed.
+        """Run a program as this account; return its exit code and what it printed.
 
         It gets a session of its own (Ctrl-C of the command's terminal does not reach it) and a
         bare environment: `PG…` variables would change what the server does, and the vendor's
@@ -88,22 +88,22 @@ class Account:
         return code == 0
 
 
-def account_of(cluster: Path) -> Account:
+def account_of(cluster: Path) -> ServerAccount:
     """The account that owns an existing cluster."""
     status = cluster.lstat()
     if status.st_uid == 0:
-        message = f"{cluster} belongs to root, whom PostgreSQL refuses to serve: chown it back"
+        message = f"{cluster} belongs to root, and PostgreSQL refuses to run as root: chown it back"
         raise StorageUnavailable(message)
     if os.geteuid() not in (0, status.st_uid):
         message = f"{cluster} belongs to another user: set NEXUS_HOME to a folder of your own"
         raise StorageUnavailable(message)
-    return Account(status.st_uid, status.st_gid)
+    return ServerAccount(status.st_uid, status.st_gid)
 
 
-def account_for_new_cluster() -> Account:
+def account_for_new_cluster() -> ServerAccount:
     """The caller's own account; for root the system account, made when it is missing."""
     if os.geteuid() != 0:
-        return Account(os.geteuid(), os.getegid())
+        return ServerAccount(os.geteuid(), os.getegid())
     found = _system_account()
     if found is None:
         with _system_folder_locked():
@@ -116,7 +116,7 @@ def programs() -> Path:
     return _packages() / _PROGRAMS
 
 
-def programs_for(account: Account) -> Path:
+def programs_for(account: ServerAccount) -> Path:
     """The same in a place that the account can reach."""
     if account.reaches(programs()):
         return programs()
@@ -124,7 +124,7 @@ def programs_for(account: Account) -> Path:
 
 
 def make_system_folder() -> Path:
-    """Makes `SYSTEM_FOLDER`, root's own, that everybody may pass through and nobody list."""
+    """Make `SYSTEM_FOLDER`, root's own; other accounts may pass through it, not list it."""
     if not SYSTEM_FOLDER.exists():
         SYSTEM_FOLDER.mkdir(parents=True, exist_ok=True)
         SYSTEM_FOLDER.chmod(0o711)
@@ -139,20 +139,20 @@ def _packages() -> Path:
     return Path(spec.origin).parent.parent
 
 
-def _system_account() -> Account | None:
+def _system_account() -> ServerAccount | None:
     try:
         entry = pwd.getpwnam(SYSTEM_ACCOUNT)
     except KeyError:
         return None
-    return Account(entry.pw_uid, entry.pw_gid)
+    return ServerAccount(entry.pw_uid, entry.pw_gid)
 
 
-def _make_system_account() -> Account:
+def _make_system_account() -> ServerAccount:
     nologin = shutil.which("nologin") or "/usr/sbin/nologin"
     useradd = shutil.which("useradd", path="/usr/sbin:/sbin:" + os.environ.get("PATH", os.defpath))
     output = "useradd is missing"
     if useradd is not None:
-        root = Account(0, 0)
+        root = ServerAccount(0, 0)
         options = ("--system", "--user-group", "--no-create-home", "--shell", nologin)
         _, output = root.run(useradd, *options, SYSTEM_ACCOUNT, cwd=Path("/"))
     found = _system_account()
@@ -173,7 +173,7 @@ def _system_folder_locked() -> Iterator[None]:
 
 
 def _copied_programs() -> Path:
-    # The wheel's RECORD names the hash of each of its files, so it stands for all of them.
+    # The wheel's RECORD has the hash of each of its files, so its own hash identifies them all.
     record = distribution(_PACKAGE).read_text("RECORD") or str(_packages())
     digest = hashlib.sha256(record.encode()).hexdigest()[:16]
     copied = SYSTEM_FOLDER / f"postgresql-{MAJOR_VERSION}-{digest}"
@@ -191,7 +191,7 @@ def _copied_programs() -> Path:
 
 
 def _open_to_readers(tree: Path) -> None:
-    """Lets everybody read the tree and run its programs, and root alone write to it."""
+    """Let all accounts read the tree and run its programs, and only root write to it."""
     for folder, _, files in os.walk(tree):
         Path(folder).chmod(0o755)
         for file in (Path(folder, name) for name in files):

@@ -1,12 +1,12 @@
-"""Owns the embedded PostgreSQL: one server per home, shared by the commands that need it.
+"""Run the embedded PostgreSQL: one server per home, shared by the commands that need it.
 
-Whoever uses the server holds a shared lock on `<home>/postgres/users.lock`. It is started and
-stopped under a second, exclusive lock, `change.lock`. Who leaves and can make the first lock
-exclusive was the last one, and stops the server. The kernel releases the locks of a killed
-command; its server then stays up until the next command leaves.
+A command that uses the server holds a shared lock on `<home>/postgres/users.lock`. It is started
+and stopped under a second, exclusive lock, `change.lock`. A command that leaves and can make the
+first lock exclusive was the last one, and stops the server. The kernel releases the locks of a
+killed command; its server then stays up until the next command leaves.
 
-The locks are closed on exec, as all descriptors that Python opens, so the server, which is
-nobody's child and has a session of its own, never holds them.
+The locks are closed on exec, as all descriptors that Python opens, so the server, a
+detached process with its own session, never holds them.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ _USERS = "users.lock"
 
 @contextmanager
 def embedded_server(home: Path) -> Iterator[str]:
-    """Yields the URL of the home's database, whose server runs while anybody is inside.
+    """Yield the URL of the home's database, whose server runs while any command uses it.
 
-    The first use makes the cluster. Blocking: a second or two, but for recovery after a crash.
+    The first use makes the cluster. Blocking: a second or two, except for recovery after a crash.
     The URL suits psycopg: `postgresql://nexus@/nexus?host=…&port=…`, where `host` is a folder
     that only its owner can enter. Raises `StorageUnavailable` with the cause and the remedy.
     """
@@ -56,7 +56,7 @@ def embedded_server(home: Path) -> Iterator[str]:
 
 
 def stop_if_unused(home: Path) -> bool:
-    """Stops the home's server unless a command uses it; tells whether it is stopped now."""
+    """Stop the home's server unless a command uses it; return whether it is stopped now."""
     if not postgres_folder(home).exists():
         return True
     with _foreseen(home), _changing(home), _alone(home) as is_alone:
@@ -66,7 +66,7 @@ def stop_if_unused(home: Path) -> bool:
 
 
 def remove(home: Path) -> None:
-    """Deletes the home's database for good; refuses while a command uses it."""
+    """Delete the home's database for good; refuse while a command uses it."""
     if not postgres_folder(home).exists():
         return
     with _foreseen(home), _changing(home), _alone(home) as is_alone:
@@ -102,7 +102,7 @@ def _stop(home: Path) -> None:
 
 @contextmanager
 def _changing(home: Path) -> Iterator[None]:
-    """Holds the right to start and stop the server."""
+    """Hold the right to start and stop the server."""
     lock = _lock(home, _CHANGE, fcntl.LOCK_EX)
     try:
         yield
@@ -112,7 +112,7 @@ def _changing(home: Path) -> Iterator[None]:
 
 @contextmanager
 def _alone(home: Path) -> Iterator[bool]:
-    """Tells whether nobody uses the server, and keeps it so."""
+    """Say whether no command uses the server, and keep it so."""
     try:
         lock = _lock(home, _USERS, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -125,7 +125,7 @@ def _alone(home: Path) -> Iterator[bool]:
 
 
 def _lock(home: Path, name: str, operation: int) -> int:
-    """Opens and locks a lock file; closing the descriptor releases it."""
+    """Open and lock a lock file; closing the descriptor releases it."""
     while True:
         path = make_postgres_folder(home) / name
         descriptor = os.open(path, os.O_RDONLY | os.O_CREAT, 0o644)
@@ -142,7 +142,7 @@ def _lock(home: Path, name: str, operation: int) -> int:
 
 @contextmanager
 def _foreseen(home: Path) -> Iterator[None]:
-    """Names a refusal of the file system, such as a full disk, as what it is."""
+    """Translate a refusal of the file system, such as a full disk."""
     try:
         yield
     except OSError as exc:

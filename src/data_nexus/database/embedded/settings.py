@@ -1,7 +1,7 @@
-"""Owns the settings of the embedded PostgreSQL. Pure, but for reading the machine's sizes.
+"""Compute the settings of the embedded PostgreSQL. Pure, except for reading the machine's sizes.
 
-They stand in `settings.conf` beside the cluster, included by its `postgresql.conf` and written
-again at each start. Whoever wants other values uses `ALTER SYSTEM`, which wins and stays.
+They are in `settings.conf` beside the cluster, included by its `postgresql.conf` and written
+again at each start. `ALTER SYSTEM` overrides them for good.
 
 Durability is never traded for speed: `fsync`, `full_page_writes` and `synchronous_commit` are
 on. What is tuned is the size of things, for bulk loads.
@@ -43,13 +43,13 @@ def this_machine(folder: Path) -> Machine:
 def settings_text(machine: Machine, socket_folder: Path) -> str:
     """The whole of `settings.conf`."""
     sizes = {
-        # Never over an eighth of the memory: the machine is somebody's desk, not a server.
+        # Never over an eighth of the memory: the machine is a desktop, not a server.
         "shared_buffers": _megabytes(machine.memory // 8, 16, 256),
         "wal_buffers": _megabytes(machine.memory // 64, 1, 64),
         "work_mem": _megabytes(machine.memory // 512, 4, 16),
         "maintenance_work_mem": _megabytes(machine.memory // 32, 16, 256),
         "effective_cache_size": _megabytes(machine.memory // 2, 64, 1 << 20),
-        # A bulk load is spared most of its checkpoints, yet never fills a small disk with log.
+        # A bulk load has few checkpoints, yet never fills a small disk with log.
         "max_wal_size": _megabytes(machine.disk // 20, 64, 4096),
         "min_wal_size": _megabytes(machine.disk // 100, 32, 512),
     }
@@ -71,8 +71,8 @@ _FIXED = (
     ("fsync", "on"),
     ("synchronous_commit", "on"),
     ("full_page_writes", "on"),
-    # Nobody replicates a desk's database, and its backup is a dump. With `replica` a load into an
-    # indexed table wrote the same log and was no faster; new tables and indexes would be logged.
+    # A desktop's database is not replicated, and its backup is a dump. With `replica` a load into
+    # an indexed table wrote the same log and was no faster; new tables and indexes would be logged.
     ("wal_level", "minimal"),
     ("max_wal_senders", "0"),
     ("max_logical_replication_workers", "0"),
@@ -95,7 +95,7 @@ _FIXED = (
     ("logging_collector", "off"),
     ("log_destination", "'stderr'"),
     ("log_checkpoints", "off"),
-    # A failing statement is told to its client; its text (and values) stay out of the log.
+    # The client receives a failing statement's error; its text (and values) stay out of the log.
     ("log_min_error_statement", "panic"),
     ("cluster_name", "'data-nexus'"),
 )
@@ -106,7 +106,7 @@ def _megabytes(wanted: int, least: int, most: int) -> str:
 
 
 def _listed(folder: Path) -> str:
-    # The setting is a list: without quotes of its own a comma would part a path in two.
+    # The setting is a list: without quotes of its own a comma would split a path in two.
     return '"' + str(folder).replace('"', '""') + '"'
 
 

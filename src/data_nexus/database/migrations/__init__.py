@@ -1,4 +1,4 @@
-"""Owns the schema's history; `HEAD` is the revision that this version works with."""
+"""The schema's history; `HEAD` is the revision that this version works with."""
 
 from __future__ import annotations
 

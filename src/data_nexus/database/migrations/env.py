@@ -1,4 +1,4 @@
-"""Runs the migrations: from `nexus db upgrade` with a connection, from `alembic` with settings."""
+"""Run the migrations: from `nexus db upgrade` with a connection, from `alembic` with settings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from data_nexus.database.models import Tables
 
 
 def run(connection: Connection) -> None:
-    """Bring the connection's database to the revision asked for."""
+    """Bring the connection's database to the requested revision."""
     context.configure(
         connection=connection,
         target_metadata=Tables.metadata,

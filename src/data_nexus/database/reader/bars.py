@@ -1,7 +1,7 @@
-"""Owns the quick way to read bars: one row an asset, whose columns are decoded without a loop.
+"""Read bars quickly: one row an asset, whose columns are decoded without a loop.
 
-PostgreSQL concatenates each column's numbers in its wire format, big-endian; numpy turns them
-round. A million bars cost some thousand Python objects instead of eight million (ADR 0023).
+PostgreSQL concatenates each column's numbers in its wire format, big-endian; numpy swaps
+them. A million bars cost some thousand Python objects instead of eight million (ADR 0023).
 """
 
 from __future__ import annotations
@@ -15,11 +15,10 @@ import numpy as np
 import psycopg
 from numpy.typing import NDArray
 
+from data_nexus.database.connection import EPOCH_DAY
 from data_nexus.database.queries import query
 from data_nexus.domain.bars import Bars, Days
 
-# PostgreSQL counts days from 2000-01-01.
-_EPOCH = np.int32(10_957)
 _NUMBERS = 6
 _TOGETHER = 500
 
@@ -30,7 +29,7 @@ Window = tuple[date | None, date | None]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredBars:
-    """Bars of several assets one after the other, each asset's by date: `counts[i]` of asset `i`.
+    """Bars of several assets in turn, each asset's by date: `counts[i]` of asset `i`.
 
     The assets are those of `asset_ids`, without the ones that have no bar.
     """
@@ -63,16 +62,16 @@ def fetch_bars(
 def last_bars_before(
     connection: psycopg.Connection, asset_ids: Sequence[int], day: date
 ) -> dict[int, date]:
-    """Return the date of each asset's last bar before a day; who has none is left out."""
+    """Return the date of each asset's last bar before a day; an asset without one is left out."""
     asked = {"asset_ids": [*asset_ids], "day": day}
     return dict(connection.execute(query("last_bars_before"), asked).fetchall())
 
 
 def fetch_dates(connection: psycopg.Connection, asset_ids: Sequence[int]) -> Dates:
-    """Return the dates of assets' bars; who has none is left out."""
+    """Return the dates of assets' bars; an asset without bars is left out."""
     cursor = connection.cursor(binary=True)
     rows = cursor.execute(query("read_dates"), {"asset_ids": [*asset_ids]}).fetchall()
-    return {asset_id: np.frombuffer(sent, ">i4") + _EPOCH for asset_id, sent in rows}
+    return {asset_id: np.frombuffer(sent, ">i4") + EPOCH_DAY for asset_id, sent in rows}
 
 
 def _now(connection: psycopg.Connection, windows: Mapping[int, Window]) -> list[tuple[Any, ...]]:
@@ -110,7 +109,7 @@ def _decoded(rows: list[tuple[Any, ...]], order: Sequence[int]) -> StoredBars:
         dates[part] = np.frombuffer(row[1], ">i4")
         for column, sent in zip(numbers, row[2:], strict=True):
             column[part] = np.frombuffer(sent, ">f8")
-    dates += _EPOCH
+    dates += EPOCH_DAY
     asset_ids = np.array([row[0] for row in rows], np.int32)
     return StoredBars(asset_ids, counts, Bars(dates, *numbers))
 

@@ -1,6 +1,6 @@
 -- name: read_bars
--- The bars of some assets, each within dates of its own: one row an asset, a column its numbers by
--- date, one after the other as PostgreSQL sends them.
+-- The bars of some assets, each within its own dates: one row an asset; a column holds its numbers
+-- by date, in PostgreSQL's wire format.
 SELECT w.asset_id, packed.*
 FROM unnest(%(asset_ids)s::int[], %(firsts)s::date[], %(lasts)s::date[])
     AS w (asset_id, first, last)

@@ -17,7 +17,7 @@ ORDER BY found.moment DESC, ticker
 LIMIT %(most)s
 
 -- name: changes_vanished
--- The symbols that were listed no more, from a discovery after a moment on, the latest first.
+-- The symbols that were no longer listed from a discovery after a moment on, the latest first.
 SELECT l.symbol || '.' || l.exchange AS ticker, l.until_moment AS moment, l.asset_type, l.name,
        count(*) OVER () AS total
 FROM listings l
@@ -25,7 +25,7 @@ WHERE l.until_moment > %(since)s
   AND l.until_moment > l.from_moment
   AND (%(exchange)s::text IS NULL OR l.exchange = %(exchange)s)
   AND NOT EXISTS (
-      -- It goes on, under another name or code.
+      -- It continues, under another name or code.
       SELECT FROM listings n WHERE n.asset_id = l.asset_id AND n.from_moment = l.until_moment
   )
 ORDER BY l.until_moment DESC, ticker
@@ -50,7 +50,7 @@ SELECT r.ticker, r.date, r.valid_until AS moment, r.total,
        coalesce(v.volume, n.volume, m.volume) AS new_volume
 FROM restated r
 JOIN market_data m ON m.asset_id = r.asset_id AND m.date = r.date
--- What it became has been restated since, or re-based before that; both tell what it was then.
+-- What it became has been restated since, or re-based before that; both show what it was then.
 LEFT JOIN LATERAL (
     SELECT *
     FROM market_data_revisions n

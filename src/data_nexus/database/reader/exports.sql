@@ -3,12 +3,12 @@
 SELECT now()
 
 -- name: export_patience
--- Let a transaction be idle while an asset is written: a disc or a large tool may be slow.
+-- Let a transaction be idle while an asset is written: a disk or a large tool may be slow.
 SET LOCAL idle_in_transaction_session_timeout = '10min'
 
 -- name: export_assets
 -- The assets of an exchange that have bars and whose code is their own.
-SELECT symbol || '.' || exchange, id, currency
+SELECT symbol || '.' || exchange AS ticker, id AS asset_id, currency
 FROM assets
 WHERE exchange = %(exchange)s AND retired_at IS NULL AND last_bar IS NOT NULL
 
@@ -19,7 +19,7 @@ FROM assets
 WHERE id = %(asset_id)s
 
 -- name: export_listings
--- The stretches in which an asset was listed, oldest first.
+-- When an asset was listed under which code, oldest first.
 SELECT symbol, from_moment, until_moment
 FROM listings
 WHERE asset_id = %(asset_id)s
@@ -27,6 +27,7 @@ ORDER BY from_moment
 
 -- name: plotted_assets
 -- What a chart says of some assets, and whether more bars are to come.
-SELECT id, name, exchange, venue, asset_type, NOT is_delisted AND retired_at IS NULL
+SELECT id AS asset_id, name, exchange, venue, asset_type, currency,
+       NOT is_delisted AND retired_at IS NULL AS is_listed
 FROM assets
 WHERE id = ANY (%(asset_ids)s::int[])

@@ -1,8 +1,10 @@
-"""Owns the invariants: what is true of a database at any moment, as queries for breaches."""
+"""Check the invariants: what is true of a database at any moment, as queries for breaches."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from psycopg.rows import scalar_row
 
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.queries import query
@@ -27,8 +29,8 @@ INVARIANTS = (
 def broken_invariants(database: PostgresConnection) -> dict[str, int]:
     """Return each invariant with the number of places where it is broken."""
     with database.connect() as connection:
-        counts = {}
-        for invariant in INVARIANTS:
-            row = connection.execute(query(invariant.query)).fetchone()
-            counts[invariant.name] = int(row[0]) if row else 0
-    return counts
+        cursor = connection.cursor(row_factory=scalar_row)
+        return {
+            invariant.name: int(cursor.execute(query(invariant.query)).fetchone() or 0)
+            for invariant in INVARIANTS
+        }

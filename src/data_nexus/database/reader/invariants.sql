@@ -19,7 +19,7 @@ FROM sync_log
 WHERE received <> inserted + revised + unchanged + rejected
 
 -- name: broken_log
--- Count assets that claim an answer which the sync log does not know, or the other way round.
+-- Count assets with an answer that the sync log does not have, or the other way round.
 SELECT count(*)
 FROM assets a
 WHERE (a.last_synced IS NOT NULL) <>

@@ -1,12 +1,12 @@
 -- name: lake_moment
--- Begin a snapshot: lift the limits that are meant for short transactions; tell the moment and the last bar's date.
+-- Begin a snapshot: lift the limits meant for short transactions; read the moment and the last bar's date.
 SELECT now() AS moment,
        (SELECT max(last_bar) FROM assets) AS last_bar,
        set_config('statement_timeout', '0', true),
        set_config('idle_in_transaction_session_timeout', '0', true)
 
 -- name: lake_parts
--- What each part of a snapshot holds, without reading it out: its bars, their dates and a fingerprint of them all.
+-- What each part of a snapshot holds: the number of its bars, their dates and a fingerprint.
 WITH assets_parts AS (
     SELECT m.asset_id, width_bucket(m.date, %(starts)s::date[]) AS period,
            count(*) AS bars, min(m.date) AS first_date, max(m.date) AS last_date,

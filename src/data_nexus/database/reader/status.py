@@ -1,7 +1,8 @@
-"""Owns the overview of a database: what `nexus status` tells."""
+"""Report the state of a database, as `nexus status` shows it."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from psycopg.rows import dict_row
@@ -11,9 +12,9 @@ from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.queries import query
 from data_nexus.database.reader.audits import audit_outlook
 from data_nexus.database.reader.planning import known_quota, live_workers
-from data_nexus.database.store.claims import segment_parameters
-from data_nexus.domain.limits.quota import on_day
-from data_nexus.domain.planning.due import Place, out_since, published_at
+from data_nexus.database.selects import segment_parameters
+from data_nexus.domain.limits.quota import Quota, on_day
+from data_nexus.domain.planning.due import MarketSegment, out_since, published_at
 
 
 def overview(database: PostgresConnection, settings: Settings) -> dict[str, Any]:
@@ -22,7 +23,7 @@ def overview(database: PostgresConnection, settings: Settings) -> dict[str, Any]
     quota = on_day(known.quota, known.moment.date())
     with database.connect() as connection:
         cursor = connection.cursor(row_factory=dict_row)
-        segments = [Place(*row) for row in connection.execute(query("places")).fetchall()]
+        segments = [MarketSegment(*row) for row in connection.execute(query("places")).fetchall()]
         out = segment_parameters(published_at(segments, known.moment))
         out["out_since"] = list(out_since(segments, known.moment).values())
         found = cursor.execute(query("status"), out).fetchone() or {}
@@ -34,21 +35,25 @@ def overview(database: PostgresConnection, settings: Settings) -> dict[str, Any]
         "rows": bars["rows"],
         "rows_are_estimated": bars["is_estimate"],
         **dates,
-        "quota": {
-            "used": quota.spent,
-            "limit": quota.day_limit,
-            "extra": quota.extra,
-            "left": quota.left,
-            "resets_at": quota.resets_at.isoformat(),
-            "minute_limit": quota.minute_limit,
-            "reported_at": _iso(known.reported_at),
-        },
+        "quota": _quota(quota, known.reported_at),
         "audit": audit_outlook(database, quota, settings),
         "workers": [
             worker | {k: _iso(worker[k]) for k in ("started_at", "seen_at")}
             for worker in live_workers(database)
         ],
         "runs": [run | {k: _iso(run[k]) for k in ("started_at", "finished_at")} for run in runs],
+    }
+
+
+def _quota(quota: Quota, reported_at: datetime | None) -> dict[str, Any]:
+    return {
+        "used": quota.spent,
+        "limit": quota.day_limit,
+        "extra": quota.extra,
+        "left": quota.left,
+        "resets_at": quota.resets_at.isoformat(),
+        "minute_limit": quota.minute_limit,
+        "reported_at": _iso(reported_at),
     }
 
 

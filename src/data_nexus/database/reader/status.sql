@@ -1,6 +1,6 @@
 -- name: status
--- What the database holds: assets by state, and their dates. Fresh is who lacks no session that is
--- out, or has answered since it is: what it has no bar of then, the vendor has not got.
+-- What the database holds: assets by state, and their dates. An asset is fresh if it lacks no
+-- published session, or has answered since: what it has no bar of then, the vendor does not have.
 WITH current AS (
     SELECT a.*,
            (SELECT m.date FROM market_data m WHERE m.asset_id = a.id ORDER BY m.date LIMIT 1) AS first_date,
@@ -30,7 +30,7 @@ SELECT count(*) AS total,
 FROM current
 
 -- name: count_bars
--- Count the stored bars: exactly while that is quick, by the planner's estimate when there are very many.
+-- Count the stored bars: exactly while that is quick, by the planner's estimate when there are many.
 SELECT CASE WHEN c.reltuples < 50000000 THEN (SELECT count(*) FROM market_data) ELSE c.reltuples::bigint END AS rows,
        c.reltuples >= 50000000 AS is_estimate
 FROM pg_class c
@@ -44,5 +44,5 @@ ORDER BY id DESC
 LIMIT 5
 
 -- name: places
--- The places where assets with bars are listed.
+-- The market segments of assets with bars.
 SELECT DISTINCT exchange, venue, asset_type FROM assets WHERE last_bar IS NOT NULL

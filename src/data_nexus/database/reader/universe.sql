@@ -1,7 +1,7 @@
 -- name: read_universe
 -- The listings of an exchange at the end of a day: as the last discovery had them, or, where no
 -- discovery reaches, those with stored bars on both sides of the day.
-WITH reach AS (
+WITH discovered AS (
     SELECT coalesce(bool_or(d.types = '{}'), false) AS is_whole,
            coalesce(array_agg(t.kind) FILTER (WHERE t.kind IS NOT NULL), '{}') AS types
     FROM discoveries d
@@ -18,7 +18,7 @@ UNION ALL
 SELECT a.id, coalesce(earliest.symbol, a.symbol) || '.' || a.exchange, a.name, a.venue,
        a.asset_type, a.isin, 'first and last bar', life.first, life.last
 FROM assets a
-CROSS JOIN reach
+CROSS JOIN discovered d
 CROSS JOIN LATERAL (
     SELECT min(m.date) AS first, max(m.date) AS last FROM market_data m WHERE m.asset_id = a.id
 ) AS life
@@ -26,31 +26,38 @@ LEFT JOIN LATERAL (
     SELECT l.symbol FROM listings l WHERE l.asset_id = a.id ORDER BY l.from_moment LIMIT 1
 ) AS earliest ON true
 WHERE a.exchange = %(exchange)s
-  AND NOT reach.is_whole
-  AND NOT a.asset_type = ANY (reach.types)
+  AND NOT d.is_whole
+  AND NOT a.asset_type = ANY (d.types)
   AND %(day)s BETWEEN life.first AND life.last
 ORDER BY symbol, asset_id
 
--- name: read_chain
--- Every asset that bears or bore a symbol, with all stretches in which it was listed.
-WITH bearers AS (
+-- name: read_holders
+-- Every asset that has or had a symbol, with the dates of its first and last bar.
+WITH holders AS (
     SELECT id FROM assets WHERE exchange = %(exchange)s AND symbol = %(code)s
     UNION
     SELECT asset_id FROM listings WHERE exchange = %(exchange)s AND symbol = %(code)s
 )
-SELECT a.id, a.symbol || '.' || a.exchange, a.name, a.isin, a.is_delisted, a.retired_at,
-       life.first, life.last,
-       l.symbol || '.' || l.exchange, l.name, l.venue, l.isin, l.from_moment, l.until_moment, l.began
-FROM bearers b
-JOIN assets a ON a.id = b.id
+SELECT a.id AS asset_id, a.symbol || '.' || a.exchange AS symbol, a.name, a.isin, a.is_delisted,
+       a.retired_at, life.first AS first_bar, life.last AS last_bar
+FROM holders h
+JOIN assets a ON a.id = h.id
 CROSS JOIN LATERAL (
     SELECT min(m.date) AS first, max(m.date) AS last FROM market_data m WHERE m.asset_id = a.id
 ) AS life
-LEFT JOIN listings l ON l.asset_id = a.id
-ORDER BY a.id, l.from_moment
+ORDER BY a.id
 
--- name: read_places
--- Where some assets are listed, how far they are read, and whether more is to come.
-SELECT id, exchange, venue, asset_type, synced_through, NOT is_delisted AND retired_at IS NULL
+-- name: read_listings
+-- All listings of some assets, the oldest first.
+SELECT asset_id, symbol || '.' || exchange AS symbol, name, venue, isin, from_moment, until_moment,
+       began
+FROM listings
+WHERE asset_id = ANY (%(asset_ids)s::int[])
+ORDER BY asset_id, from_moment
+
+-- name: read_states
+-- Where some assets are listed, how far they are read, and whether more bars are to come.
+SELECT id AS asset_id, exchange, venue, asset_type, synced_through,
+       NOT is_delisted AND retired_at IS NULL AS is_listed
 FROM assets
 WHERE id = ANY (%(asset_ids)s::int[])

@@ -1,15 +1,15 @@
 -- name: lock_asset
--- Lock an asset that nobody has claimed since, and whose symbol is still the one that was asked for.
+-- Lock an asset that no other worker has claimed since, and whose symbol is still the requested one.
 SELECT currency
 FROM assets
 WHERE id = %(asset_id)s AND fence = %(fence)s AND symbol = %(code)s AND exchange = %(exchange)s
 FOR UPDATE
 
 -- name: store_splits
--- Store splits of some assets as the vendor tells them now. One that it tells as before keeps the
--- moment at which it became known; of the assets of which it told all, those that it does not tell
--- any more go. What a changed or withdrawn one said is kept.
-WITH told AS (
+-- Store splits of some assets as the vendor reports them now. One that is reported as before keeps
+-- the moment at which it became known; of the assets with all splits reported, those that are not
+-- reported any more go. What a changed or withdrawn one said is kept.
+WITH received AS (
     SELECT *
     FROM unnest(
         %(asset_ids)s::int[], %(dates)s::date[], %(numerators)s::float8[], %(denominators)s::float8[]
@@ -17,7 +17,7 @@ WITH told AS (
 ), withdrawn AS (
     DELETE FROM splits s
     WHERE s.asset_id = ANY(%(whole_ids)s::int[])
-      AND NOT EXISTS (SELECT FROM told t WHERE t.asset_id = s.asset_id AND t.date = s.date)
+      AND NOT EXISTS (SELECT FROM received r WHERE r.asset_id = s.asset_id AND r.date = s.date)
     RETURNING s.*
 ), revised AS (
     INSERT INTO split_revisions
@@ -26,24 +26,24 @@ WITH told AS (
     UNION ALL
     SELECT s.asset_id, s.date, now(), s.numerator, s.denominator, s.stored_at, s.reported_at
     FROM splits s
-    JOIN told t ON t.asset_id = s.asset_id AND t.date = s.date
-    WHERE (s.numerator, s.denominator) IS DISTINCT FROM (t.numerator, t.denominator)
+    JOIN received r ON r.asset_id = s.asset_id AND r.date = s.date
+    WHERE (s.numerator, s.denominator) IS DISTINCT FROM (r.numerator, r.denominator)
     ON CONFLICT DO NOTHING
 )
 INSERT INTO splits AS s (asset_id, date, numerator, denominator)
 SELECT asset_id, date, numerator, denominator
-FROM told
+FROM received
 ON CONFLICT (asset_id, date) DO UPDATE
 SET numerator = excluded.numerator, denominator = excluded.denominator,
     stored_at = now(), reported_at = now()
 WHERE (s.numerator, s.denominator) IS DISTINCT FROM (excluded.numerator, excluded.denominator)
 
 -- name: store_dividends
--- Store dividends of some assets as the vendor tells them now. One that was paid as before keeps the
--- moment at which it became known, also if its value is adjusted for a later split now; those that it
--- does not tell any more go: of each asset and day of which it tells one, and of the assets of which
--- it told all. What a changed or withdrawn one said is kept.
-WITH told AS (
+-- Store dividends of some assets as the vendor reports them now. One that was paid as before keeps
+-- the moment at which it became known, also if its value is adjusted for a later split now; those that
+-- are not reported any more go: of each asset and day with a reported one, and of the assets with all
+-- dividends reported. What a changed or withdrawn one said is kept.
+WITH received AS (
     SELECT *
     FROM unnest(
         %(asset_ids)s::int[], %(dates)s::date[], %(amounts)s::float8[], %(unadjusted)s::float8[],
@@ -58,11 +58,11 @@ WITH told AS (
     WHERE d.asset_id = ANY(%(asset_ids)s::int[] || %(whole_ids)s::int[])
       AND (
           d.asset_id = ANY(%(whole_ids)s::int[])
-          OR (d.asset_id, d.date) IN (SELECT asset_id, date FROM told)
+          OR (d.asset_id, d.date) IN (SELECT asset_id, date FROM received)
       )
       AND NOT EXISTS (
-          SELECT FROM told t
-          WHERE t.asset_id = d.asset_id AND t.date = d.date AND t.value = d.value
+          SELECT FROM received r
+          WHERE r.asset_id = d.asset_id AND r.date = d.date AND r.value = d.value
       )
     RETURNING d.*
 ), before AS (
@@ -70,10 +70,10 @@ WITH told AS (
     UNION ALL
     SELECT d.*
     FROM dividends d
-    JOIN told t ON t.asset_id = d.asset_id AND t.date = d.date AND t.value = d.value
+    JOIN received r ON r.asset_id = d.asset_id AND r.date = d.date AND r.value = d.value
     WHERE (d.unadjusted_value, d.currency, d.declaration_date, d.record_date, d.payment_date, d.period)
         IS DISTINCT FROM
-          (t.unadjusted_value, t.currency, t.declaration_date, t.record_date, t.payment_date, t.period)
+          (r.unadjusted_value, r.currency, r.declaration_date, r.record_date, r.payment_date, r.period)
 ), revised AS (
     INSERT INTO dividend_revisions (
         asset_id, date, value, valid_until, unadjusted_value, currency, declaration_date,
@@ -88,18 +88,18 @@ INSERT INTO dividends AS d (
     asset_id, date, value, unadjusted_value, currency, declaration_date, record_date,
     payment_date, period, stored_at
 )
-SELECT t.*, coalesce(
+SELECT r.*, coalesce(
     (
         SELECT min(o.stored_at)
         FROM dividends o
-        WHERE o.asset_id = t.asset_id
-          AND o.date = t.date
-          AND (o.value = t.value OR o.unadjusted_value > 0)
-          AND (o.unadjusted_value, o.currency) IS NOT DISTINCT FROM (t.unadjusted_value, t.currency)
+        WHERE o.asset_id = r.asset_id
+          AND o.date = r.date
+          AND (o.value = r.value OR o.unadjusted_value > 0)
+          AND (o.unadjusted_value, o.currency) IS NOT DISTINCT FROM (r.unadjusted_value, r.currency)
     ),
     now()
 )
-FROM told t
+FROM received r
 ON CONFLICT (asset_id, date, value) DO UPDATE
 SET unadjusted_value = excluded.unadjusted_value,
     currency = excluded.currency,
@@ -116,7 +116,7 @@ WHERE (d.unadjusted_value, d.currency, d.declaration_date, d.record_date, d.paym
     )
 
 -- name: settle_actions
--- Give back an asset whose actions were asked for; they are wanted no more, or again after some days.
+-- Give back an asset whose actions were fetched; they are wanted no more, or again after some days.
 UPDATE assets
 SET actions_read_at = CASE WHEN %(are_read)s THEN now() ELSE actions_read_at END,
     actions_wanted_at = now() + %(put_off_days)s::float8 * interval '1 day',
@@ -136,22 +136,23 @@ FROM dividends
 WHERE asset_id = %(asset_id)s
 ORDER BY date, value
 
--- name: read_unexplained
--- An asset's currency, whether its actions were read lately, and how they failed to explain its bars.
-SELECT a.currency, coalesce(a.actions_read_at > now() - %(days)s * interval '1 day', false) AS is_recent,
-       f.first_date, f.last_date, f.count, f.worst, f.detail
-FROM assets a
-LEFT JOIN findings f ON f.asset_id = a.id AND f.rule = %(rule)s
-WHERE a.id = %(asset_id)s
+-- name: read_finding
+-- What was found of an asset by a rule.
+SELECT rule, first_date AS first, last_date AS last, count, worst, detail
+FROM findings
+WHERE asset_id = %(asset_id)s AND rule = %(rule)s
+
+-- name: read_currency
+-- An asset's currency, and whether its actions were read lately.
+SELECT currency, coalesce(actions_read_at > now() - %(days)s * interval '1 day', false) AS is_recent
+FROM assets
+WHERE id = %(asset_id)s
 
 -- name: count_wanted
--- Count by exchange the assets whose splits and dividends are to be asked for.
+-- Count by exchange the assets whose splits and dividends are to be fetched.
 SELECT exchange, count(*) AS assets
-FROM assets
+FROM active_assets
 WHERE actions_wanted_at <= now()
   AND (%(exchange)s::text IS NULL OR exchange = %(exchange)s)
-  AND is_active
-  AND parked_at IS NULL
-  AND retired_at IS NULL
 GROUP BY exchange
 ORDER BY exchange

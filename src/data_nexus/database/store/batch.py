@@ -1,13 +1,14 @@
-"""Owns what is committed together: an answer as it goes in and what became of it. Pure."""
+"""Define what is committed together: an answer as it goes in and what became of it. Pure."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
+
+import msgspec
 
 from data_nexus.domain.adjustment.findings import Verdict
 from data_nexus.domain.bars import EPOCH, NO_DATE, Bars
@@ -25,7 +26,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RejectedRow:
-    """A row put aside: its date as days since 1970-01-01, the rule it broke, the vendor's text."""
+    """A rejected row: its date as days since 1970-01-01, the rule it broke, the vendor's text."""
 
     date: int
     rule: str
@@ -34,7 +35,7 @@ class RejectedRow:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A dead letter: what was asked, what came, and why it is unfit."""
+    """A dead letter: what was requested, what was received, and why it is unfit."""
 
     endpoint: str
     request: str
@@ -48,9 +49,9 @@ class DeadLetter:
 class Batch:
     """One asset's answer, ready to be committed under its lease.
 
-    `repeats` counts rows equal to a kept one; `absent_days` says how long to leave an asset
-    alone that has no bars, or no new ones, counted from `moment` (None: the commit's).
-    `passes_to` is the last session that the answer speaks of: what has no bar up to it is known
+    `repeats` counts rows equal to a kept one; `absent_days` says how long an asset
+    rests that has no bars, or no new ones, counted from `moment` (None: the commit's).
+    `passes_to` is the last session that the answer covers: what has no bar up to it is known
     absent. `verdict` says of a whole history how the stored actions explain it.
     """
 
@@ -95,7 +96,7 @@ class Batch:
 
     @property
     def nbytes(self) -> int:
-        """What the batch weighs in memory, roughly, in bytes."""
+        """The size of the batch in memory, roughly, in bytes."""
         return self.bars.nbytes + sum(len(row.excerpt) for row in self.rejects) + 1024
 
 
@@ -114,13 +115,27 @@ class Receipt:
         return self.inserted + self.revised + self.unchanged + self.rejected
 
 
-def receipt(batch: Batch, inserted: int, revised: int) -> Receipt:
-    """Return the receipt of a batch of which so many rows were new and so many had changed."""
+@dataclass(frozen=True, slots=True)
+class WrittenBars:
+    """What a commit did with the bars of one asset.
+
+    `arrived` are the ranges of dates between which the new ones lie, as a multirange of PostgreSQL.
+    """
+
+    asset_id: int
+    inserted: int = 0
+    revised: int = 0
+    arrived: str | None = None
+
+
+def receipt(batch: Batch, written: WrittenBars) -> Receipt:
+    """Return the receipt of a batch by what was written of its bars."""
+    rejected = len(batch.rejects)
     return Receipt(
-        inserted,
-        revised,
-        batch.received - len(batch.rejects) - inserted - revised,
-        len(batch.rejects),
+        written.inserted,
+        written.revised,
+        batch.received - rejected - written.inserted - written.revised,
+        rejected,
     )
 
 
@@ -131,45 +146,40 @@ def arrival(bars: Bars) -> str:
 
 
 def settle_parameters(
-    batches: Sequence[Batch],
-    receipts: Sequence[Receipt],
-    arrived: Mapping[int, str | None],
-    run_id: int | None,
+    settled: Sequence[tuple[Batch, WrittenBars]], run_id: int | None
 ) -> dict[str, Any]:
-    """Return the arrays that `settle_batch.sql` takes, one element a batch.
+    """Return what the statement `settle_batch` takes, one element a batch."""
+    rows = [_settled(batch, written) for batch, written in settled]
+    return {"settled": msgspec.json.encode(rows).decode(), "run_id": run_id}
 
-    `arrived` has by asset the ranges of dates between which its new bars lie.
-    """
-    return {
-        "run_id": run_id,
-        "asset_ids": [b.lease.asset_id for b in batches],
-        "fences": [b.lease.fence for b in batches],
-        "outcomes": [b.outcome.value for b in batches],
-        "firsts": [b.window.first for b in batches],
-        "lasts": [b.window.last for b in batches],
-        "received": [r.received for r in receipts],
-        "inserted": [r.inserted for r in receipts],
-        "revised": [r.revised for r in receipts],
-        "unchanged": [r.unchanged for r in receipts],
-        "rejected": [r.rejected for r in receipts],
-        "flagged": [json.dumps(b.flags) for b in batches],
-        "calls": [b.calls for b in batches],
-        "requests": [b.requests for b in batches],
-        "sha256": [b.body_sha256 for b in batches],
-        "last_dates": [b.bars.last_date() for b in batches],
-        "absent_days": [b.absent_days for b in batches],
-        "passes_to": [b.passes_to for b in batches],
-        "are_quiet": [b.is_quiet for b in batches],
-        "moments": [b.moment for b in batches],
-        "arrived": [arrived.get(b.lease.asset_id) for b in batches],
-        "want_actions": [b.verdict and b.verdict.wants_actions for b in batches],
-        "are_whole": [b.window.is_whole for b in batches],
-        "causes": ["audit" if b.lease.is_audit else None for b in batches],
+
+def _settled(batch: Batch, written: WrittenBars) -> dict[str, Any]:
+    """Return the columns of `settled` in `settle_batch`."""
+    return asdict(receipt(batch, written)) | {
+        "asset_id": batch.lease.asset_id,
+        "fence": batch.lease.fence,
+        "outcome": batch.outcome,
+        "window_first": batch.window.first,
+        "window_last": batch.window.last,
+        "received": batch.received,
+        "flagged": batch.flags,
+        "calls": batch.calls,
+        "requests": batch.requests,
+        "body_sha256": batch.body_sha256,
+        "last_date": batch.bars.last_date(),
+        "absent_days": batch.absent_days,
+        "arrived": written.arrived,
+        "passes_to": batch.passes_to,
+        "is_quiet": batch.is_quiet,
+        "wants_actions": batch.verdict and batch.verdict.wants_actions,
+        "is_whole": batch.window.is_whole,
+        "cause": "audit" if batch.lease.is_audit else None,
+        "moment": batch.moment,
     }
 
 
 def reject_parameters(rejects: Iterable[tuple[int, RejectedRow]]) -> dict[str, Any]:
-    """Return the arrays that `insert_rejects.sql` takes, from rejected rows and their assets."""
+    """Return the arrays that the statement `insert_rejects` takes, from assets' rejected rows."""
     rows = list(rejects)
     return {
         "asset_ids": [asset_id for asset_id, _ in rows],

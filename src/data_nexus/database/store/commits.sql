@@ -1,5 +1,5 @@
 -- name: lock_batch
--- Lock the assets of a batch whose leases are still this worker's; the missing ones were taken over.
+-- Lock the assets of a batch whose leases are still this worker's; those left out were taken over.
 SELECT a.id
 FROM assets a
 JOIN unnest(%(asset_ids)s::int[], %(fences)s::bigint[]) AS held (id, fence)
@@ -37,8 +37,9 @@ WITH compared AS MATERIALIZED (
     FROM compared
     WHERE NOT is_new AND differs
 ), rescaled AS (
-    -- A split multiplies the volumes before it by one ratio. It is told from restated volumes by the
-    -- middle half of the re-based bars' ratios, which agree; volumes below 1000 are too coarse to ask.
+    -- A split multiplies the volumes before it by one ratio. It is distinguished from restated
+    -- volumes by the middle half of the re-based bars' ratios, which agree; volumes below 1000 are
+    -- too coarse to take part.
     SELECT asset_id, quartiles[2] AS ratio
     FROM (
         SELECT asset_id, percentile_disc(ARRAY[0.25, 0.5, 0.75]) WITHIN GROUP (ORDER BY volume / old_volume) AS quartiles
@@ -99,7 +100,7 @@ WITH compared AS MATERIALIZED (
     FROM compared
     GROUP BY asset_id
 ), arrived AS (
-    -- New bars make one range as long as no stored bar lies between them. A single one needs no look.
+    -- New bars make one range as long as no stored bar lies between them. A single one needs no check.
     SELECT asset_id, range_agg(dates) AS ranges
     FROM (
         SELECT c.asset_id, daterange(min(c.date), max(c.date), '[]') AS dates
@@ -118,7 +119,7 @@ FROM counted n
 LEFT JOIN arrived a ON a.asset_id = n.asset_id
 
 -- name: insert_rejects
--- Put the rejected rows of a batch aside, once each however often the vendor repeats them.
+-- Store the rejected rows of a batch, once each however often the vendor repeats them.
 INSERT INTO rejected_rows (asset_id, date, rule, excerpt)
 SELECT *
 FROM unnest(%(asset_ids)s::int[], %(dates)s::date[], %(rules)s::text[], %(excerpts)s::text[])
@@ -154,18 +155,12 @@ WHERE (f.first_date, f.last_date, f.count, f.worst, f.detail)
 -- Move the cursors of a batch, give its leases back and log what it brought.
 WITH settled AS (
     SELECT *
-    FROM unnest(
-        %(asset_ids)s::int[], %(fences)s::bigint[], %(outcomes)s::text[], %(firsts)s::date[],
-        %(lasts)s::date[], %(received)s::int[], %(inserted)s::int[], %(revised)s::int[],
-        %(unchanged)s::int[], %(rejected)s::int[], %(flagged)s::jsonb[], %(calls)s::int[],
-        %(requests)s::int[], %(sha256)s::text[], %(last_dates)s::date[], %(absent_days)s::float8[],
-        %(arrived)s::datemultirange[], %(passes_to)s::date[], %(are_quiet)s::bool[],
-        %(want_actions)s::bool[], %(are_whole)s::bool[], %(causes)s::text[],
-        %(moments)s::timestamptz[]
-    ) AS t (
-        asset_id, fence, outcome, window_first, window_last, received, inserted, revised,
-        unchanged, rejected, flagged, calls, requests, body_sha256, last_date, absent_days, arrived,
-        passes_to, is_quiet, wants_actions, is_whole, cause, moment
+    FROM jsonb_to_recordset(%(settled)s::jsonb) AS t (
+        asset_id int, fence bigint, outcome text, window_first date, window_last date,
+        received int, inserted int, revised int, unchanged int, rejected int, flagged jsonb,
+        calls int, requests int, body_sha256 text, last_date date, absent_days float8,
+        arrived datemultirange, passes_to date, is_quiet bool, wants_actions bool, is_whole bool,
+        cause text, moment timestamptz
     )
 ), logged AS (
     INSERT INTO sync_log (

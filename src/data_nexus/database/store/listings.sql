@@ -1,5 +1,5 @@
 -- name: lock_exchange
--- Let the discoveries of an exchange follow one another.
+-- Let the discoveries of an exchange wait for each other.
 -- What follows compares whole lists: loops over them are never cheaper than hashes, though tables
 -- that were just filled, without statistics yet, look as if they were.
 SELECT pg_advisory_xact_lock(hashtext('discovery ' || current_schema()), hashtext(%(exchange)s)),
@@ -36,7 +36,7 @@ WITH known AS (
                (%(delisted)s, true, s.venue, s.name, s.asset_type, s.country, s.currency, s.isin) AS differs
     FROM staged_listings s
     LEFT JOIN known k ON k.symbol = s.symbol
-    -- A code that is listed today and delisted as well answers for its successor only.
+    -- A code that is listed today and delisted as well is that of the listed asset only.
     WHERE NOT (%(delisted)s AND k.id IS NOT NULL AND k.is_active AND NOT k.is_delisted)
 ), active AS (
     SELECT k.symbol
@@ -50,8 +50,10 @@ SELECT (SELECT count(*) FROM listed) AS listed,
        (SELECT count(*) FROM listed WHERE is_back) AS reactivated,
        (SELECT count(*) FROM listed WHERE differs OR is_back) AS differs,
        (SELECT count(*) FROM active) AS active,
+       -- A list of the delisted says nothing of what is listed.
        (SELECT count(*) FROM active a
-        WHERE NOT EXISTS (SELECT FROM staged_listings s WHERE s.symbol = a.symbol)) AS missing
+        WHERE NOT %(delisted)s
+          AND NOT EXISTS (SELECT FROM staged_listings s WHERE s.symbol = a.symbol)) AS missing
 
 -- name: upsert_listings
 -- Add the new listings of a staged symbol list, and bring the known ones in line where they differ.
@@ -78,7 +80,7 @@ WHERE NOT (excluded.is_delisted AND a.is_active AND NOT a.is_delisted)
        excluded.country, excluded.currency, excluded.isin)
 
 -- name: deactivate_missing
--- Assets that the list no longer holds rest; nothing is deleted.
+-- Make assets inactive that the list no longer holds; nothing is deleted.
 UPDATE assets a
 SET is_active = false
 WHERE a.exchange = %(exchange)s
@@ -93,7 +95,7 @@ WHERE a.exchange = %(exchange)s
 DELETE FROM staged_listings WHERE symbol = ANY (%(codes)s::text[])
 
 -- name: open_listings
--- Begin a stretch for each listed asset that has no open one.
+-- Begin a range for each listed asset that has no open one.
 INSERT INTO listings
     (asset_id, from_moment, symbol, exchange, venue, name, asset_type, isin, began)
 SELECT a.id, %(moment)s, s.symbol, a.exchange, s.venue, s.name, s.asset_type, s.isin,
@@ -112,7 +114,7 @@ LEFT JOIN (
 WHERE before.is_open IS NOT TRUE
 
 -- name: close_listings
--- End the stretches that a discovery does not confirm; a shrunken list ends none by its silence.
+-- End the ranges that a discovery does not confirm; a truncated list ends none by what it lacks.
 UPDATE listings l
 SET until_moment = greatest(l.from_moment, %(moment)s)
 FROM assets a
@@ -128,8 +130,8 @@ WHERE l.asset_id = a.id
            IS DISTINCT FROM (s.symbol, s.venue, s.name, s.asset_type, s.isin)
       END
 
--- name: note_dead_codes
--- Keep the code that a dead asset was given: a stretch without length, since it is listed nowhere.
+-- name: note_delisted_codes
+-- Keep the code that a delisted asset was given: a range without length, since it is listed nowhere.
 INSERT INTO listings
     (asset_id, from_moment, until_moment, symbol, exchange, venue, name, asset_type, isin, began)
 SELECT a.id, %(moment)s, %(moment)s, a.symbol, a.exchange, a.venue, a.name, a.asset_type, a.isin,
@@ -149,7 +151,7 @@ FROM discoveries
 WHERE exchange = %(exchange)s
 
 -- name: some_moved
--- Say whether listed assets are missing from a list that holds codes which no listed asset bears.
+-- Say whether listed assets are missing from a list that holds codes which no listed asset has.
 WITH listed AS (
     SELECT symbol FROM assets
     WHERE exchange = %(exchange)s AND retired_at IS NULL AND is_active AND NOT is_delisted
@@ -161,7 +163,7 @@ SELECT EXISTS (SELECT symbol FROM listed EXCEPT SELECT symbol FROM codes)
    AND EXISTS (SELECT symbol FROM codes EXCEPT SELECT symbol FROM listed)
 
 -- name: last_lists
--- The symbol lists as they were last read whole, of each exchange the living and the dead.
+-- The symbol lists as they were last read whole, of each exchange the listed and the delisted.
 SELECT DISTINCT ON (exchange, is_delisted) exchange, is_delisted, types, listed, moment
 FROM discoveries
 WHERE NOT is_shrunk

@@ -28,9 +28,9 @@ INSERT INTO workers (owner, state) VALUES (%(owner)s, %(state)s)
 ON CONFLICT (owner) DO UPDATE SET seen_at = now(), state = excluded.state
 
 -- name: remove_worker
--- A worker leaves, and those go that have not been seen for a day.
+-- Take a worker off the list, and those that have not been seen for a day.
 DELETE FROM workers WHERE owner = %(owner)s OR seen_at < now() - interval '1 day'
 
 -- name: days_ago
--- The moment so many days ago, by the database's clock.
+-- The moment N days ago, by the database's clock.
 SELECT now() - %(days)s * interval '1 day'

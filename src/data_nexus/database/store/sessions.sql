@@ -1,64 +1,52 @@
 -- name: count_queued
--- Count what the queue may hand out, by place and cursor; absent assets whose time has come, too.
+-- Count what the queue may hand out, by market segment and cursor, absent assets included whose time has come.
 SELECT exchange, venue, asset_type, synced_through, count(*) AS assets
-FROM assets
-WHERE is_active
-  AND (%(exchange)s::text IS NULL OR exchange = %(exchange)s)
-  AND NOT (is_delisted AND last_synced IS NOT NULL)
+FROM queued_assets
+WHERE (%(exchange)s::text IS NULL OR exchange = %(exchange)s)
   AND (ask_after IS NULL OR ask_after <= coalesce(%(moment)s::timestamptz, now()))
-  AND parked_at IS NULL
-  AND retired_at IS NULL
 GROUP BY exchange, venue, asset_type, synced_through
 ORDER BY exchange, venue, asset_type, synced_through
 
 -- name: survey_session
--- The assets that a session in bulk can carry on: those that lack no session before it.
-SELECT a.id, a.symbol, a.last_bar
-FROM assets a
+-- The assets that a session in bulk can advance: those that lack no session before it.
+SELECT q.id, q.symbol AS code, q.last_bar
+FROM queued_assets q
 JOIN unnest(%(venues)s::text[], %(asset_types)s::text[]) AS p (venue, asset_type)
   USING (venue, asset_type)
-WHERE a.exchange = %(exchange)s
-  AND a.synced_through >= %(since)s
-  AND a.synced_through < %(session)s
-  AND a.is_active
-  AND NOT (a.is_delisted AND a.last_synced IS NOT NULL)
-  AND a.ask_after IS NULL
-  AND a.parked_at IS NULL
-  AND a.retired_at IS NULL
-ORDER BY a.id
+WHERE q.exchange = %(exchange)s
+  AND q.synced_through >= %(since)s
+  AND q.synced_through < %(session)s
+  AND q.ask_after IS NULL
+ORDER BY q.id
 
 -- name: read_session
--- Some assets that a session in bulk can carry on, with what their last bar says; at a second look
--- those whose cursor has passed it without a bar. They are not held: who leases one meanwhile
--- raises its fence.
-SELECT a.id, a.symbol, a.fence, m.date - '1970-01-01'::date AS last_day, m.close, m.adjusted_close
-FROM assets a
+-- Some assets that a session in bulk can advance, with their last bar; at a recheck those whose
+-- cursor has passed it without a bar. They are not held: a worker that leases one meanwhile raises
+-- its fence.
+SELECT q.id, q.symbol, q.fence, m.date - '1970-01-01'::date AS last_day, m.close, m.adjusted_close
+FROM queued_assets q
 JOIN unnest(%(venues)s::text[], %(asset_types)s::text[]) AS p (venue, asset_type)
   USING (venue, asset_type)
 LEFT JOIN LATERAL (
     SELECT date, close, adjusted_close
     FROM market_data
-    WHERE asset_id = a.id
+    WHERE asset_id = q.id
     ORDER BY date DESC
     LIMIT 1
 ) AS m ON true
-WHERE a.exchange = %(exchange)s
-  AND a.id BETWEEN %(first_id)s AND %(last_id)s
-  AND a.synced_through >= %(since)s
-  AND (a.synced_through < %(session)s) <> %(late)s
-  AND (a.last_bar < %(session)s OR NOT %(late)s)
-  AND a.is_active
-  AND NOT (a.is_delisted AND a.last_synced IS NOT NULL)
-  AND a.ask_after IS NULL
-  AND a.lease_owner IS NULL
-  AND a.times_rescued = 0
-  AND a.parked_at IS NULL
-  AND a.retired_at IS NULL
-ORDER BY a.id
+WHERE q.exchange = %(exchange)s
+  AND q.id BETWEEN %(first_id)s AND %(last_id)s
+  AND q.synced_through >= %(since)s
+  AND (q.synced_through < %(session)s) <> %(late)s
+  AND (q.last_bar < %(session)s OR NOT %(late)s)
+  AND q.ask_after IS NULL
+  AND q.lease_owner IS NULL
+  AND q.times_rescued = 0
+ORDER BY q.id
 
 -- name: settle_session
 -- Move the cursors of assets over a session in bulk, under a new fence of each, and log what it
--- brought; return those that somebody has leased meanwhile, of which nothing is written.
+-- brought; return those that were leased meanwhile, of which nothing is written.
 WITH settled AS (
     SELECT *
     FROM unnest(
@@ -97,7 +85,7 @@ FROM settled s
 WHERE NOT EXISTS (SELECT FROM moved m WHERE m.id = s.asset_id)
 
 -- name: was_advanced
--- Say whether a run carried assets on under new fences: the answer when a COMMIT's own was lost.
+-- Say whether a run advanced assets under new fences: the answer when a COMMIT's own was lost.
 SELECT EXISTS (
     SELECT
     FROM sync_log l
@@ -108,21 +96,21 @@ SELECT EXISTS (
 
 -- name: mark_absent_through
 -- Move the cursors of assets over a session that they had no bar of, each in the log of its answer.
--- Who was claimed again since is passed over.
-WITH told AS (
+-- An asset that was claimed again since is left out.
+WITH received AS (
     SELECT *
     FROM unnest(%(asset_ids)s::int[], %(fences)s::bigint[], %(sessions)s::date[])
         AS t (asset_id, fence, session)
 ), moved AS (
     UPDATE assets a
-    SET synced_through = t.session
-    FROM told t
+    SET synced_through = r.session
+    FROM received r
     JOIN sync_log l USING (asset_id, fence)
-    WHERE a.id = t.asset_id
-      AND a.fence = t.fence
+    WHERE a.id = r.asset_id
+      AND a.fence = r.fence
       AND a.lease_owner IS NULL
-      AND a.synced_through < t.session
-    RETURNING a.id, a.fence, t.session
+      AND a.synced_through < r.session
+    RETURNING a.id, a.fence, r.session
 )
 UPDATE sync_log l
 SET passed_to = m.session
@@ -130,9 +118,9 @@ FROM moved m
 WHERE l.asset_id = m.id AND l.fence = m.fence
 
 -- name: store_rejects
--- Put rows of a session's bulk answers aside for the assets that they name, once each; return how
--- many name none.
-WITH told AS (
+-- Store rejected rows of a session's bulk answers for the assets that they name, once each; return
+-- how many name none.
+WITH received AS (
     SELECT a.id, t.rule, t.excerpt
     FROM unnest(%(codes)s::text[], %(rules)s::text[], %(excerpts)s::text[])
         AS t (code, rule, excerpt)
@@ -140,10 +128,10 @@ WITH told AS (
       ON a.exchange = %(exchange)s AND a.symbol = t.code AND a.retired_at IS NULL
 ), stored AS (
     INSERT INTO rejected_rows (asset_id, date, rule, excerpt)
-    SELECT id, %(session)s, rule, excerpt FROM told WHERE id IS NOT NULL
+    SELECT id, %(session)s, rule, excerpt FROM received WHERE id IS NOT NULL
     ON CONFLICT DO NOTHING
 )
-SELECT count(*) FROM told WHERE id IS NULL
+SELECT count(*) FROM received WHERE id IS NULL
 
 -- name: read_resting
 -- The assets of an exchange that rest for want of bars and lack a session.
@@ -155,7 +143,7 @@ WHERE exchange = %(exchange)s
   AND (synced_through IS NULL OR synced_through < %(session)s)
 
 -- name: requeue_assets
--- Let some assets that rest for want of bars back into the queue.
+-- Put some assets that rest for want of bars back into the queue.
 UPDATE assets SET ask_after = NULL WHERE id = ANY (%(asset_ids)s::int[]) AND ask_after IS NOT NULL
 
 -- name: try_update
@@ -171,17 +159,17 @@ SELECT pg_advisory_unlock(hashtext('update'), hashtext(current_schema() || '.' |
 SELECT exchange, max(last_bar) FROM assets WHERE last_bar IS NOT NULL GROUP BY exchange
 
 -- name: rechecked_sessions
--- The sessions of an exchange since a day that need no further look.
+-- The sessions of an exchange since a day that were rechecked.
 SELECT session FROM rechecked_sessions WHERE exchange = %(exchange)s AND session >= %(since)s
 
 -- name: mark_rechecked
--- Note that a session was looked at after a later one was out.
+-- Note that a session was read again after a later one was out.
 INSERT INTO rechecked_sessions (exchange, session, rechecked_at)
 VALUES (%(exchange)s, %(session)s, now())
 ON CONFLICT (exchange, session) DO UPDATE SET rechecked_at = excluded.rechecked_at
 
 -- name: current_ids
--- The assets of an exchange that bear some codes now.
+-- The assets of an exchange that have some codes now.
 SELECT symbol, id
 FROM assets
 WHERE exchange = %(exchange)s AND symbol = ANY(%(codes)s::text[]) AND retired_at IS NULL

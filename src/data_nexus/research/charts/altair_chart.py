@@ -1,4 +1,4 @@
-"""Owns drawing a chart with Altair, and turning it into a PNG, an SVG or a page of HTML.
+"""Draw a chart with Altair, and render it as PNG, SVG or a page of HTML.
 
 Importing it raises `UsageError` where the libraries of the extra `plot` are missing.
 """
@@ -25,7 +25,7 @@ from data_nexus.research.charts.chart import Candles, Chart, Line, Mark, Panel, 
 from data_nexus.research.charts.page import page
 
 Form = Literal["png", "svg", "html"]
-# Of a text that goes to one side of a place, the other side stands at it.
+# A text on one side of a place is aligned to its other side.
 _ALIGN = {"left": "right", "center": "center", "right": "left"}
 _MANY_MARKS = 80
 _LETTER = 6.0  # pixels of a letter
@@ -34,12 +34,12 @@ _LOW_HEIGHTS = (180, 45)
 _RISING, _FALLING = "#1b7f79", "#c8443f"
 _GAP, _SPLIT, _DIVIDEND = "#e9a23b", "#6a3d9a", "#1f4e9e"
 _LINES = ("#1f4e9e", "#c8443f", "#1b7f79", "#6a3d9a", "#b8860b", "#5a5a5a", "#d16ba5", "#4a90d9")
-# SI has G for a thousand million; markets say B.
+# SI writes G for 10^9, markets write B.
 _VOLUME_LABEL = "replace(format(datum.value, '.3~s'), 'G', 'B')"
 
 
 def candles_of(chart: Chart, basis: Basis, *, log: bool = False) -> alt.VConcatChart:
-    """Return candles with volume beneath, a panel an asset, actions and gaps marked."""
+    """Return candles with volume below, one panel for each asset, actions and gaps marked."""
     drawing = Drawing(chart)
     parts = [part for panel in chart.panels for part in _panel(drawing, panel, basis, log=log)]
     return drawing.dressed(parts)
@@ -53,7 +53,7 @@ def comparison_of(chart: Chart, basis: Basis, *, log: bool = False) -> alt.VConc
 
 
 def rendered(picture: alt.VConcatChart, form: Form, title: str) -> bytes:
-    """Return a picture as the content of a file; nothing is fetched for it."""
+    """Return a chart as the content of a file; nothing is fetched for it."""
     spec = picture.to_dict()
     if form == "png":
         return vl_convert.vegalite_to_png(json.dumps(spec), scale=2, allowed_base_urls=[])
@@ -91,7 +91,7 @@ def _prices(drawing: Drawing, panel: Panel, rows: alt.NamedData, *, log: bool) -
             drawing.x("place"), alt.Y("low:Q", scale=y, axis=y_axis()), y2="high", color=_color()
         )
     )
-    # The stroke shows a candle that closed where it opened.
+    # The stroke shows a candle with equal open and close.
     bodies = (
         alt.Chart(rows)
         .mark_rect(strokeWidth=0.8)
@@ -127,7 +127,7 @@ def _volumes(drawing: Drawing, panel: Panel, rows: alt.NamedData) -> alt.LayerCh
 
 
 def _actions(drawing: Drawing, panel: Panel) -> alt.LayerChart:
-    """The strip beneath the prices: a mark for each action, and its text where there is room."""
+    """Return the strip below the prices: a mark for each action, with its text if there is room."""
     places = len(drawing.chart.days)
     sides = spaced(panel.marks, places * _LETTER / WIDTH, places)
     rows = [
@@ -139,7 +139,7 @@ def _actions(drawing: Drawing, panel: Panel) -> alt.LayerChart:
             "label": mark.text if mark in sides else "",
             "align": _ALIGN[sides.get(mark, "center")],
         }
-        for mark in sorted(panel.marks, key=lambda mark: mark.kind)  # splits lie on top
+        for mark in sorted(panel.marks, key=lambda mark: mark.kind)  # splits are drawn last
     ]
     size = 45 if len(rows) < _MANY_MARKS else 14
     kinds = alt.Scale(domain=["split", "dividend"], range=[_SPLIT, _DIVIDEND])
@@ -164,7 +164,7 @@ def _actions(drawing: Drawing, panel: Panel) -> alt.LayerChart:
 
 
 def _behind(drawing: Drawing, panel: Panel, *, labels: bool = False) -> list[alt.Chart]:
-    """What lies behind the candles: shaded gaps and the lines of splits."""
+    """Return the layers behind the candles: shaded gaps and the lines of splits."""
     layers = [drawing.anchor(labels=labels)]
     if panel.gaps:
         rows = [
@@ -196,7 +196,7 @@ def _behind(drawing: Drawing, panel: Panel, *, labels: bool = False) -> list[alt
 
 
 def _hover(drawing: Drawing, rows: alt.NamedData, *, labels: bool = False) -> alt.Chart:
-    """Nothing to see: the figures of the candle under the pointer."""
+    """Return an invisible layer: the figures of the candle under the pointer."""
     tips = [alt.Tooltip("first:N", title="from"), alt.Tooltip("last:N", title="to")]
     if drawing.chart.period == "daily":
         tips = [alt.Tooltip("last:N", title="date")]

@@ -1,4 +1,4 @@
-"""Owns what all pictures share: Altair, the rows that are drawn, axes, and the dress.
+"""Provide what all charts share in Altair: named rows, axes, the style.
 
 Importing it raises `UsageError` where the libraries of the extra `plot` are missing.
 """
@@ -20,9 +20,7 @@ try:
     import altair as alt
     import vl_convert
 except ModuleNotFoundError as missing:
-    raise UsageError(
-        f'a picture needs {missing.name}; run: pip install "data-nexus[plot]"'
-    ) from None
+    raise UsageError(f'a chart needs {missing.name}; run: pip install "data-nexus[plot]"') from None
 
 __all__ = ["INK", "WIDTH", "Drawing", "alt", "price_scale", "vl_convert", "y_axis"]
 
@@ -31,22 +29,22 @@ _MOST_TICKS = 14
 _ZOOMED_TICKS = 9
 _ZOOM = "zoom"
 
-Rows = list[dict[str, Any]]
+_Rows = list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """A picture under way: the chart that is drawn, and the rows that its layers draw by name.
+    """A chart being drawn, and the rows that its layers refer to by name.
 
     `first` is the place at which the axis begins.
     """
 
     chart: Chart
     first: int = 0
-    rows: dict[str, Rows] = field(default_factory=dict)
+    rows: dict[str, _Rows] = field(default_factory=dict)
 
-    def held(self, rows: Rows) -> alt.NamedData:
-        """Keep rows for a layer. By name: Altair copies what a layer holds again and again."""
+    def held(self, rows: _Rows) -> alt.NamedData:
+        """Keep rows for a layer, by name: Altair copies a layer's own rows again and again."""
         name = f"rows_{len(self.rows)}"
         self.rows[name] = rows
         return alt.NamedData(name)
@@ -56,7 +54,7 @@ class Drawing:
         return str(day_date(int(self.chart.days[place])))
 
     def x(self, name: str, *, labels: bool = False) -> alt.X:
-        """Return the axis of places. Zoomed in, it is labelled with days."""
+        """Return the axis of places; zoomed in, it is labelled with days."""
         days = [self.day(place) for place in range(len(self.chart.days))]
         names = dict(ticks(self.chart.days[self.first :], _MOST_TICKS))
         names = {place + self.first: text for place, text in names.items()}
@@ -76,7 +74,7 @@ class Drawing:
         return alt.X(f"{name}:Q", axis=axis, scale=scale)
 
     def anchor(self, *, labels: bool = False) -> alt.Chart:
-        """Return the layer, with nothing to see, by whose field the zoom is known."""
+        """Return an invisible layer whose field the zoom refers to."""
         drawn: alt.Chart = (
             alt.Chart(self.held([{"place": self.first}]))
             .mark_point(opacity=0)
@@ -85,10 +83,10 @@ class Drawing:
         return drawn
 
     def dressed(self, parts: Sequence[alt.LayerChart]) -> alt.VConcatChart:
-        """Return the parts beneath each other, in one style, zoomed together."""
+        """Return the parts below one another, in one style, zoomed together."""
         zoom = alt.selection_interval(name=_ZOOM, bind="scales", encodings=["x"])
         with warnings.catch_warnings():
-            # One zoom for all panels is what is wanted; Altair warns of having made it one.
+            # One zoom for all panels is intended; Altair warns that it merged them.
             warnings.filterwarnings("ignore", "Automatically deduplicated selection parameter")
             zoomed = alt.vconcat(*parts, spacing=8).add_params(zoom)
         dressed: alt.VConcatChart = (
@@ -114,7 +112,7 @@ class Drawing:
 
 
 def y_axis(**options: Any) -> alt.Axis:  # noqa: ANN401 - whatever Altair takes
-    """Return a vertical axis; all are equally wide, so that the panels stand in a line."""
+    """Return a vertical axis; all are equally wide, so that the panels are aligned."""
     return alt.Axis(**{"title": None, "minExtent": 56, "maxExtent": 56, **options})
 
 

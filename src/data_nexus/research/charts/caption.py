@@ -1,6 +1,6 @@
-"""Owns what a chart says about itself: whose bars, how adjusted, as known when. Pure.
+"""Describe a chart in words: which bars, how adjusted, as known when. Pure.
 
-Names and currencies are the vendor's words: what cannot be printed is left out of them.
+Names and currencies are the vendor's: characters that cannot be printed are left out.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ _PLACES = {
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """What the prices of a chart stand on: their adjustment, and the moment of what was known."""
+    """What the prices of a chart are based on: their adjustment, and as known at which moment."""
 
     adjust: Adjust
     moment: datetime
 
 
 def default_adjustment(*, compare: bool) -> Adjust:
-    """Return how prices are adjusted if nobody says: lines of growth by all actions, else not."""
+    """Return the default adjustment: for all actions in a comparison, otherwise none."""
     return "total" if compare else "raw"
 
 
 def heading(panel: Panel) -> str:
-    """Return whose panel it is: `AAPL.US · Apple Inc`."""
+    """Return the title of a panel: `AAPL.US · Apple Inc`."""
     return " · ".join(filter(None, (panel.symbol, printable(panel.name))))
 
 
@@ -61,14 +61,14 @@ def growth(chart: Chart, basis: Basis) -> str:
 
 
 def span(chart: Chart, basis: Basis, place: int = 0) -> str:
-    """Return from when (a place, by default the first) to when, and as known when."""
+    """Return the dates from a place (by default the first) to the end, and as known when."""
     moment = f"{basis.moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     first = day_date(int(chart.days[place]))
     return f"{first} to {chart.last}, as known at {moment}"
 
 
 def gaps(chart: Chart, panel: Panel) -> str:
-    """Return what the marks of gaps mean, or nothing where there is no gap."""
+    """Return what the marks of gaps mean; empty if there is no gap."""
     if not panel.gaps:
         return ""
     sessions = f"{panel.missing:,} session{'s'[: panel.missing != 1]} without a bar"
@@ -79,6 +79,6 @@ def gaps(chart: Chart, panel: Panel) -> str:
 
 
 def printable(text: str) -> str:
-    """Return a name of the vendor's on one line and of bounded length."""
+    """Return a name of the vendor's on one line, at most 60 characters long."""
     clean = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return clean if len(clean) <= _LONGEST_NAME else f"{clean[: _LONGEST_NAME - 1]}…"

@@ -1,7 +1,7 @@
-"""Owns what a chart shows: candles, marks of actions and gaps, on one axis of places. Pure.
+"""Compute what a chart shows: candles, marks of actions and gaps, on one axis of places. Pure.
 
-Every day on which an asset of the chart has a bar, or ought to have one, is a place on the axis;
-week-ends and holidays take no room. Where there are more days than places, each place is a week, a
+Every day on which an asset of the chart has a bar, or should have one, is a place on the axis;
+weekends and holidays take no room. Where there are more days than places, each place is a week, a
 month, a quarter or a year, and its candle is made of all its bars.
 """
 
@@ -20,7 +20,7 @@ from data_nexus.domain.bars import EPOCH, Bars, Days, Floats, days
 from data_nexus.domain.calendar.sessions import day_date
 from data_nexus.errors import UsageError
 
-Kind = Literal["split", "dividend"]
+ActionKind = Literal["split", "dividend"]
 Side = Literal["left", "center", "right"]
 # How many days, months or years a place is wide, the finest first.
 PERIODS = {
@@ -42,7 +42,7 @@ _TICKS = (
     ("Y", 10, "%Y"),
 )
 MOST_ASSETS = 8
-# Of a picture, two pixels for each: two years of days, ten of weeks, forty-five of months.
+# In an image, two pixels for each: two years of days, ten of weeks, forty-five of months.
 MOST_CANDLES = 550
 _MONDAY = 3  # 1970-01-01 was a Thursday: three days after a Monday
 _MANY = 2
@@ -51,10 +51,10 @@ Buckets = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class History:
-    """An asset as it is to be shown: bars (ascending, prices as adjusted), sessions and actions.
+class ChartHistory:
+    """What a chart shows of an asset: bars (ascending, prices as adjusted), sessions and actions.
 
-    `sessions` are the days on which a bar is expected, as far as that is known for sure.
+    `sessions` are the days on which a bar is expected, as far as this is certain.
     """
 
     symbol: str
@@ -85,14 +85,14 @@ class Mark:
     """The actions of one kind at a place, in words: `4:1`, `0.24`; `date` is the first ex-date."""
 
     place: int
-    kind: Kind
+    kind: ActionKind
     date: dt.date
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """How many of the sessions that were expected at a place have no stored bar."""
+    """How many of the sessions expected at a place have no stored bar."""
 
     place: int
     missing: int
@@ -140,15 +140,15 @@ class Line:
     value: Floats
 
 
-def chart_of(histories: Sequence[History], most: int) -> Chart:
-    """Return the chart of assets that have a bar each, with at most so many places if it can be.
+def chart_of(histories: Sequence[ChartHistory], most: int) -> Chart:
+    """Return the chart of assets with a bar each, with at most `most` places if possible.
 
-    Gaps are the sessions without a bar. An action without a bar on its ex-date stands at the next
-    place; one before the first bar or after the last place is not shown. Raises `UsageError` for
-    more assets than a chart has room for.
+    Gaps are the sessions without a bar. An action without a bar on its ex-date is shown at the
+    next place; one before the first bar or after the last place is not shown. Raises `UsageError`
+    for more assets than a chart has room for.
     """
     if len(histories) > MOST_ASSETS:
-        raise UsageError(f"a chart has room for {MOST_ASSETS} symbols, not for {len(histories)}")
+        raise UsageError(f"a chart shows at most {MOST_ASSETS} symbols, not {len(histories)}")
     shown = np.unique(np.concatenate([np.union1d(h.bars.date, h.sessions) for h in histories]))
     # The first period that fits, or the widest one.
     for name, width in PERIODS.items():
@@ -163,7 +163,7 @@ def chart_of(histories: Sequence[History], most: int) -> Chart:
 def rebased(chart: Chart) -> tuple[Line, ...]:
     """Return the closes of all panels, each 100 at the first place at which all have a candle.
 
-    Raises `UsageError` if there is no such place, or a close there is 0.
+    Raises `UsageError` without such a place, or if a close there is 0.
     """
     shared = set.intersection(*({*panel.candles.place.tolist()} for panel in chart.panels))
     if not shared:
@@ -174,7 +174,7 @@ def rebased(chart: Chart) -> tuple[Line, ...]:
 
 
 def price_bounds(lows: Floats, highs: Floats, *, log: bool) -> tuple[float, float]:
-    """Return from where to where an axis of prices runs, a little room at both ends.
+    """Return the ends of a price axis, with a little room at both.
 
     Raises `UsageError` for a price of 0 on a logarithmic axis.
     """
@@ -183,15 +183,15 @@ def price_bounds(lows: Floats, highs: Floats, *, log: bool) -> tuple[float, floa
         margin = (high - low or high or 1.0) * 0.04
         return low - margin, high + margin
     if low <= 0:
-        raise UsageError("a price of 0 has no place on a logarithmic axis; leave --log out")
+        raise UsageError("a logarithmic axis cannot show a price of 0; leave out --log")
     factor = (high / low) ** 0.04 if high > low else 1.04
     return low / factor, high * factor
 
 
 def ticks(places: Days, most: int) -> list[tuple[int, str]]:
-    """Return where to label an axis of places, and with what: at most so many labels.
+    """Return where to label an axis of places, and with what: at most `most` labels.
 
-    A label stands where a week, a month, … begins; the first place is labelled if there is room.
+    A label marks where a week, a month, … begins; the first place is labelled if there is room.
     """
     for unit, width, written in _TICKS:
         form = written
@@ -209,7 +209,7 @@ def spaced(marks: Sequence[Mark], letter: float, places: int) -> dict[Mark, Side
     """Return the marks whose text has room, and to which side of the mark it goes.
 
     A letter is `letter` places wide, the axis `places`. Texts are centred; at an end of the axis
-    they turn inward. Splits come first, then dividends as they come.
+    they turn inward. Splits come first, then dividends by place.
     """
     sides: dict[Mark, Side] = {}
     taken: list[tuple[float, float]] = []
@@ -241,7 +241,7 @@ def _bucket(dates: Days, unit: str, width: int) -> Buckets:
     return numbers
 
 
-def _panel(history: History, buckets: Buckets, width: tuple[str, int]) -> Panel:
+def _panel(history: ChartHistory, buckets: Buckets, width: tuple[str, int]) -> Panel:
     return Panel(
         symbol=history.symbol,
         name=history.name,
@@ -270,7 +270,7 @@ def _candles(bars: Bars, places: NDArray[np.intp]) -> Candles:
     )
 
 
-def _gaps(history: History, buckets: Buckets, width: tuple[str, int]) -> list[Gap]:
+def _gaps(history: ChartHistory, buckets: Buckets, width: tuple[str, int]) -> list[Gap]:
     places = np.searchsorted(buckets, _bucket(history.sessions, *width))
     expected = np.bincount(places, minlength=len(buckets))
     is_missing = ~np.isin(history.sessions, history.bars.date)
@@ -278,9 +278,9 @@ def _gaps(history: History, buckets: Buckets, width: tuple[str, int]) -> list[Ga
     return [Gap(int(at), int(missing[at]), int(expected[at])) for at in np.flatnonzero(missing)]
 
 
-def _marks(history: History, buckets: Buckets, width: tuple[str, int]) -> list[Mark]:
-    told: dict[tuple[int, Kind], list[tuple[dt.date, float, str]]] = {}
-    actions: list[tuple[Kind, dt.date, float, str]] = [
+def _marks(history: ChartHistory, buckets: Buckets, width: tuple[str, int]) -> list[Mark]:
+    grouped: dict[tuple[int, ActionKind], list[tuple[dt.date, float, str]]] = {}
+    actions: list[tuple[ActionKind, dt.date, float, str]] = [
         *(
             ("split", s.date, s.factor, f"{s.numerator:g}:{s.denominator:g}")
             for s in history.splits
@@ -290,9 +290,10 @@ def _marks(history: History, buckets: Buckets, width: tuple[str, int]) -> list[M
     for kind, day, amount, text in sorted(actions):
         place = int(np.searchsorted(buckets, _bucket(np.array([days(day)]), *width)[0]))
         if place < len(buckets) and days(day) >= history.bars.date[0]:
-            told.setdefault((place, kind), []).append((day, amount, text))
+            grouped.setdefault((place, kind), []).append((day, amount, text))
     return [
-        Mark(place, kind, each[0][0], _joined(kind, each)) for (place, kind), each in told.items()
+        Mark(place, kind, min(day for day, _, _ in each), _joined(kind, each))
+        for (place, kind), each in grouped.items()
     ]
 
 
@@ -302,7 +303,7 @@ def _paid(dividend: Dividend, currency: str) -> tuple[float, str]:
     return paid, f"{paid:.6g}" + (f" {foreign}" if foreign != currency else "")
 
 
-def _joined(kind: Kind, actions: list[tuple[dt.date, float, str]]) -> str:
+def _joined(kind: ActionKind, actions: list[tuple[dt.date, float, str]]) -> str:
     if len(actions) <= _MANY:
         return " + ".join(text for _, _, text in actions)
     if kind == "split":
@@ -315,5 +316,7 @@ def _line(panel: Panel, start: int) -> Line:
     shown = candles.place >= start
     close = candles.close[shown]
     if close[0] <= 0:
-        raise UsageError(f"{panel.symbol} has a close of 0 to compare from; choose other dates")
+        raise UsageError(
+            f"{panel.symbol} begins with a close of 0 and cannot be compared; choose other dates"
+        )
     return Line(panel.symbol, candles.place[shown], close / close[0] * 100)

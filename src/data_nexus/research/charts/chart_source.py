@@ -1,4 +1,4 @@
-"""Owns reading what a chart shows: bars, actions and sessions of the symbols that are asked for."""
+"""Read what a chart shows: bars, actions and sessions of the requested symbols."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pyarrow as pa
 from pyarrow import compute
 
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.queries import query
+from data_nexus.database.reader.exports import ChartedAsset, fetch_charted_assets
 from data_nexus.domain.actions import Dividend, Split
 from data_nexus.domain.bars import Bars, Days
 from data_nexus.domain.calendar.exchanges import sessions_of
@@ -22,16 +22,16 @@ from data_nexus.errors import UsageError
 from data_nexus.research.actions import read_actions
 from data_nexus.research.assets import find_assets
 from data_nexus.research.bars import read_bars, read_view
-from data_nexus.research.charts.chart import History
+from data_nexus.research.charts.chart import ChartHistory
 from data_nexus.research.columns import NUMBERS
 from data_nexus.research.views import Adjust, View
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plotted:
-    """What is to be shown of each symbol; `first` and `last` are included, None is no bound.
+class ChartRequest:
+    """What a chart shows of each symbol; `first` and `last` are included, None is no limit.
 
-    `now` (aware) decides which sessions are out; with `as_of` it is that moment.
+    `now` (aware) decides which sessions are published; with `as_of` it is that moment.
     """
 
     first: date | None = None
@@ -42,59 +42,47 @@ class Plotted:
 
     @property
     def moment(self) -> datetime:
-        """The moment as known at which everything is shown."""
+        """The moment at which everything shown was known."""
         return self.as_of or self.now
 
 
-@dataclass(frozen=True, slots=True)
-class _Asset:
-    """What the database says of an asset; `currency` is that of its prices."""
-
-    currency: str
-    name: str
-    exchange: str
-    venue: str
-    asset_type: str
-    is_listed: bool
-
-
 def read_histories(
-    database: PostgresConnection, symbols: Sequence[Symbol], plotted: Plotted
-) -> list[History]:
-    """Return what a chart shows of each symbol, in the order in which they are given.
+    database: PostgresConnection, symbols: Sequence[Symbol], request: ChartRequest
+) -> list[ChartHistory]:
+    """Return what a chart shows of each symbol, in the order given.
 
     Raises `UsageError` for a symbol that is not in the database, or that has no bar between the
     dates, and `AdjustmentRefused` where an action cannot be applied.
     """
     wanted = list(dict.fromkeys(symbols))
     tickers = [str(symbol) for symbol in wanted]
-    view = View(adjust=plotted.adjust, first=plotted.first, last=plotted.last)
-    bars = read_view(database, tickers, view, as_of=plotted.as_of)
-    actions = read_actions(database, tickers, as_of=plotted.as_of)
+    view = View(adjust=request.adjust, first=request.first, last=request.last)
+    bars = read_view(database, tickers, view, as_of=request.as_of)
+    actions = read_actions(database, tickers, as_of=request.as_of)
     assets = _assets(database, tickers)
-    before, after = _beyond(database, wanted, plotted)
+    before, after = _beyond(database, wanted, request)
     histories = []
     for ticker in tickers:
         own = _bars(_of(bars, ticker))
         if not len(own):
             raise UsageError(
-                f"{ticker} has no bar {_dates(plotted)}; nexus status shows what is there"
+                f"{ticker} has no bar {_dates(request)}; nexus status shows what is there"
             )
         ends = (
-            plotted.first if plotted.first and ticker in before else day_date(int(own.date[0])),
-            plotted.last
-            if plotted.last and ticker in after
-            else _end(own, assets[ticker], plotted),
+            request.first if request.first and ticker in before else day_date(int(own.date[0])),
+            request.last
+            if request.last and ticker in after
+            else _end(own, assets[ticker], request),
         )
         histories.append(_history(ticker, own, _of(actions, ticker), assets[ticker], ends))
     return histories
 
 
 def _history(
-    ticker: str, bars: Bars, actions: pa.Table, asset: _Asset, ends: tuple[date, date]
-) -> History:
+    ticker: str, bars: Bars, actions: pa.Table, asset: ChartedAsset, ends: tuple[date, date]
+) -> ChartHistory:
     rows = actions.to_pylist()
-    return History(
+    return ChartHistory(
         symbol=ticker,
         name=asset.name,
         currency=asset.currency,
@@ -118,37 +106,36 @@ def _history(
     )
 
 
-def _assets(database: PostgresConnection, tickers: Sequence[str]) -> dict[str, _Asset]:
+def _assets(database: PostgresConnection, tickers: Sequence[str]) -> dict[str, ChartedAsset]:
     with database.reading() as connection:
         named = find_assets(connection, tickers)
-        asked = {"asset_ids": [each.asset_id for each in named]}
-        facts = {row[0]: row[1:] for row in connection.execute(query("plotted_assets"), asked)}
-    return {each.ticker: _Asset(each.currency, *facts[each.asset_id]) for each in named}
+        charted = fetch_charted_assets(connection, [each.asset_id for each in named])
+    return {each.ticker: charted[each.asset_id] for each in named}
 
 
 def _beyond(
-    database: PostgresConnection, symbols: Sequence[Symbol], plotted: Plotted
+    database: PostgresConnection, symbols: Sequence[Symbol], request: ChartRequest
 ) -> tuple[set[str], set[str]]:
-    """Return who has a bar before the dates that are shown, and who has one after them."""
+    """Return the tickers with a bar before the shown dates, and those with one after them."""
     before, after = set(), set()
-    if plotted.first:
-        until = plotted.first - timedelta(days=1)
-        earlier = read_bars(database, symbols, None, until, as_of=plotted.as_of)
+    if request.first:
+        until = request.first - timedelta(days=1)
+        earlier = read_bars(database, symbols, None, until, as_of=request.as_of)
         before = {*earlier["ticker"].unique().to_pylist()}
-    if plotted.last:
-        since = plotted.last + timedelta(days=1)
-        later = read_bars(database, symbols, since, None, as_of=plotted.as_of)
+    if request.last:
+        since = request.last + timedelta(days=1)
+        later = read_bars(database, symbols, since, None, as_of=request.as_of)
         after = {*later["ticker"].unique().to_pylist()}
     return before, after
 
 
-def _end(bars: Bars, asset: _Asset, plotted: Plotted) -> date:
+def _end(bars: Bars, asset: ChartedAsset, request: ChartRequest) -> date:
     """Return through which day a bar of an asset is expected, no later bar being known."""
     end = day_date(int(bars.date[-1]))
     if asset.is_listed:
         kind = kind_of(asset.venue, asset.asset_type)
-        end = max(end, published_through(asset.exchange, kind, plotted.moment))
-    return min(end, plotted.last or end)
+        end = max(end, published_through(asset.exchange, kind, request.moment))
+    return min(end, request.last or end)
 
 
 def _sessions(exchange: str, first: date, last: date) -> Days:
@@ -167,9 +154,9 @@ def _bars(table: pa.Table) -> Bars:
     return Bars(dates, *(table[name].to_numpy() for name in NUMBERS))
 
 
-def _dates(plotted: Plotted) -> str:
+def _dates(request: ChartRequest) -> str:
     parts = [
-        f"{word} {day}" for word, day in (("from", plotted.first), ("to", plotted.last)) if day
+        f"{word} {day}" for word, day in (("from", request.first), ("to", request.last)) if day
     ]
-    known = f"known at {plotted.as_of:%Y-%m-%d %H:%M} UTC" if plotted.as_of else ""
+    known = f"known at {request.as_of:%Y-%m-%d %H:%M} UTC" if request.as_of else ""
     return " ".join(filter(None, [*parts, known])) or "yet"

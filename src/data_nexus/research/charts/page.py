@@ -1,7 +1,7 @@
-"""Owns the page of HTML around a picture: whole in itself, deaf to the network, safe to open. Pure.
+"""Build the HTML page of a chart: self-contained, without network access, safe to open. Pure.
 
-What the vendor wrote stands in it as JSON without a single `<`, and the page's policy lets only its
-own two scripts run and nothing be fetched.
+The vendor's text is embedded as JSON without a single `<`, and the page's policy lets only its own
+two scripts run and nothing be fetched.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any
 
-# The browser draws with the same libraries as the pictures are drawn with; "ast" would spare
-# 'unsafe-eval', but needs an interpreter that the bundle lacks.
+# The browser uses the same libraries as PNG and SVG; "ast" would avoid 'unsafe-eval', but needs an
+# interpreter that the bundle lacks.
 _DRAW = """
 const spec = JSON.parse(document.getElementById("spec").textContent);
 const actions = {export: true, source: false, compiled: false, editor: false};

@@ -1,4 +1,4 @@
-"""Owns drawing a chart as text with plotext, for a terminal or a pipe.
+"""Draw a chart as text with plotext, for a terminal or a pipe.
 
 Importing it raises `UsageError` where the library of the extra `plot` is missing.
 """
@@ -57,14 +57,14 @@ class _Axis:
 
 
 def most_candles(width: int) -> int:
-    """Return how many candles have room in a terminal of so many columns."""
+    """Return how many candles fit into a terminal `width` columns wide."""
     return max(width, LEAST_WIDTH) - _LABEL - 1
 
 
 def candles_text(
     chart: Chart, basis: Basis, width: int, *, is_colored: bool = False, log: bool = False
 ) -> str:
-    """Return candles with volume beneath as lines of text, none wider than `width`."""
+    """Return candles with volume below as lines of text, none wider than `width`."""
     rows = _PRICE_ROWS if len(chart.panels) == 1 else _ROWS_OF_MANY
     axis = _axis(chart, width)
     texts = []
@@ -129,7 +129,7 @@ def _prices(axis: _Axis, panel: Panel, rows: int, *, log: bool) -> str:
 
 def _volumes(axis: _Axis, panel: Panel) -> str:
     most = float(panel.candles.volume.max()) or 1.0
-    _sheet(axis, _VOLUME_ROWS, (0.0, most))
+    _canvas(axis, _VOLUME_ROWS, (0.0, most))
     plotext.yticks([0.0, most], [f"{'vol 0':>{_LABEL}}", f"{_short(most):>{_LABEL}}"])
     plotext.xfrequency(0)
     for at, volume in zip(axis.at(panel.candles.place), panel.candles.volume, strict=True):
@@ -138,7 +138,7 @@ def _volumes(axis: _Axis, panel: Panel) -> str:
 
 
 def _marks(axis: _Axis, panel: Panel) -> list[str]:
-    """A row for each kind of mark, beneath the axis."""
+    """Return a row for each kind of mark, below the axis."""
     kinds = (
         ("split", "S", [mark.place for mark in panel.marks if mark.kind == "split"]),
         ("dividend", "D", [mark.place for mark in panel.marks if mark.kind == "dividend"]),
@@ -165,7 +165,7 @@ def _meanings(chart: Chart, panel: Panel) -> list[str]:
 
 
 def _listed(kind: str, marks: Sequence[Mark]) -> str:
-    """The last few actions in words."""
+    """Return the last few actions in words."""
     if not marks:
         return ""
     more = f"{len(marks) - _NAMED:,} more, " if len(marks) > _NAMED else ""
@@ -176,9 +176,9 @@ def _listed(kind: str, marks: Sequence[Mark]) -> str:
 
 
 def _open(axis: _Axis, rows: int, bounds: tuple[float, float], *, log: bool) -> None:
-    """Begin a sheet with labels of prices and of days."""
+    """Begin a canvas with labels of prices and of days."""
     low, high = _scaled(np.array(bounds), log=log).tolist()
-    _sheet(axis, rows, (low, high))
+    _canvas(axis, rows, (low, high))
     at = np.linspace(low, high, 5)
     values = np.power(10.0, at) if log else at
     decimals = _decimals(bounds[1] - bounds[0])
@@ -186,7 +186,7 @@ def _open(axis: _Axis, rows: int, bounds: tuple[float, float], *, log: bool) -> 
     plotext.xticks(axis.at([at for at, _ in axis.labels]), [text for _, text in axis.labels])
 
 
-def _sheet(axis: _Axis, rows: int, bounds: tuple[float, float]) -> None:
+def _canvas(axis: _Axis, rows: int, bounds: tuple[float, float]) -> None:
     plotext.clear_figure()
     plotext.limit_size(width=False, height=False)
     plotext.theme("clear")

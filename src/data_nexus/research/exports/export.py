@@ -1,4 +1,4 @@
-"""Owns an export from start to end: asset by asset, out of one moment of the database."""
+"""Export assets one by one, out of one moment of the database."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from pathlib import Path
 
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.errors import StorageUnavailable, UsageError
-from data_nexus.research.assets import Named
+from data_nexus.research.assets import NamedAsset
 from data_nexus.research.exports.formats import FORMATS, Format, Writer
-from data_nexus.research.exports.series import AssetSeries, ExportScope, Order, one_moment
+from data_nexus.research.exports.series import AssetSeries, ExportRequest, ExportScope, one_moment
 from data_nexus.research.exports.target import ExportFolder, one_file, whole_file
 from data_nexus.research.views import View
 
-# What sees the assets of an export go by, for a person who waits.
-Watch = Callable[[Sequence[Named]], Iterable[Named]]
+# Reports the progress of an export, asset by asset, to a person.
+Watch = Callable[[Sequence[NamedAsset]], Iterable[NamedAsset]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exported:
-    """What an export wrote; `left_out` says of each asset or action that is not in it why."""
+    """What an export wrote; `left_out` gives the reason for each missing asset or action."""
 
     assets: int
     bars: int
@@ -34,7 +34,7 @@ def export(
     database: PostgresConnection,
     form: Format,
     out: Path,
-    whom: ExportScope,
+    scope: ExportScope,
     view: View,
     *,
     as_of: datetime | None = None,
@@ -44,27 +44,27 @@ def export(
     """Write assets to `out`, a folder, or a file where its ending is the format's name.
 
     Files appear whole or not at all; one asset is held in memory at a time. With `as_of` (aware)
-    bars and actions are those known then. `watch` sees the assets go by. Raises `UsageError` for
-    unknown assets, for a place that holds anything else, and for assets that do not fit into one
-    export; `StorageUnavailable` for a place that cannot be written.
+    bars and actions are those known then. `watch` reports the progress. Raises `UsageError` for
+    unknown assets, for a folder that holds anything else, and for assets that do not fit into one
+    export; `StorageUnavailable` for a target that cannot be written.
     """
     is_file = _is_file(form, out)
     if form.tool:
         form.tool()
     with one_moment(database, as_of) as reader, _place_errors(out):
-        assets = reader.choose(whom)
+        assets = reader.choose(scope)
         exchanges = {each.ticker.rpartition(".")[2] for each in assets}
         if form.is_of_one_exchange and len(exchanges) > 1:
             raise UsageError(f"{form.name}: export each exchange to a folder of its own")
-        order = Order(view=view, sessions=lambda: reader.dates(assets, view))
+        request = ExportRequest(view=view, sessions=lambda: reader.dates(assets, view))
         if is_file and form.one_file:
             with (
                 whole_file(one_file(out, force=force)) as path,
-                form.one_file(path, order) as writer,
+                form.one_file(path, request) as writer,
             ):
                 return _written(writer, form, map(reader.series, watch(assets)), view)
         folder = ExportFolder(out, form.name, force=force)
-        with form.folder(folder, order) as writer:
+        with form.folder(folder, request) as writer:
             done = _written(writer, form, map(reader.series, watch(assets)), view)
         folder.finish(
             {"assets": done.assets, "bars": done.bars, "adjust": view.adjust}
@@ -74,17 +74,17 @@ def export(
 
 
 def _is_file(form: Format, out: Path) -> bool:
-    """Say whether a path means one file; raise `UsageError` for one of another format."""
+    """Return whether a path means one file; raise `UsageError` for one of another format."""
     ending = out.suffix.removeprefix(".")
     if ending in FORMATS and FORMATS[ending].one_file and ending != form.name:
         remedy = f"end it with .{form.name}, or name a folder" if form.one_file else "name a folder"
-        raise UsageError(f"{out}: this writes {form.name}, no .{ending} file; {remedy}")
+        raise UsageError(f"{out}: the format is {form.name}, not {ending}; {remedy}")
     return ending == form.name
 
 
 @contextmanager
 def _place_errors(out: Path) -> Iterator[None]:
-    """Translate what a disc says into `StorageUnavailable`."""
+    """Translate errors of the file system into `StorageUnavailable`."""
     try:
         yield
     except OSError as error:
@@ -100,7 +100,7 @@ def _written(
     for series in all_series:
         if series.ticker in seen:
             number = series.facts.asset_id
-            left_out.append((series.ticker, f"asset {number} bears this symbol as well"))
+            left_out.append((series.ticker, f"asset {number} has this symbol too"))
             continue
         seen.add(series.ticker)
         try:
@@ -117,7 +117,7 @@ def _written(
 
 
 def _lacking(series: AssetSeries, view: View) -> Iterator[str]:
-    """Say which actions a format that carries them cannot carry."""
+    """Yield why actions are missing in a format that carries actions."""
     first, last = view.first or date.min, view.last or date.max
     for each in series.factors.findings:
         if first < each.date <= last:

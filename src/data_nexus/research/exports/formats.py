@@ -1,4 +1,4 @@
-"""Owns the registry of export formats: a name, what it is for, who writes it."""
+"""List the export formats: a name, a purpose, a writer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from data_nexus.research.exports.backtrader import backtrader_folder
 from data_nexus.research.exports.lean import lean_folder
 from data_nexus.research.exports.nautilus import nautilus_catalog, nautilus_folder
 from data_nexus.research.exports.qlib import qlib_folder
-from data_nexus.research.exports.series import AssetSeries, Order
+from data_nexus.research.exports.series import AssetSeries, ExportRequest
 from data_nexus.research.exports.tables import one_table, table_folder
 from data_nexus.research.exports.target import ExportFolder
 from data_nexus.research.exports.zipline import zipline_folder
@@ -21,7 +21,7 @@ from data_nexus.research.views import Adjust
 
 
 class Writer(Protocol):
-    """An open export that takes one asset after the other."""
+    """An open export that takes assets one by one."""
 
     def add(self, series: AssetSeries) -> int:
         """Write an asset; return how many bars were written."""
@@ -31,17 +31,16 @@ class Writer(Protocol):
 class Format:
     """A way to write assets.
 
-    `adjust` is the view that is written unless another is asked for; None is a format that has raw
-    prices and carries the actions, so that its tool adjusts. `one_file` writes all into a file,
-    where the format can. `tool` is called before anything is written and raises `UsageError` where
-    what the format needs is not installed.
+    `adjust` is the default view; None is a format with raw prices and the actions, whose tool
+    adjusts. `one_file` writes all into a file, if the format can. `tool` is called before anything
+    is written, and raises `UsageError` if the format needs what is not installed.
     """
 
     name: str
     meaning: str
-    folder: Callable[[ExportFolder, Order], AbstractContextManager[Writer]]
+    folder: Callable[[ExportFolder, ExportRequest], AbstractContextManager[Writer]]
     adjust: Adjust | None = None
-    one_file: Callable[[Path, Order], AbstractContextManager[Writer]] | None = None
+    one_file: Callable[[Path, ExportRequest], AbstractContextManager[Writer]] | None = None
     is_of_one_exchange: bool = False
     tool: Callable[[], object] | None = None
 

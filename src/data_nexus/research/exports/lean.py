@@ -1,8 +1,8 @@
-"""Owns LEAN's format of daily equities: zipped bars, factor files, map files.
+"""Write LEAN's format of daily equities: zipped bars, factor files, map files.
 
 Source: LEAN's documentation of its data format and the files in its repository. A zip holds the
-bars of a *ticker*, whoever bore it; a map file tells which tickers an asset bore until when, under
-its latest one; a factor file tells by what raw prices are multiplied, through each of its dates.
+bars of a *ticker*, of all assets that had it; a map file lists until when an asset had which
+ticker, under its latest one; a factor file holds the factors of raw prices through each date.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from data_nexus.domain.bars import Bars, Floats, days
 from data_nexus.domain.calendar.sessions import day_date
 from data_nexus.errors import UsageError
 from data_nexus.research.exports.names import file_name
-from data_nexus.research.exports.series import AssetSeries, Listed, Order
+from data_nexus.research.exports.series import AssetSeries, CodePeriod, ExportRequest
 from data_nexus.research.exports.target import ExportFolder
 
-# LEAN's names of the markets that it knows of those the vendor has; others go by the vendor's code.
+# LEAN's names of the vendor's exchanges that it knows; others keep the vendor's code.
 MARKETS = {"US": "usa", "NSE": "india"}
 # The letters of the consolidated tape, by the vendor's venues.
 LETTERS = {"NASDAQ": "Q", "NYSE": "N", "NYSE ARCA": "P", "NYSE MKT": "A", "AMEX": "A", "BATS": "Z"}
@@ -41,9 +41,9 @@ _LINES = pa.csv.WriteOptions(include_header=False, quoting_style="none")
 
 
 @contextmanager
-def lean_folder(folder: ExportFolder, order: Order) -> Iterator[LeanFolder]:
-    """Write what LEAN takes for its data folder: `equity/usa/daily/aapl.zip` and its kin."""
-    yield LeanFolder(folder, order)
+def lean_folder(folder: ExportFolder, request: ExportRequest) -> Iterator[LeanFolder]:
+    """Write what LEAN takes for its data folder: `equity/usa/daily/aapl.zip` and so on."""
+    yield LeanFolder(folder, request)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +51,11 @@ class LeanFolder:
     """A data folder that assets are added to."""
 
     _folder: ExportFolder
-    _order: Order
+    _request: ExportRequest
 
     def add(self, series: AssetSeries) -> int:
         """Write an asset; return how many bars were written."""
-        bars = self._order.bars(series)
+        bars = self._request.bars(series)
         if not len(bars):
             return 0
         exchange = series.facts.symbol.exchange
@@ -68,7 +68,9 @@ class LeanFolder:
         for ticker, piece in _pieces(series, bars):
             lost += self._zip((*place, "daily"), ticker, piece)
         if lost:
-            raise UsageError(f"{lost} bars: another asset has bars of these days under this ticker")
+            raise UsageError(
+                f"{lost} bars left out: another asset has bars of these days under this ticker"
+            )
         return len(bars)
 
     def _text(self, parts: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
@@ -76,9 +78,9 @@ class LeanFolder:
             path.write_text("".join(f"{','.join(line)}\n" for line in lines), "utf-8")
 
     def _zip(self, place: Sequence[str], ticker: str, bars: Bars) -> int:
-        """Write a ticker's bars, among those of whoever bore it before or since.
+        """Write a ticker's bars, among those of other assets that had it.
 
-        Returns how many are not written, because the ticker has a bar of their day already.
+        Returns how many are not written because the ticker already has a bar of their day.
         """
         parts = (*place, f"{ticker}.zip")
         text, lost = daily_lines(bars), 0
@@ -102,7 +104,7 @@ def ticker_of(code: str, exchange: str) -> str:
 def daily_lines(bars: Bars) -> bytes:
     """Return bars as LEAN's lines: date and time, prices in ten-thousandths, shares.
 
-    A price finer than that keeps decimals, up to eight of the price: LEAN reads them.
+    A finer price keeps decimals, up to eight of the price: LEAN reads them.
     """
     columns = [
         pc.strftime(pa.array(bars.date, pa.int32()).cast(pa.date32()), "%Y%m%d 00:00"),
@@ -126,7 +128,7 @@ def factor_lines(series: AssetSeries, bars: Bars) -> list[tuple[str, ...]]:
     """Return the lines of a factor file: date, price factor, split factor, reference price.
 
     A line holds through its date, the last one before an ex-date, whose raw close is the
-    reference; the first stands at the first of the exported `bars`, the last holds for ever.
+    reference; the first line has the date of the first exported bar, the last one is open-ended.
     """
     computed, history = series.factors, series.bars
     first = int(np.searchsorted(history.date, bars.date[0]))
@@ -160,7 +162,7 @@ def map_lines(series: AssetSeries, bars: Bars) -> list[tuple[str, ...]]:
         for listed, until in zip(held, (each.since - _ONE_DAY for each in held[1:]), strict=False)
         if first < until < end
     ]
-    # The last line that ends later than the end: who was listed then.
+    # The code at the end.
     latest = next(each.code for each in reversed(held) if each.since <= end or each is held[0])
     oldest = ends[0][1] if ends else latest
     letter = LETTERS.get(facts.venue.upper(), "")
@@ -172,9 +174,9 @@ def map_lines(series: AssetSeries, bars: Bars) -> list[tuple[str, ...]]:
     ]
 
 
-def _held(series: AssetSeries) -> Sequence[Listed]:
-    """The stretches of an asset; one for all time where none is known."""
-    return series.listings or (Listed(series.facts.symbol.code, date.min, None),)
+def _held(series: AssetSeries) -> Sequence[CodePeriod]:
+    """Return the codes of an asset by period; one for all time where none is known."""
+    return series.listings or (CodePeriod(series.facts.symbol.code, date.min, None),)
 
 
 def _pieces(series: AssetSeries, bars: Bars) -> Iterator[tuple[str, Bars]]:
@@ -189,9 +191,9 @@ def _pieces(series: AssetSeries, bars: Bars) -> Iterator[tuple[str, Bars]]:
 
 
 def _merged(first: bytes, second: bytes) -> tuple[bytes, int]:
-    """Put lines of two texts in the order of their dates; of one date the first text's stands.
+    """Merge lines of two texts by date; for an equal date keep the first text's.
 
-    Returns the lines, and how many of the second text's do not stand.
+    Returns the lines, and how many of the second text are left out.
     """
     every = (*second.splitlines(), *first.splitlines())
     lines = {line[:8]: line for line in every}
@@ -203,5 +205,5 @@ def _day(day: date) -> str:
 
 
 def _plain(number: float) -> str:
-    """Write a number without an exponent, which LEAN would pass over."""
+    """Return a number without an exponent, which LEAN would skip."""
     return np.format_float_positional(number, precision=_DIGITS, fractional=False, trim="-")

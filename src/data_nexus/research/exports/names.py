@@ -1,4 +1,4 @@
-"""Owns the file names of symbols: hostile text stays a name. Pure."""
+"""Name files after symbols: hostile text stays a name. Pure."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def file_name(text: str) -> str:
     """Return the name of a symbol's file, without an ending: `AAPL.US` for AAPL.US.
 
     A symbol of capitals, digits, `-` and `.` is its own name. Any other gets a readable rest
-    between `_` and 16 hexadecimal digits of its SHA-256. Two symbols never share a name, on a disc
-    that ignores case neither; no name is longer than 64 characters, leaves its folder, or is a
+    between `_` and 16 hexadecimal digits of its SHA-256. Two symbols never share a name, not even
+    on a disk that ignores case; no name is longer than 64 characters, leaves its folder, or is a
     device of Windows.
     """
     if _PLAIN.fullmatch(text) and not _DEVICES.fullmatch(text):

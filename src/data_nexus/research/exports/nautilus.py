@@ -1,4 +1,4 @@
-"""Owns nautilus_trader's catalog, written by the tool itself, which is asked for at run time.
+"""Write nautilus_trader's catalog with the tool itself, which is imported at run time.
 
 Its identifiers are `AAPL.US`: the code, and the exchange as venue. A bar is stamped with the close
 of its session, so that a strategy never sees it before.
@@ -23,14 +23,14 @@ from data_nexus.domain.calendar.exchanges import sessions_of
 from data_nexus.domain.calendar.sessions import day_date
 from data_nexus.errors import UsageError
 from data_nexus.research.exports.names import file_name
-from data_nexus.research.exports.series import AssetFacts, AssetSeries, Order
+from data_nexus.research.exports.series import AssetFacts, AssetSeries, ExportRequest
 from data_nexus.research.exports.target import ExportFolder
 
 _DAY_SEC = 86_400
 _NANOSECONDS = 1_000_000_000
 _DECIMALS = range(2, 9)
 _SAME = 1e-9
-_NO_CURRENCY = "X" * 3  # by ISO 4217: there is none, or none is known
+_NO_CURRENCY = "X" * 3  # ISO 4217's code for no currency, or an unknown one
 
 
 def nautilus_catalog() -> Any:  # noqa: ANN401 - a tool without types
@@ -45,14 +45,14 @@ def nautilus_catalog() -> Any:  # noqa: ANN401 - a tool without types
 
 
 @contextmanager
-def nautilus_folder(folder: ExportFolder, order: Order) -> Iterator[CatalogFolder]:
+def nautilus_folder(folder: ExportFolder, request: ExportRequest) -> Iterator[CatalogFolder]:
     """Write a folder that `ParquetDataCatalog` takes."""
-    # The tool writes where it likes and over what is there: it gets a place of its own.
-    aside = folder.path / f".{uuid.uuid4().hex}.partial"
+    # The tool overwrites files: it gets a folder of its own.
+    draft = folder.path / f".{uuid.uuid4().hex}.partial"
     try:
-        yield CatalogFolder(folder, order, nautilus_catalog()(str(aside)), aside)
+        yield CatalogFolder(folder, request, nautilus_catalog()(str(draft)), draft)
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(draft, ignore_errors=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +60,13 @@ class CatalogFolder:
     """A catalog that assets are added to."""
 
     _folder: ExportFolder
-    _order: Order
+    _request: ExportRequest
     _catalog: Any
-    _aside: Path
+    _draft: Path
 
     def add(self, series: AssetSeries) -> int:
         """Write an asset; return how many bars were written."""
-        bars = self._order.bars(series)
+        bars = self._request.bars(series)
         if not len(bars):
             return 0
         symbol = series.facts.symbol
@@ -77,8 +77,8 @@ class CatalogFolder:
             raise UsageError(f"{symbol}: nautilus_trader refuses it: {error}") from None
         self._catalog.write_data([instrument])
         self._catalog.write_data(rows)
-        for path in sorted(self._aside.rglob("*.parquet")):
-            parts = path.relative_to(self._aside).parts
+        for path in sorted(self._draft.rglob("*.parquet")):
+            parts = path.relative_to(self._draft).parts
             with self._folder.file(*parts) as place:
                 path.replace(place)
         return len(bars)
@@ -117,17 +117,17 @@ def _bars(instrument: Any, bars: Bars, exchange: str) -> list[Any]:  # noqa: ANN
     return [
         model.Bar(
             kind,
-            *(objects.Price(price, decimals) for price in row[:4]),
-            objects.Quantity.from_int(row[4]),
-            row[5],
-            row[5],
+            *(objects.Price(price, decimals) for price in prices_of_day),
+            objects.Quantity.from_int(volume),
+            moment,
+            moment,
         )
-        for row in columns
+        for *prices_of_day, volume, moment in columns
     ]
 
 
 def _decimals(bars: Bars) -> int:
-    """Return with how many decimals all prices are themselves; at most eight."""
+    """Return how many decimals represent all prices exactly; at most eight."""
     prices = np.concatenate((bars.open, bars.high, bars.low, bars.close))
     for decimals in _DECIMALS:
         if (np.abs(np.round(prices, decimals) - prices) <= _SAME * prices).all():
@@ -138,7 +138,7 @@ def _decimals(bars: Bars) -> int:
 def _closes(bars: Bars, exchange: str) -> NDArray[np.int64]:
     """Return when each bar's session closed, in nanoseconds since 1970, UTC.
 
-    A bar on a date that is no session, or of an exchange without a calendar, is stamped with the
+    A bar on a date that is not a session, or of an exchange without a calendar, is stamped with the
     end of its date.
     """
     sessions = sessions_of(exchange, day_date(int(bars.date[-1])))

@@ -1,4 +1,4 @@
-"""Owns qlib's binary format: a calendar, the instruments, one file of float32 a field.
+"""Write qlib's binary format: a calendar, the instruments, one file of float32 a field.
 
 Source: qlib's documentation of its data layer and its `dump_bin.py`. A `.day.bin` file begins with
 the position of its first value in the calendar, itself a little-endian float32; a date of the
@@ -17,21 +17,21 @@ import numpy as np
 from data_nexus.domain.bars import Bars, Days, Floats, days
 from data_nexus.domain.calendar.sessions import day_date
 from data_nexus.research.exports.names import file_name
-from data_nexus.research.exports.series import AssetSeries, Order
+from data_nexus.research.exports.series import AssetSeries, ExportRequest
 from data_nexus.research.exports.target import ExportFolder
 
 FIELDS = ("open", "high", "low", "close", "volume", "factor")
 
 
 @contextmanager
-def qlib_folder(folder: ExportFolder, order: Order) -> Iterator[QlibFolder]:
+def qlib_folder(folder: ExportFolder, request: ExportRequest) -> Iterator[QlibFolder]:
     """Write a folder that `qlib.init(provider_uri=…)` takes."""
-    sessions = order.sessions()
+    sessions = request.sessions()
     with folder.file("calendars", "day.txt") as path:
         path.write_text("".join(f"{day}\n" for day in sessions), "utf-8")
     calendar = np.array([days(day) for day in sessions], np.int32)
     with folder.file("instruments", "all.txt") as path, path.open("w", encoding="utf-8") as listed:
-        yield QlibFolder(folder, order, calendar, listed)
+        yield QlibFolder(folder, request, calendar, listed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +39,13 @@ class QlibFolder:
     """A folder of features that assets are added to."""
 
     _folder: ExportFolder
-    _order: Order
+    _request: ExportRequest
     _calendar: Days
     _instruments: TextIO
 
     def add(self, series: AssetSeries) -> int:
         """Write an asset; return how many bars were written."""
-        bars = self._order.bars(series)
+        bars = self._request.bars(series)
         if not len(bars):
             return 0
         name = file_name(series.ticker)
@@ -62,7 +62,7 @@ class QlibFolder:
 
 
 def _fields(series: AssetSeries, bars: Bars) -> dict[str, Floats]:
-    """What qlib's own sets hold; `factor` is the adjusted price over the raw one."""
+    """Return the fields of qlib's own data; `factor` is the adjusted price over the raw one."""
     first = int(np.searchsorted(series.bars.date, bars.date[0]))
     raw = series.bars.close[first : first + len(bars)]
     factor: Floats = np.divide(bars.close, raw, out=np.ones(len(bars)), where=raw > 0)

@@ -1,4 +1,4 @@
-"""Owns reading assets for an export: who is chosen, and each one's history, one after the other."""
+"""Read the assets of an export: which are selected, and the history of each in turn."""
 
 from __future__ import annotations
 
@@ -7,23 +7,29 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import psycopg
 import pyarrow as pa
 
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.queries import query
 from data_nexus.database.reader.bars import fetch_bars, fetch_dates
+from data_nexus.database.reader.exports import (
+    ListingInterval,
+    begin_export,
+    fetch_assets_with_bars,
+    fetch_listing_intervals,
+    fetch_texts,
+)
+from data_nexus.database.reader.universe import require_assets
 from data_nexus.domain.adjustment.factors import Factors
 from data_nexus.domain.bars import Bars
 from data_nexus.domain.symbol import Symbol
-from data_nexus.errors import UsageError, no_assets
+from data_nexus.errors import UsageError
 from data_nexus.research.actions import fetch_actions
-from data_nexus.research.assets import Named, find_assets
+from data_nexus.research.assets import NamedAsset, find_assets
 from data_nexus.research.columns import ACTIONS_SCHEMA, NUMBERS, STORED_SCHEMA
-from data_nexus.research.histories import History, histories
+from data_nexus.research.histories import AssetHistory, histories
 from data_nexus.research.universe import fetch_universe
 from data_nexus.research.views import View, view_bars
 
@@ -32,7 +38,7 @@ _DATES_AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportScope:
-    """Whom an export is of: some symbols, or an exchange, or who was listed there on a day."""
+    """The assets of an export: some symbols, an exchange, or those listed there on a day."""
 
     symbols: Sequence[str] = ()
     exchange: str | None = None
@@ -40,8 +46,8 @@ class ExportScope:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
-    """A stretch in which an asset was listed under a code; `until` is None while it still is."""
+class CodePeriod:
+    """The period in which an asset was listed under a code; `until` is None while it still is."""
 
     code: str
     since: date
@@ -70,7 +76,7 @@ class AssetSeries:
     facts: AssetFacts
     bars: Bars
     actions: pa.Table
-    listings: tuple[Listed, ...] = ()
+    listings: tuple[CodePeriod, ...] = ()
 
     @property
     def ticker(self) -> str:
@@ -89,9 +95,9 @@ class AssetSeries:
         return pa.Table.from_arrays(columns, schema=STORED_SCHEMA)
 
     @cached_property
-    def history(self) -> History:
+    def history(self) -> AssetHistory:
         """The bars and actions as adjustment takes them."""
-        alone = History(
+        alone = AssetHistory(
             self.facts.asset_id, self.ticker, slice(0), self.bars, (), (), self.facts.currency
         )
         return next(histories(self.stored, self.actions), alone)
@@ -103,8 +109,8 @@ class AssetSeries:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """What an export is to hold: a view of bars, and every date with a bar, when asked."""
+class ExportRequest:
+    """What an export holds: a view of bars, and, computed on demand, every date with a bar."""
 
     view: View = View()  # noqa: RUF009 - a frozen value
     sessions: Callable[[], Sequence[date]] = tuple
@@ -124,7 +130,7 @@ class Order:
 
 
 class SeriesReader:
-    """Reads one asset after the other, all as they were at one moment of the database.
+    """Reads assets one by one, all as they were at one moment of the database.
 
     With `as_of` (aware) bars and actions are those known then; facts and listings are today's.
     """
@@ -132,44 +138,44 @@ class SeriesReader:
     def __init__(self, connection: psycopg.Connection, as_of: datetime | None) -> None:
         self._connection = connection
         self._as_of = as_of
-        ((self.moment,),) = connection.execute(query("export_moment")).fetchall()
+        self.moment = begin_export(connection)
 
-    def choose(self, whom: ExportScope) -> list[Named]:
-        """Return the assets that are meant, by symbol; of an exchange, all that have bars.
+    def choose(self, scope: ExportScope) -> list[NamedAsset]:
+        """Return the assets of a scope, by symbol; of an exchange, all that have bars.
 
-        Raises `UsageError` for an unknown symbol or exchange, and for whom nobody can be.
+        Raises `UsageError` for an unknown symbol or exchange, and for a scope without a meaning.
         """
-        if bool(whom.symbols) == bool(whom.exchange):
-            raise UsageError("say whom to export: some symbols, or an exchange; not both")
-        if whom.exchange is None:
-            if whom.on is not None:
-                raise UsageError("a day asks who was listed on an exchange: name the exchange")
-            return find_assets(self._connection, whom.symbols)
-        if whom.on is not None:
-            universe = fetch_universe(self._connection, whom.exchange, whom.on)
+        if bool(scope.symbols) == bool(scope.exchange):
+            raise UsageError("name what to export: either symbols or an exchange, not both")
+        if scope.exchange is None:
+            if scope.on is not None:
+                raise UsageError("a day selects assets listed on an exchange: name the exchange")
+            return find_assets(self._connection, scope.symbols)
+        if scope.on is not None:
+            universe = fetch_universe(self._connection, scope.exchange, scope.on)
             return find_assets(self._connection, universe)
-        if self._rows("knows_exchange", exchange=whom.exchange) != [(True,)]:
-            raise no_assets(whom.exchange)
-        return sorted(Named(*row) for row in self._rows("export_assets", exchange=whom.exchange))
+        require_assets(self._connection, scope.exchange)
+        found = fetch_assets_with_bars(self._connection, scope.exchange)
+        return sorted(NamedAsset(each.ticker, each.asset_id, each.currency) for each in found)
 
-    def series(self, asset: Named) -> AssetSeries:
+    def series(self, asset: NamedAsset) -> AssetSeries:
         """Return an asset's whole history."""
-        ((*texts, is_delisted),) = self._rows("export_facts", asset_id=asset.asset_id)
+        texts = fetch_texts(self._connection, asset.asset_id)
         stored = fetch_bars(self._connection, {asset.asset_id: (None, None)}, as_of=self._as_of)
         code, _, exchange = asset.ticker.rpartition(".")
         return AssetSeries(
             facts=AssetFacts(
                 asset_id=asset.asset_id,
                 symbol=Symbol(code, exchange),
-                **dict(zip(_TEXTS, (text or "" for text in texts), strict=True)),
-                is_delisted=is_delisted,
+                **{name: getattr(texts, name) or "" for name in _TEXTS},
+                is_delisted=texts.is_delisted,
             ),
             bars=stored.bars,
             actions=fetch_actions(self._connection, [asset], self._as_of),
-            listings=_listed(self._rows("export_listings", asset_id=asset.asset_id)),
+            listings=_code_periods(fetch_listing_intervals(self._connection, asset.asset_id)),
         )
 
-    def dates(self, assets: Sequence[Named], view: View) -> list[date]:
+    def dates(self, assets: Sequence[NamedAsset], view: View) -> list[date]:
         """Return every date of a view's window on which one of the assets has a bar, ascending."""
         found = np.empty(0, np.int32)
         for start in range(0, len(assets), _DATES_AT_ONCE):
@@ -180,17 +186,13 @@ class SeriesReader:
         first, last = view.first or date.min, view.last or date.max
         return [day for day in days if first <= day <= last]
 
-    def _rows(self, name: str, **parameters: object) -> list[tuple[Any, ...]]:
-        return self._connection.execute(query(name), parameters).fetchall()
-
 
 @contextmanager
 def one_moment(
     database: PostgresConnection, as_of: datetime | None = None
 ) -> Iterator[SeriesReader]:
-    """Give a reader that sees one moment of the database, however long it reads."""
+    """Yield a reader that sees one moment of the database, however long it reads."""
     with database.reading() as connection:
-        connection.execute(query("export_patience"))
         yield SeriesReader(connection, as_of)
 
 
@@ -198,10 +200,12 @@ _TEXTS = ("name", "venue", "asset_type", "country", "currency", "isin")
 NO_ACTIONS = ACTIONS_SCHEMA.empty_table()
 
 
-def _listed(rows: Sequence[tuple[str, datetime, datetime | None]]) -> tuple[Listed, ...]:
-    """Join neighbouring stretches of one code."""
-    joined: list[Listed] = []
-    for code, since, until in rows:
-        begins = joined.pop().since if joined and joined[-1].code == code else since.date()
-        joined.append(Listed(code, begins, until and until.date()))
+def _code_periods(intervals: Sequence[ListingInterval]) -> tuple[CodePeriod, ...]:
+    """Join neighbouring intervals of one code."""
+    joined: list[CodePeriod] = []
+    for each in intervals:
+        continues = joined and joined[-1].code == each.symbol
+        since = joined.pop().since if continues else each.from_moment.date()
+        until = each.until_moment and each.until_moment.date()
+        joined.append(CodePeriod(each.symbol, since, until))
     return tuple(joined)

@@ -1,4 +1,4 @@
-"""Owns the general formats: CSV that is safe for spreadsheets, Parquet, Arrow IPC."""
+"""Write the general formats: CSV that is safe for spreadsheets, Parquet, Arrow IPC."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pyarrow.parquet
 
 from data_nexus.research.columns import ACTIONS_SCHEMA, BARS_SCHEMA
 from data_nexus.research.exports.names import file_name
-from data_nexus.research.exports.series import AssetSeries, Order
+from data_nexus.research.exports.series import AssetSeries, ExportRequest
 from data_nexus.research.exports.target import ExportFolder
 
 ASSETS = pa.schema(
@@ -27,14 +27,14 @@ ASSETS = pa.schema(
     + [("is_delisted", pa.bool_()), ("first_date", pa.date32()), ("last_date", pa.date32())]
 )
 _GROUP_ROWS = 128 * 1024
-# A cell that begins so is a formula to a spreadsheet, or, full-width, to one of East Asia. The mark
-# itself is marked as well, so that taking one mark off always gives the text back.
+# A cell that begins so is a formula to a spreadsheet, the full-width signs to one in East Asia. The
+# mark itself is marked too, so that removing one mark always restores the text.
 _FORMULA = "^([=+\\-@\\t\\r\\n'\uff1d\uff0b\uff0d\uff20])"
 _MARKED = r"'\1"
 
 
-class Rows(Protocol):
-    """A file that takes tables one after the other."""
+class TableFile(Protocol):
+    """A file that takes tables one by one."""
 
     def write_table(self, table: pa.Table) -> None:
         """Append the rows of a table."""
@@ -46,7 +46,7 @@ class Rows(Protocol):
 class SafeCsv:
     """A CSV file: quoted as RFC 4180 has it, UTF-8, floats that read back as the same number.
 
-    Texts that a spreadsheet would run get a `'` in front; numbers and dates are left alone.
+    Texts that a spreadsheet would run get a `'` in front; numbers and dates stay as they are.
     """
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
@@ -65,21 +65,21 @@ class SafeCsv:
 
 
 def cells(texts: pa.Array) -> pa.Array:
-    """Return texts as cells that no spreadsheet takes for a formula: `'` stands before what is."""
+    """Return texts as cells that no spreadsheet takes for a formula: those begin with `'`."""
     return pc.replace_substring_regex(texts, _FORMULA, _MARKED)
 
 
-def _parquet(path: Path, schema: pa.Schema) -> Rows:
-    rows: Rows = pa.parquet.ParquetWriter(path, schema, compression="zstd")
+def _parquet(path: Path, schema: pa.Schema) -> TableFile:
+    rows: TableFile = pa.parquet.ParquetWriter(path, schema, compression="zstd")
     return rows
 
 
-def _arrow(path: Path, schema: pa.Schema) -> Rows:
-    rows: Rows = pa.ipc.new_file(path, schema)
+def _arrow(path: Path, schema: pa.Schema) -> TableFile:
+    rows: TableFile = pa.ipc.new_file(path, schema)
     return rows
 
 
-ENCODINGS: dict[str, Callable[[Path, pa.Schema], Rows]] = {
+ENCODINGS: dict[str, Callable[[Path, pa.Schema], TableFile]] = {
     "csv": SafeCsv,
     "parquet": _parquet,
     "arrow": _arrow,
@@ -87,7 +87,7 @@ ENCODINGS: dict[str, Callable[[Path, pa.Schema], Rows]] = {
 
 
 @contextmanager
-def rows_file(form: str, path: Path, schema: pa.Schema) -> Iterator[Rows]:
+def table_file(form: str, path: Path, schema: pa.Schema) -> Iterator[TableFile]:
     """Give a file of a general format to write rows into; it is complete when the block ends."""
     rows = ENCODINGS[form](path, schema)
     try:
@@ -97,17 +97,19 @@ def rows_file(form: str, path: Path, schema: pa.Schema) -> Iterator[Rows]:
 
 
 @contextmanager
-def table_folder(folder: ExportFolder, order: Order, *, form: str) -> Iterator[TableFolder]:
+def table_folder(
+    folder: ExportFolder, request: ExportRequest, *, form: str
+) -> Iterator[TableFolder]:
     """Write a folder: `bars/AAPL.US.csv` for each asset, `actions` and `assets`."""
     with ExitStack() as files:
 
-        def shared(name: str, schema: pa.Schema) -> Rows:
+        def shared(name: str, schema: pa.Schema) -> TableFile:
             path = files.enter_context(folder.file(f"{name}.{form}"))
-            return files.enter_context(rows_file(form, path, schema))
+            return files.enter_context(table_file(form, path, schema))
 
         yield TableFolder(
             folder,
-            order,
+            request,
             form,
             shared("assets", ASSETS),
             shared("actions", ACTIONS_SCHEMA),
@@ -119,20 +121,20 @@ class TableFolder:
     """A folder of tables that assets are added to."""
 
     _folder: ExportFolder
-    _order: Order
+    _request: ExportRequest
     _form: str
-    _assets: Rows
-    _actions: Rows
+    _assets: TableFile
+    _actions: TableFile
 
     def add(self, series: AssetSeries) -> int:
         """Write an asset; return how many bars were written."""
-        bars = self._order.table(series)
+        bars = self._request.table(series)
         if not len(bars):
             return 0
         name = f"{file_name(series.ticker)}.{self._form}"
         with (
             self._folder.file("bars", name) as path,
-            rows_file(self._form, path, BARS_SCHEMA) as rows,
+            table_file(self._form, path, BARS_SCHEMA) as rows,
         ):
             rows.write_table(bars)
         self._assets.write_table(asset_table(series, bars, f"bars/{name}"))
@@ -141,10 +143,10 @@ class TableFolder:
 
 
 @contextmanager
-def one_table(path: Path, order: Order, *, form: str) -> Iterator[OneTable]:
+def one_table(path: Path, request: ExportRequest, *, form: str) -> Iterator[OneTable]:
     """Write all bars into one file, asset by asset, each by date."""
-    with rows_file(form, path, BARS_SCHEMA) as rows:
-        writer = OneTable(order, rows)
+    with table_file(form, path, BARS_SCHEMA) as rows:
+        writer = OneTable(request, rows)
         yield writer
         writer.flush()
 
@@ -152,13 +154,13 @@ def one_table(path: Path, order: Order, *, form: str) -> Iterator[OneTable]:
 class OneTable:
     """A file that assets are added to; rows are held until they make a group."""
 
-    def __init__(self, order: Order, rows: Rows) -> None:
-        self._order, self._rows = order, rows
+    def __init__(self, request: ExportRequest, rows: TableFile) -> None:
+        self._request, self._rows = request, rows
         self._held: list[pa.Table] = []
 
     def add(self, series: AssetSeries) -> int:
         """Write an asset; return how many bars were written."""
-        bars = self._order.table(series)
+        bars = self._request.table(series)
         self._held.append(bars)
         if sum(map(len, self._held)) >= _GROUP_ROWS:
             self.flush()
@@ -171,7 +173,7 @@ class OneTable:
 
 
 def asset_table(series: AssetSeries, bars: pa.Table, file: str) -> pa.Table:
-    """Return the one row of `ASSETS` that tells of an asset, its file and its exported dates."""
+    """Return the one row of `ASSETS` on an asset, its file and its exported dates."""
     row: dict[str, Any] = {name: getattr(series.facts, name, None) for name in ASSETS.names}
     row |= {"ticker": series.ticker, "file": file}
     row |= {"first_date": bars["date"][0], "last_date": bars["date"][-1]}

@@ -1,7 +1,7 @@
-"""Owns the folder that zipline-reloaded ingests: plain CSV, and the extension that reads it.
+"""Write the folder that zipline-reloaded ingests: plain CSV, and the extension that reads it.
 
 A bundle has one calendar, so an export to it is of one exchange. The extension needs nothing of
-this package: zipline lives in an environment of its own.
+this package: zipline is in an environment of its own.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import pyarrow as pa
 from data_nexus.domain.adjustment.factors import cash_paid, usable_splits
 from data_nexus.domain.calendar.exchanges import LIBRARY
 from data_nexus.research.exports.names import file_name
-from data_nexus.research.exports.series import AssetSeries, Order
-from data_nexus.research.exports.tables import Rows, rows_file
+from data_nexus.research.exports.series import AssetSeries, ExportRequest
+from data_nexus.research.exports.tables import TableFile, table_file
 from data_nexus.research.exports.target import ExportFolder
 
 # The countries (ISO 3166) by which zipline knows the exchanges of the calendars.
@@ -51,17 +51,17 @@ DIVIDENDS = pa.schema(
 
 
 @contextmanager
-def zipline_folder(folder: ExportFolder, order: Order) -> Iterator[ZiplineFolder]:
+def zipline_folder(folder: ExportFolder, request: ExportRequest) -> Iterator[ZiplineFolder]:
     """Write what `zipline -e FOLDER/extension.py ingest -b data-nexus` reads."""
     with ExitStack() as open_files:
 
-        def shared(name: str, schema: pa.Schema) -> Rows:
+        def shared(name: str, schema: pa.Schema) -> TableFile:
             path = open_files.enter_context(folder.file(f"{name}.csv"))
-            return open_files.enter_context(rows_file("csv", path, schema))
+            return open_files.enter_context(table_file("csv", path, schema))
 
         writer = ZiplineFolder(
             folder,
-            order,
+            request,
             shared("assets", ASSETS),
             shared("splits", SPLITS),
             shared("dividends", DIVIDENDS),
@@ -77,16 +77,21 @@ class ZiplineFolder:
     """A folder that assets are added to; their numbers are those of the database."""
 
     def __init__(
-        self, folder: ExportFolder, order: Order, assets: Rows, splits: Rows, dividends: Rows
+        self,
+        folder: ExportFolder,
+        request: ExportRequest,
+        assets: TableFile,
+        splits: TableFile,
+        dividends: TableFile,
     ) -> None:
-        self._folder, self._order = folder, order
+        self._folder, self._request = folder, request
         self._assets, self._splits, self._dividends = assets, splits, dividends
         self._exchange = ""
         self._symbols: set[str] = set()
         self._dates: tuple[date, date] | None = None
 
     def bundle(self) -> dict[str, object]:
-        """Return what the extension is told: a calendar, its country, first and last date."""
+        """Return what the extension reads: a calendar, its country, first and last date."""
         calendar = LIBRARY.get(self._exchange) or _RULES.get(self._exchange, _WEEKDAYS)
         country = _COUNTRIES.get(calendar, _UNKNOWN_COUNTRY)
         first, last = self._dates or (None, None)
@@ -95,11 +100,11 @@ class ZiplineFolder:
     def add(self, series: AssetSeries) -> int:
         """Write an asset; return how many bars were written."""
         self._exchange = series.facts.symbol.exchange
-        table = self._order.table(series).select(PRICES.names)
+        table = self._request.table(series).select(PRICES.names)
         if not len(table):
             return 0
         name = f"{file_name(series.ticker)}.csv"
-        with self._folder.file("bars", name) as path, rows_file("csv", path, PRICES) as rows:
+        with self._folder.file("bars", name) as path, table_file("csv", path, PRICES) as rows:
             rows.write_table(table)
         held: tuple[date, date] = table["date"][0].as_py(), table["date"][-1].as_py()
         first, last = self._dates or held
@@ -110,7 +115,7 @@ class ZiplineFolder:
         return len(table)
 
     def _symbol(self, series: AssetSeries) -> str:
-        """The code, or the name of its file where zipline, blind to case, has that code already."""
+        """Return the code; its file name if zipline, which ignores case, already has the code."""
         code = series.facts.symbol.code
         symbol = file_name(code) if code.upper() in self._symbols else code
         self._symbols.add(symbol.upper())
@@ -132,7 +137,7 @@ def _asset(series: AssetSeries, symbol: str, bars: pa.Table, file: str) -> pa.Ta
 
 
 def _splits(series: AssetSeries, held: tuple[date, date]) -> pa.Table:
-    """The splits between the exported bars; zipline's ratio is what prices are multiplied by."""
+    """Return the splits between the exported bars; zipline's ratio is the factor of prices."""
     rows = [
         {"sid": series.facts.asset_id, "effective_date": split.date, "ratio": split.factor}
         for split in usable_splits(series.history.splits)[0]
@@ -142,9 +147,9 @@ def _splits(series: AssetSeries, held: tuple[date, date]) -> pa.Table:
 
 
 def _dividends(series: AssetSeries, held: tuple[date, date]) -> pa.Table:
-    """The dividends between the exported bars, as paid, in the currency of the bars."""
+    """Return the dividends between the exported bars, as paid, in the currency of the bars."""
     usable, _ = usable_splits(series.history.splits)
-    told = [row for row in series.actions.to_pylist() if row["kind"] == "dividend"]
+    reported = [row for row in series.actions.to_pylist() if row["kind"] == "dividend"]
     rows = [
         {
             "sid": series.facts.asset_id,
@@ -154,7 +159,7 @@ def _dividends(series: AssetSeries, held: tuple[date, date]) -> pa.Table:
             "record_date": row["record_date"],
             "pay_date": row["payment_date"],
         }
-        for dividend, row in zip(series.history.dividends, told, strict=True)
+        for dividend, row in zip(series.history.dividends, reported, strict=True)
         if held[0] < dividend.date <= held[1]
     ]
     return pa.Table.from_pylist(

@@ -1,4 +1,4 @@
-"""Owns the bundle `data-nexus` of zipline-reloaded; exported beside the files that it reads.
+"""Register the bundle `data-nexus` with zipline-reloaded; exported beside the files it reads.
 
     zipline -e extension.py ingest -b data-nexus
 
@@ -21,12 +21,12 @@ TEXTS = ["symbol", "asset_name", "exchange", "file"]
 
 
 def here() -> Path:
-    """Return this file's folder; zipline runs an extension without telling it where it lies."""
+    """Return this file's folder; zipline runs an extension without `__file__`."""
     return Path(here.__code__.co_filename).resolve().parent
 
 
 def text_of_cell(text: str) -> str:
-    """Take off the mark that keeps a spreadsheet from running a text."""
+    """Remove the mark that keeps a spreadsheet from running a text."""
     return text.removeprefix("'")
 
 
@@ -46,10 +46,10 @@ def table(name: str, dates: list[str]) -> pd.DataFrame:
 
 
 def on_sessions(bars: pd.DataFrame, sessions: pd.DatetimeIndex) -> pd.DataFrame:
-    """Return a bar for each session from an asset's first to its last; zipline insists on that.
+    """Return a bar for each session from an asset's first to its last, as zipline requires.
 
-    A session without a bar has no prices and no volume, which is how zipline knows a day without
-    trades; a bar on a day that is no session is left out.
+    A session without a bar has no prices and no volume, zipline's form of a day without trades; a
+    bar on a day that is not a session is left out.
     """
     held = sessions[(sessions >= bars.index[0]) & (sessions <= bars.index[-1])]
     full = bars.reindex(held)

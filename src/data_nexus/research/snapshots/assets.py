@@ -1,93 +1,83 @@
-"""Owns whom a reader of a snapshot means: symbols become assets, a day becomes a universe. Pure."""
+"""Select the assets of a snapshot: by symbols, or by the universe of a day. Pure."""
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_nexus.domain.symbol import Symbol, parse_symbol
-from data_nexus.errors import UsageError, no_assets
-from data_nexus.research.coverage import Followed
+from data_nexus.database.reader.universe import AssetState
+from data_nexus.errors import no_assets
+from data_nexus.research.selection import (
+    Selection,
+    members_of,
+    symbols_of,
+    unknown_member,
+    unknown_symbol,
+)
 from data_nexus.research.universe import UNIVERSE_SCHEMA
+
+_STATE = ("asset_id", "exchange", "venue", "asset_type", "synced_through")
 
 
 def current_rows(assets: pa.Table) -> dict[str, int]:
-    """Return the row of each asset that bears its symbol today, by ticker."""
+    """Return the row of each current asset, by ticker."""
     current = assets["retired_at"].is_null().to_numpy().nonzero()[0]
     return dict(zip(assets["ticker"].take(pa.array(current)).to_pylist(), current, strict=True))
 
 
-def assets_named(
-    assets: pa.Table, rows: Mapping[str, int], wanted: str | Sequence[str] | pa.Table
-) -> pa.Table:
-    """Return the wanted rows of a snapshot's assets, by ticker, each once.
+def assets_of(assets: pa.Table, rows: Mapping[str, int], selection: Selection) -> pa.Table:
+    """Return the selected rows of a snapshot's assets, by ticker, each once.
 
-    `wanted` are symbols, or a universe, whose assets keep the symbols that it gives them; `rows`
-    are the `current_rows`. Raises `UsageError` for a symbol that no asset bears, with near names.
+    A universe's assets keep the symbols that it gives them; `rows` are the `current_rows`. Raises
+    `UsageError` for an unknown symbol, with near names, and for a table that is not a universe.
     """
-    if isinstance(wanted, pa.Table):
-        return _of_universe(assets, wanted)
-    texts = [wanted] if isinstance(wanted, str) else wanted
-    tickers = sorted({str(parse_symbol(text)) for text in texts})
-    for ticker in tickers:
-        if ticker not in rows:
-            raise UsageError(_unknown(parse_symbol(ticker), rows))
-    return assets.take(pa.array([rows[ticker] for ticker in tickers], pa.int64()))
+    if isinstance(selection, pa.Table):
+        return _of_universe(assets, members_of(selection))
+    symbols = symbols_of(selection)
+    for symbol in symbols:
+        if str(symbol) not in rows:
+            raise unknown_symbol(symbol, _codes(rows, symbol.exchange), "snapshot")
+    chosen = [rows[ticker] for ticker in sorted(map(str, symbols))]
+    return assets.take(pa.array(chosen, pa.int64()))
 
 
-def _of_universe(assets: pa.Table, universe: pa.Table) -> pa.Table:
-    if not {"asset_id", "symbol"} <= set(universe.column_names):
-        raise UsageError("a universe has the columns asset_id and symbol; use lake.universe(…)")
-    at = pc.index_in(universe["asset_id"], assets["asset_id"])
+def _codes(tickers: Iterable[str], exchange: str) -> list[str]:
+    split = (ticker.rpartition(".") for ticker in tickers)
+    return [code for code, _, of in split if of == exchange]
+
+
+def _of_universe(assets: pa.Table, members: Mapping[int, str]) -> pa.Table:
+    at = pc.index_in(pa.array([*members], pa.int32()), assets["asset_id"])
     if at.null_count:
-        raise UsageError("the universe holds assets that are not in this snapshot; ask it for one")
-    members = assets.take(at)
-    position = members.schema.get_field_index("ticker")
-    named = members.set_column(position, "ticker", universe["symbol"].combine_chunks())
+        raise unknown_member(min(members.keys() - {*assets["asset_id"].to_pylist()}), "snapshot")
+    chosen = assets.take(at)
+    position = chosen.schema.get_field_index("ticker")
+    named = chosen.set_column(position, "ticker", pa.array([*members.values()], pa.string()))
     return named.sort_by([("ticker", "ascending"), ("asset_id", "ascending")])
 
 
-def followed(assets: pa.Table) -> list[Followed]:
-    """Return assets as their coverage is asked for."""
+def states_of(assets: pa.Table) -> list[tuple[str, AssetState]]:
+    """Return where assets are listed and how far they are read, with their tickers."""
     return [
-        Followed(
-            each["asset_id"],
+        (
             each["ticker"],
-            each["exchange"],
-            each["venue"],
-            each["asset_type"],
-            each["synced_through"],
-            is_listed=not each["is_delisted"] and each["retired_at"] is None,
+            AssetState(
+                **{name: each[name] for name in _STATE},
+                is_listed=not each["is_delisted"] and each["retired_at"] is None,
+            ),
         )
         for each in assets.to_pylist()
     ]
 
 
-def day_of(text: str, moment: datetime) -> date:
-    """Return the day of `US@2019-06-28`; without one, that of the snapshot."""
-    try:
-        return date.fromisoformat(text) if text else moment.date()
-    except ValueError:
-        raise UsageError(f"{text!r} is no date; write it like US@2019-06-28") from None
-
-
-def _unknown(symbol: Symbol, tickers: Iterable[str]) -> str:
-    split = (ticker.rpartition(".") for ticker in tickers)
-    there = [code for code, _, exchange in split if exchange == symbol.exchange]
-    near = difflib.get_close_matches(symbol.code, there, n=3)
-    hint = f"; did you mean {', '.join(f'{c}.{symbol.exchange}' for c in near)}?" if near else ""
-    return f"{symbol} is not in the snapshot{hint}"
-
-
 def universe_of(
     assets: pa.Table, listings: pa.Table, discoveries: pa.Table, exchange: str, day: date
 ) -> pa.Table:
-    """Return who was listed on an exchange on a day, as `read_universe` does from the database."""
+    """Return the assets listed on an exchange on a day, as `read_universe` does."""
     own = assets.filter(pc.equal(assets["exchange"], exchange))
     if not len(own):
         raise no_assets(exchange)
@@ -119,7 +109,7 @@ def universe_of(
 
 
 def _reach(discoveries: pa.Table, exchange: str, day_end: datetime) -> set[str] | None:
-    """Return the asset types of which discoveries tell by then; None if they tell of all."""
+    """Return the asset types that discoveries covered by then; None if they covered all."""
     lists = [
         each
         for each in discoveries.to_pylist()

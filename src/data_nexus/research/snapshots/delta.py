@@ -1,7 +1,7 @@
-"""Owns a snapshot's second face: each of its tables as a Delta table, by the extra `deltalake`.
+"""Publish a snapshot's tables as Delta tables too, with the extra `deltalake`.
 
-The files are the same; a Delta log beside them names those that count. A refresh is one commit a
-table, made before the manifest is replaced: whoever reads Delta has the old table or the new one.
+The files are the same; a Delta log beside them names the current ones. A refresh is one commit a
+table, made before the manifest is replaced: a reader of Delta sees the old table or the new one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from data_nexus.errors import UsageError
 from data_nexus.research.snapshots.manifest import LakeFile
-from data_nexus.research.snapshots.place import Place
+from data_nexus.research.snapshots.storage.storage import Storage
 from data_nexus.research.snapshots.tables import BARS, TABLES
 
 _PARTITION = "exchange"
@@ -34,14 +34,14 @@ def require_deltalake() -> None:
 
 
 def has_delta(paths: Iterable[str]) -> bool:
-    """Say whether tables of a place are Delta tables, or were about to become such."""
+    """Return whether a storage holds a Delta log, even of an interrupted export."""
     return any(path.startswith(_LOGS) for path in paths)
 
 
-def commit_delta(place: Place, files: Sequence[LakeFile], moment: datetime) -> set[str]:
-    """Make the Delta tables of a place consist of these files; tables as they are stay untouched.
+def commit_delta(storage: Storage, files: Sequence[LakeFile], moment: datetime) -> set[str]:
+    """Make the Delta tables of a storage consist of these files; leave unchanged tables alone.
 
-    Returns the files of which they consisted until now and do no longer. Raises
+    Returns the files that are no longer part of them. Raises
     `StorageUnavailable` where a log cannot be written.
     """
     deltalake = import_module("deltalake")
@@ -49,39 +49,39 @@ def commit_delta(place: Place, files: Sequence[LakeFile], moment: datetime) -> s
     try:
         for table in TABLES:
             own = {file.path.partition("/")[2]: file for file in files if file.table == table}
-            gone = _commit(deltalake, place, table, own, moment)
+            gone = _commit(deltalake, storage, table, own, moment)
             replaced |= {f"{table}/{path}" for path in gone}
     except (OSError, deltalake.exceptions.DeltaError) as error:
-        raise place.unavailable(error) from None
+        raise storage.unavailable(error) from None
     return replaced
 
 
 def _commit(
     deltalake: Any,  # noqa: ANN401 - the module, which ships no types
-    place: Place,
+    storage: Storage,
     table: str,
     files: Mapping[str, LakeFile],
     moment: datetime,
 ) -> set[str]:
-    """Commit the files of one table, again if another export was quicker."""
+    """Commit the files of one table, again if another export was faster."""
     for _ in range(_ATTEMPTS - 1):
         with suppress(deltalake.exceptions.DeltaError):
-            return _commit_once(deltalake, place, table, files, moment)
-    return _commit_once(deltalake, place, table, files, moment)
+            return _commit_once(deltalake, storage, table, files, moment)
+    return _commit_once(deltalake, storage, table, files, moment)
 
 
 def _commit_once(
     deltalake: Any,  # noqa: ANN401
-    place: Place,
+    storage: Storage,
     table: str,
     files: Mapping[str, LakeFile],
     moment: datetime,
 ) -> set[str]:
-    """Commit what is new and what is gone, on the version that was read and on no later one.
+    """Commit what is new and what is gone, on exactly the version that was read.
 
-    No file is both added and removed: engines differ in what they make of that.
+    No file is both added and removed: engines treat that differently.
     """
-    address, options, actions = place.address(table), place.storage_options, deltalake.transaction
+    address, options, actions = storage.address(table), storage.delta_options, deltalake.transaction
     schema = deltalake.Schema.from_arrow(_schema(table))
     partitions = [_PARTITION] if table == "bars" else []
     if not deltalake.DeltaTable.is_deltatable(address, options):
@@ -123,9 +123,9 @@ def _removed(transaction: Any, named: Mapping[str, Any], moment: datetime) -> An
 
 
 def _added(transaction: Any, path: str, file: LakeFile, moment: datetime) -> Any:  # noqa: ANN401
-    told: dict[str, Any] = {"numRecords": file.rows}
+    statistics: dict[str, Any] = {"numRecords": file.rows}
     if file.first_date:
-        told |= {
+        statistics |= {
             "minValues": {"date": str(file.first_date)},
             "maxValues": {"date": str(file.last_date)},
             "nullCount": {"date": 0},
@@ -136,7 +136,7 @@ def _added(transaction: Any, path: str, file: LakeFile, moment: datetime) -> Any
         {_PARTITION: file.covers.exchange} if file.covers else {},
         _milliseconds(moment),
         True,  # noqa: FBT003 - the library names none of its arguments
-        json.dumps(told),
+        json.dumps(statistics),
     )
 
 

@@ -1,12 +1,12 @@
-"""Owns the writing of snapshots: what has changed since the last one is written, then a manifest.
+"""Write a snapshot, or refresh it: first the files that have changed, then the manifest.
 
-All is read in one read-only transaction, so a snapshot equals the database at one moment. What has
-changed is told by the rows themselves: PostgreSQL counts and hashes the bars of each part in one
-scan, and a part that says what it said before keeps its file. No log is trusted: a row that a
+Everything is read in one read-only transaction, so a snapshot equals the database at one moment.
+The rows themselves say what has changed: PostgreSQL counts and hashes the bars of each part in one
+scan, and a part with the same count and hash keeps its file. No log is trusted: a row that a
 person deleted by hand changes its part like any other.
 
-Nothing that is there is changed. Files are new and named by their content; the manifest replaces
-the old one last. So at each instant the place holds the old snapshot or the new one.
+No existing file is changed. New files are named by their content, and the manifest is replaced
+last, so at each instant the storage holds the old snapshot or the new one.
 """
 
 from __future__ import annotations
@@ -16,18 +16,17 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from itertools import groupby
-from typing import Any, cast
+from typing import cast
 
 import psycopg
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_nexus import __version__
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.queries import query
 from data_nexus.database.reader.bars import fetch_bars
+from data_nexus.database.reader.snapshots import begin_snapshot, fetch_parts, fetch_table_rows
 from data_nexus.errors import InvariantBroken
 from data_nexus.research.columns import table_of
 from data_nexus.research.snapshots.delta import commit_delta, has_delta, require_deltalake
@@ -48,7 +47,7 @@ from data_nexus.research.snapshots.manifest import (
     decoded,
     encoded,
 )
-from data_nexus.research.snapshots.place import Place
+from data_nexus.research.snapshots.storage.storage import Storage
 from data_nexus.research.snapshots.tables import (
     SMALL,
     TABLES,
@@ -58,13 +57,13 @@ from data_nexus.research.snapshots.tables import (
     parquet_of_bars,
 )
 
-# While PostgreSQL hands out the next part, those before it are encoded and written.
+# While PostgreSQL sends the next part, the parts before it are encoded and written.
 _WRITERS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Part:
-    """What the database says of one part."""
+    """A part as the database has it."""
 
     coverage: Coverage
     rows: int
@@ -76,86 +75,97 @@ class _Part:
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """Where files of bars go, and how they are compressed."""
+    """Where files of bars are written, and how they are compressed."""
 
-    place: Place
+    storage: Storage
     compression: Compression
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What an export did: the new manifest, and the figures of `nexus export lake --json`."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LakeFigures:
+    """What an export wrote: files and bytes of the snapshot, and those that are new."""
 
-    manifest: Manifest
-    figures: dict[str, Any]
+    moment: datetime
+    generation: int
+    files: int
+    written: int
+    kept: int
+    removed: int
+    bars: int
+    bytes: int
+    bytes_written: int
+    duration_sec: float
 
 
 def export_lake(
     database: PostgresConnection,
-    place: Place,
+    storage: Storage,
     compression: Compression | None = None,
     *,
+    written_by: str,
     delta: bool = False,
-) -> Written:
-    """Make the place equal the database at one moment; write only what has changed since.
+) -> LakeFigures:
+    """Make a storage equal the database at one moment; write only what has changed since.
 
     With `delta` the tables become Delta tables as well, and stay so. Without a compression files
-    have that of the snapshot before; the first ones have none in a folder, where unpacking would
-    cost more than reading, and zstd in an object store. Raises
-    `UsageError` for a place that holds something else, or to which another export writes, and
-    `StorageUnavailable` when the database or the place fails; the old snapshot then stands.
+    keep that of the snapshot before; the first ones have the storage's usual one. `written_by` is
+    the version that the manifest names. Raises `UsageError` for a storage that holds anything else,
+    or to which another export is writing, and `StorageUnavailable` when the database or the storage
+    fails; the old snapshot then remains.
     """
     begun = time.perf_counter()
-    with place.held():
-        old, there = _begun(place), place.sizes()
-        # A log may be there before a manifest says so: an export was stopped between the two.
+    with storage.locked():
+        old, there = _begun(storage, written_by), storage.sizes()
+        # There may be a log before a manifest says so: an export was stopped between the two.
         is_delta = delta or old.is_delta or has_delta(there)
         if is_delta:
             require_deltalake()
-        usual: Compression = "none" if place.is_folder else "zstd"
-        chosen = compression or cast("Compression", old.compression) or usual
+        chosen = compression or cast("Compression", old.compression) or storage.usual_compression
         whole = _usable(old, there, chosen)
         with database.reading() as connection:
-            moment, newest = _moment(connection)
+            moment, last_bar = begin_snapshot(connection)
+            newest = last_bar or moment.date()
             files = [
-                *_bars(connection, _Target(place, chosen), whole.values(), newest),
-                *_small(connection, place, whole),
+                *_bars(connection, _Target(storage, chosen), whole.values(), newest),
+                *_small(connection, storage, whole),
             ]
-        place.settle()
-        replaced = commit_delta(place, files, moment) if is_delta else set()
-        new = _renewed(old, files, moment, chosen, is_delta=is_delta, replaced=replaced)
-        place.put(MANIFEST, encoded(new))
-        place.settle()
-        removed = _sweep(place, old, new)
-    return Written(new, _figures(old, new, removed, time.perf_counter() - begun))
+        storage.sync()
+        replaced = commit_delta(storage, files, moment) if is_delta else set()
+        new = Manifest(
+            generation=old.generation + 1,
+            moment=moment,
+            written_by=written_by,
+            assets_a_part=ASSETS_A_PART,
+            compression=chosen,
+            is_delta=is_delta,
+            tables=_columns(),
+            files=tuple(sorted(files, key=lambda file: file.path)),
+            superseded=_superseded(old, files, replaced),
+        )
+        storage.put(MANIFEST, encoded(new))
+        storage.sync()
+        removed = _sweep(storage, old, new)
+    return _figures(old, new, moment, removed, time.perf_counter() - begun)
 
 
-def _begun(place: Place) -> Manifest:
-    """Return the manifest of the place; one that is empty still becomes ours by its first."""
-    content = place.read(MANIFEST)
+def _begun(storage: Storage, written_by: str) -> Manifest:
+    """Return the manifest of a storage; an empty one becomes ours by its first manifest."""
+    content = storage.read(MANIFEST)
     if content is not None:
-        return decoded(content, place.name)
-    first = Manifest(written_by=__version__)
-    place.put(MANIFEST, encoded(first))
+        return decoded(content, storage.name)
+    first = Manifest(written_by=written_by)
+    storage.put(MANIFEST, encoded(first))
     return first
 
 
 def _usable(old: Manifest, there: Mapping[str, int], compression: str) -> dict[str, LakeFile]:
-    """Return the files that may stay; what somebody deleted or cut short is written again."""
+    """Return the files to keep; those deleted or cut short are written again."""
     is_same = compression == old.compression and old.assets_a_part == ASSETS_A_PART
     return {
         file.path: file
         for file in old.files
         if there.get(file.path) == file.bytes and (is_same or file.covers is None)
     }
-
-
-def _moment(connection: psycopg.Connection) -> tuple[datetime, date]:
-    """Return the moment of the transaction and the date about which the bars end."""
-    row = connection.execute(query("lake_moment")).fetchone()
-    assert row is not None  # noqa: S101 - it selects one row
-    moment: datetime = row[0].astimezone(UTC)
-    return moment, row[1] or moment.date()
 
 
 def _bars(
@@ -186,19 +196,16 @@ def _parts(connection: psycopg.Connection, newest: date) -> list[_Part]:
     """Let PostgreSQL count and hash all bars, part by part."""
     starts = starts_of(newest)
     periods = periods_of(starts)
-    asked = {"starts": starts, "assets_a_part": ASSETS_A_PART}
     return [
         _Part(
-            coverage=_coverage(exchange, number, periods[period]),
-            rows=rows,
-            first_date=first,
-            last_date=last,
-            fingerprint=f"{fingerprint & (1 << 64) - 1:016x}",
-            asset_ids=tuple(asset_ids),
+            coverage=_coverage(each.exchange, each.number, periods[each.period]),
+            rows=each.bars,
+            first_date=each.first_date,
+            last_date=each.last_date,
+            fingerprint=f"{each.fingerprint & (1 << 64) - 1:016x}",
+            asset_ids=tuple(each.asset_ids),
         )
-        for exchange, number, period, rows, first, last, fingerprint, asset_ids in (
-            connection.execute(query("lake_parts"), asked)
-        )
+        for each in fetch_parts(connection, starts, ASSETS_A_PART)
     ]
 
 
@@ -207,7 +214,7 @@ def _coverage(exchange: str, number: int, period: Period) -> Coverage:
 
 
 def _read(connection: psycopg.Connection, parts: list[_Part]) -> pa.Table:
-    """Read the bars of some parts of the same assets, and what lies between them."""
+    """Read the bars of parts of the same assets, and those between the parts."""
     window = min(part.first_date for part in parts), max(part.last_date for part in parts)
     asset_ids = sorted({each for part in parts for each in part.asset_ids})
     return bars_of(fetch_bars(connection, dict.fromkeys(asset_ids, window)))
@@ -231,7 +238,7 @@ def _write(target: _Target, part: _Part, bars: pa.Table) -> LakeFile:
     covers = part.coverage
     period = Period(covers.first_day, covers.last_day)
     path = bars_path(covers.exchange, covers.number, period, sha256)
-    target.place.put(path, content)
+    target.storage.put(path, content)
     return LakeFile(
         table="bars",
         path=path,
@@ -246,68 +253,55 @@ def _write(target: _Target, part: _Part, bars: pa.Table) -> LakeFile:
 
 
 def _small(
-    connection: psycopg.Connection, place: Place, old: Mapping[str, LakeFile]
+    connection: psycopg.Connection, storage: Storage, old: Mapping[str, LakeFile]
 ) -> Iterator[LakeFile]:
-    """Write the small tables that have changed: what is the same has the same name."""
+    """Write the small tables that have changed: equal content has the same name."""
     for table, schema in SMALL.items():
-        rows = table_of(connection.execute(query(f"lake_{table}")), schema)
+        rows = table_of(fetch_table_rows(connection, table), schema)
         content = parquet_of(rows)
         sha256 = hashlib.sha256(content).hexdigest()
         path = table_path(table, sha256)
         if path not in old:
-            place.put(path, content)
+            storage.put(path, content)
         yield LakeFile(table=table, path=path, rows=len(rows), bytes=content.size, sha256=sha256)
 
 
-def _renewed(
-    old: Manifest,
-    files: list[LakeFile],
-    moment: datetime,
-    compression: str,
-    *,
-    is_delta: bool,
-    replaced: set[str],
-) -> Manifest:
-    """Return the new manifest; `replaced` are files that Delta named until now."""
-    stay = {file.path for file in files}
-    superseded = {*(file.path for file in old.files), *replaced} - stay
-    return Manifest(
-        generation=old.generation + 1,
-        moment=moment,
-        written_by=__version__,
-        assets_a_part=ASSETS_A_PART,
-        compression=compression,
-        is_delta=is_delta,
-        tables={
-            name: {field.name: str(field.type) for field in schema}
-            for name, schema in TABLES.items()
-        },
-        files=tuple(sorted(files, key=lambda file: file.path)),
-        superseded=tuple(sorted(superseded)),
-    )
+def _columns() -> dict[str, dict[str, str]]:
+    """Return the type of each column of each table."""
+    return {
+        name: {field.name: str(field.type) for field in schema} for name, schema in TABLES.items()
+    }
 
 
-def _sweep(place: Place, old: Manifest, new: Manifest) -> int:
+def _superseded(old: Manifest, files: Iterable[LakeFile], replaced: set[str]) -> tuple[str, ...]:
+    """Return the files of the last manifest, and of Delta until now, that are used no longer."""
+    kept = {file.path for file in files}
+    return tuple(sorted({*(file.path for file in old.files), *replaced} - kept))
+
+
+def _sweep(storage: Storage, old: Manifest, new: Manifest) -> int:
     """Delete our files that neither this nor the last manifest names; return how many."""
     kept = {*(file.path for file in new.files), *new.superseded}
-    found = {*old.superseded, *filter(OUR_FILE.fullmatch, place.sizes(old_only=True))}
+    found = {*old.superseded, *filter(OUR_FILE.fullmatch, storage.removable())}
     for path in found - kept:
-        place.remove(path)
+        storage.remove(path)
     return len(found - kept)
 
 
-def _figures(old: Manifest, new: Manifest, removed: int, seconds: float) -> dict[str, Any]:
+def _figures(
+    old: Manifest, new: Manifest, moment: datetime, removed: int, seconds: float
+) -> LakeFigures:
     before = {file.path for file in old.files}
     written = [file for file in new.files if file.path not in before]
-    return {
-        "moment": new.moment,
-        "generation": new.generation,
-        "files": len(new.files),
-        "written": len(written),
-        "kept": len(new.files) - len(written),
-        "removed": removed,
-        "bars": sum(file.rows for file in new.of("bars")),
-        "bytes": sum(file.bytes for file in new.files),
-        "bytes_written": sum(file.bytes for file in written),
-        "duration_sec": round(seconds, 3),
-    }
+    return LakeFigures(
+        moment=moment,
+        generation=new.generation,
+        files=len(new.files),
+        written=len(written),
+        kept=len(new.files) - len(written),
+        removed=removed,
+        bars=sum(file.rows for file in new.of("bars")),
+        bytes=sum(file.bytes for file in new.files),
+        bytes_written=sum(file.bytes for file in written),
+        duration_sec=round(seconds, 3),
+    )

@@ -1,7 +1,7 @@
-"""Owns the files of bars of an open snapshot: each is opened once, for none of them ever changes.
+"""Open the files of bars of a snapshot, each once: none of them ever changes.
 
-A plain file is mapped, and what is found in it is kept: its rows as they lie there, and their runs.
-To read it again costs nothing but the copy into the answer.
+A plain file is mapped, and its rows and their runs are kept. Reading it again costs nothing but the
+copy into the answer.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from pyarrow import parquet
 from data_nexus.domain.bars import days
 from data_nexus.errors import StorageUnavailable
 from data_nexus.research.snapshots.manifest import LakeFile
-from data_nexus.research.snapshots.place import Place
 from data_nexus.research.snapshots.plain_pages import has_plain_pages, plain_group
 from data_nexus.research.snapshots.row_runs import Column, Runs, joined, runs_of
+from data_nexus.research.snapshots.storage.storage import Storage
 from data_nexus.research.snapshots.tables import BARS
 
-# A process may have 65,530 areas of memory mapped, and not all of them are ours.
+# A process may map 65,530 areas of memory, and not all of them are ours.
 _MOST_OPEN = 16_384
 _KEY = ["asset_id", "date"]
 
@@ -31,8 +31,7 @@ _KEY = ["asset_id", "date"]
 class Sought:
     """Which bars are sought: by asset, whether it is wanted, and the first and the last day.
 
-    An asset whose number lies beyond the array is in no file that is read. Days count from
-    1970-01-01.
+    An asset with a number beyond the array is in no file that is read. Days count from 1970-01-01.
     """
 
     is_wanted: NDArray[np.bool_]
@@ -40,13 +39,13 @@ class Sought:
     last: int
 
     def of(self, runs: Runs) -> NDArray[np.bool_]:
-        """Say which of some runs hold such bars."""
+        """Return which runs hold such bars."""
         meets = (runs.firsts <= self.last) & (runs.lasts >= self.first)
         return self.is_wanted[runs.asset_ids] & meets
 
 
 class RowGroups:
-    """Row groups of a file, one behind the other, and the runs of their rows."""
+    """Row groups of a file, concatenated, and the runs of their rows."""
 
     def __init__(self, batches: Sequence[pa.RecordBatch]) -> None:
         self._batches = batches
@@ -59,7 +58,7 @@ class RowGroups:
         )
 
     def sought(self, sought: Sought) -> Piece:
-        """Return the runs that hold what is sought, and the row groups in which they lie."""
+        """Return the runs that hold what is sought, and their row groups."""
         is_sought = sought.of(self._runs)
         if is_sought.all():
             return Piece(self._batches, self._numbers, self._runs)
@@ -77,7 +76,7 @@ class RowGroups:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Bars of a file as they stand there: row groups, each also by column, and runs in them."""
+    """Bars as a file holds them: row groups, each also by column, and runs in them."""
 
     batches: Sequence[pa.RecordBatch]
     numbers: Sequence[dict[str, Column]]
@@ -85,11 +84,11 @@ class Piece:
 
     @property
     def size(self) -> int:
-        """How many rows the row groups have."""
+        """The number of rows in the row groups."""
         return sum(map(len, self.batches))
 
     def slices(self) -> list[tuple[dict[str, Column], slice]]:
-        """Return where each of the runs lies: the columns of its row group, and its rows there."""
+        """Return the position of each run: the columns of its row group, and its rows there."""
         edges = np.cumsum([0, *map(len, self.batches)])
         groups = np.searchsorted(edges, self.runs.starts, side="right") - 1
         begins = self.runs.starts - edges[groups]
@@ -103,8 +102,8 @@ class OpenFiles:
     Several threads may read at once.
     """
 
-    def __init__(self, place: Place) -> None:
-        self.place = place
+    def __init__(self, storage: Storage) -> None:
+        self.storage = storage
         self._open: dict[str, RowGroups] = {}
 
     def read(self, file: LakeFile, sought: Sought, names: Sequence[str]) -> Piece:
@@ -117,19 +116,19 @@ class OpenFiles:
             return known.sought(sought)
         except (OSError, pa.ArrowInvalid) as error:
             raise StorageUnavailable(
-                f"{self.place.name}: {file.path} is damaged ({str(error).splitlines()[0]}); delete"
-                " it, and the next export writes it again"
+                f"{self.storage.name}: {file.path} is damaged ({str(error).splitlines()[0]});"
+                " delete it, and the next export writes it again"
             ) from None
 
     def are_mapped(self, files: Iterable[LakeFile]) -> bool:
-        """Say whether all of some files have been read before, and are mapped."""
+        """Return whether all of the files have been read before and are mapped."""
         return all(file.path in self._open for file in files)
 
     def _read(self, path: str, sought: Sought, names: Sequence[str]) -> RowGroups:
-        """Map a file that is near and plain; else let the library read what can hold the sought."""
-        with self.place.open(path) as source:
-            file = parquet.ParquetFile(source, pre_buffer=not self.place.is_folder)
-            if self.place.is_folder and has_plain_pages(file.metadata):
+        """Map a plain local file; of another, read the row groups that can hold what is sought."""
+        with self.storage.open(path) as source:
+            file = parquet.ParquetFile(source, pre_buffer=not self.storage.maps_files)
+            if self.storage.maps_files and has_plain_pages(file.metadata):
                 source.seek(0)
                 return self._kept(path, source.read_buffer(), file.metadata)
             every = [name for name in BARS.names if name in {*_KEY, *names}]
@@ -138,7 +137,7 @@ class OpenFiles:
         return RowGroups(read.combine_chunks().to_batches())
 
     def _kept(self, path: str, content: pa.Buffer, metadata: parquet.FileMetaData) -> RowGroups:
-        """Return what is mapped, which outlives the open file, and keep it."""
+        """Map a file and keep it; the mapping outlives the open file."""
         groups = map(metadata.row_group, range(metadata.num_row_groups))
         mapped = RowGroups([plain_group(content, group, BARS) for group in groups])
         if len(self._open) < _MOST_OPEN:
@@ -155,12 +154,12 @@ def numbers_of(array: pa.Array) -> Column:
 def _groups_within(metadata: parquet.FileMetaData, sought: Sought) -> list[int]:
     """Return the row groups whose dates meet those that are sought."""
     at = BARS.get_field_index("date")
-    told = {
+    statistics = {
         group: metadata.row_group(group).column(at).statistics
         for group in range(metadata.num_row_groups)
     }
     return [
         group
-        for group, dates in told.items()
+        for group, dates in statistics.items()
         if days(dates.min) <= sought.last and days(dates.max) >= sought.first
     ]

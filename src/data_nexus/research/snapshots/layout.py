@@ -1,8 +1,8 @@
-"""Owns the layout of a snapshot: into which parts the bars go, and what the files are called. Pure.
+"""Lay out a snapshot: which part a bar belongs to, and how the files are named. Pure.
 
 A part is a file: the bars of neighbouring assets of one exchange in one period. Periods are five
 calendar years, the whole years since, the running year up to its last month, and the running
-month: a night appends to the last of them only, and a year is at most four files. In a file each
+month: a day appends to the last of them only, and a year is at most four files. In a file each
 calendar year is a row group, sorted by asset and date.
 
 The numbers are measured: see docs/adr/0024.
@@ -19,7 +19,7 @@ ASSETS_A_PART = 64
 YEARS_A_PART = 5
 _FIRST_YEAR = 1900
 _EXCHANGE = re.compile(r"[A-Za-z0-9]{1,16}")
-# What the files of a snapshot are called, and nothing else; only such files are ever removed.
+# The names of a snapshot's files, and no others; only such files are ever removed.
 OUR_FILE = re.compile(
     r"(?:bars/exchange=(?:[A-Za-z0-9]{1,16}|_)/[0-9]{6,10}-[0-9]{8}-[0-9]{8}"
     r"|(?:assets|listings|discoveries|splits|dividends)/all)"
@@ -29,14 +29,14 @@ OUR_FILE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """The days from `first` to `last`, both included; None is without a bound."""
+    """The days from `first` to `last`, both included; None is no limit."""
 
     first: date | None
     last: date | None
 
 
 def starts_of(newest: date) -> list[date]:
-    """Return the first days of all periods but the first, for bars that end about `newest`."""
+    """Return the first days of all periods but the first, for bars that end around `newest`."""
     block = newest.year - (newest.year - _FIRST_YEAR) % YEARS_A_PART
     starts = [date(year, 1, 1) for year in range(_FIRST_YEAR, block + 1, YEARS_A_PART)]
     for start in (date(newest.year, 1, 1), newest.replace(day=1)):
@@ -52,9 +52,9 @@ def periods_of(starts: Sequence[date]) -> list[Period]:
 
 
 def bars_path(exchange: str, number: int, period: Period, sha256: str) -> str:
-    """Return where a file of bars lies below the place.
+    """Return the path of a file of bars below the storage's root.
 
-    Built of numbers and an exchange's code; a text that is no code has no part in it.
+    It is made of numbers and an exchange's code; text that is not a code is never part of it.
     """
     folder = exchange if _EXCHANGE.fullmatch(exchange) else "_"
     first = f"{period.first:%Y%m%d}" if period.first else "00000000"
@@ -63,5 +63,5 @@ def bars_path(exchange: str, number: int, period: Period, sha256: str) -> str:
 
 
 def table_path(table: str, sha256: str) -> str:
-    """Return where the one file of a small table lies below the place."""
+    """Return the path of the one file of a small table below the storage's root."""
     return f"{table}/all-{sha256[:20]}.parquet"

@@ -1,6 +1,6 @@
-"""Owns the manifest of a snapshot: which files it is, and what each of them holds. Pure.
+"""Encode and decode the manifest of a snapshot: its files, and what each of them holds. Pure.
 
-`manifest.json` is the only file that is ever replaced. Whoever reads it has a whole snapshot, for
+`manifest.json` is the only file that is ever replaced. Reading it gives a whole snapshot, because
 the files that it names never change.
 """
 
@@ -31,10 +31,10 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LakeFile(msgspec.Struct, frozen=True, kw_only=True):
-    """One Parquet file: where it lies, what is in it, and how it is known to be the same.
+    """One Parquet file: its path, its content, and how a refresh knows that it is current.
 
-    `fingerprint` is what the database says of the same rows, in hexadecimal: a refresh keeps the
-    file as long as it says so again.
+    `fingerprint` is the database's hash of the same rows, in hexadecimal: a refresh keeps the file
+    as long as the hash is the same.
     """
 
     table: str
@@ -51,9 +51,9 @@ class LakeFile(msgspec.Struct, frozen=True, kw_only=True):
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """A snapshot: the moment of the database that it equals, its tables and its files.
 
-    `generation` counts the refreshes; 0 is a place where none has been completed yet.
-    `is_delta` says that each table is a Delta table as well, which every refresh then commits.
-    `superseded` are files of the generation before, kept for whoever still reads it.
+    `generation` counts the refreshes; 0 means that none has been completed yet.
+    `is_delta` means that each table is a Delta table too, which every refresh then commits.
+    `superseded` are files of the generation before, kept for its readers.
     """
 
     kind: str = KIND
@@ -74,7 +74,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Label(msgspec.Struct, frozen=True):
-    """What every format begins with."""
+    """The fields that every format has."""
 
     kind: str
     format: int
@@ -85,17 +85,17 @@ def encoded(manifest: Manifest) -> bytes:
     return msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n"
 
 
-def decoded(content: bytes, place: str) -> Manifest:
-    """Return the manifest of a place; raise `UsageError` if it is none that we can read."""
+def decoded(content: bytes, name: str) -> Manifest:
+    """Return the manifest of the storage `name`; raise `UsageError` for one we cannot read."""
     try:
         label = msgspec.json.decode(content, type=_Label)
         if label.kind != KIND:
-            raise UsageError(f"{place}: {MANIFEST} belongs to something else: {label.kind!r}")
+            raise UsageError(f"{name}: {MANIFEST} belongs to something else: {label.kind!r}")
         if label.format != FORMAT:
             raise UsageError(
-                f"{place} is a snapshot of format {label.format}, this version reads format"
+                f"{name} is a snapshot of format {label.format}, this version reads format"
                 f" {FORMAT}; use the version of data-nexus that wrote it, or a later one"
             )
         return msgspec.json.decode(content, type=Manifest)
     except msgspec.DecodeError as error:
-        raise UsageError(f"{place}: {MANIFEST} is no manifest of a snapshot: {error}") from None
+        raise UsageError(f"{name}: {MANIFEST} is not a manifest of a snapshot: {error}") from None

@@ -1,12 +1,11 @@
-"""Owns reading bars out of a snapshot: which files, which rows of them, in which order.
+"""Read bars out of a snapshot: which files, which rows of them, in which order.
 
-Files are read side by side. In a row group the bars of an asset are one run, so what has to be put
-in order is a few thousand runs, not a million rows; each row is copied once, to where it belongs.
+Files are read in parallel. In a row group the bars of an asset are one run, so a few thousand runs
+have to be put in order, not a million rows; each row is copied once, to its final position.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,7 +19,6 @@ from pyarrow import compute, parquet
 from data_nexus.domain.bars import Days, days
 from data_nexus.research.snapshots.files import OpenFiles, Piece, Sought, numbers_of
 from data_nexus.research.snapshots.manifest import LakeFile, Manifest
-from data_nexus.research.snapshots.place import Place
 from data_nexus.research.snapshots.row_runs import (
     Column,
     Runs,
@@ -31,19 +29,17 @@ from data_nexus.research.snapshots.row_runs import (
     ranks_of,
     runs_of,
 )
+from data_nexus.research.snapshots.storage.storage import Storage
 from data_nexus.research.snapshots.tables import BARS
 
-# Threads that read: as many as there are processors for a folder, more where each one waits.
-_PROCESSORS = os.cpu_count() or 1
-_REQUESTS = 16
-# To join a run of its own takes as long as to copy so many rows, measured with runs of a year.
+# Joining one run takes as long as copying this many rows, measured with runs of a year.
 _ROWS_A_RUN = 2_000
-# One chunk of text holds twice as much.
+# A chunk of text can hold twice as much.
 _MOST_BYTES = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class BarsRequest:
     """Which assets (`asset_id`, `ticker`, `exchange`), in their order, and which days.
 
     Of those in `whole` all days are wanted.
@@ -55,14 +51,14 @@ class Wanted:
     whole: frozenset[int] = frozenset()
 
     def parts(self, size: int, among: frozenset[int] | None = None) -> set[tuple[str, int]]:
-        """Return the exchange and number of each part that holds a wanted asset, or one of some."""
+        """Return the exchange and number of each part with a wanted asset, or one of `among`."""
         both = zip(
             self.assets["exchange"].to_pylist(), self.assets["asset_id"].to_pylist(), strict=True
         )
         return {(code, each // size) for code, each in both if among is None or each in among}
 
     def sought(self, size: int) -> Sought:
-        """Return what is sought in the files of its parts, of which each has so many assets."""
+        """Return what is sought in the files of its parts, of `size` assets each."""
         asset_ids = self.assets["asset_id"].to_numpy()
         is_wanted = np.zeros(int(asset_ids.max(initial=0)) + size + 1, np.bool_)
         is_wanted[asset_ids] = True
@@ -71,7 +67,7 @@ class Wanted:
 
 
 def read_bars(
-    files: OpenFiles, manifest: Manifest, wanted: Wanted, columns: Sequence[str]
+    files: OpenFiles, manifest: Manifest, wanted: BarsRequest, columns: Sequence[str]
 ) -> pa.Table:
     """Return ticker, date and the given columns (also asset_id) of the wanted bars.
 
@@ -79,8 +75,8 @@ def read_bars(
     """
     shown = ("date", *(name for name in columns if name != "date"))
     chosen, sought = chosen_files(manifest, wanted), wanted.sought(manifest.assets_a_part)
-    with ThreadPoolExecutor(_PROCESSORS if files.place.is_folder else _REQUESTS) as pool:
-        # What is mapped is read in no time, and needs no thread.
+    with ThreadPoolExecutor(files.storage.concurrent_reads) as pool:
+        # Reading a mapped file needs no thread.
         read = map if files.are_mapped(chosen) else pool.map
         pieces = [*read(lambda file: files.read(file, sought, shown), chosen)]
         table, runs = _joined(pieces, shown, wanted.assets["asset_id"].to_numpy())
@@ -102,14 +98,14 @@ def dates_of(bars: pa.Table) -> dict[int, Days]:
     return dict(zip(runs.asset_ids.tolist(), split, strict=False))
 
 
-def read_small(place: Place, manifest: Manifest, table: str) -> pa.Table:
+def read_small(storage: Storage, manifest: Manifest, table: str) -> pa.Table:
     """Return a table that is one file."""
     (file,) = manifest.of(table)
-    with place.open(file.path) as source:
+    with storage.open(file.path) as source:
         return parquet.read_table(source)
 
 
-def chosen_files(manifest: Manifest, wanted: Wanted) -> list[LakeFile]:
+def chosen_files(manifest: Manifest, wanted: BarsRequest) -> list[LakeFile]:
     """Return the files that can hold wanted bars, by asset and then by period."""
     size = max(manifest.assets_a_part, 1)
     parts, whole = wanted.parts(size), wanted.parts(size, wanted.whole)
@@ -125,17 +121,17 @@ def chosen_files(manifest: Manifest, wanted: Wanted) -> list[LakeFile]:
     ]
 
 
-def _meets(wanted: Wanted, first: date, last: date) -> bool:
+def _meets(wanted: BarsRequest, first: date, last: date) -> bool:
     return first <= (wanted.last or date.max) and last >= (wanted.first or date.min)
 
 
 def _joined(
     pieces: Sequence[Piece], names: Sequence[str], asset_ids: Column
 ) -> tuple[pa.Table, Runs]:
-    """Return a table that holds the runs of pieces, and where they lie in it, in their order.
+    """Return a table that holds the runs of pieces, and their positions in it, in their order.
 
-    It is either all rows of the row groups, without a copy, to gather the wanted ones from. Or it
-    is the runs alone, joined in their order: of a large snapshot few assets a file are wanted.
+    It is either all rows of the row groups, without a copy, to gather the wanted ones from; or the
+    runs alone, joined in their order: of a large snapshot few assets of each file are wanted.
     """
     schema = pa.schema([BARS.field(name) for name in names])
     size, count = (
@@ -158,8 +154,8 @@ def _joined(
     return pa.Table.from_arrays(arrays, schema=schema), laid_out(runs.at(order))
 
 
-def _cut(runs: Runs, dates: pa.ChunkedArray, wanted: Wanted) -> Runs:
-    """Return what of the runs lies within the wanted days."""
+def _cut(runs: Runs, dates: pa.ChunkedArray, wanted: BarsRequest) -> Runs:
+    """Return the runs cut to the wanted days."""
     if wanted.first is None and wanted.last is None:
         return runs
     first, last = wanted.first or date.min, wanted.last or date.max

@@ -1,7 +1,7 @@
-"""Owns runs: where the bars of an asset lie side by side, and the order in which they are wanted.
+"""Select and order runs: adjacent rows of one asset. Pure.
 
 A run is one asset's bars in one row group, by date. A million rows are a few thousand runs, so
-that is what is chosen and put in order. Pure.
+runs are selected and put in order, not rows.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 Column = NDArray[Any]
-Positions = NDArray[np.int64]
+RowPositions = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
 class Runs:
-    """Runs of rows: whose each is, where it begins and how long it is, its first and last date.
+    """Runs of rows: the asset of each, its start and length, its first and last date.
 
     Five arrays of one length; none of the runs is empty. Dates count from 1970-01-01.
     """
 
     asset_ids: Column
-    starts: Positions
-    lengths: Positions
+    starts: RowPositions
+    lengths: RowPositions
     firsts: Column
     lasts: Column
 
@@ -41,11 +41,11 @@ class Runs:
         )
 
     def rows(self, size: int) -> Column:
-        """Return the rows of all runs, one after the other; `size` is how many rows there are."""
+        """Return the rows of all runs, concatenated; `size` is the number of rows in the table."""
         total = int(self.lengths.sum())
         rows = np.ones(total, np.int32 if size < 2**31 else np.int64)
         if total:
-            # From row to row it is one step, but where a run begins.
+            # The step between rows is one, except where a run begins.
             last = self.starts + self.lengths - 1
             rows[0] = self.starts[0]
             rows[np.cumsum(self.lengths)[:-1]] = self.starts[1:] - last[:-1]
@@ -53,13 +53,13 @@ class Runs:
         return rows
 
     def are_all(self, size: int) -> bool:
-        """Say whether they are all rows from row 0 on, in this order."""
+        """Return whether they are all rows of a table, in order."""
         ends = np.cumsum(self.lengths)
         return bool((self.starts == ends - self.lengths).all()) and int(self.lengths.sum()) == size
 
 
 def runs_of(asset_ids: Column, dates: Column) -> Runs:
-    """Return the runs of rows, which lie by asset and date in each row group."""
+    """Return the runs of rows, which are sorted by asset and date in each row group."""
     edges = np.flatnonzero((asset_ids[1:] != asset_ids[:-1]) | (dates[1:] < dates[:-1])) + 1
     starts = np.concatenate(([0], edges)) if len(dates) else edges
     lengths = np.diff(starts, append=len(dates))
@@ -67,7 +67,7 @@ def runs_of(asset_ids: Column, dates: Column) -> Runs:
 
 
 def joined(parts: Sequence[tuple[int, Runs]]) -> Runs:
-    """Return the runs of parts that follow one another, each given with the number of its rows."""
+    """Return the runs of concatenated parts, each given with the number of its rows."""
     offsets = np.cumsum([0, *(size for size, _ in parts)])
     runs = [each for _, each in parts]
     return Runs(
@@ -80,27 +80,27 @@ def joined(parts: Sequence[tuple[int, Runs]]) -> Runs:
 
 
 def laid_out(runs: Runs) -> Runs:
-    """Return runs as they are once their rows follow one another, in this order."""
+    """Return runs as they are once their rows are concatenated in this order."""
     return replace(runs, starts=np.cumsum(runs.lengths) - runs.lengths)
 
 
-def in_order(runs: Runs, asset_ids: Column) -> Positions:
-    """Return which runs are those of some assets, in the order of the assets and of their dates."""
+def in_order(runs: Runs, asset_ids: Column) -> RowPositions:
+    """Return which runs belong to the assets, in the order of the assets and of their dates."""
     ranks = ranks_of(runs.asset_ids, asset_ids)
     own = np.flatnonzero(ranks >= 0)
     return own[np.lexsort((runs.firsts[own], ranks[own]))]
 
 
 def cut(runs: Runs, dates: Column, first: int, after: int, whole: frozenset[int]) -> Runs:
-    """Return what of the runs lies from day `first` to the one before `after`.
+    """Return the runs cut to the days from `first` to the one before `after`.
 
-    The runs of the assets in `whole` stay as they are. `dates` are those of all rows. What is
-    returned still bears the first and last dates of the runs that were cut.
+    The runs of the assets in `whole` stay as they are. `dates` are those of all rows. A cut run
+    keeps its first and last date.
     """
     starts, ends = runs.starts, runs.starts + runs.lengths
     is_free = np.isin(runs.asset_ids, [*whole])
     if not (is_free | ((runs.firsts >= first) & (runs.lasts < after))).all():
-        # How many rows before each row lie before a day; in a run those are its first ones.
+        # How many rows up to each row are before a day; in a run those are its first ones.
         early, done = (np.concatenate(([0], np.cumsum(dates < day))) for day in (first, after))
         begins = starts + np.where(is_free, 0, early[ends] - early[starts])
         ends = np.where(is_free, ends, starts + done[ends] - done[starts])
@@ -110,7 +110,7 @@ def cut(runs: Runs, dates: Column, first: int, after: int, whole: frozenset[int]
     return kept.at(left > 0)
 
 
-def ranks_of(asset_ids: Column, wanted: Column) -> Positions:
+def ranks_of(asset_ids: Column, wanted: Column) -> RowPositions:
     """Return the position of each asset among the wanted ones; -1 where it is not wanted."""
     if not len(wanted):
         return np.full(len(asset_ids), -1)

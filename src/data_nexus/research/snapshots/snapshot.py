@@ -1,4 +1,4 @@
-"""Owns a snapshot that is open for reading: its tables, by the same questions as the database."""
+"""Read an open snapshot, with the same methods as the database."""
 
 from __future__ import annotations
 
@@ -7,26 +7,25 @@ from functools import cached_property
 
 import pyarrow as pa
 
-from data_nexus.domain.symbol import exchange_code
 from data_nexus.errors import UsageError
-from data_nexus.research.assets import Wanted as ExportScope
 from data_nexus.research.calendar import calendar_of
 from data_nexus.research.columns import NUMBERS, STORED_SCHEMA
 from data_nexus.research.coverage import coverage_of
 from data_nexus.research.returns import ReturnKind, view_returns
+from data_nexus.research.selection import Selection, exchange_day
 from data_nexus.research.snapshots.actions import actions_of
 from data_nexus.research.snapshots.assets import (
-    assets_named,
+    assets_of,
     current_rows,
-    day_of,
-    followed,
+    states_of,
     universe_of,
 )
 from data_nexus.research.snapshots.files import OpenFiles
 from data_nexus.research.snapshots.manifest import MANIFEST, Manifest, decoded
-from data_nexus.research.snapshots.place import Place, open_place
-from data_nexus.research.snapshots.reading import Wanted, dates_of, read_bars, read_small
+from data_nexus.research.snapshots.reading import BarsRequest, dates_of, read_bars, read_small
 from data_nexus.research.snapshots.sql_query import Parameters, ask
+from data_nexus.research.snapshots.storage.open import open_storage
+from data_nexus.research.snapshots.storage.storage import Storage
 from data_nexus.research.snapshots.tables import BARS, TABLES
 from data_nexus.research.views import View, laid_out, view_bars, whole_histories
 
@@ -34,43 +33,43 @@ from data_nexus.research.views import View, laid_out, view_bars, whole_histories
 class Snapshot:
     """One manifest and its files, none of which ever changes; small tables are kept once read."""
 
-    def __init__(self, place: Place, manifest: Manifest, moment: datetime) -> None:
+    def __init__(self, storage: Storage, manifest: Manifest, moment: datetime) -> None:
         self.moment = moment
-        self._place = place
-        self._files = OpenFiles(place)
+        self._storage = storage
+        self._files = OpenFiles(storage)
         self._manifest = manifest
         self._small: dict[str, pa.Table] = {}
 
-    def bars(self, whom: ExportScope, view: View) -> pa.Table:
+    def bars(self, selection: Selection, view: View) -> pa.Table:
         """Return bars as a view shows them."""
-        assets = self._assets(whom)
+        assets = self._assets(selection)
         actions = self._actions(assets)
         whole = whole_histories(actions, view)
-        if view.adjust == "vendor" or whole or view.tells_basis:
+        if view.adjust == "vendor" or whole or view.shows_basis:
             if (view.adjust, view.direction) == ("vendor", "forward"):
                 whole = set(assets["asset_id"].to_pylist())
-            wanted = Wanted(assets, view.first, view.last, frozenset(whole))
+            wanted = BarsRequest(assets, view.first, view.last, frozenset(whole))
             return view_bars(self._stored(wanted), actions, view)
-        # Nothing is to be computed: only what is shown is read.
+        # Nothing is computed: only what is shown is read.
         columns = [name for name in BARS.names if name in (view.columns or NUMBERS)]
-        wanted = Wanted(assets, view.first, view.last)
+        wanted = BarsRequest(assets, view.first, view.last)
         return laid_out(read_bars(self._files, self._manifest, wanted, columns), view)
 
-    def returns(self, whom: ExportScope, view: View, kind: ReturnKind) -> pa.Table:
+    def returns(self, selection: Selection, view: View, kind: ReturnKind) -> pa.Table:
         """Return how much the close changed from bar to bar."""
-        assets = self._assets(whom)
+        assets = self._assets(selection)
         actions = self._actions(assets)
-        # The bar before the window may lie anywhere before it.
+        # The bar before the window may be anywhere before it.
         last = None if whole_histories(actions, view) else view.last
-        stored = self._stored(Wanted(assets, None, last))
+        stored = self._stored(BarsRequest(assets, None, last))
         return view_returns(stored, actions, view, kind)
 
-    def actions(self, whom: ExportScope) -> pa.Table:
+    def actions(self, selection: Selection) -> pa.Table:
         """Return splits and dividends."""
-        return self._actions(self._assets(whom))
+        return self._actions(self._assets(selection))
 
     def universe(self, exchange: str, day: date) -> pa.Table:
-        """Return who was listed on an exchange on a day, of every type."""
+        """Return the assets of every type listed on an exchange on a day."""
         assets, listings = self.small("assets"), self.small("listings")
         return universe_of(assets, listings, self.small("discoveries"), exchange, day)
 
@@ -78,17 +77,17 @@ class Snapshot:
         """Return an exchange's sessions."""
         return calendar_of(exchange, first, last)
 
-    def coverage(self, whom: ExportScope) -> pa.Table:
+    def coverage(self, selection: Selection) -> pa.Table:
         """Return how complete histories are at the moment of the snapshot."""
-        assets = self._assets(whom)
-        bars = read_bars(self._files, self._manifest, Wanted(assets), ["asset_id", "date"])
-        return coverage_of(followed(assets), dates_of(bars), self.moment)
+        assets = self._assets(selection)
+        bars = read_bars(self._files, self._manifest, BarsRequest(assets), ["asset_id", "date"])
+        return coverage_of(states_of(assets), dates_of(bars), self.moment)
 
     def sql(self, query: str, parameters: Parameters | None) -> pa.Table:
         """Return the answer to a query over the tables."""
-        # Named anew each time, so that a file that is gone is told as that.
+        # Opened anew each time, so that a missing file is reported as such.
         tables = {
-            table: self._place.dataset([file.path for file in self._manifest.of(table)])
+            table: self._storage.dataset([file.path for file in self._manifest.of(table)])
             for table in TABLES
         }
         return ask(tables, query, parameters)
@@ -96,40 +95,39 @@ class Snapshot:
     def small(self, table: str) -> pa.Table:
         """Return a whole table that is one file."""
         if table not in self._small:
-            self._small[table] = read_small(self._place, self._manifest, table)
+            self._small[table] = read_small(self._storage, self._manifest, table)
         return self._small[table]
 
     def files(self, table: str) -> list[str]:
-        """Return where the files of a table lie, as engines name them."""
+        """Return the files of a table, as engines name them."""
         if table not in TABLES:
-            raise UsageError(f"{table!r} is none of {', '.join(TABLES)}")
-        return [self._place.address(file.path) for file in self._manifest.of(table)]
+            raise UsageError(f"unknown table: {table!r}; choose from {', '.join(TABLES)}")
+        return [self._storage.address(file.path) for file in self._manifest.of(table)]
 
     @cached_property
     def _current(self) -> dict[str, int]:
         return current_rows(self.small("assets"))
 
-    def _assets(self, whom: ExportScope) -> pa.Table:
-        texts = [whom] if isinstance(whom, str) else whom
-        if not isinstance(texts, pa.Table) and len(texts) == 1:
-            exchange, at, day = texts[0].partition("@")
-            if at and "." not in texts[0]:
-                whom = self.universe(exchange_code(exchange), day_of(day, self.moment))
-        return assets_named(self.small("assets"), self._current, whom)
+    def _assets(self, selection: Selection) -> pa.Table:
+        if listed := exchange_day(selection):
+            selection = self.universe(listed.exchange, listed.day or self.moment.date())
+        return assets_of(self.small("assets"), self._current, selection)
 
     def _actions(self, assets: pa.Table) -> pa.Table:
         return actions_of(assets, self.small("splits"), self.small("dividends"))
 
-    def _stored(self, wanted: Wanted) -> pa.Table:
+    def _stored(self, wanted: BarsRequest) -> pa.Table:
         table = read_bars(self._files, self._manifest, wanted, BARS.names)
         return table.select(STORED_SCHEMA.names).cast(STORED_SCHEMA)
 
 
 def open_snapshot(target: str) -> Snapshot:
-    """Open the snapshot at a place; raise `UsageError` if there is none that we can read."""
-    place = open_place(target)
-    content = place.read(MANIFEST)
-    manifest = Manifest() if content is None else decoded(content, place.name)
+    """Open a snapshot; raise `UsageError` if there is none that we can read."""
+    storage = open_storage(target)
+    content = storage.read(MANIFEST)
+    manifest = Manifest() if content is None else decoded(content, storage.name)
     if manifest.moment is None:
-        raise UsageError(f"no snapshot at {place.name}; run: nexus export lake --to {place.name}")
-    return Snapshot(place, manifest, manifest.moment)
+        raise UsageError(
+            f"no snapshot at {storage.name}; run: nexus export lake --to {storage.name}"
+        )
+    return Snapshot(storage, manifest, manifest.moment)

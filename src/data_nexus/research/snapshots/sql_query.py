@@ -1,4 +1,4 @@
-"""Owns free questions to a snapshot: one SQL query in, an Arrow table out, by DuckDB."""
+"""Answer one SQL query over the tables of a snapshot with DuckDB."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def ask(
 ) -> pa.Table:
     """Return the rows that one SQL query over some tables gives.
 
-    Parameters stand as `$name` or `?`. Raises `UsageError` for a query that DuckDB refuses, for one
-    that answers with no table, and where the extra `duckdb` is not installed.
+    Parameters are written `$name` or `?`. Raises `UsageError` for a query that DuckDB refuses, for
+    one that returns no table, and where the extra `duckdb` is not installed.
     """
     if find_spec("duckdb") is None:
         raise UsageError("SQL over a snapshot needs the extra: pip install 'data-nexus[duckdb]'")
@@ -45,5 +45,5 @@ def ask(
         except duckdb.Error as error:
             raise UsageError(f"the query is refused: {str(error).splitlines()[0]}") from None
     if rows is None:
-        raise UsageError("the query answers with no table; only reading is possible")
+        raise UsageError("the query returns no table; only reading is possible")
     return rows

@@ -1,7 +1,7 @@
-"""Owns the tables of a snapshot: their columns, and their form in Parquet. Pure.
+"""Define the tables of a snapshot: their columns, and their form in Parquet. Pure.
 
 Prices are raw and volumes as the vendor sends them, as in the database; moments are UTC. Text that
-changes when a symbol does (`ticker`) stands in `assets` alone, so a rename rewrites no bars.
+changes when a symbol does (`ticker`) is in `assets` alone, so a rename rewrites no bars.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from data_nexus.database.reader.bars import StoredBars
 from data_nexus.research.columns import MOMENT, NUMBERS
 from data_nexus.research.snapshots.plain_pages import AS_PLAIN_PAGES, PLAIN_PAGES
 
-# Nothing of a bar is ever missing, and to say so makes reading a tenth faster.
+# No value of a bar is ever missing, and declaring it makes reading a tenth faster.
 BARS = pa.schema(
     [
         pa.field(name, kind, nullable=False)
@@ -94,7 +94,7 @@ DIVIDENDS = pa.schema(
         ("stored_at", MOMENT),
     ]
 )
-# Each is one file, read by the query `lake_<name>`.
+# Each is one file.
 SMALL = {
     "assets": ASSETS,
     "listings": LISTINGS,
@@ -125,7 +125,7 @@ def parquet_of_bars(bars: pa.Table, compression: Compression) -> pa.Buffer:
         sink,
         BARS,
         compression=compression,
-        # Prices seldom come again, and a dictionary of them takes longer to read than they do.
+        # Prices seldom repeat, and reading a dictionary of them takes longer than reading them.
         use_dictionary=False,
         write_statistics=True,
         sorting_columns=parquet.SortingColumn.from_ordering(

@@ -1,8 +1,8 @@
-"""Owns the address of a place in an object store: keys, bucket, prefix and endpoint. Pure.
+"""Parse the address of a prefix in an object store: keys, bucket, prefix, endpoint. Pure.
 
     s3://KEY:SECRET@bucket/prefix?endpoint_override=host:port&scheme=http&region=eu-central-1
 
-Two libraries reach the store, pyarrow and delta-rs. Both are told the same, from here.
+Two libraries reach the store, pyarrow and delta-rs. Both get their settings from here.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from data_nexus.errors import UsageError
 
 _KEYS = re.compile(r"(?P<access>[^:@/?#]+):(?P<secret>[^:@/?#]+)@(?P<rest>[^@]*)")
 _OPTIONS = ("region", "endpoint_override", "scheme")
-# What the tools of object stores call an endpoint of one's own, the narrower name first.
+# The variables in which the tools of object stores take an endpoint, the narrower one first.
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A place in an object store.
+    """A prefix in an object store.
 
-    What is None is found where the tools of such stores look for it: the environment, `~/.aws`.
+    What is None is taken from where the tools of such stores look: the environment, `~/.aws`.
     """
 
     bucket: str
@@ -32,7 +32,7 @@ class Address:
     region: str | None = None
     endpoint: str | None = None
     scheme: str = "https"
-    # Then the keys stand in ~/.aws, where delta-rs looks of itself for Amazon's endpoint only.
+    # Whether the keys are in ~/.aws, where delta-rs by default looks for Amazon's endpoint only.
     is_keyless: bool = False
     access_key: str | None = field(default=None, repr=False)
     secret_key: str | None = field(default=None, repr=False)
@@ -48,9 +48,9 @@ class Address:
             text = text.replace(key, "…") if key else text
         return text
 
-    def storage_options(self, region: str) -> dict[str, str]:
-        """Return what delta-rs is told beside the address, for a region that is known by now."""
-        told = {
+    def delta_options(self, region: str) -> dict[str, str]:
+        """Return what delta-rs needs beside the address; the region is known by now."""
+        options = {
             "AWS_REGION": region,
             "AWS_ENDPOINT_URL": self.endpoint and f"{self.scheme}://{self.endpoint}",
             "AWS_ALLOW_HTTP": "true" if self.endpoint and self.scheme == "http" else None,
@@ -58,21 +58,21 @@ class Address:
             "AWS_SECRET_ACCESS_KEY": self.secret_key,
             "AWS_FORCE_CREDENTIAL_LOAD": "true" if self.is_keyless else None,
         }
-        return {name: each for name, each in told.items() if each}
+        return {name: each for name, each in options.items() if each}
 
 
 def address_of(target: str, environment: Mapping[str, str]) -> Address:
-    """Return what `s3://…` means; an endpoint may stand in the environment instead.
+    """Return what `s3://…` means; the endpoint may be in the environment instead.
 
-    Raises `UsageError` for a whole bucket, an option that we do not know and keys in which a
-    character stands that ends them. No error shows what could be a key.
+    Raises `UsageError` for a whole bucket, an unknown option and keys with a character that ends
+    them. No error shows what could be a key.
     """
     rest = target.removeprefix("s3://")
     keys = _KEYS.fullmatch(rest)
     if not keys and re.match(r"[^/?#]*[:@]", rest):
         raise UsageError(
-            "keys stand before the bucket, s3://KEY:SECRET@bucket/prefix, with / ? # : @ in them,"
-            " and @ behind them, written as %2F %3F %23 %3A %40"
+            "write keys before the bucket, s3://KEY:SECRET@bucket/prefix, with / ? # : @ in them,"
+            " and @ after them, encoded as %2F %3F %23 %3A %40"
         )
     path, _, query = (keys["rest"] if keys else rest).partition("?")
     bucket, _, prefix = path.partition("/")
@@ -97,12 +97,12 @@ def address_of(target: str, environment: Mapping[str, str]) -> Address:
 def _options(query: str) -> dict[str, str]:
     given = dict(parse_qsl(query))
     if given.keys() - set(_OPTIONS):
-        raise UsageError(f"behind the ? of s3://bucket/prefix may stand {', '.join(_OPTIONS)}")
+        raise UsageError(f"after the ? of s3://bucket/prefix only {', '.join(_OPTIONS)} are known")
     return given
 
 
 def _endpoint(given: Mapping[str, str], environment: Mapping[str, str]) -> tuple[str, str | None]:
-    """Return how the store is spoken to, and its host and port; None is Amazon's own."""
+    """Return the scheme of the store, and its host and port; None for Amazon's own."""
     named = (given.get("endpoint_override"), *(environment.get(name) for name in _ENDPOINTS))
     chosen = next((each for each in named if each), "")
     scheme, separator, host = chosen.rpartition("://")

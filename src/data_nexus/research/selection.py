@@ -1,0 +1,74 @@
+"""Resolve what a reader asks for: symbols, an exchange on a day, or a universe. Pure."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TypeAlias
+
+import pyarrow as pa
+
+from data_nexus.domain.symbol import Symbol, exchange_code, parse_symbol
+from data_nexus.errors import UsageError
+
+# `"AAPL.US"`, several of them, `"US@2019-06-28"`, or a table of `read_universe`.
+Selection: TypeAlias = "str | Sequence[str] | pa.Table"
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeDay:
+    """All assets listed on an exchange on a day; `day` is None for the latest one."""
+
+    exchange: str
+    day: date | None
+
+
+def exchange_day(selection: Selection) -> ExchangeDay | None:
+    """Return what `US@2019-06-28` or `US@` means; None for any other selection.
+
+    Raises `UsageError` for what is not a date.
+    """
+    texts = [selection] if isinstance(selection, str) else selection
+    if isinstance(texts, pa.Table) or len(texts) != 1 or "@" not in texts[0] or "." in texts[0]:
+        return None
+    exchange, _, day = texts[0].partition("@")
+    try:
+        return ExchangeDay(exchange_code(exchange), date.fromisoformat(day) if day else None)
+    except ValueError:
+        raise UsageError(f"not a date: {day!r}; write it like US@2019-06-28") from None
+
+
+def symbols_of(selection: str | Sequence[str]) -> list[Symbol]:
+    """Return the symbols of a selection, each once, in the order given."""
+    texts = [selection] if isinstance(selection, str) else selection
+    return list(dict.fromkeys(map(parse_symbol, texts)))
+
+
+def members_of(universe: pa.Table) -> dict[int, str]:
+    """Return the symbol of each asset of a universe, by asset; raise `UsageError` if it is none."""
+    if not {"asset_id", "symbol"} <= set(universe.column_names):
+        raise UsageError("not a universe: the table needs the columns asset_id and symbol")
+    both = (universe[name].to_pylist() for name in ("asset_id", "symbol"))
+    return dict(zip(*both, strict=True))
+
+
+def unknown_symbol(
+    symbol: Symbol, codes: Sequence[str], store: str, remedy: str = ""
+) -> UsageError:
+    """Return the error for a symbol that a store lacks, with near names among the exchange's codes.
+
+    Without any, the error ends with the remedy.
+    """
+    near = difflib.get_close_matches(symbol.code, codes, n=3)
+    names = ", ".join(f"{code}.{symbol.exchange}" for code in near)
+    hint = f"did you mean {names}?" if near else remedy
+    return UsageError("; ".join(filter(None, (f"{symbol} is not in the {store}", hint))))
+
+
+def unknown_member(asset_id: int, store: str) -> UsageError:
+    """Return the error for an asset of a universe that a store lacks."""
+    return UsageError(
+        f"asset {asset_id} of the universe is not in the {store}; read a new universe from it"
+    )
