@@ -1,4 +1,4 @@
-"""Draw what `make demo` prints as an SVG without foreign fonts, for the README."""
+"""Draw the README's picture: the output of `make demo` as an SVG without embedded fonts."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ def test_bars_cursors_and_log_enter_together(
     carried = bulk.advance(told("A", 6.0), told("B", close=0), told("C", volume=0), told("X"))
     assert carried.rejected_rules == ("close is above zero",)
     assert [
-        len(getattr(carried.classified, n)) for n in ("stored", "absent", "rejected", "left")
+        len(getattr(carried.classified, n)) for n in ("stored", "absent", "rejected", "to_fetch")
     ] == [
         2,
         1,

@@ -112,12 +112,12 @@ BEYOND = {
 def test_the_total_view_of_462_histories_is_the_adjusted_close_that_was_sent() -> None:
     paid = paid_by_symbol()
     stored = yahoo([*paid])
-    rows = [
+    actions = [
         dividend(day, amount, asset_id=number, ticker=symbol)
         for number, (symbol, amounts) in enumerate(paid.items(), start=1)
         for day, amount in amounts
     ]
-    shown = view_bars(stored, pa.Table.from_pylist(rows, schema=ACTIONS_SCHEMA), TOTAL)
+    shown = view_bars(stored, pa.Table.from_pylist(actions, schema=ACTIONS_SCHEMA), TOTAL)
     dates, close = day_numbers(stored), stored["close"].to_numpy()
     sent, got = stored["adjusted_close"].to_numpy(), shown["close"].to_numpy()
     worst = {}

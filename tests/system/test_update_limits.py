@@ -115,7 +115,7 @@ def test_three_hundred_calls_are_enough(vendor: Sandbox, loaded: str) -> None:
     report = update_at(NIGHT.morning, vendor, loaded)
     (session,) = report.as_dict()["bulk"]
     assert session["calls"] == report.calls == charged(loaded) - 700 == 300
-    assert (session["stored"] + session["left"], used(vendor)) == (SYMBOLS, 1000)
+    assert (session["stored"] + session["fetched_individually"], used(vendor)) == (SYMBOLS, 1000)
     assert_sound(loaded)
     assert_completed(vendor, loaded)
 

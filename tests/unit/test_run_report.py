@@ -18,7 +18,13 @@ FIGURES = (
     *("calls", "requests", "commits", "duration_sec"),
 )
 SESSION = SessionReport(
-    exchange="US", session="2024-05-06", calls=100, rows=9, stored=7, absent=1, left=1
+    exchange="US",
+    session="2024-05-06",
+    calls=100,
+    rows=9,
+    stored=7,
+    absent=1,
+    fetched_individually=1,
 )
 AUDIT = AuditReport(assets=3, failed=1, inserted=0, revised=2, calls=4)
 
@@ -47,7 +53,7 @@ def test_an_update_has_its_steps_besides() -> None:
         "rows": 9,
         "stored": 7,
         "absent": 1,
-        "left": 1,
+        "fetched_individually": 1,
     }
     assert figures["audit"] == {"assets": 3, "failed": 1, "inserted": 0, "revised": 2, "calls": 4}
 

@@ -1,4 +1,4 @@
-"""Owns discovery: an exchange's symbol list, asked for once, becomes assets."""
+"""Discover assets: read an exchange's symbol list into `assets`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from data_nexus.ingestion.wiring import open_database_async, open_run, settings_
 
 @dataclass(frozen=True, slots=True)
 class WantedList:
-    """Which symbol list of an exchange: the living or the dead, and of which types (none: all)."""
+    """A symbol list of an exchange: listed or delisted symbols, and of which types (none: all)."""
 
     exchange: str
     delisted: bool = False
@@ -125,7 +125,7 @@ async def _reported_renames(
     observe: Observer,
     state: FetchState,
 ) -> tuple[SymbolChange, ...]:
-    """Ask for the vendor's change history if symbols went and came; else it would tell nothing.
+    """Fetch the vendor's change history if symbols disappeared and others are new, else nothing.
 
     A plan without it leaves the ISINs. Any other trouble ends the discovery with nothing written:
     a rename that is missed would leave one listing as two assets.

@@ -1,4 +1,4 @@
-"""Owns the backfill as one call: open what it needs, run the engine, report.
+"""Run a backfill: open what it needs, run the engine, report.
 
 `EODHistoryLoader` is the specification's door to the same run.
 """

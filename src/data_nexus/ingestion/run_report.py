@@ -32,7 +32,7 @@ class SessionReport:
     rows: int
     stored: int
     absent: int
-    left: int
+    fetched_individually: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Owns what every run opens: the settings of a caller, the database, the way to the vendor."""
+"""Open what every run works with: settings of a caller, the database, the requester."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ async def open_database_async(settings: Settings) -> AsyncIterator[str]:
 async def open_run(
     settings: Settings, url: str, observe: Observer, policy: LimitPolicy = FAIL_FAST
 ) -> AsyncIterator[tuple[Store, Requester]]:
-    """Open what a run works with: the store, and the way to the vendor with its limits."""
+    """Open what a run works with: the store, and the requester with its limits."""
     token = settings.require_token()
     wire = Wire(
         base_url=settings.eodhd_base_url,

@@ -1,4 +1,4 @@
-"""Owns the worker: one of a fleet, loading whatever is due until it is told to stop.
+"""Run a worker: one of a fleet, loading whatever is due until it is asked to stop.
 
 It waits for quota, for a vendor that recovers and for a database that comes back; it ends for
 refused credentials and for a drain.
@@ -28,7 +28,7 @@ _DATABASE_SEC = 3.0
 async def work(
     settings: Settings, url: str, exchange: str | None, observe: Observer, drain: Drain
 ) -> RunReport:
-    """Load what becomes due until `drain` is wished or the vendor refuses the key; report."""
+    """Load what becomes due until a drain is requested or the vendor refuses the key; report."""
     started, totals = time.monotonic(), RunTotals()
     observe = observers(observe, totals.note)
     ended_by: NexusError | None = None

@@ -58,7 +58,8 @@ def _print_steps(steps: UpdateSteps) -> None:
     for each in steps.bulk:
         console.print(
             f"{each.exchange} {each.session} in bulk: {each.stored:,} bars stored,"
-            f" {each.left:,} assets left to fetch individually, {each.calls:,} calls"
+            f" {each.fetched_individually:,} assets left to fetch individually,"
+            f" {each.calls:,} calls"
         )
     if audit := steps.audit:
         console.print(

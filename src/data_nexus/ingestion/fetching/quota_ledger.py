@@ -1,4 +1,4 @@
-"""Owns a worker's side of the ledger: each request waits for a slot that has been paid for.
+"""Reserve slots of the quota for a worker's requests: each waits for one that is paid for.
 
 Slots are reserved a few at a time, as many as were used in time before, so that the ledger's row
 is not touched for each request; what is not used is given back. If the ledger cannot be reached,
@@ -36,9 +36,9 @@ from data_nexus.events import Observer, Waiting
 _BLOCK = timedelta(milliseconds=250)
 _MOST_SLOTS = 20
 # A slot that is used later than this would make the minute fuller than it was planned: the spare
-# of `domain.quota.step` covers so much.
+# of `domain.limits.quota.step` covers that.
 _LATEST_SEC = 0.3
-_WORTH_TELLING_SEC = 5.0
+_WORTH_REPORTING_SEC = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class Ledger:
     _recalls: int = 0
 
     async def admit(self, calls: int) -> Slot:
-        """Wait for the right to send a request of so many calls, and return it.
+        """Wait for the right to send a request that costs `calls`, and return it.
 
         Raises `QuotaSpent` when the day has no calls left.
         """
@@ -95,11 +95,11 @@ class Ledger:
             await self.refund(slot)
 
     async def calls_a_day(self) -> int | None:
-        """Return what a whole day holds, extra calls included; None if the vendor never told."""
+        """Return the calls of a whole day, extra ones included; None if they are not known."""
         return (await self.store.change(lambda quota, _: (quota, quota.calls_a_day)))[0]
 
     async def require(self, calls: int) -> None:
-        """Raise `QuotaSpent` unless the day holds so many calls; nothing is reserved."""
+        """Raise `QuotaSpent` unless the day still holds `calls`; nothing is reserved."""
 
         def decide(quota: Quota, moment: datetime) -> tuple[Quota, Granted | Spent]:
             return quota, reserve(quota, calls, moment, keep_share=self.keep_share)
@@ -114,10 +114,7 @@ class Ledger:
             await self._see_through(self._give_back(slots))
 
     async def close(self) -> None:
-        """Give back the slots that nobody used, those too that are being reserved.
-
-        More may be asked for afterwards.
-        """
+        """Give back the unused slots, and those being reserved; more may be taken afterwards."""
         while self._open:
             await asyncio.wait(self._open)
         await self._empty()
@@ -152,7 +149,7 @@ class Ledger:
             await self._empty()
 
     async def pause(self, seconds: float) -> None:
-        """Let nobody send anything for so long: the vendor asked for it."""
+        """Send nothing for `seconds`, on any worker: the vendor asked for it."""
         until = time.monotonic() + seconds
         if until <= self._closed_until:
             return
@@ -197,7 +194,7 @@ class Ledger:
     async def _see_through(self, change: Coroutine[Any, Any, None]) -> None:
         """Let a change of the ledger come to its end, even if who waits for it is cancelled.
 
-        A transaction that was cut may have been done: what it charged would be nobody's.
+        A transaction that was cut may have been done: its charge would belong to no request.
         """
         task = asyncio.ensure_future(change)
         self._open.add(task)
@@ -236,7 +233,7 @@ class Ledger:
     async def _sleep_until(self, moment: float) -> None:
         """Sleep until the moment, and through any pause that was heard of meanwhile."""
         while (wait := max(moment, self._closed_until) - time.monotonic()) > 0:
-            if wait > _WORTH_TELLING_SEC:
+            if wait > _WORTH_REPORTING_SEC:
                 self.observe(Waiting("the minute window", wait))
             await asyncio.sleep(wait)
 

@@ -1,4 +1,4 @@
-"""Owns when the vendor is asked for its own count of the day's calls."""
+"""Poll the vendor for its own count of the day's calls."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from data_nexus.events import Observer, Warned
 from data_nexus.ingestion.fetching.quota_ledger import Ledger
 
 _EVERY_SEC = 600.0
-# Somebody else may spend the same key: the fewer calls are left, the sooner we look again.
+# Others may spend the same key: the fewer calls are left, the sooner we poll again.
 _SHARE_OF_LEFT, _LEAST_CALLS = 10, 100
 
 
@@ -21,7 +21,7 @@ _SHARE_OF_LEFT, _LEAST_CALLS = 10, 100
 class UsagePoll:
     """Keeps the ledger's count of the day near the vendor's own.
 
-    `ask` sends one `user` request, which is free, and returns its body. The count is asked for
+    `ask` sends one `user` request, which is free, and returns its body. It is polled
     before anything is spent, and again after ten minutes or when `calls`, spent since, are a tenth
     of what was left.
     """

@@ -1,8 +1,8 @@
-"""Owns the grouping of answers into transactions, bounded by bytes.
+"""Group answers into transactions, bounded by bytes.
 
-A transaction is worth its commit from `batch_rows` on: small assets wait for company until there
-are so many rows, at most for `linger_sec`. When the writers are behind, the next one takes what has
-piled up, up to `most_rows`, for fewer and larger transactions are what catches up.
+A transaction is worth its commit from `batch_rows` on: small assets wait until there are that many
+rows, at most for `linger_sec`. When the writers are behind, the next one takes what has piled up,
+up to `most_rows`: fewer and larger transactions catch up.
 `submit` returns as soon as there is room, so that fetching goes on while the database works, and
 waits when too many bytes are pending.
 """
@@ -25,7 +25,7 @@ Settled = Callable[[Batch, Receipt | RowsRefused | None], Awaitable[None]]
 class Committer:
     """Takes batches from many fetchers and commits them in groups from a few writers.
 
-    `commit` writes a group; `settled` hears what became of each batch: its receipt, the refusal
+    `commit` writes a group; `settled` receives what became of each batch: its receipt, the refusal
     of its rows, or None when its lease was lost.
     """
 

@@ -1,4 +1,4 @@
-"""Owns dead letters: what a person needs to know of an asset whose answer was unfit. Pure."""
+"""Make a dead letter: what a person needs to know of an asset whose answer was unfit. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _READ_BYTES = 65_536
 
 
 def dead_letter_of(lease: Lease, unfit: Park, redact: Callable[[str], str]) -> DeadLetter:
-    """Return the dead letter of an unfit answer; `redact` blots out the token if it repeats it."""
+    """Return the dead letter of an unfit answer; `redact` removes the token from it."""
     # Redacted before it is cut: a cut through the token would show half of it.
     text = unfit.body[:_READ_BYTES].decode("utf-8", "replace").replace("\0", "\N{SYMBOL FOR NULL}")
     return DeadLetter(

@@ -158,14 +158,14 @@ class Engine:
             await self._settle_one(lease, committer)
 
     async def _watch_suspects(self, queue: LeaseQueue, committer: Committer) -> None:
-        """Ask for suspects as they come up, for as long as the walk along the queue lasts."""
+        """Fetch suspects as they appear, for as long as the walk along the queue lasts."""
         while self._claims and not queue.spent.is_set():
             self._freed.clear()
             await self._fetch_suspects(queue, committer)
             await _any_of(self._freed, queue.spent, self._ended, self.drain.requested)
 
     async def _fetch_suspects(self, queue: LeaseQueue, committer: Committer) -> None:
-        """Ask for the assets that were in a lost worker's hands, one after the other.
+        """Fetch the assets that a lost worker held, one at a time.
 
         A worker has one suspect at a time, committed before the next: if one of them takes this
         worker down as well, no other suspect goes with it.

@@ -16,7 +16,7 @@ from data_nexus.eodhd.decode_bars import NO_BARS, ReceivedHistory, excerpts
 from data_nexus.errors import WrongSubject
 from data_nexus.ingestion.fetching.requester import Answer, FetchState
 
-# After this many answers in a row without a new bar, an asset is asked for less often.
+# After this many answers in a row without a new bar, an asset is fetched less often.
 _PATIENCE = 4
 _OUTSIDE = frozenset({"date lies in the window", "date is not in the future"})
 
@@ -90,7 +90,7 @@ def absent_batch(lease: Lease, window: Window, state: FetchState) -> Batch:
 def up_to_session(batch: Batch, session: date) -> Batch:
     """Return a batch that covers all sessions up to one that is certainly published.
 
-    An asset without a new bar for a while is asked for ever less often.
+    An asset without a new bar for a while is fetched less and less often.
     """
     covering = replace(batch, passes_to=session)
     times = batch.lease.times_empty + 1 - _PATIENCE

@@ -1,4 +1,4 @@
-"""Owns a run's walk along the dispatch queue: leases come out one by one, each asset once."""
+"""Walk along the dispatch queue: hand out leases one by one, each asset once."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class LeaseQueue:
     """Claims due assets a handful at a time, from the front of the queue to its end, once.
 
     `limit` bounds how many assets the run takes; None is no bound. Suspects, whose worker was lost
-    while it held them, are handed out one by one, whenever they come up. `spent` tells that the
-    walk has come to its end.
+    while it held them, are handed out one by one, whenever they appear. `spent` is set at the
+    end of the walk.
     """
 
     store: Store
@@ -42,7 +42,7 @@ class LeaseQueue:
             return self._ready.popleft()
 
     async def next_suspect(self) -> Lease | None:
-        """Return the lease of a suspect, or None; it is no suspect any more once it is settled."""
+        """Return the lease of a suspect, or None; an answer ends the suspicion."""
         async with self._lock:
             if self._room() <= 0:
                 return None

@@ -35,7 +35,7 @@ class HistoryReader:
     `named` are assets whose history is known to have changed: all of it is fetched at once.
     `seen` is the latest session of each exchange of which any bar has been received: a session of
     which no asset has a bar may be late, whatever the calendar says. `too_early` are the assets
-    asked for before the first bar of their session was received, each with the session seen by
+    fetched before the first bar of their session was received, each with the session seen by
     then. `now` is the run's moment; without it each answer has its own.
     """
 

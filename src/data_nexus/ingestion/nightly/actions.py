@@ -1,7 +1,7 @@
-"""Owns the reading of actions: splits and dividends of the assets whose bars show that there are.
+"""Read actions: the splits and dividends of assets whose bars show that some are not stored.
 
-An asset is claimed for it like one that is due, so that no two workers ask for the same one, and
-a commit of bars cannot slip in between: both hold its lease and its fence.
+An asset is claimed for it like one that is due, so that no two workers fetch the same one, and a
+commit of bars cannot slip in between: both hold its lease and its fence.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ Action = TypeVar("Action", Split, Dividend)
 
 
 async def wanting(update_run: UpdateRun, exchange: str | None) -> dict[str, int]:
-    """Return of how many assets the actions are to be asked for, by exchange.
+    """Return the number of assets whose actions are to be fetched, by exchange.
 
     Those whose actions the vendor has refused to the key wait until it is tried again.
     """
@@ -66,7 +66,7 @@ async def wanting(update_run: UpdateRun, exchange: str | None) -> dict[str, int]
 
 
 async def read_actions(update_run: UpdateRun, exchange: str | None) -> None:
-    """Ask for the actions that are wanted, of one exchange or of all, and store them."""
+    """Fetch the wanted actions, of one exchange or of all, and store them."""
     if update_run.is_over:
         return
     for name in await wanting(update_run, exchange):
@@ -92,7 +92,7 @@ class ActionReader:
     _was_answered: bool = False
 
     async def run(self) -> None:
-        """Ask until none is wanted or the night is over; raise `StorageUnavailable`."""
+        """Fetch until none is wanted or the run is over; raise `StorageUnavailable`."""
         update_run = self.update_run
         due = Due(update_run.now, self.exchange, wants_actions=True)
         queue = LeaseQueue(update_run.store, due, limit=None)
@@ -100,7 +100,7 @@ class ActionReader:
             async with asyncio.TaskGroup() as tasks:
                 renewing = tasks.create_task(self._renew(), name="renew leases")
                 readers = [
-                    tasks.create_task(self._read_on(queue), name="action reader")
+                    tasks.create_task(self._read_due(queue), name="action reader")
                     for _ in range(update_run.settings.concurrency)
                 ]
                 await asyncio.wait(readers)
@@ -121,12 +121,12 @@ class ActionReader:
     def _is_over(self) -> bool:
         return self.update_run.is_over or self._refused is not None
 
-    async def _read_on(self, queue: LeaseQueue) -> None:
+    async def _read_due(self, queue: LeaseQueue) -> None:
         while not self._is_over and (lease := await queue.next()):
             await self._read_one(lease)
 
     async def _read_suspects(self, queue: LeaseQueue) -> None:
-        """Read the assets whose worker was lost, one after the other, as the engine does."""
+        """Read the assets whose worker was lost, one at a time, as the engine does."""
         while not self._is_over and (lease := await queue.next_suspect()):
             await self._read_one(lease)
 
@@ -143,8 +143,8 @@ class ActionReader:
 
     async def _fetch_actions(self, lease: Lease, state: FetchState) -> VendorActions:
         symbol = lease.symbol
-        splits = await self._ask(symbol, splits_request(symbol), decode_splits, state)
-        dividends = await self._ask(symbol, dividends_request(symbol), decode_dividends, state)
+        splits = await self._fetch(symbol, splits_request(symbol), decode_splits, state)
+        dividends = await self._fetch(symbol, dividends_request(symbol), decode_dividends, state)
         answers = [each for each in (splits, dividends) if each is not None]
         notices = {each.actions.notice for each in answers if each.actions.notice}
         for notice in notices:
@@ -157,14 +157,14 @@ class ActionReader:
             rejects=tuple(row for each in answers for row in each.rejects),
         )
 
-    async def _ask(
+    async def _fetch(
         self,
         symbol: Symbol,
         request: Request,
         decode: Callable[[bytes, Symbol], Actions[Action]],
         state: FetchState,
     ) -> _CheckedActions[Action] | None:
-        """Return what an endpoint tells; None where the vendor does not know the symbol."""
+        """Return what an endpoint sends; None where the vendor does not know the symbol."""
         update_run = self.update_run
 
         try:

@@ -1,7 +1,7 @@
-"""Owns the rolling audit of a night: histories are read again although nothing tells of a change.
+"""Run the rolling audit of an update: reload histories although nothing is known to have changed.
 
-It comes last and takes what is left over. The ledger sees to it that it takes no more than its
-share of the day, however often it is begun and however it ends.
+It comes last and takes the calls that are left over. The ledger keeps it within its share of the
+day, however often it is begun and however it ends.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from data_nexus.ingestion.run_totals import RunTotals
 
 
 async def audit(run: UpdateRun, exchange: str | None) -> None:
-    """Read again as a whole what was read so the longest ago, of one exchange or of all.
+    """Reload the histories that were read whole the longest ago, of one exchange or of all.
 
-    Whatever is restated is stored, with its old values as revisions, like by any other re-read.
-    That the day's calls do not suffice is no trouble: the next night goes on from there.
+    Whatever is restated is stored, with its old values as revisions, as by any other reload.
+    If the day's calls do not suffice, the next update continues from there.
     """
     settings = run.settings
     if run.is_over or not settings.audit_share:
         return
-    # What the night has reserved and not used is left over, too.
+    # What the update has reserved and not used is left over, too.
     await run.requester.ledger.close()
     ledger = Ledger(
         run.quota,
@@ -49,7 +49,7 @@ async def audit(run: UpdateRun, exchange: str | None) -> None:
 
 
 async def _read_again(run: UpdateRun, ledger: Ledger, exchange: str | None, turns: int) -> None:
-    """Read histories again with this ledger's calls, apart from the night's own figures."""
+    """Read histories again with this ledger's calls, apart from the update's own totals."""
     read_before = await run.store.runs.moment(run.settings.audit_days)
     requester = replace(run.requester, ledger=ledger, waits=False)
     apart = replace(

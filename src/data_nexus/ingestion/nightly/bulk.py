@@ -1,8 +1,8 @@
-"""Owns the update of an exchange in bulk: session by session, each with its actions.
+"""Update an exchange in bulk: session by session, each with its actions.
 
-Of each session the prices come first: they show whether it is out at all, and the feeds of
-actions, asked for after them, know at least what the prices know. Nothing is leased: a commit
-passes over whom somebody else has leased.
+Of each session the prices come first: they show whether it is published at all, and the feeds of
+actions, fetched after them, know at least what the prices know. Nothing is leased: a commit skips
+assets that another worker has leased.
 """
 
 from __future__ import annotations
@@ -53,15 +53,15 @@ from data_nexus.ingestion.fetching.requester import FetchState
 from data_nexus.ingestion.nightly.bulk_session import decode_session, feed_of, named_in
 from data_nexus.ingestion.wiring import foreseen
 
-# So many sessions in a row may bring nothing before they count as not out yet: markets stay shut
-# unforeseen for days, but seldom for a week.
+# This many sessions in a row may be empty before they count as not published yet: markets close
+# without notice for days, but seldom for a week.
 _MOST_EMPTY = 5
 Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
 class PricedSession:
-    """A session as its prices tell it, whom it can carry on, and up to where their bars reach."""
+    """A session's prices, the assets that it can advance, and up to where their bars reach."""
 
     scope: SessionScope
     survey: CandidateIndex
@@ -70,19 +70,19 @@ class PricedSession:
 
     @property
     def trading_again(self) -> list[date]:
-        """The last bars of the assets that have one now, be there a gap before it or not."""
+        """The last bars of the assets that have one now, with a gap before it or without."""
         position = self.bulk_session.position
         return [day for code, day in self.survey.last_bars.items() if day and code in position]
 
 
 @dataclass(slots=True)
 class BulkUpdate:
-    """Brings one exchange forward by sessions in bulk.
+    """Advances one exchange by sessions in bulk.
 
-    When it is to stop, a session whose prices have come is finished, for they are paid for.
-    `published` is the last session that is out by place. What the update leaves behind: `named`,
-    the assets to be read whole; `held_back`, the first session that it could not carry on by, be
-    it late or in trouble; `ended_by`, the `Pause` if it is that; `log`, what each session cost and
+    When it is to stop, a session whose prices were received is finished: they are paid for.
+    `published` is the last published session by market segment. What the update leaves behind:
+    `named`, the assets to reload; `held_back`, the first session that it could not advance by, as
+    it is late or failed; `ended_by`, the `Pause` if that is why; `log`, what each session cost and
     brought.
     """
 
@@ -99,19 +99,19 @@ class BulkUpdate:
     ended_by: Pause | None = None
     log: list[dict[str, Any]] = field(default_factory=list)
     _empty: list[PricedSession] = field(default_factory=list)
-    # The assets that lack the session under way, and how each ended that was carried on.
+    # The assets that lack the session under way, and how each advanced one ended.
     _lacking: set[str] = field(default_factory=set)
     _ends: dict[str, str] = field(default_factory=dict)
     _spent: int = 0
 
     async def run(self, sessions: tuple[date, ...]) -> bool:
-        """Carry the exchange on over sessions, ascending; False if the plan has no bulk for it.
+        """Advance the exchange over sessions, ascending; False if the plan has no bulk for it.
 
-        Raises what ends a run. Anything else that goes wrong is told, and holds the session and
-        those after it back for the next run.
+        Raises what ends a run. Any other failure is reported, and holds the session and those
+        after it back for the next run.
         """
         try:
-            await self._carry_over(sessions)
+            await self._advance_over(sessions)
         except Drained:
             return True
         except NexusError as error:
@@ -128,7 +128,7 @@ class BulkUpdate:
             self._count_ends()
         return True
 
-    async def _carry_over(self, sessions: tuple[date, ...]) -> None:
+    async def _advance_over(self, sessions: tuple[date, ...]) -> None:
         since, last = date.min, date.min
         for session in sessions:
             before = await asyncio.to_thread(session_before, self.exchange, session)
@@ -136,24 +136,24 @@ class BulkUpdate:
                 since = before
             last = session
             self.held_back = self._empty[0].scope.session if self._empty else session
-            if await self._try(self._reach(session, since)):
+            if await self._advance(self._scope(session, since)):
                 since, self.held_back = session, None
             elif len(self._empty) == _MOST_EMPTY:
                 break
         if self._empty:
             self.observe(Warned(self.exchange, f"the session {self.held_back} is not out yet"))
 
-    async def _try(self, scope: SessionScope) -> bool:
-        """Carry on by a session, and by those before it that were empty; False if it is so, too.
+    async def _advance(self, scope: SessionScope) -> bool:
+        """Advance by a session and the empty ones before it; False if it is empty as well.
 
-        An empty session was none after all, if a later one is out; else it may be late.
+        An empty session was none after all if a later one is published; else it may be late.
         """
         survey = await self.store.survey(scope)
         last_bars = survey.last_bars
         self._lacking = set(last_bars)
         reference = reference_day(last_bars.values())
         if reference is None:
-            # Nobody is left to be carried on; what is held back stays so.
+            # No asset is left to advance; what is held back stays so.
             return not self._empty
         bulk_session = await self._prices(scope.session, needed=CALLS_A_SESSION)
         self._empty.append(PricedSession(scope, survey, bulk_session, reference))
@@ -161,43 +161,43 @@ class BulkUpdate:
         if not is_out(bulk_session, expected):
             self._note(self._empty[-1], [])
             return False
-        for told in self._empty:
-            await self._commit(told)
+        for priced in self._empty:
+            await self._commit(priced)
         self._empty.clear()
         return True
 
-    async def _commit(self, told: PricedSession) -> None:
+    async def _commit(self, priced: PricedSession) -> None:
         bulk_session = (
-            await self._with_actions(told.bulk_session)
-            if told.bulk_session.position
-            else told.bulk_session
+            await self._with_actions(priced.bulk_session)
+            if priced.bulk_session.position
+            else priced.bulk_session
         )
-        await self.store.requeue(told.scope, bulk_session.position)
-        unbroken_since = await self._recheck(told, bulk_session.named)
-        done = await self._write(told.scope, told.survey, bulk_session, unbroken_since)
-        self._note(told, done)
-        if told.scope.session < max(self.published.values()):
-            await self.store.mark_rechecked(self.exchange, told.scope.session)
+        await self.store.requeue(priced.scope, bulk_session.position)
+        unbroken_since = await self._recheck(priced, bulk_session.named)
+        done = await self._write(priced.scope, priced.survey, bulk_session, unbroken_since)
+        self._note(priced, done)
+        if priced.scope.session < max(self.published.values()):
+            await self.store.mark_rechecked(self.exchange, priced.scope.session)
 
-    async def _recheck(self, told: PricedSession, named: frozenset[str]) -> date:
-        """Look for late bars where many assets have a gap; return since when there is none."""
-        earlier = await asyncio.to_thread(sessions_up_to, self.exchange, told.reference, DEEPEST)
-        settled = await self.store.rechecked(self.exchange, earlier[0])
-        looks = recheck_gaps(told.trading_again, earlier, settled)
+    async def _recheck(self, priced: PricedSession, named: frozenset[str]) -> date:
+        """Fetch late bars where many assets have a gap; return since when there is none."""
+        earlier = await asyncio.to_thread(sessions_up_to, self.exchange, priced.reference, DEEPEST)
+        rechecked = await self.store.rechecked(self.exchange, earlier[0])
+        rechecks = recheck_gaps(priced.trading_again, earlier, rechecked)
         try:
             await self.drainable.requester.ledger.require(
-                len(looks.sessions) * CALLS[Endpoint.BULK]
+                len(rechecks.sessions) * CALLS[Endpoint.BULK]
             )
-            for session in looks.sessions:
+            for session in rechecks.sessions:
                 bulk_session = replace(await self._prices(session), named=named)
-                scope = replace(told.scope, session=session, late=True)
-                await self._write(scope, told.survey, bulk_session, looks.still_open)
+                scope = replace(priced.scope, session=session, late=True)
+                await self._write(scope, priced.survey, bulk_session, rechecks.still_open)
                 await self.store.mark_rechecked(self.exchange, session)
         except (Drained, Retry, Postpone, Park, Pause) as error:
-            # The present session is paid for. Who has a gap is asked for by itself.
-            self.observe(Warned(self.exchange, f"no second look: {error}"))
-            return looks.sessions[-1]
-        return looks.still_open
+            # The present session is paid for. Assets with a gap are fetched individually.
+            self.observe(Warned(self.exchange, f"no recheck of gaps: {error}"))
+            return rechecks.sessions[-1]
+        return rechecks.still_open
 
     async def _write(
         self,
@@ -213,18 +213,18 @@ class BulkUpdate:
                 first, last = part = parts.pop()
                 started = time.monotonic()
                 try:
-                    carried = await self.store.advance(
+                    advanced = await self.store.advance(
                         scope, bulk_session, unbroken_since, self.run_id, part
                     )
                 except RowsRefused:
-                    # Ever fewer are tried together, for one row must not hold the others back. Who
-                    # is left in the end is asked for by itself.
+                    # Fewer and fewer are tried together: one row must not hold the others back.
+                    # What is left in the end is fetched individually.
                     middle = (first + last) // 2
                     parts.extend([(first, middle), (middle + 1, last)] if first < last else [])
                     continue
-                done.append(carried)
-                self._report(bulk_session, carried, time.monotonic() - started)
-                self._note_ends(carried)
+                done.append(advanced)
+                self._report(bulk_session, advanced, time.monotonic() - started)
+                self._note_ends(advanced)
 
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -235,45 +235,45 @@ class BulkUpdate:
         return done
 
     async def _prices(self, session: date, needed: int = 0) -> BulkSession:
-        return await self._ask(
+        return await self._fetch(
             bulk_request(self.exchange, session),
             lambda body: decode_session(body, self.exchange, session, self.redact),
             needed,
         )
 
     async def _with_actions(self, bulk_session: BulkSession) -> BulkSession:
-        """Ask for the session's actions, store them, and name the assets that have one."""
+        """Fetch the session's actions, store them, and name the assets that have one."""
         exchange, session = self.exchange, bulk_session.session
-        splits = await self._ask(
+        splits = await self._fetch(
             bulk_request(exchange, session, "splits"),
             lambda body: feed_of(
                 body, lambda sent: decode_bulk_splits(sent, exchange, session), self.redact
             ),
             is_begun=True,
         )
-        dividends = await self._ask(
+        dividends = await self._fetch(
             bulk_request(exchange, session, "dividends"),
             lambda body: feed_of(
                 body, lambda sent: decode_bulk_dividends(sent, exchange, session), self.redact
             ),
             is_begun=True,
         )
-        await self.store.store_actions(exchange, splits.told.by_code, dividends.told.by_code)
-        unread = splits.aside + dividends.aside
+        await self.store.store_actions(exchange, splits.actions.by_code, dividends.actions.by_code)
+        unread = splits.rejects + dividends.rejects
         if unread:
             counts = Counter(row.rule for row in unread)
             self.observe(FeedRejected(exchange, session.isoformat(), counts))
         await self._store_rejects(session, bulk_session.rejected_rows + unread)
-        named = named_in(splits.told) | named_in(dividends.told)
+        named = named_in(splits.actions) | named_in(dividends.actions)
         return replace(bulk_session, named=bulk_session.named | named)
 
     async def _store_rejects(self, session: date, rows: Sequence[RejectedBulkRow]) -> None:
         if rows:
-            strangers = await self.store.store_rejects(self.exchange, session, rows)
+            unmatched = await self.store.store_rejects(self.exchange, session, rows)
             text = f"{len(rows):,} rows of {session} cannot be read"
-            self.observe(Warned(self.exchange, f"{text}; {strangers:,} of them name no asset"))
+            self.observe(Warned(self.exchange, f"{text}; {unmatched:,} of them name no asset"))
 
-    async def _ask(
+    async def _fetch(
         self,
         request: Request,
         decode: Callable[[bytes], Result],
@@ -291,12 +291,12 @@ class BulkUpdate:
         finally:
             self._spent += state.calls
 
-    def _reach(self, session: date, since: date) -> SessionScope:
+    def _scope(self, session: date, since: date) -> SessionScope:
         segments = [segment for segment, last in self.published.items() if last >= session]
         return SessionScope(exchange=self.exchange, session=session, since=since, segments=segments)
 
-    def _report(self, bulk_session: BulkSession, carried: Advanced, seconds: float) -> None:
-        found = carried.classified
+    def _report(self, bulk_session: BulkSession, advanced: Advanced, seconds: float) -> None:
+        found = advanced.classified
         self.named.update(Symbol(code, self.exchange) for code in found.to_reload)
         assets = len(found.stored) + len(found.rejected) + len(found.absent)
         self.observe(TransactionCommitted(assets, len(found.stored), seconds))
@@ -308,20 +308,20 @@ class BulkUpdate:
                 stored=len(found.stored),
                 rejected=len(found.rejected),
                 flagged=flag_counts(bulk_session, found.rows),
-                rejected_by_rule=Counter(carried.rejected_rules),
+                rejected_by_rule=Counter(advanced.rejected_rules),
             )
         )
 
-    def _note_ends(self, carried: Advanced) -> None:
-        """Note how assets end: each counts once, over how many sessions it may be carried."""
-        codes, found = carried.candidates.codes, carried.classified
+    def _note_ends(self, advanced: Advanced) -> None:
+        """Note how assets end: each counts once, over how many sessions it may be advanced."""
+        codes, found = advanced.candidates.codes, advanced.classified
         self._lacking.difference_update(codes[at] for at in found.advanced)
         for at in found.absent:
             self._ends.setdefault(codes[at], "absent")
         for at in (*found.stored, *found.rejected):
             self._ends[codes[at]] = "synced"
         for at in found.to_fetch:
-            # It is asked for by itself, and counted then.
+            # It is fetched individually, and counted then.
             self._ends.pop(codes[at], None)
 
     def _count_ends(self) -> None:
@@ -330,9 +330,9 @@ class BulkUpdate:
             ExchangeAdvanced(self.exchange, ends["synced"], ends["absent"], ends["failed"])
         )
 
-    def _note(self, told: PricedSession, done: list[Advanced]) -> None:
-        """Note what a session has cost and brought, once, however often it was looked at."""
-        session = told.scope.session.isoformat()
+    def _note(self, priced: PricedSession, done: list[Advanced]) -> None:
+        """Note what a session has cost and brought, once, however often it was rechecked."""
+        session = priced.scope.session.isoformat()
         calls = self._spent - sum(entry["calls"] for entry in self.log)
         calls += sum(entry["calls"] for entry in self.log if entry["session"] == session)
         self.log = [entry for entry in self.log if entry["session"] != session]
@@ -341,7 +341,7 @@ class BulkUpdate:
                 "exchange": self.exchange,
                 "session": session,
                 "calls": calls,
-                "rows": len(told.bulk_session.bars),
+                "rows": len(priced.bulk_session.bars),
                 "stored": sum(len(each.classified.stored) for each in done),
                 "absent": sum(len(each.classified.absent) for each in done),
                 "fetched_individually": sum(len(each.classified.to_fetch) for each in done),

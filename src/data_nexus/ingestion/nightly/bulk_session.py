@@ -1,4 +1,4 @@
-"""Owns the way of a bulk answer: bytes become a sheet, checked row by row. Pure."""
+"""Turn a bulk answer into a `BulkSession`, checked row by row. Pure."""
 
 from __future__ import annotations
 
@@ -19,54 +19,54 @@ from data_nexus.eodhd.decode_bulk import BulkActions, UndecodedRow, decode_bulk_
 
 @dataclass(frozen=True, slots=True)
 class Feed(Generic[Action]):
-    """A session's splits or dividends, and the rows that are put aside."""
+    """A session's splits or dividends, and the rejected rows."""
 
-    told: BulkActions[Action]
-    aside: tuple[RejectedBulkRow, ...]
+    actions: BulkActions[Action]
+    rejects: tuple[RejectedBulkRow, ...]
 
 
 def decode_session(
     body: bytes, exchange: str, session: date, redact: Callable[[str], str]
 ) -> BulkSession:
-    """Return a session's prices as a sheet; `redact` blots out the token in what is put aside.
+    """Return a session's prices; `redact` removes the token from the text of rejected rows.
 
-    Raises a typed refusal for an answer that is not what was asked for.
+    Raises a typed refusal for an answer that is not what was requested.
     """
-    told = decode_bulk_bars(body, exchange, session)
-    checked = check_session(told.bars, Window(session, session))
+    received = decode_bulk_bars(body, exchange, session)
+    checked = check_session(received.bars, Window(session, session))
     reasons = checked.reasons.tolist()
-    position = {code: at for at, code in enumerate(told.codes) if reasons[at] < 0}
+    position = {code: at for at, code in enumerate(received.codes) if reasons[at] < 0}
     unfit = [
-        UndecodedRow(told.rows[at], ROW_RULES[reasons[at]].name, code)
-        for at, code in enumerate(told.codes)
+        UndecodedRow(received.rows[at], ROW_RULES[reasons[at]].name, code)
+        for at, code in enumerate(received.codes)
         if reasons[at] >= 0
     ]
-    aside = rejected_bulk_row(body, [*unfit, *told.rejects], redact)
+    rejected_rows = rejected_bulk_rows(body, [*unfit, *received.rejects], redact)
     return BulkSession(
         session=session,
         position=position,
         bars=checked.bars,
         rejected={
             each.code: (each.rule, each.excerpt)
-            for each in aside
+            for each in rejected_rows
             if each.code and each.code not in position
         },
         flags=checked.flags,
-        named=frozenset(each.code for each in told.rejects if each.rule == CODE_HAS_ONE_BAR),
+        named=frozenset(each.code for each in received.rejects if each.rule == CODE_HAS_ONE_BAR),
         body_sha256=hashlib.sha256(body).hexdigest(),
-        rejected_rows=aside,
+        rejected_rows=rejected_rows,
     )
 
 
 def feed_of(
     body: bytes, decode: Callable[[bytes], BulkActions[Action]], redact: Callable[[str], str]
 ) -> Feed[Action]:
-    """Return a session's splits or dividends, as `decode` reads them, and what is put aside."""
-    told = decode(body)
-    return Feed(told, rejected_bulk_row(body, told.rejects, redact))
+    """Return a session's splits or dividends, as `decode` reads them, and the rejected rows."""
+    actions = decode(body)
+    return Feed(actions, rejected_bulk_rows(body, actions.rejects, redact))
 
 
-def rejected_bulk_row(
+def rejected_bulk_rows(
     body: bytes, rejects: Sequence[UndecodedRow], redact: Callable[[str], str]
 ) -> tuple[RejectedBulkRow, ...]:
     """Return rejected rows of an answer with the vendor's own text of each."""

@@ -1,4 +1,4 @@
-"""Owns `UpdateRun`: what every step of an update works with."""
+"""`UpdateRun`: what every step of an update works with."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from data_nexus.ingestion.run_report import AuditReport, ListRead
 from data_nexus.ingestion.run_totals import RunTotals
 from data_nexus.ingestion.wiring import foreseen
 
-# So many requests of a session, one after the other, may come in the grace of a drain, and leave
-# time to write.
+# A session's requests that must fit into the grace of a drain one after the other, with time left
+# to write.
 _REQUESTS_A_GRACE = 4
 # A session's rows are all there at once: more of them share a transaction than of histories.
 _BATCHES_TOGETHER = 2
@@ -36,7 +36,7 @@ class UpdateRun:
 
     `lists` and `log` say what each symbol list and each session in bulk cost and brought, `audit`
     what the audit did; `ended_by` is the `Stop` or `Pause` that made it claim nothing more;
-    `paused_by` one that concerns sessions in bulk only: what needs fewer calls goes on.
+    `paused_by` one that concerns sessions in bulk only: what needs fewer calls continues.
     """
 
     settings: Settings
@@ -66,22 +66,22 @@ class UpdateRun:
 
     @property
     def bulk(self) -> BulkSessions:
-        """The verbs for bulk answers."""
+        """The store of bulk sessions, in transactions of a size for them."""
         return self.store.sessions.in_parts_of(_BATCHES_TOGETHER * self.settings.batch_rows)
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more shall be asked for."""
+        """Whether nothing more is to be fetched."""
         return self.ended_by is not None or self.drain.requested.is_set()
 
     @property
     def drainable(self) -> DrainableRequester:
-        """The way to the vendor for what is asked for one by one."""
+        """The requester, cut short by a drain."""
         grace_sec = self.settings.grace_seconds / _REQUESTS_A_GRACE
         return DrainableRequester(self.requester, self.drain, grace_sec)
 
     async def read_histories(self, due: Due, limit: int | None = None) -> None:
-        """Ask for the histories of what is due, one by one; note what ended the run early."""
+        """Fetch the histories of what is due individually; note what ended the run early."""
         if self.is_over:
             return
         engine = Engine(

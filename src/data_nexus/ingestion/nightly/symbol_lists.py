@@ -1,7 +1,7 @@
-"""Owns the upkeep of the symbol lists during an update: each is read again when it is old.
+"""Refresh the symbol lists during an update: each is read again when it is old.
 
-A list that cannot be read, or that was cut, is told of and asked for again the next night; the
-night goes on without it.
+A list that cannot be read, or that was cut, is reported and requested again by the next update;
+this one continues without it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ async def refresh_lists(run: UpdateRun, exchanges: Collection[str]) -> None:
 
 
 async def _refresh(run: UpdateRun, known: KnownList) -> bool:
-    """Read one list again; False if it is of no use to ask for others tonight."""
+    """Read one list again; False if requesting others now is of no use."""
     try:
         found = await discover(
             run.drainable,

@@ -1,9 +1,9 @@
-"""Owns the nightly update as one call: what is due by the calendar, got in the cheapest way.
+"""Run the nightly update: fetch what is due by the calendar with the fewest calls.
 
-First the symbol lists that are old, for what is new on them is due as well. Then exchange by
+First the symbol lists that are old, as what is new on them is due as well. Then exchange by
 exchange: sessions in bulk where that costs less, then everything that is left due, asset by asset,
-by the engine that also loads histories. Then the actions of those assets whose bars show that some
-are not stored, and last the audit.
+by the engine that also loads histories. Then the actions of assets whose bars show that some are
+not stored, and last the audit.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ async def update(
     policy: LimitPolicy = FAIL_FAST,
     now: datetime | None = None,
 ) -> RunReport:
-    """Make an exchange, or all, complete as of the last session that is out by `now`; report.
+    """Make an exchange, or all, complete as of the last session published by `now`; report.
 
-    Without `now` the moment is the database's. When nothing is due, nothing is asked for. Raises
+    Without `now` the moment is the database's. When nothing is due, no request is sent. Raises
     `UsageError` for an exchange without assets.
     """
     started, totals = time.monotonic(), RunTotals()
@@ -76,7 +76,7 @@ async def update(
             reader=replace(reader_of(settings, store, requester, observe), now=now),
         )
         try:
-            await _bring_forward(run, exchange)
+            await _advance_due(run, exchange)
         except (Stop, Pause) as error:
             run.ended_by = error
         counted = totals.report(time.monotonic() - started, run.ended_by, drain.reason)
@@ -87,8 +87,8 @@ async def update(
         return report
 
 
-async def _bring_forward(run: UpdateRun, exchange: str | None) -> None:
-    """Bring forward what is due, of one exchange or of all, and read the actions it wants."""
+async def _advance_due(run: UpdateRun, exchange: str | None) -> None:
+    """Load what is due, of one exchange or of all, and read the wanted actions."""
     published, behind = await _due(run, exchange)
     await refresh_lists(run, lacking_a_session(behind))
     if run.lists:
@@ -101,7 +101,7 @@ async def _bring_forward(run: UpdateRun, exchange: str | None) -> None:
     await read_actions(run, exchange)
     if lacking_a_session(behind) and not run.paused_by:
         await audit(run, exchange)
-        # What it found is explained in the same night: the next may be one that costs nothing.
+        # What it found is explained in the same update: the next one may cost nothing.
         await read_actions(run, exchange)
     run.ended_by = run.ended_by or run.paused_by
 
@@ -109,35 +109,37 @@ async def _bring_forward(run: UpdateRun, exchange: str | None) -> None:
 async def _read_sessions(
     run: UpdateRun, behind: Mapping[str, list[BacklogGroup]], published: dict[MarketSegment, date]
 ) -> None:
-    """Bring forward what is due: in bulk where that costs less, then asset by asset."""
+    """Load what is due: in bulk where that costs less, then asset by asset."""
     bulk = run.bulk
-    for name, fetch_plan in (await _ways(run, behind)).items():
+    for name, fetch_plan in (await _fetch_plans(run, behind)).items():
         if fetch_plan.sessions and not run.is_over:
             async with bulk.alone_with(name, run.drain.requested) as waited:
-                # Where another update was at it, who lacks what is to be asked anew.
-                still = await _way_now(run, name) if waited else fetch_plan
+                # Another update was at work: what the assets lack is read again.
+                still = await _fetch_plan_now(run, name) if waited else fetch_plan
                 published = await _in_bulk(run, bulk, name, still, published)
     run.reader.seen |= await bulk.sightings()
     await run.read_histories(Due(await run.store.runs.moment(), published=published))
 
 
-async def _ways(run: UpdateRun, behind: Mapping[str, list[BacklogGroup]]) -> dict[str, FetchPlan]:
-    """Return the cheapest way of each exchange, by what the plan allows."""
+async def _fetch_plans(
+    run: UpdateRun, behind: Mapping[str, list[BacklogGroup]]
+) -> dict[str, FetchPlan]:
+    """Return the cheapest fetch plan of each exchange that the vendor's plan allows."""
     since = run.now - PROBED_AFTER
     refused = await run.quota.refused(Endpoint.BULK, since)
     whole_day = await run.requester.quota.calls_a_day()
     return await asyncio.to_thread(fetch_plans, behind, refused, whole_day)
 
 
-async def _way_now(run: UpdateRun, exchange: str) -> FetchPlan:
+async def _fetch_plan_now(run: UpdateRun, exchange: str) -> FetchPlan:
     _, behind = await _due(run, exchange)
-    return (await _ways(run, behind)).get(exchange, FetchPlan((), 0, 0))
+    return (await _fetch_plans(run, behind)).get(exchange, FetchPlan((), 0, 0))
 
 
 async def _due(
     run: UpdateRun, exchange: str | None
 ) -> tuple[dict[MarketSegment, date], dict[str, list[BacklogGroup]]]:
-    """Return the last session that is out by place, and by exchange who lacks some."""
+    """Return the last published session by segment, and what is due by exchange."""
     queued = await run.bulk.queued(exchange, run.now)
     published = await asyncio.to_thread(published_at, {group.segment for group in queued}, run.now)
     return published, behind_by_exchange(queued, published)
@@ -150,7 +152,7 @@ async def _in_bulk(
     fetch_plan: FetchPlan,
     published: Mapping[MarketSegment, date],
 ) -> dict[MarketSegment, date]:
-    """Carry an exchange on in bulk; return what is left to be asked for by place."""
+    """Advance an exchange in bulk; return through which session the rest is due, by segment."""
     if not fetch_plan.sessions or run.is_over:
         return dict(published)
     update = BulkUpdate(
@@ -172,11 +174,12 @@ async def _in_bulk(
     moment = None if has_bulk else run.now
     await run.quota.note_refusal(Endpoint.BULK, exchange, moment)
     if not has_bulk:
-        text = f"the plan has no bulk: {fetch_plan.in_bulk:,} assets are asked for one by one"
+        text = f"the plan has no bulk: {fetch_plan.in_bulk:,} assets are fetched individually"
         run.observe(Warned(exchange, text))
         return dict(published)
     if update.held_back is None:
         return dict(published)
-    # What is not out in bulk, or waits for the calls that bulk needs, is not asked for singly.
+    # What is not published in bulk, or waits for the calls of a bulk session, is not fetched
+    # individually.
     last = await asyncio.to_thread(session_before, exchange, update.held_back)
     return {p: min(d, last) if p.exchange == exchange else d for p, d in published.items()}
