@@ -118,10 +118,10 @@ async def _claim_repeatedly(url: str, exchange: str | None) -> tuple[float, floa
     """Return the milliseconds of a run's first claim, and of its later ones at the median."""
     due, position, times = Due(_yesterday(), exchange), QueuePosition(), []
     async with open_store(url, "public", 1, 60.0) as store:
-        await store.days_ago(1)  # the connection is warm, the table's pages are not
+        await store.runs.moment()  # the connection is warm, the table's pages are not
         for _ in range(_CLAIMS):
             started = time.perf_counter()
-            await store.claim(due, position, _CLAIM)
+            await store.leases.claim(due, position, _CLAIM)
             times.append((time.perf_counter() - started) * 1000)
     return times[0], median(times[1:])
 
@@ -193,7 +193,7 @@ def _row(found: Claiming) -> tuple[str, ...]:
 
 
 _NOTES = f"""
-One claim hands out {_CLAIM} assets by `claim_due.sql`. Times are the engine's own, round trip
+One claim hands out {_CLAIM} assets by `claim_due`. Times are the engine's own, round trip
 included; of the later claims the median of {_CLAIMS - 1}. Pages and rows stepped over are those
 of `EXPLAIN (ANALYZE, BUFFERS)`. In the *ordinary night* a tenth of the assets is due, 5 % are
 dead listings that were loaded once, 2 % have no bars and are asked for again later, 1 % is

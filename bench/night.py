@@ -36,7 +36,7 @@ def main(now: datetime) -> None:
     )
     if report.ended_by is not None:
         raise report.ended_by
-    sys.stdout.write(json.dumps({**report.figures, "serving_sec": serving}))
+    sys.stdout.write(json.dumps({**report.as_dict(), "serving_sec": serving}))
 
 
 if __name__ == "__main__":

@@ -71,5 +71,5 @@ def discover(folder: Path, vendor: SandboxVendor, database: str, exchange: str =
 
 
 def backfill(folder: Path, vendor: SandboxVendor, database: str) -> Finished:
-    """Run `nexus backfill` for all assets that are due, with its default breadth and batches."""
+    """Run `nexus backfill` for all due assets, with its default concurrency and batches."""
     return run_python(BACKFILL, environment_of(vendor, database), folder)

@@ -1,4 +1,4 @@
-"""Owns the README's picture: what `make demo` prints, drawn as an SVG without foreign fonts."""
+"""Draw what `make demo` prints as an SVG without foreign fonts, for the README."""
 
 from __future__ import annotations
 

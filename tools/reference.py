@@ -1,4 +1,4 @@
-"""Owns the reference pages: they are written from the running objects, never by hand.
+"""Write the reference pages from the running objects, never by hand.
 
 `make docs` writes them; a test compares them with what this module would write.
 """
@@ -244,6 +244,10 @@ def _tables() -> str:
     parts.append(
         "## `bars`\n\nA view for people: `market_data` with `ticker` (`AAPL.US`) in place of a"
         " number.\n"
+        "\n## `active_assets`\n\nA view: the assets that are loaded, which are not paused,"
+        " parked or retired.\n"
+        "\n## `queued_assets`\n\nA view: the active assets that the queue may hand out; a delisted"
+        " one only until its first answer.\n"
     )
     return "\n".join(parts)
 

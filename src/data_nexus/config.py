@@ -1,7 +1,8 @@
-"""Owns the settings: what can be set, from where, and what each one means.
+"""Read the settings: what can be set, from where, and what each one means.
 
 Order of precedence: command line, environment, `nexus.toml` (working folder, then NEXUS_HOME),
-default. `SETTINGS` is the one table that the parser, `nexus config` and the docs read.
+default. `SETTINGS`, derived from the fields of `Settings`, is the table that the parser, `nexus
+config` and the reference page read.
 """
 
 from __future__ import annotations
@@ -11,15 +12,16 @@ import os
 import re
 import stat
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args, get_type_hints
 from urllib.parse import urlsplit
 
 import msgspec
 import platformdirs
+from msgspec import Meta
 
 from data_nexus.errors import UsageError
 
@@ -52,127 +54,109 @@ class Secret:
         raise TypeError("a secret is not pickled")
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One thing that can be set: its variable, type, default and meaning."""
-
-    variable: str
-    type: Any
-    default: Any
-    meaning: str
-
-    @property
-    def key(self) -> str:
-        """The name in `Settings`, in `nexus.toml` and in `nexus config --json`."""
-        return self.variable.removeprefix("NEXUS_").lower()
+_Count = Annotated[int, Meta(ge=1)]
+_Days = Annotated[int, Meta(ge=0)]
+_Fraction = Annotated[float, Meta(ge=0, lt=1)]
+_AtLeastZero = Annotated[float, Meta(ge=0)]
+_AboveZero = Annotated[float, Meta(gt=0)]
+# Fields that have the name of their variable; every other variable is NEXUS_ and the field.
+_NAMED_AS_VARIABLE = frozenset({"database_url", "eodhd_base_url", "nexus_home"})
 
 
-_Count = Annotated[int, msgspec.Meta(ge=1)]
-_Days = Annotated[int, msgspec.Meta(ge=0)]
-_Seconds = Annotated[float, msgspec.Meta(ge=0)]
-_Share = Annotated[float, msgspec.Meta(ge=0, lt=1)]
-_Deadline = Annotated[float, msgspec.Meta(gt=0)]
-SETTINGS = (
-    Setting(
-        "DATABASE_URL", str | None, None, "any PostgreSQL 15 or newer; unset: the embedded one"
-    ),
-    Setting("EODHD_BASE_URL", str, "https://eodhd.com/api", "root of the vendor's REST API"),
-    Setting("NEXUS_HOME", str | None, None, "folder of the embedded database; unset: user data"),
-    Setting("NEXUS_SCHEMA", str, "public", "PostgreSQL schema that holds the tables"),
-    Setting("NEXUS_CONCURRENCY", _Count, 5, "requests in flight at once"),
-    Setting(
-        "NEXUS_DAYS_OLD", _Seconds, 1.0, "an asset is due when its last answer is older (days)"
-    ),
-    Setting(
-        "NEXUS_BATCH_ROWS", _Count, 5000, "small assets share a transaction up to so many rows"
-    ),
-    Setting("NEXUS_BATCH_SECONDS", _Seconds, 0.5, "the longest that an answer waits for company"),
-    Setting("NEXUS_WRITERS", _Count, 2, "connections that write at once"),
-    Setting(
-        "NEXUS_BYTES_IN_FLIGHT", _Count, 33_554_432, "decoded bytes that may wait to be written"
-    ),
-    Setting(
-        "NEXUS_ANSWER_CAP", _Count, 33_554_432, "largest accepted answer, decompressed (bytes)"
-    ),
-    Setting("NEXUS_ATTEMPTS", _Count, 4, "requests per asset and run before it is left due"),
-    Setting("NEXUS_BACKOFF_SECONDS", _Seconds, 0.5, "base of the jittered wait between attempts"),
-    Setting("NEXUS_CONNECT_SECONDS", _Deadline, 10.0, "deadline for a connection to the vendor"),
-    Setting("NEXUS_ANSWER_SECONDS", _Deadline, 60.0, "deadline for a complete answer"),
-    Setting("NEXUS_RESERVE", _Share, 0.05, "share of the day's calls that workers leave to others"),
-    Setting(
-        "NEXUS_AUDIT_SHARE",
-        _Share,
-        0.02,
-        "share of the day's calls for the audit: histories read again, if calls are left over",
-    ),
-    Setting(
-        "NEXUS_AUDIT_DAYS", _Days, 7, "a history read again within so many days needs no audit"
-    ),
-    Setting("NEXUS_BREAKER_SECONDS", _Deadline, 30.0, "first pause when the vendor is in trouble"),
-    Setting("NEXUS_POLL_SECONDS", _Deadline, 15.0, "how often an idle worker looks for due assets"),
-    Setting("NEXUS_LEASE_SECONDS", _Deadline, 30.0, "how long a claim holds without being renewed"),
-    Setting("NEXUS_REREAD_DAYS", _Days, 10, "days before the cursor that are read again"),
-    Setting(
-        "NEXUS_LIST_DAYS",
-        _Seconds,
-        7.0,
-        "days until an update reads a symbol list again; 0: every night with a session",
-    ),
-    Setting("NEXUS_MAX_SHRINK", _Seconds, 0.2, "share of a symbol list that may vanish at once"),
-    Setting("NEXUS_GRACE_SECONDS", _Seconds, 25.0, "time to drain after SIGTERM or SIGINT"),
-    Setting("NEXUS_LOG_FORMAT", str, "text", "logs on stderr as text or json"),
-    Setting("NEXUS_LOG_LEVEL", str, "warning", "debug, info, warning or error"),
-)
-TOKEN_VARIABLES = ("EODHD_API_KEY", "EODHD_API_KEY_FILE")
-
-
-@dataclass(frozen=True, slots=True)
-class Sourced:
-    """A setting's value and where it came from."""
-
-    setting: Setting
-    value: Any
-    source: str
-
-
+# No repr: it would show the password in a database URL.
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Settings:
-    """All settings of one command, read by attribute (`settings.batch_rows`).
+    """All settings of one command.
 
-    `token` is None when no key is set; `require_token()` says what to do then.
+    Each field with a description is a setting: its variable, bounds, default and meaning stand
+    here and nowhere else. `token` is None when no key is set; `require_token()` names the remedy.
     """
 
-    def __init__(self, values: Mapping[str, Sourced], token: Secret | None) -> None:
-        self._values = values
-        self.token = token
-
-    def __getattr__(self, key: str) -> Any:  # noqa: ANN401 - each setting has a type of its own
-        try:
-            return self._values[key].value
-        except KeyError:
-            raise AttributeError(key) from None
-
-    @property
-    def sourced(self) -> tuple[Sourced, ...]:
-        """Every setting with its value and source, in the order of `SETTINGS`."""
-        return tuple(self._values.values())
+    database_url: Annotated[
+        str | None, Meta(description="any PostgreSQL 15 or newer; unset: the embedded one")
+    ] = None
+    eodhd_base_url: Annotated[str, Meta(description="root of the vendor's REST API")] = (
+        "https://eodhd.com/api"
+    )
+    nexus_home: Annotated[
+        str | None, Meta(description="folder of the embedded database; unset: user data")
+    ] = None
+    schema: Annotated[str, Meta(description="PostgreSQL schema that holds the tables")] = "public"
+    concurrency: Annotated[_Count, Meta(description="requests in flight at once")] = 5
+    days_old: Annotated[
+        _AtLeastZero, Meta(description="an asset is due when its last answer is older (days)")
+    ] = 1.0
+    batch_rows: Annotated[
+        _Count, Meta(description="small assets share a transaction up to so many rows")
+    ] = 5000
+    batch_seconds: Annotated[
+        _AtLeastZero, Meta(description="the longest that an answer waits for company")
+    ] = 0.5
+    writers: Annotated[_Count, Meta(description="connections that write at once")] = 2
+    bytes_in_flight: Annotated[
+        _Count, Meta(description="decoded bytes that may wait to be written")
+    ] = 33_554_432
+    answer_cap: Annotated[
+        _Count, Meta(description="largest accepted answer, decompressed (bytes)")
+    ] = 33_554_432
+    attempts: Annotated[
+        _Count, Meta(description="requests per asset and run before it is left due")
+    ] = 4
+    backoff_seconds: Annotated[
+        _AtLeastZero, Meta(description="base of the jittered wait between attempts")
+    ] = 0.5
+    connect_seconds: Annotated[
+        _AboveZero, Meta(description="deadline for a connection to the vendor")
+    ] = 10.0
+    answer_seconds: Annotated[_AboveZero, Meta(description="deadline for a complete answer")] = 60.0
+    reserve: Annotated[
+        _Fraction, Meta(description="share of the day's calls that workers leave to others")
+    ] = 0.05
+    audit_share: Annotated[
+        _Fraction,
+        Meta(
+            description="share of the day's calls for the audit: histories read again, if calls"
+            " are left over"
+        ),
+    ] = 0.02
+    audit_days: Annotated[
+        _Days, Meta(description="a history read again within so many days needs no audit")
+    ] = 7
+    breaker_seconds: Annotated[
+        _AboveZero, Meta(description="first pause when the vendor is in trouble")
+    ] = 30.0
+    poll_seconds: Annotated[
+        _AboveZero, Meta(description="how often an idle worker looks for due assets")
+    ] = 15.0
+    lease_seconds: Annotated[
+        _AboveZero, Meta(description="how long a claim holds without being renewed")
+    ] = 30.0
+    reread_days: Annotated[
+        _Days, Meta(description="days before the cursor that are read again")
+    ] = 10
+    list_days: Annotated[
+        _AtLeastZero,
+        Meta(
+            description="days until an update reads a symbol list again; 0: every night with a"
+            " session"
+        ),
+    ] = 7.0
+    max_shrink: Annotated[
+        _AtLeastZero, Meta(description="share of a symbol list that may vanish at once")
+    ] = 0.2
+    grace_seconds: Annotated[
+        _AtLeastZero, Meta(description="time to drain after SIGTERM or SIGINT")
+    ] = 25.0
+    log_format: Annotated[str, Meta(description="logs on stderr as text or json")] = "text"
+    log_level: Annotated[str, Meta(description="debug, info, warning or error")] = "warning"
+    token: Secret | None = None
 
     @property
     def home(self) -> Path:
         """The folder for the embedded database, logs and exports."""
-        chosen = self._values["home"].value
-        return Path(chosen) if chosen else platformdirs.user_data_path("data-nexus")
-
-    def with_token(self, token: Secret) -> Settings:
-        """Return the same settings with another token."""
-        return Settings(self._values, token)
-
-    def replaced(self, **values: Any) -> Settings:  # noqa: ANN401
-        """Return the same settings with some values replaced, by key."""
-        changed = {
-            key: Sourced(self._values[key].setting, value, "this command")
-            for key, value in values.items()
-        }
-        return Settings({**self._values, **changed}, self.token)
+        if self.nexus_home:
+            return Path(self.nexus_home)
+        return platformdirs.user_data_path("data-nexus")
 
     def require_token(self) -> Secret:
         """Return the token, or raise `UsageError` that names the ways to go on."""
@@ -182,6 +166,36 @@ class Settings:
                 " can read; without a key, try `nexus demo`"
             )
         return self.token
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One thing that can be set: its field in `Settings`, variable, type, default and meaning."""
+
+    field: str
+    variable: str
+    type: Any
+    default: object
+    meaning: str
+
+    @property
+    def key(self) -> str:
+        """The name in `nexus.toml` and of a command-line value."""
+        return self.variable.removeprefix("NEXUS_").lower()
+
+
+def _rows() -> Iterator[Setting]:
+    types = get_type_hints(Settings, include_extras=True)
+    for each in fields(Settings):
+        marks = [mark for mark in get_args(types[each.name]) if isinstance(mark, Meta)]
+        for meaning in (mark.description for mark in marks if mark.description):
+            prefix = "" if each.name in _NAMED_AS_VARIABLE else "NEXUS_"
+            variable = f"{prefix}{each.name}".upper()
+            yield Setting(each.name, variable, types[each.name], each.default, meaning)
+
+
+SETTINGS = tuple(_rows())
+TOKEN_VARIABLES = ("EODHD_API_KEY", "EODHD_API_KEY_FILE")
 
 
 def load_settings(
@@ -194,11 +208,21 @@ def load_settings(
     `overrides` are command-line values by key; None there means *not given*.
     """
     environ = os.environ if environ is None else environ
-    given = {key: value for key, value in (overrides or {}).items() if value is not None}
-    file_values = _read_files(folder or Path.cwd(), environ)
-    values = {s.key: _resolve(s, given, environ, file_values) for s in SETTINGS}
-    _check_vendor_root(values["eodhd_base_url"].value)
-    return Settings(values, _read_token(environ))
+    given = _given(overrides, environ, folder)
+    values = {s.field: _convert(s, *given[s.key]) for s in SETTINGS if s.key in given}
+    settings = Settings(**values, token=_read_token(environ))
+    _check_vendor_root(settings.eodhd_base_url)
+    return settings
+
+
+def setting_sources(
+    overrides: Mapping[str, Any] | None = None,
+    environ: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+) -> dict[str, str]:
+    """Return by field where `load_settings` takes the value of each setting from."""
+    given = _given(overrides, os.environ if environ is None else environ, folder)
+    return {s.field: given.get(s.key, (None, "default"))[1] for s in SETTINGS}
 
 
 def without_password(url: str | None) -> str | None:
@@ -231,24 +255,17 @@ def _spellings(token: str) -> re.Pattern[str]:
     return re.compile("|".join([plain, *map(re.escape, sorted(longer, key=len, reverse=True))]))
 
 
-def _resolve(
-    setting: Setting,
-    given: Mapping[str, Any],
-    environ: Mapping[str, str],
-    file_values: Mapping[str, tuple[Any, str]],
-) -> Sourced:
-    if setting.key in given:
-        return Sourced(
-            setting, _convert(setting, given[setting.key], "command line"), "command line"
-        )
-    if environ.get(setting.variable):
-        return Sourced(
-            setting, _convert(setting, environ[setting.variable], "environment"), "environment"
-        )
-    if setting.key in file_values:
-        value, source = file_values[setting.key]
-        return Sourced(setting, _convert(setting, value, source), source)
-    return Sourced(setting, setting.default, "default")
+def _given(
+    overrides: Mapping[str, Any] | None, environ: Mapping[str, str], folder: Path | None
+) -> dict[str, tuple[object, str]]:
+    """Return by key each value that some source gives, from the first that does, and the source."""
+    found = _read_files(folder or Path.cwd(), environ)
+    for setting in SETTINGS:
+        if (value := (overrides or {}).get(setting.key)) is not None:
+            found[setting.key] = (value, "command line")
+        elif text := environ.get(setting.variable):
+            found[setting.key] = (text, "environment")
+    return found
 
 
 def _convert(setting: Setting, value: object, source: str) -> Any:  # noqa: ANN401
@@ -258,9 +275,9 @@ def _convert(setting: Setting, value: object, source: str) -> Any:  # noqa: ANN4
         raise UsageError(f"{setting.variable} ({source}): {error}") from None
 
 
-def _read_files(folder: Path, environ: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
+def _read_files(folder: Path, environ: Mapping[str, str]) -> dict[str, tuple[object, str]]:
     home = environ.get("NEXUS_HOME") or str(platformdirs.user_data_path("data-nexus"))
-    found: dict[str, tuple[Any, str]] = {}
+    found: dict[str, tuple[object, str]] = {}
     known = {setting.key for setting in SETTINGS}
     for path in (Path(home) / "nexus.toml", folder / "nexus.toml"):
         if not path.is_file():

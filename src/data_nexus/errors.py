@@ -145,13 +145,23 @@ class Stop(NexusError):
 
 
 class CredentialsRefused(Stop):
-    """The vendor refused the token (401) or the product (403); `status` says which."""
+    """The vendor refused the token (401)."""
 
     exit_code = 5
 
-    def __init__(self, message: str, status: int = 401) -> None:
-        super().__init__(message)
-        self.status = status
+
+class NotInPlan(NexusError):
+    """The vendor's plan does not include what was asked for, whatever the status says it with."""
+
+    exit_code = 5
+
+
+class ProductNotInPlan(Stop, NotInPlan):
+    """The plan does not include the product (403): no other asset would be answered either."""
+
+
+class EndpointNotInPlan(RequestRefused, NotInPlan):
+    """The plan does not include the endpoint for this asset or exchange (423)."""
 
 
 class VendorUnavailable(Stop):

@@ -6,8 +6,8 @@ hold plain facts and never a URL or a token.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,10 @@ class Requested:
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """One asset's answer is in the database."""
+    """One asset's answer is in the database; `flagged` and `rejected_by_rule` count rows by rule.
+
+    `is_reread`: it is a whole history of which some was stored before.
+    """
 
     symbol: str
     received: int
@@ -39,6 +42,18 @@ class Committed:
     revised: int
     unchanged: int
     rejected: int
+    is_reread: bool = False
+    flagged: Mapping[str, int] = field(default_factory=dict)
+    rejected_by_rule: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionCommitted:
+    """A transaction wrote the answers of some assets (seconds: its duration)."""
+
+    assets: int
+    rows: int
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +64,28 @@ class SessionAdvanced:
     session: str
     assets: int
     stored: int
+    rejected: int = 0
+    flagged: Mapping[str, int] = field(default_factory=dict)
+    rejected_by_rule: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeAdvanced:
+    """An update of an exchange in bulk ended: each asset counts once, over all its sessions."""
+
+    exchange: str
+    synced: int
+    absent: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class FeedRejected:
+    """Rows of a session's splits and dividends were rejected, counted by rule."""
+
+    exchange: str
+    session: str
+    rejected_by_rule: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +104,15 @@ class ActionsRead:
     splits: int
     dividends: int
     findings: int
+    rejected_by_rule: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ActionsFailed:
+    """No usable answer came for an asset's splits and dividends; they stay wanted."""
+
+    symbol: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +122,7 @@ class Absent:
     symbol: str
     reason: str
     days: float
+    is_reread: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +131,13 @@ class Failed:
 
     symbol: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseLost:
+    """An asset's lease was lost while its answer was on the way; nothing was written."""
+
+    symbol: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +194,16 @@ Event = (
     RunStarted
     | Requested
     | Committed
+    | TransactionCommitted
     | SessionAdvanced
+    | ExchangeAdvanced
+    | FeedRejected
     | Reread
     | ActionsRead
+    | ActionsFailed
     | Absent
     | Failed
+    | LeaseLost
     | Parked
     | Retried
     | Waiting

@@ -64,7 +64,7 @@ def test_who_has_no_bars_or_is_out_of_the_queue_does_not(worker: Worker, databas
     add_assets(database_url, "PAUSED", is_active=False, **LOADED)
     add_assets(database_url, "PARKED", parked_at=ago(1), **LOADED)
     add_assets(database_url, "RETIRED", retired_at=ago(1), **LOADED)
-    add_assets(database_url, "LEASED", lease_owner=worker.store.owner, **LOADED)
+    add_assets(database_url, "LEASED", lease_owner=worker.store.leases.owner, **LOADED)
     assert worker.claim_audit() == []
     assert [record.assets for record in worker.audit_records()] == [1], "the leased one"
 

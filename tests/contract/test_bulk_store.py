@@ -7,17 +7,16 @@ import json
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 
 import pytest
 
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.reader.invariants import broken_invariants
 from data_nexus.database.store import open_store
-from data_nexus.database.store.sessions import Advanced, BulkStore, CandidateIndex, SessionScope
+from data_nexus.database.store.sessions import Advanced, BulkSessions, CandidateIndex, SessionScope
 from data_nexus.domain.actions import Dividend, Split
-from data_nexus.domain.endpoints import Endpoint
-from data_nexus.domain.planning.due import Place
+from data_nexus.domain.planning.due import MarketSegment
 from data_nexus.errors import RowsRefused
 from data_nexus.ingestion.nightly.bulk_session import decode_session
 from tests.support.postgres_proxy import Fate, proxy_before
@@ -25,7 +24,7 @@ from tests.support.tables import add_assets, execute, rows, snapshot, value
 from tests.support.workers import Worker, bars_from, batch_for
 
 THURSDAY, FRIDAY, MONDAY = date(2026, 11, 5), date(2026, 11, 6), date(2026, 11, 9)
-NYSE = Place("US", "NYSE", "Common Stock")
+NYSE = MarketSegment("US", "NYSE", "Common Stock")
 REACH = SessionScope(exchange="US", session=MONDAY, since=FRIDAY, segments=[NYSE])
 
 
@@ -33,7 +32,7 @@ REACH = SessionScope(exchange="US", session=MONDAY, since=FRIDAY, segments=[NYSE
 class Bulk:
     """The verbs, run to their end one by one."""
 
-    store: BulkStore
+    store: BulkSessions
     runner: asyncio.Runner
 
     def advance(self, *told: dict[str, object]) -> Advanced:
@@ -50,7 +49,7 @@ def bulk(database_url: str) -> Iterator[Bulk]:
         stack = AsyncExitStack()
         store = runner.run(stack.enter_async_context(open_store(database_url, "public", 2, 60)))
         try:
-            yield Bulk(store.bulk(), runner)
+            yield Bulk(store.sessions, runner)
         finally:
             runner.run(stack.aclose())
 
@@ -154,7 +153,7 @@ def test_who_is_left_and_who_is_leased_is_not_touched(
     )
     before = [state(database_url, code) for code in "ABC"]
     carried = bulk.advance(*map(told, "ABCD"))
-    assert (len(carried.classified.stored), len(carried.classified.left)) == (1, 1)
+    assert (len(carried.classified.stored), len(carried.classified.to_fetch)) == (1, 1)
     assert [state(database_url, code) for code in "ABC"] == before
     assert value(database_url, "SELECT count(*) FROM market_data WHERE date = '2026-11-09'") == 1
 
@@ -210,7 +209,7 @@ def test_a_commit_without_an_answer_is_done_once_and_counted_once(
                 json.dumps([told("A"), told("B", 0.0), told("C")]).encode(), "US", MONDAY, str
             )
             proxy.fate = fate
-            found = await store.bulk().advance(REACH, sheet, FRIDAY, 7, (1, 100))
+            found = await store.sessions.advance(REACH, sheet, FRIDAY, 7, (1, 100))
             assert proxy.struck == 1
             return found
 
@@ -235,7 +234,7 @@ def test_a_bar_beyond_the_cursor_leaves_the_asset_to_be_asked_for_by_itself(
         " WHERE symbol = 'A'",
     )
     carried = bulk.advance(*map(told, "ABCD"))
-    assert [carried.classified.left.tolist(), len(carried.classified.stored)] == [[0], 3]
+    assert [carried.classified.to_fetch.tolist(), len(carried.classified.stored)] == [[0], 3]
     assert assets["A"] == 1
 
 
@@ -259,17 +258,6 @@ def test_resting_assets_are_woken_by_a_bar(
         database_url, "UPDATE assets SET ask_after = now() + '1 day' WHERE symbol IN ('A', 'B')"
     )
     add_assets(database_url, "C", retired_at=MONDAY, ask_after=MONDAY)
-    bulk.runner.run(bulk.store.wake(REACH, {"A", "C"}))
+    bulk.runner.run(bulk.store.requeue(REACH, {"A", "C"}))
     resting = "SELECT symbol FROM assets WHERE ask_after IS NOT NULL ORDER BY 1"
     assert rows(database_url, resting) == [("B",), ("C",)], "the bar is not the retired one's"
-
-
-def test_a_refusal_is_remembered_until_it_is_dropped(bulk: Bulk) -> None:
-    run, store = bulk.runner.run, bulk.store
-    now = datetime(2026, 11, 10, tzinfo=UTC)
-    run(store.note_refusal("key", Endpoint.BULK, "US", now))
-    assert run(store.refused("key", Endpoint.BULK, now - timedelta(days=7))) == {"US"}
-    assert run(store.refused("key", Endpoint.BULK, now)) == set()
-    assert run(store.refused("another", Endpoint.BULK, now - timedelta(days=7))) == set()
-    run(store.note_refusal("key", Endpoint.BULK, "US", None))
-    assert run(store.refused("key", Endpoint.BULK, now - timedelta(days=7))) == set()

@@ -189,7 +189,7 @@ def test_a_held_lease_is_nobody_else_s_until_it_expires(database_url: str) -> No
         (taken,) = second.take_over()
     assert (taken.asset_id, taken.fence) == (held.asset_id, held.fence + 1)
     assert rows(database_url, "SELECT lease_owner, times_rescued FROM assets") == [
-        (second.store.owner, 1)
+        (second.store.leases.owner, 1)
     ]
 
 
@@ -225,7 +225,7 @@ def test_a_stale_lease_gives_nothing_back(database_url: str) -> None:
         assert codes(second.take_over()) == ["A"]
         first.release(stale, failed=True)
         assert rows(database_url, "SELECT lease_owner, times_failed FROM assets") == [
-            (second.store.owner, 0)
+            (second.store.leases.owner, 0)
         ]
 
 
@@ -238,7 +238,7 @@ def test_a_lease_that_its_own_worker_claimed_again_gives_nothing_back(
     assert codes(worker.take_over()) == ["A"]
     worker.release(stale, failed=True)
     held = "SELECT lease_owner, times_failed FROM assets"
-    assert rows(database_url, held) == [(worker.store.owner, 0)]
+    assert rows(database_url, held) == [(worker.store.leases.owner, 0)]
 
 
 def test_workers_that_claim_at_the_same_time_share_no_asset(database_url: str) -> None:
@@ -250,7 +250,7 @@ def test_workers_that_claim_at_the_same_time_share_no_asset(database_url: str) -
 
     async def walk(store: Store) -> list[int]:
         position, found = QueuePosition(), []
-        while leases := await store.claim(Due(ago(1)), position, 9):
+        while leases := await store.leases.claim(Due(ago(1)), position, 9):
             found += [lease.asset_id for lease in leases]
         return found
 

@@ -11,15 +11,15 @@ from typing import Any
 import psycopg
 import pytest
 
-from data_nexus.database.store.listings import ListingChanges, store_listings
+from data_nexus.database.store import open_store
+from data_nexus.database.store.listings import ListingChanges
 from data_nexus.domain.listings.listing import Listing
 from data_nexus.domain.symbol import Symbol
 from data_nexus.eodhd.decode_symbols import decode_symbols
-from data_nexus.errors import StorageUnavailable
+from data_nexus.errors import RowsRefused, StorageUnavailable
+from tests.support.listings import store_list
 from tests.support.tables import execute, rows, snapshot, value
 from tests.support.workers import ago
-
-MAX_SHRINK = 0.2
 
 
 def listing(code: str, name: str = "Name", kind: str = "Common Stock", isin: str = "") -> Listing:
@@ -33,17 +33,7 @@ def listings(*codes: str) -> list[Listing]:
 def store(
     url: str, listed: Sequence[Listing], *, delisted: bool = False, types: tuple[str, ...] = ()
 ) -> ListingChanges:
-    return asyncio.run(
-        store_listings(
-            url,
-            "public",
-            "US",
-            listed,
-            delisted=delisted,
-            types=types,
-            max_shrink=MAX_SHRINK,
-        )
-    )
+    return store_list(url, listed, delisted=delisted, types=types)
 
 
 def counts(changes: ListingChanges) -> tuple[int, ...]:
@@ -253,27 +243,21 @@ def test_fifty_thousand_lines_are_ordinary(database_url: str) -> None:
 def test_a_list_that_breaks_off_changes_nothing(database_url: str) -> None:
     store(database_url, listings("A"))
     before = snapshot(database_url, "assets")
-    with pytest.raises(psycopg.Error):
+    with pytest.raises(RowsRefused):
         store(database_url, [*listings("B"), listing("BAD", name="a\0b"), *listings("C")])
     assert snapshot(database_url, "assets") == before
 
 
 def test_two_lists_at_the_same_moment_add_each_symbol_once(database_url: str) -> None:
-    def storing() -> asyncio.Task[ListingChanges]:
-        return asyncio.create_task(
-            store_listings(
-                database_url,
-                "public",
-                "US",
-                [listing(f"S{n}") for n in range(2000)],
-                delisted=False,
-                types=(),
-                max_shrink=MAX_SHRINK,
-            )
-        )
+    listed = [listing(f"S{n}") for n in range(2000)]
 
     async def race() -> None:
-        await asyncio.gather(*(storing() for _ in range(3)))
+        async with open_store(database_url, "public", 2, lease_sec=60) as opened:
+            storing = (
+                opened.listings.store("US", listed, delisted=False, types=(), max_shrink=0.2)
+                for _ in range(3)
+            )
+            await asyncio.gather(*storing)
 
     asyncio.run(race())
     assert value(database_url, "SELECT count(*) FROM assets") == 2000

@@ -34,12 +34,12 @@ async def renew_into_a_commit(url: str) -> list[Receipt | None]:
         open_store(url, "public", 2, lease_sec=60) as store,
         await psycopg.AsyncConnection.connect(url) as holder,
     ):
-        first, middle, last = await store.claim(Due(ago(1)), QueuePosition(), 3)
+        first, middle, last = await store.leases.claim(Due(ago(1)), QueuePosition(), 3)
         await holder.execute("SELECT FROM assets WHERE id = %s FOR UPDATE", [middle.asset_id])
-        renewing: asyncio.Task[object] = asyncio.create_task(store.renew())
+        renewing: asyncio.Task[object] = asyncio.create_task(store.leases.renew())
         await done_or_waiting(url, renewing, 1)
         batches = [batch_for(lease, bars_from(date(2024, 1, 2), 1.0)) for lease in (first, last)]
-        committing = asyncio.create_task(store.commit(batches, None))
+        committing = asyncio.create_task(store.commits.commit(batches, None))
         await done_or_waiting(url, committing, 2)
         await holder.commit()
         _, receipts = await asyncio.gather(renewing, committing)

@@ -25,13 +25,13 @@ async def commit_through_a_cut(url: str, fate: Fate) -> list[Receipt | None]:
         proxy_before(url) as proxy,
         open_store(proxy.url, "public", 1, lease_sec=60) as store,
     ):
-        leases = await store.claim(Due(ago(1)), QueuePosition(), 10)
+        leases = await store.leases.claim(Due(ago(1)), QueuePosition(), 10)
         batches: list[Batch] = [
             batch_for(lease, BARS, RejectedRow(19_724, "rule", "x")) for lease in leases
         ]
         proxy.fate = fate
         try:
-            return await store.commit(batches, None)
+            return await store.commits.commit(batches, None)
         finally:
             assert proxy.struck == 1
 

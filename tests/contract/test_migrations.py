@@ -17,7 +17,7 @@ from alembic.migration import MigrationContext
 from psycopg import sql
 
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.models import BARS_VIEW, Tables
+from data_nexus.database.models import VIEWS, Tables
 from data_nexus.database.upgrade import check_schema, upgrade
 from data_nexus.errors import SchemaMismatch, StorageUnavailable
 from tests.support.database import Cluster
@@ -70,7 +70,8 @@ def modelled_url(cluster: Cluster) -> Iterator[str]:
         database = PostgresConnection(url)
         with database.engine.begin() as connection:
             Tables.metadata.create_all(connection)
-            connection.exec_driver_sql(BARS_VIEW)
+            for view in VIEWS.values():
+                connection.exec_driver_sql(view)
         database.close()
         yield url
 
@@ -186,8 +187,11 @@ def test_actions_from_before_their_revisions_count_as_told_so_since_they_are_kno
         " VALUES (1, '2024-01-02', 1, '2024-01-04')",
     )
     upgrade(blank_url)
-    told = "SELECT reported_at::date::text FROM splits UNION SELECT reported_at::date::text FROM dividends"
-    assert sorted(rows(blank_url, told)) == [("2024-01-03",), ("2024-01-04",)]
+    reported = (
+        "SELECT reported_at::date::text FROM splits"
+        " UNION SELECT reported_at::date::text FROM dividends"
+    )
+    assert sorted(rows(blank_url, reported)) == [("2024-01-03",), ("2024-01-04",)]
 
 
 def test_upgrades_at_the_same_moment_make_the_tables_once(blank_url: str) -> None:

@@ -30,7 +30,7 @@ def abandoned(url: str, limit: int, *, suspect: bool = False) -> list[Lease]:
     """Leases whose worker has left, and whose server session has ended too."""
     with worker_on(url) as dead:
         leases = dead.claim(limit, suspect=suspect)
-    eventually(lambda: value(url, LIFE_SIGNS, dead.store.owner) == 0)
+    eventually(lambda: value(url, LIFE_SIGNS, dead.store.leases.owner) == 0)
     return leases
 
 
@@ -53,7 +53,7 @@ def test_a_worker_whose_sign_of_life_was_cut_writes_nothing_any_more(
     with worker_on(database_url) as cut:
         (lease,) = cut.claim()
         cut_off = LIFE_SIGNS.replace("count(*)", "pg_terminate_backend(pid, 10000)")
-        assert rows(database_url, cut_off, cut.store.owner) == [(True,)]
+        assert rows(database_url, cut_off, cut.store.leases.owner) == [(True,)]
         assert worker.free_lost_leases() == [lease.asset_id]
         assert cut.commit(batch_for(lease, bars_from(date(2024, 1, 2), 1.0))) == [None]
     assert value(database_url, "SELECT count(*) FROM market_data") == 0
@@ -77,10 +77,10 @@ def test_a_queue_takes_over_all_that_a_worker_held_which_leaves_meanwhile(
         async with open_store(database_url, "public", 2, lease_sec=60) as store:
             queue = LeaseQueue(store, Due(ago(1)), limit=None)
             async with open_store(database_url, "public", 1, lease_sec=60) as leaving:
-                await leaving.claim(Due(ago(1)), QueuePosition(), 100)
+                await leaving.leases.claim(Due(ago(1)), QueuePosition(), 100)
                 found = [lease async for lease in leases(queue.next)]
-            eventually(lambda: value(database_url, LIFE_SIGNS, leaving.owner) == 0)
-            await store.free_lost_leases()
+            eventually(lambda: value(database_url, LIFE_SIGNS, leaving.leases.owner) == 0)
+            await store.leases.free_lost()
             return found, [lease async for lease in leases(queue.next_suspect)]
 
     found, taken_over = asyncio.run(walk())
@@ -143,7 +143,7 @@ def test_a_run_whose_process_was_lost_is_closed_by_the_next(
 ) -> None:
     with worker_on(database_url) as dead:
         dead.start_run("backfill")
-    eventually(lambda: value(database_url, LIFE_SIGNS, dead.store.owner) == 0)
+    eventually(lambda: value(database_url, LIFE_SIGNS, dead.store.leases.owner) == 0)
     with worker_on(database_url) as alive:
         alive.start_run("worker")
         worker.start_run("backfill")

@@ -8,7 +8,11 @@ from typing import Any
 from data_nexus.config import load_settings
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.reader.status import overview
-from data_nexus.domain.calendar.publication import Kind, published_since, published_through
+from data_nexus.domain.calendar.publication import (
+    PublicationKind,
+    published_since,
+    published_through,
+)
 from tests.support.tables import add_assets, execute
 
 PLACE: dict[str, Any] = {"venue": "NYSE", "asset_type": "Common Stock"}
@@ -28,7 +32,7 @@ def add(url: str, code: str, **known: Any) -> None:  # noqa: ANN401
 def test_an_asset_is_fresh_that_lacks_no_session_however_old_the_answer(database_url: str) -> None:
     """A name that does not trade is carried on without an answer of its own."""
     now = datetime.now(UTC)
-    last = published_through("US", Kind.TRADED, now)
+    last = published_through("US", PublicationKind.TRADED, now)
     add(database_url, "QUIET", synced_through=last, last_synced=now - timedelta(days=90))
     add(database_url, "BEHIND", synced_through=last - timedelta(1), last_synced=now - timedelta(90))
     assert states(database_url) == (1, 1, 0)
@@ -38,7 +42,7 @@ def test_an_asset_is_fresh_that_has_answered_since_the_last_session_is_out(
     database_url: str,
 ) -> None:
     """A load leaves the cursor at the last bar: what the vendor had not, nobody lacks."""
-    since = published_since("US", Kind.TRADED, datetime.now(UTC))
+    since = published_since("US", PublicationKind.TRADED, datetime.now(UTC))
     add(database_url, "AFTER", synced_through="2024-01-02", last_synced=since)
     add(database_url, "BEFORE", synced_through="2024-01-02", last_synced=since - timedelta(0, 1))
     assert states(database_url) == (1, 1, 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import date
 from typing import Any
 
 import psycopg
@@ -28,7 +29,12 @@ NOTHING_ASKED = {
     "owner": 1,
     "lease_sec": 60.0,
     "limit": LIMIT,
+    "exchanges": ["US", "LSE", "XETRA", "TO"],
+    "venues": [""] * 4,
+    "asset_types": [""] * 4,
+    "published": [date(2024, 1, 10)] * 4,
 }
+CLAIMS = ("claim_due", "claim_behind", "claim_wanted", "claim_audit")
 Node = dict[str, Any]
 
 
@@ -56,9 +62,15 @@ def fill(url: str, size: int) -> None:
             [size],
         )
         connection.execute(
+            "UPDATE assets SET synced_through = '2024-01-09', last_bar = '2024-01-09',"
+            " read_whole_at = last_synced WHERE last_synced IS NOT NULL"
+        )
+        connection.execute("UPDATE assets SET actions_wanted_at = now() WHERE mod(id, 50) = 4")
+        connection.execute(
             "UPDATE assets SET lease_owner = 1, lease_until = 'infinity'"
             " WHERE id < 1000 AND mod(id, 50) = 9"
         )
+        connection.execute("VACUUM FULL")
         connection.execute("VACUUM ANALYZE")
 
 
@@ -96,14 +108,36 @@ def assert_read_in_order(plan: list[Node], index: str) -> None:
 
 
 @pytest.mark.parametrize("size", [SHORT, LONG])
-def test_a_claim_uses_the_dispatch_index(queues: dict[int, str], size: int) -> None:
-    found = scans(explain(queues[size], "claim_due"))
+@pytest.mark.parametrize("claim", ["claim_due", "claim_behind"])
+def test_a_claim_uses_the_dispatch_index(queues: dict[int, str], size: int, claim: str) -> None:
+    found = scans(explain(queues[size], claim))
     assert [scan for scan in found if scan.endswith("Index Scan assets_dispatch")]
 
 
 def test_a_claim_reads_the_front_of_a_long_queue(queues: dict[int, str]) -> None:
     plan = explain(queues[LONG], "claim_due")
     assert_read_in_order(plan, "assets_dispatch")
+    assert plan[0]["Actual Rows"] == LIMIT
+
+
+def test_a_claim_by_the_calendar_reads_the_front_of_a_long_queue(queues: dict[int, str]) -> None:
+    plan = explain(queues[LONG], "claim_behind")
+    assert "Index Scan assets_dispatch" in scans(plan)
+    assert [node["Node Type"] for node in plan if "Sort" in node["Node Type"]] == []
+    read = next(node for node in plan if node.get("Index Name") == "assets_dispatch")
+    assert read["Actual Rows"] == plan[0]["Actual Rows"] == LIMIT
+
+
+@pytest.mark.parametrize("claim", ["claim_wanted", "claim_audit"])
+def test_a_claim_of_what_is_in_no_index_reads_the_assets_once(
+    queues: dict[int, str], claim: str
+) -> None:
+    """Delisted and resting assets take part, which the dispatch indexes leave out."""
+    plan = explain(queues[LONG], claim)
+    assert [node["Node Type"] for node in plan] == [
+        *("ModifyTable", "Limit", "LockRows", "Sort", "Seq Scan"),
+        *("Nested Loop", "CTE Scan", "Index Scan"),
+    ]
     assert plan[0]["Actual Rows"] == LIMIT
 
 
@@ -132,15 +166,19 @@ def test_a_claim_of_some_assets_reads_no_others(queues: dict[int, str]) -> None:
     assert sum(node.get("Rows Removed by Filter", 0) for node in plan) <= 2
 
 
-def test_suspects_are_found_without_a_walk_along_the_queue(queues: dict[int, str]) -> None:
-    plan = explain(queues[LONG], "claim_due", suspect=True)
+@pytest.mark.parametrize("claim", CLAIMS)
+def test_suspects_are_found_without_a_walk_along_the_queue(
+    queues: dict[int, str], claim: str
+) -> None:
+    plan = explain(queues[LONG], claim, suspect=True)
     assert "Index Scan assets_suspects" in scans(plan)
     assert [scan for scan in scans(plan) if scan.startswith("Seq Scan")] == []
 
 
-def test_a_claim_never_looks_at_the_bars(queues: dict[int, str]) -> None:
+@pytest.mark.parametrize("claim", CLAIMS)
+def test_a_claim_never_looks_at_the_bars(queues: dict[int, str], claim: str) -> None:
     """However many there are."""
-    plan = explain(queues[LONG], "claim_due")
+    plan = explain(queues[LONG], claim)
     assert {node["Relation Name"] for node in plan if "Relation Name" in node} == {"assets"}
 
 

@@ -65,8 +65,8 @@ def test_two_commits_that_lock_each_other_out_are_both_done(database_url: str) -
 
     async def commit_both() -> list[list[Receipt | None]]:
         async with open_store(database_url, "public", 2, lease_sec=60) as store:
-            leases = await store.claim(Due(ago(1)), QueuePosition(), 2)
-            each = (store.commit([batch_for(lease, BARS)], None) for lease in leases)
+            leases = await store.leases.claim(Due(ago(1)), QueuePosition(), 2)
+            each = (store.commits.commit([batch_for(lease, BARS)], None) for lease in leases)
             return list(await asyncio.gather(*each))
 
     assert asyncio.run(commit_both()) == [[Receipt(2, 0, 0, 0)]] * 2
@@ -89,7 +89,7 @@ def test_what_does_not_pass_is_not_repeated() -> None:
 def test_a_worker_notices_at_once_that_its_sign_of_life_is_gone(database_url: str) -> None:
     async def watch() -> float:
         async with open_store(database_url, "public", 1, lease_sec=60) as store:
-            watching = asyncio.create_task(store.watch())
+            watching = asyncio.create_task(store.leases.watch())
             await asyncio.sleep(0.1)
             assert not watching.done()
             begun = time.monotonic()
@@ -107,7 +107,7 @@ def cut_presence(url: str, store: Store) -> None:
         "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks"
         " WHERE locktype = 'advisory' AND (classid::bigint << 32 | objid::bigint) = %s"
     )
-    assert rows(url, cut, store.owner) == [(True,)]
+    assert rows(url, cut, store.leases.owner) == [(True,)]
 
 
 def test_leases_that_a_worker_does_not_know_of_run_out(worker: Worker, database_url: str) -> None:
@@ -117,7 +117,7 @@ def test_leases_that_a_worker_does_not_know_of_run_out(worker: Worker, database_
     rows(
         database_url,
         "UPDATE assets SET lease_owner = %s, lease_until = now() + interval '1 second'",
-        worker.store.owner,
+        worker.store.leases.owner,
     )
     worker.renew()
     renewed = "SELECT id FROM assets WHERE lease_until > now() + interval '50 seconds'"

@@ -1,4 +1,4 @@
-"""Owns the real actions beside the recorded bars: Lean's factor files, and tables of actions."""
+"""The real actions beside the recorded bars: Lean's factor files, and tables of actions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns the way to the recorded vendor bodies and market files that lie beside the project.
+"""Find the recorded vendor bodies and market files in the folder beside the project.
 
 Nothing here or in the tests beside it lets the engine read them first: expected answers come from
 `json`, `csv` and `Decimal` alone.

@@ -112,18 +112,18 @@ BEYOND = {
 def test_the_total_view_of_462_histories_is_the_adjusted_close_that_was_sent() -> None:
     paid = paid_by_symbol()
     stored = yahoo([*paid])
-    told = [
+    rows = [
         dividend(day, amount, asset_id=number, ticker=symbol)
         for number, (symbol, amounts) in enumerate(paid.items(), start=1)
         for day, amount in amounts
     ]
-    shown = view_bars(stored, pa.Table.from_pylist(told, schema=ACTIONS_SCHEMA), TOTAL)
+    shown = view_bars(stored, pa.Table.from_pylist(rows, schema=ACTIONS_SCHEMA), TOTAL)
     dates, close = day_numbers(stored), stored["close"].to_numpy()
     sent, got = stored["adjusted_close"].to_numpy(), shown["close"].to_numpy()
     worst = {}
-    for (symbol, amounts), (_, rows) in zip(paid.items(), segments(stored), strict=True):
-        rounding = rounded_amounts(dates[rows], close[rows], [day for day, _ in amounts])
-        worst[symbol] = far(sent[rows], got[rows], close[rows], rounding).max()
+    for (symbol, amounts), (_, own) in zip(paid.items(), segments(stored), strict=True):
+        rounding = rounded_amounts(dates[own], close[own], [day for day, _ in amounts])
+        worst[symbol] = far(sent[own], got[own], close[own], rounding).max()
     assert len(stored) > 2_000_000
     beyond = {symbol: most for symbol, most in worst.items() if most > 1e-6}
     assert beyond.keys() == BEYOND.keys()
@@ -143,7 +143,7 @@ def stored_lean(bars: Bars) -> pa.Table:
     )
 
 
-def told_by(actions: tuple[list[Split], list[Dividend]]) -> pa.Table:
+def actions_table(actions: tuple[list[Split], list[Dividend]]) -> pa.Table:
     """The actions of a factor file as stored ones."""
     splits, dividends = actions
     return actions_of(
@@ -159,16 +159,16 @@ ANOTHER = {"BAC": "1998-09-02", "QQQ": "2004-12-01", "NWSA": "2013-07-01"}
 @pytest.mark.parametrize("symbol", [each for each in SYMBOLS if each != "WM"])
 def test_the_total_view_of_raw_bars_is_the_series_of_their_factor_file(symbol: str) -> None:
     bars = lean(symbol)
-    shown = view_bars(stored_lean(bars), told_by(actions_in_file(symbol)), TOTAL)
+    shown = view_bars(stored_lean(bars), actions_table(actions_in_file(symbol)), TOTAL)
     own = bars.date >= np.datetime64(ANOTHER.get(symbol, "1990-01-01"), "D").astype(np.int32)
     over = far(bars.adjusted_close, shown["close"].to_numpy(), bars.close, np.zeros(len(bars)))
     assert over[own].max(initial=0.0) < 1e-6
 
 
-def test_a_dividend_of_the_successor_is_refused_on_the_bars_of_the_dead() -> None:
+def test_a_dividend_of_the_successor_is_refused_on_the_bars_of_its_predecessor() -> None:
     """The code WM was another company's until 2008, whose last price was 0.16."""
     bars = stored_lean(lean("WM"))
     with pytest.raises(AdjustmentRefused, match=r"2008-11-26: a dividend of 0\.85 against 0\.16"):
-        view_bars(bars, told_by(actions_in_file("WM")), TOTAL)
+        view_bars(bars, actions_table(actions_in_file("WM")), TOTAL)
     since = View(adjust="total", first=dt.date(2009, 1, 1))
-    assert len(view_bars(bars, told_by(actions_in_file("WM")), since)) > 2_900
+    assert len(view_bars(bars, actions_table(actions_in_file("WM")), since)) > 2_900

@@ -101,7 +101,7 @@ def test_only_the_departures_of_more_than_the_tolerance_are_disagreements() -> N
     }
 
 
-def test_the_dividend_of_a_successor_is_told_from_the_bars_of_the_dead() -> None:
+def test_the_dividend_of_a_successor_does_not_fit_the_bars_of_its_predecessor() -> None:
     bars = lean("WM")
     (finding,) = computed(bars, actions_in_file("WM")).findings
     assert finding.date == dt.date(2008, 11, 26)
@@ -157,6 +157,6 @@ BASES = {
 
 
 @pytest.mark.parametrize(("name", "symbol"), BASES)
-def test_real_volumes_tell_what_they_are_counted_in_or_nothing(name: str, symbol: str) -> None:
+def test_real_volumes_show_what_they_are_counted_in_or_nothing(name: str, symbol: str) -> None:
     splits = actions_in_tables(symbol)[0]
     assert volume_basis(bars_of(name, symbol), splits) is BASES[name, symbol]

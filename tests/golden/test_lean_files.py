@@ -24,7 +24,7 @@ from tests.support.stored import actions_of, dividend, split
 
 pytestmark = needs_recordings
 
-# The files of the others speak of bars that are not there, of a code's other bearer for one.
+# The files of the others refer to bars that are not there, e.g. of a code's other holder.
 SYMBOLS = ("AIG", "CCCL", "EEM", "FB", "GOOGL", "IBM", "IWM", "SPY", "USO")
 
 

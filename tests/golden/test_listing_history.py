@@ -1,12 +1,11 @@
 """Five and a half years of real American listings, month by month: no id lost, each day as it was.
 
-The source's 68 monthly lists hold real renames, delistings, re-listings and reused codes; they tell
+The source's 68 monthly lists hold real renames, delistings, re-listings and reused codes; they have
 no ISIN. The one rename taken from elsewhere is Facebook's, of 2022-06-09.
 """
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import gzip
 from collections.abc import Iterator
@@ -16,12 +15,13 @@ import psycopg
 import pytest
 
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.store.listings import DiscoveryContext, ListingChanges, store_listings
+from data_nexus.database.store.listings import DiscoveryContext, ListingChanges
 from data_nexus.domain.listings.listing import Listing, SymbolChange
 from data_nexus.domain.symbol import Symbol
 from data_nexus.research.universe import read_listings, read_universe
 from tests.golden.recordings import market_file, needs_recordings
 from tests.support.database import Cluster
+from tests.support.listings import store_list
 from tests.support.tables import Row, rows, value
 
 pytestmark = needs_recordings
@@ -51,18 +51,7 @@ def real_runs() -> list[tuple[date, date, Listing]]:
 
 def store(url: str, day: date, listed: list[Listing]) -> ListingChanges:
     moment = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
-    return asyncio.run(
-        store_listings(
-            url,
-            "public",
-            "US",
-            listed,
-            delisted=False,
-            types=(),
-            max_shrink=0.2,
-            beside=DiscoveryContext((META,), moment),
-        )
-    )
+    return store_list(url, listed, DiscoveryContext((META,), moment))
 
 
 @pytest.fixture(scope="module")

@@ -27,9 +27,11 @@ from data_nexus.eodhd.refusals import refusal
 from data_nexus.errors import (
     BrokenAnswer,
     CredentialsRefused,
+    EndpointNotInPlan,
     NexusError,
     NotAnAnswer,
     NotListed,
+    ProductNotInPlan,
     QuotaSpent,
     RequestRefused,
     WrongSubject,
@@ -64,12 +66,12 @@ VERDICTS: dict[str, tuple[str, Any]] = {
     "error_401_exchange-symbol-list.txt": (REFUSED, CredentialsRefused),
     "error_401_intraday.txt": (REFUSED, CredentialsRefused),
     "error_402_quota.txt": (REFUSED, QuotaSpent),
-    "error_403_forbidden.txt": (REFUSED, CredentialsRefused),
-    "error_403_free-plan.txt": (REFUSED, CredentialsRefused),
+    "error_403_forbidden.txt": (REFUSED, ProductNotInPlan),
+    "error_403_free-plan.txt": (REFUSED, ProductNotInPlan),
     "error_404_exchange.txt": (REFUSED, NotListed),
     "error_404_ticker.txt": (REFUSED, NotListed),
     "error_422_intraday-span.json": (REFUSED, RequestRefused),
-    "error_423_bulk-free-plan.txt": (REFUSED, RequestRefused),
+    "error_423_bulk-free-plan.txt": (REFUSED, EndpointNotInPlan),
 }
 ALL_HISTORY = Window(EARLIEST, dt.date(2026, 11, 25))
 
@@ -138,7 +140,7 @@ def test_recorded_splits_decode_to_what_the_text_says(name: str, about: str) -> 
 
 
 def split_in(row: dict[str, str]) -> Split:
-    """The split that a row of text tells."""
+    """The split in a row of text."""
     new, old = row["split"].split("/")
     return Split(dt.date.fromisoformat(row["date"]), float(Decimal(new)), float(Decimal(old)))
 
@@ -182,7 +184,7 @@ def test_recorded_dividends_of_an_exchange_decode_to_what_the_text_says(
 
 
 def dividend_in(row: dict[str, str | None]) -> Dividend:
-    """The dividend that a row of text tells."""
+    """The dividend in a row of text."""
     dates = {
         ours: dt.date.fromisoformat(text) if (text := row[theirs]) else None
         for ours, theirs in (

@@ -1,4 +1,4 @@
-"""Two real deliveries of the same bars, 2021 and 2023: both are read, and the difference told.
+"""Two real deliveries of the same bars, 2021 and 2023: both are read, and the difference reported.
 
 The expected answers are columns of the file itself.
 """
@@ -92,7 +92,7 @@ def commit(worker: Worker, table: pa.Table) -> list[Receipt]:
 
 
 def sizes(url: str) -> Counter[str]:
-    """Bytes of each table, with indexes and what lies outside of its rows."""
+    """Bytes of each table, with indexes and what is stored outside of its rows."""
     return Counter(
         {
             name: int(value(url, "SELECT pg_total_relation_size(%s)", name))
@@ -127,14 +127,14 @@ def test_each_changed_bar_is_counted_as_revised(pairs: Pairs) -> None:
     assert sum(receipt.inserted for receipt in pairs.receipts) == 0
 
 
-def test_changes_tell_each_restated_bar_with_its_old_and_new_values(pairs: Pairs) -> None:
+def test_changes_list_each_restated_bar_with_its_old_and_new_values(pairs: Pairs) -> None:
     found = changes_since(pairs.database, pairs.first_at)
     restated = pairs.differs(*RAW)
     assert found.counts["restated"] == restated.sum()
-    told = sorted(found.listed["restated"], key=lambda row: (row["ticker"], row["date"]))
+    listed = sorted(found.listed["restated"], key=lambda row: (row["ticker"], row["date"]))
     for side, expected in (("old", pairs.first), ("new", pairs.second)):
         assert pa.Table.from_pylist(
-            [{"ticker": row["ticker"], "date": row["date"], **row[side]} for row in told],
+            [{"ticker": row["ticker"], "date": row["date"], **row[side]} for row in listed],
             schema=BARS_SCHEMA,
         ).equals(expected.filter(pa.array(restated)).combine_chunks())
 

@@ -1,4 +1,4 @@
-"""What the container files promise: only this machine is listened to, and nobody holds a token.
+"""What the container files promise: only this machine is listened to, and no image holds a token.
 
 They are read as lines: YAML needs a parser that nothing else here needs.
 """

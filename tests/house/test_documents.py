@@ -24,6 +24,9 @@ from tests.support.source import files, read
 from tools.reference import pages
 
 REFERENCE = "docs/reference"
+CONTRIBUTING = "docs/contributing.md"
+# A path to a file of ours, from the root or below the package; a name alone may be anybody's.
+FILE = re.compile(r"(?<![\w./*-])[\w-]+(?:/[\w-]+)+\.(?:py|sql|md|toml|ini)(?![\w.])")
 PAGES = [path for path in ("README.md", *files("docs")) if path.endswith(".md")]
 EXIT_CODES = ("0", "1", "2", "3", "4", "5", "6", "7", "8", "75", "130", "143")
 
@@ -44,6 +47,17 @@ def sections(page: str) -> dict[str, str]:
     }
 
 
+def exists(name: str) -> Iterator[bool]:
+    """Say of each file of the project whether a page that writes `name` means it."""
+    for path in files("."):
+        yield path == name or path.endswith(f"/{name}")
+
+
+def section(page: str) -> str:
+    """The last section of a page."""
+    return read(page).rpartition("\n## ")[2]
+
+
 def commands(
     command: click.Command = nexus, path: str = "nexus"
 ) -> Iterator[tuple[str, click.Command]]:
@@ -59,7 +73,7 @@ def commands(
 
 
 def options(command: click.Command) -> list[str]:
-    """Every spelling of every option, `--help` aside."""
+    """Every spelling of every option except `--help`."""
     return [
         spelling
         for parameter in command.params
@@ -88,6 +102,18 @@ def test_every_command_that_a_page_shows_exists(page: str) -> None:
     first_words = {name.split()[1] for name in COMMANDS}
     shown = re.findall(r"(?:`|^\$ |^)nexus ([a-z][a-z-]*)", read(page), flags=re.MULTILINE)
     assert set(shown) - first_words == set()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_file_that_a_page_names_exists(page: str) -> None:
+    named_files = set(FILE.findall(" ".join(re.findall(r"`([^`\n]+)`", read(page)))))
+    assert {name for name in named_files if not any(exists(name))} == set()
+
+
+def test_contributing_names_a_file_for_each_of_its_changes() -> None:
+    rows = re.findall(r"^\| ([^|]+) \| ([^|]+) \|", section(CONTRIBUTING), re.MULTILINE)[1:]
+    assert len(rows) == 16
+    assert [change for change, first in rows if not re.search(r"`[\w/]+(\.\w+|/)`", first)] == []
 
 
 def test_every_setting_is_explained() -> None:

@@ -43,21 +43,27 @@ def test_what_the_project_asks_for_is_pinned() -> None:
     project = tomllib.loads(read("pyproject.toml"))
     runtime = {name for name, _, _ in pins(RUNTIME)}
     development = {name for name, _, _ in pins(DEVELOPMENT)}
-    assert {bare(wish) for wish in project["project"]["dependencies"]} - runtime == set()
-    assert {bare(wish) for wish in project["dependency-groups"]["dev"]} - development == set()
+    assert {
+        bare(requirement) for requirement in project["project"]["dependencies"]
+    } - runtime == set()
+    assert {
+        bare(requirement) for requirement in project["dependency-groups"]["dev"]
+    } - development == set()
 
 
 def test_what_reads_exports_back_is_pinned_and_built_for_the_tests() -> None:
     groups = tomllib.loads(read("pyproject.toml"))["dependency-groups"]
     assert groups.keys() - {"dev"} == TOOLS.keys()
     for tool, path in TOOLS.items():
-        assert {bare(wish) for wish in groups[tool]} - {name for name, _, _ in pins(path)} == set()
+        assert {bare(requirement) for requirement in groups[tool]} - {
+            name for name, _, _ in pins(path)
+        } == set()
     (built,) = re.findall(r"^TOOLS +:= (.*)", read("Makefile"), flags=re.MULTILINE)
     assert built.split() == sorted(TOOLS)
 
 
-def bare(wish: str) -> str:
+def bare(requirement: str) -> str:
     """The name in `psycopg[binary]>=3.3`."""
-    name = re.match(r"[A-Za-z0-9_-]+", wish)
+    name = re.match(r"[A-Za-z0-9_-]+", requirement)
     assert name
     return name[0].lower().replace("_", "-")

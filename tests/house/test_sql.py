@@ -6,7 +6,7 @@ import ast
 import re
 from collections import Counter
 
-from data_nexus.database.queries import FOLDERS, named_statements, query
+from data_nexus.database.queries import FOLDERS, included, named_statements, query
 from tests.support.source import PACKAGE, files, modules, read
 
 DATABASE = f"{PACKAGE}/database"
@@ -32,9 +32,20 @@ def test_every_statement_says_what_it_is_for() -> None:
 
 
 def test_every_statement_is_found_by_its_name() -> None:
-    assert {name: query(name) for name, _ in STATEMENTS} == {
-        name: text.encode() for name, text in STATEMENTS
-    }
+    alone = {name: text.encode() for name, text in STATEMENTS if not included(text)}
+    assert {name: query(name) for name in alone} == alone
+
+
+def test_a_statement_holds_the_texts_of_those_that_it_includes() -> None:
+    texts = dict(STATEMENTS)
+    composed = [name for name, text in STATEMENTS if included(text)]
+    assert composed
+    for name in composed:
+        expected = texts[name]
+        for part in included(texts[name]):
+            expected = expected.replace(f"{{{part}}}", texts[part])
+        assert query(name) == expected.encode()
+        assert not re.search(r"\{\w+\}", expected)
 
 
 def test_every_statement_is_used_in_the_database_and_only_there() -> None:
@@ -46,6 +57,7 @@ def test_every_statement_is_used_in_the_database_and_only_there() -> None:
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
         for word in [node.value]
     }
+    used |= {part for _, text in STATEMENTS for part in included(text)}
     assert sorted(names - used) == []
 
 

@@ -156,7 +156,7 @@ def _update(folder: str, environment: Mapping[str, str], now: datetime) -> None:
         with draining_on_signals(drain):
             url = environment["DATABASE_URL"]
             report = await update(load_settings({}), url, None, log_event, drain, now=now)
-            print(json.dumps(report.figures), flush=True)  # noqa: T201 - the child's own log
+            print(json.dumps(report.as_dict()), flush=True)  # noqa: T201 - the child's own log
             return exit_code_of(report)
 
     with _placed(folder, environment):

@@ -8,7 +8,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.store.listings import DiscoveryContext, ListingChanges, store_listings
+from data_nexus.database.store import open_store
+from data_nexus.database.store.listings import DiscoveryContext, ListingChanges
 from data_nexus.domain.listings.listing import Listing, SymbolChange
 from data_nexus.domain.symbol import Symbol
 from data_nexus.research.universe import read_universe
@@ -45,18 +46,33 @@ def store(
     max_shrink: float = 1.0,
 ) -> ListingChanges:
     """Bring a week's list, or one of now, into the database."""
-    return asyncio.run(
-        store_listings(
-            url,
-            "public",
-            "US",
-            listed,
-            delisted=delisted,
-            types=types,
-            max_shrink=max_shrink,
-            beside=DiscoveryContext(changes, None if week is None else moment(week)),
-        )
-    )
+    context = DiscoveryContext(changes, None if week is None else moment(week))
+    return store_list(url, listed, context, delisted=delisted, types=types, max_shrink=max_shrink)
+
+
+def store_list(
+    url: str,
+    listed: Sequence[Listing],
+    context: DiscoveryContext | None = None,
+    *,
+    delisted: bool = False,
+    types: tuple[str, ...] = (),
+    max_shrink: float = 0.2,
+) -> ListingChanges:
+    """Bring a symbol list of the United States into the database."""
+
+    async def run() -> ListingChanges:
+        async with open_store(url, "public", 1, lease_sec=60) as opened:
+            return await opened.listings.store(
+                "US",
+                listed,
+                delisted=delisted,
+                types=types,
+                max_shrink=max_shrink,
+                context=context or DiscoveryContext(),
+            )
+
+    return asyncio.run(run())
 
 
 def universe(url: str, on: date) -> list[dict[str, Any]]:

@@ -12,17 +12,18 @@ from data_nexus.app.planning import update_plan
 from data_nexus.config import Secret, Settings, load_settings
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.reader.planning import known_quota
-from data_nexus.database.store.quota import token_id
+from data_nexus.database.selects import token_id
 from data_nexus.domain.calendar.exchanges import sessions_of
 from data_nexus.domain.calendar.sessions import day_date
 from data_nexus.domain.endpoints import Endpoint
 from data_nexus.domain.limits.quota import on_day
 from data_nexus.domain.planning.plan import Plan
 from data_nexus.events import Observer, ignore
-from data_nexus.ingestion.asset_discovery import Tables, WantedList, discover
+from data_nexus.ingestion.asset_discovery import WantedList, discover
 from data_nexus.ingestion.fetching.drain import Drain
-from data_nexus.ingestion.history_loader import BackfillScope, Report, backfill
+from data_nexus.ingestion.history_loader import BackfillScope, backfill
 from data_nexus.ingestion.nightly.update import update
+from data_nexus.ingestion.run_report import RunReport
 from data_nexus.ingestion.wiring import open_run
 from tests.support.sandbox import Sandbox
 
@@ -62,7 +63,7 @@ def settings_of(vendor: Sandbox, url: str, **values: object) -> Settings:
         # What an update costs is counted without the audit, unless a test is about it.
         "audit_share": 0.0,
     }
-    return load_settings(given | values).with_token(Secret(vendor.token))
+    return replace(load_settings(given | values), token=Secret(vendor.token))
 
 
 def discover_at(now: datetime, vendor: Sandbox, url: str, exchange: str = "US") -> None:
@@ -70,15 +71,14 @@ def discover_at(now: datetime, vendor: Sandbox, url: str, exchange: str = "US") 
 
     async def read() -> None:
         settings = settings_of(vendor, url)
-        async with open_run(settings, url, ignore) as (_, attempts):
+        async with open_run(settings, url, ignore) as (store, attempts):
             for delisted in (False, True):
                 await discover(
                     attempts,
-                    Tables(url, settings.schema),
+                    store.listings,
                     WantedList(exchange, delisted),
                     max_shrink=settings.max_shrink,
                     observe=ignore,
-                    spent=[],
                     moment=now,
                 )
 
@@ -104,7 +104,7 @@ def load_all(vendor: Sandbox, url: str) -> None:
     settings = settings_of(vendor, url)
     wish = BackfillScope(limit=None, days_old=0)
     report = asyncio.run(backfill(settings, url, wish, ignore, Drain(ignore)))
-    assert (report.ended_by, report.figures["failed"], report.figures["parked"]) == (None, 0, 0)
+    assert (report.ended_by, report.failed, report.parked) == (None, 0, 0)
 
 
 def without_actions(vendor: Sandbox, url: str, exchange: str = "US") -> None:
@@ -126,7 +126,7 @@ def update_at(
     *observed: Observer,
     drain: Drain | None = None,
     **values: object,
-) -> Report:
+) -> RunReport:
     """Update as if it were `now`, with these settings; `drain` may stop it before its end."""
     observe = observed[0] if observed else ignore
     settings = settings_of(vendor, url, **values)

@@ -1,4 +1,4 @@
-"""Owns the engine's store as its tests use it: a worker's verbs, run to their end one by one.
+"""Run the engine's store from tests: each call of a worker to its end.
 
 Builders make the bars and batches that a worker commits.
 """
@@ -55,30 +55,32 @@ class Worker:
         """
         due = Due(ago(days_old), exchange, ids)
         place = position or QueuePosition()
-        return self._runner.run(self.store.claim(due, place, limit, suspect=suspect))
+        return self._runner.run(self.store.leases.claim(due, place, limit, suspect=suspect))
 
     def claim_wanted(self, exchange: str | None = None, limit: int = 100) -> list[Lease]:
-        """Claim assets whose actions are to be asked for."""
+        """Claim assets whose actions are to be fetched."""
         due = Due(ago(0), exchange, wants_actions=True)
-        return self._runner.run(self.store.claim(due, QueuePosition(), limit))
+        return self._runner.run(self.store.leases.claim(due, QueuePosition(), limit))
 
-    def settle_actions(self, lease: Lease, told: VendorActions) -> tuple[AssetFinding, ...] | None:
-        """Store what was told of an asset's actions."""
-        return self._runner.run(self.store.settle_actions(lease, told))
+    def settle_actions(
+        self, lease: Lease, received: VendorActions
+    ) -> tuple[AssetFinding, ...] | None:
+        """Store what was received of an asset's actions."""
+        return self._runner.run(self.store.actions.settle(lease, received))
 
     def store_actions(
         self, splits: Mapping[str, Sequence[Split]], dividends: Mapping[str, Sequence[Dividend]]
     ) -> None:
-        """Store a day's actions of the United States, by code, as a bulk feed tells them."""
-        self._runner.run(self.store.bulk().store_actions("US", splits, dividends))
+        """Store a day's actions of the United States, by code, as a bulk feed has them."""
+        self._runner.run(self.store.sessions.store_actions("US", splits, dividends))
 
     def known_actions(self, asset_id: int) -> KnownActions:
         """What is stored of an asset's actions."""
-        return self._runner.run(self.store.actions().known(asset_id))
+        return self._runner.run(self.store.actions.known(asset_id))
 
     def wanted_actions(self, exchange: str | None = None) -> dict[str, int]:
-        """Of how many assets the actions are to be asked for, by exchange."""
-        return self._runner.run(self.store.actions().wanted(exchange))
+        """The number of assets whose actions are to be fetched, by exchange."""
+        return self._runner.run(self.store.actions.wanted(exchange))
 
     def claim_audit(
         self,
@@ -90,27 +92,27 @@ class Worker:
     ) -> list[Lease]:
         """Claim assets whose history was last read as a whole so long ago."""
         due = Due(ago(days_old), exchange, is_audit=True)
-        return self._runner.run(self.store.claim(due, position or QueuePosition(), limit))
+        return self._runner.run(self.store.leases.claim(due, position or QueuePosition(), limit))
 
     def audit_records(self) -> list[Record]:
         """What audits have done, by exchange."""
-        return self._runner.run(self.store.audit_records())
+        return self._runner.run(self.store.runs.audit_records())
 
     def commit(self, *batches: Batch, run_id: int | None = None) -> list[Receipt | None]:
         """Commit batches in one transaction."""
-        return self._runner.run(self.store.commit(batches, run_id))
+        return self._runner.run(self.store.commits.commit(batches, run_id))
 
     def release(self, leases: Sequence[Lease], *, failed: bool = False) -> None:
         """Give leases back."""
-        self._runner.run(self.store.release(leases, failed=failed))
+        self._runner.run(self.store.leases.release(leases, failed=failed))
 
     def renew(self) -> None:
         """Hold on to all leases."""
-        self._runner.run(self.store.renew())
+        self._runner.run(self.store.leases.renew())
 
     def free_lost_leases(self) -> list[int]:
         """Free leases that ran out or whose worker has left; the ids of their assets."""
-        return self._runner.run(self.store.free_lost_leases())
+        return self._runner.run(self.store.leases.free_lost())
 
     def take_over(self) -> list[Lease]:
         """Free lost leases and claim the assets that lost them."""
@@ -119,19 +121,19 @@ class Worker:
 
     def park(self, lease: Lease, letter: DeadLetter) -> None:
         """Park an asset with a dead letter."""
-        self._runner.run(self.store.park(lease, letter))
+        self._runner.run(self.store.leases.park(lease, letter))
 
     def start_run(self, command: str) -> int:
         """Open a run."""
-        return self._runner.run(self.store.start_run(command))
+        return self._runner.run(self.store.runs.start(command))
 
     def requeue_absent(self, moment: datetime | None = None) -> None:
-        """Let absent assets back into the queue."""
-        self._runner.run(self.store.requeue_absent(moment))
+        """Put absent assets back into the queue."""
+        self._runner.run(self.store.leases.requeue_absent(moment))
 
     def count_due(self, *, days_old: float = 1.0, limit: int = 1000) -> int:
         """Count what could be claimed."""
-        return self._runner.run(self.store.count_due(Due(ago(days_old)), limit))
+        return self._runner.run(self.store.leases.count_due(Due(ago(days_old)), limit))
 
 
 @contextmanager

@@ -14,8 +14,8 @@ from data_nexus.cli.exit_codes import exit_code_of
 from data_nexus.errors import CredentialsRefused, QuotaSpent
 from data_nexus.events import Event, Requested, ignore
 from data_nexus.ingestion.fetching.drain import Drain
-from data_nexus.ingestion.history_loader import Report
 from data_nexus.ingestion.nightly.update import update
+from data_nexus.ingestion.run_report import RunReport
 from tests.support.actions import (
     SUNDAY_NOON,
     asked,
@@ -37,11 +37,14 @@ def vendor() -> Iterator[Sandbox]:
 
 
 def run_until(
-    vendor: Sandbox, url: str, endpoint: str, act: Callable[[Drain, asyncio.Task[Report]], object]
-) -> Report | None:
+    vendor: Sandbox,
+    url: str,
+    endpoint: str,
+    act: Callable[[Drain, asyncio.Task[RunReport]], object],
+) -> RunReport | None:
     """Update one asset at a time; at the first answer of an endpoint, act. None if it was ended."""
 
-    async def run() -> Report | None:
+    async def run() -> RunReport | None:
         def observe(event: Event) -> None:
             if isinstance(event, Requested) and event.endpoint == endpoint:
                 act(drain, running)
@@ -76,7 +79,7 @@ def test_a_drain_ends_between_two_answers_and_the_next_update_goes_on(
     assert report
     assert (report.drained_by, report.ended_by) == ("SIGTERM", None)
     done = int(endpoint == "div")
-    assert (report.figures["actions"], report.figures["calls"]) == (done, 1 + done)
+    assert (report.actions, report.calls) == (done, 1 + done)
     assert wanted(unread) == wanting - done
     assert value(unread, "SELECT count(*) FROM assets WHERE lease_owner IS NOT NULL") == 0
     assert_nothing_is_half_stored(unread)
@@ -101,7 +104,7 @@ def test_two_updates_at_once_ask_for_each_asset_once(vendor: Sandbox, unread: st
     wanting, begun = wanted(unread), len(vendor.log())
     settings = settings_of(vendor, unread)
 
-    async def both() -> list[Report]:
+    async def both() -> list[RunReport]:
         async with asyncio.TaskGroup() as tasks:
             runs = [
                 tasks.create_task(
@@ -112,7 +115,7 @@ def test_two_updates_at_once_ask_for_each_asset_once(vendor: Sandbox, unread: st
         return [run.result() for run in runs]
 
     reports = asyncio.run(both())
-    assert sum(report.figures["actions"] for report in reports) == wanting
+    assert sum(report.actions for report in reports) == wanting
     assert [asked(vendor, begun)[name] for name in ("splits", "div")] == [wanting, wanting]
     assert_the_law(unread)
 
@@ -125,7 +128,7 @@ def test_an_empty_list_withdraws_and_not_found_does_not(vendor: Sandbox, read: s
     vendor.post("/faults", {"kind": "status", "status": 404, "endpoint": "div"})
     execute(read, "UPDATE assets SET actions_wanted_at = now() WHERE symbol = 'AAPL'")
     report = update_at(SUNDAY_NOON, vendor, read)
-    assert (report.figures["actions"], exit_code_of(report)) == (1, 0)
+    assert (report.actions, exit_code_of(report)) == (1, 0)
     assert (value(read, splits), value(read, paid)) == (0, before)
     assert finding(read, "AAPL.US")
 
@@ -143,17 +146,17 @@ def test_an_unfit_answer_is_put_off_and_the_finding_says_why(
 ) -> None:
     tell(vendor, "splits", body)
     report = update_at(SUNDAY_NOON, vendor, unread)
-    assert (report.figures["actions_failed"], exit_code_of(report)) == (1, 3)
+    assert (report.actions_failed, exit_code_of(report)) == (1, 3)
     found = finding(unread, "AAPL.US")
     assert found
     assert "; AAPL.US: " in found[4]
     assert value(unread, "SELECT count(*) FROM dead_letters") == 0
     begun = len(vendor.log())
-    assert update_at(SUNDAY_NOON, vendor, unread).figures["calls"] == 0
+    assert update_at(SUNDAY_NOON, vendor, unread).calls == 0
     assert len(vendor.log()) == begun
     vendor.delete("/faults")
     execute(unread, "UPDATE assets SET actions_wanted_at = actions_wanted_at - interval '7 days'")
-    assert update_at(SUNDAY_NOON, vendor, unread).figures["actions"] == 1
+    assert update_at(SUNDAY_NOON, vendor, unread).actions == 1
     assert "AAPL.US" in assert_the_law(unread)[0]
 
 
@@ -163,11 +166,11 @@ def test_an_asset_that_gets_no_answer_is_asked_for_again_the_next_time(
 ) -> None:
     vendor.post("/faults", {**kind, "endpoint": "div", "symbol": "AAPL.US"})
     report = update_at(SUNDAY_NOON, vendor, unread)
-    assert (report.figures["actions_failed"], exit_code_of(report)) == (1, 3)
+    assert (report.actions_failed, exit_code_of(report)) == (1, 3)
     assert wanted(unread) == 1
     assert_nothing_is_half_stored(unread)
     vendor.delete("/faults")
-    assert update_at(SUNDAY_NOON, vendor, unread).figures["actions"] == 1
+    assert update_at(SUNDAY_NOON, vendor, unread).actions == 1
     assert "AAPL.US" in assert_the_law(unread)[0]
 
 
@@ -183,11 +186,11 @@ def test_a_plan_without_actions_is_remembered_and_probed_again_after_a_week(
     refusals = "SELECT exchange, endpoint FROM refusals"
     assert rows(unread, refusals) == [("US", endpoint)]
     begun = len(vendor.log())
-    assert update_at(SUNDAY_NOON + timedelta(hours=1), vendor, unread, "US").figures["calls"] == 0
+    assert update_at(SUNDAY_NOON + timedelta(hours=1), vendor, unread, "US").calls == 0
     assert len(vendor.log()) == begun
     vendor.delete("/faults")
     # The other exchange is asked about at once.
-    assert update_at(SUNDAY_NOON, vendor, unread).figures["actions"] > 0
+    assert update_at(SUNDAY_NOON, vendor, unread).actions > 0
     assert 0 < wanted(unread) < wanting
     execute(unread, "UPDATE refusals SET refused_at = refused_at - interval '7 days'")
     update_at(SUNDAY_NOON, vendor, unread)
@@ -203,6 +206,6 @@ def test_what_ends_a_run_ends_this_step_and_the_rest_is_left(
     vendor.post("/faults", {"kind": "status", "status": status, "endpoint": "div"})
     report = update_at(SUNDAY_NOON, vendor, unread)
     assert isinstance(report.ended_by, error)
-    assert (report.figures["actions"], wanted(unread)) == (0, wanting)
+    assert (report.actions, wanted(unread)) == (0, wanting)
     assert value(unread, "SELECT count(*) FROM assets WHERE lease_owner IS NOT NULL") == 0
     assert_nothing_is_half_stored(unread)

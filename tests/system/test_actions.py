@@ -60,7 +60,7 @@ def vendor() -> Iterator[Sandbox]:
 def assert_nothing_is_wanted(vendor: Sandbox, url: str, now: datetime) -> None:
     """Another update asks for nothing and writes nothing but its run."""
     before, begun = snapshot(url, *TABLES), len(vendor.log())
-    assert update_at(now, vendor, url).figures["calls"] == 0
+    assert update_at(now, vendor, url).calls == 0
     assert len(vendor.log()) == begun
     assert snapshot(url, *TABLES) == before
 
@@ -70,7 +70,7 @@ def test_each_asset_is_reproduced_or_flagged(vendor: Sandbox, unread: str) -> No
     wanting = wanted(unread)
     assert wanting == len(shelves(unread)) - len(flat)
     begun = len(vendor.log())
-    figures = update_at(SUNDAY_NOON, vendor, unread).figures
+    figures = update_at(SUNDAY_NOON, vendor, unread).as_dict()
     assert asked(vendor, begun) == {"user": 1, "splits": wanting, "div": wanting}
     assert (figures["actions"], figures["calls"]) == (wanting, 2 * wanting)
     reproduced, flagged = assert_the_law(unread)
@@ -90,7 +90,7 @@ def test_new_actions_are_read_in_the_night_of_their_ex_date(vendor: Sandbox, rea
     vendor.post("/actions", {"symbol": "MSFT.US", "date": MONDAY, "dividend": 0.25})
     publish(vendor, MONDAY)
     begun = len(vendor.log())
-    figures = update_at(TUESDAY_MORNING, vendor, read).figures
+    figures = update_at(TUESDAY_MORNING, vendor, read).as_dict()
     assert {"AAPL.US", "MSFT.US"} <= named(vendor, begun) == named(vendor, begun, "splits")
     assert figures["actions"] == len(named(vendor, begun)) <= figures["reread"]
     assert {"AAPL.US", "MSFT.US"} <= assert_the_law(read)[0]
@@ -170,7 +170,7 @@ def test_a_finding_goes_when_the_vendor_explains_it(vendor: Sandbox, read: str) 
 def test_odd_forms_are_stored_for_what_they_say(vendor: Sandbox, unread: str) -> None:
     tell(vendor, "splits", SPLITS_TOLD)
     tell(vendor, "div", DIVIDENDS_TOLD)
-    figures = update_at(SUNDAY_NOON, vendor, unread).figures
+    figures = update_at(SUNDAY_NOON, vendor, unread).as_dict()
     aapl = value(unread, "SELECT id FROM assets WHERE symbol = 'AAPL' AND exchange = 'US'")
     splits = (
         "SELECT date::text, numerator, denominator FROM splits WHERE asset_id = %s ORDER BY date"
@@ -206,7 +206,7 @@ def test_ratios_beyond_all_numbers_are_stored_and_found(vendor: Sandbox, unread:
     tell(vendor, "splits", f"[{told}]".encode())
     tell(vendor, "div", b'[{"date":"2023-02-01","value":1}]')
     report = update_at(SUNDAY_NOON, vendor, unread)
-    assert (report.ended_by, report.figures["actions_failed"]) == (None, 0)
+    assert (report.ended_by, report.actions_failed) == (None, 0)
     assert finding(unread, "AAPL.US")
 
 
@@ -220,7 +220,7 @@ def test_hostile_codes_are_asked_for_by_their_own_name(vendor: Sandbox, unread: 
     publish(vendor, THURSDAY)
     begun = len(vendor.log())
     report = update_at(FRIDAY_MORNING, vendor, unread)
-    assert (report.ended_by, report.figures["actions_failed"]) == (None, 0)
+    assert (report.ended_by, report.actions_failed) == (None, 0)
     assert {f"{code}.US" for code in codes} <= named(vendor, begun)
     assert {f"{code}.US" for code in codes} <= assert_the_law(unread)[0]
 

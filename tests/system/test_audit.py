@@ -12,7 +12,7 @@ import pytest
 
 from data_nexus.events import Committed, Event
 from data_nexus.ingestion.fetching.drain import Drain
-from data_nexus.ingestion.history_loader import Report
+from data_nexus.ingestion.run_report import RunReport
 from tests.support.commands import commands_at
 from tests.support.database import Cluster
 from tests.support.nights import let_days_pass, load_all, update_at, without_actions
@@ -101,7 +101,7 @@ def morning_after(day: date) -> datetime:
     return datetime.combine(day + timedelta(days=1), time(12), UTC)
 
 
-def night(vendor: Sandbox, url: str, day: date, *observed: Any, **more: Any) -> Report:  # noqa: ANN401
+def night(vendor: Sandbox, url: str, day: date, *observed: Any, **more: Any) -> RunReport:  # noqa: ANN401
     """Update in the morning after a day whose session, if it was one, is out."""
     if day.weekday() < 5:
         publish(vendor, day)
@@ -129,7 +129,7 @@ def test_silent_restatements_are_found_within_the_promised_nights(
     for number in range(21):
         day = MONDAY + timedelta(days=number)
         sent = len(vendor.log())
-        figures = night(vendor, loaded, day).figures
+        figures = night(vendor, loaded, day).as_dict()
         if day.weekday() >= 5:
             assert (figures["calls"], figures["audit"], len(vendor.log())) == (0, {}, sent)
         else:
@@ -155,12 +155,12 @@ def test_whose_history_is_gone_when_it_is_audited_is_not_asked_for_on_a_sunday(
     code, thursday = codes_of(loaded)[0], date(2025, 9, 11)
     wish = {"symbol": f"{code}.US", "action": "reuse", "date": "2025-12-01", "name": "Another"}
     vendor.post("/list", wish)
-    figures = night(vendor, loaded, thursday).figures
+    figures = night(vendor, loaded, thursday).as_dict()
     asked = [each["symbol"] for each in vendor.log() if each["endpoint"] == "eod"]
     assert asked.count(f"{code}.US") == 2, "once for the session's bar, once by the audit"
     assert (figures["failed"], figures["absent"]) == (0, 1)
     night(vendor, loaded, thursday + timedelta(days=1))
-    assert night(vendor, loaded, thursday + timedelta(days=2)).figures["calls"] == 0
+    assert night(vendor, loaded, thursday + timedelta(days=2)).calls == 0
 
 
 def test_status_and_plan_say_the_promise_and_the_plan_is_kept(
@@ -169,7 +169,7 @@ def test_status_and_plan_say_the_promise_and_the_plan_is_kept(
     commands = commands_at(tmp_path, vendor, loaded)
     settings = {"audit_days": 2}
     status = commands.run("status", "--json", **settings).answer["audit"]
-    assert (status["calls"], status["nights"], status["days"]) == (AUDITS, 6, 2 + 9)
+    assert (status["calls"], status["updates"], status["days"]) == (AUDITS, 6, 2 + 9)
     assert status["oldest"] == value(loaded, "SELECT min(read_whole_at) FROM assets").isoformat()
     restate_old_bars(vendor, loaded, codes_of(loaded)[0])
     planned = commands.run("plan", "--json", **settings).answer
@@ -194,12 +194,12 @@ def test_a_second_run_of_a_day_spends_the_rest_of_the_share_only(
 ) -> None:
     first = night(vendor, loaded, MONDAY, audit_share=0.012)
     second = night(vendor, loaded, TUESDAY)
-    assert (first.figures["audit"]["calls"], second.figures["audit"]["calls"]) == (6, 4)
+    assert (first.as_dict()["audit"]["calls"], second.as_dict()["audit"]["calls"]) == (6, 4)
     assert value(loaded, AUDITED) == AUDITS
-    reread = first.figures["reread"] + second.figures["reread"]
+    reread = first.reread + second.reread
     assert AUDITS <= value(loaded, READ) <= AUDITS + reread
     publish(vendor, date(2025, 9, 10))
-    assert night(vendor, loaded, date(2025, 9, 10)).figures["audit"] == {}
+    assert night(vendor, loaded, date(2025, 9, 10)).as_dict()["audit"] == {}
 
 
 def test_a_drain_in_the_middle_loses_nothing_and_the_next_run_goes_on(
@@ -218,10 +218,10 @@ def test_a_drain_in_the_middle_loses_nothing_and_the_next_run_goes_on(
     drain = Drain(stop_amid_the_audit)
     slowly = {"concurrency": 1, "batch_seconds": 0.0}
     report = night(vendor, loaded, MONDAY, stop_amid_the_audit, drain=drain, **slowly)
-    begun = report.figures["audit"]["calls"]
+    begun = report.as_dict()["audit"]["calls"]
     assert (report.drained_by, 1 <= begun < AUDITS) == ("SIGTERM", True)
     assert value(loaded, "SELECT count(*) FROM assets WHERE lease_owner IS NOT NULL") == 0
-    second = night(vendor, loaded, TUESDAY).figures["audit"]
+    second = night(vendor, loaded, TUESDAY).as_dict()["audit"]
     assert second["calls"] == AUDITS - begun
     assert revisions(loaded) == old
 
@@ -230,10 +230,10 @@ def test_the_reserve_is_left_to_others(vendor: Sandbox, loaded: str) -> None:
     before = DAILY - KEPT - SYMBOLS - AUDITS + 1
     rows(loaded, "UPDATE quota_ledger SET spent = %s, day = current_date", before)
     report = night(vendor, loaded, MONDAY)
-    audited = report.figures["audit"]["calls"]
-    assert (report.ended_by, audited) == (None, AUDITS - 1 - report.figures["reread"])
+    audited = report.as_dict()["audit"]["calls"]
+    assert (report.ended_by, audited) == (None, AUDITS - 1 - report.reread)
     assert value(loaded, "SELECT spent FROM quota_ledger") == DAILY - KEPT
-    assert night(vendor, loaded, TUESDAY, audit_share=0.9).figures["audit"] == {}
+    assert night(vendor, loaded, TUESDAY, audit_share=0.9).as_dict()["audit"] == {}
 
 
 def test_an_update_of_one_exchange_audits_that_exchange(vendor: Sandbox, loaded: str) -> None:
@@ -244,7 +244,7 @@ def test_an_update_of_one_exchange_audits_that_exchange(vendor: Sandbox, loaded:
         " SELECT symbol, 'LSE', last_bar, synced_through, last_synced FROM assets",
     )
     publish(vendor, MONDAY)
-    figures = update_at(morning_after(MONDAY), vendor, loaded, "US", **SHARE).figures
+    figures = update_at(morning_after(MONDAY), vendor, loaded, "US", **SHARE).as_dict()
     assert figures["audit"]["calls"] == AUDITS / 2
 
 
@@ -272,11 +272,11 @@ def test_after_a_session_in_bulk_the_audit_is_the_same_and_its_troubles_are_no_o
         many.post("/faults", {"kind": "status", "status": 503, "symbol": f"{code}.US"})
     restate_old_bars(many, many_loaded, codes_of(many_loaded)[5])
     report = night(many, many_loaded, MONDAY, concurrency=1)
-    audit = report.figures["audit"]
-    assert (report.ended_by, report.figures["failed"]) == (None, 0)
+    audit = report.as_dict()["audit"]
+    assert (report.ended_by, report.failed) == (None, 0)
     assert (audit["calls"], audit["failed"], audit["assets"]) == (20, 2, 12)
     asked = [entry for entry in many.log()[before:] if entry["endpoint"] == "eod"]
-    assert len(asked) == report.figures["calls"] - 300
+    assert len(asked) == report.calls - 300
     assert value(many_loaded, "SELECT count(*) FROM market_data_revisions") == 1
     assert value(many_loaded, "SELECT min(synced_through) FROM assets") == MONDAY
 
@@ -291,7 +291,7 @@ def test_what_the_audit_finds_unexplained_is_asked_about_in_the_same_night(
     day, _ = rows(loaded, HISTORY, f"{code}.US")[1]
     vendor.post("/factor", {"symbol": f"{code}.US", "date": day, "factor": 0.9})
     sent = len(vendor.log())
-    figures = night(vendor, loaded, TUESDAY, audit_share=0.2, audit_days=0).figures
+    figures = night(vendor, loaded, TUESDAY, audit_share=0.2, audit_days=0).as_dict()
     assert figures["audit"]["revised"] >= 1
     asked = [entry["symbol"] for entry in vendor.log()[sent:] if entry["endpoint"] == "splits"]
     assert f"{code}.US" in asked

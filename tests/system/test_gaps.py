@@ -67,7 +67,7 @@ def night_of(session: date, vendor: Sandbox, url: str) -> int:
     """Update in the morning after a session, prove the result, and return what it cost."""
     publish(vendor, session)
     morning = datetime(session.year, session.month, session.day, 12, tzinfo=UTC)
-    figures = update_at(morning + timedelta(days=1), vendor, url).figures
+    figures = update_at(morning + timedelta(days=1), vendor, url).as_dict()
     counts = differences(url, truth(vendor))
     assert (counts["lost"], counts["invented"]) == (0, 0)
     assert not any(broken_invariants(PostgresConnection(url)).values())

@@ -160,7 +160,7 @@ def test_a_night_rewrites_the_running_month_and_what_it_re_based(
     before, old = stored_rows(read), paths(tmp_path)
     vendor.post("/actions", {"symbol": "AAPL.US", "date": MONDAY, "dividend": 0.75})
     publish(vendor, MONDAY)
-    assert update_at(TUESDAY_MORNING, vendor, read).figures["inserted"] > 0
+    assert update_at(TUESDAY_MORNING, vendor, read).inserted > 0
     figures = export(read, tmp_path)
     assert_equals_database(tmp_path, read)
     assert paths(tmp_path) - old == touched(tmp_path, before, stored_rows(read))

@@ -147,7 +147,7 @@ def test_the_questions_are_not_all_answered_by_nothing(
     [
         (lambda x: x.bars("APPL.US"), UsageError, "did you mean AAPL.US"),
         (lambda x: x.bars("DEAD.US"), UsageError, "DEAD.US is not in the snapshot"),
-        (lambda x: x.bars("../x"), UsageError, "is no symbol"),
+        (lambda x: x.bars("../x"), UsageError, "not a symbol"),
         (lambda x: x.bars("AAPL.US", columns=["price"]), UsageError, "'price' is unknown"),
         (lambda x: x.bars("AAPL.US", adjust="some"), UsageError, "'some' is unknown"),
         (lambda x: x.bars("US@yesterday"), UsageError, "write it like US@2019-06-28"),

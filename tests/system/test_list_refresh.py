@@ -15,7 +15,7 @@ import pytest
 from data_nexus.errors import CredentialsRefused, QuotaSpent
 from data_nexus.events import Event, Retried, Warned, ignore
 from data_nexus.ingestion.fetching.drain import Drain
-from data_nexus.ingestion.history_loader import Report
+from data_nexus.ingestion.run_report import RunReport
 from tests.support.commands import commands_at
 from tests.support.database import Cluster
 from tests.support.nights import load_all, update_at, without_actions
@@ -77,7 +77,7 @@ def read_at(url: str, moment: datetime) -> None:
 
 def night_of(
     session: str, vendor: Sandbox, url: str, *, list_days: float = 7, attempts: int = 4
-) -> Report:
+) -> RunReport:
     """Publish a session, and update on the next morning."""
     publish(vendor, session)
     now = morning_after(session)
@@ -115,7 +115,7 @@ def test_a_list_is_read_again_when_it_is_a_week_old_and_not_before(
     found = []
     for session in (MONDAY, NEXT_FRIDAY, LAST_MONDAY):
         begun = len(vendor.log())
-        figures = night_of(session, vendor, loaded).figures
+        figures = night_of(session, vendor, loaded).as_dict()
         lists = asked(vendor, begun)[LIST]
         found.append(lists)
         assert apart_from_actions(figures) == SYMBOLS + lists
@@ -124,7 +124,7 @@ def test_a_list_is_read_again_when_it_is_a_week_old_and_not_before(
 
 
 def test_what_a_list_brought_is_told(vendor: Sandbox, loaded: str, tmp_path: Path) -> None:
-    figures = night_of(NEXT_FRIDAY, vendor, loaded).figures
+    figures = night_of(NEXT_FRIDAY, vendor, loaded).as_dict()
     [told] = figures["lists"]
     assert (told["exchange"], told["unchanged"], told["calls"]) == ("US", SYMBOLS, 1)
     read_at(loaded, SATURDAY)
@@ -138,14 +138,14 @@ def test_a_night_that_begins_some_minutes_earlier_is_a_week_later_all_the_same(
     vendor: Sandbox, loaded: str
 ) -> None:
     read_at(loaded, SATURDAY + timedelta(minutes=5))
-    assert len(night_of(NEXT_FRIDAY, vendor, loaded).figures["lists"]) == 1
+    assert len(night_of(NEXT_FRIDAY, vendor, loaded).as_dict()["lists"]) == 1
 
 
 def test_at_zero_days_it_is_read_on_every_night_with_a_session(
     vendor: Sandbox, loaded: str
 ) -> None:
     found = [
-        len(night_of(session, vendor, loaded, list_days=0).figures["lists"])
+        len(night_of(session, vendor, loaded, list_days=0).as_dict()["lists"])
         for session in (MONDAY, "2026-11-10")
     ]
     assert found == [1, 1]
@@ -154,7 +154,7 @@ def test_at_zero_days_it_is_read_on_every_night_with_a_session(
 def test_a_new_listing_is_found_and_loaded_the_same_night(vendor: Sandbox, loaded: str) -> None:
     new = {"symbol": "NEWCO.US", "name": "Newco Inc", "venue": "NYSE", "date": "2026-11-12"}
     vendor.post("/list", {"action": "list", **new})
-    figures = night_of(NEXT_FRIDAY, vendor, loaded).figures
+    figures = night_of(NEXT_FRIDAY, vendor, loaded).as_dict()
     assert figures["lists"][0]["added"] == 1
     assert apart_from_actions(figures) == 1 + SYMBOLS + 1
     assert value(loaded, "SELECT count(*) FROM assets WHERE synced_through IS NULL") == 0
@@ -168,7 +168,7 @@ def test_a_rename_moves_the_symbol_and_what_vanished_is_asked_for_no_more(
     vendor.post("/list", {"action": "rename", "symbol": "MSFT.US", "to": "SOFT"})
     vendor.post("/list", {"action": "remove", "symbol": "TSLA.US"})
     begun = len(vendor.log())
-    figures = night_of(NEXT_FRIDAY, vendor, loaded).figures
+    figures = night_of(NEXT_FRIDAY, vendor, loaded).as_dict()
     assert asset_id(loaded, "SOFT") == known
     told = figures["lists"][0]
     assert (told["renamed"], told["added"], told["deactivated"], told["calls"]) == (1, 0, 1, 6)
@@ -182,9 +182,9 @@ def test_the_list_of_the_dead_is_read_if_it_ever_was(
     cluster: Cluster, vendor: Sandbox, loaded: str, loaded_once: str
 ) -> None:
     vendor.post("/list", {"action": "delist", "symbol": "TSLA.US", "date": MONDAY})
-    alone = night_of(NEXT_FRIDAY, vendor, loaded).figures["lists"]
+    alone = night_of(NEXT_FRIDAY, vendor, loaded).as_dict()["lists"]
     with cluster.fresh_database(filled=loaded_once) as url:
-        both = night_of(NEXT_FRIDAY, vendor, url).figures["lists"]
+        both = night_of(NEXT_FRIDAY, vendor, url).as_dict()["lists"]
         found = rows(url, "SELECT is_active, is_delisted FROM assets WHERE symbol = 'TSLA'")
     assert [told["delisted"] for told in alone] == [False]
     assert [told["delisted"] for told in both] == [False, True]
@@ -208,13 +208,13 @@ def test_a_list_that_was_cut_harms_nobody_and_is_read_again_the_next_night(
     publish(vendor, NEXT_FRIDAY)
     now = morning_after(NEXT_FRIDAY)
     report = update_at(now, vendor, loaded, None, heard.append, list_days=7)
-    assert (report.ended_by, report.figures["synced"]) == (None, SYMBOLS)
-    assert "taken for truncated" in report.figures["lists"][0]["reason"]
+    assert (report.ended_by, report.synced) == (None, SYMBOLS)
+    assert "taken for truncated" in report.as_dict()["lists"][0]["reason"]
     assert any(isinstance(event, Warned) and "truncated" in event.text for event in heard)
     assert value(loaded, "SELECT count(*) FROM assets WHERE NOT is_active") == 0
     assert_true(loaded, vendor)
     vendor.post("/shrink", {"exchange": "US", "share": 1})
-    assert len(night_of(LAST_MONDAY, vendor, loaded).figures["lists"]) == 1
+    assert len(night_of(LAST_MONDAY, vendor, loaded).as_dict()["lists"]) == 1
 
 
 @pytest.mark.parametrize(
@@ -238,12 +238,12 @@ def test_a_list_that_cannot_be_read_spoils_no_night(
     now = morning_after(NEXT_FRIDAY)
     report = update_at(now, vendor, loaded, None, heard.append, list_days=7, attempts=2)
     vendor.delete("/faults")
-    assert (report.ended_by, report.figures["synced"]) == (None, SYMBOLS)
-    assert report.figures["lists"] == []
+    assert (report.ended_by, report.synced) == (None, SYMBOLS)
+    assert report.as_dict()["lists"] == []
     texts = [event.text for event in heard if isinstance(event, Warned)]
     assert [text.startswith("the symbol list was not read again: ") for text in texts] == [True]
     assert_true(loaded, vendor)
-    assert len(night_of(LAST_MONDAY, vendor, loaded).figures["lists"]) == 1
+    assert len(night_of(LAST_MONDAY, vendor, loaded).as_dict()["lists"]) == 1
 
 
 @pytest.mark.parametrize(
@@ -255,7 +255,7 @@ def test_what_ends_a_run_ends_it_here_too(
     vendor.post("/faults", {"kind": "status", "status": status, "endpoint": LIST})
     report = night_of(NEXT_FRIDAY, vendor, loaded)
     assert isinstance(report.ended_by, error)
-    assert report.figures["total_assets"] == 0
+    assert report.total_assets == 0
 
 
 def test_a_stop_is_not_kept_waiting_by_a_list(vendor: Sandbox, loaded: str) -> None:
@@ -270,14 +270,14 @@ def test_a_stop_is_not_kept_waiting_by_a_list(vendor: Sandbox, loaded: str) -> N
     settings = {"list_days": 7, "backoff_seconds": 600}
     now = morning_after(NEXT_FRIDAY)
     report = update_at(now, vendor, loaded, None, stop, drain=drain, **settings)
-    assert (report.drained_by, report.figures["calls"]) == ("SIGTERM", 1)
+    assert (report.drained_by, report.calls) == ("SIGTERM", 1)
 
 
 def test_without_the_change_history_isins_tell_the_renames(vendor: Sandbox, loaded: str) -> None:
     vendor.post("/faults", {"kind": "status", "status": 403, "endpoint": CHANGES})
     vendor.post("/list", {"action": "rename", "symbol": "MSFT.US", "to": "SOFT"})
     report = night_of(NEXT_FRIDAY, vendor, loaded)
-    assert (report.ended_by, report.figures["lists"][0]["renamed"]) == (None, 1)
+    assert (report.ended_by, report.as_dict()["lists"][0]["renamed"]) == (None, 1)
     assert_true(loaded, vendor)
 
 
@@ -288,9 +288,9 @@ def test_trouble_with_the_change_history_leaves_the_list_for_the_next_night(
     vendor.post("/faults", {"kind": "status", "status": 500, "endpoint": CHANGES})
     vendor.post("/list", {"action": "rename", "symbol": "MSFT.US", "to": "SOFT"})
     report = night_of(NEXT_FRIDAY, vendor, loaded, attempts=2)
-    assert (report.ended_by, report.figures["lists"]) == (None, [])
+    assert (report.ended_by, report.as_dict()["lists"]) == (None, [])
     vendor.delete("/faults")
-    assert night_of(LAST_MONDAY, vendor, loaded).figures["lists"][0]["renamed"] == 1
+    assert night_of(LAST_MONDAY, vendor, loaded).as_dict()["lists"][0]["renamed"] == 1
     assert asset_id(loaded, "SOFT") == known
     assert_true(loaded, vendor)
 
@@ -309,12 +309,12 @@ def test_a_night_without_a_session_costs_no_call_however_old_the_list(
 def test_an_exchange_that_was_never_discovered_is_not_listed(
     vendor: Sandbox, database_url: str
 ) -> None:
-    assert update_at(SATURDAY, vendor, database_url, list_days=0).figures["calls"] == 0
+    assert update_at(SATURDAY, vendor, database_url, list_days=0).calls == 0
     execute(database_url, "INSERT INTO assets (symbol, exchange) VALUES ('AAPL', 'US')")
     load_all(vendor, database_url)
     publish(vendor, MONDAY)
     report = update_at(morning_after(MONDAY), vendor, database_url, list_days=0)
-    assert report.figures["synced"] == 1
+    assert report.synced == 1
     assert asked(vendor, 0)[LIST] == 0
 
 
@@ -327,8 +327,8 @@ def test_only_the_exchange_asked_for_is_listed(vendor: Sandbox, loaded: str) -> 
     )
     publish(vendor, NEXT_FRIDAY)
     now = morning_after(NEXT_FRIDAY)
-    assert update_at(now, vendor, loaded, "LSE", list_days=0).figures["calls"] == 0
-    told = update_at(now, vendor, loaded, "US", list_days=0).figures["lists"]
+    assert update_at(now, vendor, loaded, "LSE", list_days=0).calls == 0
+    told = update_at(now, vendor, loaded, "US", list_days=0).as_dict()["lists"]
     assert [each["exchange"] for each in told] == ["US"]
 
 

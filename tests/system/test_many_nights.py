@@ -137,8 +137,8 @@ class Nights:
         begun = self.vendor.get("/stats")["requests"]
         report = update_at(now, self.vendor, self.url, **SETTINGS)
         assert report.ended_by is None
-        assert (report.figures["failed"], report.figures["parked"]) == (0, 0)
-        return self.vendor.get(f"/log?since={begun}"), report.figures
+        assert (report.failed, report.parked) == (0, 0)
+        return self.vendor.get(f"/log?since={begun}"), report.as_dict()
 
     def findings(self) -> dict[int, str]:
         """By asset, which of its adjusted closes no action explains."""

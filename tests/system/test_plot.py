@@ -296,7 +296,10 @@ def test_an_existing_file_is_replaced_at_once_and_left_alone_by_a_failure(
     [
         (("AAPL.US", "--out", "chart.gif"), "unknown ending; use one of .png, .svg, .html"),
         (("AAPL.US", "--out", "chart"), "unknown ending; use one of .png, .svg, .html"),
-        (("AAPL.US", "--out", "no/such/chart.png"), "the folder no/such does not exist; create it first"),
+        (
+            ("AAPL.US", "--out", "no/such/chart.png"),
+            "the folder no/such does not exist; create it first",
+        ),
         (("AAPL.US", "--out", "folder.svg"), "cannot be written: Is a directory"),
         (("AAPL.USS",), "AAPL.USS is not in the database"),
         (("AAPL.US", "--from", "1999-01-01", "--to", "1999-12-31"), "has no bar from 1999-01-01"),

@@ -97,7 +97,7 @@ def assert_nothing_is_due(vendor: Sandbox, url: str, now: datetime) -> None:
     """Another update asks the vendor for nothing at all."""
     before = len(vendor.log())
     report = update_at(now, vendor, url)
-    assert (report.ended_by, report.figures["total_assets"], report.figures["calls"]) == (
+    assert (report.ended_by, report.total_assets, report.calls) == (
         None,
         0,
         0,
@@ -114,7 +114,7 @@ def test_one_session_costs_three_bulk_requests_and_one_for_each_asset_with_an_ac
     named = with_actions(vendor, MONDAY)
     assert {"AAPL", "MSFT"} <= named
     begun, spent = len(vendor.log()), vendor.post("/limits", {})["used"]
-    figures = update_at(TUESDAY_MORNING, vendor, loaded).figures
+    figures = update_at(TUESDAY_MORNING, vendor, loaded).as_dict()
     assert asked(vendor, begun) == {"user": 1, "eod-bulk-last-day": 3, "eod": len(named)}
     assert figures["calls"] == BULK + len(named)
     assert vendor.post("/limits", {})["used"] - spent == figures["calls"]
@@ -152,7 +152,7 @@ def test_without_bulk_the_result_is_the_same_symbol_by_symbol(
     refuse_bulk(vendor, refused)
     publish(vendor, MONDAY)
     begun = len(vendor.log())
-    figures = update_at(TUESDAY_MORNING, vendor, loaded).figures
+    figures = update_at(TUESDAY_MORNING, vendor, loaded).as_dict()
     assert asked(vendor, begun)["eod-bulk-last-day"] == 1
     assert (figures["synced"], figures["bulk"]) == (SYMBOLS, [])
     assert_true(loaded, vendor)
@@ -218,7 +218,7 @@ def test_a_holiday_costs_no_call(vendor: Sandbox, loaded: str) -> None:
 def test_missed_nights_are_made_up_for(vendor: Sandbox, loaded: str) -> None:
     publish(vendor, TUESDAY)
     named = with_actions(vendor, MONDAY, TUESDAY)
-    figures = update_at(TUESDAY_MORNING + timedelta(days=1), vendor, loaded).figures
+    figures = update_at(TUESDAY_MORNING + timedelta(days=1), vendor, loaded).as_dict()
     assert [each["session"] for each in figures["bulk"]] == [MONDAY, TUESDAY]
     assert figures["total_assets"] == figures["synced"] == SYMBOLS, "each counts once"
     assert figures["inserted"] == 2 * SYMBOLS
@@ -229,10 +229,10 @@ def test_missed_nights_are_made_up_for(vendor: Sandbox, loaded: str) -> None:
 def test_a_session_that_is_late_holds_the_cursor_back(vendor: Sandbox, loaded: str) -> None:
     """The calendar says that Monday is out, and the vendor has not got it yet."""
     report = update_at(TUESDAY_MORNING, vendor, loaded)
-    assert (report.ended_by, report.figures["calls"]) == (None, 100)
+    assert (report.ended_by, report.calls) == (None, 100)
     assert value(loaded, "SELECT max(synced_through)::text FROM assets") == FRIDAY
     publish(vendor, MONDAY)
-    figures = update_at(TUESDAY_MORNING, vendor, loaded).figures
+    figures = update_at(TUESDAY_MORNING, vendor, loaded).as_dict()
     assert figures["calls"] == BULK + len(with_actions(vendor, MONDAY))
     assert_true(loaded, vendor)
 
@@ -244,7 +244,7 @@ def test_a_session_that_was_none_is_passed_when_a_later_one_is_out(
     empty = {"kind": "hostile_json", "body_base64": "W10=", "endpoint": "eod-bulk-last-day"}
     vendor.post("/faults", {**empty, "times": 1})
     publish(vendor, TUESDAY)
-    figures = update_at(TUESDAY_MORNING + timedelta(days=1), vendor, loaded).figures
+    figures = update_at(TUESDAY_MORNING + timedelta(days=1), vendor, loaded).as_dict()
     assert figures["calls"] <= 100 + BULK + len(with_actions(vendor, MONDAY, TUESDAY))
     assert [each["session"] for each in figures["bulk"]] == [MONDAY, TUESDAY]
     assert value(loaded, "SELECT min(synced_through)::text FROM assets") == TUESDAY
@@ -263,7 +263,7 @@ def test_an_asset_whose_bar_came_late_is_read_again_when_it_trades_again(
         "UPDATE assets SET last_bar = '2026-11-06' WHERE symbol = 'AAPL'",
     )
     publish(vendor, TUESDAY)
-    figures = update_at(TUESDAY_MORNING + timedelta(days=1), vendor, loaded).figures
+    figures = update_at(TUESDAY_MORNING + timedelta(days=1), vendor, loaded).as_dict()
     assert figures["calls"] <= BULK + len(with_actions(vendor, TUESDAY) | {"AAPL"})
     assert_true(loaded, vendor)
 
@@ -275,8 +275,8 @@ def test_a_bulk_answer_that_is_unfit_leaves_all_due_and_costs_no_call_an_asset(
     vendor.post("/faults", {**page, "endpoint": "eod-bulk-last-day"})
     publish(vendor, MONDAY)
     report = update_at(TUESDAY_MORNING, vendor, loaded)
-    assert (report.figures["failed"], report.figures["synced"]) == (SYMBOLS, 0)
-    assert report.figures["calls"] <= 100
+    assert (report.failed, report.synced) == (SYMBOLS, 0)
+    assert report.calls <= 100
     vendor.delete("/faults")
     update_at(TUESDAY_MORNING, vendor, loaded)
     assert_true(loaded, vendor)
@@ -300,7 +300,7 @@ def test_a_session_that_is_late_costs_one_call_an_asset_where_there_is_no_bulk(
     """Still behind after its answer, an asset is not asked for again by the same run."""
     refuse_bulk(vendor, 423)
     begun = len(vendor.log())
-    figures = update_at(TUESDAY_MORNING, vendor, loaded).figures
+    figures = update_at(TUESDAY_MORNING, vendor, loaded).as_dict()
     assert asked(vendor, begun)["eod"] == SYMBOLS
     assert figures["synced"] == SYMBOLS
     assert value(loaded, "SELECT max(synced_through)::text FROM assets") == FRIDAY

@@ -64,7 +64,7 @@ def update(field: UpdateField) -> tuple[dict[str, Any], list[str]]:
     report = update_at(field.now, field.vendor, field.url, None, observe)
     assert report.ended_by is None
     field.assert_sound()
-    return report.figures, warned
+    return report.as_dict(), warned
 
 
 def rejected(field: UpdateField) -> list[tuple[Any, ...]]:

@@ -103,7 +103,7 @@ def test_a_session_that_the_day_does_not_pay_is_not_begun(
     before, begun = snapshot(loaded, *STORED), len(vendor.log())
     report = update_at(NIGHT.morning, vendor, loaded)
     assert report.ended_by is not None
-    assert (report.ended_by.exit_code, report.figures["calls"]) == (4, 0)
+    assert (report.ended_by.exit_code, report.calls) == (4, 0)
     assert asked(vendor, begun) == {"user": 1}
     assert snapshot(loaded, *STORED) == before
     assert charged(loaded) == 1000 - left == used(vendor)
@@ -113,8 +113,8 @@ def test_a_session_that_the_day_does_not_pay_is_not_begun(
 def test_three_hundred_calls_are_enough(vendor: Sandbox, loaded: str) -> None:
     vendor.post("/limits", {"daily": 1000, "used": 700})
     report = update_at(NIGHT.morning, vendor, loaded)
-    (session,) = report.figures["bulk"]
-    assert session["calls"] == report.figures["calls"] == charged(loaded) - 700 == 300
+    (session,) = report.as_dict()["bulk"]
+    assert session["calls"] == report.calls == charged(loaded) - 700 == 300
     assert (session["stored"] + session["left"], used(vendor)) == (SYMBOLS, 1000)
     assert_sound(loaded)
     assert_completed(vendor, loaded)
@@ -134,7 +134,7 @@ def test_what_needs_fewer_calls_goes_on_when_a_session_cannot_be_paid(
     assert report.ended_by.exit_code == 4
     assert asked(vendor, begun)[BULK] == 0
     assert asked(vendor, begun)["eod"] == 1
-    assert report.figures["calls"] < 10
+    assert report.calls < 10
     assert_sound(loaded)
 
 
@@ -146,7 +146,7 @@ def test_a_plan_whose_whole_day_does_not_pay_a_session_goes_symbol_by_symbol(
     begun = len(vendor.log())
     report = update_at(NIGHT.morning, vendor, loaded)
     assert report.ended_by is not None
-    assert (report.ended_by.exit_code, report.figures["calls"]) == (4, daily)
+    assert (report.ended_by.exit_code, report.calls) == (4, daily)
     assert (asked(vendor, begun)[BULK], asked(vendor, begun)["eod"]) == (0, daily)
 
 
@@ -163,7 +163,7 @@ def test_a_refusal_that_the_vendor_charges_keeps_the_ledger_right(
     assert value(loaded, "SELECT count(*) FROM sync_log WHERE calls = 0") == 0
     cost = sum(entry["cost"] for entry in vendor.log()[begun:])
     singly = len(vendor.log()) - begun - request_number - asked(vendor, begun)["user"]
-    assert charged(loaded) == report.figures["calls"] == 100 * request_number + singly
+    assert charged(loaded) == report.calls == 100 * request_number + singly
     assert used(vendor) <= cost <= charged(loaded)
     assert_completed(vendor, loaded)
 
@@ -197,7 +197,7 @@ def test_a_minute_limit_only_makes_it_wait(vendor: Sandbox, loaded: str) -> None
     report = update_at(NIGHT.morning, vendor, loaded)
     assert report.ended_by is None
     assert asked(vendor, begun)[BULK] == 5
-    assert charged(loaded) == report.figures["calls"] >= used(vendor)
+    assert charged(loaded) == report.calls >= used(vendor)
     assert_completed(vendor, loaded)
 
 
@@ -210,12 +210,12 @@ def test_a_feed_that_fails_leaves_the_session_for_the_next_run(
         strike(vendor, "slow", bytes_per_sec=10_000_000, times=1)
     strike(vendor, status=503)
     report = update_at(NIGHT.morning, vendor, loaded)
-    assert (report.ended_by, report.figures["failed"], report.figures["synced"]) == (
+    assert (report.ended_by, report.failed, report.synced) == (
         None,
         SYMBOLS,
         0,
     )
     assert snapshot(loaded, "market_data", "sync_log") == before
-    assert charged(loaded) == report.figures["calls"] >= used(vendor)
+    assert charged(loaded) == report.calls >= used(vendor)
     assert rows(loaded, "SELECT max(times_failed), count(parked_at) FROM assets") == [(0, 0)]
     assert_completed(vendor, loaded)

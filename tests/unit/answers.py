@@ -1,4 +1,4 @@
-"""Owns small eod answers and bars as the unit tests build them.
+"""Small eod answers and bars for the unit tests.
 
 A row is written as the vendor writes it, value by value in JSON text, so that a test can say
 `row(close="1e999")`, which no Python value can.

@@ -1,4 +1,4 @@
-"""Raw bars and actions give factors; what cannot be applied is told, and nothing ever crashes."""
+"""Raw bars and actions give factors; what cannot be applied is reported, and nothing crashes."""
 
 from __future__ import annotations
 
@@ -124,8 +124,8 @@ def test_an_amount_that_is_only_known_adjusted_is_undone_by_later_splits(
 ) -> None:
     later = [Split(SESSIONS[3], 4, 1), Split(SESSIONS[5], 1, 2)]
     earlier = Split(SESSIONS[1], 3, 1)
-    told = cash(SESSIONS[2], 11 / 2, unadjusted_value=unadjusted)
-    assert computed(*later, earlier, told).total.tolist() == pytest.approx(
+    reported = cash(SESSIONS[2], 11 / 2, unadjusted_value=unadjusted)
+    assert computed(*later, earlier, reported).total.tolist() == pytest.approx(
         computed(*later, earlier, cash(SESSIONS[2], 11)).total.tolist(), rel=1e-15
     )
 
@@ -201,8 +201,8 @@ def test_factors_are_1_from_the_last_action_on(
     splits: list[Split], dividends: list[Dividend]
 ) -> None:
     found = computed(*splits, *dividends)
-    told = [split.date for split in splits] + [dividend.date for dividend in dividends]
-    last = max((day for day in told if day <= SESSIONS[-1]), default=MONDAY)
+    reported = [split.date for split in splits] + [dividend.date for dividend in dividends]
+    last = max((day for day in reported if day <= SESSIONS[-1]), default=MONDAY)
     later = [factor for day, factor in zip(SESSIONS, found.total, strict=True) if day >= last]
     assert later == [1.0] * len(later)
     assert found.total[-1] == 1.0
@@ -218,7 +218,7 @@ def test_dividends_only_ever_lower_a_price_and_never_to_nothing(
 
 
 @given(splits=MANY_SPLITS, dividends=MANY_DIVIDENDS)
-def test_the_order_in_which_actions_are_told_does_not_matter(
+def test_the_order_in_which_actions_are_reported_does_not_matter(
     splits: list[Split], dividends: list[Dividend]
 ) -> None:
     one, other = computed(*splits, *dividends), computed(*splits[::-1], *dividends[::-1])
@@ -311,12 +311,12 @@ VOLUMES = {
 
 
 @pytest.mark.parametrize(("ratio", "before", "after", "basis"), VOLUMES.values(), ids=VOLUMES)
-def test_volumes_tell_what_they_are_counted_in(
+def test_volumes_show_what_they_are_counted_in(
     ratio: float, before: float, after: float, basis: VolumeBasis
 ) -> None:
     assert volume_basis(traded(before, after), [Split(TWENTIETH, ratio, 1.0)]) is basis
 
 
-def test_without_a_split_inside_the_bars_their_volumes_tell_nothing() -> None:
+def test_without_a_split_inside_the_bars_their_volumes_show_nothing() -> None:
     outside = [Split(dt.date(1999, 1, 4), 4, 1), Split(dt.date(2030, 1, 4), 4, 1)]
     assert volume_basis(traded(1000, 1000), outside) is VolumeBasis.UNKNOWN

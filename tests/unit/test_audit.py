@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from data_nexus.domain.limits.quota import Quota
-from data_nexus.domain.planning.audit import Record, nights_for, outlook, turns_tonight
+from data_nexus.domain.planning.audit import Record, histories_to_audit, outlook, updates_for
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 SHARES = {"share": 0.02, "keep_share": 0.05}
@@ -25,40 +25,40 @@ def quota(spent: int = 0, limit: int | None = 100_000) -> Quota:
 
 
 @pytest.mark.parametrize(
-    ("assets", "calls", "nights"),
+    ("assets", "calls", "updates"),
     [(50_000, 2000, 25), (50_001, 2000, 26), (10, 2000, 1), (0, 2000, 0), (10, 0, None)],
 )
-def test_every_history_is_read_within_so_many_nights(
-    assets: int, calls: int, nights: int | None
+def test_every_history_is_read_within_that_many_updates(
+    assets: int, calls: int, updates: int | None
 ) -> None:
-    assert nights_for(assets, calls) == nights
+    assert updates_for(assets, calls) == updates
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_nobody_waits_longer_than_the_promise(seed: int) -> None:
-    """Nights of audits over histories that were read at random and all at once; some anew."""
+def test_no_history_waits_longer_than_guaranteed(seed: int) -> None:
+    """Updates with audits over histories that were read at random and all at once; some anew."""
     chance = random.Random(seed)  # noqa: S311 - a simulation
     assets, calls, rest = chance.randint(20, 300), chance.randint(1, 20), chance.randint(0, 7)
     read = [chance.choice([0, -chance.randint(0, 40)]) for _ in range(assets)]
-    promised = nights_for(assets, calls)
+    promised = updates_for(assets, calls)
     assert promised
-    for night in range(1, 6 * promised):
+    for number in range(1, 6 * promised):
         for asset in chance.sample(range(assets), assets // 20):
-            read[asset] = night
-        due = sorted(asset for asset in range(assets) if read[asset] < night - rest)
+            read[asset] = number
+        due = sorted(asset for asset in range(assets) if read[asset] < number - rest)
         for asset in sorted(due, key=read.__getitem__)[:calls]:
-            read[asset] = night
-        if night > rest + promised:
-            assert night - min(read) <= rest + promised
+            read[asset] = number
+        if number > rest + promised:
+            assert number - min(read) <= rest + promised
 
 
 def test_the_outlook_counts_a_year_s_sessions() -> None:
-    """25 nights with a session are five weeks and a day or two."""
+    """25 updates with a session are five weeks and a day or two."""
     found = outlook([record("LSE", 8_000), record("US", 42_000)], 100_000, 0.02, 7)
-    assert (found.calls, found.assets, found.nights, found.days) == (2000, 50_000, 25, 7 + 37)
+    assert (found.calls, found.assets, found.updates, found.days) == (2000, 50_000, 25, 7 + 37)
 
 
-def test_the_oldest_reading_of_all_exchanges_is_told() -> None:
+def test_the_oldest_reading_of_all_exchanges_is_reported() -> None:
     found = outlook([record("LSE", 8, days_ago=9), record("US", 42, days_ago=3)], 100_000, 0.02, 7)
     assert found.oldest == NOON - timedelta(days=9)
 
@@ -71,26 +71,26 @@ def test_an_exchange_whose_readings_are_not_known_leaves_the_oldest_unknown() ->
 @pytest.mark.parametrize(("limit", "calls"), [(None, None), (20, 0)])
 def test_without_calls_nothing_is_promised(limit: int | None, calls: int | None) -> None:
     found = outlook([record("US", 10)], limit, 0.02, 7)
-    assert (found.calls, found.nights, found.days) == (calls, None, None)
+    assert (found.calls, found.updates, found.days) == (calls, None, None)
 
 
 def test_nothing_loaded_needs_no_audit() -> None:
     found = outlook([], 100_000, 0.02, 7)
-    assert (found.assets, found.nights, found.oldest) == (0, 0, None)
+    assert (found.assets, found.updates, found.oldest) == (0, 0, None)
 
 
 def test_an_update_of_all_takes_what_is_left_of_the_share() -> None:
     records = [record("US", 50_000, today=500)]
     today = replace(quota(spent=900), audited=500)
-    assert turns_tonight(today, records, None, **SHARES) == 1500
+    assert histories_to_audit(today, records, None, **SHARES) == 1500
 
 
 def test_an_update_of_one_exchange_takes_that_exchange_s_part_once_a_day() -> None:
     records = [record("LSE", 10_000), record("US", 40_000, today=1000)]
-    assert turns_tonight(quota(), records, "LSE", **SHARES) == 400
-    assert turns_tonight(quota(), records, "US", **SHARES) == 600
-    assert turns_tonight(replace(quota(), audited=1900), records, "LSE", **SHARES) == 100
-    assert turns_tonight(quota(), records, "TO", **SHARES) == 0
+    assert histories_to_audit(quota(), records, "LSE", **SHARES) == 400
+    assert histories_to_audit(quota(), records, "US", **SHARES) == 600
+    assert histories_to_audit(replace(quota(), audited=1900), records, "LSE", **SHARES) == 100
+    assert histories_to_audit(quota(), records, "TO", **SHARES) == 0
 
 
 def test_a_small_exchange_gets_its_turns_over_the_days() -> None:
@@ -98,7 +98,7 @@ def test_a_small_exchange_gets_its_turns_over_the_days() -> None:
     records = [record("LSE", 1), record("US", 999)]
     begun = NOON.date()
     turns = [
-        turns_tonight(
+        histories_to_audit(
             replace(quota(limit=100), day=begun + timedelta(days=n)), records, "LSE", **SHARES
         )
         for n in range(1000)

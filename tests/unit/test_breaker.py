@@ -1,4 +1,4 @@
-"""The circuit breaker, the retry budget and the breadth."""
+"""The circuit breaker, the retry budget and the concurrency limit."""
 
 from __future__ import annotations
 
@@ -88,22 +88,22 @@ def test_no_more_than_ten_retries_are_saved_up() -> None:
     assert taken == 10
 
 
-def test_the_breadth_grows_by_one_a_round_and_halves_on_trouble() -> None:
-    breadth = ConcurrencyLimit(16)
+def test_the_limit_grows_by_one_a_round_and_halves_on_trouble() -> None:
+    limit = ConcurrencyLimit(16)
     for _ in range(4):
-        breadth = increased(breadth)
-    assert breadth.requests in {4, 5}
+        limit = increased(limit)
+    assert limit.requests in {4, 5}
     for _ in range(500):
-        breadth = increased(breadth)
-    assert breadth.requests == 16
-    halved = decreased(breadth, 10.0, 1.0)
+        limit = increased(limit)
+    assert limit.requests == 16
+    halved = decreased(limit, 10.0, 1.0)
     assert halved.requests == 8
     assert decreased(halved, 10.5, 1.0).requests == 8
     assert decreased(halved, 11.5, 1.0).requests == 4
 
 
-def test_the_breadth_never_falls_below_one() -> None:
-    breadth = ConcurrencyLimit(5)
+def test_the_limit_never_falls_below_one() -> None:
+    limit = ConcurrencyLimit(5)
     for n in range(10):
-        breadth = decreased(breadth, float(n * 10), 1.0)
-    assert breadth.requests == 1
+        limit = decreased(limit, float(n * 10), 1.0)
+    assert limit.requests == 1

@@ -26,7 +26,7 @@ VOLUMES = st.sampled_from([5.0, 5.0, 0.0, 0.5, -1.0, math.nan, math.inf, -math.i
 ROWS = st.lists(st.tuples(DATES, PRICES, PRICES, PRICES, PRICES, PRICES, VOLUMES), max_size=12)
 
 
-def told(row: Record) -> tuple[str, ...]:
+def received(row: Record) -> tuple[str, ...]:
     """A row as text, so that NaN equals NaN and a row can be counted."""
     return tuple(map(str, row))
 
@@ -37,7 +37,7 @@ def verdicts(rows: Sequence[Record]) -> list[str | None]:
     said: dict[object, set[tuple[str, ...]]] = {}
     for row, verdict in zip(rows, alone, strict=True):
         if verdict is None:
-            said.setdefault(row[0], set()).add(told(row))
+            said.setdefault(row[0], set()).add(received(row))
     return [
         "date has one bar" if verdict is None and len(said[row[0]]) > 1 else verdict
         for row, verdict in zip(rows, alone, strict=True)
@@ -65,7 +65,7 @@ def verdict_alone(row: Record) -> str | None:
 
 def outcome(checked: Checked, rows: Sequence[Record]) -> tuple[object, ...]:
     """All that a check said, by rows and not by their places."""
-    rejects = Counter((told(rows[reject.row]), reject.rule) for reject in checked.rejects)
+    rejects = Counter((received(rows[reject.row]), reject.rule) for reject in checked.rejects)
     return records_of(checked.kept), rejects, checked.flags, checked.repeats
 
 
@@ -87,10 +87,10 @@ def test_a_row_s_verdict_is_the_one_that_reading_it_alone_gives(rows: list[Recor
 @given(ROWS)
 def test_what_is_kept_was_sent_and_is_sorted_and_unique_by_date(rows: list[Record]) -> None:
     kept = records_of(check(bars_of(*rows), WINDOW).kept)
-    sent = {told((*r[:-1], 0.0 if math.isnan(r[-1]) else r[-1])) for r in rows}
+    sent = {received((*r[:-1], 0.0 if math.isnan(r[-1]) else r[-1])) for r in rows}
     dates = [row[0] for row in kept]
     assert dates == sorted(set(dates), key=str)
-    assert {told(row) for row in kept} <= sent
+    assert {received(row) for row in kept} <= sent
     assert all(math.isfinite(number) for row in kept for number in row[1:])
 
 

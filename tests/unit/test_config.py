@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
+from typing import assert_type, get_type_hints
 
 import pytest
 
-from data_nexus.config import SETTINGS, Settings, load_settings, without_password
+from data_nexus.config import (
+    SETTINGS,
+    Secret,
+    Settings,
+    load_settings,
+    setting_sources,
+    without_password,
+)
 from data_nexus.errors import UsageError
 
 # One value for each setting that no default has, as text and as read.
@@ -47,9 +56,12 @@ def load(folder: Path, **environ: str) -> Settings:
     return load_settings(environ={"NEXUS_HOME": str(folder / "home")} | environ, folder=folder)
 
 
-def source_of(settings: Settings, key: str) -> tuple[object, str]:
-    """A setting's value and where it came from."""
-    return next((s.value, s.source) for s in settings.sourced if s.setting.key == key)
+def concurrency(
+    folder: Path, environ: dict[str, str], given: dict[str, int | None] | None = None
+) -> tuple[object, str]:
+    """The setting's value and where it came from."""
+    settings = load_settings(given, environ, folder)
+    return settings.concurrency, setting_sources(given, environ, folder)["concurrency"]
 
 
 def write_file(folder: Path, text: str) -> Path:
@@ -67,45 +79,52 @@ def test_every_setting_is_tried_out_here() -> None:
 def test_the_first_of_five_places_that_has_a_value_gives_it(tmp_path: Path) -> None:
     home, folder = tmp_path / "home", tmp_path / "folder"
     environ = {"NEXUS_HOME": str(home)}
-    empty = load_settings(environ=environ, folder=folder)
-    assert source_of(empty, "concurrency") == (5, "default")
+    assert concurrency(folder, environ) == (5, "default")
 
     in_home = write_file(home, "concurrency = 6")
-    from_home = load_settings(environ=environ, folder=folder)
-    assert source_of(from_home, "concurrency") == (6, str(in_home))
+    assert concurrency(folder, environ) == (6, str(in_home))
 
     in_folder = write_file(folder, "concurrency = 7")
-    from_folder = load_settings(environ=environ, folder=folder)
-    assert source_of(from_folder, "concurrency") == (7, str(in_folder))
+    assert concurrency(folder, environ) == (7, str(in_folder))
 
     environ |= {"NEXUS_CONCURRENCY": "8"}
-    from_environ = load_settings(environ=environ, folder=folder)
-    assert source_of(from_environ, "concurrency") == (8, "environment")
-
-    given = load_settings({"concurrency": 9}, environ=environ, folder=folder)
-    assert source_of(given, "concurrency") == (9, "command line")
+    assert concurrency(folder, environ) == (8, "environment")
+    assert concurrency(folder, environ, {"concurrency": 9}) == (9, "command line")
 
 
 @pytest.mark.parametrize("variable", OTHER)
 def test_every_setting_is_read_from_the_environment(tmp_path: Path, variable: str) -> None:
     text, value = OTHER[variable]
-    settings = load(tmp_path, **{variable: text})
-    key = variable.removeprefix("NEXUS_").lower()
-    assert source_of(settings, key) == (value, "environment")
-    assert type(source_of(settings, key)[0]) is type(value)
+    [field] = [setting.field for setting in SETTINGS if setting.variable == variable]
+    read = getattr(load(tmp_path, **{variable: text}), field)
+    assert (read, type(read)) == (value, type(value))
+    assert setting_sources(environ={variable: text}, folder=tmp_path)[field] == "environment"
 
 
 def test_what_is_not_given_is_not_set(tmp_path: Path) -> None:
     environ = {"NEXUS_HOME": str(tmp_path), "NEXUS_CONCURRENCY": ""}
-    settings = load_settings({"concurrency": None}, environ=environ, folder=tmp_path)
-    assert source_of(settings, "concurrency") == (5, "default")
+    assert concurrency(tmp_path, environ, {"concurrency": None}) == (5, "default")
 
 
 def test_settings_are_read_by_attribute_and_nothing_else_is_there(tmp_path: Path) -> None:
     settings = load(tmp_path)
     assert (settings.batch_rows, settings.home) == (5000, tmp_path / "home")
-    with pytest.raises(AttributeError, match="batch_row"):
-        _ = settings.batch_row
+    assert not hasattr(settings, "batch_row")
+
+
+def test_the_type_checker_sees_the_type_of_each_setting() -> None:
+    types = get_type_hints(Settings)
+    assert {setting.field for setting in SETTINGS} == types.keys() - {"token"}
+    assert set(types.values()) == {int, float, str, str | None, Secret | None}
+    assert [name for name in vars(Settings) if name in {"__getattr__", "__getattribute__"}] == []
+    assert_type(Settings().batch_rows, int)
+
+
+def test_settings_do_not_change_and_show_no_password(tmp_path: Path) -> None:
+    settings = load(tmp_path, DATABASE_URL="postgresql://me:canary@db/nexus")
+    with pytest.raises(FrozenInstanceError):
+        settings.batch_rows = 1  # type: ignore[misc]
+    assert "canary" not in f"{settings!r} {settings}"
 
 
 def test_without_a_home_the_platform_s_folder_is_taken(
@@ -118,8 +137,8 @@ def test_without_a_home_the_platform_s_folder_is_taken(
 
 def test_a_command_may_replace_values_of_its_own(tmp_path: Path) -> None:
     settings = load(tmp_path, EODHD_API_KEY="k" * 20)
-    replaced = settings.replaced(concurrency=1)
-    assert source_of(replaced, "concurrency") == (1, "this command")
+    replaced = replace(settings, concurrency=1)
+    assert replaced.concurrency == 1
     assert (replaced.batch_rows, replaced.token) == (settings.batch_rows, settings.token)
     assert settings.concurrency == 5
 

@@ -1,4 +1,4 @@
-"""When who rests for want of bars is asked for again; answers found in a calendar by hand."""
+"""When an asset without bars is requested again; answers found in a calendar by hand."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BEFORE_THANKSGIVING = datetime(2025, 11, 26, 12, tzinfo=UTC)
         ("CC", SATURDAY, 1, 1),
     ],
 )
-def test_a_rest_ends_on_a_night_that_has_a_session(
+def test_a_rest_ends_on_a_day_that_has_a_session(
     exchange: str, since: datetime, at_least: float, expected: float
 ) -> None:
     assert rest_days(exchange, since, at_least) == expected

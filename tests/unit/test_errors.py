@@ -14,15 +14,18 @@ from data_nexus.errors import (
     BrokenAnswer,
     ConnectionFailed,
     CredentialsRefused,
+    EndpointNotInPlan,
     Fenced,
     InvariantBroken,
     NexusError,
     NotAnAnswer,
+    NotInPlan,
     NotListed,
     NotSent,
     Park,
     Pause,
     Postpone,
+    ProductNotInPlan,
     QuotaSpent,
     RateLimited,
     RequestRefused,
@@ -55,6 +58,9 @@ EXPECTED: dict[type[NexusError], tuple[type[NexusError], int]] = {
     NotListed: (NexusError, 3),
     QuotaSpent: (Pause, 4),
     CredentialsRefused: (Stop, 5),
+    NotInPlan: (NexusError, 5),
+    ProductNotInPlan: (Stop, 5),
+    EndpointNotInPlan: (Park, 3),
     VendorUnavailable: (Stop, 6),
     StorageUnavailable: (Stop, 7),
     SchemaMismatch: (Stop, 7),
@@ -105,6 +111,9 @@ def test_a_spent_quota_says_when_it_is_renewed_as_far_as_known() -> None:
     assert QuotaSpent("402").resets_at is None
 
 
-def test_refused_credentials_tell_a_bad_token_from_a_product_not_bought() -> None:
-    assert CredentialsRefused("401").status == 401
-    assert CredentialsRefused("403", 403).status == 403
+def test_what_a_plan_lacks_is_one_class_apart_from_a_refused_token() -> None:
+    assert issubclass(ProductNotInPlan, NotInPlan)
+    assert issubclass(EndpointNotInPlan, NotInPlan)
+    assert not issubclass(CredentialsRefused, NotInPlan)
+    closed = EndpointNotInPlan("AAPL.US: 423", 423, b"no bulk")
+    assert (str(closed), closed.status, closed.body) == ("AAPL.US: 423", 423, b"no bulk")

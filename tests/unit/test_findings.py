@@ -1,4 +1,4 @@
-"""A whole history is judged by the stored actions: explained, to be asked for, or a finding."""
+"""A whole history is judged by the stored actions: explained, to be fetched, or a finding."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ AMOUNT = st.floats(0, 1e308, allow_nan=False)
         max_size=5,
     ),
 )
-def test_whatever_the_vendor_tells_the_findings_can_be_stored(
+def test_whatever_the_vendor_sends_the_findings_can_be_stored(
     splits: list[Split], dividends: list[Dividend]
 ) -> None:
     known = KnownActions(splits=(*splits,), dividends=(*dividends,), currency="GBP")
@@ -168,8 +168,8 @@ def test_whatever_the_vendor_tells_the_findings_can_be_stored(
 @pytest.mark.parametrize("ratio", [(9e8, 1.0), (1.0, 9e8)])
 def test_factors_beyond_all_numbers_explain_nothing(ratio: tuple[float, float]) -> None:
     many = tuple(Split(DAYS[5], *ratio) for _ in range(60))
-    told = Dividend(date=DAYS[2], value=1.0)
-    found = findings_of(bars_by(FLAT), KnownActions(splits=many, dividends=(told,)))
+    reported = Dividend(date=DAYS[2], value=1.0)
+    found = findings_of(bars_by(FLAT), KnownActions(splits=many, dividends=(reported,)))
     assert found[0].rule == ADJUSTED_CLOSE_IS_EXPLAINED
     assert found[0].count == 5
     assert found[0].worst in (None, -1.0)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from data_nexus.domain.planning.gaps import DEEPEST, Rechecks, recheck_gaps
 
-# As many days before the present session as nobody asks about.
+# More days before the present session than are ever rechecked.
 DAYS = [date(2026, 3, 1) + timedelta(days=n) for n in range(DEEPEST + 5)]
 NEWEST, BEFORE, OLDER = DAYS[-1], DAYS[-2], DAYS[-3]
 
@@ -20,7 +20,7 @@ def test_without_gaps_nothing_is_looked_at() -> None:
     assert recheck_gaps([NEWEST] * 500, DAYS, set()) == Rechecks((), NEWEST)
 
 
-def test_as_many_gaps_as_a_look_costs_are_looked_into_singly() -> None:
+def test_as_many_gaps_as_a_look_costs_are_rechecked_individually() -> None:
     assert recheck_gaps([BEFORE] * 100, DAYS, set()) == Rechecks((), NEWEST)
     assert recheck_gaps([BEFORE] * 101, DAYS, set()) == Rechecks((NEWEST,), BEFORE)
 
@@ -29,7 +29,7 @@ def test_gaps_that_reach_further_back_take_another_look() -> None:
     assert recheck_gaps([OLDER] * 201, DAYS, set()) == Rechecks((BEFORE, NEWEST), OLDER)
 
 
-def test_the_newest_session_is_looked_at_for_the_nights_to_come() -> None:
+def test_the_newest_session_is_rechecked_for_later_updates() -> None:
     """Tomorrow the gaps that end then are one session shorter."""
     gaps = [DAYS[-4]] * 101
     assert recheck_gaps(gaps, DAYS, set()) == Rechecks((NEWEST,), BEFORE)
@@ -42,7 +42,7 @@ def test_a_settled_session_needs_no_look() -> None:
 
 
 def test_long_gaps_over_settled_sessions_cost_nothing() -> None:
-    """The ordinary night of an exchange on which many names seldom trade."""
+    """The ordinary update of an exchange on which many names seldom trade."""
     settled = set(DAYS) - {NEWEST}
     found = recheck_gaps(DAYS[-DEEPEST:-1] * 20, DAYS, settled)
     assert found == Rechecks((NEWEST,), DAYS[-DEEPEST - 1])

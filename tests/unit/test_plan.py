@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from data_nexus.domain.limits.quota import Quota
 from data_nexus.domain.planning.bulk_or_single import FetchPlan
-from data_nexus.domain.planning.plan import Kind, Purpose, Step, plan_histories, plan_update
+from data_nexus.domain.planning.plan import Purpose, Step, StepKind, plan_histories, plan_update
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
@@ -73,16 +73,16 @@ def test_a_session_that_today_does_not_pay_is_planned_for_tomorrow() -> None:
 
 
 def test_wanted_actions_cost_a_call_for_splits_and_one_for_dividends() -> None:
-    way = FetchPlan((NOON.date(), NOON.date() + timedelta(days=1)), in_bulk=900, singly=7)
+    way = FetchPlan((NOON.date(), NOON.date() + timedelta(days=1)), in_bulk=900, individually=7)
     found = plan_update({"US": way}, quota(0, 100_000), NOON, wanting={"LSE": 30, "US": 20})
-    in_bulk = (Kind.BULK, Kind.SPLITS, Kind.DIVIDENDS)
+    in_bulk = (StepKind.BULK, StepKind.SPLITS, StepKind.DIVIDENDS)
     assert found.steps == (
         *(Step(kind, "US", 900, 200, 2, sessions=2) for kind in in_bulk),
-        Step(Kind.EOD, "US", 7, 7, 7),
-        Step(Kind.SPLITS, "LSE", 30, 30, 30),
-        Step(Kind.DIVIDENDS, "LSE", 30, 30, 30),
-        Step(Kind.SPLITS, "US", 20, 20, 20),
-        Step(Kind.DIVIDENDS, "US", 20, 20, 20),
+        Step(StepKind.EOD, "US", 7, 7, 7),
+        Step(StepKind.SPLITS, "LSE", 30, 30, 30),
+        Step(StepKind.DIVIDENDS, "LSE", 30, 30, 30),
+        Step(StepKind.SPLITS, "US", 20, 20, 20),
+        Step(StepKind.DIVIDENDS, "US", 20, 20, 20),
     )
     assert (found.calls, found.requests) == (707, 113)
 
@@ -91,8 +91,8 @@ def test_the_audit_is_a_step_of_its_own_and_its_calls_are_the_plan_s() -> None:
     ways = {"US": FetchPlan((NOON.date(),), 900, 3)}
     found = plan_update(ways, quota(0, 100_000), NOON, audits={"LSE": 20, "US": 1980})
     assert [(each.exchange, each.kind, each.purpose, each.calls) for each in found.steps[3:]] == [
-        ("US", Kind.EOD, Purpose.DUE, 3),
-        ("LSE", Kind.EOD, Purpose.AUDIT, 20),
-        ("US", Kind.EOD, Purpose.AUDIT, 1980),
+        ("US", StepKind.EOD, Purpose.DUE, 3),
+        ("LSE", StepKind.EOD, Purpose.AUDIT, 20),
+        ("US", StepKind.EOD, Purpose.AUDIT, 1980),
     ]
     assert (found.calls, found.requests) == (300 + 3 + 2000, 3 + 3 + 2000)

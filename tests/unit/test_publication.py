@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from data_nexus.domain.calendar.exchanges import sessions_of
 from data_nexus.domain.calendar.publication import (
-    Kind,
+    PublicationKind,
     kind_of,
     next_publication,
     published_since,
@@ -31,7 +31,7 @@ NAIROBI = Hours(
     exact=Window(dt.date(2026, 1, 1), dt.date(2026, 12, 31)),
 )
 
-# One exchange of each sort: zones, half-days, weeks, rules, and one that nobody knows.
+# One exchange of each sort: zones, half-days, weeks, rules, and an unknown one.
 SORTS = ("US", "LSE", "TSE", "HK", "AU", "SR", "SHG", "SA", "CC", "FOREX", "EGX", "XNAI")
 MOMENTS = st.datetimes(
     dt.datetime(2021, 2, 1),  # noqa: DTZ001 - the zone follows
@@ -83,7 +83,7 @@ def day(text: str) -> dt.date:
     ],
 )
 def test_clocks_change_on_different_days(exchange: str, now: str, published: str) -> None:
-    assert published_through(exchange, Kind.TRADED, moment(now)) == day(published)
+    assert published_through(exchange, PublicationKind.TRADED, moment(now)) == day(published)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_clocks_change_on_different_days(exchange: str, now: str, published: str
 def test_on_days_without_a_session_the_one_before_stays_the_last(
     exchange: str, now: str, published: str
 ) -> None:
-    assert published_through(exchange, Kind.TRADED, moment(now)) == day(published)
+    assert published_through(exchange, PublicationKind.TRADED, moment(now)) == day(published)
 
 
 @pytest.mark.parametrize(
@@ -138,8 +138,11 @@ def test_on_days_without_a_session_the_one_before_stays_the_last(
 )
 def test_a_half_day_is_published_early(exchange: str, published_at: str) -> None:
     now = moment(published_at)
-    assert published_through(exchange, Kind.TRADED, now) == now.date()
-    assert published_through(exchange, Kind.TRADED, now - dt.timedelta(seconds=1)) < now.date()
+    assert published_through(exchange, PublicationKind.TRADED, now) == now.date()
+    assert (
+        published_through(exchange, PublicationKind.TRADED, now - dt.timedelta(seconds=1))
+        < now.date()
+    )
 
 
 @pytest.mark.parametrize(
@@ -155,10 +158,10 @@ def test_a_half_day_is_published_early(exchange: str, published_at: str) -> None
     ],
 )
 def test_not_every_week_begins_on_monday(exchange: str, now: str, published: str) -> None:
-    assert published_through(exchange, Kind.TRADED, moment(now)) == day(published)
+    assert published_through(exchange, PublicationKind.TRADED, moment(now)) == day(published)
 
 
-@pytest.mark.parametrize("kind", [Kind.FUND, Kind.OTC])
+@pytest.mark.parametrize("kind", [PublicationKind.FUND, PublicationKind.OTC])
 @pytest.mark.parametrize(
     ("now", "published"),
     [
@@ -171,28 +174,32 @@ def test_not_every_week_begins_on_monday(exchange: str, now: str, published: str
         ("2025-11-27 11:00", "2025-11-26"),  # a holiday's morning is a morning
     ],
 )
-def test_us_funds_and_otc_shares_come_next_morning(kind: Kind, now: str, published: str) -> None:
+def test_us_funds_and_otc_shares_come_next_morning(
+    kind: PublicationKind, now: str, published: str
+) -> None:
     assert published_through("US", kind, moment(now)) == day(published)
 
 
 def test_elsewhere_the_kind_makes_no_difference() -> None:
-    assert {published_through("LSE", kind, NOON) for kind in Kind} == {day("2026-03-09")}
+    assert {published_through("LSE", kind, NOON) for kind in PublicationKind} == {day("2026-03-09")}
 
 
 @pytest.mark.parametrize(
     ("venue", "asset_type", "kind"),
     [
-        ("NASDAQ", "Common Stock", Kind.TRADED),
-        ("NYSE ARCA", "ETF", Kind.TRADED),
-        ("NMFQS", "FUND", Kind.FUND),
-        ("NASDAQ", "Mutual Fund", Kind.FUND),
-        ("PINK", "Common Stock", Kind.OTC),
-        ("OTCQX", "Preferred Stock", Kind.OTC),
-        ("OTC", "FUND", Kind.FUND),
-        ("", "", Kind.TRADED),
+        ("NASDAQ", "Common Stock", PublicationKind.TRADED),
+        ("NYSE ARCA", "ETF", PublicationKind.TRADED),
+        ("NMFQS", "FUND", PublicationKind.FUND),
+        ("NASDAQ", "Mutual Fund", PublicationKind.FUND),
+        ("PINK", "Common Stock", PublicationKind.OTC),
+        ("OTCQX", "Preferred Stock", PublicationKind.OTC),
+        ("OTC", "FUND", PublicationKind.FUND),
+        ("", "", PublicationKind.TRADED),
     ],
 )
-def test_a_kind_is_read_from_the_listing(venue: str, asset_type: str, kind: Kind) -> None:
+def test_a_kind_is_read_from_the_listing(
+    venue: str, asset_type: str, kind: PublicationKind
+) -> None:
     assert kind_of(venue, asset_type) is kind
 
 
@@ -211,7 +218,7 @@ def test_a_kind_is_read_from_the_listing(venue: str, asset_type: str, kind: Kind
 def test_crypto_never_rests_and_currencies_rest_on_weekends(
     exchange: str, now: str, published: str
 ) -> None:
-    assert published_through(exchange, Kind.TRADED, moment(now)) == day(published)
+    assert published_through(exchange, PublicationKind.TRADED, moment(now)) == day(published)
 
 
 @pytest.mark.parametrize(
@@ -228,14 +235,14 @@ def test_crypto_never_rests_and_currencies_rest_on_weekends(
 def test_an_exchange_without_a_calendar_goes_by_the_vendors_hours(
     hours: Hours | None, now: str, published: str
 ) -> None:
-    assert published_through("XNAI", Kind.TRADED, moment(now), hours) == day(published)
+    assert published_through("XNAI", PublicationKind.TRADED, moment(now), hours) == day(published)
 
 
 def test_the_vendors_hours_do_not_touch_a_calendar() -> None:
     wrong = Hours(holidays=frozenset({day("2023-06-16"), day("2023-11-10")}))
-    assert published_through("US", Kind.TRADED, moment("2023-06-16 20:15"), wrong) == day(
-        "2023-06-16"
-    )
+    assert published_through(
+        "US", PublicationKind.TRADED, moment("2023-06-16 20:15"), wrong
+    ) == day("2023-06-16")
 
 
 def test_after_a_calendars_end_the_exchanges_week_goes_on() -> None:
@@ -246,34 +253,34 @@ def test_after_a_calendars_end_the_exchanges_week_goes_on() -> None:
     monday = end + dt.timedelta(days=14 - end.weekday())
     now = dt.datetime.combine(monday, dt.time(10), dt.UTC)  # 15:00 in Shanghai, and three hours
     holiday = Hours(zone="Asia/Shanghai", holidays=frozenset({monday}))
-    assert published_through("SHG", Kind.TRADED, now) == monday
-    assert published_through("SHG", Kind.TRADED, now, holiday) < monday
+    assert published_through("SHG", PublicationKind.TRADED, now) == monday
+    assert published_through("SHG", PublicationKind.TRADED, now, holiday) < monday
 
 
 def test_the_next_publication_may_be_days_ahead() -> None:
     thursday = moment("2026-04-02 20:15")  # published, and Good Friday is ahead
-    assert next_publication("US", Kind.TRADED, thursday) == moment("2026-04-06 20:15")
-    assert next_publication("US", Kind.FUND, thursday) == moment("2026-04-03 10:00")
-    assert next_publication("SHG", Kind.TRADED, moment("2025-09-30 10:00")) == moment(
+    assert next_publication("US", PublicationKind.TRADED, thursday) == moment("2026-04-06 20:15")
+    assert next_publication("US", PublicationKind.FUND, thursday) == moment("2026-04-03 10:00")
+    assert next_publication("SHG", PublicationKind.TRADED, moment("2025-09-30 10:00")) == moment(
         "2025-10-09 10:00"
     )
 
 
 @given(
     exchange=st.sampled_from(SORTS),
-    kind=st.sampled_from(Kind),
+    kind=st.sampled_from(PublicationKind),
     moments=st.tuples(MOMENTS, MOMENTS).map(sorted),
 )
 def test_time_never_takes_a_session_back(
-    exchange: str, kind: Kind, moments: list[dt.datetime]
+    exchange: str, kind: PublicationKind, moments: list[dt.datetime]
 ) -> None:
     earlier, later = (published_through(exchange, kind, now) for now in moments)
     assert earlier <= later
 
 
-@given(exchange=st.sampled_from(SORTS), kind=st.sampled_from(Kind), now=MOMENTS)
+@given(exchange=st.sampled_from(SORTS), kind=st.sampled_from(PublicationKind), now=MOMENTS)
 def test_what_is_published_is_a_session_that_has_closed(
-    exchange: str, kind: Kind, now: dt.datetime
+    exchange: str, kind: PublicationKind, now: dt.datetime
 ) -> None:
     published = published_through(exchange, kind, now)
     held = sessions_of(exchange, now.date())
@@ -283,9 +290,9 @@ def test_what_is_published_is_a_session_that_has_closed(
     assert published <= closed
 
 
-@given(exchange=st.sampled_from(SORTS), kind=st.sampled_from(Kind), now=MOMENTS)
+@given(exchange=st.sampled_from(SORTS), kind=st.sampled_from(PublicationKind), now=MOMENTS)
 def test_a_publication_brings_exactly_the_next_session(
-    exchange: str, kind: Kind, now: dt.datetime
+    exchange: str, kind: PublicationKind, now: dt.datetime
 ) -> None:
     published = published_through(exchange, kind, now)
     ahead = next_publication(exchange, kind, now)
@@ -296,9 +303,9 @@ def test_a_publication_brings_exactly_the_next_session(
     assert [day_date(int(number)) for number in between] == [published, after]
 
 
-@given(st.sampled_from(SORTS), MOMENTS, st.sampled_from(list(Kind)))
+@given(st.sampled_from(SORTS), MOMENTS, st.sampled_from(list(PublicationKind)))
 def test_a_session_is_out_since_the_publication_that_brought_it(
-    exchange: str, now: dt.datetime, kind: Kind
+    exchange: str, now: dt.datetime, kind: PublicationKind
 ) -> None:
     since = published_since(exchange, kind, now)
     assert since <= now < next_publication(exchange, kind, now)
@@ -310,13 +317,13 @@ def test_a_session_is_out_since_the_publication_that_brought_it(
 def test_a_moment_without_a_zone_is_refused(ask: object) -> None:
     assert callable(ask)
     with pytest.raises(ValueError, match="time zone"):
-        ask("US", Kind.TRADED, NOON.replace(tzinfo=None))
+        ask("US", PublicationKind.TRADED, NOON.replace(tzinfo=None))
 
 
 def test_before_a_calendar_begins_nothing_is_published() -> None:
     with pytest.raises(ValueError, match="no session of SR"):
-        published_through("SR", Kind.TRADED, moment("2020-06-01 12:00"))
+        published_through("SR", PublicationKind.TRADED, moment("2020-06-01 12:00"))
     # The first session that is known closed at 15:00 in Riyadh.
-    assert next_publication("SR", Kind.TRADED, moment("2020-06-01 12:00")) == moment(
+    assert next_publication("SR", PublicationKind.TRADED, moment("2020-06-01 12:00")) == moment(
         "2021-01-03 15:00"
     )

@@ -15,15 +15,15 @@ from data_nexus.domain.limits.quota import (
     Granted,
     Quota,
     Spent,
+    exhausted,
     left_for_audit,
-    note_account,
-    note_exhausted,
-    note_minute_limit,
     on_day,
     paused,
     refund,
     reserve,
     step,
+    with_account,
+    with_minute_limit,
 )
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -89,7 +89,7 @@ def test_the_audit_s_share_of_an_unknown_limit_is_none() -> None:
 
 def test_nothing_is_left_for_the_audit_of_a_day_that_was_refused() -> None:
     assert left_for_audit(quota(), 0.02, 0.05) == 20
-    assert left_for_audit(note_exhausted(quota()), 0.02, 0.05) == 0
+    assert left_for_audit(exhausted(quota()), 0.02, 0.05) == 0
 
 
 def test_the_audit_may_ask_for_what_is_free() -> None:
@@ -122,66 +122,66 @@ def test_extra_calls_are_drawn_when_the_day_is_spent_and_do_not_come_back() -> N
 
 
 def test_a_cut_of_the_limit_waits_until_the_minute_has_room() -> None:
-    cut = note_minute_limit(quota(minute_limit=1200), 600, 0, NOON)
+    cut = with_minute_limit(quota(minute_limit=1200), 600, 0, NOON)
     assert cut.minute_limit == 600
     assert cut.next_slot == NOON + timedelta(seconds=30)
 
 
 def test_a_crowded_minute_makes_everybody_wait() -> None:
-    assert note_minute_limit(quota(), 1000, 0, NOON).next_slot == NOON + timedelta(seconds=2)
+    assert with_minute_limit(quota(), 1000, 0, NOON).next_slot == NOON + timedelta(seconds=2)
 
 
 def test_a_raised_limit_holds_at_once() -> None:
-    raised = note_minute_limit(quota(minute_limit=600), 1200, 100, NOON)
+    raised = with_minute_limit(quota(minute_limit=600), 1200, 100, NOON)
     assert (raised.minute_limit, raised.next_slot) == (1200, NOON)
 
 
 def test_someone_else_spending_lowers_what_is_left() -> None:
-    assert note_account(quota(spent=10), 300, TODAY, 1000, 0).left == 700
+    assert with_account(quota(spent=10), 300, TODAY, 1000, 0).left == 700
 
 
 def test_the_lazy_counter_of_yesterday_counts_nothing() -> None:
-    heard = note_account(quota(spent=10), 900, TODAY - timedelta(days=1), 1000, 5)
+    heard = with_account(quota(spent=10), 900, TODAY - timedelta(days=1), 1000, 5)
     assert (heard.spent, heard.left) == (10, 995)
 
 
 def test_a_vendor_that_has_passed_midnight_is_believed() -> None:
-    heard = note_account(quota(spent=1000), 3, TODAY + timedelta(days=1), 1000, 0)
+    heard = with_account(quota(spent=1000), 3, TODAY + timedelta(days=1), 1000, 0)
     assert (heard.day, heard.spent) == (TODAY + timedelta(days=1), 3)
 
 
 def test_our_own_count_is_never_lowered_by_the_vendors() -> None:
-    assert note_account(quota(spent=50), 20, TODAY, 1000, 0).spent == 50
+    assert with_account(quota(spent=50), 20, TODAY, 1000, 0).spent == 50
 
 
 def test_extra_calls_that_the_vendor_has_drawn_are_counted_once() -> None:
     # 30 of 100 extra calls are gone: the vendor shows 1030 used and 70 extra left.
-    assert note_account(quota(), 1030, TODAY, 1000, 70).left == 70
+    assert with_account(quota(), 1030, TODAY, 1000, 70).left == 70
 
 
 def test_extra_calls_that_the_vendor_s_count_leaves_out_are_counted_once_too() -> None:
     known = quota(spent=1030, extra=100)
-    assert note_account(known, 1000, TODAY, 1000, 70).left == 70
+    assert with_account(known, 1000, TODAY, 1000, 70).left == 70
     assert (
-        note_account(note_account(known, 1000, TODAY, 1000, 70), 1000, TODAY, 1000, 60).left == 60
+        with_account(with_account(known, 1000, TODAY, 1000, 70), 1000, TODAY, 1000, 60).left == 60
     )
 
 
 def test_a_refusal_ends_the_day() -> None:
-    spent = note_exhausted(quota(spent=3, extra=7))
+    spent = exhausted(quota(spent=3, extra=7))
     assert spent.left == 0
     assert isinstance(reserve(spent, 1, NOON), Spent)
 
 
 def test_a_refusal_is_taken_back_by_a_count_that_shows_calls_left_and_by_no_other() -> None:
-    refused = note_exhausted(quota(spent=3, extra=7))
-    assert note_account(refused, 1000, TODAY, 1000, 0).left == 0
-    assert note_account(refused, 1000, TODAY, 1000, 2).left == 2
-    assert note_account(refused, 400, TODAY, 1000, 0).left == 600
+    refused = exhausted(quota(spent=3, extra=7))
+    assert with_account(refused, 1000, TODAY, 1000, 0).left == 0
+    assert with_account(refused, 1000, TODAY, 1000, 2).left == 2
+    assert with_account(refused, 400, TODAY, 1000, 0).left == 600
 
 
 def test_a_refusal_holds_for_its_day_only() -> None:
-    tomorrow = on_day(note_exhausted(quota(spent=3)), TODAY + timedelta(days=1))
+    tomorrow = on_day(exhausted(quota(spent=3)), TODAY + timedelta(days=1))
     assert tomorrow.left == 1000
 
 

@@ -118,7 +118,7 @@ def test_a_row_is_rejected_for_the_first_rule_that_it_breaks() -> None:
     assert check(bars_of(bar), WINDOW).rejects == (Reject(0, "date is readable"),)
 
 
-def test_a_rejected_row_contradicts_nobody() -> None:
+def test_a_rejected_row_contradicts_none() -> None:
     checked = check(bars_of(record(close=0.0), GOOD), WINDOW)
     assert records_of(checked.kept) == [GOOD]
     assert checked.rejects == (Reject(0, "close is above zero"),)

@@ -1,4 +1,4 @@
-"""Which days are sessions: of calendars, of rules, and of exchanges that nobody knows.
+"""Which days are sessions: of calendars, of rules, and of exchanges that are unknown.
 
 The expected answers are written by hand, from the exchanges' published holidays.
 """
@@ -116,7 +116,7 @@ def test_a_rule_gives_sessions_like_a_calendar(exchange: str) -> None:
 
 
 def assert_consecutive(held: Sessions) -> None:
-    """Each session closes after the one before, on its own date or in the night after."""
+    """Each session closes after the one before, on its own date or early on the next."""
     assert len(held) == len(held.closes) > 2000
     assert (held.days.dtype.name, held.closes.dtype.name) == ("int32", "int64")
     assert (np.diff(held.days) > 0).all()

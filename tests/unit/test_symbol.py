@@ -1,4 +1,4 @@
-"""The border for names: what is no symbol is refused, what is one cannot leave its path."""
+"""Names at the border: what is not a symbol is refused, what is one cannot escape its path."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_a_symbol_is_a_code_a_dot_and_an_exchange(text: str, code: str, exchange
     ],
 )
 def test_what_could_leave_a_path_a_line_or_a_file_name_is_no_symbol(text: str) -> None:
-    with pytest.raises(UsageError, match=r"no symbol|no exchange code"):
+    with pytest.raises(UsageError, match=r"not a symbol|not an exchange code"):
         parse_symbol(text)
 
 
@@ -137,7 +137,7 @@ def test_an_exchange_is_written_in_capitals(text: str, code: str) -> None:
     ["", " ", "U S", "../x", "US\x00", "US.", "U" * 17, "\u00dcS", "\u00df", "\ufb01", "\u0131"],
 )
 def test_what_is_no_exchange_is_refused_even_if_its_capitals_were_one(text: str) -> None:
-    with pytest.raises(UsageError, match="no exchange code"):
+    with pytest.raises(UsageError, match="not an exchange code"):
         exchange_code(text)
 
 

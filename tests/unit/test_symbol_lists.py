@@ -43,7 +43,7 @@ def test_the_living_come_before_the_dead_and_other_exchanges_stay_out() -> None:
     assert lists_due([dead, other, living], {"US"}, 7, NOW) == [living, dead]
 
 
-def test_the_plan_counts_a_call_a_list_and_the_renames_where_the_vendor_tells_them() -> None:
+def test_the_plan_counts_a_call_a_list_and_the_renames_where_the_vendor_reports_them() -> None:
     lists = [known("LSE"), known("LSE", delisted=True), known(), known(delisted=True)]
     quota = Quota(NOW.date(), 0, 100_000, 0, 1000, NOW)
     found = plan_update({"US": FetchPlan((), 0, 20)}, quota, NOW, lists=lists)

@@ -1,4 +1,4 @@
-"""What is asked for, and which date cannot be one of the future."""
+"""What is requested, and which date cannot be in the future."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_the_latest_date_is_the_one_that_the_farthest_zone_has(moment: str, late
 
 
 @given(moment=MOMENTS, zone=ZONES)
-def test_the_latest_date_depends_on_the_moment_and_not_on_how_it_is_told(
+def test_the_latest_date_depends_on_the_moment_and_not_on_how_it_is_written(
     moment: dt.datetime, zone: dt.tzinfo
 ) -> None:
     in_utc = moment.replace(tzinfo=dt.UTC)

@@ -1,4 +1,4 @@
-"""Owns a witness of commits: batches of any size, and what a committer does with them."""
+"""A witness of commits: batches of any size, and what a committer does with them."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from time import monotonic, sleep
@@ -34,6 +34,7 @@ from data_nexus.domain.symbol import parse_symbol
 from data_nexus.errors import InvariantBroken, VendorUnavailable
 from data_nexus.events import Observer
 from data_nexus.ingestion.history_loader import BackfillScope
+from data_nexus.ingestion.run_report import RunReport
 from data_nexus.research.bars import read_bars
 
 _UNIVERSE = (
@@ -63,45 +64,86 @@ class Killed:
     requests: int
 
 
+@dataclass(frozen=True, slots=True)
+class LoadPart:
+    """The demo's load: the assets finished before the kill, and the two backfills after it."""
+
+    finished_before_kill: int
+    resumed: RunReport
+    once_more: RunReport
+
+
+@dataclass(frozen=True, slots=True)
+class UpdatePart:
+    """The demo's updates: one that reads actions, one of a new session, one with nothing due."""
+
+    actions: RunReport
+    update: RunReport
+    once_more: RunReport
+
+
+@dataclass(frozen=True, slots=True)
+class DemoReport:
+    """What the demo did; `status` is what `nexus status --json` shows at its end."""
+
+    loaded: LoadPart
+    updated: UpdatePart
+    status: dict[str, Any]
+    example: str = _SPLIT
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it under the names of `nexus demo --json`."""
+        return {
+            "finished_before_kill": self.loaded.finished_before_kill,
+            "resumed": self.loaded.resumed.as_dict(),
+            "once_more": self.loaded.once_more.as_dict(),
+            "actions": self.updated.actions.as_dict(),
+            "update": self.updated.update.as_dict(),
+            "update_once_more": self.updated.once_more.as_dict(),
+            "status": self.status,
+            "example": self.example,
+        }
+
+
 def demo_home(settings: Settings) -> Path:
     """Return the folder of the demo's own database, apart from real data."""
     return settings.home / "demo"
 
 
-def run_demo(settings: Settings, say: Say, observe: Observer) -> dict[str, Any]:
-    """Play the demo in a fresh database and return its figures; raise if a promise is broken."""
+def run_demo(settings: Settings, say: Say, observe: Observer) -> DemoReport:
+    """Play the demo in a fresh database and report; raise if a promise is broken."""
     home = demo_home(settings)
     remove(home)
     say("Starting a PostgreSQL and a simulated vendor of its own …")
-    apart = settings.replaced(home=str(home), database_url=None)
+    apart = replace(settings, nexus_home=str(home), database_url=None)
     session = session_before("US", datetime.now(UTC).date())
     with _scene(apart) as (vendor, database):
         _publish(vendor, session_before("US", session))
         loaded = _load(vendor, database, say, observe)
         updated = _update(vendor, database, session, say, observe)
         status = overview(database, vendor.settings)
-    return {**loaded, **updated, "status": status, "example": _SPLIT}
+    return DemoReport(loaded, updated, status)
 
 
 def _load(
     vendor: SandboxVendor, database: PostgresConnection, say: Say, observe: Observer
-) -> dict[str, Any]:
+) -> LoadPart:
     """Discover and load all histories, with a kill in the middle."""
     scope = DiscoveryScope(("US",), delisted=True)
-    listed, dead = run_discovery(vendor.settings, scope, observe)["exchanges"]
+    listed, delisted = run_discovery(vendor.settings, scope, observe).lists
     say(
-        f"1  discover: {listed['added']} symbols of exchange US, and {dead['added']} dead ones,"
-        " are in the table assets"
+        f"1  discover: {listed.changes.added} symbols of exchange US, and"
+        f" {delisted.changes.added} dead ones, are in the table assets"
     )
     killed = _backfill_and_kill(vendor, database)
     say(
         f"2  backfill, ended by kill -9 after {killed.requests} requests:"
         f" {killed.bars:,} bars of {len(killed.finished)} assets are committed"
     )
-    figures = run_backfill(vendor.settings, BackfillScope(limit=None), observe).figures
+    resumed = run_backfill(vendor.settings, BackfillScope(limit=None), observe)
     say(
-        f"3  backfill again goes on: {figures['synced']} assets more, {figures['absent']}"
-        f" have no bars, {figures['inserted']:,} bars inserted"
+        f"3  backfill again goes on: {resumed.synced} assets more, {resumed.absent}"
+        f" have no bars, {resumed.inserted:,} bars inserted"
     )
     bars = _prove_equal(vendor, database)
     repeated = _asked(vendor)[killed.requests :]
@@ -111,24 +153,20 @@ def _load(
         f"4  proof: all {bars:,} bars equal the vendor's, none is missing or double,"
         " and no finished asset was asked for again"
     )
-    second = run_backfill(vendor.settings, BackfillScope(limit=None), observe).figures
-    say(f"5  backfill once more: nothing is due, {second['requests']} requests")
-    return {
-        "finished_before_kill": len(killed.finished),
-        "resumed": figures,
-        "once_more": second,
-    }
+    once_more = run_backfill(vendor.settings, BackfillScope(limit=None), observe)
+    say(f"5  backfill once more: nothing is due, {once_more.requests} requests")
+    return LoadPart(len(killed.finished), resumed, once_more)
 
 
 def _update(
     vendor: SandboxVendor, database: PostgresConnection, session: date, say: Say, observe: Observer
-) -> dict[str, Any]:
+) -> UpdatePart:
     """Read the actions, let a session with new ones come out, and update on the next morning."""
     before = _morning_after(session_before("US", session))
-    actions = run_update(vendor.settings, None, observe, now=before).figures
+    actions = run_update(vendor.settings, None, observe, now=before)
     say(
-        f"6  update: no session is missing; the splits and dividends of {actions['actions']} assets"
-        f" are read, {actions['calls']} calls"
+        f"6  update: no session is missing; the splits and dividends of {actions.actions} assets"
+        f" are read, {actions.calls} calls"
     )
     _let_act(vendor, session)
     _publish(vendor, session)
@@ -137,24 +175,24 @@ def _update(
         f" of {_DIVIDEND}"
     )
     morning = _morning_after(session)
-    figures = run_update(vendor.settings, None, observe, now=morning).figures
+    update = run_update(vendor.settings, None, observe, now=morning)
     say(
-        f"8  update: {figures['synced']} assets are fresh again for {figures['calls']} calls, one"
-        f" by one (in bulk: {CALLS_A_SESSION}); the {figures['reread']} whose adjusted closes"
+        f"8  update: {update.synced} assets are fresh again for {update.calls} calls, one"
+        f" by one (in bulk: {CALLS_A_SESSION}); the {update.reread} whose adjusted closes"
         " changed were read again as a whole, and their actions"
     )
     bars = _prove_equal(vendor, database)
-    second = run_update(vendor.settings, None, observe, now=morning).figures
-    if second["calls"]:
-        raise InvariantBroken(f"a second update cost {second['calls']} calls")
-    if findings := actions["findings"] + figures["findings"]:
+    once_more = run_update(vendor.settings, None, observe, now=morning)
+    if once_more.calls:
+        raise InvariantBroken(f"a second update cost {once_more.calls} calls")
+    if findings := actions.findings + update.findings:
         raise InvariantBroken(f"{findings} assets have adjusted closes that nothing explains")
     say(
         f"9  proof: all {bars:,} bars equal the vendor's, and the stored splits and dividends"
         f" explain every adjusted close; update once more: nothing is due,"
-        f" {second['requests']} requests"
+        f" {once_more.requests} requests"
     )
-    return {"actions": actions, "update": figures, "update_once_more": second}
+    return UpdatePart(actions, update, once_more)
 
 
 @contextmanager

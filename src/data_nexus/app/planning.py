@@ -9,19 +9,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from data_nexus.config import Settings
+from data_nexus.database import selects
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.reader.audits import audit_records, audit_turns
-from data_nexus.database.reader.planning import (
-    KnownQuota,
-    lists_by_exchange,
-    queued_by_cursor,
-    refused,
-    wanting_actions,
-)
+from data_nexus.database.reader.audits import audit_turns
+from data_nexus.database.reader.planning import KnownQuota
 from data_nexus.domain.endpoints import Endpoint
 from data_nexus.domain.limits.quota import on_day
 from data_nexus.domain.listings.symbol_lists import lists_due
-from data_nexus.domain.planning.audit import turns_tonight
+from data_nexus.domain.planning.audit import histories_to_audit
 from data_nexus.domain.planning.due import (
     PROBED_AFTER,
     behind_by_exchange,
@@ -36,19 +31,23 @@ def update_plan(
     database: PostgresConnection, settings: Settings, known: KnownQuota, exchange: str | None
 ) -> tuple[Plan, bool]:
     """Plan an update; False if nothing was ever loaded, so that a backfill does the same."""
-    queued = queued_by_cursor(database, exchange, known.moment)
+    queued = database.rows(*selects.queued(exchange, known.moment))
     segments = {group.segment for group in queued if group.cursor is not None}
     behind = behind_by_exchange(queued, published_at(segments, known.moment))
     since = known.moment - PROBED_AFTER
-    no_bulk = refused(database, settings.token, since, Endpoint.BULK)
-    no_actions = refused(database, settings.token, since, Endpoint.SPLITS, Endpoint.DIVIDENDS)
+    token = selects.token_id(settings.token) if settings.token else None
+    no_bulk, *no_actions = (
+        set(database.rows(*selects.refused_exchanges(token, endpoint, since)))
+        for endpoint in (Endpoint.BULK, Endpoint.SPLITS, Endpoint.DIVIDENDS)
+    )
     wanting = {
         name: assets
-        for name, assets in wanting_actions(database, exchange).items()
-        if name not in no_actions
+        for name, assets in database.rows(*selects.wanted_actions(exchange))
+        if not any(name in refused for refused in no_actions)
     }
     exchanges = lacking_a_session(behind)
-    lists = lists_due(lists_by_exchange(database), exchanges, settings.list_days, known.moment)
+    read = database.rows(*selects.known_lists())
+    lists = lists_due(read, exchanges, settings.list_days, known.moment)
     chosen = fetch_plans(behind, no_bulk, known.quota.calls_a_day)
 
     def planned(audits: Mapping[str, int] | None = None) -> Plan:
@@ -71,9 +70,9 @@ def _turns_after(
 ) -> int:
     """Return how many histories the audit may read once the plan has been followed."""
     today = on_day(known.quota, known.moment.date())
-    return turns_tonight(
+    return histories_to_audit(
         replace(today, spent=today.spent + found.calls),
-        audit_records(database),
+        database.rows(*selects.audit_records()),
         exchange,
         share=settings.audit_share,
         keep_share=settings.reserve,

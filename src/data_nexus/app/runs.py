@@ -10,12 +10,13 @@ from typing import Any
 
 from data_nexus.app.signals import draining_on_signals
 from data_nexus.config import Settings
-from data_nexus.eodhd.requests import Request
-from data_nexus.events import Observer
-from data_nexus.ingestion.asset_discovery import Tables, WantedList, discover
+from data_nexus.events import Observer, observers
+from data_nexus.ingestion.asset_discovery import Discovered, WantedList, discover
 from data_nexus.ingestion.fetching.drain import Drain
-from data_nexus.ingestion.history_loader import BackfillScope, Report, backfill
+from data_nexus.ingestion.history_loader import BackfillScope, backfill
 from data_nexus.ingestion.nightly.update import update
+from data_nexus.ingestion.run_report import RunReport
+from data_nexus.ingestion.run_totals import RunTotals
 from data_nexus.ingestion.wiring import FAIL_FAST, LimitPolicy, open_database_async, open_run
 from data_nexus.ingestion.worker import work
 
@@ -29,9 +30,28 @@ class DiscoveryScope:
     types: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class DiscoveryReport:
+    """What each symbol list changed, and what all of them cost."""
+
+    lists: tuple[Discovered, ...]
+    calls: int
+    requests: int
+    duration_sec: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it under the names of `nexus discover --json`."""
+        return {
+            "exchanges": [one.figures() for one in self.lists],
+            "calls": self.calls,
+            "requests": self.requests,
+            "duration_sec": self.duration_sec,
+        }
+
+
 def run_backfill(
     settings: Settings, scope: BackfillScope, observe: Observer, policy: LimitPolicy = FAIL_FAST
-) -> Report:
+) -> RunReport:
     """Bring due assets up to date; SIGINT and SIGTERM drain the run."""
     settings.require_token()
     return asyncio.run(_backfill(settings, scope, observe, policy))
@@ -43,7 +63,7 @@ def run_update(
     observe: Observer,
     policy: LimitPolicy = FAIL_FAST,
     now: datetime | None = None,
-) -> Report:
+) -> RunReport:
     """Make everything fresh as of `now` (None: the database's) with the fewest calls.
 
     SIGINT and SIGTERM drain the run.
@@ -52,21 +72,21 @@ def run_update(
     return asyncio.run(_update(settings, exchange, observe, policy, now))
 
 
-def run_worker(settings: Settings, exchange: str | None, observe: Observer) -> Report:
+def run_worker(settings: Settings, exchange: str | None, observe: Observer) -> RunReport:
     """Load whatever is due until a signal drains the worker."""
     settings.require_token()
     return asyncio.run(_work(settings, exchange, observe))
 
 
-def run_discovery(settings: Settings, scope: DiscoveryScope, observe: Observer) -> dict[str, Any]:
-    """Discover exchanges one after the other; return the figures of `nexus discover --json`."""
+def run_discovery(settings: Settings, scope: DiscoveryScope, observe: Observer) -> DiscoveryReport:
+    """Discover exchanges in turn and report what changed."""
     settings.require_token()
     return asyncio.run(_discover_all(settings, scope, observe))
 
 
 async def _backfill(
     settings: Settings, scope: BackfillScope, observe: Observer, policy: LimitPolicy
-) -> Report:
+) -> RunReport:
     drain = Drain(observe)
     with draining_on_signals(drain):
         async with open_database_async(settings) as url:
@@ -79,14 +99,14 @@ async def _update(
     observe: Observer,
     policy: LimitPolicy,
     now: datetime | None,
-) -> Report:
+) -> RunReport:
     drain = Drain(observe)
     with draining_on_signals(drain):
         async with open_database_async(settings) as url:
             return await update(settings, url, exchange, observe, drain, policy, now)
 
 
-async def _work(settings: Settings, exchange: str | None, observe: Observer) -> Report:
+async def _work(settings: Settings, exchange: str | None, observe: Observer) -> RunReport:
     drain = Drain(observe)
     with draining_on_signals(drain):
         async with open_database_async(settings) as url:
@@ -95,32 +115,30 @@ async def _work(settings: Settings, exchange: str | None, observe: Observer) -> 
 
 async def _discover_all(
     settings: Settings, scope: DiscoveryScope, observe: Observer
-) -> dict[str, Any]:
-    started = time.monotonic()
-    spent: list[Request] = []
+) -> DiscoveryReport:
+    started, totals = time.monotonic(), RunTotals()
+    observe = observers(observe, totals.note)
     async with (
         open_database_async(settings) as url,
         open_run(settings, url, observe) as (store, requester),
     ):
-        run_id = await store.start_run("discover")
-        tables = Tables(url, settings.schema)
+        run_id = await store.runs.start("discover")
         found = [
             await discover(
                 requester,
-                tables,
+                store.listings,
                 WantedList(exchange, delisted, scope.types),
                 max_shrink=settings.max_shrink,
                 observe=observe,
-                spent=spent,
             )
             for exchange in scope.exchanges
             for delisted in ((False, True) if scope.delisted else (False,))
         ]
-        figures = {
-            "exchanges": [one.figures() for one in found],
-            "calls": sum(request.calls for request in spent),
-            "requests": len(spent) + len(requester.account_requests),
-            "duration_sec": round(time.monotonic() - started, 3),
-        }
-        await store.finish_run(run_id, "done", figures)
-    return figures
+        report = DiscoveryReport(
+            lists=tuple(found),
+            calls=totals.calls,
+            requests=totals.requests,
+            duration_sec=round(time.monotonic() - started, 3),
+        )
+        await store.runs.finish(run_id, "done", report.as_dict())
+    return report

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.request import Request, urlopen
 
@@ -47,7 +47,7 @@ def sandbox_vendor(settings: Settings, options: Sequence[str]) -> Iterator[Sandb
         start_new_session=True,
     )
     try:
-        yield _started(child, settings.with_token(Secret(token)))
+        yield _started(child, replace(settings, token=Secret(token)))
     finally:
         _end(child)
 
@@ -57,7 +57,7 @@ def _started(child: subprocess.Popen[bytes], settings: Settings) -> SandboxVendo
     if not line:
         raise VendorUnavailable("the sandbox did not start; its message stands above")
     ready = json.loads(line)
-    return SandboxVendor(settings.replaced(eodhd_base_url=ready["url"]), ready["control"])
+    return SandboxVendor(replace(settings, eodhd_base_url=ready["url"]), ready["control"])
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:

@@ -7,9 +7,9 @@ key they ask the real vendor (a symbol list and a few histories), without one th
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, LiteralString
 
 from psycopg import sql
@@ -29,12 +29,29 @@ _ASSETS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class CheckResult:
     """One check: its name, whether it passed, and what was seen."""
 
     name: str
     passed: bool
     seen: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """All checks, and by invariant the number of places where it is broken.
+
+    `vendor` is *eodhd* or *sandbox*.
+    """
+
+    vendor: str
+    checks: tuple[CheckResult, ...]
+    invariants: Mapping[str, int]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every check passed; the invariants count apart."""
+        return all(check.passed for check in self.checks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +62,13 @@ class Trial:
     database: PostgresConnection
 
 
-def verify(settings: Settings, exchange: str) -> dict[str, Any]:
-    """Run all checks and return `{"checks": [...], "invariants": {...}, "vendor": …}`."""
+def verify(settings: Settings, exchange: str) -> Verification:
+    """Run all checks."""
     with open_database(settings.database_url, settings.home, settings.schema) as url:
         invariants = broken_invariants(PostgresConnection(url, settings.schema))
         with _vendor(settings) as vendor, _trial_schema(vendor, url) as trial:
-            checks = [_judge(name, check, trial, exchange) for name, check in CHECKS]
-    return {
-        "vendor": "sandbox" if settings.token is None else "eodhd",
-        "checks": [
-            {"name": check.name, "passed": check.passed, "seen": check.seen} for check in checks
-        ],
-        "invariants": invariants,
-    }
+            checks = tuple(_judge(name, check, trial, exchange) for name, check in CHECKS)
+    return Verification("sandbox" if settings.token is None else "eodhd", checks, invariants)
 
 
 @contextmanager
@@ -75,18 +86,20 @@ def _trial_schema(settings: Settings, url: str) -> Iterator[Trial]:
     database = PostgresConnection(url, schema)
     upgrade(url, schema)
     try:
-        yield Trial(settings.replaced(schema=schema, database_url=url), database)
+        yield Trial(replace(settings, schema=schema, database_url=url), database)
     finally:
         with database.connect() as connection:
             connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(schema)))
         database.close()
 
 
-def _judge(name: str, check: Callable[[Trial, str], str], trial: Trial, exchange: str) -> Verdict:
+def _judge(
+    name: str, check: Callable[[Trial, str], str], trial: Trial, exchange: str
+) -> CheckResult:
     try:
-        return Verdict(name, passed=True, seen=check(trial, exchange))
+        return CheckResult(name, passed=True, seen=check(trial, exchange))
     except (NexusError, AssertionError) as error:
-        return Verdict(name, passed=False, seen=str(error))
+        return CheckResult(name, passed=False, seen=str(error))
 
 
 def _check_connectivity(trial: Trial, _: str) -> str:
@@ -102,11 +115,10 @@ def _check_discovery(trial: Trial, exchange: str) -> str:
 
 def _check_backfill(trial: Trial, exchange: str) -> str:
     report = run_backfill(trial.settings, BackfillScope(limit=_ASSETS, exchange=exchange), ignore)
-    figures = report.figures
     _expect(report.ended_by is None, str(report.ended_by))
-    unanswered = figures["failed"] + figures["parked"]
+    unanswered = report.failed + report.parked
     _expect(not unanswered, f"{unanswered} assets got no usable answer")
-    return f"{figures['synced']} assets, {figures['inserted']:,} bars inserted"
+    return f"{report.synced} assets, {report.inserted:,} bars inserted"
 
 
 def _check_last_synced(trial: Trial, _: str) -> str:

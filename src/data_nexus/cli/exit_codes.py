@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from data_nexus.app.signals import DRAINED
 from data_nexus.cli.render import print_error
-from data_nexus.ingestion.history_loader import Report
+from data_nexus.ingestion.run_report import RunReport
 
 
-def exit_code_of(report: Report) -> int:
+def exit_code_of(report: RunReport) -> int:
     """Say on stderr why a run ended early, if it did, and return the command's exit code."""
     if report.ended_by is not None:
         print_error(f"{report.ended_by}; run it again to go on", 0, as_json=False)
@@ -15,6 +15,4 @@ def exit_code_of(report: Report) -> int:
     if report.drained_by is not None:
         print_error(f"stopped by {report.drained_by}; run it again to go on", 0, as_json=False)
         return DRAINED[report.drained_by]
-    return (
-        3 if any(report.figures[count] for count in ("failed", "parked", "actions_failed")) else 0
-    )
+    return 3 if report.failed or report.parked or report.actions_failed else 0

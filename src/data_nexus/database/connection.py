@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import psycopg
 from psycopg import AsyncConnection, IsolationLevel
 from psycopg import conninfo as libpq
+from psycopg.rows import BaseRowFactory
 from psycopg_pool import PoolTimeout
 
 from data_nexus.database.queries import query
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 AsyncConn = AsyncConnection[tuple[Any, ...]]
 Result = TypeVar("Result")
+Row = TypeVar("Row")
+# PostgreSQL counts days from 2000-01-01: that day, counted from 1970-01-01.
+EPOCH_DAY = 10_957
 _SCHEMES = ("postgresql", "postgres", "postgresql+psycopg", "postgresql+psycopg2")
 # A client that was stopped inside a transaction must not block its successor for long, and a
 # peer that is gone must be noticed.
@@ -105,13 +109,6 @@ async def repeated(work: Callable[[], Awaitable[Result]]) -> Result:
     return await work()
 
 
-async def rows_of(
-    connection: AsyncConn, name: str, parameters: dict[str, Any], *, prepare: bool | None = None
-) -> list[tuple[Any, ...]]:
-    """Run the query `name` and return all its rows."""
-    return await (await connection.execute(query(name), parameters, prepare=prepare)).fetchall()
-
-
 class PostgresConnection:
     """Sync access to one database for ORM work and plain SQL; close it when done."""
 
@@ -133,6 +130,14 @@ class PostgresConnection:
             return psycopg.connect(conninfo(self.url, self.schema, role="reader"))
         except psycopg.OperationalError as error:
             raise unavailable(error) from None
+
+    def rows(
+        self, name: str, parameters: dict[str, Any], row_factory: BaseRowFactory[Row]
+    ) -> list[Row]:
+        """Run the query `name` on a connection of its own and return all its rows."""
+        with self.connect() as connection:
+            cursor = connection.cursor(row_factory=row_factory)
+            return cursor.execute(query(name), parameters).fetchall()
 
     @contextmanager
     def reading(self) -> Iterator[psycopg.Connection]:

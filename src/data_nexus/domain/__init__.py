@@ -1,1 +1,1 @@
-"""The market's own words as values and pure functions: no I/O, no clock, no chance."""
+"""The market as values and pure functions: no I/O, no clock, no random numbers."""

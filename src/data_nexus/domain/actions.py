@@ -1,7 +1,7 @@
-"""Owns the corporate actions, `Split` and `Dividend`, and the rules that a row of them keeps. Pure.
+"""Corporate actions, `Split` and `Dividend`, and the rules that their rows must keep. Pure.
 
-Few rows an asset, so these are objects, not columns. They stand as the vendor sends them; what
-they do to prices is computed in `domain/adjustment.py`.
+An asset has few of them, so these are objects, not columns. Values are as the vendor sends them;
+their effect on prices is computed in `domain/adjustment/factors.py`.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ class Split:
         return self.denominator / self.numerator
 
     @property
-    def gist(self) -> tuple[object, ...]:
-        """What two rows share that tell the same split: 4/1 may be written 400/100."""
+    def fingerprint(self) -> tuple[object, ...]:
+        """Equal for two rows of the same split: 4/1 may be written 400/100."""
         return self.date, f"{self.factor:.9e}"
 
 
@@ -47,8 +47,8 @@ class Dividend:
     period: str | None = None
 
     @property
-    def gist(self) -> tuple[object, ...]:
-        """What two rows share that tell the same dividend, be it with or without other dates.
+    def fingerprint(self) -> tuple[object, ...]:
+        """Equal for two rows of the same dividend, whatever their other dates.
 
         Two amounts on one ex-date are two dividends, a regular and a special one.
         """
@@ -62,11 +62,11 @@ DATE_HAS_ONE_SPLIT = "date has one split"
 DIVIDEND_IS_NUMBER = "dividend is a number"
 DIVIDEND_IS_ABOVE_ZERO = "dividend is above zero"
 CODE_IS_CODE = "code can be a symbol's"
-EXCHANGE_IS_ASKED = "exchange is the one asked for"
-DATE_IS_ASKED = "date is the one asked for"
+EXCHANGE_IS_REQUESTED = "exchange is the one asked for"
+DATE_IS_REQUESTED = "date is the one asked for"
 CODE_HAS_ONE_BAR = "code has one bar"
 
-# A row that breaks one of them can be no action and is rejected with the first that it breaks.
+# A row that breaks one of these is not an action; it is rejected with the first that it breaks.
 ACTION_RULES = {
     DATE_IS_READABLE: "there is an ex-date, written like 2024-01-31",
     SPLIT_IS_RATIO: "the split is written like 4.000000/1.000000",
@@ -75,10 +75,10 @@ ACTION_RULES = {
     DIVIDEND_IS_NUMBER: "the amount, and the unadjusted one if there is any, are finite numbers",
     DIVIDEND_IS_ABOVE_ZERO: "one of the two amounts is above 0 and neither below",
 }
-# The same for a row of a bulk answer, which speaks of a whole exchange on one day.
+# The same for a row of a bulk answer, which covers a whole exchange on one day.
 BULK_RULES = {
     CODE_IS_CODE: "there is a code, and it can be a symbol's",
-    EXCHANGE_IS_ASKED: "the row is of the exchange that was asked for",
-    DATE_IS_ASKED: "the row is of the day that was asked for",
+    EXCHANGE_IS_REQUESTED: "the row is of the requested exchange",
+    DATE_IS_REQUESTED: "the row is of the requested day",
     CODE_HAS_ONE_BAR: "no other row says something else about the same code",
 }

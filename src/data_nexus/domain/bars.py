@@ -1,4 +1,4 @@
-"""Owns `Bars`, the daily bars of one asset as columns. Pure.
+"""`Bars`, the daily bars of one asset as columns. Pure.
 
 Columns, not objects: five thousand bars are seven arrays, so that checks and the database's
 encoding run without a Python loop.
@@ -23,7 +23,7 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bars:
-    """Daily bars of one asset, all columns of one length, in the order in which they came.
+    """Daily bars of one asset, all columns of one length, in the order received.
 
     `date` counts days since 1970-01-01 (`NO_DATE` where none was readable); prices are in the
     asset's currency, as the vendor sends them; `volume` is in shares, as sent. A missing number

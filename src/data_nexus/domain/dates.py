@@ -1,4 +1,4 @@
-"""Owns the reading of a moment or a day as a person writes it. Pure."""
+"""Parse moments and dates as a person writes them. Pure."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from data_nexus.errors import UsageError
 
 
 def parse_moment(text: str) -> datetime:
-    """Return the moment that an ISO 8601 text means: `2026-11-01T12:00`, `2026-11-01`.
+    """Parse a moment in ISO 8601: `2026-11-01T12:00`, `2026-11-01`.
 
-    UTC without a zone; a date alone is its first instant. Raises `UsageError` for another text.
+    UTC without a zone; a date alone is its first instant. Raises `UsageError` for other text.
     """
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise UsageError(f"{text!r} is no moment; write 2026-11-01T12:00, in UTC") from None
+        raise UsageError(f"not a moment: {text!r}; write 2026-11-01T12:00, in UTC") from None
     return aware(moment)
 
 
 def aware(moment: datetime) -> datetime:
-    """Return the moment in UTC; one without a zone is taken as such."""
+    """Return the moment in UTC; one without a zone is taken as UTC."""
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def given_day(value: str | date | None) -> date | None:
-    """Return the date that an ISO 8601 text means; raise `UsageError` for another text."""
+    """Parse a date in ISO 8601; raise `UsageError` for other text."""
     if not isinstance(value, str):
         return value
     try:
         return date.fromisoformat(value)
     except ValueError:
-        raise UsageError(f"{value!r} is no date; write it like 2019-06-28") from None
+        raise UsageError(f"not a date: {value!r}; write it like 2019-06-28") from None

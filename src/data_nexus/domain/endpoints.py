@@ -1,4 +1,4 @@
-"""Owns what each vendor endpoint costs, in calls of the daily quota. Pure.
+"""The vendor's endpoints and what each costs, in calls of the daily quota. Pure.
 
 Source: the vendor's API-limits page and skills reference (rate-limits); `user` measured at 0 in a
 public recording (rockbound/openbb-eodhd@e0f139b, 2026-07-19).

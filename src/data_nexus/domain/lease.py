@@ -1,4 +1,4 @@
-"""The lease on an asset: who may ask for it, and what is known of it so far. Pure."""
+"""`Lease`, the right of one worker to load an asset, with what is stored of it so far. Pure."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from data_nexus.domain.symbol import Symbol
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A claimed asset: who it is, its fence, and what is known of it so far.
+    """A claimed asset: its identity, its fence, and what is stored of it so far.
 
-    `is_first` says that the asset has no bars: a plain COPY will do. `last_bar` is the date of
-    its last one. `published` is the last session that the vendor must have out, if the calendar
-    was asked. The worker itself distrusts the lease after `trusted_until`, a moment of its
-    monotonic clock, unless it was renewed. `is_audit`: nothing is due, the whole of the history is
+    `is_first` says that the asset has no bars, so that a plain COPY will do. `last_bar` is the date
+    of its last one. `published` is the last session that the vendor must have published, if the
+    calendar was consulted. The worker stops trusting the lease after `trusted_until`, a moment of
+    its monotonic clock, unless it was renewed. `is_audit`: nothing is due, the whole history is
     read again.
     """
 

@@ -1,4 +1,4 @@
-"""Owns `Symbol`, the name of a listing: `AAPL.US`. Pure."""
+"""`Symbol`, the name of a listing (`AAPL.US`), and its parsing. Pure."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from data_nexus.errors import UsageError
 
-# The vendor's codes hold letters, digits and a few marks (`BRK-B`, `BTC-USD`, `^SPX`, `M&M`);
-# what could leave a path, a line or a file name is refused, everything else is percent-encoded.
+# The vendor's codes hold letters, digits and a few marks (`BRK-B`, `BTC-USD`, `^SPX`, `M&M`); what
+# could escape from a path, a line or a file name is refused, everything else is percent-encoded.
 _CODE = re.compile(
     r"(?!\.{1,2}$)[^\x00-\x20\x7f-\xa0/\\?#%.](?:[^\x00-\x1f\x7f-\xa0/\\?#%]{0,62}[^\x00-\x20\x7f-\xa0/\\?#%])?"
 )
@@ -35,7 +35,7 @@ def exchange_code(text: str) -> str:
     """Return `text` as an exchange code; raise `UsageError` if it cannot be one."""
     code = text.strip()
     if _EXCHANGE.fullmatch(code) is None:
-        raise UsageError(f"{text!r} is no exchange code; write it like US, LSE or XETRA")
+        raise UsageError(f"not an exchange code: {text!r}; write it like US, LSE or XETRA")
     return code.upper()
 
 
@@ -43,5 +43,5 @@ def parse_symbol(text: str) -> Symbol:
     """Return `AAPL.US` as a `Symbol`; raise `UsageError` if it is not of that form."""
     code, dot, exchange = text.strip().rpartition(".")
     if not dot or not is_code(code):
-        raise UsageError(f"{text!r} is no symbol; write it like AAPL.US")
+        raise UsageError(f"not a symbol: {text!r}; write it like AAPL.US")
     return Symbol(code, exchange_code(exchange))

@@ -1,4 +1,4 @@
-"""Owns `Window`, the range of dates that a request asks for and an answer may speak of. Pure."""
+"""`Window`, the range of dates of a request and of its answer. Pure."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ class Window:
 
     @property
     def is_whole(self) -> bool:
-        """Whether the window opens before any exchange did: a request for all history."""
+        """Whether the window begins before any exchange existed: a request for all history."""
         return self.first <= EARLIEST
 
 
 def latest_date(moment: datetime) -> date:
     """Return the latest date that it is anywhere on Earth at `moment` (aware).
 
-    A session in Auckland may carry tomorrow's date by UTC: that is no bar from the future.
+    A session in Auckland may have tomorrow's date by UTC: that is not a bar from the future.
     """
     return (moment.astimezone(UTC) + _FARTHEST_ZONE).date()
 
@@ -36,10 +36,10 @@ def whole_window(moment: datetime) -> Window:
 
 
 def window_to_ask(last_bar: date | None, reread_days: int, moment: datetime) -> Window:
-    """Return what to ask for: all history at first, later from `reread_days` before the last bar.
+    """Return the window to request: all history first, then from `reread_days` before the last bar.
 
     Not before the cursor: that may be far ahead of the last bar of an asset that seldom trades,
-    and there would be no bars to compare.
+    and nothing would be left to compare.
     """
     if last_bar is None:
         return whole_window(moment)

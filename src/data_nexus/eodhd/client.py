@@ -94,13 +94,17 @@ class VendorClient:
         Raises the error that says what to do: `Retry` kinds for what may pass, and what
         `refusal` makes of a status other than 200.
         """
-        started, status, size = time.monotonic(), 0, 0
+        started, status, size, is_sent = time.monotonic(), 0, 0, True
         try:
             status, headers, body = await self._send(request)
             size = len(body)
+        except NotSent:
+            is_sent = False
+            raise
         finally:
-            elapsed = time.monotonic() - started
-            self._observe(Requested(request.endpoint, request.calls, elapsed, status, size))
+            if is_sent:
+                elapsed = time.monotonic() - started
+                self._observe(Requested(request.endpoint, request.calls, elapsed, status, size))
         self.minute = _minute_limit(headers) or self.minute
         encoding = headers.get("Content-Encoding", "").strip().lower()
         if status != 200:

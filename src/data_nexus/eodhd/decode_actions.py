@@ -154,7 +154,7 @@ def sort_out(
     """
     firsts: dict[tuple[str, object], Placed[Action]] = {}
     for each in sent:
-        firsts.setdefault((each.code, each.action.gist), each)
+        firsts.setdefault((each.code, each.action.fingerprint), each)
     told = Counter((each.code, each.action.date) for each in firsts.values())
     doubtful = {day for day, times in told.items() if one_a_day and times > 1}
     stand = [e for e in firsts.values() if (e.code, e.action.date) not in doubtful]

@@ -35,7 +35,7 @@ from data_nexus.errors import WrongSubject
 
 # Paths for the parts of the vendor's one American exchange: asked for NYSE, it answers with US.
 _HOMES = dict.fromkeys(("NYSE", "NASDAQ", "OTC", "BATS", "AMEX"), "US")
-_MIX_UPS = frozenset({rules.EXCHANGE_IS_ASKED, rules.DATE_IS_ASKED, rules.DATE_IS_READABLE})
+_MIX_UPS = frozenset({rules.EXCHANGE_IS_REQUESTED, rules.DATE_IS_REQUESTED, rules.DATE_IS_READABLE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,9 +190,9 @@ def _strays(
         if not is_code(code):
             strays.append(UndecodedRow(row, rules.CODE_IS_CODE, ""))
         elif place not in places:
-            strays.append(UndecodedRow(row, rules.EXCHANGE_IS_ASKED, code))
+            strays.append(UndecodedRow(row, rules.EXCHANGE_IS_REQUESTED, code))
         elif written != asked:
-            rule = rules.DATE_IS_ASKED if date_of(written) else rules.DATE_IS_READABLE
+            rule = rules.DATE_IS_REQUESTED if date_of(written) else rules.DATE_IS_READABLE
             strays.append(UndecodedRow(row, rule, code))
     if len(strays) == row + 1 and any(stray.rule in _MIX_UPS for stray in strays):
         raise WrongSubject(f"{exchange}: no row is of the exchange and the day asked for, {asked}")

@@ -8,8 +8,10 @@ from datetime import datetime
 from data_nexus.domain.limits.backoff import retry_after_sec
 from data_nexus.errors import (
     CredentialsRefused,
+    EndpointNotInPlan,
     NexusError,
     NotListed,
+    ProductNotInPlan,
     QuotaSpent,
     RateLimited,
     RequestRefused,
@@ -17,8 +19,6 @@ from data_nexus.errors import (
 )
 
 _SAID_CHARS = 120
-# 423 closes an endpoint for the plan; the daily quota's 402 comes only when extra calls are gone.
-_FORBIDDEN, _NOT_IN_PLAN = 403, 423
 
 
 def refusal(
@@ -28,22 +28,12 @@ def refusal(
     text = f"{subject}: {status} {said(body)}".rstrip()
     if status == 429:
         return RateLimited(text, retry_after_sec(headers.get("Retry-After"), moment))
-    if status in (401, 403):
-        return CredentialsRefused(text, status)
     if status in _BY_STATUS:
         return _BY_STATUS[status](text)
     if status == 408 or status >= 500:
         return VendorFailed(text)
-    return RequestRefused(text, status, body)
-
-
-def is_refusal(error: NexusError) -> bool:
-    """Say whether the vendor means that the plan does not include what was asked for."""
-    match error:
-        case CredentialsRefused() | RequestRefused():
-            return error.status in (_FORBIDDEN, _NOT_IN_PLAN)
-        case _:
-            return False
+    unfit = EndpointNotInPlan if status == 423 else RequestRefused
+    return unfit(text, status, body)
 
 
 def said(body: bytes) -> str:
@@ -58,6 +48,8 @@ def said(body: bytes) -> str:
 
 
 _BY_STATUS: dict[int, type[NexusError]] = {
-    402: QuotaSpent,
+    401: CredentialsRefused,
+    402: QuotaSpent,  # sent only when the extra calls are used up as well
+    403: ProductNotInPlan,
     404: NotListed,
 }

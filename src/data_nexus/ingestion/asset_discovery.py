@@ -5,40 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
-from data_nexus.database.connection import repeated
-from data_nexus.database.store.listings import (
-    DiscoveryContext,
-    ListingChanges,
-    may_hold_renames,
-    store_listings,
-)
-from data_nexus.domain.listings.listing import Listing, SymbolChange, SymbolList
+from data_nexus.database.store.listings import DiscoveryContext, ListingChanges, Listings
+from data_nexus.domain.listings.listing import Listing, SymbolChange
 from data_nexus.domain.listings.symbol_lists import REPORTED_RENAMES
 from data_nexus.domain.symbol import exchange_code
-from data_nexus.eodhd.decode_symbol_changes import SymbolChanges, decode_symbol_changes
+from data_nexus.eodhd.decode_symbol_changes import decode_symbol_changes
 from data_nexus.eodhd.decode_symbols import decode_symbols
-from data_nexus.eodhd.requests import Request, symbol_changes_request, symbol_list_request
-from data_nexus.errors import CredentialsRefused, NotListed, Park, UsageError
+from data_nexus.eodhd.requests import symbol_changes_request, symbol_list_request
+from data_nexus.errors import NotInPlan, NotListed, Park, UsageError
 from data_nexus.events import Observer, Warned, ignore
-from data_nexus.ingestion.fetching.requester import Answer, FetchState, Read
+from data_nexus.ingestion.fetching.requester import Fetches, FetchState
 from data_nexus.ingestion.wiring import open_database_async, open_run, settings_for
-
-
-class Fetches(Protocol):
-    """The way to the vendor."""
-
-    async def fetch(self, request: Request, read: Read[Answer], state: FetchState) -> Answer:
-        """Return what `read` makes of the answer's body."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tables:
-    """Where assets are kept: the database and the schema in it."""
-
-    url: str
-    schema: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +37,7 @@ class Discovered:
     changes: ListingChanges
     refused: int
     delisted: bool
+    calls: int
 
     def figures(self) -> dict[str, Any]:
         """Return the figures under the names of the command's JSON."""
@@ -98,83 +78,68 @@ class Discovered:
 
 async def discover(
     requester: Fetches,
-    tables: Tables,
+    listings: Listings,
     wanted: WantedList,
     *,
     max_shrink: float,
     observe: Observer,
-    spent: list[Request],
     moment: datetime | None = None,
 ) -> Discovered:
     """List an exchange's symbols into `assets`; return what changed.
 
-    `spent` receives the requests sent. Without a `moment` the list is dated by the database's
-    clock. Raises `UsageError` for an exchange that the vendor does not know, or what fetching
-    raises.
+    Without a `moment` the list is dated by the database's clock. Raises `UsageError` for an
+    exchange that the vendor does not know, or what fetching raises.
     """
-    exchange = wanted.exchange
-
-    async def read(body: bytes) -> SymbolList:
-        return decode_symbols(body, exchange)
-
+    exchange, state = wanted.exchange, FetchState()
+    request = symbol_list_request(exchange, delisted=wanted.delisted)
     try:
-        request = symbol_list_request(exchange, delisted=wanted.delisted)
-        symbols = await requester.fetch(request, read, FetchState(spent=spent))
+        answer = await requester.fetch(request, lambda body: decode_symbols(body, exchange), state)
     except NotListed:
         raise UsageError(f"the vendor knows no exchange {exchange!r}") from None
+    symbols = answer.decoded
     if symbols.refused:
         text = f"{symbols.refused} lines repeat a code or hold none that can be used"
         observe(Warned(exchange, text))
     chosen = [s for s in symbols.listings if not wanted.types or s.asset_type in wanted.types]
     renames: tuple[SymbolChange, ...] = ()
     if exchange in REPORTED_RENAMES and not wanted.delisted:
-        renames = await _reported_renames(requester, tables, wanted, chosen, observe, spent)
-    changes = await repeated(
-        lambda: store_listings(
-            tables.url,
-            tables.schema,
-            exchange,
-            chosen,
-            delisted=wanted.delisted,
-            types=wanted.types,
-            max_shrink=max_shrink,
-            beside=DiscoveryContext(renames, moment),
-        )
+        renames = await _reported_renames(requester, listings, wanted, chosen, observe, state)
+    changes = await listings.store(
+        exchange,
+        chosen,
+        delisted=wanted.delisted,
+        types=wanted.types,
+        max_shrink=max_shrink,
+        context=DiscoveryContext(renames, moment),
     )
     for doubt in changes.succession.doubts:
         observe(Warned(f"{doubt.code}.{exchange}", doubt.text))
-    return Discovered(exchange, changes, symbols.refused, wanted.delisted)
+    return Discovered(exchange, changes, symbols.refused, wanted.delisted, state.calls)
 
 
 async def _reported_renames(
     requester: Fetches,
-    tables: Tables,
+    listings: Listings,
     wanted: WantedList,
     chosen: Sequence[Listing],
     observe: Observer,
-    spent: list[Request],
+    state: FetchState,
 ) -> tuple[SymbolChange, ...]:
     """Ask for the vendor's change history if symbols went and came; else it would tell nothing.
 
     A plan without it leaves the ISINs. Any other trouble ends the discovery with nothing written:
     a rename that is missed would leave one listing as two assets.
     """
-
-    async def read(body: bytes) -> SymbolChanges:
-        return decode_symbol_changes(body)
-
     exchange, types = wanted.exchange, wanted.types
     codes = [listing.symbol.code for listing in chosen]
-    if not await may_hold_renames(tables.url, tables.schema, exchange, codes, types):
+    if not await listings.may_hold_renames(exchange, codes, types):
         return ()
     try:
-        found = await requester.fetch(symbol_changes_request(), read, FetchState(spent=spent))
-    except (CredentialsRefused, NotListed, Park) as refused:
-        if isinstance(refused, CredentialsRefused) and refused.status == 401:
-            raise
+        answer = await requester.fetch(symbol_changes_request(), decode_symbol_changes, state)
+    except (NotInPlan, NotListed, Park) as refused:
         observe(Warned(exchange, f"renames are known by ISIN only: {refused}"))
         return ()
-    return found.changes
+    return answer.decoded.changes
 
 
 class AssetDiscovery:
@@ -203,15 +168,14 @@ class AssetDiscovery:
         settings = self._settings
         async with (
             open_database_async(settings) as url,
-            open_run(settings, url, self._observe) as (_, requester),
+            open_run(settings, url, self._observe) as (store, requester),
         ):
             found = await discover(
                 requester,
-                Tables(url, settings.schema),
+                store.listings,
                 WantedList(exchange_code(exchange), delisted),
                 max_shrink=settings.max_shrink,
                 observe=self._observe,
-                spent=[],
             )
         if found.changes.is_shrunk:
             self._observe(Warned(exchange, found.reason))

@@ -13,12 +13,14 @@ from typing import Any
 from data_nexus.config import Settings
 from data_nexus.database.store import Due, Store
 from data_nexus.domain.symbol import Symbol, parse_symbol
-from data_nexus.errors import NexusError, UsageError
-from data_nexus.events import Observer, RunFinished, RunStarted, ignore
+from data_nexus.errors import UsageError
+from data_nexus.events import Observer, RunFinished, RunStarted, ignore, observers
 from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.fetching.requester import Requester
 from data_nexus.ingestion.histories.engine import Engine, EngineLimits
 from data_nexus.ingestion.histories.reader import HistoryReader
+from data_nexus.ingestion.run_report import RunReport
+from data_nexus.ingestion.run_totals import RunTotals
 from data_nexus.ingestion.wiring import (
     FAIL_FAST,
     LimitPolicy,
@@ -41,20 +43,6 @@ class BackfillScope:
     symbols: tuple[Symbol, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
-    """How a run went: its figures, the error that ended it early, the signal that drained it."""
-
-    figures: dict[str, Any]
-    ended_by: NexusError | None
-    drained_by: str | None
-
-    @property
-    def is_cut_short(self) -> bool:
-        """Whether it ended before its work did."""
-        return self.ended_by is not None or self.drained_by is not None
-
-
 async def backfill(
     settings: Settings,
     url: str,
@@ -62,15 +50,16 @@ async def backfill(
     observe: Observer,
     drain: Drain,
     policy: LimitPolicy = FAIL_FAST,
-) -> Report:
+) -> RunReport:
     """Bring due assets up to date, symbol by symbol, and report; raise what no run survives."""
-    started = time.monotonic()
+    started, totals = time.monotonic(), RunTotals()
+    observe = observers(observe, totals.note)
     async with open_run(settings, url, observe, policy) as (store, requester):
-        await store.requeue_absent()
+        await store.leases.requeue_absent()
         due = await _due(store, scope)
         limit = _ANY_NUMBER if scope.limit is None else scope.limit
-        observe(RunStarted("backfill", await store.count_due(due, limit)))
-        run_id = await store.start_run("backfill")
+        observe(RunStarted("backfill", await store.leases.count_due(due, limit)))
+        run_id = await store.runs.start("backfill")
         engine = Engine(
             store=store,
             requester=requester,
@@ -84,10 +73,9 @@ async def backfill(
             await engine.run(due, scope.limit)
         except BaseExceptionGroup as group:
             raise foreseen(group) from None
-        figures = engine.totals.figures(time.monotonic() - started)
-        report = Report(figures, engine.ended_by, drain.reason)
-        await store.finish_run(run_id, outcome_of(report), figures)
-        observe(RunFinished("backfill", outcome_of(report), figures["duration_sec"]))
+        report = totals.report(time.monotonic() - started, engine.ended_by, drain.reason)
+        await store.runs.finish(run_id, report.outcome, report.as_dict())
+        observe(RunFinished("backfill", report.outcome, report.duration_sec))
         return report
 
 
@@ -127,14 +115,14 @@ class EODHistoryLoader:
             report = await backfill(self._settings, url, scope, self._observe, Drain(self._observe))
         if report.ended_by is not None:
             raise report.ended_by
-        return report.figures
+        return report.as_dict()
 
 
 async def _due(store: Store, scope: BackfillScope) -> Due:
-    synced_before = await store.days_ago(scope.days_old)
+    synced_before = await store.runs.moment(scope.days_old)
     if scope.symbols is None:
         return Due(synced_before, scope.exchange)
-    known = await store.find_assets(scope.symbols)
+    known = await store.listings.find_assets(scope.symbols)
     if unknown := [str(symbol) for symbol in scope.symbols if symbol not in known]:
         raise UsageError(f"not in the database: {', '.join(unknown)}; run: nexus discover")
     return Due(synced_before, scope.exchange, list(known.values()))
@@ -158,10 +146,3 @@ def reader_of(
     """Return what gets a run's answers."""
     redact = settings.require_token().redact
     return HistoryReader(store, requester, settings.reread_days, redact, observe)
-
-
-def outcome_of(report: Report) -> str:
-    """Say in words how a run ended."""
-    if report.ended_by is not None:
-        return f"ended early: {report.ended_by}"
-    return f"drained: {report.drained_by}" if report.drained_by else "done"

@@ -1,19 +1,32 @@
-"""Owns a run's figures: what became of the assets and rows, and what it cost."""
+"""Count what a run did: what became of the assets and rows, and what it cost."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
-from data_nexus.database.store.batch import Batch, Outcome, Receipt
-from data_nexus.eodhd.requests import Request
+from data_nexus.errors import NexusError
+from data_nexus.events import (
+    Absent,
+    ActionsFailed,
+    ActionsRead,
+    Committed,
+    Event,
+    ExchangeAdvanced,
+    Failed,
+    FeedRejected,
+    LeaseLost,
+    Parked,
+    Requested,
+    SessionAdvanced,
+    TransactionCommitted,
+)
+from data_nexus.ingestion.run_report import RunReport
 
 
 @dataclass(slots=True)
 class RunTotals:
-    """Counts of one run; `received` rows = inserted + revised + unchanged + rejected.
+    """The counts of a run's events; `received` = inserted + revised + unchanged + rejected.
 
     `actions` counts the assets whose splits and dividends were read, `actions_failed` those of
     which no usable answer came, and `findings` those that they leave unexplained.
@@ -44,64 +57,102 @@ class RunTotals:
         """How many assets came to an end, whichever."""
         return self.synced + self.absent + self.failed + self.parked + self.fenced
 
-    def count_commit(self, batch: Batch, done: Receipt) -> None:
-        """Count one committed batch."""
-        self.synced += batch.outcome is Outcome.STORED
-        self.absent += batch.outcome is not Outcome.STORED
-        self.reread += batch.is_whole_again
-        self.received += done.received
-        self.inserted += done.inserted
-        self.revised += done.revised
-        self.unchanged += done.unchanged
-        self.rejected += done.rejected
-        self.flagged.update(batch.flags)
-        self.rejected_by_rule.update(row.rule for row in batch.rejects)
+    def note(self, event: Event) -> None:
+        """Count one event."""
+        match event:
+            case Requested():
+                self.requests += 1
+                self.calls += event.calls
+            case TransactionCommitted():
+                self.commits += 1
+            case Committed() | Absent():
+                self._note_answer(event)
+            case Failed():
+                self.failed += 1
+            case LeaseLost():
+                self.fenced += 1
+            case Parked():
+                self.parked += 1
+            case ActionsRead() | ActionsFailed():
+                self._note_actions(event)
+            case SessionAdvanced() | ExchangeAdvanced() | FeedRejected():
+                self._note_bulk(event)
+            case _:
+                pass
 
-    def count_spent(self, spent: Iterable[Request]) -> None:
-        """Count requests that went over the wire, and their price."""
-        for request in spent:
-            self.requests += 1
-            self.calls += request.calls
-
-    def count_audit(self, audit: RunTotals) -> None:
-        """Count what an audit brought and cost; of its assets only those that a person must see."""
-        for name in (
-            "parked",
-            "received",
-            "inserted",
-            "revised",
-            "unchanged",
-            "rejected",
-            "calls",
-            "requests",
-            "commits",
-        ):
-            setattr(self, name, getattr(self, name) + getattr(audit, name))
+    def add_audit(self, audit: RunTotals) -> None:
+        """Add what an audit wrote; of its assets only those that a person must see."""
+        self.parked += audit.parked
+        self.received += audit.received
+        self.inserted += audit.inserted
+        self.revised += audit.revised
+        self.unchanged += audit.unchanged
+        self.rejected += audit.rejected
+        self.commits += audit.commits
         self.flagged.update(audit.flagged)
         self.rejected_by_rule.update(audit.rejected_by_rule)
 
-    def figures(self, seconds: float) -> dict[str, Any]:
-        """Return the figures under the names of the command's JSON."""
-        return {
-            "total_assets": self.assets,
-            "synced": self.synced,
-            "absent": self.absent,
-            "failed": self.failed,
-            "parked": self.parked,
-            "fenced": self.fenced,
-            "reread": self.reread,
-            "actions": self.actions,
-            "actions_failed": self.actions_failed,
-            "findings": self.findings,
-            "total_rows": self.received,
-            "inserted": self.inserted,
-            "revised": self.revised,
-            "unchanged": self.unchanged,
-            "rejected": self.rejected,
-            "flagged": dict(self.flagged),
-            "rejected_by_rule": dict(self.rejected_by_rule),
-            "calls": self.calls,
-            "requests": self.requests,
-            "commits": self.commits,
-            "duration_sec": round(seconds, 3),
-        }
+    def report(
+        self, seconds: float, ended_by: NexusError | None = None, drained_by: str | None = None
+    ) -> RunReport:
+        """Return the counts of a run that took so many seconds and ended like this."""
+        return RunReport(
+            total_assets=self.assets,
+            synced=self.synced,
+            absent=self.absent,
+            failed=self.failed,
+            parked=self.parked,
+            fenced=self.fenced,
+            reread=self.reread,
+            actions=self.actions,
+            actions_failed=self.actions_failed,
+            findings=self.findings,
+            total_rows=self.received,
+            inserted=self.inserted,
+            revised=self.revised,
+            unchanged=self.unchanged,
+            rejected=self.rejected,
+            flagged=dict(self.flagged),
+            rejected_by_rule=dict(self.rejected_by_rule),
+            calls=self.calls,
+            requests=self.requests,
+            commits=self.commits,
+            duration_sec=round(seconds, 3),
+            ended_by=ended_by,
+            drained_by=drained_by,
+        )
+
+    def _note_answer(self, event: Committed | Absent) -> None:
+        self.reread += event.is_reread
+        if isinstance(event, Absent):
+            self.absent += 1
+            return
+        self.synced += 1
+        self.received += event.received
+        self.inserted += event.inserted
+        self.revised += event.revised
+        self.unchanged += event.unchanged
+        self.rejected += event.rejected
+        self.flagged.update(event.flagged)
+        self.rejected_by_rule.update(event.rejected_by_rule)
+
+    def _note_actions(self, event: ActionsRead | ActionsFailed) -> None:
+        if isinstance(event, ActionsFailed):
+            self.actions_failed += 1
+            return
+        self.actions += 1
+        self.findings += bool(event.findings)
+        self.rejected_by_rule.update(event.rejected_by_rule)
+
+    def _note_bulk(self, event: SessionAdvanced | ExchangeAdvanced | FeedRejected) -> None:
+        if isinstance(event, ExchangeAdvanced):
+            self.synced += event.synced
+            self.absent += event.absent
+            self.failed += event.failed
+            return
+        self.rejected_by_rule.update(event.rejected_by_rule)
+        if isinstance(event, SessionAdvanced):
+            self.received += event.stored + event.rejected
+            self.inserted += event.stored
+            self.rejected += event.rejected
+            self.flagged.update(event.flagged)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import ExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from data_nexus.config import Secret, Settings, load_settings
 from data_nexus.database.connection import repeated
@@ -15,8 +15,10 @@ from data_nexus.domain.limits.backoff import Backoff
 from data_nexus.eodhd.client import VendorClient, Wire
 from data_nexus.errors import NexusError
 from data_nexus.events import Observer
+from data_nexus.ingestion.fetching.circuit_breakers import CircuitBreakers
+from data_nexus.ingestion.fetching.concurrency_gate import concurrency_gate
 from data_nexus.ingestion.fetching.quota_ledger import Ledger
-from data_nexus.ingestion.fetching.requester import Requester, concurrency_limit_of
+from data_nexus.ingestion.fetching.requester import Requester
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ def settings_for(
 ) -> Settings:
     """Return settings for a caller that brings its own key and perhaps its own database."""
     settings = load_settings({"database_url": database_url(db_config), **values})
-    return settings.with_token(Secret(api_key))
+    return replace(settings, token=Secret(api_key))
 
 
 @asynccontextmanager
@@ -74,7 +76,7 @@ async def open_run(
         VendorClient(wire, token, observe) as client,
     ):
         ledger = Ledger(
-            store.ledger(token),
+            store.quota(token),
             observe,
             keep_share=settings.reserve if policy.leaves_reserve else 0.0,
         )
@@ -85,13 +87,13 @@ async def open_run(
                 ledger=ledger,
                 backoff=Backoff(settings.attempts, settings.backoff_seconds),
                 observe=observe,
-                concurrency_limit=concurrency_limit_of(settings.concurrency),
+                gate=concurrency_gate(settings.concurrency),
+                breakers=CircuitBreakers(observe, settings.breaker_seconds, policy.waits),
                 waits=policy.waits,
-                breaker_sec=settings.breaker_seconds,
             ),
         )
         await ledger.close()
-        await store.leave()
+        await store.runs.leave()
 
 
 def foreseen(error: BaseException) -> BaseException:

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from data_nexus.config import Settings
 from data_nexus.database.store import Due, Store
 from data_nexus.errors import NexusError, StorageUnavailable
-from data_nexus.events import Observer, RunFinished, RunStarted, Waiting
+from data_nexus.events import Observer, RunFinished, RunStarted, Waiting, observers
 from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.fetching.requester import Requester
 from data_nexus.ingestion.histories.engine import Engine
-from data_nexus.ingestion.history_loader import Report, engine_limits, outcome_of, reader_of
+from data_nexus.ingestion.history_loader import engine_limits, reader_of
+from data_nexus.ingestion.run_report import RunReport
 from data_nexus.ingestion.run_totals import RunTotals
 from data_nexus.ingestion.wiring import WORKER, foreseen, open_run
 
@@ -26,10 +27,10 @@ _DATABASE_SEC = 3.0
 
 async def work(
     settings: Settings, url: str, exchange: str | None, observe: Observer, drain: Drain
-) -> Report:
+) -> RunReport:
     """Load what becomes due until `drain` is wished or the vendor refuses the key; report."""
-    started = time.monotonic()
-    totals = RunTotals()
+    started, totals = time.monotonic(), RunTotals()
+    observe = observers(observe, totals.note)
     ended_by: NexusError | None = None
     observe(RunStarted("worker", 0))
     while not (drain.requested.is_set() or ended_by):
@@ -43,8 +44,8 @@ async def work(
                 raise cause from None
             observe(Waiting("the database", _DATABASE_SEC))
             await _sleep(drain, _DATABASE_SEC)
-    report = Report(totals.figures(time.monotonic() - started), ended_by, drain.reason)
-    observe(RunFinished("worker", outcome_of(report), report.figures["duration_sec"]))
+    report = totals.report(time.monotonic() - started, ended_by, drain.reason)
+    observe(RunFinished("worker", report.outcome, report.duration_sec))
     return report
 
 
@@ -61,20 +62,21 @@ class WorkerSession:
 
     async def work(self, exchange: str | None) -> NexusError | None:
         """Work until drained; return the error that ended it, if one did."""
-        run_id = await self.store.start_run("worker")
+        run_id = await self.store.runs.start("worker")
         started = time.monotonic()
         engine = self._engine(run_id)
         while not (self.drain.requested.is_set() or engine.ended_by):
             before = self.totals.assets
             await engine.report()
-            await self.store.requeue_absent()
-            synced_before = await self.store.days_ago(self.settings.days_old)
+            await self.store.leases.requeue_absent()
+            synced_before = await self.store.runs.moment(self.settings.days_old)
             await engine.run(Due(synced_before, exchange), None)
             if self.totals.assets == before:
-                await self.store.free_lost_leases()
+                await self.store.leases.free_lost()
                 await _sleep(self.drain, self.settings.poll_seconds)
-        figures = self.totals.figures(time.monotonic() - started)
-        await self.store.finish_run(run_id, str(engine.ended_by or "drained"), figures)
+        report = self.totals.report(time.monotonic() - started)
+        outcome = str(engine.ended_by or "drained")
+        await self.store.runs.finish(run_id, outcome, report.as_dict())
         return engine.ended_by
 
     def _engine(self, run_id: int) -> Engine:
@@ -86,7 +88,6 @@ class WorkerSession:
             drain=self.drain,
             run_id=run_id,
             reader=reader_of(self.settings, self.store, self.requester, self.observe),
-            totals=self.totals,
         )
 
 

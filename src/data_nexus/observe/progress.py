@@ -16,11 +16,13 @@ from rich.text import Text
 
 from data_nexus.events import (
     Absent,
+    ActionsFailed,
     ActionsRead,
     Committed,
     Draining,
     Event,
     Failed,
+    LeaseLost,
     Observer,
     Parked,
     Requested,
@@ -173,7 +175,15 @@ class ProgressDisplay(Progress):
         match event:
             case RunStarted(command, due):
                 self.add_task(command, total=due or None)
-            case Committed() | Absent() | Failed() | Parked() | ActionsRead():
+            case (
+                Committed()
+                | Absent()
+                | Failed()
+                | LeaseLost()
+                | Parked()
+                | ActionsRead()
+                | ActionsFailed()
+            ):
                 for task in self.task_ids:
                     self.advance(task)
             case SessionAdvanced(assets=assets):

@@ -29,10 +29,10 @@ def _promise(found: dict[str, Any]) -> str:
         return "nothing is loaded"
     if found["calls"] is None:
         return "nothing promised: the vendor has not told the day's limit"
-    if found["nights"] is None:
+    if found["updates"] is None:
         return "none: its share of a day's calls is less than one"
-    nights = f"{found['nights']:,} night{'s' * (found['nights'] > 1)}"
+    updates = f"{found['updates']:,} update{'s' * (found['updates'] > 1)}"
     return (
         f"finds silent restatements within about {found['days']:,} days: {found['rest_days']} days"
-        f" and {nights} with a session, {found['calls']:,} calls a day at most"
+        f" and {updates} with a session, {found['calls']:,} calls a day at most"
     )

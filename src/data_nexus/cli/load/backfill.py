@@ -8,8 +8,9 @@ import click
 
 from data_nexus.app.runs import run_backfill
 from data_nexus.cli.exit_codes import exit_code_of
+from data_nexus.cli.load.report import print_run
 from data_nexus.cli.options import output_options, settings_from
-from data_nexus.cli.render import error_console, print_json, print_run
+from data_nexus.cli.render import error_console, print_json
 from data_nexus.domain.symbol import exchange_code, parse_symbol
 from data_nexus.events import observers
 from data_nexus.ingestion.history_loader import BackfillScope
@@ -59,7 +60,7 @@ def backfill(
         policy = WAIT if wait else FAIL_FAST
         report = run_backfill(settings, scope, observers(log_event, progress), policy)
     if as_json:
-        print_json(report.figures)
+        print_json(report.as_dict())
     else:
-        print_run(report.figures, is_cut_short=report.is_cut_short)
+        print_run(report)
     return exit_code_of(report)

@@ -6,9 +6,10 @@ from typing import Any
 
 import click
 
-from data_nexus.app.runs import DiscoveryScope, run_discovery
+from data_nexus.app.runs import DiscoveryReport, DiscoveryScope, run_discovery
+from data_nexus.cli.load.report import print_lists
 from data_nexus.cli.options import output_options, settings_from
-from data_nexus.cli.render import console, print_error, print_json, print_lists
+from data_nexus.cli.render import console, print_error, print_json
 from data_nexus.domain.symbol import exchange_code
 from data_nexus.observe.logs import log_event
 
@@ -31,18 +32,18 @@ def discover(
     """List an exchange's symbols into the table `assets`."""
     settings = settings_from(options)
     codes = tuple(dict.fromkeys(exchange_code(text) for text in exchanges))
-    answer = run_discovery(settings, DiscoveryScope(codes, delisted, types), log_event)
+    report = run_discovery(settings, DiscoveryScope(codes, delisted, types), log_event)
     if as_json:
-        print_json(answer)
+        print_json(report.as_dict())
     else:
-        _say(answer)
-    reasons = [found["reason"] for found in answer["exchanges"] if "reason" in found]
+        _say(report)
+    reasons = [one.reason for one in report.lists if one.changes.is_shrunk]
     for reason in reasons:
         print_error(reason, 3, as_json=False)
     return 3 if reasons else 0
 
 
-def _say(answer: dict[str, Any]) -> None:
-    print_lists(answer["exchanges"])
-    plural = "" if answer["calls"] == 1 else "s"
-    console.print(f"{answer['calls']:,} call{plural}, {answer['duration_sec']:.1f} s")
+def _say(report: DiscoveryReport) -> None:
+    print_lists(report.lists)
+    plural = "" if report.calls == 1 else "s"
+    console.print(f"{report.calls:,} call{plural}, {report.duration_sec:.1f} s")

@@ -22,10 +22,10 @@ from data_nexus.database.reader.planning import (
     known_quota,
     require_exchange,
 )
-from data_nexus.database.store.quota import UNTOLD_MINUTE_LIMIT
+from data_nexus.database.selects import ASSUMED_MINUTE_LIMIT
 from data_nexus.domain.endpoints import CALLS, Endpoint
 from data_nexus.domain.limits.quota import on_day
-from data_nexus.domain.planning.plan import Kind, Plan, Purpose, Step, plan_histories
+from data_nexus.domain.planning.plan import Plan, Purpose, Step, StepKind, plan_histories
 from data_nexus.domain.symbol import exchange_code
 from data_nexus.observe.progress import span
 
@@ -100,10 +100,10 @@ def _say(found: Plan, known: KnownQuota, promised: dict[str, Any] | None) -> Non
 def _what(step: Step) -> str:
     if step.purpose is Purpose.AUDIT:
         return f"the audit reads {step.assets:,} histories again"
-    if step.kind is Kind.SYMBOLS:
+    if step.kind is StepKind.SYMBOLS:
         return f"the symbol lists, of {step.assets:,} symbols when last read"
     if not step.sessions:
-        what = "histories" if step.kind is Kind.EOD else step.kind
+        what = "histories" if step.kind is StepKind.EOD else step.kind
         return f"the {what} of {step.assets:,} assets"
     sessions = f"{step.sessions} session{'s' * (step.sessions > 1)}"
     return f"{sessions} in bulk for {step.assets:,} assets"
@@ -124,7 +124,7 @@ def _days(found: Plan, known: KnownQuota) -> str:
 
 def _time(found: Plan, known: KnownQuota) -> str:
     limit = known.quota.minute_limit
-    learned = " (assumed until the vendor tells)" if limit == UNTOLD_MINUTE_LIMIT else ""
+    learned = " (assumed until the vendor tells)" if limit == ASSUMED_MINUTE_LIMIT else ""
     daily = f" and {known.quota.day_limit:,} calls a day" if (found.days or 0) > 1 else ""
     return f"{span(found.eta_sec)} at {limit:,} requests a minute{learned}{daily}"
 
@@ -150,13 +150,13 @@ def _advice(found: Plan, days_old: float) -> Iterator[str]:
 
 
 def _update_advice(found: Plan) -> Iterator[str]:
-    if any(step.kind is Kind.SYMBOLS for step in found.steps):
+    if any(step.kind is StepKind.SYMBOLS for step in found.steps):
         yield (
             f"A symbol list costs one call; in the US {CALLS[Endpoint.SYMBOL_CHANGES]} more are"
             " counted for renames, which are asked for only if symbols went and came. Each symbol"
             " that is new on a list is loaded for one call more."
         )
-    if any(step.kind is Kind.BULK for step in found.steps):
+    if any(step.kind is StepKind.BULK for step in found.steps):
         yield (
             "Each asset that has a split or a dividend on these sessions, or a gap before them, is"
             " read again for one call more; who they are is known when the sessions have come."
@@ -166,7 +166,7 @@ def _update_advice(found: Plan) -> Iterator[str]:
             "Each history whose last bars have changed, as after a split or a dividend, is read"
             " again as a whole for one call more."
         )
-    if any(step.kind is Kind.EOD for step in found.steps):
+    if any(step.kind is StepKind.EOD for step in found.steps):
         yield (
             "The splits and dividends of an asset cost two calls more, where its bars show that"
             " there are some that are not stored; that is known when the bars have come."

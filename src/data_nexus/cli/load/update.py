@@ -8,10 +8,12 @@ import click
 
 from data_nexus.app.runs import run_update
 from data_nexus.cli.exit_codes import exit_code_of
+from data_nexus.cli.load.report import print_lists, print_run
 from data_nexus.cli.options import output_options, settings_from
-from data_nexus.cli.render import console, error_console, print_json, print_lists, print_run
+from data_nexus.cli.render import console, error_console, print_json
 from data_nexus.domain.symbol import exchange_code
 from data_nexus.events import observers
+from data_nexus.ingestion.run_report import UpdateSteps
 from data_nexus.ingestion.wiring import FAIL_FAST, WAIT
 from data_nexus.observe.logs import log_event
 from data_nexus.observe.progress import progress_display
@@ -43,23 +45,23 @@ def update(
         policy = WAIT if wait else FAIL_FAST
         report = run_update(settings, chosen, observers(log_event, progress), policy)
     if as_json:
-        print_json(report.figures)
+        print_json(report.as_dict())
     else:
-        print_lists(report.figures["lists"])
-        for session in report.figures["bulk"]:
-            console.print(
-                f"{session['exchange']} {session['session']} in bulk: {session['stored']:,} bars"
-                f" stored, {session['left']:,} assets asked for one by one, {session['calls']:,}"
-                " calls"
-            )
-        if report.figures["audit"]:
-            console.print(_audit(report.figures["audit"]))
-        print_run(report.figures, is_cut_short=report.is_cut_short)
+        if report.steps:
+            _print_steps(report.steps)
+        print_run(report)
     return exit_code_of(report)
 
 
-def _audit(audit: dict[str, int]) -> str:
-    return (
-        f"{audit['assets']:,} histories read again by the audit: {audit['revised']:,} bars had been"
-        f" changed without a trace, {audit['failed']:,} could not be read, {audit['calls']:,} calls"
-    )
+def _print_steps(steps: UpdateSteps) -> None:
+    print_lists(one.found for one in steps.lists)
+    for each in steps.bulk:
+        console.print(
+            f"{each.exchange} {each.session} in bulk: {each.stored:,} bars stored,"
+            f" {each.left:,} assets asked for one by one, {each.calls:,} calls"
+        )
+    if audit := steps.audit:
+        console.print(
+            f"{audit.assets:,} histories read again by the audit: {audit.revised:,} bars had been"
+            f" changed without a trace, {audit.failed:,} could not be read, {audit.calls:,} calls"
+        )

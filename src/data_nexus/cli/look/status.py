@@ -14,7 +14,7 @@ from data_nexus.cli.render import print_json, print_pairs, shown
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.open import open_database
 from data_nexus.database.reader.status import overview
-from data_nexus.database.store.quota import UNTOLD_MINUTE_LIMIT
+from data_nexus.database.selects import ASSUMED_MINUTE_LIMIT
 from data_nexus.observe.progress import span
 
 Pair = tuple[str, object]
@@ -60,7 +60,7 @@ def _quota(quota: dict[str, Any]) -> Iterator[Pair]:
     yield "quota resets", f"in {span(resets_in.total_seconds())}, at {_utc(quota['resets_at'])}"
     learned = " (assumed until the vendor reports it)"
     limit = quota["minute_limit"]
-    yield "requests a minute", f"{limit:,}{learned if limit == UNTOLD_MINUTE_LIMIT else ''}"
+    yield "requests a minute", f"{limit:,}{learned if limit == ASSUMED_MINUTE_LIMIT else ''}"
     yield (
         "vendor's count",
         _utc(quota["reported_at"]) if quota["reported_at"] else "not fetched yet",
@@ -80,7 +80,10 @@ def _workers(workers: list[dict[str, Any]]) -> Iterator[Pair]:
     for worker in workers:
         state = worker["state"]
         yield f"worker since {_utc(worker['started_at'])}", f"last seen {_utc(worker['seen_at'])}"
-        yield "  in flight", f"{state['in_flight']:,} requests, {state['breadth']:,} allowed"
+        yield (
+            "  in flight",
+            f"{state['in_flight']:,} requests, {state['concurrency_limit']:,} allowed",
+        )
         yield "  requests sent", state["requests"]
         yield "  retries", f"{state['retries']:,}, {state['retry_budget']:g} more allowed now"
         yield "  breakers", _breakers(state["breakers"])

@@ -8,8 +8,9 @@ import click
 
 from data_nexus.app.runs import run_worker
 from data_nexus.cli.exit_codes import exit_code_of
+from data_nexus.cli.load.report import print_run
 from data_nexus.cli.options import output_options, settings_from
-from data_nexus.cli.render import error_console, print_json, print_run
+from data_nexus.cli.render import error_console, print_json
 from data_nexus.domain.symbol import exchange_code
 from data_nexus.events import observers
 from data_nexus.observe.logs import log_event
@@ -31,7 +32,7 @@ def worker(exchange: str | None, as_json: bool, **options: Any) -> int:  # noqa:
     with progress_display(error_console) as progress:
         report = run_worker(settings, chosen, observers(log_event, progress))
     if as_json:
-        print_json(report.figures)
+        print_json(report.as_dict())
     else:
-        print_run(report.figures, is_cut_short=report.is_cut_short)
+        print_run(report)
     return exit_code_of(report)

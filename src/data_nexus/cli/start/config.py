@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -9,7 +10,7 @@ from rich.table import Table
 
 from data_nexus.cli.options import output_options, settings_from
 from data_nexus.cli.render import console, print_json, shown
-from data_nexus.config import without_password
+from data_nexus.config import SETTINGS, setting_sources, without_password
 
 
 @click.command()
@@ -17,17 +18,17 @@ from data_nexus.config import without_password
 def config(as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
     """Show every setting with its value, default and source."""
     settings = settings_from(options)
+    shareable = replace(settings, database_url=without_password(settings.database_url))
+    sources = setting_sources(options)
     rows = [
         {
-            "variable": one.setting.variable,
-            "value": without_password(one.value)
-            if one.setting.key == "database_url"
-            else one.value,
-            "default": one.setting.default,
-            "source": one.source,
-            "meaning": one.setting.meaning,
+            "variable": setting.variable,
+            "value": getattr(shareable, setting.field),
+            "default": setting.default,
+            "source": sources[setting.field],
+            "meaning": setting.meaning,
         }
-        for one in settings.sourced
+        for setting in SETTINGS
     ]
     key = {"is_set": settings.token is not None, "variable": "EODHD_API_KEY or EODHD_API_KEY_FILE"}
     if as_json:

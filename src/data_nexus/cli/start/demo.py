@@ -26,11 +26,11 @@ def demo(as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
     def say(line: str) -> None:
         error_console.print(line, soft_wrap=True)
 
-    figures = run_demo(settings, say, log_event)
+    report = run_demo(settings, say, log_event)
     if as_json:
-        print_json(figures)
+        print_json(report.as_dict())
         return
-    status = figures["status"]
+    status = report.status
     console.print()
     print_pairs(
         [
@@ -46,7 +46,7 @@ def demo(as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
     for line in (
         f"export NEXUS_HOME={home}",
         ".venv/bin/nexus status",
-        f".venv/bin/nexus bars {figures['example']} --from {status['last_date'][:4]}-01-01",
+        f".venv/bin/nexus bars {report.example} --from {status['last_date'][:4]}-01-01",
         ".venv/bin/nexus db shell",
     ):
         console.print(f"  {line}", soft_wrap=True)

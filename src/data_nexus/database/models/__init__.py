@@ -12,7 +12,7 @@ from data_nexus.database.models.actions import (
     Split,
     SplitRevision,
 )
-from data_nexus.database.models.assets import BARS_VIEW, Asset, Bar
+from data_nexus.database.models.assets import VIEWS, Asset, Bar
 from data_nexus.database.models.history import Rebasing, Revision
 from data_nexus.database.models.limits import Quota, RecheckedSession, Refusal
 from data_nexus.database.models.listings import Discovery, ListedRange
@@ -21,7 +21,7 @@ from data_nexus.database.models.runs import Run, Sync, Worker
 from data_nexus.database.models.tables import Tables
 
 __all__ = [
-    "BARS_VIEW",
+    "VIEWS",
     "Asset",
     "Bar",
     "DeadLetter",

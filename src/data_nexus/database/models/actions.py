@@ -1,4 +1,4 @@
-"""Owns the tables of corporate actions, and of what they leave unexplained."""
+"""The tables of corporate actions, and of what they leave unexplained."""
 
 from __future__ import annotations
 
@@ -9,85 +9,96 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from data_nexus.database.models.tables import Tables
 
+# Columns of a mixin come last by default; a table of actions has them in this order.
+_KEY, _VALUE, _VALID, _TERMS, _MOMENTS = range(-5, 0)
 
-class Split(Tables):
+
+class _Action:
+    """The key of an action: of an asset, on a day."""
+
+    asset_id: Mapped[int] = mapped_column(
+        Integer, primary_key=True, autoincrement=False, sort_order=_KEY
+    )
+    date: Mapped[dt.date] = mapped_column(primary_key=True, sort_order=_KEY, comment="ex-date")
+
+
+class _SplitTerms(_Action):
+    """What a split says."""
+
+    numerator: Mapped[float] = mapped_column(sort_order=_TERMS)
+    denominator: Mapped[float] = mapped_column(sort_order=_TERMS)
+
+
+class _DividendTerms(_Action):
+    """What a dividend says; two of one day differ by their value."""
+
+    value: Mapped[float] = mapped_column(
+        primary_key=True,
+        autoincrement=False,
+        sort_order=_VALUE,
+        comment="as the vendor adjusts it for splits",
+    )
+    unadjusted_value: Mapped[float | None] = mapped_column(sort_order=_TERMS)
+    currency: Mapped[str | None] = mapped_column(sort_order=_TERMS)
+    declaration_date: Mapped[dt.date | None] = mapped_column(sort_order=_TERMS)
+    record_date: Mapped[dt.date | None] = mapped_column(sort_order=_TERMS)
+    payment_date: Mapped[dt.date | None] = mapped_column(sort_order=_TERMS)
+    period: Mapped[str | None] = mapped_column(sort_order=_TERMS)
+
+
+class _Current:
+    """Since when an action is known."""
+
+    stored_at: Mapped[dt.datetime] = mapped_column(
+        server_default=func.now(), sort_order=_MOMENTS, comment="since when it is known"
+    )
+    reported_at: Mapped[dt.datetime] = mapped_column(
+        server_default=func.now(),
+        sort_order=_MOMENTS,
+        comment="since when the vendor reports it with these values",
+    )
+
+
+class _Revised:
+    """Until when an action had these values, and since when it was known."""
+
+    valid_until: Mapped[dt.datetime] = mapped_column(
+        primary_key=True,
+        sort_order=_VALID,
+        comment="when this stopped being what the vendor says",
+    )
+    stored_at: Mapped[dt.datetime] = mapped_column(
+        sort_order=_MOMENTS, comment="since when it was known"
+    )
+    reported_at: Mapped[dt.datetime] = mapped_column(
+        sort_order=_MOMENTS, comment="since when the vendor reported it with these values"
+    )
+
+
+class Split(_SplitTerms, _Current, Tables):
     """A split: `numerator` new shares for `denominator` old ones."""
 
     __tablename__ = "splits"
 
-    asset_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    date: Mapped[dt.date] = mapped_column(primary_key=True, comment="ex-date")
-    numerator: Mapped[float]
-    denominator: Mapped[float]
-    stored_at: Mapped[dt.datetime] = mapped_column(
-        server_default=func.now(), comment="since when the split is known"
-    )
-    reported_at: Mapped[dt.datetime] = mapped_column(
-        server_default=func.now(), comment="since when it is told in these very words"
-    )
 
-
-class SplitRevision(Tables):
+class SplitRevision(_SplitTerms, _Revised, Tables):
     """What a split said before the vendor changed or withdrew it."""
 
     __tablename__ = "split_revisions"
     __table_args__ = ({"comment": "old values of splits that the vendor changed or withdrew"},)
 
-    asset_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    date: Mapped[dt.date] = mapped_column(primary_key=True, comment="ex-date")
-    valid_until: Mapped[dt.datetime] = mapped_column(
-        primary_key=True, comment="when this stopped being what the vendor says"
-    )
-    numerator: Mapped[float]
-    denominator: Mapped[float]
-    stored_at: Mapped[dt.datetime]
-    reported_at: Mapped[dt.datetime] = mapped_column(comment="since when it was told so")
 
-
-class Dividend(Tables):
+class Dividend(_DividendTerms, _Current, Tables):
     """A cash dividend."""
 
     __tablename__ = "dividends"
 
-    asset_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    date: Mapped[dt.date] = mapped_column(primary_key=True, comment="ex-date")
-    value: Mapped[float] = mapped_column(
-        primary_key=True, autoincrement=False, comment="as the vendor adjusts it for splits"
-    )
-    unadjusted_value: Mapped[float | None]
-    currency: Mapped[str | None]
-    declaration_date: Mapped[dt.date | None]
-    record_date: Mapped[dt.date | None]
-    payment_date: Mapped[dt.date | None]
-    period: Mapped[str | None]
-    stored_at: Mapped[dt.datetime] = mapped_column(
-        server_default=func.now(), comment="since when the dividend is known"
-    )
-    reported_at: Mapped[dt.datetime] = mapped_column(
-        server_default=func.now(), comment="since when it is told in these very words"
-    )
 
-
-class DividendRevision(Tables):
+class DividendRevision(_DividendTerms, _Revised, Tables):
     """What a dividend said before the vendor changed or withdrew it."""
 
     __tablename__ = "dividend_revisions"
     __table_args__ = ({"comment": "old values of dividends that the vendor changed or withdrew"},)
-
-    asset_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    date: Mapped[dt.date] = mapped_column(primary_key=True, comment="ex-date")
-    value: Mapped[float] = mapped_column(primary_key=True, autoincrement=False)
-    valid_until: Mapped[dt.datetime] = mapped_column(
-        primary_key=True, comment="when this stopped being what the vendor says"
-    )
-    unadjusted_value: Mapped[float | None]
-    currency: Mapped[str | None]
-    declaration_date: Mapped[dt.date | None]
-    record_date: Mapped[dt.date | None]
-    payment_date: Mapped[dt.date | None]
-    period: Mapped[str | None]
-    stored_at: Mapped[dt.datetime]
-    reported_at: Mapped[dt.datetime] = mapped_column(comment="since when it was told so")
 
 
 class Finding(Tables):

@@ -21,7 +21,7 @@ from data_nexus.database.models.tables import Tables
 _PRICES = ("open", "high", "low", "close", "adjusted_close")
 _NEVER = "'-infinity'::timestamptz"
 # Assets that can be due. The others are in no dispatch index, so that a claim never steps over
-# them, however many dead, paused or absent ones there are.
+# them, however many delisted, paused or absent ones there are.
 _IN_QUEUE = (
     "is_active AND ask_after IS NULL AND parked_at IS NULL AND retired_at IS NULL"
     " AND NOT (is_delisted AND last_synced IS NOT NULL)"
@@ -37,7 +37,7 @@ def _finite(*columns: str) -> tuple[CheckConstraint, ...]:
 
 
 class Asset(Tables):
-    """A listing, and at once the queue's entry that says when to ask the vendor about it."""
+    """A listing, and at once the queue's entry that says when to fetch it."""
 
     __tablename__ = "assets"
     __table_args__ = (
@@ -95,7 +95,7 @@ class Asset(Tables):
         comment="the cursor: every session up to it is stored or known absent"
     )
     ask_after: Mapped[dt.datetime | None] = mapped_column(
-        comment="not to be asked for before, because the vendor had no bars"
+        comment="not fetched before this moment, because the vendor had no bars"
     )
     times_empty: Mapped[int] = mapped_column(
         SmallInteger, server_default="0", comment="answers without a new bar in a row"
@@ -117,13 +117,13 @@ class Asset(Tables):
         comment="the date of the last stored bar; NULL is none"
     )
     actions_wanted_at: Mapped[dt.datetime | None] = mapped_column(
-        comment="from when on its splits and dividends are to be asked for; NULL is not"
+        comment="from when on its splits and dividends are to be fetched; NULL is not"
     )
     actions_read_at: Mapped[dt.datetime | None] = mapped_column(
-        comment="when its splits and dividends were asked for last"
+        comment="when its splits and dividends were last fetched"
     )
     read_whole_at: Mapped[dt.datetime | None] = mapped_column(
-        comment="the last answer that spoke of the whole history"
+        comment="the last answer with the whole history"
     )
 
 
@@ -146,9 +146,18 @@ class Bar(Tables):
     volume: Mapped[float]
 
 
-BARS_VIEW = """
-CREATE VIEW bars AS
-SELECT a.symbol || '.' || a.exchange AS ticker, m.date, m.open, m.high, m.low, m.close,
-       m.adjusted_close, m.volume, m.asset_id
-FROM market_data m JOIN assets a ON a.id = m.asset_id
-"""
+# The views, in the order in which they are made. A new column of `assets` is in the last two only
+# after a migration has made them again.
+VIEWS = {
+    "bars": """
+        CREATE VIEW bars AS
+        SELECT a.symbol || '.' || a.exchange AS ticker, m.date, m.open, m.high, m.low, m.close,
+               m.adjusted_close, m.volume, m.asset_id
+        FROM market_data m JOIN assets a ON a.id = m.asset_id""",
+    "active_assets": """
+        CREATE VIEW active_assets AS
+        SELECT * FROM assets WHERE is_active AND parked_at IS NULL AND retired_at IS NULL""",
+    "queued_assets": """
+        CREATE VIEW queued_assets AS
+        SELECT * FROM active_assets WHERE NOT (is_delisted AND last_synced IS NOT NULL)""",
+}

@@ -1,4 +1,4 @@
-"""Owns the tables of what the vendor said before: restated bars and re-based histories."""
+"""The tables of what the vendor said before: restated bars and re-based histories."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from data_nexus.database.models.tables import Tables
 
 
 class Quota(Tables):
-    """What a token may still ask for: shared by all workers, charged before anything is sent."""
+    """What a token may still request: shared by all workers, charged before anything is sent."""
 
     __tablename__ = "quota_ledger"
 
@@ -19,16 +19,18 @@ class Quota(Tables):
     spent: Mapped[int] = mapped_column(
         server_default="0", comment="calls of the day: charged by us, or more as the vendor counts"
     )
-    day_limit: Mapped[int | None] = mapped_column(comment="as the vendor tells; NULL is not yet")
+    day_limit: Mapped[int | None] = mapped_column(
+        comment="as the vendor reports it; NULL is not yet"
+    )
     extra: Mapped[int] = mapped_column(server_default="0", comment="calls beyond the daily ones")
     refused: Mapped[bool] = mapped_column(
         server_default="false",
-        comment="the vendor said that the day is spent (402), and has not told otherwise since",
+        comment="the vendor said that the day is spent (402), and has not reported otherwise since",
     )
-    minute_limit: Mapped[int] = mapped_column(comment="requests a minute, as its headers tell")
+    minute_limit: Mapped[int] = mapped_column(comment="requests a minute, as its headers say")
     next_slot: Mapped[dt.datetime] = mapped_column(comment="when the next request may go out")
     reported_at: Mapped[dt.datetime | None] = mapped_column(
-        comment="when the vendor last told the day's count"
+        comment="when the vendor last reported the day's count"
     )
     audited: Mapped[int] = mapped_column(
         server_default="0", comment="calls of `spent` that went into the audit"
@@ -48,11 +50,11 @@ class Refusal(Tables):
 
 
 class RecheckedSession(Tables):
-    """A session of an exchange whose late bars have come, as far as anyone can tell."""
+    """A session of an exchange that was read again, so that its late bars have come."""
 
     __tablename__ = "rechecked_sessions"
     __table_args__ = (
-        {"comment": "sessions that were looked at in bulk after a later one was out"},
+        {"comment": "sessions that were read again in bulk after a later one was out"},
     )
 
     exchange: Mapped[str] = mapped_column(primary_key=True)

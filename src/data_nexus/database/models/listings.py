@@ -1,4 +1,4 @@
-"""Owns the tables of the listing history: who was listed when, and how far that is known."""
+"""The tables of the listing history: what was listed when, and how far that is known."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Discovery(Tables):
     id: Mapped[int] = mapped_column(Integer, Identity(always=True), primary_key=True)
     exchange: Mapped[str]
     moment: Mapped[dt.datetime]
-    is_delisted: Mapped[bool] = mapped_column(comment="whether it was the list of the dead")
+    is_delisted: Mapped[bool] = mapped_column(comment="whether it was the list of the delisted")
     types: Mapped[list[str]] = mapped_column(
         ARRAY(Text), comment="the asset types it was restricted to; empty is all"
     )
@@ -33,7 +33,7 @@ class Discovery(Tables):
 
 
 class ListedRange(Tables):
-    """An unbroken stretch of discoveries that had an asset under one code, name and venue."""
+    """An unbroken range of discoveries that had an asset under one code, name and venue."""
 
     __tablename__ = "listings"
     __table_args__ = (
@@ -46,10 +46,10 @@ class ListedRange(Tables):
 
     asset_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     from_moment: Mapped[dt.datetime] = mapped_column(
-        primary_key=True, comment="the first discovery that had it so"
+        primary_key=True, comment="the first discovery with these values"
     )
     until_moment: Mapped[dt.datetime | None] = mapped_column(
-        comment="the first discovery that had it so no longer; NULL is still"
+        comment="the first discovery without them; NULL is none so far"
     )
     symbol: Mapped[str] = mapped_column(comment="the code, AAPL")
     exchange: Mapped[str]

@@ -29,7 +29,10 @@ class Sync(Tables):
 
     asset_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     fence: Mapped[int] = mapped_column(
-        BigInteger, primary_key=True, autoincrement=False, comment="the lease it was asked under"
+        BigInteger,
+        primary_key=True,
+        autoincrement=False,
+        comment="of the lease under which it was fetched",
     )
     run_id: Mapped[int | None]
     outcome: Mapped[str] = mapped_column(comment="stored, empty or not listed")
@@ -49,7 +52,7 @@ class Sync(Tables):
     committed_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
     arrived: Mapped[Any | None] = mapped_column(
         DATEMULTIRANGE,
-        comment="between which dates its inserted bars lie; a later entry that holds a date wins",
+        comment="the date ranges of its inserted bars; a later entry with the same date wins",
     )
     passed_to: Mapped[dt.date | None] = mapped_column(
         comment="what has no bar up to this session is known absent; NULL: the bars alone count"
@@ -60,7 +63,7 @@ class Sync(Tables):
 
 
 class Run(Tables):
-    """One command that asked the vendor for something."""
+    """One command that sent requests to the vendor."""
 
     __tablename__ = "runs"
 
@@ -82,5 +85,5 @@ class Worker(Tables):
     started_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
     seen_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
     state: Mapped[dict[str, Any]] = mapped_column(
-        JSONB, comment="in flight, breadth, retry budget, breakers, what it waits for"
+        JSONB, comment="in flight, concurrency limit, retry budget, breakers, what it waits for"
     )

@@ -1,4 +1,4 @@
-"""Owns the registry of all tables, and which PostgreSQL types stand for Python's."""
+"""The registry of all tables, and the PostgreSQL types of Python's."""
 
 from __future__ import annotations
 

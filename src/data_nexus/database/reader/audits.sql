@@ -3,8 +3,8 @@
 WITH loaded AS (
     SELECT exchange, count(*) AS assets,
            CASE WHEN bool_and(read_whole_at IS NOT NULL) THEN min(read_whole_at) END AS oldest
-    FROM assets
-    WHERE last_bar IS NOT NULL AND is_active AND parked_at IS NULL AND retired_at IS NULL
+    FROM active_assets
+    WHERE last_bar IS NOT NULL
     GROUP BY exchange
 ), found AS (
     SELECT a.exchange,
@@ -36,13 +36,10 @@ ORDER BY exchange
 SELECT exchange, count(*) AS assets
 FROM (
     SELECT exchange
-    FROM assets
+    FROM active_assets
     WHERE last_bar IS NOT NULL
       AND coalesce(read_whole_at, '-infinity'::timestamptz) < now() - %(audit_days)s * interval '1 day'
       AND (%(exchange)s::text IS NULL OR exchange = %(exchange)s)
-      AND is_active
-      AND parked_at IS NULL
-      AND retired_at IS NULL
     ORDER BY coalesce(read_whole_at, '-infinity'::timestamptz), id
     LIMIT %(calls)s
 ) AS turns

@@ -15,11 +15,10 @@ import numpy as np
 import psycopg
 from numpy.typing import NDArray
 
+from data_nexus.database.connection import EPOCH_DAY
 from data_nexus.database.queries import query
 from data_nexus.domain.bars import Bars, Days
 
-# PostgreSQL counts days from 2000-01-01.
-_EPOCH = np.int32(10_957)
 _NUMBERS = 6
 _TOGETHER = 500
 
@@ -72,7 +71,7 @@ def fetch_dates(connection: psycopg.Connection, asset_ids: Sequence[int]) -> Dat
     """Return the dates of assets' bars; who has none is left out."""
     cursor = connection.cursor(binary=True)
     rows = cursor.execute(query("read_dates"), {"asset_ids": [*asset_ids]}).fetchall()
-    return {asset_id: np.frombuffer(sent, ">i4") + _EPOCH for asset_id, sent in rows}
+    return {asset_id: np.frombuffer(sent, ">i4") + EPOCH_DAY for asset_id, sent in rows}
 
 
 def _now(connection: psycopg.Connection, windows: Mapping[int, Window]) -> list[tuple[Any, ...]]:
@@ -110,7 +109,7 @@ def _decoded(rows: list[tuple[Any, ...]], order: Sequence[int]) -> StoredBars:
         dates[part] = np.frombuffer(row[1], ">i4")
         for column, sent in zip(numbers, row[2:], strict=True):
             column[part] = np.frombuffer(sent, ">f8")
-    dates += _EPOCH
+    dates += EPOCH_DAY
     asset_ids = np.array([row[0] for row in rows], np.int32)
     return StoredBars(asset_ids, counts, Bars(dates, *numbers))
 

@@ -1,4 +1,4 @@
-"""Owns what the vendor changed: restated bars, re-based histories, actions and listings."""
+"""Report what the vendor changed: restated bars, re-based histories, actions and listings."""
 
 from __future__ import annotations
 
@@ -11,11 +11,16 @@ from psycopg.rows import dict_row
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.queries import query
 
-# Each kind of change is listed by the query `changes_` and its name.
-KINDS = (
-    *("restated", "rebased", "splits", "dividends"),
-    *("appeared", "vanished", "renamed"),
-)
+# The statement that lists each kind of change.
+KINDS = {
+    "restated": "changes_restated",
+    "rebased": "changes_rebased",
+    "splits": "changes_splits",
+    "dividends": "changes_dividends",
+    "appeared": "changes_appeared",
+    "vanished": "changes_vanished",
+    "renamed": "changes_renamed",
+}
 _VALUES = ("open", "high", "low", "close", "adjusted_close", "volume")
 
 Row = dict[str, Any]
@@ -23,7 +28,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What changed since a moment: how many of each of `KINDS`, and which, the latest first.
+    """What changed since a moment: counts by kind of `KINDS`, and lists, the latest first.
 
     `listed` may be cut short, `counts` never are.
     """
@@ -42,14 +47,14 @@ def changes_since(
     """Return what the vendor changed after `since` (aware), of one exchange or of all.
 
     `most` bounds each kind's list. Each row has `ticker` and the `moment` at which the change was
-    stored; a restated bar its values before (`old`) and after it (`new`), whatever became of it
-    since.
+    stored; a restated bar has its values before (`old`) and after it (`new`), whatever became of
+    it since.
     """
     parameters = {"since": since, "exchange": exchange, "most": most}
     with database.connect() as connection:
         cursor = connection.cursor(row_factory=dict_row)
         listed = {
-            kind: cursor.execute(query(f"changes_{kind}"), parameters).fetchall() for kind in KINDS
+            kind: cursor.execute(query(name), parameters).fetchall() for kind, name in KINDS.items()
         }
     counts = {kind: rows[0]["total"] if rows else 0 for kind, rows in listed.items()}
     for row in (row for rows in listed.values() for row in rows):
@@ -59,7 +64,7 @@ def changes_since(
 
 
 def _restated(row: Row) -> Row:
-    """Part a row into what the bar was and what it became."""
+    """Split a row into what the bar was and what it became."""
     return {
         **{name: row[name] for name in ("ticker", "date", "moment")},
         "old": {name: row[name] for name in _VALUES},

@@ -1,4 +1,4 @@
-"""Owns what people do with dead letters: look, put back into the queue, give up."""
+"""List dead letters, put their assets back into the queue, or give the assets up."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from psycopg.rows import dict_row
 
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.queries import query
+from data_nexus.database.selects import found_assets
 from data_nexus.domain.symbol import Symbol
 
 
@@ -16,9 +17,7 @@ def list_dead_letters(
     database: PostgresConnection, asset_ids: list[int] | None = None
 ) -> list[dict[str, Any]]:
     """Return the dead letters, the latest first; of some assets or of all."""
-    with database.connect() as connection:
-        cursor = connection.cursor(row_factory=dict_row)
-        return cursor.execute(query("list_dead_letters"), {"asset_ids": asset_ids}).fetchall()
+    return database.rows("list_dead_letters", {"asset_ids": asset_ids}, dict_row)
 
 
 def retry_dead_letters(database: PostgresConnection, asset_ids: list[int] | None) -> int:
@@ -27,19 +26,13 @@ def retry_dead_letters(database: PostgresConnection, asset_ids: list[int] | None
 
 
 def drop_dead_letters(database: PostgresConnection, asset_ids: list[int] | None) -> int:
-    """Give assets up: their letters go and they rest; return how many."""
+    """Give assets up: their dead letters go and they rest; return how many."""
     return _change(database, "drop_dead_letters", asset_ids)
 
 
 def find_asset_ids(database: PostgresConnection, symbols: Sequence[Symbol]) -> dict[Symbol, int]:
     """Return the ids of the known ones among `symbols`."""
-    parameters = {
-        "symbols": [symbol.code for symbol in symbols],
-        "exchanges": [symbol.exchange for symbol in symbols],
-    }
-    with database.connect() as connection:
-        rows = connection.execute(query("find_assets"), parameters).fetchall()
-    return {Symbol(row[1], row[2]): row[0] for row in rows}
+    return {asset.symbol: asset.asset_id for asset in database.rows(*found_assets(symbols))}
 
 
 def _change(database: PostgresConnection, name: str, asset_ids: list[int] | None) -> int:

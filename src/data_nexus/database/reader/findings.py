@@ -1,4 +1,4 @@
-"""Owns reading what was found of assets: the rules that their bars and actions break together."""
+"""Report findings: the rules that the bars and actions of assets break together."""
 
 from __future__ import annotations
 
@@ -7,13 +7,10 @@ from typing import Any
 from psycopg.rows import dict_row
 
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.queries import query
 
 
 def read_findings(
     database: PostgresConnection, exchange: str | None = None
 ) -> list[dict[str, Any]]:
     """Return the findings of one exchange or of all, by ticker and rule."""
-    with database.connect() as connection:
-        cursor = connection.cursor(row_factory=dict_row)
-        return cursor.execute(query("read_findings"), {"exchange": exchange}).fetchall()
+    return database.rows("read_findings", {"exchange": exchange}, dict_row)

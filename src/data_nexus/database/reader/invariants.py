@@ -1,4 +1,4 @@
-"""Owns the invariants: what is true of a database at any moment, as queries for breaches."""
+"""Check the invariants: what is true of a database at any moment, as queries for breaches."""
 
 from __future__ import annotations
 

@@ -1,14 +1,10 @@
 -- name: due_by_exchange
 -- Count what is due in each exchange.
 SELECT exchange, count(*) AS assets
-FROM assets
-WHERE is_active
-  AND coalesce(last_synced, '-infinity'::timestamptz) < now() - %(days_old)s * interval '1 day'
+FROM queued_assets
+WHERE coalesce(last_synced, '-infinity'::timestamptz) < now() - %(days_old)s * interval '1 day'
   AND (%(exchange)s::text IS NULL OR exchange = %(exchange)s)
-  AND NOT (is_delisted AND last_synced IS NOT NULL)
   AND (ask_after IS NULL OR ask_after <= now())
-  AND parked_at IS NULL
-  AND retired_at IS NULL
 GROUP BY exchange
 ORDER BY exchange
 

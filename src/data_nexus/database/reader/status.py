@@ -1,4 +1,4 @@
-"""Owns the overview of a database: what `nexus status` tells."""
+"""Report the state of a database, as `nexus status` shows it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.queries import query
 from data_nexus.database.reader.audits import audit_outlook
 from data_nexus.database.reader.planning import known_quota, live_workers
-from data_nexus.database.store.claims import segment_parameters
+from data_nexus.database.selects import segment_parameters
 from data_nexus.domain.limits.quota import on_day
-from data_nexus.domain.planning.due import Place, out_since, published_at
+from data_nexus.domain.planning.due import MarketSegment, out_since, published_at
 
 
 def overview(database: PostgresConnection, settings: Settings) -> dict[str, Any]:
@@ -22,7 +22,7 @@ def overview(database: PostgresConnection, settings: Settings) -> dict[str, Any]
     quota = on_day(known.quota, known.moment.date())
     with database.connect() as connection:
         cursor = connection.cursor(row_factory=dict_row)
-        segments = [Place(*row) for row in connection.execute(query("places")).fetchall()]
+        segments = [MarketSegment(*row) for row in connection.execute(query("places")).fetchall()]
         out = segment_parameters(published_at(segments, known.moment))
         out["out_since"] = list(out_since(segments, known.moment).values())
         found = cursor.execute(query("status"), out).fetchone() or {}

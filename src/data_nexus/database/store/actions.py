@@ -1,7 +1,7 @@
-"""Owns the verbs for an asset's actions: what is wanted, known, told by the vendor, and found.
+"""Store what the vendor sends of an asset's splits and dividends, and what they leave unexplained.
 
-What the vendor tells of an asset, the mark that it was asked for, and what its bars then leave
-unexplained enter in one transaction, as long as nobody else has claimed the asset since.
+The actions, the mark that they were fetched and the findings enter in one transaction, as long as
+no other worker has claimed the asset since.
 """
 
 from __future__ import annotations
@@ -12,32 +12,33 @@ from datetime import date
 from typing import Any
 
 import numpy as np
-import psycopg
-from psycopg_pool import AsyncConnectionPool
+from psycopg.rows import class_row, scalar_row, tuple_row
 
-from data_nexus.database.connection import AsyncConn, repeated, rows_of, storage_errors
+from data_nexus.database.connection import AsyncConn, repeated
+from data_nexus.database.pool import Pool, rows_of
 from data_nexus.database.queries import query
+from data_nexus.database.selects import wanted_actions
 from data_nexus.database.store.batch import RejectedRow, reject_parameters
+from data_nexus.database.store.leases import Leases
 from data_nexus.domain.actions import Dividend, Split
 from data_nexus.domain.adjustment.findings import (
     ADJUSTED_CLOSE_IS_EXPLAINED,
-    ASKED_AGAIN_DAYS,
-    PUT_OFF_DAYS,
+    REREAD_AFTER_DAYS,
+    RETRY_AFTER_DAYS,
     AssetFinding,
     KnownActions,
     findings_of,
 )
 from data_nexus.domain.bars import Bars
 from data_nexus.domain.lease import Lease
-from data_nexus.errors import RowsRefused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VendorActions:
-    """What the vendor tells of an asset's splits and dividends.
+    """The splits and dividends of an asset that the vendor sent.
 
-    None is nothing at all: what is stored stays. `are_all`: what is stored and not told any more
-    goes. `unfit` is why an answer could not be read, "" if none was.
+    None: no answer, what is stored stays. `are_all`: what is stored and was not sent any more goes.
+    `unfit` is why an answer could not be read, "" if none was.
     """
 
     splits: tuple[Split, ...] | None = None
@@ -48,60 +49,50 @@ class VendorActions:
 
 
 @dataclass(frozen=True, slots=True)
-class ActionStore:
-    """The verbs; the moments are the database's own."""
+class StoredActions:
+    """The stored actions of assets; the moments are the database's own."""
 
-    _pool: AsyncConnectionPool[AsyncConn]
+    _pool: Pool
+    _leases: Leases
 
     async def wanted(self, exchange: str | None) -> dict[str, int]:
-        """Return of how many assets the actions are to be asked for now, by exchange."""
-
-        async def ask() -> dict[str, int]:
-            with storage_errors():
-                async with self._pool.connection() as connection:
-                    asked = {"exchange": exchange}
-                    return dict(await rows_of(connection, "count_wanted", asked, prepare=False))
-
-        return await repeated(ask)
+        """Return the number of assets whose actions are to be fetched now, by exchange."""
+        return dict(await self._pool.rows(*wanted_actions(exchange)))
 
     async def known(self, asset_id: int) -> KnownActions:
         """Return what is stored of an asset's actions, and what they left unexplained."""
 
         async def ask() -> KnownActions:
-            with storage_errors():
-                async with self._pool.connection() as connection:
-                    return await _known(connection, asset_id)
+            async with self._pool.connection() as connection:
+                return await _known(connection, asset_id)
 
         return await repeated(ask)
 
-    async def settle(self, lease: Lease, told: VendorActions) -> tuple[AssetFinding, ...] | None:
-        """Store what was told of a leased asset, give it back, and return what was found.
+    async def settle(
+        self, lease: Lease, received: VendorActions
+    ) -> tuple[AssetFinding, ...] | None:
+        """Store what was received of a leased asset, give it back, and return what was found.
 
-        None, and nothing written, if somebody else has claimed it, or it has another symbol now.
-        Raises `RowsRefused` if PostgreSQL takes one of the rows for none.
+        None, and nothing written, if another worker has claimed it, or it has another symbol now.
+        Raises `RowsRefused` if PostgreSQL does not accept one of the rows.
         """
-
-        async def do() -> tuple[AssetFinding, ...] | None:
-            with storage_errors():
-                async with self._pool.connection() as connection, connection.transaction():
-                    return await _settle(connection, lease, told)
-
-        try:
-            return await repeated(do)
-        except (psycopg.DataError, psycopg.IntegrityError) as error:
-            reason = type(error).__name__
-            raise RowsRefused(f"{lease.symbol}: PostgreSQL refused the rows: {reason}") from None
+        found = None
+        if self._leases.trusts(lease):
+            found = await self._pool.transaction(lambda c: _settle(c, lease, received))
+        self._leases.forget([lease])
+        return found
 
 
 async def read_bars(connection: AsyncConn, asset_id: int, first: date) -> Bars:
     """Return the bars that an asset has from a date on, ascending."""
-    rows = await rows_of(connection, "read_overlap", {"asset_id": asset_id, "first": first})
+    asked = {"asset_id": asset_id, "first": first}
+    rows = await rows_of(connection, "read_overlap", asked, tuple_row)
     columns = list(zip(*rows, strict=True)) or [()] * 7
     return Bars(np.array(columns[0], np.int32), *(np.array(c, np.float64) for c in columns[1:]))
 
 
 def finding_parameters(found: Mapping[int, Sequence[AssetFinding]]) -> dict[str, Any]:
-    """Return the arrays that `replace_findings.sql` takes, from the findings by asset."""
+    """Return the arrays that the statement `replace_findings` takes, from the findings by asset."""
     rows = [(asset_id, each) for asset_id, group in found.items() for each in group]
     return {
         "asset_ids": list(found),
@@ -116,22 +107,24 @@ def finding_parameters(found: Mapping[int, Sequence[AssetFinding]]) -> dict[str,
 
 
 async def _known(connection: AsyncConn, asset_id: int) -> KnownActions:
-    asset = {"asset_id": asset_id}
-    splits = await rows_of(connection, "read_splits", asset)
-    dividends = await rows_of(connection, "read_dividends", asset)
-    asked = asset | {"days": ASKED_AGAIN_DAYS, "rule": ADJUSTED_CLOSE_IS_EXPLAINED}
-    ((currency, is_recent, *unexplained),) = await rows_of(connection, "read_unexplained", asked)
+    asset: dict[str, Any] = {"asset_id": asset_id}
+    splits = await rows_of(connection, "read_splits", asset, class_row(Split))
+    dividends = await rows_of(connection, "read_dividends", asset, class_row(Dividend))
+    asked = asset | {"rule": ADJUSTED_CLOSE_IS_EXPLAINED}
+    unexplained = await rows_of(connection, "read_finding", asked, class_row(AssetFinding))
+    asked = asset | {"days": REREAD_AFTER_DAYS}
+    ((currency, is_recent),) = await rows_of(connection, "read_currency", asked, tuple_row)
     return KnownActions(
-        splits=tuple(Split(*row) for row in splits),
-        dividends=tuple(_dividend(row) for row in dividends),
+        splits=tuple(splits),
+        dividends=tuple(dividends),
         currency=currency,
-        unexplained=None if unexplained[0] is None else _unexplained(unexplained),
+        unexplained=unexplained[0] if unexplained else None,
         is_recent=is_recent,
     )
 
 
 async def _settle(
-    connection: AsyncConn, lease: Lease, told: VendorActions
+    connection: AsyncConn, lease: Lease, received: VendorActions
 ) -> tuple[AssetFinding, ...] | None:
     held = {
         "asset_id": lease.asset_id,
@@ -139,40 +132,40 @@ async def _settle(
         "code": lease.symbol.code,
         "exchange": lease.symbol.exchange,
     }
-    if not await rows_of(connection, "lock_asset", held):
+    if not await rows_of(connection, "lock_asset", held, scalar_row):
         return None
-    await _store(connection, lease.asset_id, told)
+    await _store(connection, lease.asset_id, received)
     bars = await read_bars(connection, lease.asset_id, date.min)
     found = findings_of(bars, await _known(connection, lease.asset_id))
-    if told.unfit:
-        found = tuple(replace(each, detail=f"{each.detail}; {told.unfit}") for each in found)
+    if received.unfit:
+        found = tuple(replace(each, detail=f"{each.detail}; {received.unfit}") for each in found)
     parameters = finding_parameters({lease.asset_id: found})
     await connection.execute(query("replace_findings"), parameters)
     settled = {
         "asset_id": lease.asset_id,
-        "are_read": not told.unfit,
-        "put_off_days": PUT_OFF_DAYS if told.unfit and found else None,
+        "are_read": not received.unfit,
+        "put_off_days": RETRY_AFTER_DAYS if received.unfit and found else None,
     }
     await connection.execute(query("settle_actions"), settled)
     return found
 
 
-async def _store(connection: AsyncConn, asset_id: int, told: VendorActions) -> None:
-    whole = {"whole_ids": [asset_id] if told.are_all else []}
-    if told.splits is not None:
-        splits = split_columns({asset_id: told.splits})
+async def _store(connection: AsyncConn, asset_id: int, received: VendorActions) -> None:
+    whole = {"whole_ids": [asset_id] if received.are_all else []}
+    if received.splits is not None:
+        splits = split_columns({asset_id: received.splits})
         await connection.execute(query("store_splits"), whole | splits)
-    if told.dividends is not None:
-        dividends = dividend_columns({asset_id: told.dividends})
+    if received.dividends is not None:
+        dividends = dividend_columns({asset_id: received.dividends})
         await connection.execute(query("store_dividends"), whole | dividends)
-    if told.rejects:
-        rejects = reject_parameters([(asset_id, row) for row in told.rejects])
+    if received.rejects:
+        rejects = reject_parameters([(asset_id, row) for row in received.rejects])
         await connection.execute(query("insert_rejects"), rejects)
 
 
-def split_columns(told: Mapping[int, Sequence[Split]]) -> dict[str, Any]:
+def split_columns(by_asset: Mapping[int, Sequence[Split]]) -> dict[str, Any]:
     """Return the splits of assets as the arrays of a query."""
-    rows = [(asset_id, split) for asset_id, splits in told.items() for split in splits]
+    rows = [(asset_id, split) for asset_id, splits in by_asset.items() for split in splits]
     return {
         "asset_ids": [asset_id for asset_id, _ in rows],
         "dates": [split.date for _, split in rows],
@@ -181,13 +174,13 @@ def split_columns(told: Mapping[int, Sequence[Split]]) -> dict[str, Any]:
     }
 
 
-def dividend_columns(told: Mapping[int, Sequence[Dividend]]) -> dict[str, Any]:
+def dividend_columns(by_asset: Mapping[int, Sequence[Dividend]]) -> dict[str, Any]:
     """Return the dividends of assets as the arrays of a query.
 
-    The key of a dividend is its day and value; the first that bears them stands.
+    The key of a dividend is its day and value; the first with the same is kept.
     """
     kept: dict[tuple[int, date, float], Dividend] = {}
-    for asset_id, dividends in told.items():
+    for asset_id, dividends in by_asset.items():
         for each in dividends:
             kept.setdefault((asset_id, each.date, each.value), each)
     paid = [*kept.values()]
@@ -202,20 +195,3 @@ def dividend_columns(told: Mapping[int, Sequence[Dividend]]) -> dict[str, Any]:
         "paid": [dividend.payment_date for dividend in paid],
         "periods": [dividend.period for dividend in paid],
     }
-
-
-def _dividend(row: tuple[Any, ...]) -> Dividend:
-    names = ("date", "value", "unadjusted_value", "currency", "declaration_date", "record_date")
-    return Dividend(**dict(zip((*names, "payment_date", "period"), row, strict=True)))
-
-
-def _unexplained(row: Sequence[Any]) -> AssetFinding:
-    first, last, count, worst, detail = row
-    return AssetFinding(
-        rule=ADJUSTED_CLOSE_IS_EXPLAINED,
-        first=first,
-        last=last,
-        count=count,
-        worst=worst,
-        detail=detail,
-    )

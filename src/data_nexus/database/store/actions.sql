@@ -136,22 +136,23 @@ FROM dividends
 WHERE asset_id = %(asset_id)s
 ORDER BY date, value
 
--- name: read_unexplained
--- An asset's currency, whether its actions were read lately, and how they failed to explain its bars.
-SELECT a.currency, coalesce(a.actions_read_at > now() - %(days)s * interval '1 day', false) AS is_recent,
-       f.first_date, f.last_date, f.count, f.worst, f.detail
-FROM assets a
-LEFT JOIN findings f ON f.asset_id = a.id AND f.rule = %(rule)s
-WHERE a.id = %(asset_id)s
+-- name: read_finding
+-- What was found of an asset by a rule.
+SELECT rule, first_date AS first, last_date AS last, count, worst, detail
+FROM findings
+WHERE asset_id = %(asset_id)s AND rule = %(rule)s
+
+-- name: read_currency
+-- An asset's currency, and whether its actions were read lately.
+SELECT currency, coalesce(actions_read_at > now() - %(days)s * interval '1 day', false) AS is_recent
+FROM assets
+WHERE id = %(asset_id)s
 
 -- name: count_wanted
 -- Count by exchange the assets whose splits and dividends are to be asked for.
 SELECT exchange, count(*) AS assets
-FROM assets
+FROM active_assets
 WHERE actions_wanted_at <= now()
   AND (%(exchange)s::text IS NULL OR exchange = %(exchange)s)
-  AND is_active
-  AND parked_at IS NULL
-  AND retired_at IS NULL
 GROUP BY exchange
 ORDER BY exchange

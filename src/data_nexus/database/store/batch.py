@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -114,13 +114,27 @@ class Receipt:
         return self.inserted + self.revised + self.unchanged + self.rejected
 
 
-def receipt(batch: Batch, inserted: int, revised: int) -> Receipt:
-    """Return the receipt of a batch of which so many rows were new and so many had changed."""
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a commit did with the bars of one asset.
+
+    `arrived` are the ranges of dates between which the new ones lie, as a multirange of PostgreSQL.
+    """
+
+    asset_id: int
+    inserted: int = 0
+    revised: int = 0
+    arrived: str | None = None
+
+
+def receipt(batch: Batch, written: Written) -> Receipt:
+    """Return the receipt of a batch by what was written of its bars."""
+    rejected = len(batch.rejects)
     return Receipt(
-        inserted,
-        revised,
-        batch.received - len(batch.rejects) - inserted - revised,
-        len(batch.rejects),
+        written.inserted,
+        written.revised,
+        batch.received - rejected - written.inserted - written.revised,
+        rejected,
     )
 
 
@@ -131,15 +145,11 @@ def arrival(bars: Bars) -> str:
 
 
 def settle_parameters(
-    batches: Sequence[Batch],
-    receipts: Sequence[Receipt],
-    arrived: Mapping[int, str | None],
-    run_id: int | None,
+    settled: Sequence[tuple[Batch, Written]], run_id: int | None
 ) -> dict[str, Any]:
-    """Return the arrays that `settle_batch.sql` takes, one element a batch.
-
-    `arrived` has by asset the ranges of dates between which its new bars lie.
-    """
+    """Return the arrays that the statement `settle_batch` takes, one element a batch."""
+    batches = [batch for batch, _ in settled]
+    receipts = [receipt(batch, written) for batch, written in settled]
     return {
         "run_id": run_id,
         "asset_ids": [b.lease.asset_id for b in batches],
@@ -161,7 +171,7 @@ def settle_parameters(
         "passes_to": [b.passes_to for b in batches],
         "are_quiet": [b.is_quiet for b in batches],
         "moments": [b.moment for b in batches],
-        "arrived": [arrived.get(b.lease.asset_id) for b in batches],
+        "arrived": [written.arrived for _, written in settled],
         "want_actions": [b.verdict and b.verdict.wants_actions for b in batches],
         "are_whole": [b.window.is_whole for b in batches],
         "causes": ["audit" if b.lease.is_audit else None for b in batches],

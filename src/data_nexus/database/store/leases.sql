@@ -1,136 +1,102 @@
 -- name: claim_due
 -- Claim the next due assets after a position in the queue: oldest answer first, never answered before all.
-WITH due AS (
-    SELECT id
-    FROM assets
-    WHERE is_active
-      AND (coalesce(last_synced, '-infinity'::timestamptz), id) 
+WITH candidates AS (
+    SELECT id, last_synced AS position, NULL::date AS published
+    FROM queued_assets
+    WHERE (coalesce(last_synced, '-infinity'::timestamptz), id)
           > (coalesce(%(after_synced)s::timestamptz, '-infinity'), %(after_id)s::int)
       AND coalesce(last_synced, '-infinity'::timestamptz) < %(synced_before)s::timestamptz
       AND (%(exchange)s::text IS NULL OR exchange = %(exchange)s)
       AND (%(asset_ids)s::int[] IS NULL OR id = ANY (%(asset_ids)s))
-      AND NOT (is_delisted AND last_synced IS NOT NULL)
       AND ask_after IS NULL
       AND lease_owner IS NULL
-      AND parked_at IS NULL
       AND (times_rescued > 0) = %(suspect)s
-      AND retired_at IS NULL
     ORDER BY coalesce(last_synced, '-infinity'::timestamptz), id
     LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED
 )
-UPDATE assets a
-SET lease_owner = %(owner)s,
-    lease_until = now() + make_interval(secs => %(lease_sec)s),
-    fence = a.fence + 1
-FROM due
-WHERE a.id = due.id
-RETURNING a.id, a.symbol, a.exchange, a.fence, a.synced_through, a.times_empty, a.last_synced,
-          a.last_bar, NULL::date AS published
+{lease_candidates}
 
 -- name: claim_behind
--- Claim the next assets whose cursor is behind what is out by now, in the order of the queue. Who has
--- answered since the walk began and is behind all the same waits for another run: its session is late.
-WITH due AS (
-    SELECT a.id, p.published
-    FROM assets a
+-- Claim the next assets whose cursor is behind the last published session, in the order of the queue.
+-- An asset that has answered since the walk began and is still behind waits for another run: its
+-- session is late.
+WITH candidates AS (
+    SELECT q.id, q.last_synced AS position, p.published
+    FROM queued_assets q
     JOIN unnest(
         %(exchanges)s::text[], %(venues)s::text[], %(asset_types)s::text[], %(published)s::date[]
     ) AS p (exchange, venue, asset_type, published) USING (exchange, venue, asset_type)
-    WHERE a.is_active
-      AND (coalesce(a.last_synced, '-infinity'::timestamptz), a.id)
+    WHERE (coalesce(q.last_synced, '-infinity'::timestamptz), q.id)
           > (coalesce(%(after_synced)s::timestamptz, '-infinity'), %(after_id)s::int)
-      AND coalesce(a.last_synced, '-infinity'::timestamptz) < %(synced_before)s::timestamptz
-      AND (a.synced_through IS NULL OR a.synced_through < p.published)
-      AND NOT (a.is_delisted AND a.last_synced IS NOT NULL)
-      AND a.ask_after IS NULL
-      AND a.lease_owner IS NULL
-      AND a.parked_at IS NULL
-      AND (a.times_rescued > 0) = %(suspect)s
-      AND a.retired_at IS NULL
-    ORDER BY coalesce(a.last_synced, '-infinity'::timestamptz), a.id
+      AND coalesce(q.last_synced, '-infinity'::timestamptz) < %(synced_before)s::timestamptz
+      AND (q.synced_through IS NULL OR q.synced_through < p.published)
+      AND q.ask_after IS NULL
+      AND q.lease_owner IS NULL
+      AND (q.times_rescued > 0) = %(suspect)s
+    ORDER BY coalesce(q.last_synced, '-infinity'::timestamptz), q.id
     LIMIT %(limit)s
-    FOR UPDATE OF a SKIP LOCKED
+    FOR UPDATE OF q SKIP LOCKED
 )
-UPDATE assets a
-SET lease_owner = %(owner)s,
-    lease_until = now() + make_interval(secs => %(lease_sec)s),
-    fence = a.fence + 1
-FROM due
-WHERE a.id = due.id
-RETURNING a.id, a.symbol, a.exchange, a.fence, a.synced_through, a.times_empty, a.last_synced,
-          a.last_bar, due.published
+{lease_candidates}
 
 -- name: claim_wanted
--- Claim the next assets whose splits and dividends are to be asked for, in the order of the queue.
-WITH wanted AS (
-    SELECT id
-    FROM assets
+-- Claim the next assets whose splits and dividends are to be fetched, in the order of the queue.
+WITH candidates AS (
+    SELECT id, last_synced AS position, NULL::date AS published
+    FROM active_assets
     WHERE actions_wanted_at <= now()
       AND (coalesce(last_synced, '-infinity'::timestamptz), id)
           > (coalesce(%(after_synced)s::timestamptz, '-infinity'), %(after_id)s::int)
       AND (%(exchange)s::text IS NULL OR exchange = %(exchange)s)
-      AND is_active
       AND lease_owner IS NULL
-      AND parked_at IS NULL
       AND (times_rescued > 0) = %(suspect)s
-      AND retired_at IS NULL
     ORDER BY coalesce(last_synced, '-infinity'::timestamptz), id
     LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED
 )
-UPDATE assets a
-SET lease_owner = %(owner)s,
-    lease_until = now() + make_interval(secs => %(lease_sec)s),
-    fence = a.fence + 1
-FROM wanted
-WHERE a.id = wanted.id
-RETURNING a.id, a.symbol, a.exchange, a.fence, a.synced_through, a.times_empty, a.last_synced,
-          a.last_bar, NULL::date AS published
+{lease_candidates}
 
 -- name: claim_audit
--- Claim the histories that were read as a whole the longest ago; those of dead and resting assets, too.
-WITH due AS (
-    SELECT id
-    FROM assets
+-- Claim the histories that were read as a whole the longest ago, delisted and resting assets included.
+WITH candidates AS (
+    SELECT id, read_whole_at AS position, NULL::date AS published
+    FROM active_assets
     WHERE last_bar IS NOT NULL
       AND (coalesce(read_whole_at, '-infinity'::timestamptz), id)
           > (coalesce(%(after_synced)s::timestamptz, '-infinity'), %(after_id)s::int)
       AND coalesce(read_whole_at, '-infinity'::timestamptz) < %(synced_before)s::timestamptz
       AND (%(exchange)s::text IS NULL OR exchange = %(exchange)s)
-      AND is_active
       AND lease_owner IS NULL
-      AND parked_at IS NULL
       AND (times_rescued > 0) = %(suspect)s
-      AND retired_at IS NULL
     ORDER BY coalesce(read_whole_at, '-infinity'::timestamptz), id
     LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED
 )
+{lease_candidates}
+
+-- name: lease_candidates
+-- Lease the candidates of a claim to a worker, each under a new fence; the end of every claim.
 UPDATE assets a
 SET lease_owner = %(owner)s,
     lease_until = now() + make_interval(secs => %(lease_sec)s),
     fence = a.fence + 1
-FROM due
-WHERE a.id = due.id
-RETURNING a.id, a.symbol, a.exchange, a.fence, a.synced_through, a.times_empty, a.read_whole_at,
-          a.last_bar, NULL::date AS published
+FROM candidates c
+WHERE a.id = c.id
+RETURNING a.id, a.symbol, a.exchange, a.fence, a.synced_through, a.times_empty, a.last_bar,
+          c.published, c.position
 
 -- name: count_due
 -- Count the assets that a run may claim, up to a limit.
 SELECT count(*)
 FROM (
     SELECT
-    FROM assets
-    WHERE is_active
-      AND coalesce(last_synced, '-infinity'::timestamptz) < %(synced_before)s::timestamptz
+    FROM queued_assets
+    WHERE coalesce(last_synced, '-infinity'::timestamptz) < %(synced_before)s::timestamptz
       AND (%(exchange)s::text IS NULL OR exchange = %(exchange)s)
       AND (%(asset_ids)s::int[] IS NULL OR id = ANY (%(asset_ids)s))
-      AND NOT (is_delisted AND last_synced IS NOT NULL)
       AND ask_after IS NULL
       AND lease_owner IS NULL
-      AND parked_at IS NULL
-      AND retired_at IS NULL
     LIMIT %(limit)s
 ) AS due
 

@@ -50,8 +50,10 @@ SELECT (SELECT count(*) FROM listed) AS listed,
        (SELECT count(*) FROM listed WHERE is_back) AS reactivated,
        (SELECT count(*) FROM listed WHERE differs OR is_back) AS differs,
        (SELECT count(*) FROM active) AS active,
+       -- A list of the delisted says nothing of what is listed.
        (SELECT count(*) FROM active a
-        WHERE NOT EXISTS (SELECT FROM staged_listings s WHERE s.symbol = a.symbol)) AS missing
+        WHERE NOT %(delisted)s
+          AND NOT EXISTS (SELECT FROM staged_listings s WHERE s.symbol = a.symbol)) AS missing
 
 -- name: upsert_listings
 -- Add the new listings of a staged symbol list, and bring the known ones in line where they differ.
@@ -128,8 +130,8 @@ WHERE l.asset_id = a.id
            IS DISTINCT FROM (s.symbol, s.venue, s.name, s.asset_type, s.isin)
       END
 
--- name: note_dead_codes
--- Keep the code that a dead asset was given: a stretch without length, since it is listed nowhere.
+-- name: note_delisted_codes
+-- Keep the code that a delisted asset was given: a range without length, since it is listed nowhere.
 INSERT INTO listings
     (asset_id, from_moment, until_moment, symbol, exchange, venue, name, asset_type, isin, began)
 SELECT a.id, %(moment)s, %(moment)s, a.symbol, a.exchange, a.venue, a.name, a.asset_type, a.isin,

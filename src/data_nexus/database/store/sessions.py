@@ -1,8 +1,8 @@
-"""Owns the verbs for bulk answers: what a session carries on, set-wise and without leases.
+"""Advance assets over a session by a bulk answer, as sets and without leases.
 
 Bars, rejects, cursors and sync log of some thousand assets enter in one transaction, under a new
-fence of each asset, or nothing does. An asset that somebody has leased is passed over, before and
-at the last moment: then its fence is not what it was.
+fence of each asset, or nothing does. A leased asset is left out, before and at the last moment:
+then its fence is not what it was.
 """
 
 from __future__ import annotations
@@ -10,23 +10,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Container, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, TypeVar
 
 import numpy as np
 import psycopg
-from psycopg_pool import AsyncConnectionPool
+from psycopg.rows import class_row, scalar_row, tuple_row
 
-from data_nexus.database.connection import AsyncConn, repeated, rows_of, storage_errors
+from data_nexus.database.connection import AsyncConn
+from data_nexus.database.pool import Pool, copy_to, rows_of
 from data_nexus.database.queries import query
+from data_nexus.database.selects import queued
 from data_nexus.database.store.actions import dividend_columns, split_columns
-from data_nexus.database.store.copy_format import HEADER, TRAILER, encode_bars
+from data_nexus.database.store.copy_format import encode_bars, framed
 from data_nexus.domain.actions import Dividend, Split
 from data_nexus.domain.bars import days
-from data_nexus.domain.endpoints import Endpoint
 from data_nexus.domain.lease import Lease
-from data_nexus.domain.planning.due import Place, Queued
+from data_nexus.domain.planning.due import MarketSegment, Queued
 from data_nexus.domain.validation.bulk_session import (
     BulkSession,
     Candidates,
@@ -34,11 +35,10 @@ from data_nexus.domain.validation.bulk_session import (
     RejectedBulkRow,
     classify,
 )
-from data_nexus.errors import RowsRefused, no_assets
 
-# So many assets share a transaction, unless told otherwise.
+# How many assets share a transaction by default.
 TOGETHER = 10_000
-# How often who waits for another update looks whether it has ended.
+# How often a run that waits for another update looks whether it has ended.
 _TURN_SEC = 0.2
 _NO_DAY = np.iinfo(np.int32).min
 Action = TypeVar("Action", Split, Dividend)
@@ -46,15 +46,15 @@ Action = TypeVar("Action", Split, Dividend)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionScope:
-    """Whom a session in bulk can carry on: assets of these places with a cursor since a day.
+    """The assets that a bulk session can advance: of these segments, with a cursor since a day.
 
-    `late` turns it into a second look: at those whose cursor has passed the session without a bar.
+    `late` makes it a recheck: of those whose cursor has passed the session without a bar.
     """
 
     exchange: str
     session: date
     since: date
-    segments: Sequence[Place]
+    segments: Sequence[MarketSegment]
     late: bool = False
 
     def parameters(self) -> dict[str, Any]:
@@ -71,7 +71,7 @@ class SessionScope:
 
 @dataclass(frozen=True, slots=True)
 class CandidateIndex:
-    """The assets that a session can carry on: the date of each one's last bar, by code.
+    """The assets that a session can advance: the date of each one's last bar, by code.
 
     `parts` are ranges of ids, first and last, each of as many assets as share a transaction.
     """
@@ -82,7 +82,7 @@ class CandidateIndex:
 
 @dataclass(frozen=True, slots=True)
 class Advanced:
-    """What one transaction did; `rejected_rules` has what each rejected row broke."""
+    """What one transaction did; `rejected_rules` has the rule that each rejected row broke."""
 
     candidates: Candidates
     classified: Classified
@@ -90,57 +90,62 @@ class Advanced:
 
 
 @dataclass(frozen=True, slots=True)
-class BulkStore:
-    """The verbs; the moments are arguments, but for those that the log notes.
+class _Surveyed:
+    id: int
+    code: str
+    last_bar: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class BulkSessions:
+    """The sessions of exchanges in bulk; the moments are arguments, except those of the log.
 
     `together` is how many assets share a transaction.
     """
 
-    _pool: AsyncConnectionPool[AsyncConn]
+    _pool: Pool
     together: int = TOGETHER
+
+    def in_parts_of(self, assets: int) -> BulkSessions:
+        """Return the same with this number of assets to a transaction."""
+        return replace(self, together=assets)
 
     @asynccontextmanager
     async def alone_with(self, exchange: str, given_up: asyncio.Event) -> AsyncIterator[bool]:
-        """Be the only one that carries an exchange on in bulk, and say whether that took waiting.
+        """Be the only update of an exchange in bulk, and say whether that took waiting.
 
-        Once `given_up`, nobody is waited for any more. It saves calls and guards nothing else: in
-        company all is right, too, so that trouble with it is no trouble.
+        Once `given_up`, no other update is waited for. It saves calls and guards nothing else: two
+        updates at once are right, too, so that trouble with it is ignored.
         """
         asked, waited = {"exchange": exchange}, False
-        with storage_errors():
-            async with self._pool.connection() as connection:
+        async with self._pool.connection() as connection:
+            with suppress(psycopg.OperationalError):
+                while not (await rows_of(connection, "try_update", asked, scalar_row))[0]:
+                    if given_up.is_set():
+                        break
+                    waited = True
+                    await asyncio.sleep(_TURN_SEC)
+            try:
+                yield waited
+            finally:
                 with suppress(psycopg.OperationalError):
-                    while not (await rows_of(connection, "try_update", asked))[0][0]:
-                        if given_up.is_set():
-                            break
-                        waited = True
-                        await asyncio.sleep(_TURN_SEC)
-                try:
-                    yield waited
-                finally:
-                    with suppress(psycopg.OperationalError):
-                        await connection.execute(query("end_update"), asked)
-
-    async def require_exchange(self, exchange: str) -> None:
-        """Raise `UsageError` for an exchange without assets."""
-        if not (await self._rows("knows_exchange", {"exchange": exchange}))[0][0]:
-            raise no_assets(exchange)
+                    await connection.execute(query("end_update"), asked)
 
     async def queued(self, exchange: str | None, moment: datetime) -> list[Queued]:
-        """Return what the queue may hand out at a moment, by place and cursor."""
-        rows = await self._rows("count_queued", {"exchange": exchange, "moment": moment})
-        return [Queued(Place(*row[:3]), row[3], row[4]) for row in rows]
+        """Return what the queue may hand out at a moment, by market segment and cursor."""
+        return await self._pool.rows(*queued(exchange, moment))
 
     async def sightings(self) -> dict[str, date]:
         """Return the latest session of each exchange of which any bar is stored."""
-        return dict(await self._rows("last_sightings", {}))
+        return dict(await self._pool.rows("last_sightings", {}, tuple_row))
 
     async def survey(self, scope: SessionScope) -> CandidateIndex:
-        """Return whom a session can carry on, as of now."""
-        rows = await self._rows("survey_session", scope.parameters())
-        parts = [rows[at : at + self.together] for at in range(0, len(rows), self.together)]
+        """Return the assets that a session can advance, as of now."""
+        found = await self._pool.rows("survey_session", scope.parameters(), class_row(_Surveyed))
+        parts = [found[at : at + self.together] for at in range(0, len(found), self.together)]
         return CandidateIndex(
-            {row[1]: row[2] for row in rows}, tuple((part[0][0], part[-1][0]) for part in parts)
+            {asset.code: asset.last_bar for asset in found},
+            tuple((part[0].id, part[-1].id) for part in parts),
         )
 
     async def advance(
@@ -151,59 +156,54 @@ class BulkStore:
         run_id: int,
         ids: tuple[int, int],
     ) -> Advanced:
-        """Carry on the assets with ids from one to another in one transaction.
+        """Advance the assets with ids from one to another in one transaction.
 
-        `reference` is the day up to which the bars of an unbroken asset reach. A second look only
-        adds the bars that came late.
-        Raises `RowsRefused` if PostgreSQL takes one of the rows for none; nothing is written then.
+        `reference` is the day up to which the bars of an unbroken asset reach. A recheck only adds
+        the bars that came late.
+        Raises `RowsRefused` if PostgreSQL does not accept one of the rows; nothing is written then.
         """
         # What was written by a transaction of which it is not known whether it was committed.
         written: Advanced | None = None
 
-        async def do() -> Advanced:
+        async def work(connection: AsyncConn) -> Advanced:
             nonlocal written
-            with storage_errors():
-                async with self._pool.connection() as connection, connection.transaction():
-                    if written and await _is_there(connection, written, run_id):
-                        return written
-                    candidates = await _read(connection, scope, ids)
-                    found = classify(bulk_session, candidates, days(reference))
-                    if scope.late:
-                        found = found.only_stored()
-                    written = await _write(connection, bulk_session, candidates, found, run_id)
-                    return written
+            if written and await _was_advanced(connection, written, run_id):
+                return written
+            candidates = await _read(connection, scope, ids)
+            found = classify(bulk_session, candidates, days(reference))
+            if scope.late:
+                found = found.only_stored()
+            written = await _write(connection, bulk_session, candidates, found, run_id)
+            return written
 
-        try:
-            return await repeated(do)
-        except (psycopg.DataError, psycopg.IntegrityError) as error:
-            reason = type(error).__name__
-            raise RowsRefused(f"PostgreSQL refused the rows: {reason}") from None
+        return await self._pool.transaction(work)
 
-    async def wake(self, scope: SessionScope, codes: Container[str]) -> None:
-        """Let assets that rest for want of bars back into the queue: the vendor has one."""
-        resting = await self._rows("read_resting", scope.parameters())
-        woken = [asset_id for asset_id, code in resting if code in codes]
-        if woken:
-            await self._execute("requeue_assets", {"asset_ids": woken})
+    async def requeue(self, scope: SessionScope, codes: Container[str]) -> None:
+        """Put assets that rest for want of bars back into the queue: the vendor has one."""
+        resting = await self._pool.rows("read_resting", scope.parameters(), tuple_row)
+        found = [asset_id for asset_id, code in resting if code in codes]
+        if found:
+            await self._pool.execute("requeue_assets", {"asset_ids": found})
 
-    async def settled(self, exchange: str, since: date) -> set[date]:
-        """Return the sessions since a day that need no further look."""
-        rows = await self._rows("rechecked_sessions", {"exchange": exchange, "since": since})
-        return {row[0] for row in rows}
+    async def rechecked(self, exchange: str, since: date) -> set[date]:
+        """Return the sessions since a day that were rechecked."""
+        parameters = {"exchange": exchange, "since": since}
+        return {*await self._pool.rows("rechecked_sessions", parameters, scalar_row)}
 
-    async def settle(self, exchange: str, session: date) -> None:
-        """Note that a session was looked at after a later one was out."""
-        await self._execute("mark_rechecked", {"exchange": exchange, "session": session})
+    async def mark_rechecked(self, exchange: str, session: date) -> None:
+        """Note that a session was read again after a later one was out."""
+        parameters = {"exchange": exchange, "session": session}
+        await self._pool.execute("mark_rechecked", parameters)
 
     async def mark_absent_through(self, absent: Sequence[tuple[Lease, date]]) -> None:
-        """Move the cursors of assets up to sessions of which their answers brought no bar."""
+        """Move the cursors of assets up to sessions of which their answers had no bar."""
         parameters = {
             "asset_ids": [lease.asset_id for lease, _ in absent],
             "fences": [lease.fence for lease, _ in absent],
             "sessions": [session for _, session in absent],
         }
         if absent:
-            await self._execute("mark_absent_through", parameters)
+            await self._pool.execute("mark_absent_through", parameters)
 
     async def store_actions(
         self,
@@ -213,13 +213,13 @@ class BulkStore:
     ) -> None:
         """Store a day's actions by code; doing it again changes nothing."""
         asked = {"exchange": exchange, "codes": [*{*splits, *dividends}]}
-        known: dict[str, int] = dict(await self._rows("current_ids", asked))
-        # A day's answer never tells all actions of an asset.
+        known: dict[str, int] = dict(await self._pool.rows("current_ids", asked, tuple_row))
+        # A day's answer never has all actions of an asset.
         for name, columns in (
             ("store_splits", split_columns(_by_asset(splits, known))),
             ("store_dividends", dividend_columns(_by_asset(dividends, known))),
         ):
-            await self._execute(name, columns | {"whole_ids": []})
+            await self._pool.execute(name, columns | {"whole_ids": []})
 
     async def store_rejects(
         self, exchange: str, session: date, rows: Sequence[RejectedBulkRow]
@@ -235,45 +235,12 @@ class BulkStore:
             "rules": [row.rule for row in rows],
             "excerpts": [row.excerpt for row in rows],
         }
-        return int((await self._rows("store_rejects", parameters))[0][0])
-
-    async def refused(self, token_id: str, endpoint: Endpoint, since: datetime) -> set[str]:
-        """Return the exchanges for which a token was refused an endpoint since a moment."""
-        parameters = {"token_id": token_id, "endpoint": endpoint.value, "since": since}
-        return {row[0] for row in await self._rows("read_refusals", parameters)}
-
-    async def note_refusal(
-        self, token_id: str, endpoint: Endpoint, exchange: str, moment: datetime | None
-    ) -> None:
-        """Remember that a token was refused an endpoint, or with None that it is not any more."""
-        parameters = {
-            "token_id": token_id,
-            "endpoint": endpoint.value,
-            "exchange": exchange,
-            "moment": moment,
-        }
-        await self._execute("note_refusal" if moment else "drop_refusal", parameters)
-
-    async def _rows(self, name: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
-        async def ask() -> list[tuple[Any, ...]]:
-            with storage_errors():
-                async with self._pool.connection() as connection:
-                    return await rows_of(connection, name, parameters, prepare=False)
-
-        return await repeated(ask)
-
-    async def _execute(self, name: str, parameters: dict[str, Any]) -> None:
-        async def do() -> None:
-            with storage_errors():
-                async with self._pool.connection() as connection:
-                    await connection.execute(query(name), parameters)
-
-        await repeated(do)
+        return await self._pool.one("store_rejects", parameters, scalar_row)
 
 
 async def _read(connection: AsyncConn, scope: SessionScope, ids: tuple[int, int]) -> Candidates:
     parameters = scope.parameters() | {"first_id": ids[0], "last_id": ids[1]}
-    rows = await rows_of(connection, "read_session", parameters, prepare=False)
+    rows = await rows_of(connection, "read_session", parameters, tuple_row, prepare=False)
     numbers, codes, fences, days, closes, adjusted = zip(*rows, strict=True) if rows else ((),) * 6
     return Candidates(
         asset_ids=np.array(numbers, np.int32),
@@ -285,15 +252,16 @@ async def _read(connection: AsyncConn, scope: SessionScope, ids: tuple[int, int]
     )
 
 
-async def _is_there(connection: AsyncConn, carried: Advanced, run_id: int) -> bool:
+async def _was_advanced(connection: AsyncConn, advanced: Advanced, run_id: int) -> bool:
     """Say whether what a transaction wrote is there: all of it is, or nothing."""
-    candidates, settled = carried.candidates, carried.classified.settled
+    candidates, settled = advanced.candidates, advanced.classified.advanced
     asset_ids = candidates.asset_ids[settled].tolist()
     # It may still be under way at the server.
-    await rows_of(connection, "await_leases", {"asset_ids": asset_ids})
+    await rows_of(connection, "await_leases", {"asset_ids": asset_ids}, scalar_row)
     written = {"asset_ids": asset_ids, "fences": (candidates.fences[settled] + 1).tolist()}
-    found = await rows_of(connection, "was_advanced", written | {"run_id": run_id})
-    return bool(found[0][0])
+    asked = written | {"run_id": run_id}
+    (found,) = await rows_of(connection, "was_advanced", asked, scalar_row)
+    return bool(found)
 
 
 async def _write(
@@ -304,29 +272,28 @@ async def _write(
     run_id: int,
 ) -> Advanced:
     settled = _settle_parameters(bulk_session, candidates, found) | {"run_id": run_id}
-    lost = await rows_of(connection, "settle_session", settled, prepare=False)
+    lost = await rows_of(connection, "settle_session", settled, scalar_row, prepare=False)
     if lost:
-        found = found.without(np.isin(candidates.asset_ids, [row[0] for row in lost]))
+        found = found.without(np.isin(candidates.asset_ids, lost))
     if len(found.stored):
         rows = encode_bars(candidates.asset_ids[found.stored], bulk_session.bars.take(found.rows))
-        async with connection.cursor() as cursor, cursor.copy(query("copy_bars")) as copy:
-            await copy.write(HEADER + rows + TRAILER)
-    told = [bulk_session.rejected[candidates.codes[at]] for at in found.rejected]
-    if told:
+        await copy_to(connection, "copy_bars", framed([rows]))
+    rejected = [bulk_session.rejected[candidates.codes[at]] for at in found.rejected]
+    if rejected:
         rejects = {
             "asset_ids": candidates.asset_ids[found.rejected].tolist(),
-            "dates": [bulk_session.session] * len(told),
-            "rules": [rule for rule, _ in told],
-            "excerpts": [excerpt for _, excerpt in told],
+            "dates": [bulk_session.session] * len(rejected),
+            "rules": [rule for rule, _ in rejected],
+            "excerpts": [excerpt for _, excerpt in rejected],
         }
         await connection.execute(query("insert_rejects"), rejects)
-    return Advanced(candidates, found, tuple(rule for rule, _ in told))
+    return Advanced(candidates, found, tuple(rule for rule, _ in rejected))
 
 
 def _settle_parameters(
     bulk_session: BulkSession, candidates: Candidates, found: Classified
 ) -> dict[str, Any]:
-    settled = found.settled
+    settled = found.advanced
     odd = [
         (int(candidates.asset_ids[at]), bulk_session.flagged(int(row)))
         for at, row in zip(found.stored, found.rows, strict=True)
@@ -350,6 +317,6 @@ def _array(numbers: np.ndarray) -> str:
 
 
 def _by_asset(
-    told: Mapping[str, Sequence[Action]], known: Mapping[str, int]
+    by_code: Mapping[str, Sequence[Action]], known: Mapping[str, int]
 ) -> dict[int, Sequence[Action]]:
-    return {known[code]: actions for code, actions in told.items() if code in known}
+    return {known[code]: actions for code, actions in by_code.items() if code in known}

@@ -1,60 +1,48 @@
 -- name: count_queued
 -- Count what the queue may hand out, by place and cursor; absent assets whose time has come, too.
 SELECT exchange, venue, asset_type, synced_through, count(*) AS assets
-FROM assets
-WHERE is_active
-  AND (%(exchange)s::text IS NULL OR exchange = %(exchange)s)
-  AND NOT (is_delisted AND last_synced IS NOT NULL)
+FROM queued_assets
+WHERE (%(exchange)s::text IS NULL OR exchange = %(exchange)s)
   AND (ask_after IS NULL OR ask_after <= coalesce(%(moment)s::timestamptz, now()))
-  AND parked_at IS NULL
-  AND retired_at IS NULL
 GROUP BY exchange, venue, asset_type, synced_through
 ORDER BY exchange, venue, asset_type, synced_through
 
 -- name: survey_session
 -- The assets that a session in bulk can carry on: those that lack no session before it.
-SELECT a.id, a.symbol, a.last_bar
-FROM assets a
+SELECT q.id, q.symbol AS code, q.last_bar
+FROM queued_assets q
 JOIN unnest(%(venues)s::text[], %(asset_types)s::text[]) AS p (venue, asset_type)
   USING (venue, asset_type)
-WHERE a.exchange = %(exchange)s
-  AND a.synced_through >= %(since)s
-  AND a.synced_through < %(session)s
-  AND a.is_active
-  AND NOT (a.is_delisted AND a.last_synced IS NOT NULL)
-  AND a.ask_after IS NULL
-  AND a.parked_at IS NULL
-  AND a.retired_at IS NULL
-ORDER BY a.id
+WHERE q.exchange = %(exchange)s
+  AND q.synced_through >= %(since)s
+  AND q.synced_through < %(session)s
+  AND q.ask_after IS NULL
+ORDER BY q.id
 
 -- name: read_session
 -- Some assets that a session in bulk can carry on, with what their last bar says; at a second look
 -- those whose cursor has passed it without a bar. They are not held: who leases one meanwhile
 -- raises its fence.
-SELECT a.id, a.symbol, a.fence, m.date - '1970-01-01'::date AS last_day, m.close, m.adjusted_close
-FROM assets a
+SELECT q.id, q.symbol, q.fence, m.date - '1970-01-01'::date AS last_day, m.close, m.adjusted_close
+FROM queued_assets q
 JOIN unnest(%(venues)s::text[], %(asset_types)s::text[]) AS p (venue, asset_type)
   USING (venue, asset_type)
 LEFT JOIN LATERAL (
     SELECT date, close, adjusted_close
     FROM market_data
-    WHERE asset_id = a.id
+    WHERE asset_id = q.id
     ORDER BY date DESC
     LIMIT 1
 ) AS m ON true
-WHERE a.exchange = %(exchange)s
-  AND a.id BETWEEN %(first_id)s AND %(last_id)s
-  AND a.synced_through >= %(since)s
-  AND (a.synced_through < %(session)s) <> %(late)s
-  AND (a.last_bar < %(session)s OR NOT %(late)s)
-  AND a.is_active
-  AND NOT (a.is_delisted AND a.last_synced IS NOT NULL)
-  AND a.ask_after IS NULL
-  AND a.lease_owner IS NULL
-  AND a.times_rescued = 0
-  AND a.parked_at IS NULL
-  AND a.retired_at IS NULL
-ORDER BY a.id
+WHERE q.exchange = %(exchange)s
+  AND q.id BETWEEN %(first_id)s AND %(last_id)s
+  AND q.synced_through >= %(since)s
+  AND (q.synced_through < %(session)s) <> %(late)s
+  AND (q.last_bar < %(session)s OR NOT %(late)s)
+  AND q.ask_after IS NULL
+  AND q.lease_owner IS NULL
+  AND q.times_rescued = 0
+ORDER BY q.id
 
 -- name: settle_session
 -- Move the cursors of assets over a session in bulk, under a new fence of each, and log what it

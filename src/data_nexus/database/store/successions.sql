@@ -1,7 +1,7 @@
 -- name: find_gone
 -- Find the listed assets whose code a staged list lacks or gives to another ISIN, and those at rest
--- that the vendor says were renamed.
-SELECT a.id, a.symbol, a.name, coalesce(a.isin, ''),
+-- that the vendor reports as renamed.
+SELECT a.id AS asset_id, a.symbol AS code, a.name, coalesce(a.isin, '') AS isin,
        a.is_active AND NOT a.is_delisted AS is_listed,
        coalesce(l.since, a.created_at)::date AS since
 FROM assets a
@@ -21,22 +21,23 @@ ORDER BY a.id
 -- name: find_arrivals
 -- Find the lines of a staged list that may be a renamed listing, one that returns, or a newcomer
 -- under a code that an asset bears.
-SELECT s.symbol, s.name, coalesce(s.isin, ''),
-       k.id, k.name, coalesce(k.isin, ''), k.is_active AND NOT k.is_delisted AS is_listed,
-       k.created_at::date
+SELECT s.symbol AS code, s.name, coalesce(s.isin, '') AS isin,
+       k.id AS asset_id, k.name AS asset_name, coalesce(k.isin, '') AS asset_isin,
+       k.is_active AND NOT k.is_delisted AS is_listed, k.created_at::date AS since
 FROM staged_listings s
 LEFT JOIN assets k ON k.exchange = %(exchange)s AND k.symbol = s.symbol AND k.retired_at IS NULL
 WHERE (k.id IS NULL AND s.symbol = ANY (%(new_codes)s::text[]))
    OR (s.isin IS DISTINCT FROM k.isin AND s.isin = ANY (%(isins)s::text[]))
    OR NOT k.is_active OR k.is_delisted OR s.isin <> k.isin
-ORDER BY s.symbol
+ORDER BY code
 
 -- name: find_predecessors
 -- Find the assets that may be what a staged list of the dead calls CODE_old, each with its past.
-SELECT s.symbol, s.name, coalesce(s.isin, ''),
-       a.id, a.symbol, a.name, coalesce(a.isin, ''),
+SELECT s.symbol AS code, s.name, coalesce(s.isin, '') AS isin,
+       a.id AS asset_id, a.symbol AS asset_code, a.name AS asset_name,
+       coalesce(a.isin, '') AS asset_isin,
        a.retired_at IS NULL AND a.is_active AND NOT a.is_delisted AS is_listed,
-       l.until_moment, l.name, coalesce(l.isin, '')
+       l.until_moment AS past_until, l.name AS past_name, coalesce(l.isin, '') AS past_isin
 FROM staged_listings s
 JOIN assets a ON a.exchange = %(exchange)s
              AND a.symbol = regexp_replace(s.symbol, '_old[0-9]*$', '')
@@ -46,7 +47,7 @@ WHERE s.symbol ~ '._old[0-9]*$'
       SELECT FROM assets o
       WHERE o.exchange = %(exchange)s AND o.symbol = s.symbol AND o.retired_at IS NULL
   )
-ORDER BY s.symbol, a.id, l.until_moment
+ORDER BY code, asset_id, past_until
 
 -- name: rename_assets
 -- Give assets without a code their new one; what was found absent under the old one is forgotten.

@@ -1,4 +1,4 @@
-"""Owns adjustment: factors from raw bars and actions, and their comparison with the vendor's. Pure.
+"""Adjustment factors from raw bars and actions, and their comparison with the vendor's. Pure.
 
 The factor of a bar is the product of the steps of all later ex-dates: `denominator / numerator`
 for a split, `1 - D / P` for dividends, where D is the cash paid and P the raw close of the last
@@ -24,7 +24,7 @@ from data_nexus.domain.bars import EPOCH, Bars, Days, Floats, days
 MINOR_UNITS = {"GBX": "GBP", "ZAC": "ZAR", "ILA": "ILS"}
 # The vendor states `close` and `adjusted_close` with four decimals.
 HALF_A_UNIT = 0.5e-4
-# Amounts have five decimals: a hundred dividends on a share of 5 may be off by so much together.
+# Amounts have five decimals: a hundred dividends on a share of 5 may be off by this much together.
 TOLERANCE = 1e-4
 # One for a million has been seen.
 _LARGEST_STEP = 1e9
@@ -70,7 +70,7 @@ class Disagreement:
 
 
 class VolumeBasis(StrEnum):
-    """What a history's volumes are counted in, as far as its splits tell."""
+    """What a history's volumes are counted in, as far as its splits show."""
 
     SPLIT_ADJUSTED = "split-adjusted"
     AS_TRADED = "as traded"
@@ -120,7 +120,7 @@ def disagreements(
     """Return where the vendor's `adjusted_close` differs from close * total factor.
 
     `tolerance` is relative; beside it, both closes may be off by half a unit of their fourth
-    decimal. Bars that disagree one after the other are one disagreement.
+    decimal. Consecutive bars that disagree are one disagreement.
     """
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         expected = bars.close * computed.total
@@ -135,11 +135,11 @@ def disagreements(
 
 
 def volume_basis(bars: Bars, splits: Sequence[Split]) -> VolumeBasis:
-    """Tell from the bars around splits whether volumes are adjusted for them.
+    """Infer from the bars around splits whether volumes are adjusted for them.
 
     As-traded volumes step with the number of shares, adjusted ones do not. The medians of up to
-    20 traded bars on both sides are compared. Volume swings by itself, so a verdict takes splits
-    that together make three shares of one, and steps that lie clearly nearer to one answer.
+    20 traded bars on both sides are compared. Volume also varies on its own, so a verdict needs
+    splits that together make three shares of one, and steps clearly nearer to one answer.
     """
     evidence = weight = 0.0
     for split in usable_splits(splits)[0]:
@@ -158,7 +158,7 @@ def volume_basis(bars: Bars, splits: Sequence[Split]) -> VolumeBasis:
 
 
 def usable_splits(splits: Iterable[Split]) -> tuple[list[Split], list[Finding]]:
-    """Sort out splits that would turn a price into 0, infinity or nonsense."""
+    """Separate the splits that would turn a price into 0, infinity or nonsense."""
     usable, findings = [], []
     for split in splits:
         is_ratio = split.numerator > 0 and split.denominator > 0
@@ -171,7 +171,7 @@ def usable_splits(splits: Iterable[Split]) -> tuple[list[Split], list[Finding]]:
 
 
 def cash_paid(dividend: Dividend, splits: Iterable[Split], currency: str) -> float | None:
-    """Return what was paid for one share, in the bars' currency; None if that takes a rate."""
+    """Return what was paid for one share, in the bars' currency; None if that needs a rate."""
     if dividend.unadjusted_value:
         paid = dividend.unadjusted_value
     else:
@@ -207,7 +207,7 @@ def _last(dates: Days) -> int:
 
 
 def _position(dates: Days, day: dt.date) -> int:
-    """Return how many bars lie before a day."""
+    """Return how many bars precede a day."""
     return int(np.searchsorted(dates, days(day)))
 
 

@@ -1,7 +1,7 @@
-"""Owns findings: where an asset's stored actions do not explain the vendor's adjusted closes. Pure.
+"""Findings: where an asset's stored actions do not explain the vendor's adjusted closes. Pure.
 
 Bars show whether there are actions at all: only where the vendor's `adjusted_close` is not what
-raw closes and stored actions give, its actions are worth a call. What remains unexplained when
+raw closes and stored actions give, are its actions worth a call. What remains unexplained when
 they have been read is a finding, and nothing is changed for its sake.
 """
 
@@ -31,10 +31,10 @@ from data_nexus.domain.adjustment.factors import (
 )
 from data_nexus.domain.bars import Bars
 
-# What was asked for and did not explain the bars is not asked for again within so many days.
-ASKED_AGAIN_DAYS = 30
-# Where an answer was unfit, the next is asked for after so many days.
-PUT_OFF_DAYS = 7
+# Actions that were read and did not explain the bars are not requested again within this many days.
+REREAD_AFTER_DAYS = 30
+# After an answer that could not be used, the next request comes this many days later.
+RETRY_AFTER_DAYS = 7
 
 ADJUSTED_CLOSE_IS_EXPLAINED = "actions explain the adjusted close"
 
@@ -53,7 +53,7 @@ class AssetFinding:
     """How an asset breaks one of `FINDING_RULES`, from the date `first` to `last`.
 
     `count` is of bars that disagree or of actions that are left out; `worst` the largest relative
-    difference of a bar, signed, None where there is no such number.
+    difference of a bar, signed, None if it cannot be computed.
     """
 
     rule: str
@@ -64,8 +64,8 @@ class AssetFinding:
     detail: str = ""
 
     @property
-    def gist(self) -> tuple[object, ...]:
-        """What stays equal as long as the bars and actions do."""
+    def fingerprint(self) -> tuple[object, ...]:
+        """Stays equal as long as the bars and actions do."""
         return self.rule, self.first, self.last, self.count, self.worst
 
 
@@ -74,7 +74,7 @@ class KnownActions:
     """What is stored of an asset's actions; `currency` is that of its bars, "" if unknown.
 
     `unexplained` is the disagreement that remained when they were read last; `is_recent` says that
-    this is less than `ASKED_AGAIN_DAYS` ago.
+    this is less than `REREAD_AFTER_DAYS` ago.
     """
 
     splits: tuple[Split, ...] = ()
@@ -94,11 +94,10 @@ NOTHING_KNOWN = KnownActions()
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a whole history says of the stored actions.
+    """Whether the stored actions explain a whole history.
 
-    `wants_actions`: they do not explain it, and the vendor is to be asked. False: they do. None:
-    they do not, and the vendor has been asked before. `findings` are those that stand unless it is
-    asked.
+    `wants_actions`: they do not, and are to be read from the vendor. False: they do. None: they do
+    not, and have been read already. `findings` are those that apply unless they are read again.
     """
 
     wants_actions: bool | None
@@ -117,13 +116,13 @@ def findings_of(bars: Bars, known: KnownActions) -> tuple[AssetFinding, ...]:
 
 
 def verdict(bars: Bars, known: KnownActions) -> Verdict:
-    """Judge a whole history by what is stored of its actions.
+    """Judge a whole history by the stored actions.
 
-    An asset whose bars never were explained is asked for again only when they have changed and some
-    time has passed, or at once for what lies behind all that was unexplained before.
+    An asset whose bars were never explained is read again only when they have changed and some
+    time has passed, or at once if bars later than all unexplained ones disagree.
     """
     if known.is_empty and known.unexplained is None:
-        # The way of a first load: whether, not how.
+        # As on a first load: whether they disagree, not how.
         return Verdict(wants_actions=not _is_unadjusted(bars))
     found = findings_of(bars, known)
     unexplained = next((each for each in found if each.rule == ADJUSTED_CLOSE_IS_EXPLAINED), None)
@@ -132,7 +131,7 @@ def verdict(bars: Bars, known: KnownActions) -> Verdict:
         return Verdict(wants_actions=False, findings=found)
     if before is None or before.last < unexplained.last != bars.last_date():
         return Verdict(wants_actions=True)
-    if before.gist == unexplained.gist or known.is_recent:
+    if before.fingerprint == unexplained.fingerprint or known.is_recent:
         return Verdict(wants_actions=None, findings=found)
     return Verdict(wants_actions=True)
 
@@ -185,15 +184,15 @@ def _left_out(rule: str, actions: Sequence[Finding]) -> AssetFinding:
 def _unexplained(runs: Sequence[Disagreement]) -> AssetFinding:
     """Sum up; the action in doubt has its ex-date after `last`, as bars before it are off as well.
 
-    Runs are apart where two errors cancel each other, or where rounding hides them.
+    Runs are separate where two errors cancel each other, or where rounding hides them.
     """
     worst = max((run.worst for run in runs if isfinite(run.worst)), key=abs, default=None)
-    told = "whatever the factors are" if worst is None else f"by up to {100 * worst:+.4g} %"
+    difference = "whatever the factors are" if worst is None else f"by up to {100 * worst:+.4g} %"
     return AssetFinding(
         rule=ADJUSTED_CLOSE_IS_EXPLAINED,
         first=runs[0].first,
         last=runs[-1].last,
         count=sum(run.bars for run in runs),
         worst=worst,
-        detail=f"adjusted closes differ {told}",
+        detail=f"adjusted closes differ {difference}",
     )

@@ -1,6 +1,6 @@
-"""Owns the form in which a calendar is kept from one run to the next. Pure.
+"""Encode and decode a calendar, to cache it from one run to the next. Pure.
 
-To ask the library takes a second and 100 MB, most of it for pandas. What it answers for an
+Computing it with the library takes a second and 100 MB, most of it for pandas. The result for an
 exchange is some 50 kB.
 """
 
@@ -18,23 +18,23 @@ import numpy as np
 from data_nexus.domain.calendar.sessions import Hours, Sessions
 from data_nexus.domain.window import Window
 
-# What a damaged content raises when it is read.
+# What reading damaged content raises.
 _DAMAGES = (ValueError, KeyError, TypeError, OSError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
 class CalendarCache(Protocol):
-    """Where contents are kept by name; losing one of them costs time and nothing else."""
+    """Stores contents by name; a lost one costs time and nothing else."""
 
     def get(self, name: str) -> bytes | None:
         """Return the content of a name, None if there is none."""
 
     def put(self, name: str, content: bytes) -> None:
-        """Keep the content of a name, if that is possible."""
+        """Store the content of a name, if possible."""
 
 
-def packed(sessions: Sessions, usual: Hours) -> bytes:
-    """Return sessions and the hours of an ordinary one as the content of a shelf."""
-    told = {
+def encode_calendar(sessions: Sessions, usual: Hours) -> bytes:
+    """Encode sessions and the hours of an ordinary one for the cache."""
+    header = {
         "first": sessions.exact.first.isoformat(),
         "last": sessions.exact.last.isoformat(),
         "zone": usual.zone,
@@ -43,21 +43,23 @@ def packed(sessions: Sessions, usual: Hours) -> bytes:
     }
     content = io.BytesIO()
     np.savez_compressed(
-        content, days=sessions.days, closes=sessions.closes, told=np.array(json.dumps(told))
+        content, days=sessions.days, closes=sessions.closes, header=np.array(json.dumps(header))
     )
     return content.getvalue()
 
 
-def unpacked(content: bytes | None) -> tuple[Sessions, Hours] | None:
-    """Return what was packed; None if there is nothing, or if it is damaged."""
+def decode_calendar(content: bytes | None) -> tuple[Sessions, Hours] | None:
+    """Decode what `encode_calendar` returned; None if there is nothing, or if it is damaged."""
     if content is None:
         return None
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as kept:
-            told = json.loads(str(kept["told"]))
-            exact = Window(date.fromisoformat(told["first"]), date.fromisoformat(told["last"]))
+            header = json.loads(str(kept["header"]))
+            exact = Window(date.fromisoformat(header["first"]), date.fromisoformat(header["last"]))
             usual = Hours(
-                zone=told["zone"], close=timedelta(seconds=told["close_sec"]), week=told["week"]
+                zone=header["zone"],
+                close=timedelta(seconds=header["close_sec"]),
+                week=header["week"],
             )
             return Sessions(kept["days"], kept["closes"], exact), usual
     except _DAMAGES:

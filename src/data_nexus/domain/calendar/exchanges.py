@@ -1,11 +1,11 @@
-"""Owns which calendar an exchange follows, and all use of `exchange_calendars`.
+"""Map each exchange to its calendar; the only user of `exchange_calendars`.
 
-The library is imported when an exchange asks for it that is on no shelf: it brings pandas, 0.4 s
-and 100 MB. What it gives is kept as two arrays an exchange, for the life of the program.
+The library is imported when a calendar is not in the cache: it brings pandas, 0.4 s and 100 MB.
+Its result is kept as two arrays an exchange, for the life of the program.
 
 The vendor's own list of holidays is wrong in places (`docs/DATA_FORMAT_SPEC.md`, section 6), so
-the library comes first and the vendor's hours serve where it has nothing to say: for exchanges
-that it lacks, and after the end of a calendar that it knows only up to some year.
+the library comes first, and the vendor's hours are used where it has nothing: for exchanges that it
+lacks, and after the end of a calendar that it knows only up to some year.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from data_nexus.domain.calendar.cache import CalendarCache, packed, unpacked
+from data_nexus.domain.calendar.cache import CalendarCache, decode_calendar, encode_calendar
 from data_nexus.domain.calendar.sessions import (
     EVERY_DAY,
     SUNDAY_TO_THURSDAY,
@@ -98,7 +98,7 @@ RULES = {
     "CC": Hours(week=EVERY_DAY, exact=_ALWAYS),
     "FOREX": Hours(exact=_ALWAYS),
 }
-# What holds where neither the library nor the vendor has told. The world's markets close before
+# The default where neither the library nor the vendor has hours. The world's markets close before
 # their date has ended in UTC.
 UNKNOWN = Hours()
 GUESSES = {
@@ -107,18 +107,18 @@ GUESSES = {
     ),
 }
 
-# From when the library is believed; before, nothing is expected. New York agrees with 14,870
-# stored sessions since 1962. Other calendars give rules and few of the special closures of old.
-_BELIEVED_FROM = {NEW_YORK: date(1960, 1, 1)}
-_OTHERS_BELIEVED_FROM = date(1990, 1, 1)
+# From when the library is trusted; before, nothing is expected. New York agrees with 14,870 stored
+# sessions since 1962. Other calendars give rules and few of the special closures of the past.
+_TRUSTED_FROM = {NEW_YORK: date(1960, 1, 1)}
+_OTHERS_TRUSTED_FROM = date(1990, 1, 1)
 
-# To be counted on when calendars come out otherwise from the same version of the library.
+# To be increased when the same version of the library yields other calendars.
 _EDITION = 1
 _calendar_cache: CalendarCache | None = None
 
 
 def keep_calendars(calendar_cache: CalendarCache) -> None:
-    """Look calendars up on a shelf from now on, and put there what had to be computed."""
+    """Look calendars up in a cache from now on, and store there those that had to be computed."""
     global _calendar_cache  # noqa: PLW0603 - like the caches below: it changes the time, not the answers
     _calendar_cache = calendar_cache
 
@@ -128,13 +128,14 @@ def sessions_of(exchange: str, through: date, hours: Hours | None = None) -> Ses
 
     `exchange` is the vendor's code; `hours` are the vendor's own, from exchange-details. The first
     call imports the library (0.4 s), the first for an exchange computes for some 0.5 s (KO, MCX and
-    TA: up to 3 s), unless a shelf has it; later calls look up. An event loop is to ask in a thread.
+    TA: up to 3 s), unless it is cached; later calls look up. An event loop must call it in a
+    thread.
     """
     last = _end_of_decade(through)
     if exchange in LIBRARY:
         return _with_tail(LIBRARY[exchange], last, hours)
     rule = RULES.get(exchange) or hours or GUESSES.get(exchange, UNKNOWN)
-    return _by_rule(rule, _OTHERS_BELIEVED_FROM, last)
+    return _by_rule(rule, _OTHERS_TRUSTED_FROM, last)
 
 
 def _end_of_decade(through: date) -> date:
@@ -161,18 +162,18 @@ def _from_library(name: str, last: date) -> tuple[Sessions, Hours]:
     """What the library knows until `last`, and the hours that it gives to an ordinary session."""
     if _calendar_cache is None:
         return _computed(name, last)
-    kept_as = f"{name}-{last}-{version('exchange_calendars')}-{_EDITION}.npz"
-    if known := unpacked(_calendar_cache.get(kept_as)):
+    name_in_cache = f"{name}-{last}-{version('exchange_calendars')}-{_EDITION}.npz"
+    if known := decode_calendar(_calendar_cache.get(name_in_cache)):
         return known
     computed = _computed(name, last)
-    _calendar_cache.put(kept_as, packed(*computed))
+    _calendar_cache.put(name_in_cache, encode_calendar(*computed))
     return computed
 
 
 def _computed(name: str, last: date) -> tuple[Sessions, Hours]:
     calendar_class = _calendar_class(name)
     oldest, newest = calendar_class.bound_min(), calendar_class.bound_max()
-    first = _BELIEVED_FROM.get(name, _OTHERS_BELIEVED_FROM)
+    first = _TRUSTED_FROM.get(name, _OTHERS_TRUSTED_FROM)
     exact = Window(
         first if oldest is None else max(first, oldest.date()),
         last if newest is None else min(last, newest.date()),
@@ -195,14 +196,14 @@ def _computed(name: str, last: date) -> tuple[Sessions, Hours]:
 def _calendar_class(name: str) -> Any:  # noqa: ANN401 - the library ships no types
     module = import_module(f"exchange_calendars.exchange_calendar_{name.lower()}")
     found = getattr(module, f"{name}ExchangeCalendar")
-    return _with_old_holidays(found, _BELIEVED_FROM[name]) if name in _BELIEVED_FROM else found
+    return _with_old_holidays(found, _TRUSTED_FROM[name]) if name in _TRUSTED_FROM else found
 
 
 def _with_old_holidays(calendar_class: Any, first: date) -> Any:  # noqa: ANN401
     """The calendar with its yearly holidays before 1970.
 
-    The library has from pandas that these begin in 1970, and would have New York trade on
-    Christmas Day 1962. Its rules know better, when asked.
+    The library has from pandas that these begin in 1970, and would open New York on
+    Christmas Day 1962. Its rules for the year are correct.
     """
 
     class Older(calendar_class):  # type: ignore[misc]

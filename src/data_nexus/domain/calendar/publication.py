@@ -1,9 +1,9 @@
-"""Owns when the vendor publishes a session, and so which sessions it must have by now. Pure.
+"""When the vendor publishes a session, and so which sessions it must have by now. Pure.
 
 Source: the vendor's documents on its update times, as collected in `docs/DATA_FORMAT_SPEC.md`,
 section 2: the United States about 15 minutes after the close, other exchanges two to three hours,
 US funds and over-the-counter shares from 3 to 6 in the morning of the next day, New York time. The
-late end of each range is taken: to ask too early costs calls and brings nothing.
+late end of each range is taken: a request that is too early costs calls and brings nothing.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from data_nexus.domain.calendar.exchanges import LIBRARY, NEW_YORK, sessions_of
 from data_nexus.domain.calendar.sessions import Hours, Sessions
 
 
-class Kind(StrEnum):
+class PublicationKind(StrEnum):
     """What decides, within an exchange, when an asset's bars are published."""
 
     TRADED = "traded"  # on the exchange itself; currencies and crypto too
@@ -38,7 +38,7 @@ class AfterClose:
 
 @dataclass(frozen=True, slots=True)
 class NextMorning:
-    """Published in the morning after the session's date, be it a session or not."""
+    """Published in the morning after the session's date, whether or not that is a session."""
 
     zone: str
     at: time
@@ -51,10 +51,10 @@ class NextMorning:
 
 Delay = AfterClose | NextMorning
 
-US_DELAYS: dict[Kind, Delay] = {
-    Kind.TRADED: AfterClose(timedelta(minutes=15)),
-    Kind.FUND: NextMorning("America/New_York", time(6)),
-    Kind.OTC: NextMorning("America/New_York", time(6)),
+US_DELAYS: dict[PublicationKind, Delay] = {
+    PublicationKind.TRADED: AfterClose(timedelta(minutes=15)),
+    PublicationKind.FUND: NextMorning("America/New_York", time(6)),
+    PublicationKind.OTC: NextMorning("America/New_York", time(6)),
 }
 OTHER_DELAY = AfterClose(timedelta(hours=3))
 
@@ -63,24 +63,26 @@ _FUND_VENUES = frozenset({"NMFQS"})
 _OTC_VENUES = ("OTC", "PINK")
 
 
-def kind_of(venue: str, asset_type: str) -> Kind:
+def kind_of(venue: str, asset_type: str) -> PublicationKind:
     """Return an asset's kind, from its venue and its type as the symbol list spells them."""
     if asset_type.upper() in _FUND_TYPES or venue.upper() in _FUND_VENUES:
-        return Kind.FUND
-    return Kind.OTC if venue.upper().startswith(_OTC_VENUES) else Kind.TRADED
+        return PublicationKind.FUND
+    return PublicationKind.OTC if venue.upper().startswith(_OTC_VENUES) else PublicationKind.TRADED
 
 
-def delay_of(exchange: str, kind: Kind) -> Delay:
-    """Return how long after a session the vendor publishes it; only in the US by kind."""
+def delay_of(exchange: str, kind: PublicationKind) -> Delay:
+    """Return how long after a session the vendor publishes it; by kind in the US only."""
     return US_DELAYS[kind] if LIBRARY.get(exchange) == NEW_YORK else OTHER_DELAY
 
 
-def published_through(exchange: str, kind: Kind, now: datetime, hours: Hours | None = None) -> date:
+def published_through(
+    exchange: str, kind: PublicationKind, now: datetime, hours: Hours | None = None
+) -> date:
     """Return the last session that the vendor must have published by `now`.
 
-    `exchange` is the vendor's code, `hours` what exchange-details says of it, for exchanges that
-    have no calendar here. Raises `ValueError` if `now` has no time zone or lies before every
-    session that is known.
+    `exchange` is the vendor's code, `hours` are its own from exchange-details, for exchanges that
+    have no calendar here. Raises `ValueError` if `now` has no time zone or precedes every known
+    session.
     """
     sessions, count = _published(exchange, kind, now, hours)
     if not count:
@@ -88,7 +90,7 @@ def published_through(exchange: str, kind: Kind, now: datetime, hours: Hours | N
     return sessions.session(count - 1)
 
 
-def published_since(exchange: str, kind: Kind, now: datetime) -> datetime:
+def published_since(exchange: str, kind: PublicationKind, now: datetime) -> datetime:
     """Return the moment, in UTC, since when the session of `published_through` is out."""
     sessions, count = _published(exchange, kind, now, None)
     if not count:
@@ -97,7 +99,7 @@ def published_since(exchange: str, kind: Kind, now: datetime) -> datetime:
 
 
 def next_publication(
-    exchange: str, kind: Kind, now: datetime, hours: Hours | None = None
+    exchange: str, kind: PublicationKind, now: datetime, hours: Hours | None = None
 ) -> datetime:
     """Return the moment after `now`, in UTC, at which `published_through` moves on.
 
@@ -108,12 +110,12 @@ def next_publication(
 
 
 def _published(
-    exchange: str, kind: Kind, now: datetime, hours: Hours | None
+    exchange: str, kind: PublicationKind, now: datetime, hours: Hours | None
 ) -> tuple[Sessions, int]:
     """The exchange's sessions, and how many of them are published by `now`."""
     if now.utcoffset() is None:
         raise ValueError("a moment needs a time zone")
-    # A year beyond, so that the next session is there however long an exchange stays shut.
+    # A year beyond, so that the next session is found however long an exchange stays closed.
     sessions = sessions_of(exchange, now.date() + timedelta(days=366), hours)
     delay = delay_of(exchange, kind)
     count = sessions.closed_by(now)

@@ -1,7 +1,7 @@
-"""Owns `Sessions`, an exchange's trading days and their closes, and `Hours`, a rule for them. Pure.
+"""`Sessions`, an exchange's trading days and their closes, and `Hours`, a rule for them. Pure.
 
-A session is a date and has no zone; its close is a moment. A calendar tells what to expect. It
-never forbids a bar: what the vendor sends for a day that is no session is stored like any other.
+A session is a date and has no zone; its close is a moment. A calendar says what to expect. It
+never rejects a bar: what the vendor sends for a day without a session is stored like any other.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from data_nexus.domain.window import Window
 # A week as numpy's business days write it: Monday first, 1 for a day with a session.
 MONDAY_TO_FRIDAY, SUNDAY_TO_THURSDAY, EVERY_DAY = "1111100", "1111001", "1111111"
 
-# What is true on no day.
+# An empty window.
 NEVER = Window(date.max, date.min)
 
 Seconds = NDArray[np.int64]
@@ -27,7 +27,7 @@ Seconds = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hours:
-    """When an exchange trades, as a rule: each day of its week that is no holiday.
+    """When an exchange trades, as a rule: each day of its week except holidays.
 
     `close` and the early closes are wall-clock times, counted from the zone's midnight. `exact` is
     where the holidays are known; elsewhere a session of the rule may be a holiday. Without
@@ -48,7 +48,7 @@ class Sessions:
 
     `days` counts days since 1970-01-01, `closes` seconds of UTC since then. Within `exact` they are
     the exchange's sessions as far as anyone knows; outside it some of them may be holidays.
-    Nothing is said of the time before the first day.
+    Nothing is known of the time before the first day.
     """
 
     days: Days
@@ -56,7 +56,7 @@ class Sessions:
     exact: Window
 
     def __post_init__(self) -> None:
-        # One value serves the whole program: nobody may write into it.
+        # Shared by the whole program, so read-only.
         self.days.setflags(write=False)
         self.closes.setflags(write=False)
 
@@ -91,7 +91,7 @@ class Sessions:
         return expected[~np.isin(expected, stored)]
 
     def is_exact(self, day: date) -> bool:
-        """Say whether it is known for sure that a day is, or is not, a session."""
+        """Say whether it is certain that a day is, or is not, a session."""
         return self.exact.first <= day <= self.exact.last
 
 

@@ -1,4 +1,4 @@
-"""Owns the waits: between attempts, after a rate limit, for an absent asset. Pure."""
+"""How long to wait: between attempts, after a rate limit, for an absent asset. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LONGEST_ABSENCE_DAYS = 64.0
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """How often an asset is asked for in one run and how long the waits between may be."""
+    """How many attempts an asset gets in one run, and how long the waits between may be."""
 
     attempts: int
     base_sec: float
@@ -43,7 +43,7 @@ def retry_after_sec(header: str | None, moment: datetime) -> float:
 
 
 def absence_days(times_empty: int) -> float:
-    """Return how long an asset without bars is left alone: a day, doubling, at most 64."""
+    """Return for how many days an asset without bars is not requested: 1, doubling, at most 64."""
     return min(2.0 ** max(times_empty - 1, 0), _LONGEST_ABSENCE_DAYS)
 
 

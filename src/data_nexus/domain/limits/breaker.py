@@ -1,6 +1,6 @@
-"""Owns the circuit breaker and the retry budget: when to stop asking a vendor in trouble. Pure.
+"""The circuit breaker and the retry budget: when to stop sending to a failing vendor. Pure.
 
-Moments are seconds of a monotonic clock; the chance is an argument. One breaker guards one
+Moments are seconds of a monotonic clock; the random number is an argument. One breaker guards one
 endpoint family. It opens when half of the last minute's requests failed, or all of a few, or after
 a few failed connections in a row; then a single, timed probe finds out whether the vendor is back.
 """
@@ -10,12 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 MEMORY_SEC = 60.0
-# So many requests of a minute of which such a share failed: half of many, or all of a few.
-_ILL = ((20, 0.5), (10, 1.0))
+# At least this many requests in a minute, of which this share failed: half of many, all of a few.
+_FAILING = ((20, 0.5), (10, 1.0))
 _UNREACHED_IN_A_ROW = 5
 _LONGEST_OPEN_SEC = 600.0
 _PROBE_SEC = 60.0
-# A retry costs ten requests: so many of a minute's requests may be retries, and a few always.
+# A retry costs ten requests: this share of the requests may be retries, and a few always.
 _RETRY_SHARE = 0.1
 _MOST_RETRIES_SAVED = 10.0
 _SECONDS_A_RETRY = 10.0
@@ -45,7 +45,7 @@ class Breaker:
 
 
 def admit(breaker: Breaker, moment: float) -> tuple[Breaker, float]:
-    """Say how long a request must wait: 0 lets it through, as the single probe if need be."""
+    """Return how long a request must wait: 0 lets it through, as the single probe if need be."""
     if breaker.open_until is None:
         return breaker, 0.0
     if moment < breaker.open_until:
@@ -56,7 +56,7 @@ def admit(breaker: Breaker, moment: float) -> tuple[Breaker, float]:
 
 
 def answered(breaker: Breaker, moment: float) -> Breaker:
-    """Note an answer that shows the vendor at work: it closes the breaker."""
+    """Note an answer that shows the vendor working: it closes the breaker."""
     if breaker.open_until is not None:
         return Breaker(first_open_sec=breaker.first_open_sec)
     return replace(breaker, seconds=_counted(breaker, moment, lost=0), unreached=0)
@@ -72,8 +72,10 @@ def failed(breaker: Breaker, moment: float, chance: float, *, reached: bool) -> 
     if breaker.open_until is not None:
         return _opened(noted, moment, chance) if breaker.probing_until is not None else noted
     sent, lost = (sum(second[n] for second in noted.seconds) for n in (1, 2))
-    is_ill = any(sent >= least and lost >= share * sent for least, share in _ILL)
-    return _opened(noted, moment, chance) if is_ill or unreached >= _UNREACHED_IN_A_ROW else noted
+    is_failing = any(sent >= least and lost >= share * sent for least, share in _FAILING)
+    return (
+        _opened(noted, moment, chance) if is_failing or unreached >= _UNREACHED_IN_A_ROW else noted
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,18 +83,18 @@ class RetryBudget:
     """How many retries are left, as counted at a moment; at most ten are saved up.
 
     Each request earns a tenth of one, and time one in ten seconds, so that a worker whose requests
-    all wait for a retry goes on in the end.
+    all wait for a retry proceeds in the end.
     """
 
     saved: float = _MOST_RETRIES_SAVED
     counted_at: float = 0.0
 
     def earn(self) -> RetryBudget:
-        """Note a request that was no retry."""
+        """Note a request that was not a retry."""
         return replace(self, saved=min(_MOST_RETRIES_SAVED, self.saved + _RETRY_SHARE))
 
     def spend(self, moment: float) -> tuple[RetryBudget, float]:
-        """Take one retry, or say how long it is until time has earned one; 0 means taken."""
+        """Take one retry, or return the seconds until time has earned one; 0 means taken."""
         earned = max(0.0, moment - self.counted_at) / _SECONDS_A_RETRY
         saved = min(_MOST_RETRIES_SAVED, self.saved + earned)
         if saved < 1.0:

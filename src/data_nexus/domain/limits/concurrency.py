@@ -1,7 +1,7 @@
-"""Owns the adaptive concurrency: how many requests may be in flight. Pure.
+"""The adaptive concurrency limit: how many requests may be in flight. Pure.
 
 Additive increase, multiplicative decrease, as TCP does it (Chiu and Jain, 1989): clean answers
-widen it by one per round of answers, a sign of trouble halves it, at most once per round.
+increase it by one per round of answers, a sign of trouble halves it, at most once per round.
 """
 
 from __future__ import annotations

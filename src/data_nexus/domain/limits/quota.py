@@ -1,9 +1,9 @@
-"""Owns the arithmetic of the vendor's limits: who may send what, and when. Pure.
+"""The arithmetic of the vendor's limits: which requests may be sent, and when. Pure.
 
 Two limits bind a token (vendor documentation, API limits; `docs/DATA_FORMAT_SPEC.md`): calls a day,
 weighted by endpoint, renewed at midnight GMT; and requests a minute, one each whatever they cost.
 The minute is kept by pacing: each request gets a slot, one step after the slot before it, so that
-no 60 seconds hold more than the limit however the vendor's window lies. The day is kept by
+no 60 seconds hold more than the limit wherever the vendor's window begins. The day is kept by
 charging each request's calls to the day of its slot.
 """
 
@@ -17,7 +17,7 @@ MINUTE = timedelta(seconds=60)
 MIDNIGHT_MARGIN = timedelta(seconds=30)
 # What is left unused of the minute, for requests that reach the vendor later than their slot.
 _SPARE_SHARE, _SPARE_REQUESTS = 0.007, 1
-# Another spender of the token fills the minute: so long nothing more is sent.
+# How long nothing is sent when another client of the token has filled the minute.
 _CROWDED = timedelta(seconds=2)
 
 
@@ -25,10 +25,11 @@ _CROWDED = timedelta(seconds=2)
 class Quota:
     """What is known of a token's limits and what has been spent of them, at one moment.
 
-    `spent` are the calls charged to the GMT day `day`, by us or, as the vendor tells, by anyone;
-    `day_limit` is None until the vendor has told it; `extra` are calls beyond the daily ones, which
-    do not expire. `refused`: the vendor said that the day is spent, and has not told otherwise
-    since. `audited` of the spent calls went into the audit. No request goes out before `next_slot`.
+    `spent` are the calls charged to the GMT day `day`, by us or, as the vendor reports, by anyone;
+    `day_limit` is None until the vendor has reported it; `extra` are calls beyond the daily ones,
+    which do not expire. `refused`: the vendor said that the day is spent, and has not reported
+    otherwise since. `audited` of the spent calls went into the audit. No request goes out before
+    `next_slot`.
     """
 
     day: date
@@ -105,7 +106,7 @@ def audit_calls(limit: int | None, share: float) -> int:
 def left_for_audit(quota: Quota, share: float, keep_share: float) -> int:
     """Return the calls that the audit may still take on the quota's day.
 
-    It takes what is left over: neither what is kept for others, nor extra calls, which do not
+    It takes what is left over: neither calls reserved for others, nor extra calls, which do not
     expire.
     """
     if quota.day_limit is None or quota.refused:
@@ -150,15 +151,15 @@ def reserve(
 
 
 def refund(quota: Quota, calls: int, day: date, *, is_audit: bool = False) -> Quota:
-    """Give back calls of requests that were certainly never sent."""
+    """Return the quota with the calls of requests that were certainly never sent."""
     if quota.day != day:
         return quota
     audited = quota.audited - calls if is_audit else quota.audited
     return replace(quota, spent=max(0, quota.spent - calls), audited=max(0, audited))
 
 
-def note_minute_limit(quota: Quota, limit: int, remaining: int, moment: datetime) -> Quota:
-    """Learn the minute's limit from an answer's headers, and make room if it is nearly full.
+def with_minute_limit(quota: Quota, limit: int, remaining: int, moment: datetime) -> Quota:
+    """Return the quota with the minute's limit from an answer's headers; wait if it is nearly full.
 
     After a cut the minute still holds what the old limit allowed: nothing is sent until enough of
     it has passed.
@@ -171,20 +172,20 @@ def note_minute_limit(quota: Quota, limit: int, remaining: int, moment: datetime
     return replace(quota, minute_limit=max(limit, 1), next_slot=next_slot)
 
 
-def note_account(
+def with_account(
     quota: Quota, spent: int, counted_on: date | None, limit: int, extra: int
 ) -> Quota:
-    """Learn the day from the vendor's own count.
+    """Return the quota with the day's figures of the vendor's own count.
 
     The vendor's counter is lazy: until the first request of a day it shows the day before
     (`apiRequestsDate`), and then counts nothing yet. Its count is the larger one or lags behind
-    ours; calls that it shows as left are believed against an earlier refusal.
+    ours; calls that it shows as left override an earlier refusal.
     """
     if counted_on is not None and counted_on > quota.day:
         quota = on_day(quota, counted_on)
     theirs = spent if counted_on == quota.day else 0
     # Calls beyond the daily ones are taken off `extra`; whether `spent` counts them too is not
-    # known, so that either of the two figures may tell of them.
+    # known, so either of the two figures may show them.
     drawn = max(0, spent - limit, quota.extra - extra) if theirs >= limit else 0
     total = min(theirs, limit) + drawn
     return replace(
@@ -196,13 +197,13 @@ def note_account(
     )
 
 
-def note_exhausted(quota: Quota) -> Quota:
-    """Believe the vendor that the day's calls are gone (402), until its own count shows some."""
+def exhausted(quota: Quota) -> Quota:
+    """Return the quota after a 402: no calls left until the vendor's own count shows some."""
     return replace(quota, refused=True)
 
 
 def paused(quota: Quota, until: datetime) -> Quota:
-    """Send nothing before `until` (the vendor asked for it)."""
+    """Return the quota with nothing to be sent before `until`, as the vendor demanded."""
     return replace(quota, next_slot=max(quota.next_slot, until))
 
 

@@ -31,7 +31,7 @@ class SymbolList:
 
 @dataclass(frozen=True, slots=True)
 class SymbolChange:
-    """A rename as the vendor tells it: the codes, the company, and the day from which it counts."""
+    """A rename as the vendor reports it: the codes, the company, and the effective date."""
 
     exchange: str
     old: str

@@ -1,7 +1,7 @@
-"""Owns the rolling audit's arithmetic: how many histories are read again, and what that promises.
+"""The rolling audit: how many histories are read again, and what that guarantees. Pure.
 
-A vendor may restate an old bar without a trace in any feed or seam. So whole histories are read
-again, the one that was read the longest ago first, for a share of each day's calls. Pure.
+A vendor may restate an old bar without a trace in any feed or overlap. So whole histories are read
+again, the one read longest ago first, for a share of each day's calls.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from datetime import date, datetime
 from data_nexus.domain.endpoints import CALLS, Endpoint
 from data_nexus.domain.limits.quota import Quota, audit_calls, left_for_audit
 
-# What audits found is told for so many days back.
+# Over how many days the results of audits are reported.
 RECORD_DAYS = 90
-# A year in New York has about so many sessions, and a day without one has no audit.
+# A year in New York has about this many sessions, and a day without one has no audit.
 _DAYS, _SESSIONS = 365, 252
 
 
@@ -24,10 +24,10 @@ _DAYS, _SESSIONS = 365, 252
 class Record:
     """The audit of one exchange so far.
 
-    `assets` are those that take part: every loaded one, dead or alive, that is not paused or
-    parked and still has its code. `oldest` is when the history that was read the longest ago was
-    read as a whole, None if not known. `today` were audited on this UTC day, `audited` in the last
-    `RECORD_DAYS`; of these so many histories had `restated` bars, or were `rebased`.
+    `assets` are those that take part: every loaded one, listed or delisted, that is not paused
+    or parked and still has its code. `oldest` is when the history read longest ago was last
+    read whole, None if not known. `today` were audited on this UTC day, `audited` in the last
+    `RECORD_DAYS`; of these, `restated` had changed bars and `rebased` were re-based.
     """
 
     exchange: str
@@ -41,18 +41,18 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What the audit promises: a silent restatement is found after `days` at the latest.
+    """What the audit guarantees: a silent restatement is found after `days` at the latest.
 
-    That is after the `rest_days` in which a history is not read again, and then `nights` on which
-    an update has a session to get; `days` counts them as a year in New York has them. `calls` is
-    the audit's share of a day, None while the day's limit is not known. Without calls, `nights` and
-    `days` are None: nothing is promised. `oldest` is what is true now, whatever was promised.
+    That is after the `rest_days` in which a history is not read again, and then `updates`, each
+    with a session to load; `days` converts them as a year in New York has sessions. `calls` is the
+    audit's share of a day, None while the day's limit is not known. Without calls, `updates` and
+    `days` are None: nothing is guaranteed. `oldest` is the actual state, whatever was guaranteed.
     """
 
     calls: int | None
     rest_days: int
     assets: int
-    nights: int | None
+    updates: int | None
     days: int | None
     oldest: datetime | None
     exchanges: tuple[Record, ...]
@@ -61,26 +61,26 @@ class Outlook:
 def outlook(
     records: Sequence[Record], day_limit: int | None, share: float, rest_days: int
 ) -> Outlook:
-    """Return what the audit promises with a share of a day's limit."""
+    """Return what the audit guarantees with a share of a day's limit."""
     assets = sum(record.assets for record in records)
     calls = None if day_limit is None else audit_calls(day_limit, share)
-    nights = nights_for(assets, calls or 0)
+    updates = updates_for(assets, calls or 0)
     known = [record.oldest for record in records if record.oldest]
     return Outlook(
         calls=calls,
         rest_days=rest_days,
         assets=assets,
-        nights=nights,
-        days=None if nights is None else rest_days + math.ceil(nights * _DAYS / _SESSIONS),
+        updates=updates,
+        days=None if updates is None else rest_days + math.ceil(updates * _DAYS / _SESSIONS),
         oldest=min(known) if known and len(known) == len(records) else None,
         exchanges=tuple(records),
     )
 
 
-def nights_for(assets: int, calls: int) -> int | None:
-    """Return after how many nights every one of some histories was read; None is never.
+def updates_for(assets: int, calls: int) -> int | None:
+    """Return after how many updates every history has been read; None is never.
 
-    However they were read before: all that wait for longer come first, and nothing comes twice
+    Whenever they were read before: those that have waited longest come first, and none comes twice
     before all had their turn.
     """
     turns = calls // CALLS[Endpoint.EOD]
@@ -89,7 +89,7 @@ def nights_for(assets: int, calls: int) -> int | None:
     return math.ceil(assets / turns) if turns else None
 
 
-def turns_tonight(
+def histories_to_audit(
     quota: Quota,
     records: Sequence[Record],
     exchange: str | None,
@@ -99,7 +99,7 @@ def turns_tonight(
 ) -> int:
     """Return how many histories the audit may read now, of one exchange or of all.
 
-    An update of one exchange alone takes that exchange's part of the day: else the exchange that is
+    An update of one exchange alone takes that exchange's part of the day; otherwise the exchange
     updated first would take all of it every day.
     """
     turns = left_for_audit(quota, share, keep_share) // CALLS[Endpoint.EOD]

@@ -1,8 +1,8 @@
-"""Owns the choice of the cheapest way to make an exchange fresh: in bulk, or one by one. Pure.
+"""Choose the cheapest fetch plan of an exchange: sessions in bulk, or assets individually. Pure.
 
 A session of a whole exchange costs the same however many of its assets lack it; an asset costs one
-call however many sessions it lacks. What a bulk answer cannot carry on (an action, a gap in the
-asset's bars) is known only when it has come, and costs one call each beside what is chosen here.
+call however many sessions it lacks. Which assets a bulk answer cannot advance (an action, a
+gap in their bars) is known only once it is received; each costs one call more than planned here.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ _CALLS_AN_ASSET = CALLS[Endpoint.EOD]
 
 @dataclass(frozen=True, slots=True)
 class BacklogGroup:
-    """So many `assets` that lack every session after their `cursor`, up to `published`.
+    """A number of `assets` that lack every session after their `cursor`, up to `published`.
 
-    A cursor of None is an asset that was never loaded: no bulk answer helps it.
+    A cursor of None is an asset that was never loaded: a bulk answer cannot advance it.
     """
 
     cursor: date | None
@@ -35,35 +35,35 @@ class BacklogGroup:
 
 @dataclass(frozen=True, slots=True)
 class FetchPlan:
-    """How an exchange is made fresh: `sessions` in bulk, ascending, and who they suffice for.
+    """How an exchange is made fresh: `sessions` in bulk, ascending, and the assets of each kind.
 
-    `in_bulk` assets become fresh by these sessions, `singly` are asked for one by one.
+    `in_bulk` assets become fresh by these sessions, the others are fetched `individually`.
     """
 
     sessions: tuple[date, ...]
     in_bulk: int
-    singly: int
+    individually: int
 
     @property
     def calls(self) -> int:
         """What it costs of the daily quota."""
-        return len(self.sessions) * CALLS_A_SESSION + self.singly * _CALLS_AN_ASSET
+        return len(self.sessions) * CALLS_A_SESSION + self.individually * _CALLS_AN_ASSET
 
 
-def singly(backlog: Sequence[BacklogGroup]) -> FetchPlan:
-    """Return the way that asks for each asset by itself."""
+def all_individually(backlog: Sequence[BacklogGroup]) -> FetchPlan:
+    """Return the plan that fetches each asset individually."""
     return FetchPlan((), 0, sum(group.assets for group in backlog))
 
 
 def cheapest_plan(backlog: Sequence[BacklogGroup], sessions: Sequence[date]) -> FetchPlan:
-    """Return the way that costs the fewest calls, of equally cheap ones that with less in bulk.
+    """Return the plan that costs the fewest calls; of equally cheap ones, that with less in bulk.
 
     `sessions` are the exchange's, ascending; all from the oldest cursor to the last one published.
     """
-    start = _first_worth_a_look(backlog, sessions)
+    start = _first_worthwhile(backlog, sessions)
     bulk = tuple(sessions[start + at] for at in _cheapest_bulk(_lacking(backlog, sessions, start)))
     in_bulk = sum(group.assets for group in backlog if _suffices(bulk, group, sessions))
-    return FetchPlan(bulk, in_bulk, singly(backlog).singly - in_bulk)
+    return FetchPlan(bulk, in_bulk, all_individually(backlog).individually - in_bulk)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +77,9 @@ class _SessionsBehind:
     since: Sequence[int]
 
 
-def _first_worth_a_look(backlog: Sequence[BacklogGroup], sessions: Sequence[date]) -> int:
-    """Leave out what is so long ago that bulk up to now would cost more than all assets singly."""
-    most = singly(backlog).calls // CALLS_A_SESSION
+def _first_worthwhile(backlog: Sequence[BacklogGroup], sessions: Sequence[date]) -> int:
+    """Skip sessions so old that bulk from there on would cost more than all assets individually."""
+    most = all_individually(backlog).calls // CALLS_A_SESSION
     oldest = min((group.published for group in backlog), default=date.max)
     return max(0, bisect_right(sessions, oldest) - most)
 
@@ -98,9 +98,9 @@ def _lacking(
 
 
 def _cheapest_bulk(candidates: Sequence[_SessionsBehind]) -> list[int]:
-    """Return the positions of the sessions to ask for in bulk.
+    """Return the positions of the sessions to fetch in bulk.
 
-    `best[n]` is the cheapest way through the first n sessions: calls, sessions in bulk, and where
+    `best[n]` is the cheapest path through the first n sessions: calls, sessions in bulk, and where
     its last step began. A step is a session without bulk (-1), or a run of sessions in bulk.
     """
     best = [(0, 0, -1)]

@@ -1,4 +1,4 @@
-"""Owns what is due by the calendar: which assets lack a session that is out by now. Pure."""
+"""What is due by the calendar: which assets lack a session that is published by now. Pure."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from data_nexus.domain.planning.bulk_or_single import (
     CALLS_A_SESSION,
     BacklogGroup,
     FetchPlan,
+    all_individually,
     cheapest_plan,
-    singly,
 )
 
-# An endpoint that was refused is tried again after so long: plans change.
+# After how long a refused endpoint is tried again: subscriptions change.
 PROBED_AFTER = timedelta(days=7)
-# Exchanges stay shut for a week or two at the new year.
+# Exchanges close for a week or two at the new year.
 _LONGEST_CLOSURE_DAYS = 14
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """What decides when an asset's sessions are out: where it is listed, and as what."""
+class MarketSegment:
+    """What decides when an asset's sessions are published: where it is listed, and as what."""
 
     exchange: str
     venue: str
@@ -35,15 +35,15 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """So many `assets` of a place that the queue may hand out, whose cursor is the same."""
+    """A number of `assets` of a segment that the queue may hand out, with the same cursor."""
 
-    segment: Place
+    segment: MarketSegment
     cursor: date | None
     assets: int
 
 
-def published_at(segments: Collection[Place], now: datetime) -> dict[Place, date]:
-    """Return the last session that each place must have out by `now` (aware)."""
+def published_at(segments: Collection[MarketSegment], now: datetime) -> dict[MarketSegment, date]:
+    """Return the last session that each segment must have published by `now` (aware)."""
     return {
         segment: published_through(
             segment.exchange, kind_of(segment.venue, segment.asset_type), now
@@ -52,8 +52,8 @@ def published_at(segments: Collection[Place], now: datetime) -> dict[Place, date
     }
 
 
-def out_since(segments: Collection[Place], now: datetime) -> dict[Place, datetime]:
-    """Return since when the last session of each place is out by `now` (aware)."""
+def out_since(segments: Collection[MarketSegment], now: datetime) -> dict[MarketSegment, datetime]:
+    """Return since when the last session of each segment is published, at `now` (aware)."""
     return {
         segment: published_since(segment.exchange, kind_of(segment.venue, segment.asset_type), now)
         for segment in segments
@@ -61,11 +61,11 @@ def out_since(segments: Collection[Place], now: datetime) -> dict[Place, datetim
 
 
 def behind_by_exchange(
-    queued: Iterable[Queued], published: Mapping[Place, date]
+    queued: Iterable[Queued], published: Mapping[MarketSegment, date]
 ) -> dict[str, list[BacklogGroup]]:
-    """Return by exchange the assets that are due; an exchange where none is has no entry.
+    """Return the due assets by exchange; an exchange without any has no entry.
 
-    A place where nothing was ever loaded needs no date in `published`.
+    A segment where nothing was ever loaded needs no date in `published`.
     """
     backlog: dict[str, list[BacklogGroup]] = {}
     for group in queued:
@@ -77,20 +77,22 @@ def behind_by_exchange(
 
 
 def lacking_a_session(backlog: Mapping[str, Collection[BacklogGroup]]) -> set[str]:
-    """Return the exchanges of which a session is out that an asset loaded before lacks."""
+    """Return the exchanges with a published session that an already loaded asset lacks."""
     return {name for name, groups in backlog.items() if any(group.cursor for group in groups)}
 
 
 def fetch_plans(
     backlog: Mapping[str, list[BacklogGroup]], refused: Collection[str], calls_a_day: int | None
 ) -> dict[str, FetchPlan]:
-    """Return the cheapest way for each exchange.
+    """Return the cheapest fetch plan of each exchange.
 
-    Nothing is asked for in bulk where bulk is `refused`, or if a whole day does not pay a session.
+    Nothing is fetched in bulk where bulk is `refused`, or if a whole day cannot pay for a session.
     """
-    is_dear = calls_a_day is not None and calls_a_day < CALLS_A_SESSION
+    is_unaffordable = calls_a_day is not None and calls_a_day < CALLS_A_SESSION
     return {
-        exchange: singly(groups) if is_dear or exchange in refused else _way(exchange, groups)
+        exchange: all_individually(groups)
+        if is_unaffordable or exchange in refused
+        else _cheapest(exchange, groups)
         for exchange, groups in backlog.items()
     }
 
@@ -102,9 +104,9 @@ def session_before(exchange: str, session: date) -> date:
 
 
 def rest_days(exchange: str, since: datetime, days: float) -> float:
-    """Return after how many days, at least so many, a rest ends on a night that has a session.
+    """Return how many days to wait, at least `days`, so that the wait ends on a day with a session.
 
-    Else who rests would be asked for on a Sunday, when there is nothing to be had.
+    Otherwise an asset would be requested on a Sunday, when there is nothing to get.
     """
     sessions = sessions_of(exchange, (since + timedelta(days=days)).date())
     for more in range(_LONGEST_CLOSURE_DAYS):
@@ -115,17 +117,17 @@ def rest_days(exchange: str, since: datetime, days: float) -> float:
 
 
 def sessions_up_to(exchange: str, session: date, before: int) -> list[date]:
-    """Return a session and so many before it, ascending."""
+    """Return a session and the `before` sessions before it, ascending."""
     sessions = sessions_of(exchange, session)
     end = int(sessions.days.searchsorted(days(session) + 1))
     return [day_date(day) for day in sessions.days[max(0, end - before - 1) : end].tolist()]
 
 
-def _way(exchange: str, backlog: list[BacklogGroup]) -> FetchPlan:
+def _cheapest(exchange: str, backlog: list[BacklogGroup]) -> FetchPlan:
     last = max(group.published for group in backlog)
     cursors = [group.cursor for group in backlog if group.cursor is not None]
     if not cursors:
-        return singly(backlog)
+        return all_individually(backlog)
     sessions: Sessions = sessions_of(exchange, last)
     expected = sessions.between(min(cursors), last).tolist()
     return cheapest_plan(backlog, [day_date(day) for day in expected])

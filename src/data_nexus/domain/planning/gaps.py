@@ -1,8 +1,8 @@
-"""Owns the choice of how gaps before a session are looked into: in bulk, or one by one. Pure.
+"""Choose how gaps before a session are rechecked: in bulk, or asset by asset. Pure.
 
 An asset that trades again after sessions without a bar either did not trade on them, or its bars
-came late. Which of the two, a second look at those sessions says: for all assets at once, or for
-one of them. A session that was looked at after a later one was out needs no further look.
+came late. Fetching those sessions again decides: for all assets at once, or for one of them. A
+session that was fetched after a later one was published needs no recheck.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from datetime import date
 
 from data_nexus.domain.endpoints import CALLS, Endpoint
 
-# Gaps that reach further back are not looked into in bulk.
+# Gaps that reach further back are not rechecked in bulk.
 DEEPEST = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Rechecks:
-    """The sessions to look at again, ascending, and the newest one that stays open.
+    """The sessions to fetch again, ascending, and the newest one that stays unchecked.
 
-    After these looks no gap that begins on `still_open` or later can hide a late bar.
+    After these rechecks no gap that begins on `still_open` or later can hide a late bar.
     """
 
     sessions: tuple[date, ...]
@@ -31,24 +31,24 @@ class Rechecks:
 
 
 def recheck_gaps(
-    last_bars: Iterable[date], earlier: Sequence[date], settled: Collection[date]
+    last_bars: Iterable[date], earlier: Sequence[date], rechecked: Collection[date]
 ) -> Rechecks:
-    """Return the cheapest looks for assets that trade again, by the dates of their last bars.
+    """Return the cheapest rechecks for assets that trade again, by the dates of their last bars.
 
-    `earlier` are the sessions before the present one, ascending, and at least one; `settled`
-    those of them that need no look. Where a look at the newest costs less than a call for each gap
-    it is taken, even if other gaps reach further back: the next nights need it, too.
+    `earlier` are the sessions before the present one, ascending, and at least one; `rechecked`
+    those of them that need no recheck. If rechecking the newest costs less than a call for each gap
+    it is done, even if other gaps reach further back: the next updates need it too.
     """
     known, oldest = earlier[-DEEPEST:], earlier[max(0, len(earlier) - DEEPEST - 1)]
-    open_ones = [day for day in known if day not in settled and day > oldest]
+    open_ones = [day for day in known if day not in rechecked and day > oldest]
     depths = Counter(len(open_ones) - bisect_right(open_ones, day) for day in last_bars)
     is_worth = _calls(1, Counter()) < _calls(0, depths)
-    looks = min(range(int(is_worth), len(open_ones) + 1), key=lambda n: _calls(n, depths))
-    newest = len(open_ones) - looks
+    count = min(range(int(is_worth), len(open_ones) + 1), key=lambda n: _calls(n, depths))
+    newest = len(open_ones) - count
     return Rechecks(tuple(open_ones[newest:]), open_ones[newest - 1] if newest else oldest)
 
 
-def _calls(looks: int, depths: Counter[int]) -> int:
-    """What so many looks cost, and a history for each asset whose gap reaches further back."""
-    singly = sum(assets for depth, assets in depths.items() if depth > looks)
-    return looks * CALLS[Endpoint.BULK] + singly * CALLS[Endpoint.EOD]
+def _calls(count: int, depths: Counter[int]) -> int:
+    """The cost of some rechecks, and of a history for each asset whose gap reaches further back."""
+    individually = sum(assets for depth, assets in depths.items() if depth > count)
+    return count * CALLS[Endpoint.BULK] + individually * CALLS[Endpoint.EOD]

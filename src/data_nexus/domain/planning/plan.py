@@ -1,4 +1,4 @@
-"""Owns the plan: what a load or an update costs and how long it takes. Pure; spends nothing."""
+"""Plan a load or an update: what it costs and how long it takes. Pure; spends nothing."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from data_nexus.domain.planning.bulk_or_single import CALLS_A_SESSION, FetchPlan
 _DAY = timedelta(days=1)
 
 
-class Kind(StrEnum):
-    """What a step asks for: histories, actions, one part of sessions in bulk, or symbol lists."""
+class StepKind(StrEnum):
+    """What a step fetches: histories, actions, one part of sessions in bulk, or symbol lists."""
 
     EOD = "eod"
     BULK = "bulk"
@@ -27,7 +27,7 @@ class Kind(StrEnum):
     SYMBOLS = "symbols"
 
 
-_ACTIONS = {Kind.SPLITS: Endpoint.SPLITS, Kind.DIVIDENDS: Endpoint.DIVIDENDS}
+_ACTIONS = {StepKind.SPLITS: Endpoint.SPLITS, StepKind.DIVIDENDS: Endpoint.DIVIDENDS}
 
 
 class Purpose(StrEnum):
@@ -41,10 +41,10 @@ class Purpose(StrEnum):
 class Step:
     """One kind of request for one exchange, and how many assets it is for.
 
-    `sessions` of the whole exchange are asked for in bulk; with none, each asset by itself.
+    `sessions` of the whole exchange are fetched in bulk; with none, each asset individually.
     """
 
-    kind: Kind
+    kind: StepKind
     exchange: str
     assets: int
     calls: int
@@ -57,7 +57,7 @@ class Step:
 class Plan:
     """The steps, what they cost together, and the time they take.
 
-    `quota_left` and `days` (on which calls are spent) are None while the vendor has not told
+    `quota_left` and `days` (on which calls are spent) are None while the vendor has not reported
     the limit; `eta_sec` then assumes that the quota suffices.
     """
 
@@ -83,13 +83,12 @@ def plan_update(
     wanting: Mapping[str, int] | None = None,
     audits: Mapping[str, int] | None = None,
 ) -> Plan:
-    """Plan an update: symbol lists, sessions in bulk, and the assets that these do not suffice for.
+    """Plan an update: symbol lists, sessions in bulk, and the assets that these do not cover.
 
-    The lists are counted with the renames, which are asked for only if symbols went and came.
-    `wanting` has how many assets' actions are to be asked for, `audits` how many histories the
-    audit reads after that. An asset that is new on a list, or for which an action is told or a gap
-    in its bars is found, costs one call more; who they are is known only when the list or the
-    session has come.
+    The lists are counted with the renames, which are fetched only if symbols disappeared and
+    appeared. `wanting` is how many assets' actions are to be fetched, `audits` how many histories
+    the audit reads after that. An asset that is new on a list, has an action or a gap in its bars
+    costs one call more; which ones is known only when the list or the session is received.
     """
     steps = [_lists(name, list(each)) for name, each in groupby(lists, lambda one: one.exchange)]
     for exchange, fetch_plan in fetch_plans.items():
@@ -98,10 +97,10 @@ def plan_update(
             calls = sessions * CALLS[Endpoint.BULK]
             steps += [
                 Step(kind, exchange, fetch_plan.in_bulk, calls, sessions, sessions)
-                for kind in (Kind.BULK, Kind.SPLITS, Kind.DIVIDENDS)
+                for kind in (StepKind.BULK, StepKind.SPLITS, StepKind.DIVIDENDS)
             ]
-        if fetch_plan.singly:
-            steps.append(_histories(exchange, fetch_plan.singly))
+        if fetch_plan.individually:
+            steps.append(_histories(exchange, fetch_plan.individually))
     for exchange, assets in (wanting or {}).items():
         for kind, endpoint in _ACTIONS.items():
             steps.append(Step(kind, exchange, assets, assets * CALLS[endpoint], assets))
@@ -113,11 +112,13 @@ def plan_update(
 def _lists(exchange: str, lists: Sequence[KnownList]) -> Step:
     asked = [CALLS[endpoint] for each in lists for endpoint in each.endpoints]
     listed = sum(each.listed for each in lists)
-    return Step(Kind.SYMBOLS, exchange, listed, sum(asked), len(asked))
+    return Step(StepKind.SYMBOLS, exchange, listed, sum(asked), len(asked))
 
 
 def _histories(exchange: str, assets: int, purpose: Purpose = Purpose.DUE) -> Step:
-    return Step(Kind.EOD, exchange, assets, assets * CALLS[Endpoint.EOD], assets, purpose=purpose)
+    return Step(
+        StepKind.EOD, exchange, assets, assets * CALLS[Endpoint.EOD], assets, purpose=purpose
+    )
 
 
 def _plan(steps: Sequence[Step], quota: Quota, moment: datetime) -> Plan:
@@ -131,11 +132,11 @@ def _plan(steps: Sequence[Step], quota: Quota, moment: datetime) -> Plan:
 
 
 def _usable(steps: Sequence[Step], left: int | None) -> int | None:
-    """Return which calls are of use today: no session is begun in bulk that they do not pay."""
-    singly = sum(step.calls for step in steps if not step.sessions)
-    if left is None or left >= CALLS_A_SESSION or singly == sum(step.calls for step in steps):
+    """Return which calls are of use today: no bulk session is begun that they do not pay for."""
+    individually = sum(step.calls for step in steps if not step.sessions)
+    if left is None or left >= CALLS_A_SESSION or individually == sum(step.calls for step in steps):
         return left
-    return min(left, singly)
+    return min(left, individually)
 
 
 def _quota_days(calls: int, left: int | None, day_limit: int | None) -> int | None:

@@ -1,8 +1,8 @@
-"""Owns `BulkSession`, a session of a whole exchange, and what it means for each asset. Pure.
+"""`BulkSession`, one session of a whole exchange, and its classification by asset. Pure.
 
-A sheet carries on only what is unbroken: an asset of which no action is told, whose stored bars
-reach up to the session before, and whose adjustment the new bar continues. The others are asked
-for by themselves, for a bar alone says nothing of the bars before it.
+A bulk session advances only assets without a break: those without a reported action, whose stored
+bars reach the session before, and whose adjustment the new bar continues. The others are fetched
+individually, as one bar says nothing about the bars before it.
 """
 
 from __future__ import annotations
@@ -22,19 +22,20 @@ from data_nexus.domain.bars import Bars, Floats, Mask, days
 # The vendor states four decimals.
 _ROUNDING = 0.00005
 _TOLERANCE = 1e-6
-# A session of which fewer of those that traded before have a bar is not out yet, or was none.
+# If a smaller share of the assets that traded before has a bar, the session is not published yet,
+# or there was none.
 _LEAST_SHARE = 0.5
-# A day on which no more than these have a bar was no session: vendors state odd bars on holidays.
-_HANDFUL = 0.05
-# From one bar to the next few prices move by more than this factor.
-_LEAP = 3.0
+# A day on which at most this share has a bar was not a session: vendors send odd bars on holidays.
+_ODD_SHARE = 0.05
+# Few prices move by more than this factor from one bar to the next.
+_LARGEST_MOVE = 3.0
 
 Positions = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
 class RejectedBulkRow:
-    """A row of a bulk answer that is put aside: whose it is ("" if that cannot be read) and why."""
+    """A rejected row of a bulk answer: its code ("" if that cannot be read) and the reason."""
 
     code: str
     rule: str
@@ -43,12 +44,12 @@ class RejectedBulkRow:
 
 @dataclass(frozen=True, eq=False)
 class BulkSession:
-    """A session of an exchange as the vendor tells it, by code.
+    """A session of an exchange as the vendor sent it, by code.
 
-    `position` is where in `bars` a code's bar stands; `rejected` has the rule and the excerpt of a
-    row that is no bar, for codes without one; `aside` has all rows that are none; `flags` has the
-    odd rows by rule. Of `named` codes the bar alone is not to be trusted: actions, or rows that
-    contradict each other.
+    `position` is the row of a code's bar in `bars`; `rejected` has the rule and the excerpt of a
+    rejected row, for codes without a bar; `rejected_rows` has all rejected rows; `flags` has the
+    odd rows by rule. For `named` codes the bar alone cannot be trusted: they have actions, or rows
+    that contradict each other.
     """
 
     session: dt.date
@@ -58,7 +59,7 @@ class BulkSession:
     flags: Mapping[str, Mask]
     named: frozenset[str]
     body_sha256: str
-    aside: tuple[RejectedBulkRow, ...] = ()
+    rejected_rows: tuple[RejectedBulkRow, ...] = ()
 
     @cached_property
     def is_odd(self) -> Mask:
@@ -69,13 +70,13 @@ class BulkSession:
         return odd
 
     def flagged(self, row: int) -> str:
-        """Return the odd things about a row as JSON: the rules that it breaks, each once."""
+        """Return the flag rules that a row breaks as JSON, each with the count 1."""
         return json.dumps({rule: 1 for rule, broken in self.flags.items() if broken[row]})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidates:
-    """Assets that lack a session and none before it, ascending, with what their last bar says.
+    """Assets that lack a session and none before it, ascending by id, with their last bar.
 
     Without a last bar `last_day` is the lowest number and the prices are NaN.
     """
@@ -93,26 +94,27 @@ class Candidates:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Classified:
-    """What becomes of assets that lack a session, as positions among them.
+    """What happens to each candidate, as positions in `Candidates`.
 
-    `rows` is where the bars of the `stored` ones stand in the sheet. `absent` have no row,
-    `rejected` one that is no bar; who is `left` is asked for by itself, of the `changed` ones all.
+    `rows` has the rows of the `stored` ones in the bulk session. `absent` have no row, `rejected` a
+    rejected one. Those `to_fetch` are fetched individually, the codes `to_reload` with their whole
+    history.
     """
 
     stored: Positions
     rows: Positions
     absent: Positions
     rejected: Positions
-    left: Positions
-    changed: frozenset[str]
+    to_fetch: Positions
+    to_reload: frozenset[str]
 
     @property
-    def settled(self) -> Positions:
-        """Whom the session carries on: the stored, the absent and the rejected ones, ascending."""
+    def advanced(self) -> Positions:
+        """Those that the session advances: stored, absent and rejected ones, ascending."""
         return np.sort(np.concatenate((self.stored, self.absent, self.rejected)))
 
     def without(self, lost: Mask) -> Classified:
-        """Return the fates without the assets that somebody has leased meanwhile."""
+        """Return this without the assets that a worker has leased meanwhile."""
         kept = ~lost
         return replace(
             self,
@@ -123,15 +125,16 @@ class Classified:
         )
 
     def only_stored(self) -> Classified:
-        """Return the fates with nothing but the bars that are to be stored."""
+        """Return this with nothing but the bars to store."""
         none = self.stored[:0]
-        return replace(self, absent=none, rejected=none, left=none, changed=frozenset())
+        return replace(self, absent=none, rejected=none, to_fetch=none, to_reload=frozenset())
 
 
 def classify(bulk_session: BulkSession, candidates: Candidates, reference: int) -> Classified:
-    """Decide what a sheet means for assets that lack its session.
+    """Decide what a bulk session means for the assets that lack it.
 
-    `reference` is the day up to which an unbroken asset has bars, as `reference_day` tells.
+    `reference` is the day up to which an asset without a break has bars, as `reference_day`
+    returns.
     """
     rows = np.array([bulk_session.position.get(code, -1) for code in candidates.codes], np.intp)
     is_named = np.array([code in bulk_session.named for code in candidates.codes], np.bool_)
@@ -152,40 +155,40 @@ def classify(bulk_session: BulkSession, candidates: Candidates, reference: int) 
         rows=rows[stored],
         absent=np.flatnonzero(is_absent),
         rejected=np.flatnonzero(is_rejected),
-        left=np.flatnonzero(~(is_stored | is_absent | is_rejected)),
-        changed=frozenset(candidates.codes[at] for at in np.flatnonzero(is_changed)),
+        to_fetch=np.flatnonzero(~(is_stored | is_absent | is_rejected)),
+        to_reload=frozenset(candidates.codes[at] for at in np.flatnonzero(is_changed)),
     )
 
 
 def is_continued(candidates: Candidates, bars: Bars, chosen: Mask) -> Mask:
     """Say of which of the chosen assets a new bar continues the last stored one.
 
-    It is adjusted alike, as far as four decimals can tell, and its price is of the same order: a
-    leap may be a split that no feed has told, or another company under the same code. Not of
-    those without a stored bar.
+    Its adjustment is the same, as far as four decimals can show, and its price is of the same
+    order: a large move may be a split that no feed reported, or another company under the same
+    code. False for assets without a stored bar.
     """
     before, after = candidates.close[chosen], bars.close
     factor = bars.adjusted_close / after
     difference = np.abs(candidates.adjusted_close[chosen] / before - factor)
     is_alike = difference <= _TOLERANCE * factor + _ROUNDING / before + _ROUNDING / after
-    is_near: Mask = (after <= _LEAP * before) & (before <= _LEAP * after)
+    is_near: Mask = (after <= _LARGEST_MOVE * before) & (before <= _LARGEST_MOVE * after)
     return is_alike & is_near
 
 
 def reference_day(last_bars: Collection[dt.date | None]) -> dt.date | None:
-    """Return up to which day an exchange's bars reach: more than a handful of assets do.
+    """Return the last day on which more than a handful of an exchange's assets have a bar.
 
-    Ordinarily the session before. When that was no session after all, or has never come, the one
-    before it: then nobody is to be asked for by himself because of it.
+    Normally the session before. If that was not a session after all, or was never published, the
+    one before it, so that no asset is fetched individually because of it.
     """
     known = sorted(day for day in last_bars if day is not None)
-    return known[-1 - int(_HANDFUL * len(known))] if known else None
+    return known[-1 - int(_ODD_SHARE * len(known))] if known else None
 
 
 def is_out(bulk_session: BulkSession, expected: Sequence[str]) -> bool:
-    """Say whether a session is out, judged by those that traded at the last one.
+    """Say whether a session is published, judged by the codes that traded in the last one.
 
-    Rows that are no bars count for nothing: were they to pass, the gaps would be no gaps later.
+    Rejected rows do not count: otherwise their gaps would not be found later.
     """
     if not expected:
         return bool(bulk_session.position)
@@ -193,5 +196,5 @@ def is_out(bulk_session: BulkSession, expected: Sequence[str]) -> bool:
 
 
 def flag_counts(bulk_session: BulkSession, rows: Positions) -> Counter[str]:
-    """Count the odd ones among some rows, by rule."""
+    """Count the flagged rows among some rows, by rule."""
     return Counter({rule: n for rule, b in bulk_session.flags.items() if (n := int(b[rows].sum()))})

@@ -1,4 +1,4 @@
-"""Owns the check of one answer: which rows are kept, which are rejected and why. Pure."""
+"""Check one answer: which rows are kept, which are rejected and why. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from data_nexus.domain.window import Window
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A row that cannot be a bar: its position in the answer and the rule that it broke first."""
+    """A row that cannot be a bar: its position in the answer and the first rule that it breaks."""
 
     row: int
     rule: str
@@ -22,7 +22,7 @@ class Reject:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Checked:
-    """An answer's rows, sorted out: received = kept + repeats + rejects.
+    """An answer's rows after the check: received = kept + repeats + rejects.
 
     `kept` is sorted by date, one bar a date, its missing volumes stored as 0; `flags` counts the
     kept rows that break a flag rule, by the rule's name; `repeats` are rows equal to a kept one.
@@ -43,7 +43,7 @@ class Checked:
 class CheckedSession:
     """A session's rows, each of another asset, and what is wrong with them, by position.
 
-    `reasons` is the place in `ROW_RULES` of the reject rule that the row broke first, -1 for none;
+    `reasons` is the index in `ROW_RULES` of the first reject rule that the row breaks, -1 for none;
     `flags` has the rows that break a flag rule, by its name. Missing volumes are 0.
     """
 
@@ -53,7 +53,7 @@ class CheckedSession:
 
 
 def check(bars: Bars, window: Window) -> Checked:
-    """Sort an answer's rows into kept and rejected, and count the odd ones among the kept."""
+    """Separate an answer's rows into kept and rejected, and count the flags of the kept."""
     rows: NDArray[np.intp] = np.arange(len(bars))
     rejects: list[Reject] = []
     for rule in (r for r in BAR_RULES if r.grade is Grade.REJECT):
@@ -71,13 +71,13 @@ def check(bars: Bars, window: Window) -> Checked:
 
 
 def check_session(bars: Bars, window: Window) -> CheckedSession:
-    """Sort out the rows of a session, each of another asset; no row is moved."""
+    """Check the rows of a session, each of another asset; the rows keep their positions."""
     reasons: NDArray[np.int8] = np.full(len(bars), -1, np.int8)
     flags: dict[str, Mask] = {}
-    for segment, rule in enumerate(ROW_RULES):
+    for index, rule in enumerate(ROW_RULES):
         holds = rule.holds(bars, window)
         if rule.grade is Grade.REJECT:
-            reasons[~holds & (reasons < 0)] = segment
+            reasons[~holds & (reasons < 0)] = index
         elif not holds.all():
             flags[rule.name] = ~holds & (reasons < 0)
     return CheckedSession(_with_volume(bars), reasons, flags)

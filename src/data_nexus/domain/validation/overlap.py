@@ -1,8 +1,8 @@
-"""Owns the seam: do the stored bars before the cursor still match what the vendor says? Pure.
+"""The overlap: do the stored bars before the cursor still match what the vendor sends? Pure.
 
 Each re-read begins some bars before the cursor. A split or dividend changes `adjusted_close` of
-every earlier bar, and a split their volumes; a restatement changes raw values. Either shows where
-the two overlap, and then nothing older can be trusted either.
+every earlier bar, and a split their volumes; a restatement changes raw values. Either shows in
+the overlap, and then nothing older can be trusted either.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class Break(StrEnum):
 
     REBASED = "its adjusted closes were re-based"
     RESTATED = "its bars were restated"
-    WITHDRAWN = "none of its last bars is there any more"
+    WITHDRAWN = "its last bars have disappeared"
 
 
 def overlap_break(stored: Bars, answered: Bars) -> Break | None:

@@ -1,8 +1,8 @@
-"""Owns the rules that a bar must keep, as a table. Pure.
+"""The rules that a bar must keep, as a table. Pure.
 
-A rule's name is what `rejected_rows.rule` stores, what the sync log counts and what the docs
-list. Two grades: a row that breaks a `REJECT` rule cannot be a bar and is put aside with its
-reason; one that breaks a `FLAG` rule is odd, may be all that the vendor has, and is stored as
+A rule's name is what `rejected_rows.rule` stores, what the sync log counts and what the docs list.
+Two grades: a row that breaks a `REJECT` rule cannot be a bar and is stored as a rejected row with
+its reason; one that breaks a `FLAG` rule is odd, may be all that the vendor has, and is stored as
 sent and counted.
 """
 
@@ -33,7 +33,7 @@ class Grade(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A promise about each bar: `holds` answers with a mask of the rows that keep it."""
+    """A rule about each bar: `holds` returns a mask of the rows that keep it."""
 
     name: str
     grade: Grade
@@ -61,7 +61,7 @@ def _one_bar_per_date(bars: Bars, _: Window) -> Mask:
 def _open_or_close(
     bars: Bars, choose: Callable[[np.ndarray, np.ndarray], np.ndarray]
 ) -> np.ndarray:
-    """Choose between open and close; an open of 0 is no open (it has a rule of its own)."""
+    """Choose between open and close; an open of 0 counts as missing (it has a rule of its own)."""
     return choose(np.where(bars.open > 0, bars.open, bars.close), bars.close)
 
 
@@ -81,7 +81,7 @@ BAR_RULES = (
     Rule(
         "date lies in the window",
         Grade.REJECT,
-        "the date is not earlier than what was asked for",
+        "the date is not earlier than the window that was requested",
         lambda b, w: b.date >= days(w.first),
     ),
     Rule(
@@ -175,5 +175,5 @@ BAR_RULES = (
         lambda b, _: b.volume > 0,
     ),
 )
-# Those that look at each row by itself: for rows of different assets, of one date.
+# The rules that need one row only: for rows of different assets, of one date.
 ROW_RULES = tuple(rule for rule in BAR_RULES if rule.holds is not _one_bar_per_date)

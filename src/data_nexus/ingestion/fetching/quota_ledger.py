@@ -16,19 +16,19 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from data_nexus.database.store.quota import LedgerStore
+from data_nexus.database.store.quota import QuotaLedger
 from data_nexus.domain.limits.quota import (
     Granted,
     Quota,
     Spent,
-    note_account,
-    note_exhausted,
-    note_minute_limit,
+    exhausted,
     on_day,
     paused,
     refund,
     reserve,
     step,
+    with_account,
+    with_minute_limit,
 )
 from data_nexus.errors import QuotaSpent, StorageUnavailable
 from data_nexus.events import Observer, Waiting
@@ -64,7 +64,7 @@ class Ledger:
     the day, None while unknown) are as last seen.
     """
 
-    store: LedgerStore
+    store: QuotaLedger
     observe: Observer
     keep_share: float = 0.0
     audit_share: float | None = None
@@ -131,7 +131,7 @@ class Ledger:
         if limit == self.minute_limit and remaining > 0:
             return
         await self.store.change(
-            lambda q, moment: (note_minute_limit(q, limit, remaining, moment), None)
+            lambda q, moment: (with_minute_limit(q, limit, remaining, moment), None)
         )
         self.minute_limit = limit
 
@@ -140,14 +140,15 @@ class Ledger:
     ) -> None:
         """Learn from the vendor's own count what the day allows."""
         await self.store.change(
-            lambda quota, _: (note_account(quota, spent, counted_on, limit, extra), None), told=True
+            lambda quota, _: (with_account(quota, spent, counted_on, limit, extra), None),
+            reported=True,
         )
 
     async def note_exhausted(self) -> None:
         """Believe a 402: nothing is left of the day."""
         self._recalls += 1
         async with self._lock:
-            await self.store.change(lambda quota, _: (note_exhausted(quota), None))
+            await self.store.change(lambda quota, _: (exhausted(quota), None))
             await self._empty()
 
     async def pause(self, seconds: float) -> None:

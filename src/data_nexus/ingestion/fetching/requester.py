@@ -1,7 +1,8 @@
-"""Owns the retries: the one place that asks again.
+"""Fetch answers from the vendor: the one place that retries.
 
-On its way a request passes the breaker of its endpoint (is the vendor up?), the breadth (may one
-more be in flight?) and the ledger (is it paid for, and is it its turn?).
+Down the calls, one concern each: `fetch` (attempts and postponements), `_send_when_allowed` (the
+circuit breaker, the concurrency limit), `_send_paid` (the quota ledger), the client (one request
+on the wire).
 """
 
 from __future__ import annotations
@@ -9,121 +10,124 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Generic, Protocol, TypeVar
 
-from data_nexus.domain.endpoints import Endpoint
 from data_nexus.domain.limits.backoff import Backoff
-from data_nexus.domain.limits.breaker import Breaker, RetryBudget, admit, answered, failed
-from data_nexus.domain.limits.concurrency import ConcurrencyLimit, decreased, increased
+from data_nexus.domain.limits.breaker import RetryBudget
 from data_nexus.eodhd.client import VendorClient
 from data_nexus.eodhd.requests import Request, user_request
-from data_nexus.errors import (
-    AnswerTimedOut,
-    ConnectionFailed,
-    Fenced,
-    NexusError,
-    NotSent,
-    Park,
-    QuotaSpent,
-    RateLimited,
-    Retry,
-    VendorFailed,
-    VendorUnavailable,
-)
+from data_nexus.errors import Fenced, NotSent, Park, QuotaSpent, RateLimited, Retry
 from data_nexus.events import Observer, Retried, Waiting
+from data_nexus.ingestion.fetching.circuit_breakers import CircuitBreakers
+from data_nexus.ingestion.fetching.concurrency_gate import ConcurrencyGate
+from data_nexus.ingestion.fetching.daily_quota import DailyQuota
 from data_nexus.ingestion.fetching.quota_ledger import Ledger
 from data_nexus.ingestion.fetching.usage import UsagePoll
 
-_LONGEST_POSTPONEMENT = 12
-_ROUND_SEC = 1.0
-# So many times in a row may the breaker open before the vendor counts as unavailable.
-_PATIENCE = 3
-# A spent day is looked at again so often: calls may have been bought, or a refusal have been wrong.
-_LOOK_AGAIN_SEC = 900.0
-Answer = TypeVar("Answer")
-Read = Callable[[bytes], Awaitable[Answer]]
+_MOST_POSTPONEMENTS = 12
+Decoded = TypeVar("Decoded")
+Decoded_co = TypeVar("Decoded_co", covariant=True)
+Decode = Callable[[bytes], Decoded]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Generic[Decoded_co]):
+    """An answer with status 200: what `decode` made of it, and the body as it was received."""
+
+    decoded: Decoded_co
+    body: bytes
 
 
 @dataclass(slots=True)
 class FetchState:
-    """The way to one answer: what was sent for it, and whether it waits with nothing under way.
+    """How far a fetch has come: the requests sent for it, and whether it waits, none under way.
 
     `is_wanted` is asked before each request: False when the answer would be of no use any more.
     """
 
     is_wanted: Callable[[], bool] = lambda: True
-    spent: list[Request] = field(default_factory=list)
+    sent: list[Request] = field(default_factory=list)
     is_waiting: bool = True
+
+    @property
+    def calls(self) -> int:
+        """What the requests cost of the quota, in calls."""
+        return sum(request.calls for request in self.sent)
+
+
+class Fetches(Protocol):
+    """Whatever fetches: a `Requester`, or one that a drain cuts short."""
+
+    async def fetch(
+        self, request: Request, decode: Decode[Decoded], state: FetchState
+    ) -> Answer[Decoded]:
+        """Return the answer, decoded; `state` says how far it has come."""
 
 
 @dataclass(slots=True)
 class Requester:
-    """Asks until an answer comes or the attempts are used up.
+    """Fetches until an answer comes or the attempts are used up.
 
-    `waits`: a spent day is slept through instead of ending the run, and a vendor out of reach is
-    waited for, however long. `account_requests` are those that no asset is to be charged with.
+    `quota` is also what callers ask for the day's calls.
     """
 
     client: VendorClient
     ledger: Ledger
     backoff: Backoff
     observe: Observer
-    concurrency_limit: ConcurrencyLimit
+    gate: ConcurrencyGate
+    breakers: CircuitBreakers
     waits: bool = False
-    breaker_sec: float = 30.0
     chance: random.Random = field(default_factory=random.Random)
     budget: RetryBudget = field(default_factory=RetryBudget)
-    breakers: dict[Endpoint, Breaker] = field(init=False)
     retries: int = 0
-    account_requests: list[Request] = field(default_factory=list)
-    _count: UsagePoll = field(init=False)
-    _in_flight: int = 0
-    _room: asyncio.Condition = field(default_factory=asyncio.Condition)
-    _resting: asyncio.Lock = field(default_factory=asyncio.Lock)
-    _rested_at: float = 0.0
+    requests: int = 0
+    quota: DailyQuota = field(init=False)
+    _decoding: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
-        self.breakers = defaultdict(lambda: Breaker(first_open_sec=self.breaker_sec))
-        self._count = UsagePoll(self._ask_user, self.ledger, self.observe)
+        usage = UsagePoll(self._fetch_user, self.ledger, self.observe)
+        self.quota = DailyQuota(self.ledger, usage, self.observe, self.waits)
 
     def state(self) -> dict[str, Any]:
-        """Return how it stands with the vendor, for people to read."""
+        """Return how the worker stands with the vendor, as `nexus status` shows it."""
         return {
-            "in_flight": self._in_flight,
-            "breadth": self.concurrency_limit.requests,
+            "requests": self.requests,
+            "in_flight": self.gate.in_flight,
+            "concurrency_limit": self.gate.limit.requests,
             "retries": self.retries,
             "retry_budget": round(self.budget.saved, 1),
-            "breakers": {str(name): breaker.state for name, breaker in self.breakers.items()},
+            "breakers": self.breakers.states(),
         }
 
-    async def fetch(self, request: Request, read: Read[Answer], state: FetchState) -> Answer:
-        """Return what `read` makes of the answer's body; `state` tells how far it has come.
+    async def fetch(
+        self, request: Request, decode: Decode[Decoded], state: FetchState
+    ) -> Answer[Decoded]:
+        """Return the answer, decoded; `state` says how far it has come.
 
-        A `Retry`, from the wire or from `read`, uses up an attempt and a share of the retry
+        A `Retry`, from the wire or from `decode`, uses up an attempt and a share of the retry
         budget. A rate limit pauses every worker and uses up neither, but an asset that meets it
         over and over fails in the end. Raises `QuotaSpent` for a spent day unless the run waits,
         and `Fenced` when the answer is not wanted any more.
         """
         attempt, postponed = 1, 0
-        state.is_waiting = True
         while True:
-            begun = time.monotonic()
+            state.is_waiting, begun = True, time.monotonic()
             try:
-                await self._count.keep()
-                answer = await read(await self._send(request, state))
+                await self.quota.usage.keep()
+                body = await self._send_when_allowed(request, state)
+                answer = Answer(await self._decoded(body, decode), body)
             except RateLimited as limit:
                 state.is_waiting = True
                 postponed += 1
-                if postponed > _LONGEST_POSTPONEMENT:
+                if postponed > _MOST_POSTPONEMENTS:
                     raise
                 await self.ledger.pause(limit.wait_sec)
-            except QuotaSpent as refused:
+            except QuotaSpent as spent:
                 state.is_waiting = True
-                await self._rest(refused, begun)
+                await self.quota.wait(spent, begun)
             except Park as unfit:
                 unfit.request = request.text
                 raise
@@ -136,78 +140,45 @@ class Requester:
                     self.budget = self.budget.earn()
                 return answer
 
-    async def require(self, calls: int) -> None:
-        """Return once the day holds so many calls; raise `QuotaSpent` if this run does not wait.
+    async def _send_when_allowed(self, request: Request, state: FetchState) -> bytes:
+        await self.breakers.admit(request.endpoint)
+        async with self.gate.passing():
+            return await self._send_paid(request, state)
 
-        Nothing is reserved: it is for those who had better not begin what they cannot finish.
-        """
-        while True:
-            begun = time.monotonic()
-            await self._count.keep()
+    async def _send_paid(self, request: Request, state: FetchState) -> bytes:
+        slot = await self.ledger.admit(request.calls)
+        if not state.is_wanted():
+            # A machine that slept wakes up here: the lease expired while its turn came.
+            await self.ledger.refund(slot)
+            raise Fenced(f"{request.subject}: the lease may have run out")
+        state.is_waiting = False
+        state.sent.append(request)
+        self.requests += 1
+        self.quota.usage.calls += request.calls
+        try:
+            with self.breakers.watch(request.endpoint):
+                return await self.client.fetch(request)
+        except NotSent:
+            state.sent.pop()
+            self.requests -= 1
+            await self.ledger.refund(slot)
+            raise
+        finally:
+            if self.client.minute is not None:
+                minute = self.client.minute
+                await self.ledger.note_minute_limit(minute.limit, minute.remaining)
+
+    async def _decoded(self, body: bytes, decode: Decode[Decoded]) -> Decoded:
+        async with self._decoding:
             try:
-                return await self.ledger.require(calls)
-            except QuotaSpent as spent:
-                await self._rest(spent, begun)
-
-    async def calls_a_day(self) -> int | None:
-        """Return how many calls a whole day has, extra ones included; None if that is unknown."""
-        await self._count.keep()
-        return await self.ledger.calls_a_day()
-
-    async def _send(self, request: Request, state: FetchState) -> bytes:
-        await self._pass_breaker(request.endpoint)
-        async with self._in_breadth():
-            slot = await self.ledger.admit(request.calls)
-            if not state.is_wanted():
-                # A machine that slept wakes up here: the lease went while its turn came.
-                await self.ledger.refund(slot)
-                raise Fenced(f"{request.subject}: the lease may have run out")
-            state.is_waiting = False
-            state.spent.append(request)
-            self._count.calls += request.calls
-            try:
-                body = await self.client.fetch(request)
-            except NotSent:
-                state.spent.pop()
-                await self.ledger.refund(slot)
-                self._note_trouble(request.endpoint, reached=False)
+                decoded = decode(body)
+            except Park as unfit:
+                unfit.status, unfit.body = 200, body
                 raise
-            except (ConnectionFailed, AnswerTimedOut, VendorFailed) as error:
-                self._note_trouble(request.endpoint, reached=True)
-                if isinstance(error, AnswerTimedOut):
-                    self.concurrency_limit = decreased(
-                        self.concurrency_limit, time.monotonic(), _ROUND_SEC
-                    )
-                raise
-            except RateLimited:
-                self.concurrency_limit = decreased(
-                    self.concurrency_limit, time.monotonic(), _ROUND_SEC
-                )
-                raise
-            except NexusError:
-                self._note_answer(request.endpoint)
-                raise
-            finally:
-                await self._learn_the_minute()
-        self._note_answer(request.endpoint)
-        self.concurrency_limit = increased(self.concurrency_limit)
-        return body
-
-    async def _rest(self, spent: QuotaSpent, begun: float) -> None:
-        """Note a 402; sleep through a spent day if this run waits, all requests together."""
-        if spent.resets_at is None:
-            # The next admission says when there will be calls again.
-            await self.ledger.note_exhausted()
-            return
-        if not self.waits:
-            raise spent
-        async with self._resting:
-            if begun < self._rested_at:
-                return
-            self.observe(Waiting("the daily quota", spent.resets_in_sec))
-            await asyncio.sleep(min(spent.resets_in_sec, _LOOK_AGAIN_SEC))
-            self._count.forget()
-            self._rested_at = time.monotonic()
+            # A pause after each answer: else the answers that arrived together keep the loop so
+            # busy that the writers' sockets starve while PostgreSQL waits for rows.
+            await asyncio.sleep(0)
+        return decoded
 
     async def _wait_to_retry(self, request: Request, error: Retry, attempt: int) -> None:
         if attempt >= self.backoff.attempts:
@@ -223,47 +194,5 @@ class Requester:
         self.observe(Retried(request.subject, str(error), attempt, wait))
         await asyncio.sleep(wait)
 
-    async def _pass_breaker(self, endpoint: Endpoint) -> None:
-        while True:
-            self.breakers[endpoint], wait = admit(self.breakers[endpoint], time.monotonic())
-            if not wait:
-                return
-            times = self.breakers[endpoint].times_opened
-            if times > _PATIENCE and not self.waits:
-                raise VendorUnavailable(f"{endpoint}: no usable answer after {times} pauses")
-            self.observe(Waiting("the vendor to recover", wait))
-            await asyncio.sleep(wait)
-
-    @asynccontextmanager
-    async def _in_breadth(self) -> AsyncIterator[None]:
-        async with self._room:
-            await self._room.wait_for(lambda: self._in_flight < self.concurrency_limit.requests)
-            self._in_flight += 1
-        try:
-            yield
-        finally:
-            async with self._room:
-                self._in_flight -= 1
-                self._room.notify_all()
-
-    def _note_trouble(self, endpoint: Endpoint, *, reached: bool) -> None:
-        self.breakers[endpoint] = failed(
-            self.breakers[endpoint], time.monotonic(), self.chance.random(), reached=reached
-        )
-
-    def _note_answer(self, endpoint: Endpoint) -> None:
-        self.breakers[endpoint] = answered(self.breakers[endpoint], time.monotonic())
-
-    async def _learn_the_minute(self) -> None:
-        if self.client.minute is not None:
-            await self.ledger.note_minute_limit(
-                self.client.minute.limit, self.client.minute.remaining
-            )
-
-    async def _ask_user(self) -> bytes:
-        return await self._send(user_request(), FetchState(spent=self.account_requests))
-
-
-def concurrency_limit_of(concurrency: int) -> ConcurrencyLimit:
-    """Return the breadth that a run starts with."""
-    return replace(ConcurrencyLimit(concurrency), allowed=float(min(concurrency, 4)))
+    async def _fetch_user(self) -> bytes:
+        return await self._send_when_allowed(user_request(), FetchState())

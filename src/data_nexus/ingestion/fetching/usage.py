@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from data_nexus.eodhd.decode_user import decode_user
-from data_nexus.errors import CredentialsRefused, Park, RateLimited, Retry
+from data_nexus.errors import CredentialsRefused, NotInPlan, Park, RateLimited, Retry
 from data_nexus.events import Observer, Warned
 from data_nexus.ingestion.fetching.quota_ledger import Ledger
 
@@ -57,12 +57,12 @@ class UsagePoll:
         try:
             account = decode_user(await self.ask())
         except CredentialsRefused as refused:
-            # A 403 refuses the endpoint only (the demo key has no account); a 401 the token.
-            if refused.status == 401:
-                self._refused = refused
-                raise
+            self._refused = refused
+            raise
         except (Retry, Park, RateLimited) as error:
             self.observe(Warned("user", f"the day's count is not known: {error}"))
+        except NotInPlan:
+            return  # the demo key has no account
         else:
             await self.ledger.note_account(
                 account.spent, account.counted_on, account.day_limit, account.extra

@@ -1,4 +1,4 @@
-"""Owns the run: claim, ask, commit, settle, stop. One asset's failure never touches another's.
+"""Run over due assets: claim, fetch, commit, stop. One asset's failure never touches another's.
 
 Fetchers ask the vendor, writers commit; a third task renews the leases. An error that concerns
 the whole run (quota, credentials, storage, the vendor out of reach) stops the claiming; what has
@@ -8,6 +8,8 @@ been paid for is still committed.
 from __future__ import annotations
 
 import asyncio
+import time
+from collections import Counter
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -25,26 +27,33 @@ from data_nexus.errors import (
     Retry,
     Stop,
 )
-from data_nexus.events import Absent, Committed, Failed, Observer, Parked
+from data_nexus.events import (
+    Absent,
+    Committed,
+    Failed,
+    LeaseLost,
+    Observer,
+    Parked,
+    TransactionCommitted,
+)
 from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.fetching.requester import FetchState, Requester
 from data_nexus.ingestion.histories.committer import Committer
 from data_nexus.ingestion.histories.dead_letter import dead_letter_of
 from data_nexus.ingestion.histories.queue import LeaseQueue
 from data_nexus.ingestion.histories.reader import HistoryReader
-from data_nexus.ingestion.run_totals import RunTotals
 
-# Writers that are behind take so many times `batch_rows` at once (ADR 0017).
+# Writers that are behind take this many times `batch_rows` at once (ADR 0017).
 _WHEN_BEHIND = 10
-# How often a run that is to stop looks who may be ended.
-_LOOK_SEC = 0.05
+# How often a run that is to stop checks which fetchers may be ended.
+_POLL_SEC = 0.05
 # How often a run looks for suspects that another worker has freed.
 _SUSPECTS_SEC = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class EngineLimits:
-    """How a run works: its breadth, the grouping of its writes, and its patience in seconds."""
+    """How a run works: its concurrency, the grouping of its writes, and its waits in seconds."""
 
     concurrency: int
     writers: int
@@ -58,8 +67,7 @@ class EngineLimits:
 class Engine:
     """One run over the due assets.
 
-    `totals` holds the figures, also of a run that was cut short; `ended_by` is the `Stop` or
-    `Pause` that made it claim nothing more.
+    `ended_by` is the `Stop` or `Pause` that made it claim nothing more.
     """
 
     store: Store
@@ -69,12 +77,11 @@ class Engine:
     drain: Drain
     run_id: int
     reader: HistoryReader
-    totals: RunTotals = field(default_factory=RunTotals)
     ended_by: NexusError | None = None
     _freed: asyncio.Event = field(default_factory=asyncio.Event)
     _ended: asyncio.Event = field(default_factory=asyncio.Event)
-    # What each fetcher is about; it may be cancelled at will while it waits.
-    _trips: dict[asyncio.Task[Any], FetchState] = field(default_factory=dict)
+    # How far each fetcher has come; it may be cancelled at will while it waits.
+    _fetching: dict[asyncio.Task[Any], FetchState] = field(default_factory=dict)
 
     async def run(self, due: Due, limit: int | None) -> None:
         """Bring the due assets up to date; raise `StorageUnavailable` if the database goes away."""
@@ -94,22 +101,20 @@ class Engine:
                 tasks.create_task(committer.write(), name=f"writer {n}")
                 for n in range(self.limits.writers)
             ]
-            watching = tasks.create_task(self.store.watch(), name="watch the session")
-            fetchers = (self._fetch_on(queue, committer) for _ in range(self.limits.concurrency))
+            watching = tasks.create_task(self.store.leases.watch(), name="watch the session")
+            fetchers = (self._fetch_due(queue, committer) for _ in range(self.limits.concurrency))
             await self._in_time(*fetchers, self._watch_suspects(queue, committer))
             await self._free_lost_leases()
-            await self._in_time(self._ask_suspects(queue, committer))
+            await self._in_time(self._fetch_suspects(queue, committer))
             await committer.close()
             await asyncio.wait(writers)
-            await self.store.release_all()
-            self.totals.count_spent(self.requester.account_requests)
-            self.requester.account_requests.clear()
+            await self.store.leases.release_all()
             renewing.cancel()
             watching.cancel()
 
     async def report(self) -> None:
         """Show how this worker is doing, for `nexus status`."""
-        await self.store.report(self.requester.state() | {"requests": self.totals.requests})
+        await self.store.runs.report(self.requester.state())
 
     def _end(self, error: NexusError) -> None:
         """Claim nothing more; a spent day lets those finish whose requests are paid for."""
@@ -139,14 +144,16 @@ class Engine:
         with suppress(TimeoutError):
             async with asyncio.timeout(self.limits.grace_sec / 2):
                 while True:
-                    for fetcher in [one for one, state in self._trips.items() if state.is_waiting]:
-                        del self._trips[fetcher]
+                    for fetcher in [
+                        one for one, state in self._fetching.items() if state.is_waiting
+                    ]:
+                        del self._fetching[fetcher]
                         fetcher.cancel()
-                    await asyncio.sleep(_LOOK_SEC)
+                    await asyncio.sleep(_POLL_SEC)
         for fetcher in fetchers:
             fetcher.cancel()
 
-    async def _fetch_on(self, queue: LeaseQueue, committer: Committer) -> None:
+    async def _fetch_due(self, queue: LeaseQueue, committer: Committer) -> None:
         while self._claims and (lease := await queue.next()):
             await self._settle_one(lease, committer)
 
@@ -154,10 +161,10 @@ class Engine:
         """Ask for suspects as they come up, for as long as the walk along the queue lasts."""
         while self._claims and not queue.spent.is_set():
             self._freed.clear()
-            await self._ask_suspects(queue, committer)
+            await self._fetch_suspects(queue, committer)
             await _any_of(self._freed, queue.spent, self._ended, self.drain.requested)
 
-    async def _ask_suspects(self, queue: LeaseQueue, committer: Committer) -> None:
+    async def _fetch_suspects(self, queue: LeaseQueue, committer: Committer) -> None:
         """Ask for the assets that were in a lost worker's hands, one after the other.
 
         A worker has one suspect at a time, committed before the next: if one of them takes this
@@ -168,73 +175,67 @@ class Engine:
             await committer.flush()
 
     async def _free_lost_leases(self) -> None:
-        if await self.store.free_lost_leases():
+        if await self.store.leases.free_lost():
             self._freed.set()
 
     async def _settle_one(self, lease: Lease, committer: Committer) -> None:
         """Take one lease to its end: an answer for the committer, or an error settled."""
-        state = FetchState(is_wanted=lambda: self.store.trusts(lease))
+        state = FetchState(is_wanted=lambda: self.store.leases.trusts(lease))
         fetcher = asyncio.current_task()
         assert fetcher  # noqa: S101 - what awaits runs in a task
-        self._trips[fetcher] = state
+        self._fetching[fetcher] = state
         try:
             batch = await self.reader.read(lease, state)
         except NexusError as error:
-            self._trips.pop(fetcher, None)
+            self._fetching.pop(fetcher, None)
             await self._settle_error(lease, error)
         else:
             await committer.submit(batch)
         finally:
-            self._trips.pop(fetcher, None)
-            self.totals.count_spent(state.spent)
+            self._fetching.pop(fetcher, None)
 
     async def _settle_error(self, lease: Lease, error: NexusError) -> None:
         """The one place that decides what an error of an asset means for the asset and the run."""
         match error:
             case Stop() | Pause():
                 self._end(error)
-                await self.store.release([lease], failed=False)
+                await self.store.leases.release([lease], failed=False)
             case Retry() | Postpone():
-                self.totals.failed += 1
                 self.observe(Failed(str(lease.symbol), str(error)))
-                await self.store.release([lease], failed=True)
+                await self.store.leases.release([lease], failed=True)
             case Park():
                 await self._park(lease, error)
             case Fenced():
-                self._count_fenced(str(lease.symbol))
+                self.observe(LeaseLost(str(lease.symbol)))
             case _:
                 raise error
 
     async def _park(self, lease: Lease, unfit: Park) -> None:
-        if not await self.store.park(lease, dead_letter_of(lease, unfit, self.reader.redact)):
-            self._count_fenced(str(lease.symbol))
+        dead_letter = dead_letter_of(lease, unfit, self.reader.redact)
+        if not await self.store.leases.park(lease, dead_letter):
+            self.observe(LeaseLost(str(lease.symbol)))
             return
-        self.totals.parked += 1
         self.observe(Parked(str(lease.symbol), str(unfit)))
 
     async def _commit(self, batches: Sequence[Batch]) -> list[Receipt | None]:
-        receipts = await self.store.commit(batches, self.run_id)
-        self.totals.commits += 1
+        started = time.monotonic()
+        receipts = await self.store.commits.commit(batches, self.run_id)
+        rows = sum(receipt.received for receipt in receipts if receipt)
+        self.observe(TransactionCommitted(len(batches), rows, time.monotonic() - started))
         return receipts
 
     async def _settle(self, batch: Batch, result: Receipt | Park | None) -> None:
-        name = str(batch.lease.symbol)
         if result is None:
-            self._count_fenced(name)
+            self.observe(LeaseLost(str(batch.lease.symbol)))
         elif isinstance(result, Park):
             await self._park(batch.lease, result)
         else:
-            self.totals.count_commit(batch, result)
-            self.observe(_told(name, batch, result))
-
-    def _count_fenced(self, name: str) -> None:
-        self.totals.fenced += 1
-        self.observe(Failed(name, "the lease was lost; nothing was written"))
+            self.observe(_settled(batch, result))
 
     async def _renew(self) -> None:
         while True:
-            await asyncio.sleep(self.store.lease_sec / 3)
-            await self.store.renew()
+            await asyncio.sleep(self.store.leases.lease_sec / 3)
+            await self.store.leases.renew()
             await self._free_lost_leases()
             await self.report()
 
@@ -249,9 +250,18 @@ async def _any_of(*events: asyncio.Event) -> None:
             one.cancel()
 
 
-def _told(name: str, batch: Batch, done: Receipt) -> Committed | Absent:
+def _settled(batch: Batch, receipt: Receipt) -> Committed | Absent:
+    name, is_reread = str(batch.lease.symbol), batch.is_whole_again
     if batch.outcome is not Outcome.STORED:
-        return Absent(name, batch.outcome.value, batch.absent_days or 0.0)
+        return Absent(name, batch.outcome.value, batch.absent_days or 0.0, is_reread)
     return Committed(
-        name, done.received, done.inserted, done.revised, done.unchanged, done.rejected
+        symbol=name,
+        received=receipt.received,
+        inserted=receipt.inserted,
+        revised=receipt.revised,
+        unchanged=receipt.unchanged,
+        rejected=receipt.rejected,
+        is_reread=is_reread,
+        flagged=batch.flags,
+        rejected_by_rule=Counter(row.rule for row in batch.rejects),
     )

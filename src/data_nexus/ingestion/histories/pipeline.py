@@ -1,4 +1,4 @@
-"""Owns the way of one answer: fetch → decode → check → a batch to commit."""
+"""Turn one answer into a batch to commit: decoded → checked → batch. Pure."""
 
 from __future__ import annotations
 
@@ -12,51 +12,63 @@ from data_nexus.domain.lease import Lease
 from data_nexus.domain.limits.backoff import absence_days
 from data_nexus.domain.validation.check import Checked, check
 from data_nexus.domain.window import Window
-from data_nexus.eodhd.decode_bars import NO_BARS, History, decode_bars, excerpts
+from data_nexus.eodhd.decode_bars import NO_BARS, History, excerpts
 from data_nexus.errors import WrongSubject
+from data_nexus.ingestion.fetching.requester import Answer, FetchState
 
-# So many answers in a row may bring no new bar before an asset is asked less often.
+# After this many answers in a row without a new bar, an asset is asked for less often.
 _PATIENCE = 4
 _OUTSIDE = frozenset({"date lies in the window", "date is not in the future"})
 
 
 @dataclass(frozen=True, slots=True)
-class Paid:
-    """What an answer cost: calls of the quota, requests on the wire."""
+class CheckedHistory:
+    """A received history with the verdict of the bar rules on each row."""
 
-    calls: int
-    requests: int
+    window: Window
+    answer: Answer[History]
+    checked: Checked
+
+
+def checked_history(lease: Lease, window: Window, answer: Answer[History]) -> CheckedHistory:
+    """Return an answer's bars, checked.
+
+    Raises `WrongSubject` for an answer of which every row lies outside the window that was asked
+    for: a mix-up, not data.
+    """
+    checked = check(answer.decoded.bars, window)
+    broken = {reject.rule for reject in checked.rejects}
+    if broken and broken <= _OUTSIDE and not len(checked.kept):
+        text = f"{lease.symbol}: every row lies outside the dates asked for"
+        raise WrongSubject(text, 200, answer.body)
+    return CheckedHistory(window, answer, checked)
 
 
 def batch_of(
-    lease: Lease, window: Window, body: bytes, paid: Paid, redact: Callable[[str], str]
-) -> tuple[Batch, str | None]:
-    """Return an answer as a batch to commit, and the vendor's notice if it sent one.
+    lease: Lease, history: CheckedHistory, state: FetchState, redact: Callable[[str], str]
+) -> Batch:
+    """Return a history as a batch to commit, charged with the requests of its fetch.
 
-    `redact` blots out the token, should the vendor's text repeat it.
-    Raises a typed refusal for an answer that is not what was asked for.
+    `redact` removes the token, should the vendor's text repeat it.
     """
-    history = decode_bars(body, lease.symbol)
-    checked = check(history.bars, window)
-    _check_window(lease, checked)
+    checked = history.checked
     outcome = Outcome.STORED if checked.received else Outcome.EMPTY
-    batch = Batch(
+    return Batch(
         lease=lease,
-        window=window,
+        window=history.window,
         outcome=outcome,
         bars=checked.kept,
-        rejects=_rejected_rows(body, history, checked, redact),
+        rejects=_rejected_rows(history, redact),
         flags=checked.flags,
         repeats=checked.repeats,
-        calls=paid.calls,
-        requests=paid.requests,
-        body_sha256=hashlib.sha256(body).hexdigest(),
+        calls=state.calls,
+        requests=len(state.sent),
+        body_sha256=hashlib.sha256(history.answer.body).hexdigest(),
         absent_days=_absent_days(lease, outcome),
     )
-    return batch, history.notice
 
 
-def absent_batch(lease: Lease, window: Window, paid: Paid) -> Batch:
+def absent_batch(lease: Lease, window: Window, state: FetchState) -> Batch:
     """Return the batch that records *not found*: no rows, and when to ask again."""
     return Batch(
         lease=lease,
@@ -66,43 +78,38 @@ def absent_batch(lease: Lease, window: Window, paid: Paid) -> Batch:
         rejects=(),
         flags={},
         repeats=0,
-        calls=paid.calls,
-        requests=paid.requests,
+        calls=state.calls,
+        requests=len(state.sent),
         body_sha256=None,
         absent_days=_absent_days(lease, Outcome.NOT_LISTED),
     )
 
 
 def up_to_session(batch: Batch, session: date) -> Batch:
-    """Return a batch that speaks of all sessions up to one, which is out for sure.
+    """Return a batch that covers all sessions up to one that is certainly published.
 
-    An asset that has brought no new bar for a while is left alone ever longer.
+    An asset without a new bar for a while is asked for ever less often.
     """
-    told = replace(batch, passes_to=session)
+    covering = replace(batch, passes_to=session)
     times = batch.lease.times_empty + 1 - _PATIENCE
-    if told.outcome is not Outcome.STORED or not told.is_quiet or times < 1:
-        return told
-    return replace(told, absent_days=absence_days(times))
+    if covering.outcome is not Outcome.STORED or not covering.is_quiet or times < 1:
+        return covering
+    return replace(covering, absent_days=absence_days(times))
 
 
 def _rejected_rows(
-    body: bytes, history: History, checked: Checked, redact: Callable[[str], str]
+    history: CheckedHistory, redact: Callable[[str], str]
 ) -> tuple[RejectedRow, ...]:
-    if not checked.rejects:
+    rejects = history.checked.rejects
+    if not rejects:
         return ()
-    texts = excerpts(body, [reject.row for reject in checked.rejects], redact)
+    texts = excerpts(history.answer.body, [reject.row for reject in rejects], redact)
+    dates = history.answer.decoded.bars.date
     return tuple(
-        RejectedRow(int(history.bars.date[reject.row]), reject.rule, text)
-        for reject, text in zip(checked.rejects, texts, strict=True)
+        RejectedRow(int(dates[reject.row]), reject.rule, text)
+        for reject, text in zip(rejects, texts, strict=True)
     )
 
 
 def _absent_days(lease: Lease, outcome: Outcome) -> float | None:
     return None if outcome is Outcome.STORED else absence_days(lease.times_empty + 1)
-
-
-def _check_window(lease: Lease, checked: Checked) -> None:
-    """Refuse an answer that lies outside of what was asked for altogether: a mix-up, not data."""
-    broken = {reject.rule for reject in checked.rejects}
-    if broken and broken <= _OUTSIDE and not len(checked.kept):
-        raise WrongSubject(f"{lease.symbol}: every row lies outside the dates asked for")

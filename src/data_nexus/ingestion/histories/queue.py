@@ -46,7 +46,7 @@ class LeaseQueue:
         async with self._lock:
             if self._room() <= 0:
                 return None
-            leases = await self.store.claim(self.due, QueuePosition(), 1, suspect=True)
+            leases = await self.store.leases.claim(self.due, QueuePosition(), 1, suspect=True)
             self.taken += len(leases)
             return leases[0] if leases else None
 
@@ -55,4 +55,4 @@ class LeaseQueue:
 
     async def _claim(self) -> list[Lease]:
         room = self._room()
-        return await self.store.claim(self.due, self._position, room) if room > 0 else []
+        return await self.store.leases.claim(self.due, self._position, room) if room > 0 else []

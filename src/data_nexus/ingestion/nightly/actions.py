@@ -7,6 +7,8 @@ a commit of bars cannot slip in between: both hold its lease and its fence.
 from __future__ import annotations
 
 import asyncio
+import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -27,10 +29,19 @@ from data_nexus.eodhd.decode_actions import (
     ex_dates,
     excerpts,
 )
-from data_nexus.eodhd.refusals import is_refusal
 from data_nexus.eodhd.requests import Request, dividends_request, splits_request
-from data_nexus.errors import Fenced, NexusError, NotListed, Park, Pause, Postpone, Retry, Stop
-from data_nexus.events import ActionsRead, Failed, Warned
+from data_nexus.errors import (
+    Fenced,
+    NexusError,
+    NotInPlan,
+    NotListed,
+    Park,
+    Pause,
+    Postpone,
+    Retry,
+    Stop,
+)
+from data_nexus.events import ActionsFailed, ActionsRead, TransactionCommitted, Warned
 from data_nexus.ingestion.fetching.drain import Drained
 from data_nexus.ingestion.fetching.requester import FetchState
 from data_nexus.ingestion.histories.queue import LeaseQueue
@@ -46,11 +57,11 @@ async def wanting(update_run: UpdateRun, exchange: str | None) -> dict[str, int]
 
     Those whose actions the vendor has refused to the key wait until it is tried again.
     """
-    wanted = await update_run.store.actions().wanted(exchange)
+    wanted = await update_run.store.actions.wanted(exchange)
     refused: set[str] = set()
     for endpoint in _ENDPOINTS if wanted else ():
         since = update_run.now - PROBED_AFTER
-        refused |= await update_run.bulk.refused(update_run.token_id, endpoint, since)
+        refused |= await update_run.quota.refused(endpoint, since)
     return {name: assets for name, assets in wanted.items() if name not in refused}
 
 
@@ -64,10 +75,10 @@ async def read_actions(update_run: UpdateRun, exchange: str | None) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer(Generic[Action]):
-    """What an endpoint tells of an asset, and the rows of it that are put aside."""
+class _CheckedActions(Generic[Action]):
+    """The actions of an asset that an endpoint sent, and the rows that were rejected."""
 
-    told: Actions[Action]
+    actions: Actions[Action]
     rejects: tuple[RejectedRow, ...]
 
 
@@ -97,11 +108,11 @@ class ActionReader:
                 renewing.cancel()
         except BaseExceptionGroup as group:
             raise foreseen(group) from None
-        await update_run.store.release_all()
+        await update_run.store.leases.release_all()
         await self._note_refusal()
 
     async def _renew(self) -> None:
-        store = self.update_run.store
+        store = self.update_run.store.leases
         while True:
             await asyncio.sleep(store.lease_sec / 3)
             await store.renew()
@@ -122,27 +133,25 @@ class ActionReader:
     async def _read_one(self, lease: Lease) -> None:
         """Take one lease to its end: actions stored together, or an error settled."""
         update_run = self.update_run
-        state = FetchState(is_wanted=lambda: update_run.store.trusts(lease))
+        state = FetchState(is_wanted=lambda: update_run.store.leases.trusts(lease))
         try:
-            await self._store(lease, await self._told(lease, state))
+            await self._store(lease, await self._fetch_actions(lease, state))
         except Drained:
-            await update_run.store.release([lease], failed=False)
+            await update_run.store.leases.release([lease], failed=False)
         except NexusError as error:
             await self._settle_error(lease, error, state)
-        finally:
-            update_run.totals.count_spent(state.spent)
 
-    async def _told(self, lease: Lease, state: FetchState) -> VendorActions:
+    async def _fetch_actions(self, lease: Lease, state: FetchState) -> VendorActions:
         symbol = lease.symbol
         splits = await self._ask(symbol, splits_request(symbol), decode_splits, state)
         dividends = await self._ask(symbol, dividends_request(symbol), decode_dividends, state)
         answers = [each for each in (splits, dividends) if each is not None]
-        notices = {each.told.notice for each in answers if each.told.notice}
+        notices = {each.actions.notice for each in answers if each.actions.notice}
         for notice in notices:
             self.update_run.observe(Warned(str(symbol), notice))
         return VendorActions(
-            splits=None if splits is None else splits.told.actions,
-            dividends=None if dividends is None else dividends.told.actions,
+            splits=None if splits is None else splits.actions.actions,
+            dividends=None if dividends is None else dividends.actions.actions,
             # With the notice come the actions of one year only: the free plan.
             are_all=not notices,
             rejects=tuple(row for each in answers for row in each.rejects),
@@ -154,37 +163,42 @@ class ActionReader:
         request: Request,
         decode: Callable[[bytes, Symbol], Actions[Action]],
         state: FetchState,
-    ) -> _Answer[Action] | None:
+    ) -> _CheckedActions[Action] | None:
         """Return what an endpoint tells; None where the vendor does not know the symbol."""
         update_run = self.update_run
 
-        async def read(body: bytes) -> _Answer[Action]:
-            told = decode(body, symbol)
-            return _Answer(told, _rejected_rows(body, told, update_run.reader.redact))
-
         try:
-            return await update_run.drainable.fetch(request, read, state)
+            answer = await update_run.drainable.fetch(
+                request, lambda body: decode(body, symbol), state
+            )
         except NotListed:
             return None
+        actions, redact = answer.decoded, update_run.reader.redact
+        return _CheckedActions(actions, _rejected_rows(answer.body, actions, redact))
 
-    async def _store(self, lease: Lease, told: VendorActions) -> None:
-        update_run = self.update_run
-        found = await update_run.store.settle_actions(lease, told)
+    async def _store(self, lease: Lease, actions: VendorActions) -> None:
+        update_run, started = self.update_run, time.monotonic()
+        found = await update_run.store.actions.settle(lease, actions)
         if found is None:
             raise Fenced(f"{lease.symbol}: the lease was lost; nothing was written")
         self._was_answered = True
-        update_run.totals.commits += 1
-        update_run.totals.actions += 1
-        update_run.totals.findings += bool(found)
-        update_run.totals.rejected_by_rule.update(row.rule for row in told.rejects)
-        splits, dividends = told.splits or (), told.dividends or ()
-        update_run.observe(ActionsRead(str(lease.symbol), len(splits), len(dividends), len(found)))
+        splits, dividends = actions.splits or (), actions.dividends or ()
+        update_run.observe(TransactionCommitted(1, 0, time.monotonic() - started))
+        update_run.observe(
+            ActionsRead(
+                symbol=str(lease.symbol),
+                splits=len(splits),
+                dividends=len(dividends),
+                findings=len(found),
+                rejected_by_rule=Counter(row.rule for row in actions.rejects),
+            )
+        )
 
     async def _settle_error(self, lease: Lease, error: NexusError, state: FetchState) -> None:
         update_run = self.update_run
         match error:
-            case _ if is_refusal(error):
-                self._refused = state.spent[-1].endpoint
+            case NotInPlan():
+                self._refused = state.sent[-1].endpoint
             case Stop() | Pause():
                 update_run.ended_by = update_run.ended_by or error
                 if isinstance(error, Stop):
@@ -193,40 +207,37 @@ class ActionReader:
                 # Asking again at once would not help: it is put off, and the finding says why.
                 self._count_failure(lease, error)
                 unfit = VendorActions(unfit=update_run.reader.redact(str(error)))
-                await update_run.store.settle_actions(lease, unfit)
+                await update_run.store.actions.settle(lease, unfit)
                 return
             case Retry() | Postpone() | Fenced():
                 self._count_failure(lease, error)
             case _:
                 raise error
-        await update_run.store.release([lease], failed=isinstance(error, Retry | Postpone))
+        await update_run.store.leases.release([lease], failed=isinstance(error, Retry | Postpone))
 
     def _count_failure(self, lease: Lease, error: NexusError) -> None:
-        self.update_run.totals.actions_failed += 1
-        self.update_run.observe(Failed(str(lease.symbol), str(error)))
+        self.update_run.observe(ActionsFailed(str(lease.symbol), str(error)))
 
     async def _note_refusal(self) -> None:
         """Remember that the plan has no actions, or with none refused that it has."""
-        update_run, bulk = self.update_run, self.update_run.bulk
+        update_run, quota = self.update_run, self.update_run.quota
         if self._refused is not None:
-            await bulk.note_refusal(
-                update_run.token_id, self._refused, self.exchange, update_run.now
-            )
+            await quota.note_refusal(self._refused, self.exchange, update_run.now)
             text = f"the plan has no {self._refused}: actions are not read"
             update_run.observe(Warned(self.exchange, text))
             return
         for endpoint in _ENDPOINTS if self._was_answered else ():
-            await bulk.note_refusal(update_run.token_id, endpoint, self.exchange, None)
+            await quota.note_refusal(endpoint, self.exchange, None)
 
 
 def _rejected_rows(
-    body: bytes, told: Actions[Action], redact: Callable[[str], str]
+    body: bytes, received: Actions[Action], redact: Callable[[str], str]
 ) -> tuple[RejectedRow, ...]:
-    segments: Sequence[int] = [reject.row for reject in told.rejects]
-    if not segments:
+    rows: Sequence[int] = [reject.row for reject in received.rejects]
+    if not rows:
         return ()
-    texts, dates = excerpts(body, segments, redact), ex_dates(body, segments)
+    texts, dates = excerpts(body, rows, redact), ex_dates(body, rows)
     return tuple(
         RejectedRow(days(day) if day else int(NO_DATE), reject.rule, text)
-        for reject, day, text in zip(told.rejects, dates, texts, strict=True)
+        for reject, day, text in zip(received.rejects, dates, texts, strict=True)
     )

@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from data_nexus.database.store import Due
-from data_nexus.domain.planning.audit import turns_tonight
+from data_nexus.domain.planning.audit import histories_to_audit
 from data_nexus.errors import Stop
 from data_nexus.ingestion.fetching.quota_ledger import Ledger
 from data_nexus.ingestion.nightly.context import UpdateRun
+from data_nexus.ingestion.run_report import AuditReport
 from data_nexus.ingestion.run_totals import RunTotals
 
 
@@ -28,14 +29,14 @@ async def audit(run: UpdateRun, exchange: str | None) -> None:
     # What the night has reserved and not used is left over, too.
     await run.requester.ledger.close()
     ledger = Ledger(
-        run.store.ledger(settings.require_token()),
+        run.quota,
         run.observe,
         keep_share=settings.reserve,
         audit_share=settings.audit_share,
     )
-    turns = turns_tonight(
+    turns = histories_to_audit(
         await ledger.known(),
-        await run.store.audit_records(),
+        await run.store.runs.audit_records(),
         exchange,
         share=settings.audit_share,
         keep_share=settings.reserve,
@@ -49,7 +50,7 @@ async def audit(run: UpdateRun, exchange: str | None) -> None:
 
 async def _read_again(run: UpdateRun, ledger: Ledger, exchange: str | None, turns: int) -> None:
     """Read histories again with this ledger's calls, apart from the night's own figures."""
-    read_before = await run.store.days_ago(run.settings.audit_days)
+    read_before = await run.store.runs.moment(run.settings.audit_days)
     requester = replace(run.requester, ledger=ledger, waits=False)
     apart = replace(
         run,
@@ -57,16 +58,17 @@ async def _read_again(run: UpdateRun, ledger: Ledger, exchange: str | None, turn
         reader=replace(run.reader, requester=requester),
         totals=RunTotals(),
     )
+    calls_before = run.totals.calls
     try:
         await apart.read_histories(Due(read_before, exchange, is_audit=True), turns)
     finally:
-        run.totals.count_audit(apart.totals)
-        run.audit = {
-            "assets": apart.totals.synced + apart.totals.absent,
-            "failed": apart.totals.failed,
-            "inserted": apart.totals.inserted,
-            "revised": apart.totals.revised,
-            "calls": apart.totals.calls,
-        }
+        run.totals.add_audit(apart.totals)
+        run.audit = AuditReport(
+            assets=apart.totals.synced + apart.totals.absent,
+            failed=apart.totals.failed,
+            inserted=apart.totals.inserted,
+            revised=apart.totals.revised,
+            calls=run.totals.calls - calls_before,
+        )
     if isinstance(apart.ended_by, Stop):
         run.ended_by = apart.ended_by

@@ -8,16 +8,17 @@ passes over whom somebody else has leased.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, TypeVar
 
-from data_nexus.database.store.sessions import Advanced, BulkStore, CandidateIndex, SessionScope
+from data_nexus.database.store.sessions import Advanced, BulkSessions, CandidateIndex, SessionScope
 from data_nexus.domain.endpoints import CALLS, Endpoint
 from data_nexus.domain.planning.bulk_or_single import CALLS_A_SESSION
-from data_nexus.domain.planning.due import Place, session_before, sessions_up_to
+from data_nexus.domain.planning.due import MarketSegment, session_before, sessions_up_to
 from data_nexus.domain.planning.gaps import DEEPEST, recheck_gaps
 from data_nexus.domain.symbol import Symbol
 from data_nexus.domain.validation.bulk_session import (
@@ -28,14 +29,28 @@ from data_nexus.domain.validation.bulk_session import (
     reference_day,
 )
 from data_nexus.eodhd.decode_bulk import decode_bulk_dividends, decode_bulk_splits
-from data_nexus.eodhd.refusals import is_refusal
 from data_nexus.eodhd.requests import Request, bulk_request
-from data_nexus.errors import NexusError, NotListed, Park, Pause, Postpone, Retry, RowsRefused
-from data_nexus.events import Observer, SessionAdvanced, Warned
+from data_nexus.errors import (
+    NexusError,
+    NotInPlan,
+    NotListed,
+    Park,
+    Pause,
+    Postpone,
+    Retry,
+    RowsRefused,
+)
+from data_nexus.events import (
+    ExchangeAdvanced,
+    FeedRejected,
+    Observer,
+    SessionAdvanced,
+    TransactionCommitted,
+    Warned,
+)
 from data_nexus.ingestion.fetching.drain import DrainableRequester, Drained
 from data_nexus.ingestion.fetching.requester import FetchState
 from data_nexus.ingestion.nightly.bulk_session import decode_session, feed_of, named_in
-from data_nexus.ingestion.run_totals import RunTotals
 from data_nexus.ingestion.wiring import foreseen
 
 # So many sessions in a row may bring nothing before they count as not out yet: markets stay shut
@@ -72,14 +87,13 @@ class BulkUpdate:
     """
 
     exchange: str
-    published: Mapping[Place, date]
-    store: BulkStore
+    published: Mapping[MarketSegment, date]
+    store: BulkSessions
     drainable: DrainableRequester
     observe: Observer
     redact: Callable[[str], str]
     run_id: int
     writers: int
-    totals: RunTotals
     named: set[Symbol] = field(default_factory=set)
     held_back: date | None = None
     ended_by: Pause | None = None
@@ -101,7 +115,7 @@ class BulkUpdate:
         except Drained:
             return True
         except NexusError as error:
-            if isinstance(error, NotListed) or is_refusal(error):
+            if isinstance(error, NotListed | NotInPlan):
                 return False
             if isinstance(error, Pause):
                 self.ended_by = error
@@ -158,17 +172,17 @@ class BulkUpdate:
             if told.bulk_session.position
             else told.bulk_session
         )
-        await self.store.wake(told.scope, bulk_session.position)
+        await self.store.requeue(told.scope, bulk_session.position)
         unbroken_since = await self._recheck(told, bulk_session.named)
         done = await self._write(told.scope, told.survey, bulk_session, unbroken_since)
         self._note(told, done)
         if told.scope.session < max(self.published.values()):
-            await self.store.settle(self.exchange, told.scope.session)
+            await self.store.mark_rechecked(self.exchange, told.scope.session)
 
     async def _recheck(self, told: PricedSession, named: frozenset[str]) -> date:
         """Look for late bars where many assets have a gap; return since when there is none."""
         earlier = await asyncio.to_thread(sessions_up_to, self.exchange, told.reference, DEEPEST)
-        settled = await self.store.settled(self.exchange, earlier[0])
+        settled = await self.store.rechecked(self.exchange, earlier[0])
         looks = recheck_gaps(told.trading_again, earlier, settled)
         try:
             await self.drainable.requester.ledger.require(
@@ -178,7 +192,7 @@ class BulkUpdate:
                 bulk_session = replace(await self._prices(session), named=named)
                 scope = replace(told.scope, session=session, late=True)
                 await self._write(scope, told.survey, bulk_session, looks.still_open)
-                await self.store.settle(self.exchange, session)
+                await self.store.mark_rechecked(self.exchange, session)
         except (Drained, Retry, Postpone, Park, Pause) as error:
             # The present session is paid for. Who has a gap is asked for by itself.
             self.observe(Warned(self.exchange, f"no second look: {error}"))
@@ -197,6 +211,7 @@ class BulkUpdate:
         async def write() -> None:
             while parts:
                 first, last = part = parts.pop()
+                started = time.monotonic()
                 try:
                     carried = await self.store.advance(
                         scope, bulk_session, unbroken_since, self.run_id, part
@@ -208,7 +223,7 @@ class BulkUpdate:
                     parts.extend([(first, middle), (middle + 1, last)] if first < last else [])
                     continue
                 done.append(carried)
-                self._count(bulk_session, carried)
+                self._report(bulk_session, carried, time.monotonic() - started)
                 self._note_ends(carried)
 
         try:
@@ -245,8 +260,10 @@ class BulkUpdate:
         )
         await self.store.store_actions(exchange, splits.told.by_code, dividends.told.by_code)
         unread = splits.aside + dividends.aside
-        self.totals.rejected_by_rule.update(row.rule for row in unread)
-        await self._store_rejects(session, bulk_session.aside + unread)
+        if unread:
+            counts = Counter(row.rule for row in unread)
+            self.observe(FeedRejected(exchange, session.isoformat(), counts))
+        await self._store_rejects(session, bulk_session.rejected_rows + unread)
         named = named_in(splits.told) | named_in(dividends.told)
         return replace(bulk_session, named=bulk_session.named | named)
 
@@ -264,56 +281,54 @@ class BulkUpdate:
         *,
         is_begun: bool = False,
     ) -> Result:
-        """Ask until an answer comes; a drain ends it, but for what is under way or `is_begun`.
+        """Fetch until an answer comes; a drain ends it, but for what is under way or `is_begun`.
 
-        Nothing is asked for on a day that does not hold the calls `needed` for what begins here.
+        Nothing is fetched on a day that does not hold the calls `needed` for what begins here.
         """
-
-        async def read(body: bytes) -> Result:
-            return decode(body)
-
         state, drainable = FetchState(), replace(self.drainable, needed=needed, is_begun=is_begun)
         try:
-            return await drainable.fetch(request, read, state)
+            return (await drainable.fetch(request, decode, state)).decoded
         finally:
-            self.totals.count_spent(state.spent)
-            self._spent += sum(each.calls for each in state.spent)
+            self._spent += state.calls
 
     def _reach(self, session: date, since: date) -> SessionScope:
         segments = [segment for segment, last in self.published.items() if last >= session]
         return SessionScope(exchange=self.exchange, session=session, since=since, segments=segments)
 
-    def _count(self, bulk_session: BulkSession, carried: Advanced) -> None:
-        found, totals = carried.classified, self.totals
-        totals.commits += 1
-        totals.received += len(found.stored) + len(found.rejected)
-        totals.inserted += len(found.stored)
-        totals.rejected += len(found.rejected)
-        totals.flagged.update(flag_counts(bulk_session, found.rows))
-        totals.rejected_by_rule.update(carried.rejected_rules)
-        self.named.update(Symbol(code, self.exchange) for code in found.changed)
+    def _report(self, bulk_session: BulkSession, carried: Advanced, seconds: float) -> None:
+        found = carried.classified
+        self.named.update(Symbol(code, self.exchange) for code in found.to_reload)
         assets = len(found.stored) + len(found.rejected) + len(found.absent)
+        self.observe(TransactionCommitted(assets, len(found.stored), seconds))
         self.observe(
-            SessionAdvanced(self.exchange, str(bulk_session.session), assets, len(found.stored))
+            SessionAdvanced(
+                exchange=self.exchange,
+                session=str(bulk_session.session),
+                assets=assets,
+                stored=len(found.stored),
+                rejected=len(found.rejected),
+                flagged=flag_counts(bulk_session, found.rows),
+                rejected_by_rule=Counter(carried.rejected_rules),
+            )
         )
 
     def _note_ends(self, carried: Advanced) -> None:
         """Note how assets end: each counts once, over how many sessions it may be carried."""
         codes, found = carried.candidates.codes, carried.classified
-        self._lacking.difference_update(codes[at] for at in found.settled)
+        self._lacking.difference_update(codes[at] for at in found.advanced)
         for at in found.absent:
             self._ends.setdefault(codes[at], "absent")
         for at in (*found.stored, *found.rejected):
             self._ends[codes[at]] = "synced"
-        for at in found.left:
+        for at in found.to_fetch:
             # It is asked for by itself, and counted then.
             self._ends.pop(codes[at], None)
 
     def _count_ends(self) -> None:
         ends = Counter(self._ends.values())
-        self.totals.synced += ends["synced"]
-        self.totals.absent += ends["absent"]
-        self.totals.failed += ends["failed"]
+        self.observe(
+            ExchangeAdvanced(self.exchange, ends["synced"], ends["absent"], ends["failed"])
+        )
 
     def _note(self, told: PricedSession, done: list[Advanced]) -> None:
         """Note what a session has cost and brought, once, however often it was looked at."""
@@ -329,6 +344,6 @@ class BulkUpdate:
                 "rows": len(told.bulk_session.bars),
                 "stored": sum(len(each.classified.stored) for each in done),
                 "absent": sum(len(each.classified.absent) for each in done),
-                "left": sum(len(each.classified.left) for each in done),
+                "fetched_individually": sum(len(each.classified.to_fetch) for each in done),
             }
         )

@@ -54,7 +54,7 @@ def decode_session(
         flags=checked.flags,
         named=frozenset(each.code for each in told.rejects if each.rule == CODE_HAS_ONE_BAR),
         body_sha256=hashlib.sha256(body).hexdigest(),
-        aside=aside,
+        rejected_rows=aside,
     )
 
 

@@ -8,15 +8,16 @@ from typing import Any
 
 from data_nexus.config import Settings
 from data_nexus.database.store import Due, Store
-from data_nexus.database.store.quota import token_id
-from data_nexus.database.store.sessions import BulkStore
+from data_nexus.database.store.quota import QuotaLedger
+from data_nexus.database.store.sessions import BulkSessions
 from data_nexus.errors import NexusError
-from data_nexus.events import Observer
+from data_nexus.events import Observer, observers
 from data_nexus.ingestion.fetching.drain import Drain, DrainableRequester
 from data_nexus.ingestion.fetching.requester import Requester
 from data_nexus.ingestion.histories.engine import Engine
 from data_nexus.ingestion.histories.reader import HistoryReader
 from data_nexus.ingestion.history_loader import engine_limits
+from data_nexus.ingestion.run_report import AuditReport, ListRead
 from data_nexus.ingestion.run_totals import RunTotals
 from data_nexus.ingestion.wiring import foreseen
 
@@ -29,7 +30,9 @@ _BATCHES_TOGETHER = 2
 
 @dataclass(slots=True)
 class UpdateRun:
-    """One update at the moment `now`; its steps share the tally and the way to the vendor.
+    """One update at the moment `now`; its steps share the totals and the requester.
+
+    Whatever its steps report goes to the totals and to `listener`.
 
     `lists` and `log` say what each symbol list and each session in bulk cost and brought, `audit`
     what the audit did; `ended_by` is the `Stop` or `Pause` that made it claim nothing more;
@@ -37,10 +40,9 @@ class UpdateRun:
     """
 
     settings: Settings
-    url: str
     store: Store
     requester: Requester
-    observe: Observer
+    listener: Observer
     drain: Drain
     now: datetime
     run_id: int
@@ -49,18 +51,23 @@ class UpdateRun:
     ended_by: NexusError | None = None
     paused_by: NexusError | None = None
     log: list[dict[str, Any]] = field(default_factory=list)
-    lists: list[dict[str, Any]] = field(default_factory=list)
-    audit: dict[str, int] = field(default_factory=dict)
+    lists: list[ListRead] = field(default_factory=list)
+    audit: AuditReport | None = None
 
     @property
-    def token_id(self) -> str:
-        """The keyed hash of the token, under which its limits and refusals are kept."""
-        return token_id(self.settings.require_token())
+    def observe(self) -> Observer:
+        """The observer of the run's steps."""
+        return observers(self.listener, self.totals.note)
 
     @property
-    def bulk(self) -> BulkStore:
+    def quota(self) -> QuotaLedger:
+        """The quota of the token, and what it was refused."""
+        return self.store.quota(self.settings.require_token())
+
+    @property
+    def bulk(self) -> BulkSessions:
         """The verbs for bulk answers."""
-        return self.store.bulk(_BATCHES_TOGETHER * self.settings.batch_rows)
+        return self.store.sessions.in_parts_of(_BATCHES_TOGETHER * self.settings.batch_rows)
 
     @property
     def is_over(self) -> bool:
@@ -85,7 +92,6 @@ class UpdateRun:
             drain=self.drain,
             run_id=self.run_id,
             reader=self.reader,
-            totals=self.totals,
         )
         try:
             await engine.run(due, limit)
@@ -94,8 +100,3 @@ class UpdateRun:
         self.ended_by = engine.ended_by
         await self.bulk.mark_absent_through(self.reader.known_absent())
         self.reader.too_early.clear()
-
-    def count_account(self) -> None:
-        """Count what was asked about the account into the tally."""
-        self.totals.count_spent(self.requester.account_requests)
-        self.requester.account_requests.clear()

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from data_nexus.database.store.listings import known_lists
 from data_nexus.domain.listings.symbol_lists import KnownList, lists_due
-from data_nexus.eodhd.requests import Request
-from data_nexus.errors import CredentialsRefused, NexusError, Park, Postpone, Retry, UsageError
+from data_nexus.errors import NotInPlan, Park, Postpone, Retry, UsageError
 from data_nexus.events import Warned
-from data_nexus.ingestion.asset_discovery import Tables, WantedList, discover
+from data_nexus.ingestion.asset_discovery import WantedList, discover
 from data_nexus.ingestion.fetching.drain import Drained
 from data_nexus.ingestion.nightly.context import UpdateRun
-
-_FORBIDDEN = 403
+from data_nexus.ingestion.run_report import ListRead
 
 
 async def refresh_lists(run: UpdateRun, exchanges: Collection[str]) -> None:
@@ -27,7 +24,7 @@ async def refresh_lists(run: UpdateRun, exchanges: Collection[str]) -> None:
     """
     if not exchanges:
         return
-    known = await known_lists(run.url, run.settings.schema)
+    known = await run.store.listings.known()
     for each in lists_due(known, exchanges, run.settings.list_days, run.now):
         if run.is_over or not await _refresh(run, each):
             return
@@ -35,33 +32,21 @@ async def refresh_lists(run: UpdateRun, exchanges: Collection[str]) -> None:
 
 async def _refresh(run: UpdateRun, known: KnownList) -> bool:
     """Read one list again; False if it is of no use to ask for others tonight."""
-    spent: list[Request] = []
     try:
         found = await discover(
             run.drainable,
-            Tables(run.url, run.settings.schema),
+            run.store.listings,
             WantedList(known.exchange, known.is_delisted, known.types),
             max_shrink=run.settings.max_shrink,
             observe=run.observe,
-            spent=spent,
             moment=run.now,
         )
     except Drained:
         return False
-    except (Retry, Postpone, Park, UsageError, CredentialsRefused) as error:
-        if _ends_the_run(error):
-            raise
+    except (Retry, Postpone, Park, UsageError, NotInPlan) as error:
         run.observe(Warned(known.exchange, f"the symbol list was not read again: {error}"))
         return not isinstance(error, Retry | Postpone)
-    finally:
-        run.totals.count_spent(spent)
     if found.changes.is_shrunk:
         run.observe(Warned(known.exchange, found.reason))
-    calls = sum(request.calls for request in spent)
-    run.lists.append({**found.figures(), "calls": calls})
+    run.lists.append(ListRead(found, found.calls))
     return True
-
-
-def _ends_the_run(error: NexusError) -> bool:
-    """Whether the token itself was refused, and not only this list to its plan."""
-    return isinstance(error, CredentialsRefused) and error.status != _FORBIDDEN

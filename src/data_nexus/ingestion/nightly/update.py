@@ -16,12 +16,12 @@ from datetime import date, datetime
 
 from data_nexus.config import Settings
 from data_nexus.database.store import Due
-from data_nexus.database.store.sessions import BulkStore
+from data_nexus.database.store.sessions import BulkSessions
 from data_nexus.domain.endpoints import Endpoint
 from data_nexus.domain.planning.bulk_or_single import BacklogGroup, FetchPlan
 from data_nexus.domain.planning.due import (
     PROBED_AFTER,
-    Place,
+    MarketSegment,
     behind_by_exchange,
     fetch_plans,
     lacking_a_session,
@@ -29,14 +29,16 @@ from data_nexus.domain.planning.due import (
     session_before,
 )
 from data_nexus.errors import Pause, Stop
-from data_nexus.events import Observer, RunFinished, RunStarted, Warned
+from data_nexus.events import Observer, RunFinished, RunStarted, Warned, observers
 from data_nexus.ingestion.fetching.drain import Drain
-from data_nexus.ingestion.history_loader import Report, outcome_of, reader_of
+from data_nexus.ingestion.history_loader import reader_of
 from data_nexus.ingestion.nightly.actions import read_actions, wanting
 from data_nexus.ingestion.nightly.audit import audit
 from data_nexus.ingestion.nightly.bulk import BulkUpdate
 from data_nexus.ingestion.nightly.context import UpdateRun
 from data_nexus.ingestion.nightly.symbol_lists import refresh_lists
+from data_nexus.ingestion.run_report import RunReport, SessionReport, UpdateSteps
+from data_nexus.ingestion.run_totals import RunTotals
 from data_nexus.ingestion.wiring import FAIL_FAST, LimitPolicy, open_run
 
 
@@ -48,41 +50,40 @@ async def update(
     drain: Drain,
     policy: LimitPolicy = FAIL_FAST,
     now: datetime | None = None,
-) -> Report:
+) -> RunReport:
     """Make an exchange, or all, complete as of the last session that is out by `now`; report.
 
     Without `now` the moment is the database's. When nothing is due, nothing is asked for. Raises
     `UsageError` for an exchange without assets.
     """
-    started = time.monotonic()
-    async with open_run(settings, url, observe, policy) as (store, requester):
+    started, totals = time.monotonic(), RunTotals()
+    observing = observers(observe, totals.note)
+    async with open_run(settings, url, observing, policy) as (store, requester):
         if exchange:
-            await store.bulk().require_exchange(exchange)
-        now = now or await store.days_ago(0)
-        await store.requeue_absent(now)
-        await store.free_lost_leases()
+            await store.listings.require_exchange(exchange)
+        now = now or await store.runs.moment()
+        await store.leases.requeue_absent(now)
+        await store.leases.free_lost()
         run = UpdateRun(
             settings=settings,
-            url=url,
             store=store,
             requester=requester,
-            observe=observe,
+            listener=observe,
             drain=drain,
             now=now,
-            run_id=await store.start_run("update"),
+            run_id=await store.runs.start("update"),
+            totals=totals,
             reader=replace(reader_of(settings, store, requester, observe), now=now),
         )
         try:
             await _bring_forward(run, exchange)
         except (Stop, Pause) as error:
             run.ended_by = error
-        finally:
-            run.count_account()
-        figures = run.totals.figures(time.monotonic() - started)
-        figures |= {"lists": run.lists, "bulk": run.log, "audit": run.audit}
-        report = Report(figures, run.ended_by, drain.reason)
-        await store.finish_run(run.run_id, outcome_of(report), figures)
-        observe(RunFinished("update", outcome_of(report), figures["duration_sec"]))
+        counted = totals.report(time.monotonic() - started, run.ended_by, drain.reason)
+        sessions = tuple(SessionReport(**entry) for entry in run.log)
+        report = replace(counted, steps=UpdateSteps(tuple(run.lists), sessions, run.audit))
+        await store.runs.finish(run.run_id, report.outcome, report.as_dict())
+        observe(RunFinished("update", report.outcome, report.duration_sec))
         return report
 
 
@@ -106,7 +107,7 @@ async def _bring_forward(run: UpdateRun, exchange: str | None) -> None:
 
 
 async def _read_sessions(
-    run: UpdateRun, behind: Mapping[str, list[BacklogGroup]], published: dict[Place, date]
+    run: UpdateRun, behind: Mapping[str, list[BacklogGroup]], published: dict[MarketSegment, date]
 ) -> None:
     """Bring forward what is due: in bulk where that costs less, then asset by asset."""
     bulk = run.bulk
@@ -117,14 +118,14 @@ async def _read_sessions(
                 still = await _way_now(run, name) if waited else fetch_plan
                 published = await _in_bulk(run, bulk, name, still, published)
     run.reader.seen |= await bulk.sightings()
-    await run.read_histories(Due(await run.store.days_ago(0), published=published))
+    await run.read_histories(Due(await run.store.runs.moment(), published=published))
 
 
 async def _ways(run: UpdateRun, behind: Mapping[str, list[BacklogGroup]]) -> dict[str, FetchPlan]:
     """Return the cheapest way of each exchange, by what the plan allows."""
     since = run.now - PROBED_AFTER
-    refused = await run.bulk.refused(run.token_id, Endpoint.BULK, since)
-    whole_day = await run.requester.calls_a_day()
+    refused = await run.quota.refused(Endpoint.BULK, since)
+    whole_day = await run.requester.quota.calls_a_day()
     return await asyncio.to_thread(fetch_plans, behind, refused, whole_day)
 
 
@@ -135,7 +136,7 @@ async def _way_now(run: UpdateRun, exchange: str) -> FetchPlan:
 
 async def _due(
     run: UpdateRun, exchange: str | None
-) -> tuple[dict[Place, date], dict[str, list[BacklogGroup]]]:
+) -> tuple[dict[MarketSegment, date], dict[str, list[BacklogGroup]]]:
     """Return the last session that is out by place, and by exchange who lacks some."""
     queued = await run.bulk.queued(exchange, run.now)
     published = await asyncio.to_thread(published_at, {group.segment for group in queued}, run.now)
@@ -144,11 +145,11 @@ async def _due(
 
 async def _in_bulk(
     run: UpdateRun,
-    bulk: BulkStore,
+    bulk: BulkSessions,
     exchange: str,
     fetch_plan: FetchPlan,
-    published: Mapping[Place, date],
-) -> dict[Place, date]:
+    published: Mapping[MarketSegment, date],
+) -> dict[MarketSegment, date]:
     """Carry an exchange on in bulk; return what is left to be asked for by place."""
     if not fetch_plan.sessions or run.is_over:
         return dict(published)
@@ -161,7 +162,6 @@ async def _in_bulk(
         redact=run.reader.redact,
         run_id=run.run_id,
         writers=run.settings.writers,
-        totals=run.totals,
     )
     try:
         has_bulk = await update.run(fetch_plan.sessions)
@@ -170,7 +170,7 @@ async def _in_bulk(
         run.reader.named |= update.named
     run.paused_by = run.paused_by or update.ended_by
     moment = None if has_bulk else run.now
-    await bulk.note_refusal(run.token_id, Endpoint.BULK, exchange, moment)
+    await run.quota.note_refusal(Endpoint.BULK, exchange, moment)
     if not has_bulk:
         text = f"the plan has no bulk: {fetch_plan.in_bulk:,} assets are asked for one by one"
         run.observe(Warned(exchange, text))

@@ -1,4 +1,4 @@
-"""Calendars on a shelf: the same answers without the library, and no trust in damaged files."""
+"""Cached calendars: the same answers without the library, and no trust in damaged files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from data_nexus.app.calendar_files import CalendarFiles
 from data_nexus.domain.calendar import exchanges as calendars
-from data_nexus.domain.calendar.cache import unpacked
+from data_nexus.domain.calendar.cache import decode_calendar
 from data_nexus.domain.calendar.exchanges import keep_calendars, sessions_of
 from data_nexus.domain.calendar.sessions import Sessions
 
@@ -31,8 +31,8 @@ print(len(sessions_of("LSE", date(2026, 6, 1))), "pandas" in sys.modules)
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> Iterator[CalendarFiles]:
-    """A shelf in use, and nothing else that knows a calendar."""
+def cache_folder(tmp_path: Path) -> Iterator[CalendarFiles]:
+    """A cache folder in use, and nothing else that has a calendar."""
     files = CalendarFiles(tmp_path / "calendars")
     before = calendars._calendar_cache  # noqa: SLF001 - put back at the end
     keep_calendars(files)
@@ -47,8 +47,8 @@ def forget() -> None:
         cache.cache_clear()
 
 
-def kept(shelf: CalendarFiles) -> Path:
-    (file,) = shelf.folder.iterdir()
+def kept(cache_folder: CalendarFiles) -> Path:
+    (file,) = cache_folder.folder.iterdir()
     return file
 
 
@@ -62,14 +62,14 @@ def same(one: Sessions, other: Sessions) -> bool:
 
 
 @pytest.mark.parametrize("exchange", ["US", "LSE", "SHG"])
-def test_what_is_kept_is_what_was_computed(shelf: CalendarFiles, exchange: str) -> None:
+def test_what_is_kept_is_what_was_computed(cache_folder: CalendarFiles, exchange: str) -> None:
     computed = sessions_of(exchange, DAY)
     forget()
     assert same(sessions_of(exchange, DAY), computed)
-    assert unpacked(kept(shelf).read_bytes()) is not None
+    assert decode_calendar(kept(cache_folder).read_bytes()) is not None
 
 
-def test_a_calendar_on_the_shelf_is_had_without_the_library(tmp_path: Path) -> None:
+def test_a_cached_calendar_needs_no_library(tmp_path: Path) -> None:
     def ask() -> list[str]:
         done = subprocess.run(
             [sys.executable, "-W", "error", "-c", ASK, str(tmp_path)],
@@ -85,10 +85,12 @@ def test_a_calendar_on_the_shelf_is_had_without_the_library(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("damage", ["cut", "turned", "empty", "other"])
-def test_a_damaged_file_is_computed_and_written_again(shelf: CalendarFiles, damage: str) -> None:
-    computed, content = sessions_of("US", DAY), kept(shelf).read_bytes()
+def test_a_damaged_file_is_computed_and_written_again(
+    cache_folder: CalendarFiles, damage: str
+) -> None:
+    computed, content = sessions_of("US", DAY), kept(cache_folder).read_bytes()
     middle = len(content) // 2
-    kept(shelf).write_bytes(
+    kept(cache_folder).write_bytes(
         {
             "cut": content[:middle],
             "turned": content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :],
@@ -98,8 +100,8 @@ def test_a_damaged_file_is_computed_and_written_again(shelf: CalendarFiles, dama
     )
     forget()
     assert same(sessions_of("US", DAY), computed)
-    assert kept(shelf).read_bytes() != b""
-    assert unpacked(kept(shelf).read_bytes()) is not None
+    assert kept(cache_folder).read_bytes() != b""
+    assert decode_calendar(kept(cache_folder).read_bytes()) is not None
 
 
 def test_a_folder_that_cannot_be_used_costs_time_and_nothing_else(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from data_nexus.research.snapshots.row_runs import (
     runs_of,
 )
 
-# Row groups, as assets and dates; in each they lie by asset and date, no bar twice.
+# Row groups, as assets and dates; each ordered by asset and date, no bar twice.
 Row = tuple[int, int]
 row_groups = st.lists(
     st.sets(st.tuples(st.integers(1, 5), st.integers(0, 30)), max_size=25).map(sorted), max_size=6
@@ -55,7 +55,7 @@ def test_they_are_what_a_filter_and_a_sort_would_find(
 
 
 def _interleaved(groups: list[list[Row]]) -> bool:
-    """Whether the dates of an asset in one row group lie among those in another."""
+    """Whether the dates of an asset in one row group fall among those in another."""
     spans = sorted(
         (asset, min(days), max(days))
         for group in groups

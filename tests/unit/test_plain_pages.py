@@ -1,4 +1,4 @@
-"""Plain pages are read where they lie: the same numbers as the library reads, and no other file."""
+"""Plain pages are read in place: the same numbers as the library reads, and no other file."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_the_numbers_are_those_that_the_library_reads(rows: int, seed: int) -> N
 
 
 def test_however_many_rows_a_row_group_has_its_columns_are_one_page_each() -> None:
-    """The library begins a new page after 20,000 rows or a mebibyte, unless it is told not to."""
+    """The library begins a new page after 20,000 rows or a mebibyte, unless told otherwise."""
     table = bars(300_000, assets=400)
     content = parquet_of_bars(table, "none")
     metadata = metadata_of(content)

@@ -13,8 +13,8 @@ from data_nexus.domain.planning.bulk_or_single import (
     CALLS_A_SESSION,
     BacklogGroup,
     FetchPlan,
+    all_individually,
     cheapest_plan,
-    singly,
 )
 from data_nexus.domain.planning.due import fetch_plans
 
@@ -39,14 +39,14 @@ def test_one_session_of_a_large_exchange_is_cheapest_in_bulk() -> None:
     assert way.calls == 300
 
 
-def test_as_many_assets_as_a_session_costs_are_asked_for_singly() -> None:
+def test_as_many_assets_as_a_session_costs_are_fetched_individually() -> None:
     assert cheapest_plan([behind(SESSIONS[-2], 300)], SESSIONS) == FetchPlan((), 0, 300)
     assert cheapest_plan([behind(SESSIONS[-2], 301)], SESSIONS) == FetchPlan((LAST,), 301, 0)
 
 
-def test_what_was_never_loaded_is_asked_for_singly() -> None:
+def test_what_was_never_loaded_is_fetched_individually() -> None:
     way = cheapest_plan([behind(None, 900), behind(SESSIONS[-2], 900)], SESSIONS)
-    assert (way.sessions, way.in_bulk, way.singly, way.calls) == ((LAST,), 900, 900, 1200)
+    assert (way.sessions, way.in_bulk, way.individually, way.calls) == ((LAST,), 900, 900, 1200)
 
 
 def test_a_backlog_is_taken_in_bulk_as_far_back_as_it_pays() -> None:
@@ -54,7 +54,7 @@ def test_a_backlog_is_taken_in_bulk_as_far_back_as_it_pays() -> None:
     assert cheapest_plan(backlog, SESSIONS) == FetchPlan(SESSIONS[7:], 1400, 40)
 
 
-def test_a_backlog_of_thirty_sessions_of_few_assets_is_asked_for_singly() -> None:
+def test_a_backlog_of_thirty_sessions_of_few_assets_is_fetched_individually() -> None:
     assert cheapest_plan([behind(SESSIONS[0], 2_000)], SESSIONS).sessions == ()
 
 
@@ -73,11 +73,11 @@ def test_assets_published_later_do_not_keep_the_others_from_bulk() -> None:
 
 
 def test_nothing_behind_costs_nothing() -> None:
-    assert cheapest_plan([], SESSIONS) == singly([]) == FetchPlan((), 0, 0)
+    assert cheapest_plan([], SESSIONS) == all_individually([]) == FetchPlan((), 0, 0)
 
 
 def price(bulk: Sequence[date], groups: Sequence[BacklogGroup]) -> int:
-    """What it costs to ask for these sessions in bulk and singly for whom they do not suffice."""
+    """The cost of these sessions in bulk, and of the assets that they do not cover individually."""
     others = [
         group.assets
         for group in groups
@@ -106,7 +106,7 @@ def test_no_other_way_is_cheaper(groups: list[BacklogGroup]) -> None:
     way = cheapest_plan(lacking, SESSIONS)
     fetch_plans = [bulk for n in range(len(SESSIONS) + 1) for bulk in combinations(SESSIONS, n)]
     assert way.calls == price(way.sessions, lacking) == min(price(b, lacking) for b in fetch_plans)
-    assert way.in_bulk + way.singly == sum(group.assets for group in lacking)
+    assert way.in_bulk + way.individually == sum(group.assets for group in lacking)
 
 
 def test_where_a_whole_day_does_not_pay_a_session_each_asset_is_asked_for_by_itself() -> None:

@@ -31,7 +31,7 @@ def row(code: str, close: float = 10.0, **other: object) -> dict[str, object]:
     return {**known, **prices, "volume": 5, **other}
 
 
-def sheet(*rows: dict[str, object]) -> BulkSession:
+def session_of(*rows: dict[str, object]) -> BulkSession:
     return decode_session(json.dumps(rows).encode(), "US", MONDAY, str)
 
 
@@ -47,79 +47,79 @@ def lacking(*assets: tuple[str, int, float, float]) -> Candidates:
     )
 
 
-def fate_of(told: BulkSession, asset: tuple[str, int, float, float]) -> str:
-    found = classify(told, lacking(asset), days(FRIDAY))
-    names = ("stored", "absent", "rejected", "left")
+def outcome_of(received: BulkSession, asset: tuple[str, int, float, float]) -> str:
+    found = classify(received, lacking(asset), days(FRIDAY))
+    names = ("stored", "absent", "rejected", "to_fetch")
     (name,) = [name for name in names if len(getattr(found, name))]
-    return name + " and changed" * bool(found.changed)
+    return name + " and reloaded" * bool(found.to_reload)
 
 
 UNBROKEN = (days(FRIDAY), 10.0, 10.0)
 
 
 @pytest.mark.parametrize(
-    ("rows", "asset", "fate"),
+    ("rows", "asset", "outcome"),
     [
         ([row("A")], ("A", *UNBROKEN), "stored"),
         ([row("B")], ("A", *UNBROKEN), "absent"),
         ([row("B")], ("A", NO_DAY, np.nan, np.nan), "absent"),
         ([row("A", 0.0)], ("A", *UNBROKEN), "rejected"),
         ([row("A", date="2026-11-06"), row("B")], ("A", *UNBROKEN), "rejected"),
-        ([row("A")], ("A", days(THURSDAY), 10.0, 10.0), "left"),
-        ([row("A")], ("A", days(MONDAY), 10.0, 10.0), "left"),
-        ([row("A")], ("A", NO_DAY, np.nan, np.nan), "left"),
-        ([row("A"), row("A", 11.0)], ("A", *UNBROKEN), "left and changed"),
-        ([row("A", adjusted_close=9.99)], ("A", *UNBROKEN), "left and changed"),
-        ([row("A")], ("A", days(FRIDAY), 10.0, 10.01), "left and changed"),
+        ([row("A")], ("A", days(THURSDAY), 10.0, 10.0), "to_fetch"),
+        ([row("A")], ("A", days(MONDAY), 10.0, 10.0), "to_fetch"),
+        ([row("A")], ("A", NO_DAY, np.nan, np.nan), "to_fetch"),
+        ([row("A"), row("A", 11.0)], ("A", *UNBROKEN), "to_fetch and reloaded"),
+        ([row("A", adjusted_close=9.99)], ("A", *UNBROKEN), "to_fetch and reloaded"),
+        ([row("A")], ("A", days(FRIDAY), 10.0, 10.01), "to_fetch and reloaded"),
         ([row("A", 30.0)], ("A", *UNBROKEN), "stored"),
-        ([row("A", 30.1)], ("A", *UNBROKEN), "left and changed"),
-        ([row("A", 3.3)], ("A", *UNBROKEN), "left and changed"),
+        ([row("A", 30.1)], ("A", *UNBROKEN), "to_fetch and reloaded"),
+        ([row("A", 3.3)], ("A", *UNBROKEN), "to_fetch and reloaded"),
     ],
 )
 def test_only_what_is_unbroken_is_carried_on(
-    rows: list[dict[str, object]], asset: tuple[str, int, float, float], fate: str
+    rows: list[dict[str, object]], asset: tuple[str, int, float, float], outcome: str
 ) -> None:
-    assert fate_of(sheet(*rows), asset) == fate
+    assert outcome_of(session_of(*rows), asset) == outcome
 
 
 @pytest.mark.parametrize(
     ("close", "adjusted", "holds"),
     [(0.003, 0.3, True), (0.0031, 0.31, True), (12.34, 6.1700, True), (12.34, 6.1702, False)],
 )
-def test_an_adjustment_continues_as_far_as_four_decimals_can_tell(
+def test_an_adjustment_continues_as_far_as_four_decimals_show(
     close: float, adjusted: float, *, holds: bool
 ) -> None:
     before = (0.003, 0.3) if close < 1 else (24.68, 12.34)
-    told = sheet(row("A", close, adjusted_close=adjusted))
-    assert (fate_of(told, ("A", days(FRIDAY), *before)) == "stored") is holds
+    received = session_of(row("A", close, adjusted_close=adjusted))
+    assert (outcome_of(received, ("A", days(FRIDAY), *before)) == "stored") is holds
 
 
-def test_an_asset_that_somebody_has_leased_meanwhile_has_no_fate() -> None:
-    told = sheet(row("A"), row("B", 0.0), row("C"))
-    found = classify(told, lacking(*((code, *UNBROKEN) for code in "ABCD")), days(FRIDAY))
+def test_an_asset_that_a_worker_has_leased_meanwhile_is_not_classified() -> None:
+    received = session_of(row("A"), row("B", 0.0), row("C"))
+    found = classify(received, lacking(*((code, *UNBROKEN) for code in "ABCD")), days(FRIDAY))
     kept = found.without(np.array([True, True, False, True]))
     assert (kept.stored.tolist(), kept.absent.tolist(), kept.rejected.tolist()) == ([2], [], [])
-    assert told.bars.take(kept.rows).close.tolist() == [10.0]
+    assert received.bars.take(kept.rows).close.tolist() == [10.0]
 
 
 def test_odd_rows_are_stored_and_counted() -> None:
-    told = sheet(row("A", volume=0), row("B"), row("C", volume=None, open=0))
-    found = classify(told, lacking(*((code, *UNBROKEN) for code in "ABC")), days(FRIDAY))
-    assert flag_counts(told, found.rows)["volume is above zero"] == 2
-    flagged = [json.loads(told.flagged(int(at))) for at in found.rows]
+    received = session_of(row("A", volume=0), row("B"), row("C", volume=None, open=0))
+    found = classify(received, lacking(*((code, *UNBROKEN) for code in "ABC")), days(FRIDAY))
+    assert flag_counts(received, found.rows)["volume is above zero"] == 2
+    flagged = [json.loads(received.flagged(int(at))) for at in found.rows]
     assert flagged[:2] == [{"volume is above zero": 1}, {}]
     assert "open is above zero" in flagged[2]
 
 
 def test_a_rejected_row_keeps_the_vendor_s_words() -> None:
-    (rejected,) = sheet(row("A", close=0), row("B")).rejected.values()
+    (rejected,) = session_of(row("A", close=0), row("B")).rejected.values()
     assert rejected[0] == "close is above zero"
     assert '"code": "A"' in rejected[1]
 
 
 def test_the_session_of_another_day_is_no_answer() -> None:
     with pytest.raises(WrongSubject):
-        sheet(row("A", date="2026-11-06"))
+        session_of(row("A", date="2026-11-06"))
 
 
 def test_bars_reach_up_to_where_more_than_a_handful_of_assets_have_one() -> None:
@@ -130,7 +130,7 @@ def test_bars_reach_up_to_where_more_than_a_handful_of_assets_have_one() -> None
 
 
 def test_a_session_is_out_when_half_of_those_that_traded_have_a_bar() -> None:
-    assert is_out(sheet(row("A"), row("B")), ["A", "B", "C", "D"])
-    assert not is_out(sheet(row("A"), row("B", 0.0)), ["A", "B", "C", "D"])
-    assert not is_out(sheet(row("A", 0.0)), [])
-    assert not is_out(sheet(), [])
+    assert is_out(session_of(row("A"), row("B")), ["A", "B", "C", "D"])
+    assert not is_out(session_of(row("A"), row("B", 0.0)), ["A", "B", "C", "D"])
+    assert not is_out(session_of(row("A", 0.0)), [])
+    assert not is_out(session_of(), [])

@@ -1,0 +1,63 @@
+"""Print what a run did, as sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from data_nexus.cli.render import console
+from data_nexus.ingestion.asset_discovery import Discovered
+from data_nexus.ingestion.run_report import RunReport
+
+
+def print_lists(found: Iterable[Discovered]) -> None:
+    """Print what each symbol list changed."""
+    for one in found:
+        kind = " delisted" if one.delisted else ""
+        changes = one.changes
+        console.print(
+            f"{one.exchange}{kind}: {changes.added:,} added,"
+            f" {changes.reactivated:,} reactivated, {changes.deactivated:,} deactivated,"
+            f" {changes.updated:,} updated, {changes.unchanged:,} unchanged"
+        )
+        for move in one.moves:
+            arrow = f" → {move['to']}" if move["to"] else ""
+            console.print(f"  {move['from']}{arrow}: {move['reason']}")
+
+
+def print_run(report: RunReport) -> None:
+    """Print a run's figures as sentences."""
+    if not (report.total_assets or report.actions or report.actions_failed):
+        console.print("No asset was asked for." if report.is_cut_short else "Nothing is due.")
+        return
+    if report.total_assets:
+        _print_histories(report)
+    if report.actions or report.actions_failed:
+        console.print(
+            f"{report.actions:,} assets' splits and dividends read,"
+            f" {report.actions_failed:,} failed; {report.findings:,} leave adjusted closes"
+            " unexplained"
+        )
+    for title, counts in (("odd", report.flagged), ("rejected", report.rejected_by_rule)):
+        for rule, count in sorted(counts.items()):
+            console.print(f'  {title}: {count:,} rows break the rule "{rule}"')
+    seconds = report.duration_sec
+    console.print(
+        f"{report.calls:,} calls in {report.requests:,} requests, {seconds:.1f} s"
+        f" ({report.total_rows / max(seconds, 0.001):,.0f} rows/s)"
+    )
+
+
+def _print_histories(report: RunReport) -> None:
+    console.print(
+        f"{report.synced:,} assets synced, {report.absent:,} without bars,"
+        f" {report.failed:,} failed, {report.parked:,} parked"
+    )
+    console.print(
+        f"{report.total_rows:,} rows received: {report.inserted:,} inserted,"
+        f" {report.revised:,} revised, {report.unchanged:,} unchanged,"
+        f" {report.rejected:,} rejected"
+    )
+    if report.reread:
+        console.print(
+            f"{report.reread:,} histories read again as a whole: their last bars had changed"
+        )

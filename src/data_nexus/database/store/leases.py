@@ -1,0 +1,235 @@
+"""Claim due assets for one worker, hold on to its leases, and free those of lost workers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any
+
+from psycopg.rows import class_row, scalar_row
+
+from data_nexus.database.connection import AsyncConn, repeated, storage_errors
+from data_nexus.database.pool import Pool, rows_of
+from data_nexus.database.selects import segment_parameters
+from data_nexus.database.store.batch import DeadLetter
+from data_nexus.domain.lease import Lease
+from data_nexus.domain.planning.due import MarketSegment
+from data_nexus.domain.symbol import Symbol
+from data_nexus.errors import StorageUnavailable
+
+# A worker distrusts its leases this share of their time before the database does.
+_DISTRUST_SHARE = 1 / 6
+_MOST_RESCUES = 3
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Which assets a run may claim: last answered before a moment, of one exchange, of some ids.
+
+    With `published`, the last session that is out by market segment, the calendar decides: an asset
+    is claimed if its cursor is behind that session. One that has answered since the moment and is
+    behind all the same is not fetched again. With `wants_actions` it is the assets whose splits and
+    dividends are to be fetched. For an audit it is the last answer with the whole history that was
+    before the moment, and delisted and resting assets take part.
+    """
+
+    synced_before: datetime
+    exchange: str | None = None
+    asset_ids: list[int] | None = None
+    published: Mapping[MarketSegment, date] | None = None
+    wants_actions: bool = False
+    is_audit: bool = False
+
+    @property
+    def query(self) -> str:
+        """The query that claims them."""
+        if self.wants_actions:
+            return "claim_wanted"
+        if self.is_audit:
+            return "claim_audit"
+        return "claim_due" if self.published is None else "claim_behind"
+
+    def parameters(self, limit: int) -> dict[str, Any]:
+        """Return what the queries for due assets take."""
+        return {
+            "synced_before": self.synced_before,
+            "exchange": self.exchange,
+            "asset_ids": self.asset_ids,
+            "limit": limit,
+        } | segment_parameters(self.published or {})
+
+
+@dataclass(slots=True)
+class QueuePosition:
+    """How far a run has come in the queue; what lies before it is not claimed again."""
+
+    last_synced: datetime | None = None
+    asset_id: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Claimed:
+    """A row that a claim returns; `position` is the moment by which its queue is ordered."""
+
+    id: int
+    symbol: str
+    exchange: str
+    fence: int
+    synced_through: date | None
+    times_empty: int
+    last_bar: date | None
+    published: date | None
+    position: datetime | None
+
+    @property
+    def order(self) -> tuple[datetime, int]:
+        """The place in the queue: never answered first, then the oldest answer."""
+        return self.position or _NEVER, self.id
+
+    def lease(self, trusted_until: float, *, is_audit: bool) -> Lease:
+        """Return the lease on the asset."""
+        return Lease(
+            asset_id=self.id,
+            symbol=Symbol(self.symbol, self.exchange),
+            fence=self.fence,
+            synced_through=self.synced_through,
+            times_empty=self.times_empty,
+            is_first=self.last_bar is None,
+            trusted_until=trusted_until,
+            last_bar=self.last_bar,
+            published=self.published,
+            is_audit=is_audit,
+        )
+
+
+@dataclass(slots=True)
+class Leases:
+    """The leases of the worker `owner`; its session's advisory lock proves that it lives."""
+
+    _pool: Pool
+    _presence: AsyncConn
+    owner: int
+    lease_sec: float
+    # The assets whose leases this worker knows to hold, and until when it trusts a renewed one.
+    _held: dict[int, float] = field(default_factory=dict)
+
+    async def claim(
+        self, due: Due, position: QueuePosition, limit: int, *, suspect: bool = False
+    ) -> list[Lease]:
+        """Claim up to `limit` due assets after `position`, and move it on.
+
+        `suspect` assets are those whose worker was lost while it held them; they are claimed
+        apart, so that one that takes workers down does not take others' leases with it.
+        """
+        trusted_until = self._trust_from(time.monotonic())
+        parameters = due.parameters(limit) | {
+            "suspect": suspect,
+            "after_synced": position.last_synced,
+            "after_id": position.asset_id,
+            "owner": self.owner,
+            "lease_sec": self.lease_sec,
+        }
+        claimed = await repeated(lambda: self._claim_once(due.query, parameters))
+        claimed.sort(key=lambda row: row.order)
+        self._held.update((row.id, 0.0) for row in claimed)
+        if claimed:
+            position.last_synced, position.asset_id = claimed[-1].position, claimed[-1].id
+        return [row.lease(trusted_until, is_audit=due.is_audit) for row in claimed]
+
+    async def _claim_once(self, name: str, parameters: dict[str, Any]) -> list[_Claimed]:
+        try:
+            async with self._pool.connection() as connection:
+                return await rows_of(
+                    connection, name, parameters, class_row(_Claimed), prepare=False
+                )
+        except StorageUnavailable:
+            # It may have been done and its answer lost: what it took would wait for nothing.
+            known = {"owner": self.owner, "asset_ids": list(self._held)}
+            await self._pool.execute("release_unknown", known)
+            raise
+
+    async def count_due(self, due: Due, limit: int) -> int:
+        """Return how many assets `claim` could hand out now, up to `limit`."""
+        return await self._pool.one("count_due", due.parameters(limit), scalar_row)
+
+    async def requeue_absent(self, moment: datetime | None = None) -> None:
+        """Put assets that had no bars back into the queue when it is time to fetch them again.
+
+        As of a moment, by default the database's.
+        """
+        await self._pool.execute("requeue_absent", {"moment": moment})
+
+    async def renew(self) -> None:
+        """Hold on to the leases that this worker knows of; any other of its own may run out."""
+        # Trust counts from before the question: a late answer must not stretch it.
+        trusted_until = self._trust_from(time.monotonic())
+        parameters = {
+            "owner": self.owner,
+            "lease_sec": self.lease_sec,
+            "asset_ids": list(self._held),
+        }
+        for asset_id in await self._pool.rows("renew_leases", parameters, scalar_row):
+            self._held[asset_id] = trusted_until
+
+    def trusts(self, lease: Lease) -> bool:
+        """Say whether this worker may still think that a lease is its own."""
+        return time.monotonic() < max(lease.trusted_until, self._held.get(lease.asset_id, 0.0))
+
+    def forget(self, leases: Iterable[Lease]) -> None:
+        """Renew these leases no more: they were given back with a commit, or lost."""
+        for lease in leases:
+            self._held.pop(lease.asset_id, None)
+
+    async def watch(self) -> None:
+        """Run until the session that proves that this worker lives is gone, and say so.
+
+        Others may have taken its leases over from then on. Raises `StorageUnavailable`.
+        """
+        with storage_errors():
+            async for _ in self._presence.notifies():
+                pass
+
+    async def release(self, leases: Sequence[Lease], *, failed: bool) -> None:
+        """Give leases back without an answer; the assets stay due."""
+        parameters = {
+            "asset_ids": [lease.asset_id for lease in leases],
+            "fences": [lease.fence for lease in leases],
+            "failed": [failed for _ in leases],
+            "owner": self.owner,
+        }
+        await self._pool.execute("release_leases", parameters)
+        self.forget(leases)
+
+    async def release_all(self) -> None:
+        """Give back whatever this worker still holds, known to it or not; the assets stay due."""
+        await self._pool.execute("release_all", {"owner": self.owner})
+        self._held.clear()
+
+    async def free_lost(self) -> list[int]:
+        """Free leases that ran out or whose worker has left; return the ids of their assets.
+
+        An asset whose worker was lost three times in a row becomes a dead letter.
+        """
+        freed: list[int] = await self._pool.rows(
+            "free_lost_leases", {"lease_sec": self.lease_sec}, scalar_row
+        )
+        if freed:
+            await self._pool.execute("park_rescued", {"most": _MOST_RESCUES})
+        return freed
+
+    async def park(self, lease: Lease, dead_letter: DeadLetter) -> bool:
+        """Park an asset with a dead letter; False, and nothing written, if its lease was lost."""
+        parameters = asdict(dead_letter) | {
+            "asset_id": lease.asset_id,
+            "fence": lease.fence,
+            "owner": self.owner,
+        }
+        parked = await self._pool.rows("park_asset", parameters, scalar_row)
+        self.forget([lease])
+        return bool(parked)
+
+    def _trust_from(self, moment: float) -> float:
+        return moment + self.lease_sec * (1 - _DISTRUST_SHARE)

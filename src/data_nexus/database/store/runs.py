@@ -1,0 +1,49 @@
+"""Record what runs do: when each began and ended, how its worker is doing, what audits found."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg.rows import scalar_row
+
+from data_nexus.database.pool import Pool
+from data_nexus.database.selects import audit_records
+from data_nexus.domain.planning.audit import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """The runs of the worker `owner`."""
+
+    _pool: Pool
+    owner: int
+
+    async def start(self, command: str) -> int:
+        """Open a run and return its id; close those whose process ended without closing them."""
+        parameters = {"command": command, "owner": self.owner}
+        return await self._pool.one("start_run", parameters, scalar_row)
+
+    async def finish(self, run_id: int, outcome: str, figures: dict[str, Any]) -> None:
+        """Close a run."""
+        parameters = {"run_id": run_id, "outcome": outcome, "figures": json.dumps(figures)}
+        await self._pool.execute("finish_run", parameters)
+
+    async def report(self, state: dict[str, Any]) -> None:
+        """Show how this worker is doing, for `nexus status`."""
+        parameters = {"owner": self.owner, "state": json.dumps(state)}
+        await self._pool.execute("report_worker", parameters)
+
+    async def leave(self) -> None:
+        """Take this worker off the list."""
+        await self._pool.execute("remove_worker", {"owner": self.owner})
+
+    async def moment(self, days_ago: float = 0.0) -> datetime:
+        """Return the moment, or that of some days ago, by the database's clock."""
+        return await self._pool.one("days_ago", {"days": days_ago}, scalar_row)
+
+    async def audit_records(self) -> list[Record]:
+        """Return the audit's record of each exchange with loaded assets."""
+        return await self._pool.rows(*audit_records())

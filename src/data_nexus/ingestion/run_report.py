@@ -1,0 +1,118 @@
+"""How a run went, as values; `as_dict()` gives them under the names of the command's JSON. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from data_nexus.errors import NexusError
+from data_nexus.ingestion.asset_discovery import Discovered
+
+
+@dataclass(frozen=True, slots=True)
+class ListRead:
+    """A symbol list that an update read again: what changed, and what it cost in calls."""
+
+    found: Discovered
+    calls: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it under the names of the command's JSON."""
+        return {**self.found.figures(), "calls": self.calls}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionReport:
+    """A session that an update received in bulk: its rows, what became of assets, and its cost."""
+
+    exchange: str
+    session: str
+    calls: int
+    rows: int
+    stored: int
+    absent: int
+    left: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditReport:
+    """What the audit of an update read and found; `revised` counts bars."""
+
+    assets: int
+    failed: int
+    inserted: int
+    revised: int
+    calls: int
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateSteps:
+    """The steps that only an update has; `audit` is None if it read nothing."""
+
+    lists: tuple[ListRead, ...] = ()
+    bulk: tuple[SessionReport, ...] = ()
+    audit: AuditReport | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return them under the names of the command's JSON."""
+        return {
+            "lists": [one.as_dict() for one in self.lists],
+            "bulk": [asdict(one) for one in self.bulk],
+            "audit": asdict(self.audit) if self.audit else {},
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunReport:
+    """A run's figures, the error that ended it early, the signal that drained it.
+
+    `total_rows` were received: inserted + revised + unchanged + rejected. `flagged` and
+    `rejected_by_rule` count rows by rule. `steps` is None for a run that is no update.
+    """
+
+    total_assets: int
+    synced: int
+    absent: int
+    failed: int
+    parked: int
+    fenced: int
+    reread: int
+    actions: int
+    actions_failed: int
+    findings: int
+    total_rows: int
+    inserted: int
+    revised: int
+    unchanged: int
+    rejected: int
+    flagged: Mapping[str, int]
+    rejected_by_rule: Mapping[str, int]
+    calls: int
+    requests: int
+    commits: int
+    duration_sec: float
+    steps: UpdateSteps | None = None
+    ended_by: NexusError | None = None
+    drained_by: str | None = None
+
+    @property
+    def is_cut_short(self) -> bool:
+        """Whether it ended before its work did."""
+        return self.ended_by is not None or self.drained_by is not None
+
+    @property
+    def outcome(self) -> str:
+        """How the run ended, in words."""
+        if self.ended_by is not None:
+            return f"ended early: {self.ended_by}"
+        return f"drained: {self.drained_by}" if self.drained_by else "done"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the figures under the names of the command's JSON, without how the run ended."""
+        names = (f.name for f in fields(self) if f.name not in _NO_FIGURES)
+        figures = {name: getattr(self, name) for name in names}
+        return figures | (self.steps.as_dict() if self.steps else {})
+
+
+_NO_FIGURES = frozenset({"steps", "ended_by", "drained_by"})

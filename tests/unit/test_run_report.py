@@ -1,0 +1,72 @@
+"""A run's report is a value; its JSON has the keys that scripts rely on."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import FrozenInstanceError, replace
+
+import pytest
+
+from data_nexus.errors import QuotaSpent
+from data_nexus.ingestion.run_report import AuditReport, RunReport, SessionReport, UpdateSteps
+from data_nexus.ingestion.run_totals import RunTotals
+
+FIGURES = (
+    *("total_assets", "synced", "absent", "failed", "parked", "fenced", "reread"),
+    *("actions", "actions_failed", "findings"),
+    *("total_rows", "inserted", "revised", "unchanged", "rejected", "flagged", "rejected_by_rule"),
+    *("calls", "requests", "commits", "duration_sec"),
+)
+SESSION = SessionReport(
+    exchange="US", session="2024-05-06", calls=100, rows=9, stored=7, absent=1, left=1
+)
+AUDIT = AuditReport(assets=3, failed=1, inserted=0, revised=2, calls=4)
+
+
+def report() -> RunReport:
+    """The report of a run of which each count is another."""
+    totals = RunTotals(synced=2, failed=3, received=50, calls=7)
+    totals.flagged.update({"high is highest": 1})
+    return totals.report(1.23456)
+
+
+def test_a_run_has_the_figures_of_its_counts_in_their_order() -> None:
+    figures = report().as_dict()
+    assert tuple(figures) == FIGURES
+    shown = ("total_assets", "synced", "failed", "total_rows", "calls", "duration_sec", "flagged")
+    assert [figures[name] for name in shown] == [5, 2, 3, 50, 7, 1.235, {"high is highest": 1}]
+
+
+def test_an_update_has_its_steps_besides() -> None:
+    figures = replace(report(), steps=UpdateSteps((), (SESSION,), AUDIT)).as_dict()
+    assert tuple(figures) == (*FIGURES, "lists", "bulk", "audit")
+    assert json.loads(json.dumps(figures))["bulk"][0] == {
+        "exchange": "US",
+        "session": "2024-05-06",
+        "calls": 100,
+        "rows": 9,
+        "stored": 7,
+        "absent": 1,
+        "left": 1,
+    }
+    assert figures["audit"] == {"assets": 3, "failed": 1, "inserted": 0, "revised": 2, "calls": 4}
+
+
+def test_an_update_without_an_audit_has_an_empty_one() -> None:
+    figures = replace(report(), steps=UpdateSteps()).as_dict()
+    assert (figures["lists"], figures["bulk"], figures["audit"]) == ([], [], {})
+
+
+def test_a_report_says_how_the_run_ended() -> None:
+    spent = QuotaSpent("no calls are left")
+    ended, drained = replace(report(), ended_by=spent), replace(report(), drained_by="SIGTERM")
+    assert [(each.is_cut_short, each.outcome) for each in (report(), ended, drained)] == [
+        (False, "done"),
+        (True, "ended early: no calls are left"),
+        (True, "drained: SIGTERM"),
+    ]
+
+
+def test_a_report_does_not_change() -> None:
+    with pytest.raises(FrozenInstanceError):
+        report().synced = 1  # type: ignore[misc]
