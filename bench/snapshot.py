@@ -23,8 +23,8 @@ import data_nexus as nexus
 from bench.place import Place
 from bench.report import Section, table
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.research.snapshots.export import export_lake
 from data_nexus.research.snapshots.storage.open import open_storage
+from data_nexus.research.snapshots.write import export_lake
 
 _ASSETS, _SESSIONS = 500, 2_520
 _TIMES_DATABASE, _TIMES_ARCTIC = 5, 1

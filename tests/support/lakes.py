@@ -18,9 +18,9 @@ from psycopg import sql
 from pyarrow import parquet
 
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.research.snapshots.export import export_lake
+from data_nexus.research.snapshots.schemas import Compression
 from data_nexus.research.snapshots.storage.open import open_storage
-from data_nexus.research.snapshots.tables import Compression
+from data_nexus.research.snapshots.write import export_lake
 from tests.support.commands import Commands
 from tests.support.database import Cluster
 from tests.support.rows import Rows, key, stored_rows

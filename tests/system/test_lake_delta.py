@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from data_nexus.errors import UsageError
-from data_nexus.research.snapshots.tables import TABLES
+from data_nexus.research.snapshots.schemas import TABLES
 from tests.support.lakes import assert_whole, export, lake_table, paths
 from tests.support.tables import add_assets, execute
 

@@ -18,7 +18,7 @@ from data_nexus.database.connection import PostgresConnection
 from data_nexus.errors import AdjustmentRefused, StorageUnavailable, UsageError
 from data_nexus.research.coverage import read_coverage
 from data_nexus.research.snapshots import reading
-from data_nexus.research.snapshots.tables import Compression
+from data_nexus.research.snapshots.schemas import Compression
 from tests.support.actions import SUNDAY_NOON, vendor_on_friday
 from tests.support.database import Cluster
 from tests.support.lakes import export

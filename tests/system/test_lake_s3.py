@@ -13,8 +13,8 @@ import pytest
 
 import data_nexus as nexus
 from data_nexus.errors import NexusError, StorageUnavailable, UsageError
+from data_nexus.research.snapshots.schemas import TABLES
 from data_nexus.research.snapshots.storage.open import open_storage
-from data_nexus.research.snapshots.tables import TABLES
 from tests.support.canary import disguises, leaks
 from tests.support.commands import Commands
 from tests.support.database import Cluster

@@ -14,7 +14,7 @@ from pyarrow import parquet
 
 from data_nexus.research.columns import NUMBERS
 from data_nexus.research.snapshots.plain_pages import has_plain_pages, plain_group
-from data_nexus.research.snapshots.tables import BARS, Compression, parquet_of_bars
+from data_nexus.research.snapshots.schemas import BARS, Compression, parquet_of_bars
 
 NEW_YEAR = (date(2024, 1, 1) - date(1970, 1, 1)).days
 

@@ -79,7 +79,7 @@ class Lake(Reader):
 
         Columns and errors are those of `connect().actions`.
         """
-        from data_nexus.research.snapshots.actions import between  # noqa: PLC0415
+        from data_nexus.research.snapshots.action_table import between  # noqa: PLC0415
 
         return between(self._snapshot.actions(symbols), given_day(start), given_day(end))
 

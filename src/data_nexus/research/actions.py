@@ -11,9 +11,8 @@ from pyarrow import compute
 
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.reader.actions import KINDS, fetch_action_rows
-from data_nexus.research.assets import NamedAsset, find_assets
+from data_nexus.research.assets import NamedAsset, Selection, find_assets
 from data_nexus.research.columns import ACTIONS_SCHEMA, table_of
-from data_nexus.research.selection import Selection
 
 
 def read_actions(

@@ -21,6 +21,8 @@ from data_nexus.research.selection import (
 )
 from data_nexus.research.universe import fetch_universe
 
+__all__ = ["NamedAsset", "Selection", "find_assets"]
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class NamedAsset:

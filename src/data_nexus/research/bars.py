@@ -14,10 +14,9 @@ from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.reader.bars import StoredBars, Window, fetch_bars, last_bars_before
 from data_nexus.domain.symbol import Symbol
 from data_nexus.research.actions import fetch_actions
-from data_nexus.research.assets import NamedAsset, find_assets
+from data_nexus.research.assets import NamedAsset, Selection, find_assets
 from data_nexus.research.columns import BARS_SCHEMA, NUMBERS, STORED_SCHEMA
 from data_nexus.research.returns import ReturnKind, view_returns
-from data_nexus.research.selection import Selection
 from data_nexus.research.views import View, view_bars, whole_histories
 
 __all__ = ["BARS_SCHEMA", "read_bars", "read_returns", "read_view"]

@@ -16,9 +16,8 @@ from data_nexus.domain.bars import Days, days
 from data_nexus.domain.calendar.exchanges import sessions_of
 from data_nexus.domain.calendar.publication import kind_of, published_through
 from data_nexus.domain.calendar.sessions import day_date
-from data_nexus.research.assets import find_assets
+from data_nexus.research.assets import Selection, find_assets
 from data_nexus.research.columns import table_of
-from data_nexus.research.selection import Selection
 
 COVERAGE_SCHEMA = pa.schema(
     [

@@ -12,9 +12,9 @@ from data_nexus.cli.options import output_options, settings_from
 from data_nexus.cli.render import console, print_json
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.open import open_database
-from data_nexus.research.snapshots.export import export_lake
+from data_nexus.research.snapshots.schemas import Compression
 from data_nexus.research.snapshots.storage.open import open_storage
-from data_nexus.research.snapshots.tables import Compression
+from data_nexus.research.snapshots.write import export_lake
 
 
 @click.command()

@@ -18,8 +18,8 @@ import pyarrow as pa
 
 from data_nexus.errors import UsageError
 from data_nexus.research.snapshots.manifest import LakeFile
+from data_nexus.research.snapshots.schemas import BARS, TABLES
 from data_nexus.research.snapshots.storage.storage import Storage
-from data_nexus.research.snapshots.tables import BARS, TABLES
 
 _PARTITION = "exchange"
 _LOGS = tuple(f"{table}/_delta_log/" for table in TABLES)

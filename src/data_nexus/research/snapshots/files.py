@@ -18,9 +18,9 @@ from data_nexus.domain.bars import days
 from data_nexus.errors import StorageUnavailable
 from data_nexus.research.snapshots.manifest import LakeFile
 from data_nexus.research.snapshots.plain_pages import has_plain_pages, plain_group
-from data_nexus.research.snapshots.row_runs import Column, Runs, joined, runs_of
+from data_nexus.research.snapshots.row_runs import Column, RowRuns, joined, runs_of
+from data_nexus.research.snapshots.schemas import BARS
 from data_nexus.research.snapshots.storage.storage import Storage
-from data_nexus.research.snapshots.tables import BARS
 
 # A process may map 65,530 areas of memory, and not all of them are ours.
 _MOST_OPEN = 16_384
@@ -38,7 +38,7 @@ class Sought:
     first: int
     last: int
 
-    def of(self, runs: Runs) -> NDArray[np.bool_]:
+    def of(self, runs: RowRuns) -> NDArray[np.bool_]:
         """Return which runs hold such bars."""
         meets = (runs.firsts <= self.last) & (runs.lasts >= self.first)
         return self.is_wanted[runs.asset_ids] & meets
@@ -80,7 +80,7 @@ class Piece:
 
     batches: Sequence[pa.RecordBatch]
     numbers: Sequence[dict[str, Column]]
-    runs: Runs
+    runs: RowRuns
 
     @property
     def size(self) -> int:

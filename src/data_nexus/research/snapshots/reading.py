@@ -21,7 +21,7 @@ from data_nexus.research.snapshots.files import OpenFiles, Piece, Sought, number
 from data_nexus.research.snapshots.manifest import LakeFile, Manifest
 from data_nexus.research.snapshots.row_runs import (
     Column,
-    Runs,
+    RowRuns,
     cut,
     in_order,
     joined,
@@ -29,8 +29,8 @@ from data_nexus.research.snapshots.row_runs import (
     ranks_of,
     runs_of,
 )
+from data_nexus.research.snapshots.schemas import BARS
 from data_nexus.research.snapshots.storage.storage import Storage
-from data_nexus.research.snapshots.tables import BARS
 
 # Joining one run takes as long as copying this many rows, measured with runs of a year.
 _ROWS_A_RUN = 2_000
@@ -127,7 +127,7 @@ def _meets(wanted: BarsRequest, first: date, last: date) -> bool:
 
 def _joined(
     pieces: Sequence[Piece], names: Sequence[str], asset_ids: Column
-) -> tuple[pa.Table, Runs]:
+) -> tuple[pa.Table, RowRuns]:
     """Return a table that holds the runs of pieces, and their positions in it, in their order.
 
     It is either all rows of the row groups, without a copy, to gather the wanted ones from; or the
@@ -154,7 +154,7 @@ def _joined(
     return pa.Table.from_arrays(arrays, schema=schema), laid_out(runs.at(order))
 
 
-def _cut(runs: Runs, dates: pa.ChunkedArray, wanted: BarsRequest) -> Runs:
+def _cut(runs: RowRuns, dates: pa.ChunkedArray, wanted: BarsRequest) -> RowRuns:
     """Return the runs cut to the wanted days."""
     if wanted.first is None and wanted.last is None:
         return runs
@@ -167,7 +167,7 @@ def _taken(column: pa.ChunkedArray, rows: pa.Array) -> pa.ChunkedArray:
     return compute.take(column, rows, boundscheck=False)
 
 
-def _repeated(assets: pa.Table, runs: Runs) -> pa.ChunkedArray:
+def _repeated(assets: pa.Table, runs: RowRuns) -> pa.ChunkedArray:
     """Return the ticker of each row of the runs; in several chunks where one cannot hold them."""
     at = ranks_of(runs.asset_ids, assets["asset_id"].to_numpy())
     written = assets["ticker"].take(pa.array(at)).combine_chunks()

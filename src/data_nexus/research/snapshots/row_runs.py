@@ -18,7 +18,7 @@ RowPositions = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class Runs:
+class RowRuns:
     """Runs of rows: the asset of each, its start and length, its first and last date.
 
     Five arrays of one length; none of the runs is empty. Dates count from 1970-01-01.
@@ -30,9 +30,9 @@ class Runs:
     firsts: Column
     lasts: Column
 
-    def at(self, chosen: Column) -> Runs:
+    def at(self, chosen: Column) -> RowRuns:
         """Return some of them: those where `chosen` is true, or by their positions."""
-        return Runs(
+        return RowRuns(
             self.asset_ids[chosen],
             self.starts[chosen],
             self.lengths[chosen],
@@ -58,19 +58,19 @@ class Runs:
         return bool((self.starts == ends - self.lengths).all()) and int(self.lengths.sum()) == size
 
 
-def runs_of(asset_ids: Column, dates: Column) -> Runs:
+def runs_of(asset_ids: Column, dates: Column) -> RowRuns:
     """Return the runs of rows, which are sorted by asset and date in each row group."""
     edges = np.flatnonzero((asset_ids[1:] != asset_ids[:-1]) | (dates[1:] < dates[:-1])) + 1
     starts = np.concatenate(([0], edges)) if len(dates) else edges
     lengths = np.diff(starts, append=len(dates))
-    return Runs(asset_ids[starts], starts, lengths, dates[starts], dates[starts + lengths - 1])
+    return RowRuns(asset_ids[starts], starts, lengths, dates[starts], dates[starts + lengths - 1])
 
 
-def joined(parts: Sequence[tuple[int, Runs]]) -> Runs:
+def joined(parts: Sequence[tuple[int, RowRuns]]) -> RowRuns:
     """Return the runs of concatenated parts, each given with the number of its rows."""
     offsets = np.cumsum([0, *(size for size, _ in parts)])
     runs = [each for _, each in parts]
-    return Runs(
+    return RowRuns(
         _one([each.asset_ids for each in runs], np.int32),
         _one([each.starts + offsets[n] for n, each in enumerate(runs)], np.int64),
         _one([each.lengths for each in runs], np.int64),
@@ -79,19 +79,19 @@ def joined(parts: Sequence[tuple[int, Runs]]) -> Runs:
     )
 
 
-def laid_out(runs: Runs) -> Runs:
+def laid_out(runs: RowRuns) -> RowRuns:
     """Return runs as they are once their rows are concatenated in this order."""
     return replace(runs, starts=np.cumsum(runs.lengths) - runs.lengths)
 
 
-def in_order(runs: Runs, asset_ids: Column) -> RowPositions:
+def in_order(runs: RowRuns, asset_ids: Column) -> RowPositions:
     """Return which runs belong to the assets, in the order of the assets and of their dates."""
     ranks = ranks_of(runs.asset_ids, asset_ids)
     own = np.flatnonzero(ranks >= 0)
     return own[np.lexsort((runs.firsts[own], ranks[own]))]
 
 
-def cut(runs: Runs, dates: Column, first: int, after: int, whole: frozenset[int]) -> Runs:
+def cut(runs: RowRuns, dates: Column, first: int, after: int, whole: frozenset[int]) -> RowRuns:
     """Return the runs cut to the days from `first` to the one before `after`.
 
     The runs of the assets in `whole` stay as they are. `dates` are those of all rows. A cut run
@@ -106,7 +106,7 @@ def cut(runs: Runs, dates: Column, first: int, after: int, whole: frozenset[int]
         ends = np.where(is_free, ends, starts + done[ends] - done[starts])
         starts = begins
     left = ends - starts
-    kept = Runs(runs.asset_ids, starts, left, runs.firsts, runs.lasts)
+    kept = RowRuns(runs.asset_ids, starts, left, runs.firsts, runs.lasts)
     return kept.at(left > 0)
 
 

@@ -13,20 +13,20 @@ from data_nexus.research.columns import NUMBERS, STORED_SCHEMA
 from data_nexus.research.coverage import coverage_of
 from data_nexus.research.returns import ReturnKind, view_returns
 from data_nexus.research.selection import Selection, exchange_day
-from data_nexus.research.snapshots.actions import actions_of
-from data_nexus.research.snapshots.assets import (
+from data_nexus.research.snapshots.action_table import actions_of
+from data_nexus.research.snapshots.duckdb_query import Parameters, ask
+from data_nexus.research.snapshots.files import OpenFiles
+from data_nexus.research.snapshots.manifest import MANIFEST, Manifest, decoded
+from data_nexus.research.snapshots.members import (
     assets_of,
     current_rows,
     states_of,
     universe_of,
 )
-from data_nexus.research.snapshots.files import OpenFiles
-from data_nexus.research.snapshots.manifest import MANIFEST, Manifest, decoded
 from data_nexus.research.snapshots.reading import BarsRequest, dates_of, read_bars, read_small
-from data_nexus.research.snapshots.sql_query import Parameters, ask
+from data_nexus.research.snapshots.schemas import BARS, TABLES
 from data_nexus.research.snapshots.storage.open import open_storage
 from data_nexus.research.snapshots.storage.storage import Storage
-from data_nexus.research.snapshots.tables import BARS, TABLES
 from data_nexus.research.views import View, laid_out, view_bars, whole_histories
 
 

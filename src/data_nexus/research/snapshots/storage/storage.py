@@ -12,7 +12,7 @@ from pyarrow import fs
 
 from data_nexus.errors import StorageUnavailable, UsageError
 from data_nexus.research.snapshots.manifest import MANIFEST
-from data_nexus.research.snapshots.tables import Compression
+from data_nexus.research.snapshots.schemas import Compression
 
 if TYPE_CHECKING:
     from pyarrow.dataset import Dataset

@@ -47,8 +47,7 @@ from data_nexus.research.snapshots.manifest import (
     decoded,
     encoded,
 )
-from data_nexus.research.snapshots.storage.storage import Storage
-from data_nexus.research.snapshots.tables import (
+from data_nexus.research.snapshots.schemas import (
     SMALL,
     TABLES,
     Compression,
@@ -56,6 +55,7 @@ from data_nexus.research.snapshots.tables import (
     parquet_of,
     parquet_of_bars,
 )
+from data_nexus.research.snapshots.storage.storage import Storage
 
 # While PostgreSQL sends the next part, the parts before it are encoded and written.
 _WRITERS = 2
