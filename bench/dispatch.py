@@ -142,6 +142,7 @@ def _explain(url: str, exchange: str | None, form: bytes) -> list[Any]:
         "synced_before": _yesterday(),
         "exchange": exchange,
         "asset_ids": None,
+        "suspect": False,
         "limit": _CLAIM,
         "owner": 1,
         "lease_sec": 60.0,
