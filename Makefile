@@ -1,6 +1,7 @@
 # Everything starts here, and `make` alone tells what there is. Needs make and Python 3.11 or
-# newer with venv and pip; each target brings its own set-up into .venv, `make test` also the tools
-# that tests speak to into .venv-tools. To do without one: make test TOOLS='moto nautilus qlib'.
+# newer with venv and pip; each target brings its own set-up into .venv, `make test` and
+# `make campaign` also the tools that tests speak to into .venv-tools. To do without one:
+# make test TOOLS='moto nautilus qlib'.
 
 PYTHON ?= python3
 BIN    := .venv/bin
@@ -16,7 +17,7 @@ find_python = for python in "$(PYTHON)" python3.14 python3.13 python3.12 python3
 	2>/dev/null && break; python=; done
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test bench lint format docs lock clean
+.PHONY: help install demo test campaign bench lint format docs lock clean
 
 help:  ## Print this list.
 	@sed -n 's/^\([a-z]*\):.*##/\1\t/p' Makefile | expand -t 10
@@ -29,6 +30,11 @@ demo: .venv/installed  ## Show the main job on simulated data: no key, no networ
 
 test: lint $(TOOLS:%=.venv-tools/%/pinned)  ## Lint, then run every test.
 	@$(BIN)/pytest --numprocesses 2 --dist worksteal
+
+# A test of the campaign may take an hour before it counts as hanging.
+campaign: .venv/installed $(TOOLS:%=.venv-tools/%/pinned)  ## Test at length what `make test` tests in short.
+	@NEXUS_CAMPAIGN=1 $(BIN)/python -m pytest -p tests.support.campaign -m 'campaign or sized' \
+	--override-ini faulthandler_timeout=3600 --numprocesses 2 --dist worksteal
 
 bench: .venv/installed  ## Measure, and print what was measured.
 	@$(BIN)/python -m bench $(BENCH)

@@ -7,7 +7,18 @@ from collections.abc import Iterator
 import pytest
 
 from data_nexus.database.upgrade import upgrade
+from tests.support.campaign import is_campaign
 from tests.support.database import Cluster, temporary_cluster
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave to `make campaign` what only it runs."""
+    if is_campaign():
+        return
+    left_out = [item for item in items if item.get_closest_marker("campaign")]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not item.get_closest_marker("campaign")]
 
 
 @pytest.fixture(scope="session")

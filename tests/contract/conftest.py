@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from data_nexus.database.embedded import embedded_server, remove
+from data_nexus.database.embedded.directory import cluster_folder
 from tests.support.workers import Worker, worker_on
+
+
+@pytest.fixture(scope="session")
+def made_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The data of an embedded server that was started once: to be copied, not to be used."""
+    home = tmp_path_factory.mktemp("made")
+    with embedded_server(home):
+        pass
+    yield cluster_folder(home) / "cluster"
+    remove(home)
 
 
 @pytest.fixture

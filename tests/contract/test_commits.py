@@ -12,7 +12,7 @@ import pytest
 
 from data_nexus.database.store.batch import Batch, Outcome, Receipt, RejectedRow
 from data_nexus.domain.bars import NO_DATE
-from data_nexus.errors import RowsRefused, StorageUnavailable
+from data_nexus.errors import RowsRefused
 from tests.support.tables import add_assets, execute, rows, snapshot, value
 from tests.support.workers import WINDOW, Worker, bars_from, batch_for, reread, worker_on
 
@@ -120,37 +120,6 @@ def test_a_refused_step_leaves_nothing_of_its_transaction(
         worker.commit(kept, poison)
     assert snapshot(database_url) == before
     assert worker.commit(kept) == [Receipt(2, 0, 0, 1)]
-
-
-@pytest.mark.parametrize(
-    "event",
-    [
-        "INSERT ON market_data",
-        "INSERT ON rejected_rows",
-        "INSERT ON sync_log",
-        "UPDATE ON assets",
-        "INSERT ON market_data_revisions",
-    ],
-)
-def test_a_session_cut_at_any_statement_leaves_nothing_and_the_next_one_works(
-    worker: Worker, database_url: str, event: LiteralString
-) -> None:
-    add_assets(database_url, "A")
-    worker.commit(batch_for(worker.claim()[0], bars_from(DAY, 1.0)))
-    (lease,) = worker.claim(days_old=0)
-    execute(
-        database_url,
-        "CREATE FUNCTION cut() RETURNS trigger LANGUAGE plpgsql AS"
-        " 'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END'",
-        f"CREATE TRIGGER cut AFTER {event} EXECUTE FUNCTION cut()",
-    )
-    before = snapshot(database_url)
-    batch = batch_for(lease, bars_from(DAY, 7.0, 8.0), RejectedRow(int(NO_DATE), "rule", "x"))
-    with pytest.raises(StorageUnavailable):
-        worker.commit(batch)
-    assert snapshot(database_url) == before
-    execute(database_url, "DROP FUNCTION cut CASCADE")
-    assert worker.commit(batch) == [Receipt(1, 1, 0, 1)]
 
 
 def test_a_stale_fence_writes_nothing(database_url: str) -> None:

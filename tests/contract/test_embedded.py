@@ -20,6 +20,7 @@ from data_nexus.errors import StorageUnavailable
 from tests.support.embedded import (
     answer,
     command_using,
+    lay_cluster,
     server_pid,
     start_command,
     url_from,
@@ -27,17 +28,25 @@ from tests.support.embedded import (
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Iterator[Path]:
+def new_home(tmp_path: Path) -> Iterator[Path]:
+    """A home without a cluster."""
     yield tmp_path / "home"
     remove(tmp_path / "home")
 
 
-def test_a_server_runs_while_it_is_used_and_its_rows_stay(home: Path) -> None:
-    with embedded_server(home) as url:
-        assert server_pid(home)
+@pytest.fixture
+def home(new_home: Path, made_cluster: Path) -> Path:
+    """A home whose cluster was made before."""
+    lay_cluster(new_home, made_cluster)
+    return new_home
+
+
+def test_a_server_runs_while_it_is_used_and_its_rows_stay(new_home: Path) -> None:
+    with embedded_server(new_home) as url:
+        assert server_pid(new_home)
         answer(url, "CREATE TABLE kept AS SELECT 7 AS number")
-    assert server_pid(home) is None
-    with embedded_server(home) as url:
+    assert server_pid(new_home) is None
+    with embedded_server(new_home) as url:
         assert answer(url, "SELECT number FROM kept") == 7
 
 
@@ -60,15 +69,15 @@ def test_a_command_outlives_the_one_that_started_the_server(home: Path) -> None:
     assert server_pid(home) is None
 
 
-def test_commands_that_start_at_the_same_moment_share_one_server(home: Path) -> None:
-    commands = [start_command(home) for _ in range(4)]
+def test_commands_that_start_at_the_same_moment_share_one_server(new_home: Path) -> None:
+    commands = [start_command(new_home) for _ in range(4)]
     urls = [url_from(command) for command in commands]
     starts = {answer(url, "SELECT pg_postmaster_start_time()") for url in urls}
     for command in commands:
         command.communicate()
     assert [command.returncode for command in commands] == [0, 0, 0, 0]
     assert len(starts) == 1
-    assert server_pid(home) is None
+    assert server_pid(new_home) is None
 
 
 def test_a_killed_command_leaves_a_server_that_the_next_one_stops(home: Path) -> None:
@@ -145,18 +154,18 @@ def test_a_server_without_its_socket_is_stopped_and_replaced(home: Path) -> None
         assert server_pid(home) != lost
 
 
-def test_a_killed_first_start_leaves_nothing_half_made(home: Path) -> None:
-    starter = start_command(home)
+def test_a_killed_first_start_leaves_nothing_half_made(new_home: Path) -> None:
+    starter = start_command(new_home)
     # Wherever the cluster is made, `<home>/postgres` is there first.
-    while not (home / "postgres" / "users.lock").exists():
+    while not (new_home / "postgres" / "users.lock").exists():
         assert starter.poll() is None
         time.sleep(0.01)
     time.sleep(0.3)
     starter.kill()
     starter.communicate()
-    with embedded_server(home) as url:
+    with embedded_server(new_home) as url:
         assert answer(url, "SELECT current_database()") == "nexus"
-    assert list(server_log(home).parent.glob("draft-*")) == []
+    assert list(server_log(new_home).parent.glob("draft-*")) == []
 
 
 def test_a_foreign_process_with_the_dead_server_s_number_is_no_server(home: Path) -> None:

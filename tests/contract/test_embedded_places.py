@@ -16,7 +16,7 @@ from data_nexus.database.embedded import embedded_server, remove, server_log
 from data_nexus.database.embedded.directory import cluster_folder
 from data_nexus.database.embedded.os_account import SYSTEM_FOLDER, ServerAccount, programs
 from data_nexus.errors import StorageUnavailable
-from tests.support.embedded import answer, command_using, server_pid
+from tests.support.embedded import answer, command_using, lay_cluster, server_pid
 
 NOBODY = ServerAccount(65534, 65534)
 
@@ -33,18 +33,20 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.mark.parametrize(
-    "name",
+    ("name", "is_made"),
     [
-        "with spaces",
-        "ünï-Über-数据",
-        "a,comma",
-        'quote\'s "and" $(touch oops) `x` \\ %41',
-        "/".join(["a-rather-long-name-of-a-folder"] * 6),
+        ("with spaces", True),
+        ("ünï-Über-数据", False),
+        ("a,comma", True),
+        ('quote\'s "and" $(touch oops) `x` \\ %41', False),
+        ("/".join(["a-rather-long-name-of-a-folder"] * 6), True),
     ],
     ids=["spaces", "unicode", "comma", "shell", "long"],
 )
-def test_any_home_will_do(folder: Path, name: str) -> None:
+def test_any_home_will_do(folder: Path, made_cluster: Path, name: str, *, is_made: bool) -> None:
     home = folder / name
+    if is_made:  # two of the names hold all that could mislead the making, too
+        lay_cluster(home, made_cluster)
     with embedded_server(home) as url:
         answer(url, "CREATE TABLE kept AS SELECT 7 AS number")
     # A second process finds the same socket, also where that lies elsewhere.
@@ -57,17 +59,21 @@ def test_any_home_will_do(folder: Path, name: str) -> None:
 
 
 def test_another_temporary_folder_does_not_hide_the_socket(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, monkeypatch: pytest.MonkeyPatch, made_cluster: Path
 ) -> None:
     home = folder / ("long-" * 20)
+    lay_cluster(home, made_cluster)
     with command_using(home, env={"TMPDIR": str(folder)}), embedded_server(home) as url:
         assert answer(url, "SELECT 1") == 1
     monkeypatch.setattr(tempfile, "tempdir", str(folder / "gone"))
     remove(home)
 
 
-def test_a_removed_database_leaves_nothing_and_the_next_is_new(tmp_path: Path) -> None:
+def test_a_removed_database_leaves_nothing_and_the_next_is_new(
+    tmp_path: Path, made_cluster: Path
+) -> None:
     home = tmp_path / "home"
+    lay_cluster(home, made_cluster)
     with embedded_server(home) as url:
         answer(url, "CREATE TABLE old ()")
     site = cluster_folder(home)
@@ -78,7 +84,8 @@ def test_a_removed_database_leaves_nothing_and_the_next_is_new(tmp_path: Path) -
     remove(home)
 
 
-def test_a_database_in_use_is_not_removed(tmp_path: Path) -> None:
+def test_a_database_in_use_is_not_removed(tmp_path: Path, made_cluster: Path) -> None:
+    lay_cluster(tmp_path, made_cluster)
     with embedded_server(tmp_path) as url:
         with pytest.raises(StorageUnavailable, match="in use"):
             remove(tmp_path)
@@ -86,9 +93,8 @@ def test_a_database_in_use_is_not_removed(tmp_path: Path) -> None:
     remove(tmp_path)
 
 
-def test_a_cluster_of_another_version_is_refused(tmp_path: Path) -> None:
-    with embedded_server(tmp_path):
-        pass
+def test_a_cluster_of_another_version_is_refused(tmp_path: Path, made_cluster: Path) -> None:
+    lay_cluster(tmp_path, made_cluster)
     version = server_log(tmp_path).with_name("cluster") / "PG_VERSION"
     version.write_text("17\n")
     with pytest.raises(StorageUnavailable, match="version 17"), embedded_server(tmp_path):
@@ -96,8 +102,9 @@ def test_a_cluster_of_another_version_is_refused(tmp_path: Path) -> None:
     remove(tmp_path)
 
 
-def test_a_copied_home_never_touches_its_original(folder: Path) -> None:
+def test_a_copied_home_never_touches_its_original(folder: Path, made_cluster: Path) -> None:
     original, copy = folder / ("original-" * 12), folder / ("duplicate" * 12)
+    lay_cluster(original, made_cluster)
     with embedded_server(original) as url:
         answer(url, "CREATE TABLE kept AS SELECT 7 AS number")
         answer(url, "CHECKPOINT")
@@ -128,8 +135,9 @@ def test_no_mode_on_the_way_to_an_unreachable_home_is_changed(folder: Path) -> N
 
 
 @as_root
-def test_a_new_home_in_an_old_one_s_place_is_empty(tmp_path: Path) -> None:
+def test_a_new_home_in_an_old_one_s_place_is_empty(tmp_path: Path, made_cluster: Path) -> None:
     home, moved = tmp_path / "home", tmp_path / "moved"
+    lay_cluster(home, made_cluster)
     with embedded_server(home) as url:
         answer(url, "CREATE TABLE old ()")
     home.rename(moved)
@@ -146,9 +154,10 @@ def test_a_new_home_in_an_old_one_s_place_is_empty(tmp_path: Path) -> None:
 
 
 @as_root
-def test_a_recorded_database_that_is_gone_is_no_fresh_one(tmp_path: Path) -> None:
-    with embedded_server(tmp_path):
-        pass
+def test_a_recorded_database_that_is_gone_is_no_fresh_one(
+    tmp_path: Path, made_cluster: Path
+) -> None:
+    lay_cluster(tmp_path, made_cluster)
     shutil.rmtree(cluster_folder(tmp_path))
     with pytest.raises(StorageUnavailable, match="is gone"), embedded_server(tmp_path):
         pass

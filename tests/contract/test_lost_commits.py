@@ -1,18 +1,25 @@
-"""A COMMIT whose answer never came was done or was not, and nobody has to guess."""
+"""A session that ends within a commit leaves nothing; at its end, it did all or nothing.
+
+A COMMIT whose answer never came was done or was not, and nobody has to guess.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from datetime import date
+from typing import LiteralString
 
 import pytest
 
 from data_nexus.database.store import Due, QueuePosition, open_store
 from data_nexus.database.store.batch import Batch, Receipt, RejectedRow
+from data_nexus.domain.bars import NO_DATE
 from data_nexus.errors import StorageUnavailable
+from tests.support.database import Cluster
 from tests.support.postgres_proxy import Fate, proxy_before
-from tests.support.tables import add_assets, execute, rows
+from tests.support.tables import add_assets, execute, rows, snapshot
 from tests.support.workers import ago, bars_from, batch_for, worker_on
 
 DAY = date(2024, 1, 2)
@@ -89,3 +96,43 @@ def test_a_commit_under_way_is_neither_double_nor_lost(slow_url: str) -> None:
         assert successor.free_lost_leases() == []
         assert (successor.claim(), successor.claim(suspect=True)) == ([], [])
     assert contents(slow_url) == (6, 2, 2, 2)
+
+
+EVENTS: tuple[LiteralString, ...] = (
+    "INSERT ON market_data",
+    "INSERT ON rejected_rows",
+    "INSERT ON sync_log",
+    "UPDATE ON assets",
+    "INSERT ON market_data_revisions",
+)
+
+
+def assert_cut_leaves_nothing(url: str, event: LiteralString) -> None:
+    """Have the session of a commit cut at each of its attempts; the next commit works."""
+    with worker_on(url) as worker:
+        add_assets(url, "A")
+        worker.commit(batch_for(worker.claim()[0], bars_from(DAY, 1.0)))
+        (lease,) = worker.claim(days_old=0)
+        execute(
+            url,
+            "CREATE FUNCTION cut() RETURNS trigger LANGUAGE plpgsql AS"
+            " 'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END'",
+            f"CREATE TRIGGER cut AFTER {event} EXECUTE FUNCTION cut()",
+        )
+        before = snapshot(url)
+        batch = batch_for(lease, bars_from(DAY, 7.0, 8.0), RejectedRow(int(NO_DATE), "rule", "x"))
+        with pytest.raises(StorageUnavailable):
+            worker.commit(batch)
+        assert snapshot(url) == before, event
+        execute(url, "DROP FUNCTION cut CASCADE")
+        assert worker.commit(batch) == [Receipt(1, 1, 0, 1)], event
+
+
+def test_a_session_cut_at_any_statement_leaves_nothing_and_the_next_one_works(
+    cluster: Cluster,
+) -> None:
+    """Each in a database of its own, at the same time: a worker mostly waits to try again."""
+    with ExitStack() as stack, ThreadPoolExecutor(len(EVENTS)) as threads:
+        urls = [stack.enter_context(cluster.fresh_database()) for _ in EVENTS]
+        for _ in threads.map(assert_cut_leaves_nothing, urls, EVENTS):
+            pass

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import data_nexus as nexus
@@ -21,6 +21,7 @@ from data_nexus.domain.actions import Dividend, Split
 from data_nexus.domain.bars import EPOCH, Bars
 from data_nexus.domain.listings.listing import Listing
 from data_nexus.errors import AdjustmentRefused
+from tests.support.campaign import search, sized
 from tests.support.database import Cluster
 from tests.support.listings import day, listing, store
 from tests.support.tables import add_assets, execute, rows, value
@@ -28,6 +29,7 @@ from tests.support.workers import Worker, batch_for, worker_on
 
 DAY = date(2024, 1, 2)
 LENGTH = 14
+HISTORIES, LISTS = sized(8, 300), sized(6, 100)
 POSITIONS = st.integers(0, LENGTH - 1)
 Answer: TypeAlias = "pa.Table | str"
 
@@ -132,6 +134,7 @@ def same(one: Answer, other: Answer) -> bool:
     return bool(one == other)
 
 
+@pytest.mark.sized(HISTORIES, "histories")
 def test_everything_read_as_of_a_moment_is_what_was_read_then(
     worker: Worker, database_url: str
 ) -> None:
@@ -139,7 +142,7 @@ def test_everything_read_as_of_a_moment_is_what_was_read_then(
 
     with nexus.connect(database_url) as db:
 
-        @settings(max_examples=12, deadline=None)
+        @search(HISTORIES)
         @given(st.lists(st.tuples(NIGHTS, NIGHTS), min_size=2, max_size=4))
         def check(history: Sequence[tuple[Night, Night]]) -> None:
             codes = [f"A{next(numbers)}", f"A{next(numbers)}"]
@@ -239,10 +242,11 @@ def listed(week: dict[str, tuple[str, str]]) -> list[Listing]:
     return [listing(code, f"{name} Inc", isin) for code, (isin, name) in sorted(week.items())]
 
 
+@pytest.mark.sized(LISTS, "histories")
 def test_the_universe_of_a_day_is_what_was_known_on_that_day(cluster: Cluster) -> None:
     """But for `until`, which tells what became of a listing."""
 
-    @settings(max_examples=6, deadline=None)
+    @search(LISTS)
     @given(WEEKS)
     def check(weeks: Sequence[dict[str, tuple[str, str]]]) -> None:
         with cluster.fresh_database() as url, nexus.connect(url) as db:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from datetime import date
 
-from hypothesis import HealthCheck, given, settings
+import pytest
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.domain.listings.listing import Listing, SymbolChange
 from data_nexus.domain.symbol import Symbol
 from data_nexus.research.universe import read_listings
+from tests.support.campaign import search, sized
 from tests.support.listings import (
     chain,
     day,
@@ -27,6 +29,7 @@ from tests.support.workers import Worker, bars_from, batch_for
 
 FIRST = date(2024, 1, 1)
 FACEBOOK = "US30303M1027"
+EXAMPLES = sized(20, 500)
 
 
 def test_a_renamed_listing_keeps_its_id_its_bars_and_its_cursor(
@@ -179,9 +182,8 @@ LISTS = st.lists(LINES, min_size=1, max_size=4, unique_by=lambda line: line.symb
 _TABLES = ("assets", "listings")
 
 
-@settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@pytest.mark.sized(EXAMPLES, "histories")
+@search(EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(LISTS, min_size=1, max_size=5))
 def test_whatever_the_lists_no_id_is_lost_and_a_replayed_list_changes_nothing(
     database_url: str, history: list[list[Listing]]

@@ -11,7 +11,7 @@ from typing import LiteralString
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from data_nexus.database.connection import PostgresConnection
@@ -20,12 +20,14 @@ from data_nexus.database.store.batch import Receipt
 from data_nexus.domain.bars import EPOCH, Bars
 from data_nexus.domain.symbol import Symbol
 from data_nexus.research.bars import read_bars
+from tests.support.campaign import search, sized
 from tests.support.tables import add_assets, execute, rows, snapshot, value
 from tests.support.workers import Worker, bars_from, batch_for
 
 DAY = date(2024, 1, 2)
 FIRST = (DAY - EPOCH).days
 DAYS = 12
+EXAMPLES = sized(40, 1000)
 REVISIONS: LiteralString = "SELECT count(*) FROM market_data_revisions"
 # Open, high, low, close, adjusted close and volume by date.
 Values = tuple[float, ...]
@@ -87,10 +89,23 @@ def bars_of(answer: dict[int, Values]) -> Bars:
     )
 
 
+def all_known(
+    database: PostgresConnection, codes: Sequence[str], as_of: datetime | None
+) -> list[Copy]:
+    """What is read of each symbol as of a moment, by date."""
+    found: dict[str, Copy] = {f"{code}.US": {} for code in codes}
+    table = read_bars(database, [Symbol(code, "US") for code in codes], as_of=as_of)
+    for row in table.to_pylist():
+        symbol, day, *values = row.values()
+        assert day not in found[symbol]
+        found[symbol][day] = tuple(values)
+    return [*found.values()]
+
+
 def known(database: PostgresConnection, code: str, as_of: datetime | None) -> Copy:
     """What is read of a symbol as of a moment, by date."""
-    table = read_bars(database, [Symbol(code, "US")], as_of=as_of)
-    return {row["date"]: tuple([*row.values()][2:]) for row in table.to_pylist()}
+    (copy,) = all_known(database, [code], as_of)
+    return copy
 
 
 def committed_at(url: str, asset_id: int) -> datetime:
@@ -101,13 +116,14 @@ def committed_at(url: str, asset_id: int) -> datetime:
     return moment
 
 
+@pytest.mark.sized(EXAMPLES, "histories")
 def test_each_moment_of_any_history_reads_as_a_full_copy_made_then(
     worker: Worker, database_url: str
 ) -> None:
     database = PostgresConnection(database_url)
     numbers = count()
 
-    @settings(max_examples=60, deadline=None)
+    @search(EXAMPLES)
     @given(st.lists(st.tuples(DELIVERIES, DELIVERIES), min_size=1, max_size=6))
     def check(history: Sequence[tuple[Delivery, Delivery]]) -> None:
         codes = [f"A{next(numbers)}", f"A{next(numbers)}"]
@@ -132,8 +148,8 @@ def test_each_moment_of_any_history_reads_as_a_full_copy_made_then(
             copies.append((committed_at(database_url, ids[0]), [copy.copy() for copy in stored]))
         eve = copies[0][0] - timedelta(microseconds=1)
         for moment, expected in [(eve, [{}, {}]), *copies]:
-            assert [known(database, code, moment) for code in codes] == expected
-        assert [known(database, code, None) for code in codes] == stored
+            assert all_known(database, codes, moment) == expected
+        assert all_known(database, codes, None) == stored
 
     check()
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -27,6 +29,7 @@ class Field:
     vendor: Sandbox
     url: str
     symbols: list[str]
+    bars: int = BARS
 
     def arm(self, *, empty: bool) -> None:
         """Make all assets due again: with nothing stored, or with what is there to be re-read."""
@@ -84,7 +87,7 @@ class Field:
         """All is stored once and as the vendor serves it; nobody holds or waits for anything."""
         served = truth(self.vendor)
         counts = differences(self.url, served)
-        assert counts == {"lost": 0, "invented": 0, "served": SYMBOLS * BARS}
+        assert counts == {"lost": 0, "invented": 0, "served": SYMBOLS * self.bars}
         held = (
             "SELECT count(*) FROM assets WHERE lease_owner IS NOT NULL OR lease_until IS NOT NULL"
         )
@@ -95,7 +98,7 @@ class Field:
             self.url,
             "SELECT count(*), count(DISTINCT asset_id), sum(received), sum(inserted + revised"
             " + unchanged + rejected) FROM sync_log WHERE outcome = 'stored'",
-        ) == [(SYMBOLS, SYMBOLS, *[SYMBOLS * BARS + rejected] * 2)]
+        ) == [(SYMBOLS, SYMBOLS, *[SYMBOLS * self.bars + rejected] * 2)]
         assert value(self.url, "SELECT count(*) FROM rejected_rows") == rejected
         ahead = (
             "SELECT count(*) FROM assets a WHERE synced_through IS DISTINCT FROM"
@@ -104,9 +107,10 @@ class Field:
         assert value(self.url, ahead) == 0
 
 
-@pytest.fixture(scope="module")
-def field(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Field]:
-    options = {"symbols": SYMBOLS, "bars_per_symbol": BARS, "clean": True, "latency": 3}
+@contextmanager
+def field_with(cluster: Cluster, folder: Path, bars: int) -> Iterator[Field]:
+    """A field of assets of which each has so many bars."""
+    options = {"symbols": SYMBOLS, "bars_per_symbol": bars, "clean": True, "latency": 3}
     with (
         cluster.fresh_database() as url,
         sandbox(minute_limit=1_000_000, **options) as vendor,  # type: ignore[arg-type]
@@ -114,5 +118,11 @@ def field(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         vendor.post("/warm")
         listed = codes(vendor)
         add_assets(url, *listed)
-        commands = commands_at(tmp_path_factory.mktemp("field"), vendor, url)
-        yield Field(commands, vendor, url, [f"{code}.US" for code in listed])
+        commands = commands_at(folder, vendor, url)
+        yield Field(commands, vendor, url, [f"{code}.US" for code in listed], bars)
+
+
+@pytest.fixture(scope="module")
+def field(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Field]:
+    with field_with(cluster, tmp_path_factory.mktemp("field"), BARS) as field:
+        yield field

@@ -2,8 +2,8 @@
 
 A proxy between the command and its server counts the statements of all its sessions. Run after run
 the session of the next one is ended: before the statement is done, or after it is done and before
-its answer, until a run ends without being hit. `NEXUS_EVERY_STATEMENT=1` takes every statement in
-both ways; otherwise every few, the ways by turns.
+its answer. In every run of the tests these are the first and the last of each kind of statements
+that write; in the campaign all, one after the other, until a run ends without being hit.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import signal
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from itertools import count, repeat, takewhile
@@ -19,12 +19,20 @@ from itertools import count, repeat, takewhile
 import pytest
 
 from tests.crash.conftest import Field
+from tests.support.campaign import is_campaign
 from tests.support.commands import Commands, commands_at
 from tests.support.database import Cluster
 from tests.support.final_tables import FinalTables, assert_final, final_tables
 from tests.support.forked_commands import forked
 from tests.support.sandbox import sandbox
-from tests.support.statement_proxy import Cut, proxy_that_cuts
+from tests.support.statement_proxy import (
+    Cut,
+    Place,
+    firsts_and_lasts,
+    is_commit,
+    proxy_that_cuts,
+    stands_alone,
+)
 from tests.support.tables import add_assets, eventually, execute, value
 from tests.support.truth import codes, differences, truth
 
@@ -33,9 +41,7 @@ SYMBOLS, BARS = 5, 20
 PARKED = -1
 # Runs that go on side by side, each with a vendor and a database of its own: a worker whose session
 # was cut mostly waits.
-LANES = 6
-TAKES_EVERY_ONE = os.environ.get("NEXUS_EVERY_STATEMENT") == "1"
-STRIDE = 1 if TAKES_EVERY_ONE else 5
+LANES = 6 if is_campaign() else 3
 
 Arm = Callable[[Field], None]
 Run = Callable[[Field, Commands], None]
@@ -75,6 +81,17 @@ def for_a_re_read(field: Field) -> None:
         "DELETE FROM market_data WHERE date = (SELECT min(date) FROM market_data)",
         "UPDATE market_data SET close = close + 1"
         " WHERE asset_id = 2 AND date = (SELECT max(date) FROM market_data)",
+    )
+
+
+def for_both(field: Field) -> None:
+    """A first load of some assets, and a re-read of the others, one of which was restated."""
+    for_a_re_read(field)
+    execute(
+        field.url,
+        "DELETE FROM market_data WHERE asset_id IN (1, 3)",
+        "UPDATE assets SET last_synced = NULL, synced_through = NULL, last_bar = NULL"
+        " WHERE id IN (1, 3)",
     )
 
 
@@ -118,13 +135,26 @@ def run_worker(field: Field, behind_the_proxy: Commands) -> None:
     assert running.exitcode == 75
 
 
-def has_cut(field: Field, arm: Arm, run: Run, at: int, cut: Cut, undisturbed: FinalTables) -> bool:
-    """Cut a run at a statement and judge what it leaves; tell whether it came to the statement."""
+def begin(field: Field, arm: Arm) -> None:
+    """Arm the assets, before a vendor and a ledger that have counted nothing yet."""
     arm(field)
     execute(field.url, "TRUNCATE quota_ledger, workers")
     field.vendor.post("/limits", {"used": 0})
+
+
+def kinds_of(field: Field, arm: Arm, run: Run) -> list[str]:
+    """The kinds of the statements that an undisturbed run sends, in their order."""
+    begin(field, arm)
+    with proxy_that_cuts(field.url) as proxy:
+        run(field, commands_at(field.commands.folder, field.vendor, proxy.url))
+    return proxy.kinds
+
+
+def has_cut(field: Field, arm: Arm, run: Run, place: Place, undisturbed: FinalTables) -> bool:
+    """Cut a run at a statement and judge what it leaves; tell whether it came to the statement."""
+    begin(field, arm)
     begun = field.requests()
-    with proxy_that_cuts(field.url, at, cut) as proxy:
+    with proxy_that_cuts(field.url, place) as proxy:
         try:
             run(field, commands_at(field.commands.folder, field.vendor, proxy.url))
             assert_final(field.url, undisturbed)
@@ -134,27 +164,67 @@ def has_cut(field: Field, arm: Arm, run: Run, at: int, cut: Cut, undisturbed: Fi
             assert value(field.url, "SELECT spent FROM quota_ledger") >= asked.total()
         except BaseException as error:
             words = proxy.words.decode(errors="backslashreplace")
-            error.add_note(f"statement {at}, its session ended {cut.value}: {words!r}")
+            error.add_note(f"at {place}: {words!r}")
             raise
     return proxy.has_struck
 
 
-def ways(at: int) -> list[Cut]:
-    """The ways in which the session of a statement is cut: both, or one of them by turns."""
-    both = list(Cut)
-    turn = (at // STRIDE + at // (STRIDE * LANES)) % 2
-    return both if TAKES_EVERY_ONE else both[turn : turn + 1]
+def cut_all(
+    field: Field, places: Sequence[Place], arm: Arm, run: Run, undisturbed: FinalTables
+) -> None:
+    """Cut run after run, one lane's share of the places."""
+    for place in places:
+        assert has_cut(field, arm, run, place, undisturbed), f"it did not come to {place}"
 
 
 def sweep(field: Field, first: int, arm: Arm, run: Run, undisturbed: FinalTables) -> int:
-    """Cut run after run, one lane's share of the statements; how many there were."""
+    """Cut run after run at one lane's share of all statements, in both ways; how many there are."""
 
     def is_cut(at: int) -> bool:
-        return all(has_cut(field, arm, run, at, cut, undisturbed) for cut in ways(at))
+        return all(has_cut(field, arm, run, Place(at, cut), undisturbed) for cut in Cut)
 
-    return sum(1 for _ in takewhile(is_cut, count(first, LANES * STRIDE)))
+    return sum(1 for _ in takewhile(is_cut, count(first, LANES)))
 
 
+def undisturbed_in_all(fields: list[Field], arm: Arm) -> FinalTables:
+    """What an undisturbed load leaves, the same in each field."""
+    undisturbed = load_undisturbed(fields[0], arm)
+    for field in fields[1:]:
+        assert load_undisturbed(field, arm) == undisturbed
+    return undisturbed
+
+
+def places_of(run: Run, kinds: Sequence[str]) -> list[Place]:
+    """Where a session ends in every run of the tests: COMMITs in both ways.
+
+    What stands alone is cut in one way in the backfill and in the other in the worker. Inside a
+    transaction they come to the same, and both commands to the same transactions.
+    """
+    found = firsts_and_lasts(kinds)
+    if run is run_backfill:
+        others = [Place(at, Cut.AFTER, kind) for kind, at in found if not is_commit(kind)]
+    else:
+        # How often it looks for more is chance: there is no last time.
+        found = [(kind, at) for kind, at in found if at == 1]
+        others = [Place(at, Cut.BEFORE, kind) for kind, at in found if stands_alone(kind)]
+    return others + [Place(at, cut, kind) for kind, at in found if is_commit(kind) for cut in Cut]
+
+
+@pytest.mark.parametrize("run", [run_backfill, run_worker], ids=["backfill", "worker"])
+def test_a_session_ended_at_any_statement_that_writes_leaves_no_trace(
+    fields: list[Field], run: Run
+) -> None:
+    undisturbed = undisturbed_in_all(fields, for_both)
+    places = places_of(run, kinds_of(fields[0], for_both, run))
+    assert len(places) > 12, "a run has more statements that write than that"
+    with ThreadPoolExecutor(LANES) as lanes:
+        shares = [places[lane::LANES] for lane in range(LANES)]
+        wish = (repeat(each) for each in (for_both, run, undisturbed))
+        for _ in lanes.map(cut_all, fields, shares, *wish):
+            pass
+
+
+@pytest.mark.campaign
 @pytest.mark.parametrize(
     ("arm", "run"),
     [
@@ -166,13 +236,11 @@ def sweep(field: Field, first: int, arm: Arm, run: Run, undisturbed: FinalTables
     ids=["first load", "re-read", "worker's first load", "worker's re-read"],
 )
 def test_a_session_ended_at_any_statement_leaves_no_trace(
-    fields: list[Field], arm: Arm, run: Run
+    fields: list[Field], arm: Arm, run: Run, record_property: Callable[[str, object], None]
 ) -> None:
-    undisturbed = load_undisturbed(fields[0], arm)
-    for field in fields[1:]:
-        assert load_undisturbed(field, arm) == undisturbed
-    firsts = range(1, LANES * STRIDE, STRIDE)
+    undisturbed = undisturbed_in_all(fields, arm)
     with ThreadPoolExecutor(LANES) as lanes:
         wish = (repeat(each) for each in (arm, run, undisturbed))
-        swept = lanes.map(sweep, fields, firsts, *wish)
-        assert sum(swept) * STRIDE > 40, "a run has more statements than that"
+        swept = sum(lanes.map(sweep, fields, range(1, LANES + 1), *wish))
+    record_property("size", f"{swept} statements, each in both ways")
+    assert swept > 40, "a run has more statements than that"

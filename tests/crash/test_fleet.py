@@ -23,6 +23,7 @@ from data_nexus.database.embedded import embedded_server, remove
 from data_nexus.database.embedded.directory import known_directory
 from data_nexus.database.embedded.os_account import programs_for
 from data_nexus.database.upgrade import upgrade
+from tests.support.campaign import sized
 from tests.support.commands import Commands, commands_at
 from tests.support.database import Cluster
 from tests.support.final_tables import FinalTables, assert_final, final_tables
@@ -35,6 +36,9 @@ from tests.support.truth import codes, differences, truth
 SYMBOLS, BARS = 280, 20
 WORKERS = 4
 LEASE_SEC, POLL_SEC = 2.0, 1.0
+# A seed that has two workers killed; the first four have one.
+TWO_KILLS = 5
+CUTS = 8
 # What a busy machine may add to a lease and a poll: the assets that a worker held are asked for one
 # by one, and their commits take their time.
 TOLERANCE_SEC = 2.0
@@ -174,7 +178,8 @@ def finish(fleet: Fleet, workers: Sequence[ForkServerProcess]) -> None:
     fleet.assert_loaded()
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.sized(WORKERS, "workers")
+@pytest.mark.parametrize("seed", [TWO_KILLS, *range(1, sized(1, 5))])
 def test_workers_that_are_killed_leave_no_trace(fleet: Fleet, seed: int) -> None:
     """No asset is lost more than twice: with a third time it would count as the killer.
 
@@ -279,7 +284,8 @@ def test_a_worker_stopped_beyond_its_leases_writes_nothing_late_and_works_on(fle
         finish(fleet, [victim.running])
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.sized(CUTS, "sessions")
+@pytest.mark.parametrize("seed", range(1, 1 + sized(1, 10)))
 def test_sessions_that_an_operator_ends_leave_no_trace(fleet: Fleet, seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311 - moments, not secrets
     cut_one = (
@@ -289,7 +295,7 @@ def test_sessions_that_an_operator_ends_leave_no_trace(fleet: Fleet, seed: int) 
     )
     with fleet.working() as workers:
         eventually(lambda: fleet.finished() >= 20)
-        for _ in range(8):
+        for _ in range(CUTS):
             # An asset that is lost three times in a row counts as the killer; here that is us.
             execute(fleet.url, "UPDATE assets SET times_rescued = 0 WHERE times_rescued > 0")
             eventually(lambda: rows(fleet.url, cut_one, str(chance.random())))

@@ -6,15 +6,20 @@ can meet: the dead worker's transaction still holds the assets.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import LiteralString
 
 import psycopg
 import pytest
 
-from tests.crash.conftest import SYMBOLS, Field
+from tests.crash.conftest import SYMBOLS, Field, field_with
+from tests.support.database import Cluster
 from tests.support.forked_commands import forked
 from tests.support.tables import eventually, execute, value
 
+BARS = 200
+# So that there are some batches.
+BATCH_ROWS = 10 * BARS
 STANDING: LiteralString = (
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
     " AND application_name = 'data-nexus engine' AND wait_event_type = 'Lock'"
@@ -38,6 +43,12 @@ RE_READ_MOMENTS: dict[str, tuple[LiteralString, LiteralString]] = {
 }
 
 
+@pytest.fixture(scope="module")
+def field(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Field]:
+    with field_with(cluster, tmp_path_factory.mktemp("field"), BARS) as field:
+        yield field
+
+
 @pytest.fixture(scope="module", autouse=True)
 def barriers(field: Field) -> None:
     """Who holds advisory lock 42 keeps the server at each COMMIT, who holds 43, at each claim.
@@ -59,7 +70,7 @@ def barriers(field: Field) -> None:
 
 def die_at(field: Field, statement: LiteralString) -> None:
     """Kill a backfill that stands at a statement."""
-    with forked(field.commands, "backfill", "--no-limit") as backfill:
+    with forked(field.commands, "backfill", "--no-limit", batch_rows=BATCH_ROWS) as backfill:
         eventually(lambda: value(field.url, STANDING, statement))
         backfill.kill()
         backfill.join()

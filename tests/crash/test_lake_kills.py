@@ -1,6 +1,6 @@
 """Whatever kills an export and when, a reader finds the old snapshot or the new one, whole.
 
-`NEXUS_KILLS` says how many kills there are at random moments; `NEXUS_KILL_SEED` repeats them.
+`NEXUS_KILL_SEED` repeats the random moments.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import pytest
 
 import data_nexus as nexus
 from data_nexus.errors import UsageError
+from tests.support.campaign import sized
 from tests.support.commands import Commands
 from tests.support.database import Cluster
 from tests.support.forked_commands import forked, forked_until
@@ -24,7 +25,7 @@ from tests.support.lakes import assert_equals_database, lake_rows, manifest, two
 from tests.support.rows import Rows, differing, stored_rows
 from tests.support.tables import execute
 
-KILLS = int(os.environ.get("NEXUS_KILLS", "12"))
+KILLS = sized(5, 200)
 SEED = int(os.environ.get("NEXUS_KILL_SEED", "1"))
 EXPORT = ("export", "lake", "--to", "lake")
 TARGET = "lake"
@@ -119,6 +120,7 @@ def test_a_refresh_killed_before_each_of_its_steps_leaves_the_old_snapshot_or_th
     assert_whole_again(commands)
 
 
+@pytest.mark.sized(KILLS, "kills")
 def test_kills_at_random_moments_leave_the_old_snapshot_or_the_new(commands: Commands) -> None:
     chance, target = random.Random(SEED), commands.folder / TARGET  # noqa: S311 - moments
     assert exported(commands) == 0

@@ -1,14 +1,15 @@
 """`pg_terminate_backend` at the statements of an update in bulk: it ends as if undisturbed.
 
 A proxy between the update and its server counts the statements of all its sessions, and ends the
-session of one: before the statement is done, or after it is done and before its answer. With
-`NEXUS_EVERY_STATEMENT=1` each of them in both ways; otherwise every few, the ways by turns.
+session of one: before the statement is done, or after it is done and before its answer. In every
+run of the tests these are the first of each kind of statements that write, and the last COMMIT of
+each; in the campaign all, in both ways.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import count
 
 import pytest
@@ -16,14 +17,18 @@ import pytest
 from tests.support.commands import commands_at
 from tests.support.database import Cluster
 from tests.support.final_tables import FinalTables
-from tests.support.statement_proxy import Cut, proxy_that_cuts
+from tests.support.statement_proxy import (
+    Cut,
+    Place,
+    firsts_and_lasts,
+    is_commit,
+    proxy_that_cuts,
+)
 from tests.support.tables import value
 from tests.support.update_field import MONDAY, UpdateField, update_field
 
 # Just enough that a session is cheaper in bulk, in two parts.
 SYMBOLS, BATCH_ROWS = 320, 80
-TAKES_EVERY_ONE = os.environ.get("NEXUS_EVERY_STATEMENT") == "1"
-STRIDE = 1 if TAKES_EVERY_ONE else 6
 # A run that survives a cut has paid for no answer twice.
 BULK_REQUESTS = 3
 
@@ -40,9 +45,30 @@ def figures(url: str) -> dict[str, object]:
     return dict(value(url, "SELECT figures FROM runs ORDER BY id DESC LIMIT 1"))
 
 
-def has_cut(field: UpdateField, at: int, cut: Cut, undisturbed: FinalTables, synced: int) -> bool:
+@dataclass(frozen=True, slots=True)
+class Undisturbed:
+    """What an update leaves that nobody disturbs, and the kinds of the statements that it sent."""
+
+    tables: FinalTables
+    synced: int
+    kinds: list[str]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(field: UpdateField) -> Undisturbed:
+    with field.round() as commands, proxy_that_cuts(field.url) as proxy:
+        behind = commands_at(commands.folder, field.vendor, proxy.url)
+        assert field.update(behind, batch_rows=BATCH_ROWS) == 0
+        parts = "SELECT count(DISTINCT xmin::text) FROM sync_log WHERE calls = 0"
+        assert value(field.url, parts) == 2
+        synced = figures(field.url)["synced"]
+        assert isinstance(synced, int)
+        return Undisturbed(field.tables(), synced, proxy.kinds)
+
+
+def has_cut(field: UpdateField, place: Place, undisturbed: Undisturbed) -> bool:
     """Cut an update at a statement and judge what it leaves; tell whether it came to it."""
-    with field.round() as commands, proxy_that_cuts(field.url, at, cut) as proxy:
+    with field.round() as commands, proxy_that_cuts(field.url, place) as proxy:
         begun = field.requests()
         try:
             behind = commands_at(commands.folder, field.vendor, proxy.url)
@@ -50,29 +76,38 @@ def has_cut(field: UpdateField, at: int, cut: Cut, undisturbed: FinalTables, syn
             assert code in (0, 7)
             field.assert_sound()
             if code == 0:
-                assert figures(field.url)["synced"] == synced
+                assert figures(field.url)["synced"] == undisturbed.synced
                 bulk = [e for e in field.asked(begun) if e["endpoint"] == "eod-bulk-last-day"]
                 assert len(bulk) == BULK_REQUESTS
             else:
                 assert field.update(commands, batch_rows=BATCH_ROWS) == 0
-            field.assert_final(undisturbed)
+            field.assert_final(undisturbed.tables)
             field.assert_paid(begun, unused=200)
         except BaseException as error:
             words = proxy.words.decode(errors="backslashreplace")
-            error.add_note(f"statement {at}, its session ended {cut.value}: {words!r}")
+            error.add_note(f"at {place}: {words!r}")
             raise
     return proxy.has_struck
 
 
-def test_a_session_ended_at_any_statement_leaves_no_trace(field: UpdateField) -> None:
-    with field.round() as commands:
-        assert field.update(commands, batch_rows=BATCH_ROWS) == 0
-        undisturbed, synced = field.tables(), figures(field.url)["synced"]
-        assert isinstance(synced, int)
-        parts = "SELECT count(DISTINCT xmin::text) FROM sync_log WHERE calls = 0"
-        assert value(field.url, parts) == 2
-    for at in count(1, STRIDE):
-        ways = list(Cut) if TAKES_EVERY_ONE else [list(Cut)[at // STRIDE % 2]]
-        if not all(has_cut(field, at, cut, undisturbed, synced) for cut in ways):
+def test_a_session_ended_at_any_statement_that_writes_leaves_no_trace(
+    field: UpdateField, undisturbed: Undisturbed
+) -> None:
+    """Inside a transaction both ways come to the same; its COMMIT is cut in both."""
+    found = firsts_and_lasts(undisturbed.kinds)
+    places = [Place(at, Cut.AFTER, kind) for kind, at in found if at == 1 or is_commit(kind)]
+    places += [Place(at, Cut.BEFORE, kind) for kind, at in found if is_commit(kind)]
+    assert len(places) > 20, "an update has more statements that write than that"
+    for place in places:
+        assert has_cut(field, place, undisturbed), f"it did not come to {place}"
+
+
+@pytest.mark.campaign
+def test_a_session_ended_at_any_statement_leaves_no_trace(
+    field: UpdateField, undisturbed: Undisturbed, record_property: Callable[[str, object], None]
+) -> None:
+    for at in count(1):
+        if not all(has_cut(field, Place(at, cut), undisturbed) for cut in Cut):
             break
+    record_property("size", f"{at - 1} statements, each in both ways")
     assert at > 60, "an update has more statements than that"

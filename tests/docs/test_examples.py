@@ -21,7 +21,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.commands import Commands
 from tests.support.database import Cluster
+from tests.support.forked_commands import forked
 from tests.support.sandbox import sandbox
 from tests.support.source import files, read
 
@@ -59,19 +61,28 @@ class Desk:
     folder: Path
     environment: dict[str, str]
 
-    def run(self, *arguments: str, stdin: str = "") -> None:
-        """Run Python with the arguments; the test fails when the command does."""
+    def run(self, *arguments: str) -> None:
+        """Run `nexus`; the test fails when the command does."""
+        commands = Commands(self.folder, self.environment | {"PYTHONWARNINGS": "error"})
+        log = self.folder / "forked.log"
+        log.unlink(missing_ok=True)
+        with forked(commands, *arguments) as running:
+            running.join(120)
+        assert running.exitcode == 0, f"{shlex.join(arguments)}\n{log.read_text(encoding='utf-8')}"
+
+    def run_notebook(self, page: str, code: str) -> None:
+        """Run a page's code; the test fails when that does."""
         ended = subprocess.run(
-            [sys.executable, "-W", "error", *arguments],
+            [sys.executable, "-W", "error", "-c", NOTEBOOK, page],
             cwd=self.folder,
             env=self.environment,
-            input=stdin,
+            input=code,
             capture_output=True,
             text=True,
             timeout=120,
             check=False,
         )
-        assert ended.returncode == 0, f"{shlex.join(arguments)}\n{ended.stdout}{ended.stderr}"
+        assert ended.returncode == 0, f"{page}\n{ended.stdout}{ended.stderr}"
 
     def run_until_stopped(self, *arguments: str) -> None:
         """Run `nexus` until it works, and drain it; the test fails when it ends by itself."""
@@ -108,8 +119,8 @@ def desk(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             "NEXUS_HOME": str(folder / "home"),
         }
         desk = Desk(folder, environment)
-        desk.run("-m", "data_nexus", "discover", "--exchange", "US")
-        desk.run("-m", "data_nexus", "backfill", "--no-limit")
+        desk.run("discover", "--exchange", "US")
+        desk.run("backfill", "--no-limit")
         yield desk
 
 
@@ -120,11 +131,11 @@ def test_the_examples_of_a_page_run(page: str, desk: Desk) -> None:
         if language == "python" and page in TUTORIALS:
             notebook += textwrap.dedent(block)
         elif language == "python":
-            desk.run("-c", NOTEBOOK, page, stdin=given + textwrap.dedent(block))
+            desk.run_notebook(page, given + textwrap.dedent(block))
         else:
             try_commands(block, desk)
     if notebook:
-        desk.run("-c", NOTEBOOK, page, stdin=given + notebook)
+        desk.run_notebook(page, given + notebook)
 
 
 def try_commands(block: str, desk: Desk) -> None:
@@ -133,7 +144,7 @@ def try_commands(block: str, desk: Desk) -> None:
         if words[0] in ENDLESS:
             desk.run_until_stopped(*words)
         else:
-            desk.run("-m", "data_nexus", *words)
+            desk.run(*words)
 
 
 def test_the_readme_has_examples_of_both_kinds() -> None:

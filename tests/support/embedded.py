@@ -12,7 +12,12 @@ from typing import Any
 
 import psycopg
 
-from data_nexus.database.embedded.directory import cluster_folder
+from data_nexus.database.embedded.directory import (
+    cluster_folder,
+    make_directory,
+    make_postgres_folder,
+    record_directory,
+)
 
 # Uses the server until its input ends, as a command does that works for a while. Root may say as
 # whom: only then, for another user need not have the right to read the Python that runs.
@@ -27,6 +32,14 @@ with embedded_server(Path(sys.argv[1])) as url:
     print(url, flush=True)
     sys.stdin.read()
 """
+
+
+def lay_cluster(home: Path, cluster: Path) -> None:
+    """Gives a new home a copy of a stopped server's data, as if it had been made there."""
+    make_postgres_folder(home)
+    site = make_directory(home)
+    subprocess.run(["cp", "-a", cluster, site.cluster], check=True)  # noqa: S607
+    record_directory(home, site)
 
 
 def start_command(

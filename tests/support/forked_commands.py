@@ -1,4 +1,4 @@
-"""Owns `nexus` in processes forked from one that has the modules loaded already.
+"""Owns `nexus` in processes forked from one that has the modules and a calendar loaded already.
 
 A kill costs a hundredth of a second instead of a second, so that hundreds of them fit in a test.
 The command is the same, and so is what SIGKILL does to it.
@@ -12,6 +12,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -26,7 +27,7 @@ _TOUCHES = frozenset({"open", "os.mkdir", "os.rename", "os.remove"})
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 _FORKS = multiprocessing.get_context("forkserver")
 _COMMANDS = [f"data_nexus.cli.{name}" for name in ("main", "backfill", "update", "export_lake")]
-_FORKS.set_forkserver_preload([*_COMMANDS, "exchange_calendars"])
+_FORKS.set_forkserver_preload([*_COMMANDS, "tests.support.known_calendar"])
 
 
 @contextmanager
@@ -172,6 +173,9 @@ def _placed(folder: str, environment: Mapping[str, str]) -> Iterator[None]:
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
+    # What a Python reads as it starts, and this one has started long ago.
+    if environment.get("PYTHONWARNINGS") == "error":
+        warnings.simplefilter("error")
     with open("forked.log", "a", encoding="utf-8") as sys.stdout:  # noqa: PTH123
         sys.stderr = sys.stdout
         yield

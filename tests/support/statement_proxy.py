@@ -6,14 +6,17 @@ session of the one whose turn it is: `pg_terminate_backend`. Synchronous, in thr
 that the test may wait for the client.
 
 A statement is what makes the server answer: a simple Query, the Sync behind an extended one (which
-has no effect before it), and the CopyDone behind the rows of a COPY.
+has no effect before it), and the CopyDone behind the rows of a COPY. Those that write are of kinds,
+told by their text; the COMMIT of a transaction that wrote is of its last statement's kind.
 """
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import Enum
@@ -23,6 +26,10 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 _STATEMENTS = frozenset(b"QSc")
+_COMMIT, _INSIDE = "COMMIT of: ", "inside: "
+_ROWS = "rows of a COPY"
+_NO_SQL = re.compile(r"--.*|'[^']*'|FOR (NO KEY )?UPDATE")
+_WRITES = re.compile(r"(?<!ON COMMIT )\b(INSERT|UPDATE|DELETE|COPY|MERGE|TRUNCATE)\b")
 # The server is ready for more: for the next statement, or for the rows of a COPY.
 _READY = frozenset(b"ZG")
 _SESSION_KEY = ord("K")
@@ -36,26 +43,37 @@ class Cut(Enum):
     AFTER = "after it is done and before its answer"
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The statement number `at` of a kind, or of all, and the way in which its session ends."""
+
+    at: int
+    cut: Cut
+    kind: str = ""
+
+
+NOWHERE = Place(0, Cut.BEFORE)
+
+
 @dataclass(slots=True)
 class StatementProxy:
     """A running proxy; `url` leads through it.
 
-    The session of the statement number `at` ends; `words` is that statement as it was sent, empty
-    until then.
+    The session of the statement at a place ends; `words` is that statement as it was sent, empty
+    until then. `kinds` are those of the statements so far, empty for one that only reads.
     """
 
     target: str
-    at: int
-    cut: Cut
+    place: Place
     url: str = ""
     words: bytes = b""
-    _count: int = 0
+    kinds: list[str] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def has_struck(self) -> bool:
         """Whether the statement's turn has come."""
-        return self._count >= self.at
+        return bool(self.words)
 
     def accept_from(self, listening: socket.socket) -> None:
         """Take connections until no more can come."""
@@ -66,9 +84,9 @@ class StatementProxy:
                 threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
     def _serve(self, client: socket.socket) -> None:
-        place = conninfo_to_dict(self.target)
+        where = conninfo_to_dict(self.target)
         with client, socket.socket(socket.AF_UNIX) as server, suppress(OSError):
-            server.connect(f"{place['host']}/.s.PGSQL.{place['port']}")
+            server.connect(f"{where['host']}/.s.PGSQL.{where['port']}")
             asked = client.makefile("rb")
             server.sendall(_opening(asked))
             session = _Session(server, client)
@@ -79,29 +97,51 @@ class StatementProxy:
             answering.join()
 
     def _pass_statements_on(self, asked: BinaryIO, session: _Session) -> None:
-        words = b""
+        words, transaction = b"", _Transaction()
         while message := _message(asked):
             words += message
             if message[0] in _STATEMENTS:
-                if self._is_its_turn():
+                kind = transaction.kind_of(_text(words))
+                if self._is_its_turn(kind):
                     self.words = words
                     self._strike(message, session)
                     return
                 words = b""
             session.server.sendall(message)
 
-    def _is_its_turn(self) -> bool:
+    def _is_its_turn(self, kind: str) -> bool:
         with self._lock:
-            self._count += 1
-            return self._count == self.at
+            self.kinds.append(kind)
+            counted = self.kinds.count(kind) if self.place.kind else len(self.kinds)
+            return self.place.kind in ("", kind) and counted == self.place.at
 
     def _strike(self, message: bytes, session: _Session) -> None:
-        if self.cut is Cut.AFTER:
+        if self.place.cut is Cut.AFTER:
             session.keep_next_answer(message)
         with psycopg.connect(self.target, autocommit=True) as operator:
             query = "SELECT pg_terminate_backend(%s, %s)"
             ended = operator.execute(query, [session.pid, int(_PATIENCE_SEC * 1000)])
             assert ended.fetchone() == (True,)
+
+
+@dataclass(slots=True)
+class _Transaction:
+    """Where one session is: inside a transaction or not, and what that has written last."""
+
+    _is_open: bool = False
+    _wrote: str = ""
+
+    def kind_of(self, text: str) -> str:
+        """The kind of the session's next statement."""
+        if text == "BEGIN":
+            self._is_open, self._wrote = True, ""
+        elif text == "COMMIT":
+            self._is_open = False
+            return self._wrote and _COMMIT + self._wrote
+        elif kind := _kind(text):
+            self._wrote = kind
+            return _INSIDE * self._is_open + kind
+        return ""
 
 
 @dataclass(slots=True)
@@ -134,19 +174,48 @@ class _Session:
 
 
 @contextmanager
-def proxy_that_cuts(url: str, at: int, cut: Cut) -> Iterator[StatementProxy]:
+def proxy_that_cuts(url: str, place: Place = NOWHERE) -> Iterator[StatementProxy]:
     """Yield a proxy before the database of `url`, whose server has a Unix socket."""
-    place = conninfo_to_dict(url)
-    proxy = StatementProxy(url, at, cut)
+    where = conninfo_to_dict(url)
+    proxy = StatementProxy(url, place)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
         proxy.url = (
-            f"postgresql://{place['user']}@127.0.0.1:{port}/{place['dbname']}"
+            f"postgresql://{where['user']}@127.0.0.1:{port}/{where['dbname']}"
             "?sslmode=disable&gssencmode=disable"
         )
         threading.Thread(target=proxy.accept_from, args=(listening,), daemon=True).start()
         yield proxy
         listening.shutdown(socket.SHUT_RDWR)
+
+
+def is_commit(kind: str) -> bool:
+    """Whether statements of the kind end a transaction that wrote."""
+    return kind.startswith(_COMMIT)
+
+
+def stands_alone(kind: str) -> bool:
+    """Whether statements of the kind are done by themselves: no COMMIT follows."""
+    return not kind.startswith((_COMMIT, _INSIDE))
+
+
+def firsts_and_lasts(kinds: Sequence[str]) -> list[tuple[str, int]]:
+    """Each kind of statements that write, with the number of its first and of its last."""
+    found = Counter(filter(None, kinds))
+    return [(kind, at) for kind, last in found.items() for at in sorted({1, last})]
+
+
+def _text(words: bytes) -> str:
+    """The SQL of a statement, which is always sent with it."""
+    if words[:1] in b"dc":
+        return _ROWS
+    return words[5:].split(b"\0")[words[:1] == b"P"].decode(errors="backslashreplace")
+
+
+def _kind(text: str) -> str:
+    """What a statement that writes says of itself in its first line."""
+    writes = text == _ROWS or _WRITES.search(_NO_SQL.sub("", text))
+    return text.strip().partition("\n")[0] if writes else ""
 
 
 def _opening(stream: BinaryIO) -> bytes:

@@ -25,6 +25,7 @@ from data_nexus.domain.limits.quota import (
     with_account,
     with_minute_limit,
 )
+from tests.support.campaign import sized
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 TODAY = NOON.date()
@@ -211,7 +212,8 @@ def most_in_a_minute(moments: list[float]) -> int:
     return max(bisect.bisect_left(moments, moment + 60) - n for n, moment in enumerate(moments))
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.sized(1, "day")
+@pytest.mark.parametrize("seed", range(sized(6, 60)))
 def test_a_day_of_a_hundred_thousand_calls(seed: int) -> None:
     """Eight workers over 24 hours across midnight: nothing overspent, at least 98 % used."""
     chance = random.Random(seed)  # noqa: S311 - a simulation
