@@ -76,8 +76,8 @@ def table(proofs: dict[str, Proof]) -> list[str]:
         result = min((proofs[case].result for case in cases), key=_WORST_FIRST.index)
         claim = claim_of(test if times else cases[0])
         cells.append((claim, f"{times}{size}", f"{seconds:.0f}", result))
-    claim, size = (max(len(row[column]) for row in cells) for column in (0, 1))
-    return [f"{row[0]:<{claim}}  {row[1]:<{size}}  {row[2]:>7}  {row[3]}" for row in cells]
+    widest = [max(len(row[column]) for row in cells) for column in (0, 1)]
+    return [f"{row[0]:<{widest[0]}}  {row[1]:<{widest[1]}}  {row[2]:>7}  {row[3]}" for row in cells]
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+from tests.support.forks import Child, Forks
 from tests.support.sandbox import Sandbox
 
 _PATIENCE_SEC = 120.0
+_MODULES = (
+    *("backfill", "bars", "changes", "config", "db", "dead_letters", "discover", "export"),
+    *("export_formats", "export_lake", "listings", "plan", "status", "update", "verify", "worker"),
+)
+_NEXUS = Forks("data_nexus.cli.main:main", [f"data_nexus.cli.{module}" for module in _MODULES])
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +45,7 @@ class Finished:
 class Running:
     """A command under way."""
 
-    child: subprocess.Popen[str]
+    child: Child | subprocess.Popen[str]
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal."""
@@ -51,7 +60,7 @@ class Running:
     def end(self) -> Finished:
         """Wait for its end."""
         stdout, stderr = self.child.communicate(timeout=_PATIENCE_SEC)
-        return Finished(self.child.returncode, stdout, stderr)
+        return Finished(self.child.wait(), stdout, stderr)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +71,12 @@ class Commands:
     environment: Mapping[str, str]
 
     def run(self, *arguments: str, **settings: object) -> Finished:
-        """Run `nexus` to its end; settings are given as `batch_rows=100`."""
+        """Run `nexus` to its end, forked; settings are given as `batch_rows=100`."""
+        with self.running(*arguments, **settings) as command:
+            return command.end()
+
+    def run_process(self, *arguments: str, **settings: object) -> Finished:
+        """Run `nexus` to its end as a shell starts it: a second slower, and all is loaded anew."""
         return self.run_program("-m", "data_nexus", *arguments, **settings)
 
     def run_program(self, *arguments: str | Path, **settings: object) -> Finished:
@@ -80,7 +94,16 @@ class Commands:
 
     @contextmanager
     def running(self, *arguments: str, **settings: object) -> Iterator[Running]:
-        """Start `nexus`; it is killed at the end of the block unless it has ended."""
+        """Start `nexus`, forked; it is killed at the end of the block unless it has ended."""
+        child = _NEXUS.start(arguments, self.environment_with(settings), self.folder)
+        try:
+            yield Running(child)
+        finally:
+            child.close()
+
+    @contextmanager
+    def running_process(self, *arguments: str, **settings: object) -> Iterator[Running]:
+        """Start `nexus` as a shell does: for who looks at its arguments or its memory."""
         with subprocess.Popen(
             [sys.executable, "-m", "data_nexus", *arguments],
             cwd=self.folder,
@@ -113,6 +136,21 @@ def commands_at(folder: Path, vendor: Sandbox, database_url: str | None = None) 
         "EODHD_BASE_URL": vendor.url,
         "NEXUS_BACKOFF_SECONDS": "0.01",
     }
+    _share_calendars(folder / "nexus")
     if database_url is not None:
         environment["DATABASE_URL"] = database_url
     return Commands(folder, environment)
+
+
+def _share_calendars(home: Path) -> None:
+    """Let a home find the calendars that commands of this run have computed already."""
+    home.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        (home / "calendars").symlink_to(_calendars(), target_is_directory=True)
+
+
+@cache
+def _calendars() -> Path:
+    folder = TemporaryDirectory(prefix="nexus-test-calendars-")
+    atexit.register(folder.cleanup)
+    return Path(folder.name)

@@ -11,8 +11,8 @@ import psycopg
 from data_nexus.app.planning import update_plan
 from data_nexus.config import Secret, Settings, load_settings
 from data_nexus.database.connection import PostgresConnection
+from data_nexus.database.queries import token_id
 from data_nexus.database.reader.planning import known_quota
-from data_nexus.database.selects import token_id
 from data_nexus.domain.calendar.exchanges import sessions_of
 from data_nexus.domain.calendar.sessions import day_date
 from data_nexus.domain.endpoints import Endpoint
@@ -23,7 +23,7 @@ from data_nexus.ingestion.asset_discovery import WantedList, discover
 from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.history_loader import BackfillScope, backfill
 from data_nexus.ingestion.nightly.update import update
-from data_nexus.ingestion.run_report import RunReport
+from data_nexus.ingestion.reports.run_report import RunReport
 from data_nexus.ingestion.wiring import open_run
 from tests.support.sandbox import Sandbox
 

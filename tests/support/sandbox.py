@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -23,8 +21,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from tests.support.forks import Forks
+
 # As the vendor's look, and long enough for a search of leaks.
 TOKEN = "7d41c0e95ab26f.58203946"  # noqa: S105 - the simulator's own, of no worth elsewhere
+
+_SANDBOXES = Forks("data_nexus.sandbox.command:sandbox", ["data_nexus.sandbox.command"])
 
 Option = str | int | float | bool | Path | Sequence[str | Path]
 
@@ -91,22 +93,16 @@ def sandbox(*, token: str = TOKEN, **options: Option) -> Iterator[Sandbox]:
     `sandbox(symbols=10, clean=True, exchange=["US", "LSE"], bars=[first, second])`: True is a
     bare flag, a list repeats its option.
     """
-    command = [sys.executable, "-m", "data_nexus.sandbox", "--until-stdin-closes"]
     environment = {**os.environ, "NEXUS_SANDBOX_TOKEN": token}
-    with subprocess.Popen(
-        [*command, *arguments(options)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env=environment,
-    ) as running:
-        try:
-            assert running.stdout
-            line = running.stdout.readline()
-            if not line:
-                raise AssertionError(f"the sandbox did not start: exit code {running.wait()}")
-            yield Sandbox(token=token, **json.loads(line))
-        finally:
-            running.terminate()
+    told = ["--until-stdin-closes", *arguments(options)]
+    running = _SANDBOXES.start(told, environment, Path.cwd())
+    try:
+        line = running.stdout.readline()
+        if not line:
+            raise AssertionError(f"the sandbox did not start: {running.stderr.read()}")
+        yield Sandbox(token=token, **json.loads(line))
+    finally:
+        running.close()
 
 
 def arguments(options: dict[str, Option]) -> Iterator[str]:

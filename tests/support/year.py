@@ -16,9 +16,24 @@ from itertools import cycle
 from typing import Any
 
 RATIOS = ("2/1", "3/1", "4/1", "1/10", "3/2", "1.05/1")
-# How many nights in a row nobody updates.
-MISSED = (1, 3, 30, 1, 3, 1)
-LATE = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """How many nights in a row nobody updates, how far apart, and how many sessions are late."""
+
+    missed: tuple[int, ...]
+    apart: int
+    late: int
+
+    @property
+    def nights(self) -> int:
+        """The fewest that hold it."""
+        return sum(self.missed) + self.apart * (len(self.missed) + 1) + len(self.missed)
+
+
+# That of a year, and for fewer nights.
+_RHYTHMS = (Rhythm((1, 3, 30, 1, 3, 1), 8, 6), Rhythm((1, 3, 30), 5, 2))
 # Between two things that befall one asset, other than actions.
 _APART = 14
 # A newcomer trades so many sessions after it is listed under a code that was another's.
@@ -90,8 +105,10 @@ class Day:
 def year(sessions: Sequence[date], codes: Iterable[str], seed: int) -> list[Day]:
     """Return what happens over the sessions to the listings with these codes."""
     rng = random.Random(seed)  # noqa: S311 - no secret is made of it
-    missed = _missed(rng, len(sessions))
-    late = set(rng.sample([n for n in range(5, len(sessions) - 5) if n not in missed], LATE))
+    rhythm = next(each for each in _RHYTHMS if each.nights <= len(sessions))
+    missed = _missed(rng, len(sessions), rhythm)
+    timely = [n for n in range(5, len(sessions) - 5) if n not in missed]
+    late = set(rng.sample(timely, rhythm.late))
     script = _Script(rng, sessions, _Cast(rng, list(codes)))
     undisturbed = [n for n in range(len(sessions)) if not {n, n - 1} & (missed | late)]
     for kind, night in _when(rng, len(sessions), undisturbed):
@@ -102,15 +119,15 @@ def year(sessions: Sequence[date], codes: Iterable[str], seed: int) -> list[Day]
     ]
 
 
-def _missed(rng: random.Random, nights: int) -> set[int]:
+def _missed(rng: random.Random, nights: int, rhythm: Rhythm) -> set[int]:
     """Blocks of nights in a row, some nights apart."""
-    spare = nights - sum(MISSED) - 8 * (len(MISSED) + 1)
-    cuts = sorted(rng.sample(range(spare), len(MISSED)))
+    spare = nights - rhythm.nights + len(rhythm.missed)
+    cuts = sorted(rng.sample(range(spare), len(rhythm.missed)))
     missed, before = set[int](), 0
-    for cut, length in zip(cuts, MISSED, strict=True):
-        first = 8 + cut + before
+    for cut, length in zip(cuts, rhythm.missed, strict=True):
+        first = rhythm.apart + cut + before
         missed |= set(range(first, first + length))
-        before += length + 8
+        before += length + rhythm.apart
     return missed
 
 

@@ -42,9 +42,18 @@ def unread(cluster: Cluster, all_bars: str) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def all_read(cluster: Cluster, all_bars: str) -> Iterator[str]:
+    """Such a database that holds all actions as well."""
+    with cluster.fresh_database(filled=all_bars) as url, vendor_on_friday() as vendor:
+        update_at(SUNDAY_NOON, vendor, url)
+        assert wanted(url) == 0
+        execute(url, "DELETE FROM quota_ledger")
+        yield url
+
+
 @pytest.fixture
-def read(vendor: Sandbox, unread: str) -> str:
-    """The URL of a database that holds all actions as well."""
-    update_at(SUNDAY_NOON, vendor, unread)
-    assert wanted(unread) == 0
-    return unread
+def read(cluster: Cluster, all_read: str) -> Iterator[str]:
+    """The URL of a copy of it."""
+    with cluster.fresh_database(filled=all_read) as url:
+        yield url

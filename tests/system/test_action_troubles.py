@@ -15,7 +15,7 @@ from data_nexus.errors import CredentialsRefused, QuotaSpent
 from data_nexus.events import Event, Requested, ignore
 from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.nightly.update import update
-from data_nexus.ingestion.run_report import RunReport
+from data_nexus.ingestion.reports.run_report import RunReport
 from tests.support.actions import (
     SUNDAY_NOON,
     asked,

@@ -12,7 +12,7 @@ import pytest
 
 from data_nexus.events import Committed, Event
 from data_nexus.ingestion.fetching.drain import Drain
-from data_nexus.ingestion.run_report import RunReport
+from data_nexus.ingestion.reports.run_report import RunReport
 from tests.support.commands import commands_at
 from tests.support.database import Cluster
 from tests.support.nights import let_days_pass, load_all, update_at, without_actions

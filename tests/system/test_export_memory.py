@@ -44,7 +44,7 @@ def peak(commands: Commands, count: int, *arguments: str) -> int:
     """The most memory that an export of so many assets held, in bytes."""
     symbols = ",".join(f"A{n}.US" for n in range(count))
     highest = 0
-    with commands.running("export", *arguments, "--symbols", symbols) as export:
+    with commands.running_process("export", *arguments, "--symbols", symbols) as export:
         status = Path(f"/proc/{export.child.pid}/status")
         while export.child.poll() is None:
             found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())

@@ -43,19 +43,37 @@ def market(folder: Path) -> Path:
     return path
 
 
-@pytest.fixture
-def vendor(tmp_path: Path) -> Iterator[Sandbox]:
-    with sandbox(bars=market(tmp_path), now="2026-11-24", minute_limit=1_000_000) as running:
-        publish(running, SESSIONS[LOADED])
+@pytest.fixture(scope="module")
+def shared_vendor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    bars = market(tmp_path_factory.mktemp("market"))
+    with sandbox(bars=bars, now="2026-11-24", minute_limit=1_000_000) as running:
         yield running
 
 
 @pytest.fixture
-def loaded(cluster: Cluster, vendor: Sandbox, tmp_path: Path) -> Iterator[str]:
-    """A database that holds all that the vendor has on Friday."""
+def vendor(shared_vendor: Sandbox) -> Sandbox:
+    """The vendor on Friday."""
+    publish(shared_vendor, SESSIONS[LOADED])
+    return shared_vendor
+
+
+@pytest.fixture(scope="module")
+def loaded_once(
+    cluster: Cluster, shared_vendor: Sandbox, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """A database that holds all that the vendor has then."""
+    publish(shared_vendor, SESSIONS[LOADED])
     with cluster.fresh_database() as url:
-        assert commands_at(tmp_path, vendor, url).run("discover", "--exchange", "US").code == 0
-        load_all(vendor, url)
+        commands = commands_at(tmp_path_factory.mktemp("home"), shared_vendor, url)
+        assert commands.run("discover", "--exchange", "US").code == 0
+        load_all(shared_vendor, url)
+        yield url
+
+
+@pytest.fixture
+def loaded(cluster: Cluster, loaded_once: str) -> Iterator[str]:
+    """The URL of a copy of it."""
+    with cluster.fresh_database(filled=loaded_once) as url:
         yield url
 
 

@@ -19,10 +19,8 @@ from data_nexus.errors import AdjustmentRefused, StorageUnavailable, UsageError
 from data_nexus.research.coverage import read_coverage
 from data_nexus.research.snapshots import reading
 from data_nexus.research.snapshots.schemas import Compression
-from tests.support.actions import SUNDAY_NOON, vendor_on_friday
 from tests.support.database import Cluster
 from tests.support.lakes import export
-from tests.support.nights import update_at
 from tests.support.tables import add_assets, execute, value
 
 Ask = Callable[[Any], pa.Table]
@@ -31,13 +29,11 @@ SYMBOLS = ["AAPL.US", "MSFT.US", "VTI.US"]
 
 @pytest.fixture(scope="module")
 def both(
-    cluster: Cluster, all_bars: str, tmp_path_factory: pytest.TempPathFactory
+    cluster: Cluster, all_read: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[nexus.Nexus, nexus.Lake]]:
     """A database with bars, actions and listings, and its snapshot."""
     target = tmp_path_factory.mktemp("snapshot") / "lake"
-    with cluster.fresh_database(filled=all_bars) as url:
-        with vendor_on_friday() as vendor:
-            update_at(SUNDAY_NOON, vendor, url)
+    with cluster.fresh_database(filled=all_read) as url:
         # Histories from before the first discovery, one of them of a dead asset, and a new code.
         old = add_assets(url, "OLD", "DEAD", exchange="US", asset_type="Common Stock")
         execute(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -149,7 +150,7 @@ def test_all_wait_as_long_as_the_vendor_says_and_no_attempt_is_lost(
     commands: Commands, vendor: Sandbox, header: str
 ) -> None:
     since, wait = len(vendor.log()), 2
-    until = format_datetime(datetime.now(UTC) + timedelta(seconds=wait + 5), usegmt=True)
+    until = format_datetime(datetime.now(UTC) + timedelta(seconds=wait + 2), usegmt=True)
     told = {"Retry-After": str(wait) if header == "seconds" else until}
     vendor.post(
         "/faults",
@@ -185,7 +186,8 @@ def test_a_vendor_that_only_fails_ends_the_run_with_6_after_few_requests(
 ) -> None:
     since = len(vendor.log())
     vendor.post("/faults", {"kind": "status", "status": 503, "endpoint": "eod"})
-    done = commands.run("backfill", "--no-limit", "--json", breaker_seconds=0.05)
+    # With so few attempts, no retry has to be saved up for.
+    done = commands.run("backfill", "--no-limit", "--json", attempts=2, breaker_seconds=0.05)
     assert done.code == 6
     # Ten open the breaker, five are under way then; each later opening is one probe.
     assert 10 <= len(eod(vendor, since)) <= 10 + 5 + 4
@@ -195,8 +197,12 @@ def test_a_vendor_that_only_fails_ends_the_run_with_6_after_few_requests(
 def test_a_database_out_of_reach_ends_any_command_with_7(commands: Commands) -> None:
     url = f"postgresql://nobody:hunter2-canary@127.0.0.1:{closed_port()}/none"
     lost = with_variable(commands, DATABASE_URL=url)
-    for command in ("discover", "backfill", "plan", "status", "verify"):
-        done = lost.run(command, "--json")
+    with ThreadPoolExecutor() as at_once:
+        ended = at_once.map(
+            lambda command: lost.run(command, "--json"),
+            ("discover", "backfill", "plan", "status", "verify"),
+        )
+    for done in ended:
         assert (done.code, done.answer["exit_code"]) == (7, 7)
         assert "PostgreSQL" in done.answer["error"]
         assert "hunter2" not in done.stdout + done.stderr

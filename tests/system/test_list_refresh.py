@@ -15,7 +15,7 @@ import pytest
 from data_nexus.errors import CredentialsRefused, QuotaSpent
 from data_nexus.events import Event, Retried, Warned, ignore
 from data_nexus.ingestion.fetching.drain import Drain
-from data_nexus.ingestion.run_report import RunReport
+from data_nexus.ingestion.reports.run_report import RunReport
 from tests.support.commands import commands_at
 from tests.support.database import Cluster
 from tests.support.nights import load_all, update_at, without_actions

@@ -50,7 +50,7 @@ def peak(commands: Commands) -> tuple[int, int]:
     The figure of `wait4` would not do: it begins with what the parent held.
     """
     highest = 0
-    with commands.running("backfill", "--days-old", "0") as backfill:
+    with commands.running_process("backfill", "--days-old", "0") as backfill:
         status = Path(f"/proc/{backfill.child.pid}/status")
         while backfill.child.poll() is None:
             found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())

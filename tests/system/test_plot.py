@@ -329,7 +329,7 @@ def test_a_library_that_is_not_there_is_named_with_its_remedy(
     (tmp_path / f"{library}.py").write_text(absent, encoding="utf-8")
     path = os.pathsep.join(filter(None, (str(tmp_path), desk.environment.get("PYTHONPATH"))))
     without = Commands(desk.folder, {**desk.environment, "PYTHONPATH": path})
-    done = without.run("plot", "AAPL.US", *arguments)
+    done = without.run_process("plot", "AAPL.US", *arguments)
     assert (done.code, done.stdout) == (2, "")
     assert f'needs {library}; run: pip install "data-nexus[plot]"' in done.stderr
 

@@ -9,12 +9,15 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.commands import Commands
+from tests.support.commands import Commands, commands_at
+from tests.support.database import Cluster
 from tests.support.sandbox import Sandbox, sandbox
 from tests.support.tables import add_assets, eventually, execute, value
 from tests.support.truth import differences, truth
@@ -26,8 +29,8 @@ FIRST_LOAD = ("--days-old", "30")
 BACKFILL = ("backfill", "--no-limit", *FIRST_LOAD)
 
 
-@pytest.fixture
-def vendor() -> Iterator[Sandbox]:
+@contextmanager
+def new_vendor() -> Iterator[Sandbox]:
     with sandbox(
         symbols=ASSETS,
         bars_per_symbol=BARS,
@@ -39,12 +42,32 @@ def vendor() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def commands(vendor: Sandbox, commands_for: Placed, database_url: str) -> Commands:
+def vendor() -> Iterator[Sandbox]:
+    with new_vendor() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def discovered_once(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A database that knows what such a vendor lists, by a discovery of the day before."""
+    with cluster.fresh_database() as url, new_vendor() as vendor:
+        commands = commands_at(tmp_path_factory.mktemp("home"), vendor, url)
+        assert commands.run("discover", "--exchange", "US").code == 0
+        let_a_day_pass(vendor, url)
+        yield url
+
+
+@pytest.fixture
+def discovered(cluster: Cluster, discovered_once: str) -> Iterator[str]:
+    """The URL of a copy of it."""
+    with cluster.fresh_database(filled=discovered_once) as url:
+        yield url
+
+
+@pytest.fixture
+def commands(vendor: Sandbox, tmp_path: Path, discovered: str) -> Commands:
     """Commands on the day after discovery: the quota's size is known and all of it is there."""
-    ready = commands_for(vendor)
-    assert ready.run("discover", "--exchange", "US").code == 0
-    let_a_day_pass(vendor, database_url)
-    return ready
+    return commands_at(tmp_path, vendor, discovered)
 
 
 def let_a_day_pass(vendor: Sandbox, url: str) -> None:
@@ -84,7 +107,7 @@ def assert_all_is_loaded_once(vendor: Sandbox, url: str) -> None:
 
 
 def test_two_thousand_assets_take_four_days_of_five_hundred_calls_and_not_one_call_more(
-    commands: Commands, vendor: Sandbox, database_url: str
+    commands: Commands, vendor: Sandbox, discovered: str
 ) -> None:
     for days in (4, 3, 2, 1):
         planned = plan(commands, vendor)
@@ -95,10 +118,10 @@ def test_two_thousand_assets_take_four_days_of_five_hundred_calls_and_not_one_ca
         assert done.code == (4 if days > 1 else 0), done.stderr
         assert done.answer["calls"] == done.answer["synced"] == DAILY
         assert vendor.post("/limits", {})["used"] == DAILY
-        assert loaded(database_url) == len(eod(vendor)) == ASSETS - planned["calls"] + DAILY
-        let_a_day_pass(vendor, database_url)
+        assert loaded(discovered) == len(eod(vendor)) == ASSETS - planned["calls"] + DAILY
+        let_a_day_pass(vendor, discovered)
     assert plan(commands, vendor)["calls"] == 0
-    assert_all_is_loaded_once(vendor, database_url)
+    assert_all_is_loaded_once(vendor, discovered)
 
 
 def test_a_plan_tells_a_person_what_it_takes_and_what_to_do(commands: Commands) -> None:
@@ -158,7 +181,7 @@ def test_at_the_vendor_s_pace_too_a_run_leaves_no_call_of_the_day_unspent(
 
 
 def test_what_somebody_else_spends_of_the_key_is_not_spent_again(
-    commands: Commands, vendor: Sandbox, database_url: str
+    commands: Commands, vendor: Sandbox, discovered: str
 ) -> None:
     theirs = 200
     with commands.running(*BACKFILL, "--json") as backfill:
@@ -169,11 +192,11 @@ def test_what_somebody_else_spends_of_the_key_is_not_spent_again(
     assert vendor.post("/limits", {})["used"] == DAILY, "the day is spent to its last call"
     refused = [entry for entry in eod(vendor) if entry["status"] == 402]
     assert len(refused) <= 1, "who is told that the day is spent asks no more"
-    assert done.answer["synced"] == loaded(database_url) == DAILY - theirs
+    assert done.answer["synced"] == loaded(discovered) == DAILY - theirs
     for whole_days in (1, 2, 3, 4):
-        let_a_day_pass(vendor, database_url)
+        let_a_day_pass(vendor, discovered)
         commands.run(*BACKFILL)
-        assert loaded(database_url) == min(ASSETS, DAILY - theirs + whole_days * DAILY)
-    assert differences(database_url, truth(vendor))["lost"] == 0
+        assert loaded(discovered) == min(ASSETS, DAILY - theirs + whole_days * DAILY)
+    assert differences(discovered, truth(vendor))["lost"] == 0
     served = [entry["symbol"] for entry in eod(vendor) if entry["status"] == 200]
     assert len(served) == len(set(served)) == ASSETS

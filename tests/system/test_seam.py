@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
-from tests.support.commands import Commands
+from tests.support.commands import Commands, commands_at
+from tests.support.database import Cluster
 from tests.support.sandbox import Sandbox, sandbox
-from tests.support.tables import add_assets, rows, value
+from tests.support.tables import add_assets, execute, rows, value
 from tests.support.truth import codes, differences, truth
 from tests.system.conftest import Placed
 
@@ -18,8 +20,8 @@ SYMBOLS = 12
 LAST, NEXT = "2026-11-06", "2026-11-09"
 
 
-@pytest.fixture
-def vendor() -> Iterator[Sandbox]:
+@contextmanager
+def vendor_on_friday() -> Iterator[Sandbox]:
     """A vendor on a Tuesday evening, with five years of bars up to the Friday before."""
     options = {"symbols": SYMBOLS, "years": 5, "clean": True, "minute_limit": 1_000_000}
     with sandbox(now="2026-11-10T22:00:00", **options) as running:  # type: ignore[arg-type]
@@ -28,11 +30,32 @@ def vendor() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def commands(vendor: Sandbox, commands_for: Placed, database_url: str) -> Commands:
-    add_assets(database_url, *codes(vendor))
-    commands = commands_for(vendor)
-    assert commands.run("backfill", "--no-limit").code == 0
-    return commands
+def vendor() -> Iterator[Sandbox]:
+    with vendor_on_friday() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def loaded_once(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A database that holds all that such a vendor has."""
+    with cluster.fresh_database() as url, vendor_on_friday() as vendor:
+        add_assets(url, *codes(vendor))
+        commands = commands_at(tmp_path_factory.mktemp("home"), vendor, url)
+        assert commands.run("backfill", "--no-limit").code == 0
+        execute(url, "DELETE FROM quota_ledger")
+        yield url
+
+
+@pytest.fixture
+def database_url(cluster: Cluster, loaded_once: str) -> Iterator[str]:
+    """A copy of it."""
+    with cluster.fresh_database(filled=loaded_once) as url:
+        yield url
+
+
+@pytest.fixture
+def commands(vendor: Sandbox, commands_for: Placed) -> Commands:
+    return commands_for(vendor)
 
 
 def catch_up(commands: Commands, vendor: Sandbox) -> tuple[dict[str, Any], Counter[str]]:

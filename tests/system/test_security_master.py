@@ -3,35 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 import data_nexus as nexus
-from tests.support.commands import Commands
+from tests.support.commands import Commands, commands_at
+from tests.support.database import Cluster
 from tests.support.sandbox import Sandbox, sandbox
-from tests.support.tables import Row, rows, snapshot, value
+from tests.support.tables import Row, execute, rows, snapshot, value
 from tests.support.truth import COLUMNS, codes
 from tests.system.conftest import Placed
 
 OLD, NEW = "MSFT", "SOFT"
 
 
-@pytest.fixture
-def vendor() -> Iterator[Sandbox]:
+@contextmanager
+def new_vendor() -> Iterator[Sandbox]:
     options = {"symbols": 20, "years": 1, "clean": True, "minute_limit": 1_000_000}
     with sandbox(now="2026-11-10T22:00:00", **options) as running:  # type: ignore[arg-type]
         yield running
 
 
 @pytest.fixture
+def vendor() -> Iterator[Sandbox]:
+    with new_vendor() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def loaded_once(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A database that holds all that such a vendor has."""
+    with cluster.fresh_database() as url, new_vendor() as vendor:
+        commands = commands_at(tmp_path_factory.mktemp("home"), vendor, url)
+        assert commands.run("discover").code == 0
+        assert commands.run("backfill", "--no-limit").code == 0
+        execute(url, "DELETE FROM quota_ledger")
+        yield url
+
+
+@pytest.fixture
+def database_url(cluster: Cluster, loaded_once: str) -> Iterator[str]:
+    """A copy of it."""
+    with cluster.fresh_database(filled=loaded_once) as url:
+        yield url
+
+
+@pytest.fixture
 def commands(vendor: Sandbox, commands_for: Placed) -> Commands:
-    """Commands of a database that holds all that the vendor has."""
-    commands = commands_for(vendor)
-    assert commands.run("discover").code == 0
-    assert commands.run("backfill", "--no-limit").code == 0
-    return commands
+    return commands_for(vendor)
 
 
 def discovered(commands: Commands, *options: str) -> Any:  # noqa: ANN401

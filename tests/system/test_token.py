@@ -5,20 +5,24 @@ from __future__ import annotations
 import base64
 import json
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from data_nexus.database.embedded.os_account import programs
 from tests.support.canary import disguises, leaks
-from tests.support.commands import Commands, commands_at
+from tests.support.commands import Commands, Running, commands_at
 from tests.support.database import Cluster
 from tests.support.sandbox import TOKEN, Sandbox, sandbox
 from tests.support.tables import add_assets
 from tests.support.truth import codes
 
+Start = Callable[..., AbstractContextManager[Running]]
 URL = f"https://eodhd.com/api/eod/AAPL.US?api_token={TOKEN}&fmt=json"
 BAR = {"date": "2024-01-02", "open": 1, "high": 1, "low": 1, "close": 1, "adjusted_close": 1}
 
@@ -57,18 +61,24 @@ class Outpour:
 
     def run(self, *arguments: str, **settings: object) -> None:
         """Run a command, looking at the list of all running programs meanwhile."""
+        self._listen(self.commands.running, arguments, settings)
+
+    def run_process(self, *arguments: str, **settings: object) -> None:
+        """Run it as a shell does, so that the list shows its own arguments."""
+        self._listen(self.commands.running_process, arguments, settings)
+
+    def _listen(self, start: Start, arguments: tuple[str, ...], settings: dict[str, Any]) -> None:
         name = " ".join(arguments)
-        with self.commands.running(*arguments, log_level="debug", **settings) as command:
-            while command.child.poll() is None:
-                self.listed += command_lines()
-                try:
-                    stdout, stderr = command.child.communicate(timeout=0.1)
-                except subprocess.TimeoutExpired:
-                    continue
-                self.written |= {
-                    f"{name}, stdout": stdout.encode(),
-                    f"{name}, stderr": stderr.encode(),
-                }
+        with start(*arguments, log_level="debug", **settings) as command:
+            # A program that is starting shows no arguments for a moment.
+            while command.child.poll() is None and not command_line(command.child.pid):
+                time.sleep(0.001)
+            self.listed += command_lines()
+            done = command.end()
+        self.written |= {
+            f"{name}, stdout": done.stdout.encode(),
+            f"{name}, stderr": done.stderr.encode(),
+        }
 
     def dump(self) -> bytes:
         """The whole database as `pg_dump` writes it."""
@@ -77,13 +87,13 @@ class Outpour:
 
 
 def command_lines() -> bytes:
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            found.append(path.read_bytes())
-        except OSError:
-            continue
-    return b"\n".join(found)
+    return b"\n".join(command_line(folder.name) for folder in Path("/proc").glob("[0-9]*"))
+
+
+def command_line(pid: int | str) -> bytes:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b""
 
 
 @pytest.fixture(scope="module")
@@ -101,10 +111,10 @@ def outpour(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Itera
         listed = codes(vendor)
         commands = commands_at(tmp_path_factory.mktemp("outpour"), vendor, url)
         outpour = Outpour(commands, url)
-        outpour.run("discover", "--delisted")
+        outpour.run_process("discover", "--delisted")
         for fault, code in zip(ECHOES.values(), listed[::3], strict=False):
             vendor.post("/faults", {**fault, "symbol": f"{code}.US"})
-        outpour.run("backfill", "--no-limit", "--log-format", "json", attempts=2)
+        outpour.run_process("backfill", "--no-limit", "--log-format", "json", attempts=2)
         outpour.run("backfill", "--no-limit", attempts=2)
         outpour.run("dead-letters", "list")
         outpour.run("dead-letters", "show", f"{listed[9]}.US")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from data_nexus.domain.calendar.exchanges import sessions_of
 from data_nexus.domain.calendar.sessions import day_date
 from tests.support.commands import Commands, commands_at
+from tests.support.database import Cluster
 from tests.support.nights import load_all
 from tests.support.sandbox import Sandbox, sandbox
 from tests.support.tables import execute, rows, value
@@ -26,36 +28,58 @@ RUN_KEYS = {
 PLAN_KEYS = {"steps", "calls", "requests", "quota_left", "days", "eta_sec"}
 
 
-@pytest.fixture
-def vendor() -> Iterator[Sandbox]:
+@contextmanager
+def new_vendor() -> Iterator[Sandbox]:
     with sandbox(symbols=SYMBOLS, bars_per_symbol=25, clean=True, minute_limit=1_000_000) as vendor:
         yield vendor
 
 
 @pytest.fixture
-def sessions(vendor: Sandbox) -> tuple[str, str]:
-    """The last but one session of the vendor, surely out by any calendar, and the one before it."""
-    last = datetime.fromisoformat(vendor.get("/stats")["published_through"]["US"]).date()
+def vendor() -> Iterator[Sandbox]:
+    with new_vendor() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def sessions() -> tuple[str, str]:
+    """The last but one session of a vendor, surely out by any calendar, and the one before it."""
+    with new_vendor() as vendor:
+        published = vendor.get("/stats")["published_through"]["US"]
+    last = datetime.fromisoformat(published).date()
     days = sessions_of("US", last).between(last - timedelta(14), last).tolist()
     return str(day_date(days[-3])), str(day_date(days[-2]))
 
 
+@pytest.fixture(scope="module")
+def loaded_once(
+    cluster: Cluster, sessions: tuple[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """A database that lacks the later session, and all behind it."""
+    with cluster.fresh_database() as url, new_vendor() as vendor:
+        vendor.post("/publish", {"exchange": "US", "date": sessions[0]})
+        commands = commands_at(tmp_path_factory.mktemp("home"), vendor, url)
+        assert commands.run("discover", "--exchange", "US").code == 0
+        load_all(vendor, url)
+        execute(url, "UPDATE assets SET actions_wanted_at = NULL", "DELETE FROM quota_ledger")
+        yield url
+
+
 @pytest.fixture
-def commands(
-    vendor: Sandbox, sessions: tuple[str, str], database_url: str, tmp_path: Path
-) -> Commands:
-    """Commands on a database that lacks a session; one more may be due and is late."""
-    vendor.post("/publish", {"exchange": "US", "date": sessions[0]})
-    commands = commands_at(tmp_path, vendor, database_url)
-    assert commands.run("discover", "--exchange", "US").code == 0
-    load_all(vendor, database_url)
-    execute(database_url, "UPDATE assets SET actions_wanted_at = NULL")
+def loaded(cluster: Cluster, loaded_once: str) -> Iterator[str]:
+    """The URL of a copy of it."""
+    with cluster.fresh_database(filled=loaded_once) as url:
+        yield url
+
+
+@pytest.fixture
+def commands(vendor: Sandbox, sessions: tuple[str, str], loaded: str, tmp_path: Path) -> Commands:
+    """Commands on it; a session is out, and one more may be due and is late."""
     vendor.post("/publish", {"exchange": "US", "date": sessions[1]})
-    return commands
+    return commands_at(tmp_path, vendor, loaded)
 
 
 def test_the_update_does_what_the_plan_has_said(
-    commands: Commands, vendor: Sandbox, sessions: tuple[str, str], database_url: str
+    commands: Commands, vendor: Sandbox, sessions: tuple[str, str], loaded: str
 ) -> None:
     planned = commands.run("plan", "--exchange", "US", "--json")
     assert (planned.code, planned.answer.keys() >= PLAN_KEYS) == (0, True)
@@ -64,16 +88,16 @@ def test_the_update_does_what_the_plan_has_said(
     found = done.answer
     assert (done.code, found.keys() >= RUN_KEYS) == (0, True), done.stderr
     assert found["calls"] == vendor.post("/limits", {})["used"] - spent
-    assert found["calls"] == value(database_url, "SELECT spent FROM quota_ledger") - spent
+    assert found["calls"] == value(loaded, "SELECT spent FROM quota_ledger") - spent
     bulk = sum(step["calls"] for step in planned.answer["steps"] if step["kind"] != "eod")
     assert 300 <= sum(session["calls"] for session in found["bulk"]) <= bulk
     received = ("inserted", "revised", "unchanged", "rejected")
     assert found["total_rows"] == sum(found[name] for name in received)
     assert (found["total_assets"], found["synced"], found["inserted"]) == (SYMBOLS,) * 3
-    counts = differences(database_url, truth(vendor))
+    counts = differences(loaded, truth(vendor))
     assert (counts["lost"], counts["invented"]) == (0, 0)
     cursors = "SELECT min(synced_through)::text, max(synced_through)::text FROM assets"
-    assert rows(database_url, cursors) == [(sessions[1], sessions[1])]
+    assert rows(loaded, cursors) == [(sessions[1], sessions[1])]
 
 
 def test_the_update_says_in_words_what_it_did(

@@ -16,7 +16,7 @@ from tests.support.tables import execute, rows, snapshot, value
 from tests.support.truth import differences, truth
 from tests.support.update_field import FRIDAY, MONDAY, UpdateField, update_field
 
-SYMBOLS = 400
+SYMBOLS = 320
 BULK = "eod-bulk-last-day"
 PRICES, SPLITS, DIVIDENDS = 1, 2, 3
 Row = dict[str, Any]

@@ -17,7 +17,7 @@ from tests.support.sandbox import Sandbox, sandbox
 from tests.support.tables import add_assets, execute, rows, snapshot, value
 from tests.support.truth import differences, truth
 
-SYMBOLS = 400
+SYMBOLS = 320
 NIGHT = recent_night()
 BULK = "eod-bulk-last-day"
 STORED = ("market_data", "rejected_rows", "sync_log", "splits", "dividends")

@@ -25,7 +25,7 @@ def calendars_of_the_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
     folder = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         folder = folder.parent
-    before = calendars._shelf  # noqa: SLF001 - put back at the end
+    before = calendars._calendar_cache  # noqa: SLF001 - put back at the end
     keep_calendars(CalendarFiles(folder / "calendars"))
     yield
-    calendars._shelf = before  # noqa: SLF001
+    calendars._calendar_cache = before  # noqa: SLF001

@@ -114,3 +114,13 @@ def test_where_a_whole_day_does_not_pay_a_session_each_asset_is_asked_for_by_its
     assert len(fetch_plans(behind, (), 300)["US"].sessions) == 1
     assert len(fetch_plans(behind, (), None)["US"].sessions) == 1
     assert fetch_plans(behind, (), 299)["US"].sessions == ()
+
+
+def test_where_nothing_of_a_place_was_ever_loaded_its_date_is_not_looked_up() -> None:
+    """As when the first fund is listed where 900 shares lack a session."""
+    lacking, never_loaded = (
+        BacklogGroup(FRIDAY, date(2026, 11, 9), 900),
+        BacklogGroup(None, date.max, 1),
+    )
+    found = fetch_plans({"US": [lacking, never_loaded]}, (), None)["US"]
+    assert found == FetchPlan((date(2026, 11, 9),), 900, 1)

@@ -8,8 +8,13 @@ from dataclasses import FrozenInstanceError, replace
 import pytest
 
 from data_nexus.errors import QuotaSpent
-from data_nexus.ingestion.run_report import AuditReport, RunReport, SessionReport, UpdateSteps
-from data_nexus.ingestion.run_totals import RunTotals
+from data_nexus.ingestion.reports.run_report import (
+    AuditReport,
+    RunReport,
+    SessionReport,
+    UpdateSteps,
+)
+from data_nexus.ingestion.reports.run_totals import RunTotals
 
 FIGURES = (
     *("total_assets", "synced", "absent", "failed", "parked", "fenced", "reread"),

@@ -34,7 +34,7 @@ from data_nexus.domain.symbol import parse_symbol
 from data_nexus.errors import InvariantBroken, VendorUnavailable
 from data_nexus.events import Observer
 from data_nexus.ingestion.history_loader import BackfillScope
-from data_nexus.ingestion.run_report import RunReport
+from data_nexus.ingestion.reports.run_report import RunReport
 from data_nexus.research.bars import read_bars
 
 _UNIVERSE = (

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from data_nexus.config import Settings
-from data_nexus.database import selects
+from data_nexus.database import queries
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.open import open_database
 from data_nexus.database.reader.audits import audit_outlook, audit_turns
@@ -80,22 +80,22 @@ def update_plan(
     database: PostgresConnection, settings: Settings, known: KnownQuota, exchange: str | None
 ) -> tuple[Plan, bool]:
     """Plan an update; False if nothing was ever loaded, so that a backfill does the same."""
-    queued = database.rows(*selects.queued(exchange, known.moment))
+    queued = database.rows(*queries.queued(exchange, known.moment))
     segments = {group.segment for group in queued if group.cursor is not None}
     behind = behind_by_exchange(queued, published_at(segments, known.moment))
     since = known.moment - PROBED_AFTER
-    token = selects.token_id(settings.token) if settings.token else None
+    token = queries.token_id(settings.token) if settings.token else None
     no_bulk, *no_actions = (
-        set(database.rows(*selects.refused_exchanges(token, endpoint, since)))
+        set(database.rows(*queries.refused_exchanges(token, endpoint, since)))
         for endpoint in (Endpoint.BULK, Endpoint.SPLITS, Endpoint.DIVIDENDS)
     )
     wanting = {
         name: assets
-        for name, assets in database.rows(*selects.wanted_actions(exchange))
+        for name, assets in database.rows(*queries.wanted_actions(exchange))
         if not any(name in refused for refused in no_actions)
     }
     exchanges = lacking_a_session(behind)
-    read = database.rows(*selects.known_lists())
+    read = database.rows(*queries.known_lists())
     lists = lists_due(read, exchanges, settings.list_days, known.moment)
     chosen = fetch_plans(behind, no_bulk, known.quota.calls_a_day)
 
@@ -121,7 +121,7 @@ def _turns_after(
     today = on_day(known.quota, known.moment.date())
     return histories_to_audit(
         replace(today, spent=today.spent + found.calls),
-        database.rows(*selects.audit_records()),
+        database.rows(*queries.audit_records()),
         exchange,
         share=settings.audit_share,
         keep_share=settings.reserve,

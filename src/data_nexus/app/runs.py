@@ -11,12 +11,13 @@ from typing import Any
 from data_nexus.app.signals import draining_on_signals
 from data_nexus.config import Settings
 from data_nexus.events import Observer, observers
-from data_nexus.ingestion.asset_discovery import Discovered, WantedList, discover
+from data_nexus.ingestion.asset_discovery import WantedList, discover
 from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.history_loader import BackfillScope, backfill
 from data_nexus.ingestion.nightly.update import update
-from data_nexus.ingestion.run_report import RunReport
-from data_nexus.ingestion.run_totals import RunTotals
+from data_nexus.ingestion.reports.discovered import Discovered
+from data_nexus.ingestion.reports.run_report import RunReport
+from data_nexus.ingestion.reports.run_totals import RunTotals
 from data_nexus.ingestion.wiring import FAIL_FAST, LimitPolicy, open_database_async, open_run
 from data_nexus.ingestion.worker import work
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from data_nexus.app.signals import DRAINED
 from data_nexus.cli.render import print_error
-from data_nexus.ingestion.run_report import RunReport
+from data_nexus.ingestion.reports.run_report import RunReport
 
 
 def exit_code_of(report: RunReport) -> int:

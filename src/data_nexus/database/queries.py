@@ -1,21 +1,57 @@
-"""Load SQL statements by name from the `.sql` files beside the modules that run them.
+"""Load SQL statements by name, and define the queries that the engine and the readers share.
 
-A statement begins with `-- name: claim_due` and a sentence that says what it is for. It takes
-parameters only; nothing is formatted into it at run time. A line `{lease_candidates}` is
-replaced by the text of that statement when they are loaded.
+Statements stand in `.sql` files beside the modules that run them. One begins with `-- name:
+claim_due` and a sentence that says what it is for. It takes parameters only; nothing is formatted
+into it at run time. A line `{lease_candidates}` is replaced by the text of that statement when
+they are loaded.
+
+A shared query is a `Select`: `pool.rows(*queued(…))` runs it asynchronously,
+`database.rows(*queued(…))` synchronously.
 """
 
 from __future__ import annotations
 
+import hmac
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime
 from functools import cache
 from importlib.resources import files
+from typing import Any, Generic, NamedTuple, TypeVar
 
+from psycopg.rows import BaseRowFactory, args_row, class_row, scalar_row
+
+from data_nexus.config import Secret
+from data_nexus.domain.endpoints import Endpoint
+from data_nexus.domain.listings.symbol_lists import KnownList
+from data_nexus.domain.planning.audit import RECORD_DAYS, Record
+from data_nexus.domain.planning.due import MarketSegment, Queued
+from data_nexus.domain.symbol import Symbol
+
+Row = TypeVar("Row")
+# Assumed until an answer's headers have named the minute's limit; less than any that was ever seen.
+ASSUMED_MINUTE_LIMIT = 300
+_HASH_KEY = b"data-nexus quota ledger"
 # The folders of this package with statements.
 FOLDERS = ("store", "reader")
 _NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 _INCLUDED = re.compile(r"^\{(\w+)\}$", re.MULTILINE)
+
+
+class Select(NamedTuple, Generic[Row]):
+    """A named query with its parameters, and what makes a value of a row."""
+
+    name: str
+    parameters: dict[str, Any]
+    row_factory: BaseRowFactory[Row]
+
+
+class FoundAsset(NamedTuple):
+    """An asset that has a symbol now; `currency` is that of its prices, "" if unknown."""
+
+    symbol: Symbol
+    asset_id: int
+    currency: str
 
 
 def query(name: str) -> bytes:
@@ -34,6 +70,61 @@ def included(text: str) -> list[str]:
     return _INCLUDED.findall(text)
 
 
+def queued(exchange: str | None, moment: datetime) -> Select[Queued]:
+    """Select what the queue may hand out at a moment, by market segment and cursor."""
+    return Select("count_queued", {"exchange": exchange, "moment": moment}, args_row(_queued))
+
+
+def wanted_actions(exchange: str | None) -> Select[tuple[str, int]]:
+    """Select the number of assets whose actions are to be fetched now, by exchange."""
+    return Select("count_wanted", {"exchange": exchange}, args_row(_count))
+
+
+def refused_exchanges(token: str | None, endpoint: Endpoint, since: datetime) -> Select[str]:
+    """Select the exchanges for which a token, by its id, was refused an endpoint since a moment."""
+    parameters = {"token_id": token, "endpoint": endpoint.value, "since": since}
+    return Select("read_refusals", parameters, scalar_row)
+
+
+def known_lists() -> Select[KnownList]:
+    """Select the symbol lists that were ever read, as they were last read whole."""
+    return Select("last_lists", {}, class_row(KnownList))
+
+
+def audit_records() -> Select[Record]:
+    """Select the audit's record of each exchange with loaded assets."""
+    return Select("audit_records", {"record_days": RECORD_DAYS}, class_row(Record))
+
+
+def has_assets(exchange: str) -> Select[bool]:
+    """Select whether an exchange has assets."""
+    return Select("knows_exchange", {"exchange": exchange}, scalar_row)
+
+
+def found_assets(symbols: Sequence[Symbol]) -> Select[FoundAsset]:
+    """Select the current assets of `symbols`; one that no asset has is left out."""
+    parameters = {
+        "symbols": [symbol.code for symbol in symbols],
+        "exchanges": [symbol.exchange for symbol in symbols],
+    }
+    return Select("find_assets", parameters, args_row(_found_asset))
+
+
+def segment_parameters(published: Mapping[MarketSegment, date]) -> dict[str, Any]:
+    """Return market segments and the last session that is out in each as the arrays of a query."""
+    return {
+        "exchanges": [segment.exchange for segment in published],
+        "venues": [segment.venue for segment in published],
+        "asset_types": [segment.asset_type for segment in published],
+        "published": list(published.values()),
+    }
+
+
+def token_id(token: Secret) -> str:
+    """Return the ledger's name of a token: a keyed hash that reveals nothing about it."""
+    return hmac.digest(_HASH_KEY, token.reveal().encode(), "sha256").hex()
+
+
 @cache
 def _statements() -> dict[str, bytes]:
     package = files(__package__)
@@ -48,3 +139,17 @@ def _statements() -> dict[str, bytes]:
         name: _INCLUDED.sub(lambda line: texts[line[1]], text).encode()
         for name, text in texts.items()
     }
+
+
+def _queued(
+    exchange: str, venue: str, asset_type: str, synced_through: date | None, assets: int
+) -> Queued:
+    return Queued(MarketSegment(exchange, venue, asset_type), synced_through, assets)
+
+
+def _count(exchange: str, assets: int) -> tuple[str, int]:
+    return exchange, assets
+
+
+def _found_asset(asset_id: int, code: str, exchange: str, currency: str) -> FoundAsset:
+    return FoundAsset(Symbol(code, exchange), asset_id, currency)

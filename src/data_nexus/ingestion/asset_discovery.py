@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from data_nexus.database.store.listings import DiscoveryContext, ListingChanges, Listings
+from data_nexus.database.store.listings import DiscoveryContext, Listings
 from data_nexus.domain.listings.listing import Listing, SymbolChange
 from data_nexus.domain.listings.symbol_lists import REPORTED_RENAMES
 from data_nexus.domain.symbol import exchange_code
@@ -17,6 +16,7 @@ from data_nexus.eodhd.requests import symbol_changes_request, symbol_list_reques
 from data_nexus.errors import NotInPlan, NotListed, Park, UsageError
 from data_nexus.events import Observer, Warned, ignore
 from data_nexus.ingestion.fetching.requester import Fetches, FetchState
+from data_nexus.ingestion.reports.discovered import Discovered
 from data_nexus.ingestion.wiring import open_database_async, open_run, settings_for
 
 
@@ -27,53 +27,6 @@ class WantedList:
     exchange: str
     delisted: bool = False
     types: Sequence[str] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Discovered:
-    """What discovering one exchange brought."""
-
-    exchange: str
-    changes: ListingChanges
-    refused: int
-    delisted: bool
-    calls: int
-
-    def figures(self) -> dict[str, Any]:
-        """Return the figures under the names of the command's JSON."""
-        changes = self.changes
-        found = {
-            "exchange": self.exchange,
-            "delisted": self.delisted,
-            "added": changes.added,
-            "reactivated": changes.reactivated,
-            "deactivated": changes.deactivated,
-            "updated": changes.updated,
-            "unchanged": changes.unchanged,
-            "renamed": len(changes.succession.renames),
-            "retired": len(changes.succession.retirements),
-            "refused": self.refused,
-            "moves": self.moves,
-        }
-        return found | ({"reason": self.reason} if changes.is_shrunk else {})
-
-    @property
-    def moves(self) -> list[dict[str, str]]:
-        """Which codes passed to another asset, each with the reason."""
-        found = self.changes.succession
-        renamed = [{"from": r.old, "to": r.new, "reason": r.reason} for r in found.renames]
-        reused = [{"from": r.code, "to": "", "reason": r.reason} for r in found.retirements]
-        return renamed + reused
-
-    @property
-    def reason(self) -> str:
-        """Why nothing was deactivated, in words."""
-        changes = self.changes
-        return (
-            f"{self.exchange}: the list lacks {changes.missing} of {changes.active_before} active"
-            " assets and was taken for truncated; nothing was deactivated. If it is right, run"
-            " discover again with a larger --max-shrink"
-        )
 
 
 async def discover(

@@ -19,8 +19,8 @@ from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.fetching.requester import Requester
 from data_nexus.ingestion.histories.engine import Engine, EngineLimits
 from data_nexus.ingestion.histories.reader import HistoryReader
-from data_nexus.ingestion.run_report import RunReport
-from data_nexus.ingestion.run_totals import RunTotals
+from data_nexus.ingestion.reports.run_report import RunReport
+from data_nexus.ingestion.reports.run_totals import RunTotals
 from data_nexus.ingestion.wiring import (
     FAIL_FAST,
     LimitPolicy,

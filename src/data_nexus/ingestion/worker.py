@@ -18,8 +18,8 @@ from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.fetching.requester import Requester
 from data_nexus.ingestion.histories.engine import Engine
 from data_nexus.ingestion.history_loader import engine_limits, reader_of
-from data_nexus.ingestion.run_report import RunReport
-from data_nexus.ingestion.run_totals import RunTotals
+from data_nexus.ingestion.reports.run_report import RunReport
+from data_nexus.ingestion.reports.run_totals import RunTotals
 from data_nexus.ingestion.wiring import WORKER, foreseen, open_run
 
 _DATABASE_SEC = 3.0

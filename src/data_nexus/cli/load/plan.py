@@ -12,8 +12,8 @@ from data_nexus.app.planning import PlanReport, make_plan
 from data_nexus.cli.load.audit import audit_pairs
 from data_nexus.cli.options import output_options, settings_from
 from data_nexus.cli.render import console, print_json, print_pairs
+from data_nexus.database.queries import ASSUMED_MINUTE_LIMIT
 from data_nexus.database.reader.planning import KnownQuota
-from data_nexus.database.selects import ASSUMED_MINUTE_LIMIT
 from data_nexus.domain.endpoints import CALLS, Endpoint
 from data_nexus.domain.limits.quota import on_day
 from data_nexus.domain.planning.plan import Plan, Purpose, Step, StepKind

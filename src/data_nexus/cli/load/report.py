@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from data_nexus.cli.render import console
-from data_nexus.ingestion.asset_discovery import Discovered
-from data_nexus.ingestion.run_report import RunReport
+from data_nexus.ingestion.reports.discovered import Discovered
+from data_nexus.ingestion.reports.run_report import RunReport
 
 
 def print_lists(found: Iterable[Discovered]) -> None:

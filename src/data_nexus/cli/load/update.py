@@ -13,7 +13,7 @@ from data_nexus.cli.options import output_options, settings_from
 from data_nexus.cli.render import console, error_console, print_json
 from data_nexus.domain.symbol import exchange_code
 from data_nexus.events import observers
-from data_nexus.ingestion.run_report import UpdateSteps
+from data_nexus.ingestion.reports.run_report import UpdateSteps
 from data_nexus.ingestion.wiring import FAIL_FAST, WAIT
 from data_nexus.observe.logs import log_event
 from data_nexus.observe.progress import progress_display
@@ -54,7 +54,7 @@ def update(
 
 
 def _print_steps(steps: UpdateSteps) -> None:
-    print_lists(one.found for one in steps.lists)
+    print_lists(steps.lists)
     for each in steps.bulk:
         console.print(
             f"{each.exchange} {each.session} in bulk: {each.stored:,} bars stored,"

@@ -13,8 +13,8 @@ from data_nexus.cli.options import output_options, settings_from
 from data_nexus.cli.render import print_json, print_pairs, shown
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.open import open_database
+from data_nexus.database.queries import ASSUMED_MINUTE_LIMIT
 from data_nexus.database.reader.status import overview
-from data_nexus.database.selects import ASSUMED_MINUTE_LIMIT
 from data_nexus.observe.progress import span
 
 Pair = tuple[str, object]

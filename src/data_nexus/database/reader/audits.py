@@ -9,7 +9,7 @@ from psycopg.rows import tuple_row
 
 from data_nexus.config import Settings
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.selects import audit_records
+from data_nexus.database.queries import audit_records
 from data_nexus.domain.limits.quota import Quota
 from data_nexus.domain.planning.audit import outlook
 

@@ -8,8 +8,7 @@ from typing import Any
 from psycopg.rows import dict_row
 
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.queries import query
-from data_nexus.database.selects import found_assets
+from data_nexus.database.queries import found_assets, query
 from data_nexus.domain.symbol import Symbol
 
 

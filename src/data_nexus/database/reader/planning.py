@@ -10,7 +10,7 @@ from psycopg.rows import dict_row, scalar_row, tuple_row
 
 from data_nexus.config import Secret
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.selects import ASSUMED_MINUTE_LIMIT, has_assets, token_id
+from data_nexus.database.queries import ASSUMED_MINUTE_LIMIT, has_assets, token_id
 from data_nexus.domain.limits.quota import Quota
 from data_nexus.errors import no_assets
 

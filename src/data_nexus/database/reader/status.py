@@ -9,10 +9,9 @@ from psycopg.rows import dict_row
 
 from data_nexus.config import Settings
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.queries import query
+from data_nexus.database.queries import query, segment_parameters
 from data_nexus.database.reader.audits import audit_outlook
 from data_nexus.database.reader.planning import known_quota, live_workers
-from data_nexus.database.selects import segment_parameters
 from data_nexus.domain.limits.quota import Quota, on_day
 from data_nexus.domain.planning.due import MarketSegment, out_since, published_at
 

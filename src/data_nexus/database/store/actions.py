@@ -16,8 +16,7 @@ from psycopg.rows import class_row, scalar_row, tuple_row
 
 from data_nexus.database.connection import AsyncConn, repeated
 from data_nexus.database.pool import Pool, rows_of
-from data_nexus.database.queries import query
-from data_nexus.database.selects import wanted_actions
+from data_nexus.database.queries import query, wanted_actions
 from data_nexus.database.store.batch import RejectedRow, reject_parameters
 from data_nexus.database.store.leases import Leases
 from data_nexus.domain.actions import Dividend, Split

@@ -12,7 +12,7 @@ from psycopg.rows import class_row, scalar_row
 
 from data_nexus.database.connection import AsyncConn, repeated, storage_errors
 from data_nexus.database.pool import Pool, rows_of
-from data_nexus.database.selects import segment_parameters
+from data_nexus.database.queries import segment_parameters
 from data_nexus.database.store.batch import DeadLetter
 from data_nexus.domain.lease import Lease
 from data_nexus.domain.planning.due import MarketSegment

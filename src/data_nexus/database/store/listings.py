@@ -16,8 +16,7 @@ from psycopg.rows import class_row, scalar_row
 
 from data_nexus.database.connection import AsyncConn
 from data_nexus.database.pool import Pool, rows_of
-from data_nexus.database.queries import query
-from data_nexus.database.selects import found_assets, has_assets, known_lists
+from data_nexus.database.queries import found_assets, has_assets, known_lists, query
 from data_nexus.database.store.successions import (
     apply_succession,
     find_delisted_succession,

@@ -11,8 +11,7 @@ from psycopg.rows import dict_row
 
 from data_nexus.database.connection import AsyncConn
 from data_nexus.database.pool import Pool, rows_of
-from data_nexus.database.queries import query
-from data_nexus.database.selects import ASSUMED_MINUTE_LIMIT, refused_exchanges
+from data_nexus.database.queries import ASSUMED_MINUTE_LIMIT, query, refused_exchanges
 from data_nexus.domain.endpoints import Endpoint
 from data_nexus.domain.limits.quota import Quota
 

@@ -10,7 +10,7 @@ from typing import Any
 from psycopg.rows import scalar_row
 
 from data_nexus.database.pool import Pool
-from data_nexus.database.selects import audit_records
+from data_nexus.database.queries import audit_records
 from data_nexus.domain.planning.audit import Record
 
 

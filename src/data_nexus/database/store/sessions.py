@@ -20,8 +20,7 @@ from psycopg.rows import class_row, scalar_row, tuple_row
 
 from data_nexus.database.connection import AsyncConn
 from data_nexus.database.pool import Pool, copy_to, rows_of
-from data_nexus.database.queries import query
-from data_nexus.database.selects import queued
+from data_nexus.database.queries import query, queued
 from data_nexus.database.store.actions import dividend_columns, split_columns
 from data_nexus.database.store.copy_format import encode_bars, framed
 from data_nexus.domain.actions import Dividend, Split

@@ -14,8 +14,7 @@ from psycopg import AsyncConnection
 from data_nexus.config import Secret
 from data_nexus.database.connection import AsyncConn, conninfo, storage_errors
 from data_nexus.database.pool import Pool, open_pool
-from data_nexus.database.queries import query
-from data_nexus.database.selects import token_id
+from data_nexus.database.queries import query, token_id
 from data_nexus.database.store.actions import StoredActions
 from data_nexus.database.store.commits import Commits
 from data_nexus.database.store.leases import Leases

@@ -124,10 +124,11 @@ def sessions_up_to(exchange: str, session: date, before: int) -> list[date]:
 
 
 def _cheapest(exchange: str, backlog: list[BacklogGroup]) -> FetchPlan:
-    last = max(group.published for group in backlog)
     cursors = [group.cursor for group in backlog if group.cursor is not None]
     if not cursors:
         return all_individually(backlog)
+    # What was never loaded may have no date: all its sessions are fetched at once.
+    last = max(group.published for group in backlog if group.cursor is not None)
     sessions: Sessions = sessions_of(exchange, last)
     expected = sessions.between(min(cursors), last).tolist()
     return cheapest_plan(backlog, [day_date(day) for day in expected])

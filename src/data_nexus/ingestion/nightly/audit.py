@@ -13,8 +13,8 @@ from data_nexus.domain.planning.audit import histories_to_audit
 from data_nexus.errors import Stop
 from data_nexus.ingestion.fetching.quota_ledger import Ledger
 from data_nexus.ingestion.nightly.context import UpdateRun
-from data_nexus.ingestion.run_report import AuditReport
-from data_nexus.ingestion.run_totals import RunTotals
+from data_nexus.ingestion.reports.run_report import AuditReport
+from data_nexus.ingestion.reports.run_totals import RunTotals
 
 
 async def audit(run: UpdateRun, exchange: str | None) -> None:

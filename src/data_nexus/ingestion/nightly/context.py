@@ -17,8 +17,9 @@ from data_nexus.ingestion.fetching.requester import Requester
 from data_nexus.ingestion.histories.engine import Engine
 from data_nexus.ingestion.histories.reader import HistoryReader
 from data_nexus.ingestion.history_loader import engine_limits
-from data_nexus.ingestion.run_report import AuditReport, ListRead
-from data_nexus.ingestion.run_totals import RunTotals
+from data_nexus.ingestion.reports.discovered import Discovered
+from data_nexus.ingestion.reports.run_report import AuditReport
+from data_nexus.ingestion.reports.run_totals import RunTotals
 from data_nexus.ingestion.wiring import foreseen
 
 # A session's requests that must fit into the grace of a drain one after the other, with time left
@@ -51,7 +52,7 @@ class UpdateRun:
     ended_by: NexusError | None = None
     paused_by: NexusError | None = None
     log: list[dict[str, Any]] = field(default_factory=list)
-    lists: list[ListRead] = field(default_factory=list)
+    lists: list[Discovered] = field(default_factory=list)
     audit: AuditReport | None = None
 
     @property

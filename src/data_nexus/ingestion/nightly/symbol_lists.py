@@ -14,7 +14,6 @@ from data_nexus.events import Warned
 from data_nexus.ingestion.asset_discovery import WantedList, discover
 from data_nexus.ingestion.fetching.drain import Drained
 from data_nexus.ingestion.nightly.context import UpdateRun
-from data_nexus.ingestion.run_report import ListRead
 
 
 async def refresh_lists(run: UpdateRun, exchanges: Collection[str]) -> None:
@@ -48,5 +47,5 @@ async def _refresh(run: UpdateRun, known: KnownList) -> bool:
         return not isinstance(error, Retry | Postpone)
     if found.changes.is_shrunk:
         run.observe(Warned(known.exchange, found.reason))
-    run.lists.append(ListRead(found, found.calls))
+    run.lists.append(found)
     return True

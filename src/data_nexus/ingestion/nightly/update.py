@@ -37,8 +37,8 @@ from data_nexus.ingestion.nightly.audit import audit
 from data_nexus.ingestion.nightly.bulk import BulkUpdate
 from data_nexus.ingestion.nightly.context import UpdateRun
 from data_nexus.ingestion.nightly.symbol_lists import refresh_lists
-from data_nexus.ingestion.run_report import RunReport, SessionReport, UpdateSteps
-from data_nexus.ingestion.run_totals import RunTotals
+from data_nexus.ingestion.reports.run_report import RunReport, SessionReport, UpdateSteps
+from data_nexus.ingestion.reports.run_totals import RunTotals
 from data_nexus.ingestion.wiring import FAIL_FAST, LimitPolicy, open_run
 
 

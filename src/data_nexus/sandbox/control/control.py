@@ -16,8 +16,8 @@ import pyarrow as pa
 from aiohttp import web
 
 from data_nexus.sandbox.account.plans import PLANS
-from data_nexus.sandbox.control.account import ACCOUNT_CHANGES, other_spender
-from data_nexus.sandbox.control.market import CHANGES, Body, NotUnderstood
+from data_nexus.sandbox.control.account_changes import ACCOUNT_CHANGES, other_spender
+from data_nexus.sandbox.control.market_changes import CHANGES, Body, NotUnderstood
 from data_nexus.sandbox.endpoints.table import costs
 from data_nexus.sandbox.faults.faults import Faults
 from data_nexus.sandbox.market.tape import FIELDS, Bars

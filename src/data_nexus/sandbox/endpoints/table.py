@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from data_nexus.sandbox.answers.pages import no_such_page
 from data_nexus.sandbox.answers.render import JSON, document
 from data_nexus.sandbox.answers.wire import Answer
-from data_nexus.sandbox.endpoints.account import (
+from data_nexus.sandbox.endpoints.actions import dividends, splits, symbol_change_history
+from data_nexus.sandbox.endpoints.bulk import bulk_last_day
+from data_nexus.sandbox.endpoints.history import eod
+from data_nexus.sandbox.endpoints.symbol_list import exchange_symbol_list
+from data_nexus.sandbox.endpoints.user import (
     exchange_details,
     exchanges_list,
     internal_user,
     user,
 )
-from data_nexus.sandbox.endpoints.actions import dividends, splits, symbol_change_history
-from data_nexus.sandbox.endpoints.bulk import bulk_last_day
-from data_nexus.sandbox.endpoints.history import eod
-from data_nexus.sandbox.endpoints.symbol_list import exchange_symbol_list
 from data_nexus.sandbox.variants import Choices
 from data_nexus.sandbox.vendor import Vendor
 from data_nexus.sandbox.vendor_request import Invalid, VendorRequest

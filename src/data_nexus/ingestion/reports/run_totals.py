@@ -21,7 +21,7 @@ from data_nexus.events import (
     SessionAdvanced,
     TransactionCommitted,
 )
-from data_nexus.ingestion.run_report import RunReport
+from data_nexus.ingestion.reports.run_report import RunReport
 
 
 @dataclass(slots=True)

@@ -7,19 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from data_nexus.errors import NexusError
-from data_nexus.ingestion.asset_discovery import Discovered
-
-
-@dataclass(frozen=True, slots=True)
-class ListRead:
-    """A symbol list that an update read again: what changed, and what it cost in calls."""
-
-    found: Discovered
-    calls: int
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return it under the names of the command's JSON."""
-        return {**self.found.figures(), "calls": self.calls}
+from data_nexus.ingestion.reports.discovered import Discovered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,14 +38,14 @@ class AuditReport:
 class UpdateSteps:
     """The steps that only an update has; `audit` is None if it read nothing."""
 
-    lists: tuple[ListRead, ...] = ()
+    lists: tuple[Discovered, ...] = ()
     bulk: tuple[SessionReport, ...] = ()
     audit: AuditReport | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return them under the names of the command's JSON."""
         return {
-            "lists": [one.as_dict() for one in self.lists],
+            "lists": [one.figures() | {"calls": one.calls} for one in self.lists],
             "bulk": [asdict(one) for one in self.bulk],
             "audit": asdict(self.audit) if self.audit else {},
         }

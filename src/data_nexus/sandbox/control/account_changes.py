@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from data_nexus.sandbox.account.plans import PLANS
 from data_nexus.sandbox.account.windows import WINDOWS
-from data_nexus.sandbox.control.market import Body, NotUnderstood, Reply
+from data_nexus.sandbox.control.market_changes import Body, NotUnderstood, Reply
 from data_nexus.sandbox.variants import chosen
 from data_nexus.sandbox.vendor import Vendor
 

@@ -1,0 +1,1 @@
+"""Reports: what a run counted, and how it went."""
