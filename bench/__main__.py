@@ -1,4 +1,4 @@
-"""Owns the command `python -m bench`: which scenarios run, and where the results go."""
+"""The command `python -m bench`: which scenarios run, and where the results go."""
 
 from __future__ import annotations
 

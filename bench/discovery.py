@@ -1,4 +1,4 @@
-"""Owns the discovery of a long symbol list: at first, and again with nothing changed."""
+"""The discovery of a long symbol list: at first, and again with nothing changed."""
 
 from __future__ import annotations
 

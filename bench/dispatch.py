@@ -1,4 +1,4 @@
-"""Owns the dispatch: one claim of 64 assets, by the engine's own query, in tables of three sizes.
+"""The dispatch: one claim of 64 assets, by the engine's own query, in tables of three sizes.
 
 Two situations: a first load, where no asset has been answered yet; and an ordinary night, where
 most are fresh, a tenth is due, and dead and empty listings lie between.

@@ -1,4 +1,4 @@
-"""Owns the answer that files of bars must give, judged apart from the engine.
+"""The answer that files of bars must give, judged apart from the engine.
 
 Read with pyarrow and judged with numpy by the words of the rules in docs/reference/rules.md; no
 code is shared with the engine, or one misreading would pass twice.

@@ -1,4 +1,4 @@
-"""Owns the fleet: workers that share a minute limit, judged by the vendor's own request log.
+"""The fleet: workers that share a minute limit, judged by the vendor's own request log.
 
 First the limit stays as it is; then it falls in mid-run and rises again.
 """

@@ -1,4 +1,4 @@
-"""Owns the memory with many assets: the engine's peak must not grow with their number."""
+"""The memory with many assets: the engine's peak must not grow with their number."""
 
 from __future__ import annotations
 

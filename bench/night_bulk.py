@@ -1,4 +1,4 @@
-"""Owns the night in bulk: one session for 50,000 assets, beside a raw COPY of the same rows."""
+"""The night in bulk: one session for 50,000 assets, beside a raw COPY of the same rows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pyarrow as pa
 from pyarrow import csv
 
 from bench.place import Place, warmed_sandbox
-from bench.programs import HERE, Finished, backfill, discover, environment_of, run_python
+from bench.programs import MEASURED, Finished, backfill, discover, environment_of, run_python
 from bench.report import Section, table
 from data_nexus.app.vendor import SandboxVendor
 
@@ -111,7 +111,7 @@ def _fill(place: Place, vendor: SandboxVendor, url: str) -> None:
     discover(place.folder, vendor, url)
     backfill(place.folder, vendor, url)
     # No session is missing then: it reads the actions of what was loaded.
-    run_python([HERE / "night.py", _MORNING_BEFORE], environment_of(vendor, url), place.folder)
+    run_python([MEASURED / "night.py", _MORNING_BEFORE], environment_of(vendor, url), place.folder)
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(_FILL, (_OLDER,))
         connection.execute("VACUUM ANALYZE")
@@ -121,7 +121,7 @@ def _pair(place: Place, vendor: SandboxVendor, template: str) -> Pair:
     named = _named(vendor)
     with place.copy_of(template) as url:
         environment = environment_of(vendor, url)
-        update = run_python([HERE / "night.py", _MORNING], environment, place.folder)
+        update = run_python([MEASURED / "night.py", _MORNING], environment, place.folder)
         if update.answer["calls"] > _CALLS_A_SESSION + len(named):
             raise RuntimeError(f"{update.answer['calls']} calls, {len(named)} assets with actions")
         if wrong := _differences(vendor, url):
@@ -130,7 +130,7 @@ def _pair(place: Place, vendor: SandboxVendor, template: str) -> Pair:
     file = place.folder / "session.bin"
     file.write_bytes(rows)
     with place.copy_of(template) as url:
-        raw = run_python([HERE / "floor.py", file], {"DATABASE_URL": url}, place.folder)
+        raw = run_python([MEASURED / "floor.py", file], {"DATABASE_URL": url}, place.folder)
     pair = Pair(update, float(raw.answer["duration_sec"]))
     click.echo(f"  {pair.besides_serving:.2f} s beside {pair.copy_sec:.2f} s: {pair.times:.1f}")
     return pair

@@ -1,4 +1,4 @@
-"""Owns the place of the measurements: a PostgreSQL of their own, and fresh databases in it.
+"""The place of the measurements: a PostgreSQL of their own, and fresh databases in it.
 
 It is the embedded server with the settings that users get, `fsync` included. Autovacuum alone is
 off: it would wake in some rounds and not in others.

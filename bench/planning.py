@@ -1,4 +1,4 @@
-"""Owns the plan of a long load: `nexus plan` with many assets due, and nothing spent for it."""
+"""The plan of a long load: `nexus plan` with many assets due, and nothing spent for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns the measured programs: each is started apart, ends, and has answered with JSON."""
+"""The measured programs: each is started apart, ends, and has answered with JSON."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 from data_nexus.app.vendor import SandboxVendor
 
-HERE = Path(__file__).parent
+MEASURED = Path(__file__).parent / "measured"
 NEXUS = ("-m", "data_nexus")
 BACKFILL = (*NEXUS, "backfill", "--no-limit", "--json")
 _OURS = ("DATABASE_URL", "EODHD_", "NEXUS_")
@@ -38,7 +38,7 @@ def run_python(
     """
     settings = {name: text for name, text in os.environ.items() if not name.startswith(_OURS)}
     done = subprocess.run(  # noqa: S603 - our own programs
-        [sys.executable, HERE / "launch.py", sys.executable, *arguments],
+        [sys.executable, MEASURED / "launch.py", sys.executable, *arguments],
         stdout=subprocess.PIPE,
         env={**settings, "NEXUS_HOME": str(folder), **environment},
         cwd=folder,

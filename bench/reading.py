@@ -1,4 +1,4 @@
-"""Owns reading back: `db.bars` beside ADBC and psycopg, of the same rows, from the same server.
+"""Reading back: `db.bars` beside ADBC and psycopg, of the same rows, from the same server.
 
 ADBC is no dependency of ours; where it is not installed, its lines are left out.
 """

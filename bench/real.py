@@ -1,4 +1,4 @@
-"""Owns the proof on recorded prices: files are served, discovered, backfilled, and compared.
+"""The proof on recorded prices: files are served, discovered, backfilled, and compared.
 
 Every stored value must be the file's, bit for bit; rejected and flagged must be exactly the rows
 that break a rule, as `expected` judges them.

@@ -1,4 +1,4 @@
-"""Owns the report: sections of Markdown, put into docs/benchmarks.md one by one.
+"""The report: sections of Markdown, put into docs/benchmarks.md one by one.
 
 A run replaces the sections that it measured and leaves the others as they are; each says which
 command made it, when, and on what machine.

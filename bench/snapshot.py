@@ -1,4 +1,4 @@
-"""Owns snapshots: what writing, refreshing and reading one takes, beside the database and ArcticDB.
+"""Snapshots: what writing, refreshing and reading one takes, beside the database and ArcticDB.
 
 ArcticDB is no dependency of ours, for its licence; where it is not installed, its line is left out.
 """

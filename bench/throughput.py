@@ -1,4 +1,4 @@
-"""Owns the throughput: the engine beside the bare COPY and the specification's way, in turns.
+"""The throughput: the engine beside the bare COPY and the specification's way, in turns.
 
 Each way runs in a process of its own, on a fresh copy of one database after a checkpoint; the
 tables that the three leave must be equal.
@@ -16,7 +16,7 @@ import click
 import psycopg
 
 from bench.place import Place, warmed_sandbox
-from bench.programs import BACKFILL, HERE, Finished, discover, environment_of, run_python
+from bench.programs import BACKFILL, MEASURED, Finished, discover, environment_of, run_python
 from bench.report import Section, table
 from data_nexus.app.vendor import SandboxVendor
 
@@ -28,8 +28,8 @@ WAYS = {
 _ROWS_FILE = "rows.copy"
 _PROGRAMS: dict[str, tuple[str | Path, ...]] = {
     "engine": BACKFILL,
-    "floor": (HERE / "floor.py", _ROWS_FILE),
-    "spec": (HERE / "as_specified.py",),
+    "floor": (MEASURED / "floor.py", _ROWS_FILE),
+    "spec": (MEASURED / "as_specified.py",),
 }
 # The least that is promised of the engine: the floor's share, and the multiple of the spec's way.
 _LEAST = {"floor": 0.7, "spec": 25.0}
@@ -169,7 +169,7 @@ _NOTES = f"""\
 request to after its last commit (of the engine the `duration_sec` of `--json`), the median of
 the rounds; *whole process* adds Python's start, the imports and the end. The floor sends the same
 rows, already encoded by PostgreSQL, in one COPY and one transaction into the same table, with its
-primary key and CHECK constraints. The specification's way is `bench/as_specified.py`. The engine
+primary key and CHECK constraints. The specification's way is `bench/measured/as_specified.py`. The engine
 and the specification's way also share the processors with the simulated vendor, the floor does
 not. Every load starts from a fresh copy of one database, after a checkpoint, with autovacuum off;
 the three tables were equal, row by row.

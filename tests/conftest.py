@@ -8,7 +8,7 @@ import pytest
 
 from data_nexus.database.upgrade import upgrade
 from tests.support.campaign import is_campaign
-from tests.support.database import Cluster, temporary_cluster
+from tests.support.postgres.database import Cluster, temporary_cluster
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

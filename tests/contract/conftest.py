@@ -9,7 +9,7 @@ import pytest
 
 from data_nexus.database.embedded import embedded_server, remove
 from data_nexus.database.embedded.directory import cluster_folder
-from tests.support.workers import Worker, worker_on
+from tests.support.postgres.workers import Worker, worker_on
 
 
 @pytest.fixture(scope="session")

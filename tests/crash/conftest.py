@@ -11,12 +11,12 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from tests.support.commands import Commands, commands_at
-from tests.support.database import Cluster
-from tests.support.forked_commands import forked
-from tests.support.sandbox import Sandbox, sandbox
-from tests.support.tables import add_assets, execute, rows, value
-from tests.support.truth import codes, differences, truth
+from tests.support.postgres.database import Cluster
+from tests.support.postgres.tables import add_assets, execute, rows, value
+from tests.support.programs.commands import Commands, commands_at
+from tests.support.programs.forked_commands import forked
+from tests.support.vendor.sandbox import Sandbox, sandbox
+from tests.support.vendor.truth import codes, differences, truth
 
 SYMBOLS, BARS = 30, 2000
 

@@ -20,12 +20,9 @@ import pytest
 
 from tests.crash.conftest import Field
 from tests.support.campaign import is_campaign
-from tests.support.commands import Commands, commands_at
-from tests.support.database import Cluster
-from tests.support.final_tables import FinalTables, assert_final, final_tables
-from tests.support.forked_commands import forked
-from tests.support.sandbox import sandbox
-from tests.support.statement_proxy import (
+from tests.support.postgres.database import Cluster
+from tests.support.postgres.final_tables import FinalTables, assert_final, final_tables
+from tests.support.postgres.statement_proxy import (
     Cut,
     Place,
     firsts_and_lasts,
@@ -33,8 +30,11 @@ from tests.support.statement_proxy import (
     proxy_that_cuts,
     stands_alone,
 )
-from tests.support.tables import add_assets, eventually, execute, value
-from tests.support.truth import codes, differences, truth
+from tests.support.postgres.tables import add_assets, eventually, execute, value
+from tests.support.programs.commands import Commands, commands_at
+from tests.support.programs.forked_commands import forked
+from tests.support.vendor.sandbox import sandbox
+from tests.support.vendor.truth import codes, differences, truth
 
 # The last asset is refused by its vendor and parked.
 SYMBOLS, BARS = 5, 20

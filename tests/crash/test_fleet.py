@@ -24,13 +24,13 @@ from data_nexus.database.embedded.directory import known_directory
 from data_nexus.database.embedded.os_account import programs_for
 from data_nexus.database.upgrade import upgrade
 from tests.support.campaign import sized
-from tests.support.commands import Commands, commands_at
-from tests.support.database import Cluster
-from tests.support.final_tables import FinalTables, assert_final, final_tables
-from tests.support.forked_commands import forked
-from tests.support.sandbox import Sandbox, sandbox
-from tests.support.tables import add_assets, eventually, execute, rows, value
-from tests.support.truth import codes, differences, truth
+from tests.support.postgres.database import Cluster
+from tests.support.postgres.final_tables import FinalTables, assert_final, final_tables
+from tests.support.postgres.tables import add_assets, eventually, execute, rows, value
+from tests.support.programs.commands import Commands, commands_at
+from tests.support.programs.forked_commands import forked
+from tests.support.vendor.sandbox import Sandbox, sandbox
+from tests.support.vendor.truth import codes, differences, truth
 
 # A worker claims 64 assets at a time: of so many, four hold some at once.
 SYMBOLS, BARS = 280, 20

@@ -14,8 +14,8 @@ import pytest
 
 from tests.crash.conftest import BARS, SYMBOLS, Field
 from tests.support.campaign import sized
-from tests.support.forked_commands import forked
-from tests.support.tables import execute, rows, value
+from tests.support.postgres.tables import execute, rows, value
+from tests.support.programs.forked_commands import forked
 
 KILLS = sized(6, 200)
 SEED = int(os.environ.get("NEXUS_KILL_SEED", "1"))

@@ -13,9 +13,9 @@ import psycopg
 import pytest
 
 from tests.crash.conftest import SYMBOLS, Field, field_with
-from tests.support.database import Cluster
-from tests.support.forked_commands import forked
-from tests.support.tables import eventually, execute, value
+from tests.support.postgres.database import Cluster
+from tests.support.postgres.tables import eventually, execute, value
+from tests.support.programs.forked_commands import forked
 
 BARS = 200
 # So that there are some batches.

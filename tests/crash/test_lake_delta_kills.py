@@ -11,11 +11,11 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from tests.support.commands import Commands
-from tests.support.database import Cluster
-from tests.support.forked_commands import forked, forked_until_delta
-from tests.support.lakes import lake_table, two_parts
-from tests.support.tables import execute, rows
+from tests.support.files.lakes import lake_table, two_parts
+from tests.support.postgres.database import Cluster
+from tests.support.postgres.tables import execute, rows
+from tests.support.programs.commands import Commands
+from tests.support.programs.forked_commands import forked, forked_until_delta
 
 EXPORT = ("export", "lake", "--to", "lake")
 AS_DELTA = (*EXPORT, "--format", "delta")

@@ -18,12 +18,12 @@ import pytest
 import data_nexus as nexus
 from data_nexus.errors import UsageError
 from tests.support.campaign import sized
-from tests.support.commands import Commands
-from tests.support.database import Cluster
-from tests.support.forked_commands import forked, forked_until
-from tests.support.lakes import assert_equals_database, lake_rows, manifest, two_parts
-from tests.support.rows import Rows, differing, stored_rows
-from tests.support.tables import execute
+from tests.support.files.lakes import assert_equals_database, lake_rows, manifest, two_parts
+from tests.support.postgres.database import Cluster
+from tests.support.postgres.rows import Rows, differing, stored_rows
+from tests.support.postgres.tables import execute
+from tests.support.programs.commands import Commands
+from tests.support.programs.forked_commands import forked, forked_until
 
 KILLS = sized(5, 200)
 SEED = int(os.environ.get("NEXUS_KILL_SEED", "1"))

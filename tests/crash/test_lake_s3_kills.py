@@ -9,12 +9,12 @@ import pytest
 
 import data_nexus as nexus
 from data_nexus.errors import UsageError
-from tests.support.commands import Commands
-from tests.support.database import Cluster
-from tests.support.forked_commands import forked
-from tests.support.lakes import assert_equals_database, two_parts
-from tests.support.object_store import ObjectStore, object_store
-from tests.support.tables import execute
+from tests.support.files.lakes import assert_equals_database, two_parts
+from tests.support.files.object_store import ObjectStore, object_store
+from tests.support.postgres.database import Cluster
+from tests.support.postgres.tables import execute
+from tests.support.programs.commands import Commands
+from tests.support.programs.forked_commands import forked
 
 MOMENTS = ("bars/exchange=US/000000", "bars/exchange=US/000001", "assets/all", "manifest.json")
 

@@ -14,10 +14,10 @@ import pytest
 from data_nexus.database.embedded import embedded_server, remove
 from data_nexus.database.upgrade import upgrade
 from tests.crash.conftest import BARS, SYMBOLS, Field
-from tests.support.commands import commands_at
-from tests.support.embedded import server_pid
-from tests.support.forked_commands import forked
-from tests.support.tables import add_assets, eventually, rows, value
+from tests.support.postgres.embedded import server_pid
+from tests.support.postgres.tables import add_assets, eventually, rows, value
+from tests.support.programs.commands import commands_at
+from tests.support.programs.forked_commands import forked
 
 
 def sleep_beyond_the_leases(field: Field) -> int:

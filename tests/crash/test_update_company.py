@@ -9,11 +9,11 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.support.commands import Commands
-from tests.support.database import Cluster
-from tests.support.forked_commands import forked, forked_update
-from tests.support.tables import eventually, execute, rows, value
-from tests.support.update_field import FRIDAY, MONDAY, TUESDAY, UpdateField, update_field
+from tests.support.postgres.database import Cluster
+from tests.support.postgres.tables import eventually, execute, rows, value
+from tests.support.programs.commands import Commands
+from tests.support.programs.forked_commands import forked, forked_update
+from tests.support.vendor.update_field import FRIDAY, MONDAY, TUESDAY, UpdateField, update_field
 
 SYMBOLS, BATCH_ROWS = 640, 20
 FENCES_RISE = """

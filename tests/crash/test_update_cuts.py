@@ -14,18 +14,18 @@ from itertools import count
 
 import pytest
 
-from tests.support.commands import commands_at
-from tests.support.database import Cluster
-from tests.support.final_tables import FinalTables
-from tests.support.statement_proxy import (
+from tests.support.postgres.database import Cluster
+from tests.support.postgres.final_tables import FinalTables
+from tests.support.postgres.statement_proxy import (
     Cut,
     Place,
     firsts_and_lasts,
     is_commit,
     proxy_that_cuts,
 )
-from tests.support.tables import value
-from tests.support.update_field import MONDAY, UpdateField, update_field
+from tests.support.postgres.tables import value
+from tests.support.programs.commands import commands_at
+from tests.support.vendor.update_field import MONDAY, UpdateField, update_field
 
 # Just enough that a session is cheaper in bulk, in two parts.
 SYMBOLS, BATCH_ROWS = 320, 80

@@ -16,11 +16,11 @@ import pytest
 
 from tests.crash.test_kills import wait_for_a_run
 from tests.support.campaign import sized
-from tests.support.commands import Commands
-from tests.support.database import Cluster
-from tests.support.forked_commands import forked_update
-from tests.support.tables import value
-from tests.support.update_field import (
+from tests.support.postgres.database import Cluster
+from tests.support.postgres.tables import value
+from tests.support.programs.commands import Commands
+from tests.support.programs.forked_commands import forked_update
+from tests.support.vendor.update_field import (
     BATCH_ROWS,
     FRIDAY,
     SYMBOLS,

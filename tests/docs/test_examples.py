@@ -21,11 +21,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.commands import Commands
-from tests.support.database import Cluster
-from tests.support.forked_commands import forked
-from tests.support.sandbox import sandbox
+from tests.support.postgres.database import Cluster
+from tests.support.programs.commands import Commands
+from tests.support.programs.forked_commands import forked
 from tests.support.source import files, read
+from tests.support.vendor.sandbox import sandbox
 
 BLOCK = re.compile(r"^( *)```(console|python)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 PAGES = [

@@ -26,7 +26,7 @@ from data_nexus.research.histories import day_numbers, segments
 from data_nexus.research.views import View, view_bars
 from tests.golden.factor_files import SYMBOLS, actions_in_file, lean
 from tests.golden.recordings import market_file, needs_recordings
-from tests.support.stored import actions_of, dividend, split
+from tests.support.postgres.stored import actions_of, dividend, split
 
 pytestmark = needs_recordings
 

@@ -19,8 +19,8 @@ from data_nexus.research.exports.lean import lean_folder
 from data_nexus.research.exports.series import AssetFacts, AssetSeries, ExportRequest
 from data_nexus.research.exports.target import ExportFolder
 from tests.golden.recordings import market_file, needs_recordings
-from tests.support.lean import Factors, adjusted_closes, daily, factor_file
-from tests.support.stored import actions_of, dividend, split
+from tests.support.files.lean import Factors, adjusted_closes, daily, factor_file
+from tests.support.postgres.stored import actions_of, dividend, split
 
 pytestmark = needs_recordings
 

@@ -21,9 +21,9 @@ from data_nexus.domain.symbol import Symbol
 from data_nexus.research.universe import read_listings, read_universe
 from tests.golden.recordings import market_file, needs_recordings
 from tests.support.campaign import sized
-from tests.support.database import Cluster
-from tests.support.listings import store_list
-from tests.support.tables import Row, rows, value
+from tests.support.postgres.database import Cluster
+from tests.support.postgres.tables import Row, rows, value
+from tests.support.vendor.listings import store_list
 
 pytestmark = needs_recordings
 META = SymbolChange("US", "FB", "META", "Meta Platforms", date(2022, 6, 9))

@@ -23,9 +23,9 @@ from data_nexus.domain.bars import Bars
 from data_nexus.domain.symbol import Symbol
 from data_nexus.research.bars import BARS_SCHEMA, read_bars
 from tests.golden.recordings import market_file, needs_recordings
-from tests.support.database import Cluster
-from tests.support.tables import add_assets, value
-from tests.support.workers import Worker, batch_for, worker_on
+from tests.support.postgres.database import Cluster
+from tests.support.postgres.tables import add_assets, value
+from tests.support.postgres.workers import Worker, batch_for, worker_on
 
 pytestmark = needs_recordings
 

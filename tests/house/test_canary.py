@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.canary import disguises, leaks
+from tests.support.vendor.canary import disguises, leaks
 
 TOKEN = "canary5f3a9c01e7.28841620"  # noqa: S105 - nobody's
 ENCODED = "".join(f"%{byte:02X}" for byte in TOKEN.encode())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter
+from typing import TypeGuard
 
 from data_nexus.database.queries import FOLDERS, included, named_statements, query
 from tests.support.source import PACKAGE, files, modules, read
@@ -61,12 +62,20 @@ def test_every_statement_is_used_in_the_database_and_only_there() -> None:
     assert sorted(names - used) == []
 
 
-def test_only_the_database_runs_statements() -> None:
+def test_only_the_database_reads_the_text_of_a_statement() -> None:
+    """Others may run a shared query, a `Select`, by the database's own verbs."""
     found = [
         module.at(node)
         for module in modules(PACKAGE)
         if not module.path.startswith(f"{DATABASE}/")
         for node in ast.walk(module.tree)
-        if isinstance(node, ast.ImportFrom) and node.module == "data_nexus.database.queries"
+        if _names_query(node)
     ]
     assert found == []
+
+
+def _names_query(node: ast.AST) -> TypeGuard[ast.ImportFrom | ast.Attribute]:
+    if isinstance(node, ast.ImportFrom):
+        is_loader = node.module == "data_nexus.database.queries"
+        return is_loader and any(alias.name == "query" for alias in node.names)
+    return isinstance(node, ast.Attribute) and ast.unparse(node) == "queries.query"

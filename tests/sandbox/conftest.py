@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.sandbox import Sandbox, sandbox
+from tests.support.vendor.sandbox import Sandbox, sandbox
 
 NOON = "2026-11-20T12:00:00"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.sandbox import TOKEN, Reply, Sandbox, fetch
+from tests.support.vendor.sandbox import TOKEN, Reply, Sandbox, fetch
 
 RATE_HEADERS = {"X-RateLimit-Limit", "X-RateLimit-Remaining"}
 

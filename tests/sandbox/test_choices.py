@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.support.sandbox import Sandbox, fetch, sandbox
+from tests.support.vendor.sandbox import Sandbox, fetch, sandbox
 
 
 def used(vendor: Sandbox) -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.sandbox import TOKEN, fetch, sandbox
+from tests.support.vendor.sandbox import TOKEN, fetch, sandbox
 
 COMMAND = [sys.executable, "-m", "data_nexus.sandbox", "--symbols", "5", "--clean"]
 

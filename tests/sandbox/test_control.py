@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from tests.support.sandbox import Sandbox, fetch, sandbox
+from tests.support.vendor.sandbox import Sandbox, fetch, sandbox
 
 SYMBOL = "AAPL.US"
 Row = dict[str, Any]

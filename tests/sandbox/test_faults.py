@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.sandbox import TOKEN, Sandbox, sandbox
+from tests.support.vendor.sandbox import TOKEN, Sandbox, sandbox
 
 SYMBOL = "AAPL.US"
 ROWS = 30

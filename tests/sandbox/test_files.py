@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.support.sandbox import sandbox
+from tests.support.vendor.sandbox import sandbox
 
 DAYS = [date(2020, 1, 1) + timedelta(n) for n in range(200)]
 PRICES = ("open", "high", "low", "close", "adjusted_close")

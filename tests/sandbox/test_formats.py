@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.sandbox import Sandbox, sandbox
+from tests.support.vendor.sandbox import Sandbox, sandbox
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "eodhd_samples"
 pytestmark = pytest.mark.skipif(not SAMPLES.is_dir(), reason="the recordings are not here")

@@ -7,7 +7,7 @@ from email.utils import parsedate_to_datetime
 
 import pytest
 
-from tests.support.sandbox import Reply, Sandbox, fetch, sandbox
+from tests.support.vendor.sandbox import Reply, Sandbox, fetch, sandbox
 
 
 def statuses(vendor: Sandbox, count: int) -> list[int]:

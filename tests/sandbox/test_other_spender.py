@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.sandbox import Sandbox
+from tests.support.vendor.sandbox import Sandbox
 
 LEEWAY = 2  # The vendor's clock runs on while a test asks.
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.sandbox import Reply, Sandbox, fetch, sandbox
+from tests.support.vendor.sandbox import Reply, Sandbox, fetch, sandbox
 
 YEAR_AGO = "2025-11-20"
 WARNING = "Data is limited by one year as you have free subscription"

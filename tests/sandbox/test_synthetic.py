@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.sandbox import Sandbox, sandbox
+from tests.support.vendor.sandbox import Sandbox, sandbox
 
 NOW = "2026-11-20"
 Row = dict[str, Any]

@@ -1,4 +1,4 @@
-"""Owns the project's own files as the house tests read them: paths, text and parsed modules."""
+"""The project's own files as the house tests read them: paths, text and parsed modules."""
 
 from __future__ import annotations
 

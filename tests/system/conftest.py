@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.actions import SUNDAY_NOON, vendor_on_friday, wanted
-from tests.support.commands import Commands, commands_at
-from tests.support.database import Cluster
-from tests.support.nights import load_all, update_at
-from tests.support.sandbox import Sandbox
-from tests.support.tables import execute
+from tests.support.postgres.database import Cluster
+from tests.support.postgres.tables import execute
+from tests.support.programs.commands import Commands, commands_at
+from tests.support.vendor.actions import SUNDAY_NOON, vendor_on_friday, wanted
+from tests.support.vendor.nights import load_all, update_at
+from tests.support.vendor.sandbox import Sandbox
 
 Placed = Callable[[Sandbox], Commands]
 

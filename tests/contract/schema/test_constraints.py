@@ -1,0 +1,45 @@
+"""The tables themselves refuse what is no bar, whoever writes it."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from tests.support.postgres.tables import rows
+
+COLUMNS = ("open", "high", "low", "close", "adjusted_close", "volume")
+
+
+def insert(url: str, **values: str | None) -> None:
+    """Insert a bar of tens, but for the given values."""
+    given = dict.fromkeys(COLUMNS, "10") | values
+    query = sql.SQL("INSERT INTO market_data (asset_id, date, {}) VALUES (1, '2024-01-02', {})")
+    with psycopg.connect(url) as connection:
+        connection.execute(
+            query.format(
+                sql.SQL(", ").join(map(sql.Identifier, given)),
+                sql.SQL(", ").join(map(sql.Literal, given.values())),
+            )
+        )
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+def test_no_column_takes_what_is_no_number_or_negative(database_url: str, column: str) -> None:
+    for number in ("NaN", "Infinity", "-Infinity", "-0.0001"):
+        with pytest.raises(psycopg.errors.CheckViolation, match=f"{column}_is_a_number"):
+            insert(database_url, **{column: number})
+    with pytest.raises(psycopg.errors.NotNullViolation):
+        insert(database_url, **{column: None})
+    insert(database_url)
+
+
+def test_zero_and_very_large_numbers_are_numbers(database_url: str) -> None:
+    insert(database_url, open="0", low="0", volume="0", high="1e300")
+    assert rows(database_url, "SELECT open, high, volume FROM market_data") == [(0, 1e300, 0)]
+
+
+def test_one_asset_has_one_bar_a_date(database_url: str) -> None:
+    insert(database_url)
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        insert(database_url, close="11")

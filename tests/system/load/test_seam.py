@@ -1,0 +1,159 @@
+"""A split, a dividend or a restatement reaches every stored bar at the next ordinary re-read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from tests.support.postgres.database import Cluster
+from tests.support.postgres.tables import add_assets, execute, rows, value
+from tests.support.programs.commands import Commands, commands_at
+from tests.support.vendor.sandbox import Sandbox, sandbox
+from tests.support.vendor.truth import codes, differences, truth
+from tests.system.conftest import Placed
+
+SYMBOLS = 12
+LAST, NEXT = "2026-11-06", "2026-11-09"
+
+
+@contextmanager
+def vendor_on_friday() -> Iterator[Sandbox]:
+    """A vendor on a Tuesday evening, with five years of bars up to the Friday before."""
+    options = {"symbols": SYMBOLS, "years": 5, "clean": True, "minute_limit": 1_000_000}
+    with sandbox(now="2026-11-10T22:00:00", **options) as running:  # type: ignore[arg-type]
+        running.post("/publish", {"exchange": "US", "date": LAST})
+        yield running
+
+
+@pytest.fixture
+def vendor() -> Iterator[Sandbox]:
+    with vendor_on_friday() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def loaded_once(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A database that holds all that such a vendor has."""
+    with cluster.fresh_database() as url, vendor_on_friday() as vendor:
+        add_assets(url, *codes(vendor))
+        commands = commands_at(tmp_path_factory.mktemp("home"), vendor, url)
+        assert commands.run("backfill", "--no-limit").code == 0
+        execute(url, "DELETE FROM quota_ledger")
+        yield url
+
+
+@pytest.fixture
+def database_url(cluster: Cluster, loaded_once: str) -> Iterator[str]:
+    """A copy of it."""
+    with cluster.fresh_database(filled=loaded_once) as url:
+        yield url
+
+
+@pytest.fixture
+def commands(vendor: Sandbox, commands_for: Placed) -> Commands:
+    return commands_for(vendor)
+
+
+def catch_up(commands: Commands, vendor: Sandbox) -> tuple[dict[str, Any], Counter[str]]:
+    """Bring all up to date; the run's figures, and how often each symbol was asked for."""
+    begun = len(vendor.log())
+    done = commands.run("backfill", "--no-limit", "--days-old", "0", "--json")
+    assert done.code == 0, done.stderr
+    log = vendor.log()[begun:]
+    return done.answer, Counter(entry["symbol"] for entry in log if entry["endpoint"] == "eod")
+
+
+def served(vendor: Sandbox) -> set[tuple[Any, ...]]:
+    """Every bar that the vendor serves now."""
+    return set(zip(*(column.to_pylist() for column in truth(vendor).columns), strict=True))
+
+
+def publish_next(vendor: Sandbox) -> Counter[str]:
+    """Publish the next session; the symbols that have an action on it, ours and the tape's own."""
+    before = served(vendor)
+    vendor.post("/publish", {"exchange": "US", "date": NEXT})
+    return Counter({bar[0] for bar in before - served(vendor)})
+
+
+def assert_true(url: str, vendor: Sandbox) -> None:
+    """What is stored is what the vendor says now, in every column."""
+    counts = differences(url, truth(vendor))
+    assert (counts["lost"], counts["invented"]) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    "action",
+    [{"split": "4/1"}, {"split": "1/15"}, {"split": "1398/1000"}, {"dividend": 0.5}],
+    ids=str,
+)
+def test_an_action_is_seen_at_the_seam_and_the_whole_history_read_again(
+    commands: Commands, vendor: Sandbox, database_url: str, action: dict[str, Any]
+) -> None:
+    vendor.post("/actions", {"symbol": "AAPL.US", "date": NEXT, **action})
+    rebased = publish_next(vendor)
+    assert "AAPL.US" in rebased
+    figures, asked = catch_up(commands, vendor)
+    assert asked == Counter(f"{code}.US" for code in codes(vendor)) + rebased
+    assert figures["reread"] == len(rebased) < SYMBOLS / 2
+    assert_true(database_url, vendor)
+
+
+def test_a_restatement_within_the_window_has_the_whole_history_read_again(
+    commands: Commands, vendor: Sandbox, database_url: str
+) -> None:
+    """One that lies farther back, too: where one bar was restated, others may have been."""
+    old = "SELECT date::text, close FROM bars WHERE ticker = 'AAPL.US' AND date < '2023-01-01'"
+    day, close = rows(database_url, old + " ORDER BY date DESC LIMIT 1")[0]
+    for when, price in ((day, close + 1), ("2026-11-05", 77.25)):
+        vendor.post("/restate", {"symbol": "AAPL.US", "date": when, "close": price})
+    figures, _ = catch_up(commands, vendor)
+    assert figures["reread"] == 1
+    assert_true(database_url, vendor)
+    kept = "SELECT date::text FROM market_data_revisions ORDER BY date"
+    assert rows(database_url, kept) == [(day,), ("2026-11-05",)]
+
+
+def test_a_correction_of_the_last_session_alone_costs_one_call(
+    commands: Commands, vendor: Sandbox, database_url: str
+) -> None:
+    vendor.post("/restate", {"symbol": "AAPL.US", "date": LAST, "volume": 123456.0})
+    figures, asked = catch_up(commands, vendor)
+    assert (figures["reread"], figures["revised"], asked["AAPL.US"]) == (0, 1, 1)
+    assert_true(database_url, vendor)
+
+
+def test_nothing_is_written_when_the_whole_history_cannot_be_had(
+    commands: Commands, vendor: Sandbox, database_url: str
+) -> None:
+    """The seam stays broken in the database as well, so that the next run sees it again."""
+    vendor.post("/actions", {"symbol": "AAPL.US", "date": NEXT, "split": "4/1"})
+    vendor.post("/publish", {"exchange": "US", "date": NEXT})
+    stored = "SELECT max(date)::text, sum(close) FROM bars WHERE ticker = 'AAPL.US'"
+    before = rows(database_url, stored)
+    gone = {"kind": "status", "status": 503, "symbol": "AAPL.US"}
+    # The first answer, of the last days, comes; the second does not.
+    vendor.post("/faults", {"kind": "unordered", "symbol": "AAPL.US", "times": 1})
+    vendor.post("/faults", gone)
+    done = commands.run("backfill", "--no-limit", "--days-old", "0", "--json", attempts=2)
+    assert (done.code, done.answer["failed"]) == (3, 1)
+    assert rows(database_url, stored) == before
+    vendor.delete("/faults")
+    catch_up(commands, vendor)
+    assert_true(database_url, vendor)
+
+
+def test_only_new_actions_have_histories_asked_for_as_a_whole_again(
+    commands: Commands, vendor: Sandbox, database_url: str
+) -> None:
+    for _ in range(2):
+        rebased = publish_next(vendor)
+        figures, asked = catch_up(commands, vendor)
+        assert figures["reread"] == len(rebased)
+        assert asked.total() == SYMBOLS + len(rebased)
+        assert_true(database_url, vendor)
+    assert rebased == Counter(), "nothing was published the second time"
+    assert value(database_url, "SELECT count(*) FROM market_data_revisions") == 0

@@ -1,0 +1,211 @@
+"""What disturbs the reading of actions leaves nothing half stored, and costs nothing twice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from data_nexus.cli.exit_codes import exit_code_of
+from data_nexus.errors import CredentialsRefused, QuotaSpent
+from data_nexus.events import Event, Requested, ignore
+from data_nexus.ingestion.fetching.drain import Drain
+from data_nexus.ingestion.nightly.update import update
+from data_nexus.ingestion.reports.run_report import RunReport
+from tests.support.postgres.tables import execute, rows, value
+from tests.support.vendor.actions import (
+    SUNDAY_NOON,
+    asked,
+    assert_the_law,
+    finding,
+    tell,
+    vendor_on_friday,
+    wanted,
+)
+from tests.support.vendor.nights import settings_of, update_at
+from tests.support.vendor.sandbox import Sandbox
+
+
+@pytest.fixture
+def vendor() -> Iterator[Sandbox]:
+    with vendor_on_friday() as running:
+        yield running
+
+
+def run_until(
+    vendor: Sandbox,
+    url: str,
+    endpoint: str,
+    act: Callable[[Drain, asyncio.Task[RunReport]], object],
+) -> RunReport | None:
+    """Update one asset at a time; at the first answer of an endpoint, act. None if it was ended."""
+
+    async def run() -> RunReport | None:
+        def observe(event: Event) -> None:
+            if isinstance(event, Requested) and event.endpoint == endpoint:
+                act(drain, running)
+
+        drain = Drain(ignore)
+        settings = settings_of(vendor, url, concurrency=1)
+        updating = update(settings, url, "US", observe, drain, now=SUNDAY_NOON)
+        running = asyncio.ensure_future(updating)
+        with suppress(asyncio.CancelledError):
+            return await running
+        return None
+
+    return asyncio.run(run())
+
+
+def assert_nothing_is_half_stored(url: str) -> None:
+    """No asset has actions and wants them still; nobody holds one that lives."""
+    half = (
+        "SELECT count(*) FROM assets a WHERE actions_wanted_at IS NOT NULL AND (EXISTS"
+        " (SELECT FROM splits s WHERE s.asset_id = a.id) OR EXISTS"
+        " (SELECT FROM dividends d WHERE d.asset_id = a.id))"
+    )
+    assert value(url, half) == 0
+
+
+@pytest.mark.parametrize("endpoint", ["splits", "div"])
+def test_a_drain_ends_between_two_answers_and_the_next_update_goes_on(
+    vendor: Sandbox, unread: str, endpoint: str
+) -> None:
+    wanting = wanted(unread)
+    report = run_until(vendor, unread, endpoint, lambda drain, _: drain.request("SIGTERM"))
+    assert report
+    assert (report.drained_by, report.ended_by) == ("SIGTERM", None)
+    done = int(endpoint == "div")
+    assert (report.actions, report.calls) == (done, 1 + done)
+    assert wanted(unread) == wanting - done
+    assert value(unread, "SELECT count(*) FROM assets WHERE lease_owner IS NOT NULL") == 0
+    assert_nothing_is_half_stored(unread)
+    update_at(SUNDAY_NOON, vendor, unread)
+    assert wanted(unread) == 0
+    assert_the_law(unread)
+
+
+def test_an_update_that_is_broken_off_leaves_nothing_half_stored(
+    vendor: Sandbox, unread: str
+) -> None:
+    assert run_until(vendor, unread, "div", lambda _, running: running.cancel()) is None
+    assert_nothing_is_half_stored(unread)
+    held = "SELECT count(*) FROM assets WHERE lease_owner IS NOT NULL"
+    assert value(unread, held) > 0
+    update_at(SUNDAY_NOON, vendor, unread)
+    assert (wanted(unread), value(unread, held)) == (0, 0)
+    assert_the_law(unread)
+
+
+def test_two_updates_at_once_ask_for_each_asset_once(vendor: Sandbox, unread: str) -> None:
+    wanting, begun = wanted(unread), len(vendor.log())
+    settings = settings_of(vendor, unread)
+
+    async def both() -> list[RunReport]:
+        async with asyncio.TaskGroup() as tasks:
+            runs = [
+                tasks.create_task(
+                    update(settings, unread, None, ignore, Drain(ignore), now=SUNDAY_NOON)
+                )
+                for _ in range(2)
+            ]
+        return [run.result() for run in runs]
+
+    reports = asyncio.run(both())
+    assert sum(report.actions for report in reports) == wanting
+    assert [asked(vendor, begun)[name] for name in ("splits", "div")] == [wanting, wanting]
+    assert_the_law(unread)
+
+
+def test_an_empty_list_withdraws_and_not_found_does_not(vendor: Sandbox, read: str) -> None:
+    stored = "SELECT count(*) FROM {} JOIN assets a ON a.id = asset_id WHERE a.symbol = 'AAPL'"
+    splits, paid = (stored.format(name) for name in ("splits", "dividends"))
+    before = value(read, paid)
+    tell(vendor, "splits", b"[]")
+    vendor.post("/faults", {"kind": "status", "status": 404, "endpoint": "div"})
+    execute(read, "UPDATE assets SET actions_wanted_at = now() WHERE symbol = 'AAPL'")
+    report = update_at(SUNDAY_NOON, vendor, read)
+    assert (report.actions, exit_code_of(report)) == (1, 0)
+    assert (value(read, splits), value(read, paid)) == (0, before)
+    assert finding(read, "AAPL.US")
+
+
+UNFIT = {
+    "another shape": b'{"date":"2024-01-02","split":"2/1"}',
+    "another endpoint's": b'[{"date":"2024-01-02","close":5}]',
+    "another symbol's": b'[{"date":"2024-01-02","split":"2/1","code":"MSFT"}]',
+}
+
+
+@pytest.mark.parametrize("body", UNFIT.values(), ids=UNFIT)
+def test_an_unfit_answer_is_put_off_and_the_finding_says_why(
+    vendor: Sandbox, unread: str, body: bytes
+) -> None:
+    tell(vendor, "splits", body)
+    report = update_at(SUNDAY_NOON, vendor, unread)
+    assert (report.actions_failed, exit_code_of(report)) == (1, 3)
+    found = finding(unread, "AAPL.US")
+    assert found
+    assert "; AAPL.US: " in found[4]
+    assert value(unread, "SELECT count(*) FROM dead_letters") == 0
+    begun = len(vendor.log())
+    assert update_at(SUNDAY_NOON, vendor, unread).calls == 0
+    assert len(vendor.log()) == begun
+    vendor.delete("/faults")
+    execute(unread, "UPDATE assets SET actions_wanted_at = actions_wanted_at - interval '7 days'")
+    assert update_at(SUNDAY_NOON, vendor, unread).actions == 1
+    assert "AAPL.US" in assert_the_law(unread)[0]
+
+
+@pytest.mark.parametrize("kind", [{"kind": "status", "status": 503}, {"kind": "truncate_close"}])
+def test_an_asset_that_gets_no_answer_is_asked_for_again_the_next_time(
+    vendor: Sandbox, unread: str, kind: dict[str, Any]
+) -> None:
+    vendor.post("/faults", {**kind, "endpoint": "div", "symbol": "AAPL.US"})
+    report = update_at(SUNDAY_NOON, vendor, unread)
+    assert (report.actions_failed, exit_code_of(report)) == (1, 3)
+    assert wanted(unread) == 1
+    assert_nothing_is_half_stored(unread)
+    vendor.delete("/faults")
+    assert update_at(SUNDAY_NOON, vendor, unread).actions == 1
+    assert "AAPL.US" in assert_the_law(unread)[0]
+
+
+@pytest.mark.parametrize(("endpoint", "status"), [("div", 403), ("splits", 423)])
+def test_a_plan_without_actions_is_remembered_and_probed_again_after_a_week(
+    vendor: Sandbox, unread: str, endpoint: str, status: int
+) -> None:
+    vendor.post("/faults", {"kind": "status", "status": status, "endpoint": endpoint})
+    wanting = wanted(unread)
+    report = update_at(SUNDAY_NOON, vendor, unread, "US")
+    assert (report.ended_by, exit_code_of(report)) == (None, 0)
+    assert wanted(unread) == wanting
+    refusals = "SELECT exchange, endpoint FROM refusals"
+    assert rows(unread, refusals) == [("US", endpoint)]
+    begun = len(vendor.log())
+    assert update_at(SUNDAY_NOON + timedelta(hours=1), vendor, unread, "US").calls == 0
+    assert len(vendor.log()) == begun
+    vendor.delete("/faults")
+    # The other exchange is asked about at once.
+    assert update_at(SUNDAY_NOON, vendor, unread).actions > 0
+    assert 0 < wanted(unread) < wanting
+    execute(unread, "UPDATE refusals SET refused_at = refused_at - interval '7 days'")
+    update_at(SUNDAY_NOON, vendor, unread)
+    assert (wanted(unread), rows(unread, refusals)) == (0, [])
+    assert_the_law(unread)
+
+
+@pytest.mark.parametrize(("status", "error"), [(401, CredentialsRefused), (402, QuotaSpent)])
+def test_what_ends_a_run_ends_this_step_and_the_rest_is_left(
+    vendor: Sandbox, unread: str, status: int, error: type[Exception]
+) -> None:
+    wanting = wanted(unread)
+    vendor.post("/faults", {"kind": "status", "status": status, "endpoint": "div"})
+    report = update_at(SUNDAY_NOON, vendor, unread)
+    assert isinstance(report.ended_by, error)
+    assert (report.actions, wanted(unread)) == (0, wanting)
+    assert value(unread, "SELECT count(*) FROM assets WHERE lease_owner IS NOT NULL") == 0
+    assert_nothing_is_half_stored(unread)

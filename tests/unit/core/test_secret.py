@@ -1,0 +1,122 @@
+"""A token shows itself to nobody, and is read only from where others cannot read it."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from data_nexus.config import Secret, Settings, load_settings
+from data_nexus.errors import UsageError
+from tests.support.vendor.canary import disguises
+
+TOKEN = "canary5f3a9c01e7.28841620"  # noqa: S105 - nobody's
+SECRET = Secret(TOKEN)
+VARIABLE = "EODHD_API_KEY_FILE"
+WAYS_TO_SHOW: dict[str, Callable[[Secret], str]] = {
+    "repr": repr,
+    "str": str,
+    "format": "{}".format,
+    "format of repr": "{!r:>40}".format,
+    "percent": lambda secret: "%s %r" % (secret, secret),  # noqa: UP031 - logging does it so
+    "json": lambda secret: json.dumps({"token": secret}, default=str),
+    "within others": lambda secret: repr([secret, {"token": secret}]),
+    "error": lambda secret: str(UsageError(secret)),
+    "settings": lambda secret: repr(Settings(token=secret)),
+}
+
+
+def settings_with(folder: Path, **environ: str) -> Settings:
+    """The settings of a command in an empty folder with that environment."""
+    return load_settings(environ={"NEXUS_HOME": str(folder)} | environ, folder=folder)
+
+
+def key_file(folder: Path, content: bytes, mode: int = 0o600) -> str:
+    """A file with the content and the mode."""
+    path = folder / "key"
+    path.write_bytes(content)
+    path.chmod(mode)
+    return str(path)
+
+
+def test_a_secret_is_read_by_revealing_it() -> None:
+    assert SECRET.reveal() == TOKEN
+
+
+@pytest.mark.parametrize("show", WAYS_TO_SHOW.values(), ids=WAYS_TO_SHOW.keys())
+def test_a_secret_shown_is_three_stars(show: Callable[[Secret], str]) -> None:
+    assert disguises(show(SECRET).encode(), TOKEN) == []
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_a_secret_is_not_pickled(protocol: int) -> None:
+    with pytest.raises(TypeError, match="not pickled"):
+        pickle.dumps(SECRET, protocol)
+
+
+@pytest.mark.parametrize(
+    "copied", [copy.copy, copy.deepcopy, msgspec.json.encode, vars, json.dumps]
+)
+def test_a_secret_is_not_copied_encoded_or_listed(copied: Callable[[Secret], object]) -> None:
+    with pytest.raises(TypeError) as caught:
+        copied(SECRET)
+    assert disguises(str(caught.value).encode(), TOKEN) == []
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o400, 0o700])
+def test_a_key_file_that_only_its_owner_reads_is_read(tmp_path: Path, mode: int) -> None:
+    path = key_file(tmp_path, f" {TOKEN}\r\n".encode(), mode)
+    assert settings_with(tmp_path, EODHD_API_KEY_FILE=path).require_token().reveal() == TOKEN
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o620, 0o602, 0o610, 0o601, 0o666])
+def test_a_key_file_that_others_could_reach_is_refused(tmp_path: Path, mode: int) -> None:
+    path = key_file(tmp_path, TOKEN.encode(), mode)
+    with pytest.raises(UsageError, match=f"{VARIABLE}: others can read .* chmod 600") as caught:
+        settings_with(tmp_path, EODHD_API_KEY_FILE=path)
+    assert disguises(str(caught.value).encode(), TOKEN) == []
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b" \n", TOKEN.encode("utf-16")], ids=["empty", "blank", "UTF-16"]
+)
+def test_a_key_file_that_holds_no_key_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = key_file(tmp_path, content)
+    with pytest.raises(UsageError, match=VARIABLE) as caught:
+        settings_with(tmp_path, EODHD_API_KEY_FILE=path)
+    assert disguises(str(caught.value).encode("utf-8", "replace"), TOKEN) == []
+
+
+@pytest.mark.parametrize("name", ["", "missing"])
+def test_a_key_file_that_is_no_file_is_refused_with_the_reason(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    reason = "No such file" if name else "Is a directory"
+    with pytest.raises(UsageError, match=f"{VARIABLE}: {path}: {reason}"):
+        settings_with(tmp_path, EODHD_API_KEY_FILE=str(path))
+
+
+def test_the_variable_is_preferred_to_the_file(tmp_path: Path) -> None:
+    settings = settings_with(tmp_path, EODHD_API_KEY=f" {TOKEN}\n", EODHD_API_KEY_FILE="/missing")
+    assert settings.require_token().reveal() == TOKEN
+
+
+@pytest.mark.parametrize("environ", [{}, {"EODHD_API_KEY": ""}, {"EODHD_API_KEY": " \n"}])
+def test_without_a_key_the_ways_to_go_on_are_named(tmp_path: Path, environ: dict[str, str]) -> None:
+    settings = settings_with(tmp_path, **environ)
+    assert settings.token is None
+    with pytest.raises(UsageError, match=r"EODHD_API_KEY, or EODHD_API_KEY_FILE.*`nexus demo`"):
+        settings.require_token()
+
+
+def test_another_token_changes_nothing_else(tmp_path: Path) -> None:
+    settings = settings_with(tmp_path, EODHD_API_KEY=TOKEN, NEXUS_CONCURRENCY="7")
+    other = replace(settings, token=Secret("another"))
+    assert other.require_token().reveal() == "another"
+    assert settings.require_token().reveal() == TOKEN
+    assert replace(other, token=settings.token) == settings
