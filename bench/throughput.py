@@ -166,11 +166,11 @@ def _seconds(loads: Sequence[Load]) -> float:
 
 _NOTES = f"""\
 {_ASSETS} assets of {_BARS:,} rows. *Seconds* is the program's own time from before its first
-request to after its last commit (of the engine the `duration_sec` of `--json`), the median of
-the rounds; *whole process* adds Python's start, the imports and the end. The floor sends the same
+request to after its last commit (of the engine the `duration_sec` of `--json`), the median of the
+rounds; *whole process* adds Python's start, the imports and the end. The floor sends the same
 rows, already encoded by PostgreSQL, in one COPY and one transaction into the same table, with its
-primary key and CHECK constraints. The specification's way is `bench/measured/as_specified.py`. The engine
-and the specification's way also share the processors with the simulated vendor, the floor does
-not. Every load starts from a fresh copy of one database, after a checkpoint, with autovacuum off;
-the three tables were equal, row by row.
+primary key and CHECK constraints. The specification's way is `bench/measured/as_specified.py`.
+The engine and the specification's way also share the processors with the simulated vendor, the
+floor does not. Every load starts from a fresh copy of one database, after a checkpoint, with
+autovacuum off; the three tables were equal, row by row.
 """
