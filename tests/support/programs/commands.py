@@ -21,8 +21,9 @@ from tests.support.vendor.sandbox import Sandbox
 
 _PATIENCE_SEC = 120.0
 _MODULES = (
-    *("backfill", "bars", "changes", "config", "db", "dead_letters", "discover", "export"),
-    *("export_formats", "export_lake", "listings", "plan", "status", "update", "verify", "worker"),
+    *("start.config", "start.verify", "load.backfill", "load.discover", "load.plan", "load.update"),
+    *("look.bars", "look.changes", "look.listings", "look.status", "export.command"),
+    *("export.formats", "export.lake", "run.db", "run.dead_letters", "run.worker"),
 )
 _NEXUS = Forks("data_nexus.cli.main:main", [f"data_nexus.cli.{module}" for module in _MODULES])
 
