@@ -26,7 +26,9 @@ from tests.support.programs.commands import Commands
 _TOUCHES = frozenset({"open", "os.mkdir", "os.rename", "os.remove"})
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 _FORKS = multiprocessing.get_context("forkserver")
-_COMMANDS = [f"data_nexus.cli.{name}" for name in ("main", "load.backfill", "load.update", "export.lake")]
+_COMMANDS = [
+    f"data_nexus.cli.{name}" for name in ("main", "load.backfill", "load.update", "export.lake")
+]
 _FORKS.set_forkserver_preload([*_COMMANDS, "tests.support.files.known_calendar"])
 
 
