@@ -142,7 +142,7 @@ def test_a_refresh_writes_what_has_changed_and_keeps_what_it_supersedes_for_one_
     assert export(filled, target)["removed"] == 1
     assert_equals_database(mirrored(store, "refreshed", tmp_path / "third"), filled)
     assert old - paths(tmp_path / "third") == set(manifest(folder)["superseded"])
-    with pytest.raises(StorageUnavailable, match="open the snapshot anew"):
+    with pytest.raises(StorageUnavailable, match="open the snapshot again"):
         opened.bars("S2.US")
 
 

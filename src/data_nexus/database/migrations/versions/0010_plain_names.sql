@@ -55,4 +55,3 @@ COMMENT ON COLUMN listings.from_moment IS 'the first discovery with these values
 COMMENT ON COLUMN listings.until_moment IS 'the first discovery without them; NULL is none so far';
 COMMENT ON COLUMN sync_log.fence IS 'of the lease under which it was fetched';
 COMMENT ON COLUMN sync_log.arrived IS 'the date ranges of its inserted bars; a later entry with the same date wins';
-COMMENT ON COLUMN workers.state IS 'in flight, concurrency, retry budget, breakers, what it waits for';
