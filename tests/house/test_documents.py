@@ -85,6 +85,24 @@ def options(command: click.Command) -> list[str]:
 COMMANDS = dict(commands())
 
 
+def groups(command: click.Command = nexus, path: str = "nexus") -> Iterator[tuple[str, str]]:
+    """The help of every command that lists others, in a terminal of 80 columns."""
+    if isinstance(command, click.Group):
+        context = click.Context(command, terminal_width=80)
+        yield path, command.get_help(context)
+        for name in command.list_commands(context):
+            if child := command.get_command(context, name):
+                yield from groups(child, f"{path} {name}")
+
+
+@pytest.mark.parametrize(("name", "text"), groups())
+def test_no_sentence_of_a_list_of_commands_is_cut(name: str, text: str) -> None:
+    listed = text.partition("Show this message and exit.")[2]
+    assert listed.strip(), name
+    assert [line for line in listed.splitlines() if line.endswith("...")] == []
+    assert max(map(len, text.splitlines())) <= 80
+
+
 @pytest.mark.parametrize("page", pages())
 def test_make_docs_would_change_nothing(page: str) -> None:
     assert read(f"{REFERENCE}/{page}") == pages()[page]

@@ -27,7 +27,7 @@ from data_nexus.config import Settings
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.embedded import remove
 from data_nexus.database.open import open_database
-from data_nexus.database.reader.status import overview
+from data_nexus.database.reader.status import Overview, overview
 from data_nexus.domain.planning.bulk_or_single import CALLS_A_SESSION
 from data_nexus.domain.planning.due import session_before
 from data_nexus.domain.symbol import parse_symbol
@@ -84,11 +84,11 @@ class UpdatePart:
 
 @dataclass(frozen=True, slots=True)
 class DemoReport:
-    """What the demo did; `status` is what `nexus status --json` shows at its end."""
+    """What the demo did; `status` is the state of its database at the end."""
 
     loaded: LoadPart
     updated: UpdatePart
-    status: dict[str, Any]
+    status: Overview
     example: str = _SPLIT
 
     def as_dict(self) -> dict[str, Any]:
@@ -100,7 +100,7 @@ class DemoReport:
             "actions": self.updated.actions.as_dict(),
             "update": self.updated.update.as_dict(),
             "update_once_more": self.updated.once_more.as_dict(),
-            "status": self.status,
+            "status": self.status.as_dict(),
             "example": self.example,
         }
 

@@ -215,7 +215,7 @@ class Nexus(Reader):
 
     def status(self) -> dict[str, Any]:
         """Return what the database holds, as `nexus status --json` shows it."""
-        return overview(self._database, self._settings)
+        return overview(self._database, self._settings).as_dict()
 
     def close(self) -> None:
         """Close the connections and leave the embedded server."""

@@ -20,7 +20,7 @@ from data_nexus.database.reader.planning import (
 from data_nexus.domain.endpoints import Endpoint
 from data_nexus.domain.limits.quota import on_day
 from data_nexus.domain.listings.symbol_lists import lists_due
-from data_nexus.domain.planning.audit import histories_to_audit
+from data_nexus.domain.planning.audit import Outlook, histories_to_audit
 from data_nexus.domain.planning.due import (
     PROBED_AFTER,
     behind_by_exchange,
@@ -40,7 +40,7 @@ class PlanReport:
 
     plan: Plan
     known: KnownQuota
-    audit: dict[str, Any] | None
+    audit: Outlook | None
     is_update: bool
 
     def as_dict(self) -> dict[str, Any]:
@@ -53,7 +53,7 @@ class PlanReport:
             "day_limit": quota.day_limit,
             "resets_at": quota.resets_at.isoformat(),
             "reported_at": reported_at and reported_at.isoformat(),
-            "audit": self.audit,
+            "audit": self.audit and self.audit.as_dict(),
         }
 
 

@@ -19,7 +19,7 @@ PLACE: dict[str, Any] = {"venue": "NYSE", "asset_type": "Common Stock"}
 
 
 def states(url: str) -> tuple[int, int, int]:
-    found = overview(PostgresConnection(url), load_settings({"database_url": url}))["assets"]
+    found = overview(PostgresConnection(url), load_settings({"database_url": url})).assets
     return found["fresh"], found["stale"], found["without_data"]
 
 

@@ -75,7 +75,7 @@ def _command(form: Format) -> click.Command:
 
 def _explanation(form: Format) -> str:
     example = f"nexus export {form.name} --symbols AAPL.US,MSFT.US --out {form.name}-export"
-    return f"Write {form.meaning}: {example}."
+    return f"Write {form.meaning}.\n\nExample: {example}"
 
 
 def _run(  # noqa: PLR0913 - the options of a command

@@ -40,7 +40,9 @@ def lake(
     as_json: bool,  # noqa: FBT001 - a flag of the command line
     **options: Any,  # noqa: ANN401
 ) -> None:
-    """Write a snapshot as Parquet, or refresh it: nexus export lake --to lake.
+    """Write a snapshot as Parquet, or refresh it.
+
+    Example: nexus export lake --to lake
 
     A refresh writes only the files whose bars have changed. Whatever stops it, the target holds the
     old snapshot or the new one. Read it with `data_nexus.lake(…)`, which needs no database.

@@ -3,36 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
-from data_nexus.domain.planning.audit import RECORD_DAYS
+from data_nexus.domain.planning.audit import RECORD_DAYS, Outlook
 
 
-def audit_pairs(found: dict[str, Any]) -> Iterator[tuple[str, object]]:
+def audit_pairs(found: Outlook) -> Iterator[tuple[str, object]]:
     """Return what the audit promises, and the age of the oldest whole reading."""
     yield "audit", _promise(found)
-    if found["assets"]:
-        oldest = found["oldest"]
-        yield "oldest whole reading", oldest[:10] if oldest else "not known"
+    if found.assets:
+        oldest = found.oldest
+        yield "oldest whole reading", str(oldest.date()) if oldest else "not known"
 
 
-def record_pairs(found: dict[str, Any]) -> Iterator[tuple[str, object]]:
+def record_pairs(found: Outlook) -> Iterator[tuple[str, object]]:
     """Return what recent audits found, by exchange."""
-    for record in found["exchanges"]:
-        changed = f"{record['restated']:,} restated, {record['rebased']:,} re-based"
-        text = f"{record['audited']:,} histories in {RECORD_DAYS} days, {changed}"
-        yield f"audits of {record['exchange']}", text
+    for record in found.exchanges:
+        changed = f"{record.restated:,} restated, {record.rebased:,} re-based"
+        text = f"{record.audited:,} histories in {RECORD_DAYS} days, {changed}"
+        yield f"audits of {record.exchange}", text
 
 
-def _promise(found: dict[str, Any]) -> str:
-    if not found["assets"]:
+def _promise(found: Outlook) -> str:
+    if not found.assets:
         return "nothing is loaded"
-    if found["calls"] is None:
+    if found.calls is None:
         return "nothing promised: the day's limit is not known yet"
-    if found["updates"] is None:
+    if found.updates is None:
         return "none: its share of a day's calls is less than one"
-    updates = f"{found['updates']:,} update{'s' * (found['updates'] > 1)}"
+    updates = f"{found.updates:,} update{'s' * (found.updates > 1)}"
     return (
-        f"finds silent restatements within about {found['days']:,} days: {found['rest_days']} days"
-        f" and {updates} with a session, {found['calls']:,} calls a day at most"
+        f"finds silent restatements within about {found.days:,} days: {found.rest_days} days"
+        f" and {updates} with a session, {found.calls:,} calls a day at most"
     )

@@ -53,7 +53,9 @@ def bars(
     as_json: bool,  # noqa: FBT001 - a flag of the command line
     **options: Any,  # noqa: ANN401
 ) -> None:
-    """Show stored bars: nexus bars AAPL.US --from 2020-01-01.
+    """Show stored bars.
+
+    Example: nexus bars AAPL.US --from 2020-01-01
 
     `US@2019-06-28` in place of symbols means all assets listed there on that day.
     """

@@ -31,7 +31,10 @@ def changes(
     as_json: bool,  # noqa: FBT001 - a flag of the command line
     **options: Any,  # noqa: ANN401
 ) -> None:
-    """Show what the vendor changed: restated bars, re-based histories, actions, listings.
+    """Show what the vendor changed: bars, actions, listings.
+
+    Restated bars, re-based histories, splits and dividends, appeared, vanished and renamed
+    listings.
 
     Without --json the counts are complete, and the latest of each kind are shown.
     """

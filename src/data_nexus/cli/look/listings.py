@@ -24,7 +24,9 @@ def listings(
     as_json: bool,  # noqa: FBT001 - a flag of the command line
     **options: Any,  # noqa: ANN401
 ) -> None:
-    """Show which assets have or had a symbol, and when: nexus listings META.US.
+    """Show which assets have or had a symbol, and when.
+
+    Example: nexus listings META.US
 
     Each asset is shown with all symbols and names under which it was listed. A renamed listing
     stays one asset; a company that takes over another one's code is an asset of its own.

@@ -55,7 +55,10 @@ def plot(
     as_of: str | None,
     **options: Any,  # noqa: ANN401
 ) -> None:
-    """Draw candles, volume, actions and gaps: nexus plot AAPL.US --out aapl.png."""
+    """Draw candles, volume, actions and gaps.
+
+    Example: nexus plot AAPL.US --out aapl.png
+    """
     shape = {name: options.pop(name) for name in ("compare", "log", "out", "as_json")}
     settings = settings_from(options)
     form = _form(shape["out"]) if shape["out"] else None

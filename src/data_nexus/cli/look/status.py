@@ -14,7 +14,7 @@ from data_nexus.cli.render import print_json, print_pairs, shown
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.open import open_database
 from data_nexus.database.queries import ASSUMED_MINUTE_LIMIT
-from data_nexus.database.reader.status import overview
+from data_nexus.database.reader.status import Overview, overview
 from data_nexus.observe.progress import span
 
 Pair = tuple[str, object]
@@ -24,62 +24,57 @@ _GAP: Pair = ("", "")
 @click.command()
 @output_options
 def status(as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
-    """Show what the database holds, the quota as last seen, the workers and the last runs."""
+    """Show assets, freshness, quota, workers and the last runs."""
     settings = settings_from(options)
     with open_database(settings.database_url, settings.home, settings.schema) as url:
         found = overview(PostgresConnection(url, settings.schema), settings)
     if as_json:
-        print_json(found)
+        print_json(found.as_dict())
         return
-    parts = (
-        _stored(found),
-        _quota(found["quota"]),
-        _audit(found["audit"]),
-        _workers(found["workers"]),
-        _runs(found),
-    )
+    parts = (_stored(found), _quota(found), _audit(found), _workers(found), _runs(found))
     print_pairs(pair for part in parts for pair in part)
 
 
-def _stored(found: dict[str, Any]) -> Iterator[Pair]:
-    for key, count in found["assets"].items():
+def _stored(found: Overview) -> Iterator[Pair]:
+    for key, count in found.assets.items():
         yield f"assets {key.replace('_', ' ')}", count
-    about = "about " if found["rows_are_estimated"] else ""
-    yield "bars", f"{about}{found['rows']:,}"
-    yield "dates", f"{found['first_date'] or '—'} to {found['last_date'] or '—'}"
+    about = "about " if found.rows_are_estimated else ""
+    yield "bars", f"{about}{found.rows:,}"
+    yield "dates", f"{found.first_date or '—'} to {found.last_date or '—'}"
 
 
-def _quota(quota: dict[str, Any]) -> Iterator[Pair]:
+def _quota(found: Overview) -> Iterator[Pair]:
+    quota = found.quota
     yield _GAP
-    of_limit = "" if quota["limit"] is None else f" of {quota['limit']:,}"
-    extra = f", {quota['extra']:,} extra ones included" if quota["extra"] else ""
-    left = "not known yet" if quota["left"] is None else f"{shown(quota['left'])}{extra}"
-    resets_in = datetime.fromisoformat(quota["resets_at"]) - datetime.now(UTC)
-    yield "calls used today", f"{quota['used']:,}{of_limit}"
+    of_limit = "" if quota.day_limit is None else f" of {quota.day_limit:,}"
+    extra = f", {quota.extra:,} extra ones included" if quota.extra else ""
+    left = "not known yet" if quota.left is None else f"{shown(quota.left)}{extra}"
+    resets_in = quota.resets_at - datetime.now(UTC)
+    yield "calls used today", f"{quota.spent:,}{of_limit}"
     yield "calls left today", left
-    yield "quota resets", f"in {span(resets_in.total_seconds())}, at {_utc(quota['resets_at'])}"
+    yield "quota resets", f"in {span(resets_in.total_seconds())}, at {_utc(quota.resets_at)}"
     learned = " (assumed until the vendor reports it)"
-    limit = quota["minute_limit"]
+    limit = quota.minute_limit
     yield "requests a minute", f"{limit:,}{learned if limit == ASSUMED_MINUTE_LIMIT else ''}"
     yield (
         "vendor's count",
-        _utc(quota["reported_at"]) if quota["reported_at"] else "not fetched yet",
+        _utc(found.reported_at) if found.reported_at else "not fetched yet",
     )
 
 
-def _audit(audit: dict[str, Any]) -> Iterator[Pair]:
+def _audit(found: Overview) -> Iterator[Pair]:
     yield _GAP
-    yield from audit_pairs(audit)
-    yield from record_pairs(audit)
+    yield from audit_pairs(found.audit)
+    yield from record_pairs(found.audit)
 
 
-def _workers(workers: list[dict[str, Any]]) -> Iterator[Pair]:
+def _workers(found: Overview) -> Iterator[Pair]:
     yield _GAP
-    if not workers:
+    if not found.workers:
         yield "workers", "none running"
-    for worker in workers:
-        state = worker["state"]
-        yield f"worker since {_utc(worker['started_at'])}", f"last seen {_utc(worker['seen_at'])}"
+    for worker in found.workers:
+        state = worker.state
+        yield f"worker since {_utc(worker.started_at)}", f"last seen {_utc(worker.seen_at)}"
         yield (
             "  in flight",
             f"{state['in_flight']:,} requests, {state['concurrency_limit']:,} allowed",
@@ -95,11 +90,11 @@ def _breakers(states: dict[str, str]) -> str:
     return ", ".join(troubled) or "all closed: the vendor answers"
 
 
-def _runs(found: dict[str, Any]) -> Iterator[Pair]:
+def _runs(found: Overview) -> Iterator[Pair]:
     yield _GAP
-    for run in found["runs"]:
-        yield f"{run['command']} of {_utc(run['started_at'])}", run["outcome"]
+    for run in found.runs:
+        yield f"{run.command} of {_utc(run.started_at)}", run.outcome
 
 
-def _utc(moment: str) -> str:
-    return f"{datetime.fromisoformat(moment).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+def _utc(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

@@ -34,11 +34,11 @@ def demo(as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
     console.print()
     print_pairs(
         [
-            ("assets", status["assets"]["total"]),
-            ("assets with bars", status["assets"]["with_data"]),
-            ("assets without bars", status["assets"]["without_data"]),
-            ("bars", status["rows"]),
-            ("dates", f"{status['first_date']} to {status['last_date']}"),
+            ("assets", status.assets["total"]),
+            ("assets with bars", status.assets["with_data"]),
+            ("assets without bars", status.assets["without_data"]),
+            ("bars", status.rows),
+            ("dates", f"{status.first_date} to {status.last_date}"),
         ]
     )
     home = demo_home(settings)
@@ -46,7 +46,7 @@ def demo(as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
     for line in (
         f"export NEXUS_HOME={home}",
         ".venv/bin/nexus status",
-        f".venv/bin/nexus bars {report.example} --from {status['last_date'][:4]}-01-01",
+        f".venv/bin/nexus bars {report.example} --from {str(status.last_date)[:4]}-01-01",
         ".venv/bin/nexus db shell",
     ):
         console.print(f"  {line}", soft_wrap=True)

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Any
-
 from psycopg.rows import tuple_row
 
 from data_nexus.config import Settings
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.queries import audit_records
 from data_nexus.domain.limits.quota import Quota
-from data_nexus.domain.planning.audit import outlook
+from data_nexus.domain.planning.audit import Outlook, outlook
 
 
-def audit_outlook(database: PostgresConnection, quota: Quota, settings: Settings) -> dict[str, Any]:
-    """Return what the audit promises by a quota and the settings: an `Outlook`, ready for JSON."""
+def audit_outlook(database: PostgresConnection, quota: Quota, settings: Settings) -> Outlook:
+    """Return what the audit guarantees by a quota and the settings."""
     records = database.rows(*audit_records())
-    promised = outlook(records, quota.day_limit, settings.audit_share, settings.audit_days)
-    found = asdict(promised)
-    for part in (found, *found["exchanges"]):
-        part["oldest"] = part["oldest"] and part["oldest"].isoformat()
-    return found
+    return outlook(records, quota.day_limit, settings.audit_share, settings.audit_days)
 
 
 def audit_turns(

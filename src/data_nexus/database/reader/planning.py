@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from psycopg.rows import dict_row, scalar_row, tuple_row
 
@@ -49,8 +48,3 @@ def due_by_exchange(
     """Return the number of due assets in each exchange."""
     asked = {"days_old": days_old, "exchange": exchange}
     return dict(database.rows("due_by_exchange", asked, tuple_row))
-
-
-def live_workers(database: PostgresConnection) -> list[dict[str, Any]]:
-    """Return the workers seen lately: since when, last seen, and how they are doing."""
-    return database.rows("live_workers", {}, dict_row)

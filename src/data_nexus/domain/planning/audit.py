@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
+from typing import Any
 
 from data_nexus.domain.endpoints import CALLS, Endpoint
 from data_nexus.domain.limits.quota import Quota, audit_calls, left_for_audit
@@ -56,6 +57,13 @@ class Outlook:
     days: int | None
     oldest: datetime | None
     exchanges: tuple[Record, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it under the names of the commands' JSON."""
+        found = asdict(self)
+        for part in (found, *found["exchanges"]):
+            part["oldest"] = part["oldest"] and part["oldest"].isoformat()
+        return found
 
 
 def outlook(

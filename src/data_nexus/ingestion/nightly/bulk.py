@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from data_nexus.database.store.sessions import Advanced, BulkSessions, CandidateIndex, SessionScope
 from data_nexus.domain.endpoints import CALLS, Endpoint
@@ -51,6 +51,7 @@ from data_nexus.events import (
 from data_nexus.ingestion.fetching.drain import DrainableRequester, Drained
 from data_nexus.ingestion.fetching.requester import FetchState
 from data_nexus.ingestion.nightly.bulk_session import decode_session, feed_of, named_in
+from data_nexus.ingestion.reports.run_report import SessionReport
 from data_nexus.ingestion.wiring import foreseen
 
 # This many sessions in a row may be empty before they count as not published yet: markets close
@@ -97,7 +98,7 @@ class BulkUpdate:
     named: set[Symbol] = field(default_factory=set)
     held_back: date | None = None
     ended_by: Pause | None = None
-    log: list[dict[str, Any]] = field(default_factory=list)
+    log: list[SessionReport] = field(default_factory=list)
     _empty: list[PricedSession] = field(default_factory=list)
     # The assets that lack the session under way, and how each advanced one ended.
     _lacking: set[str] = field(default_factory=set)
@@ -333,17 +334,17 @@ class BulkUpdate:
     def _note(self, priced: PricedSession, done: list[Advanced]) -> None:
         """Note what a session has cost and brought, once, however often it was rechecked."""
         session = priced.scope.session.isoformat()
-        calls = self._spent - sum(entry["calls"] for entry in self.log)
-        calls += sum(entry["calls"] for entry in self.log if entry["session"] == session)
-        self.log = [entry for entry in self.log if entry["session"] != session]
+        calls = self._spent - sum(entry.calls for entry in self.log)
+        calls += sum(entry.calls for entry in self.log if entry.session == session)
+        self.log = [entry for entry in self.log if entry.session != session]
         self.log.append(
-            {
-                "exchange": self.exchange,
-                "session": session,
-                "calls": calls,
-                "rows": len(priced.bulk_session.bars),
-                "stored": sum(len(each.classified.stored) for each in done),
-                "absent": sum(len(each.classified.absent) for each in done),
-                "fetched_individually": sum(len(each.classified.to_fetch) for each in done),
-            }
+            SessionReport(
+                exchange=self.exchange,
+                session=session,
+                calls=calls,
+                rows=len(priced.bulk_session.bars),
+                stored=sum(len(each.classified.stored) for each in done),
+                absent=sum(len(each.classified.absent) for each in done),
+                fetched_individually=sum(len(each.classified.to_fetch) for each in done),
+            )
         )

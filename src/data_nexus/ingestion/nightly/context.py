@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from data_nexus.config import Settings
 from data_nexus.database.store import Due, Store
@@ -18,7 +17,7 @@ from data_nexus.ingestion.histories.engine import Engine
 from data_nexus.ingestion.histories.reader import HistoryReader
 from data_nexus.ingestion.history_loader import engine_limits
 from data_nexus.ingestion.reports.discovered import Discovered
-from data_nexus.ingestion.reports.run_report import AuditReport
+from data_nexus.ingestion.reports.run_report import AuditReport, SessionReport
 from data_nexus.ingestion.reports.run_totals import RunTotals
 from data_nexus.ingestion.wiring import foreseen
 
@@ -51,7 +50,7 @@ class UpdateRun:
     totals: RunTotals = field(default_factory=RunTotals)
     ended_by: NexusError | None = None
     paused_by: NexusError | None = None
-    log: list[dict[str, Any]] = field(default_factory=list)
+    log: list[SessionReport] = field(default_factory=list)
     lists: list[Discovered] = field(default_factory=list)
     audit: AuditReport | None = None
 

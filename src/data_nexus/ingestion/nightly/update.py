@@ -37,7 +37,7 @@ from data_nexus.ingestion.nightly.audit import audit
 from data_nexus.ingestion.nightly.bulk import BulkUpdate
 from data_nexus.ingestion.nightly.context import UpdateRun
 from data_nexus.ingestion.nightly.symbol_lists import refresh_lists
-from data_nexus.ingestion.reports.run_report import RunReport, SessionReport, UpdateSteps
+from data_nexus.ingestion.reports.run_report import RunReport, UpdateSteps
 from data_nexus.ingestion.reports.run_totals import RunTotals
 from data_nexus.ingestion.wiring import FAIL_FAST, LimitPolicy, open_run
 
@@ -80,8 +80,7 @@ async def update(
         except (Stop, Pause) as error:
             run.ended_by = error
         counted = totals.report(time.monotonic() - started, run.ended_by, drain.reason)
-        sessions = tuple(SessionReport(**entry) for entry in run.log)
-        report = replace(counted, steps=UpdateSteps(tuple(run.lists), sessions, run.audit))
+        report = replace(counted, steps=UpdateSteps(tuple(run.lists), tuple(run.log), run.audit))
         await store.runs.finish(run.run_id, report.outcome, report.as_dict())
         observe(RunFinished("update", report.outcome, report.duration_sec))
         return report

@@ -63,7 +63,7 @@ FORMATS = {
         _general("arrow", "Arrow IPC files"),
         Format(
             name="zipline",
-            meaning="a bundle for zipline-reloaded, with splits and dividends",
+            meaning="a bundle for zipline-reloaded",
             folder=zipline_folder,
             is_of_one_exchange=True,
         ),
@@ -80,7 +80,7 @@ FORMATS = {
         ),
         Format(
             name="nautilus",
-            meaning="a catalog for nautilus_trader, which must be installed",
+            meaning="a catalog for nautilus_trader (must be installed)",
             folder=nautilus_folder,
             tool=nautilus_catalog,
             adjust="total",
