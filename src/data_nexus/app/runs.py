@@ -110,8 +110,7 @@ async def _update(
 async def _work(settings: Settings, exchange: str | None, observe: Observer) -> RunReport:
     drain = Drain(observe)
     with draining_on_signals(drain):
-        async with open_database_async(settings) as url:
-            return await work(settings, url, exchange, observe, drain)
+        return await work(settings, exchange, observe, drain)
 
 
 async def _discover_all(

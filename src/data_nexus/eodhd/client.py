@@ -32,7 +32,8 @@ from data_nexus.events import Observer, Requested
 
 _HEADERS = {"Accept-Encoding": "gzip", "User-Agent": "data-nexus"}
 _CHUNK = 1 << 18
-_MOST = 1_000_000_000
+# No limit of a minute is believed beyond this: slots could not be told apart.
+_MOST = 10_000_000
 _REFUSAL_CAP = 1 << 20
 
 
@@ -109,21 +110,21 @@ class VendorClient:
         encoding = headers.get("Content-Encoding", "").strip().lower()
         if status != 200:
             # Redacted before it is cut: a cut through the token would show half of it.
-            words = self._token.redact(_words(body, encoding, request.subject))
-            raise refusal(status, headers, words.encode(), request.subject, datetime.now(UTC))
-        return plain(body, encoding, self._wire.answer_cap, request.subject)
+            words = self._token.redact(_words(body, encoding, request.name))
+            raise refusal(status, headers, words.encode(), request.name, datetime.now(UTC))
+        return plain(body, encoding, self._wire.answer_cap, request.name)
 
     async def _send(self, request: Request) -> tuple[int, dict[str, str], bytes]:
         params = [*request.params, ("api_token", self._token.reveal())]
         url = f"{self._wire.base_url.rstrip('/')}{request.path}"
-        subject = request.subject
+        subject = request.name
         try:
             target = URL(url, encoded=True).with_query(params)
             async with self._session.get(target, allow_redirects=False) as answer:
                 body = await self._read(answer, subject)
                 return answer.status, dict(answer.headers), body
         except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError) as error:
-            raise NotSent(f"{subject}: no connection ({type(error).__name__})") from None
+            raise NotSent(f"{subject}: no connection: {_cause(error)}") from None
         except TimeoutError:
             raise AnswerTimedOut(f"{subject}: no complete answer in time") from None
         except aiohttp.ClientPayloadError:
@@ -146,12 +147,41 @@ class VendorClient:
         return bytes(body)
 
 
+def _cause(error: Exception) -> str:
+    """Return why there is no connection, in words, and the remedy where there is one."""
+    for kind, words in _CAUSES:
+        if isinstance(error, kind):
+            return words
+    return type(error).__name__
+
+
+_CAUSES: tuple[tuple[type[Exception], str], ...] = (
+    (aiohttp.ConnectionTimeoutError, "nothing answered in time; is a firewall in the way?"),
+    (
+        aiohttp.ClientConnectorDNSError,
+        "the host's name is not known; is there a network, is EODHD_BASE_URL right?",
+    ),
+    (
+        aiohttp.ClientConnectorCertificateError,
+        "the certificate is not trusted; is it a login page of this network, is this machine's clock"
+        " right? If a proxy of yours reads TLS, name its certificates by SSL_CERT_FILE",
+    ),
+    (aiohttp.ClientConnectorSSLError, "no TLS; is EODHD_BASE_URL right, is a proxy in the way?"),
+    (aiohttp.ClientConnectorError, "the host refuses it or cannot be reached"),
+)
+
+
 def _minute_limit(headers: Mapping[str, str]) -> MinuteLimit | None:
     """Read the short-window headers; they count requests, not the daily calls."""
-    limit, remaining = (headers.get(f"X-RateLimit-{name}", "") for name in ("Limit", "Remaining"))
-    if limit.isdecimal() and remaining.isdecimal() and int(limit) > 0:
-        return MinuteLimit(min(int(limit), _MOST), int(remaining))
-    return None
+    limit, remaining = (_count(headers.get(f"X-RateLimit-{n}", "")) for n in ("Limit", "Remaining"))
+    return MinuteLimit(limit, remaining) if limit and remaining is not None else None
+
+
+def _count(text: str) -> int | None:
+    """Return a header's number, at most `_MOST`; None for what is none."""
+    if not (text.isascii() and text.isdecimal()):
+        return None
+    return _MOST if len(text) > len(str(_MOST)) else min(int(text), _MOST)
 
 
 def _words(body: bytes, encoding: str, subject: str) -> str:

@@ -14,6 +14,7 @@ from data_nexus.errors import (
     ProductNotInPlan,
     QuotaSpent,
     RateLimited,
+    Redirected,
     RequestRefused,
     VendorFailed,
 )
@@ -28,6 +29,9 @@ def refusal(
     text = f"{subject}: {status} {said(body)}".rstrip()
     if status == 429:
         return RateLimited(text, retry_after_sec(headers.get("Retry-After"), moment))
+    if 300 <= status < 400:
+        words = "redirected: a login page of this network, or a wrong EODHD_BASE_URL?"
+        return Redirected(f"{subject}: {status} {words}")
     if status in _BY_STATUS:
         return _BY_STATUS[status](text)
     if status == 408 or status >= 500:

@@ -73,7 +73,8 @@ async def backfill(
             await engine.run(due, scope.limit)
         except BaseExceptionGroup as group:
             raise foreseen(group) from None
-        report = totals.report(time.monotonic() - started, engine.ended_by, drain.reason)
+        ended_by = engine.ended_by or totals.out_of_reach()
+        report = totals.report(time.monotonic() - started, ended_by, drain.reason)
         await store.runs.finish(run_id, report.outcome, report.as_dict())
         observe(RunFinished("backfill", report.outcome, report.duration_sec))
         return report

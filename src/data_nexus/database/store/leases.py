@@ -8,20 +8,24 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
 
-from psycopg.rows import class_row, scalar_row
+from psycopg.rows import args_row, class_row, scalar_row
 
 from data_nexus.database.connection import AsyncConn, repeated, storage_errors
 from data_nexus.database.pool import Pool, rows_of
 from data_nexus.database.queries import segment_parameters
 from data_nexus.database.store.batch import DeadLetter
+from data_nexus.domain.adjustment.findings import RETRY_AFTER_DAYS
 from data_nexus.domain.lease import Lease
-from data_nexus.domain.planning.due import MarketSegment
+from data_nexus.domain.limits.backoff import LONGEST_ABSENCE_DAYS
+from data_nexus.domain.planning.due import LONGEST_CLOSURE_DAYS, MarketSegment
 from data_nexus.domain.symbol import Symbol
 from data_nexus.errors import StorageUnavailable
 
 # A worker distrusts its leases this share of their time before the database does.
 _DISTRUST_SHARE = 1 / 6
 _MOST_RESCUES = 3
+# How often a worker looks for moments that lie ahead.
+_TAKE_BACK_EVERY_SEC = 3600.0
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -115,6 +119,7 @@ class Leases:
     lease_sec: float
     # The assets whose leases this worker knows to hold, and until when it trusts a renewed one.
     _held: dict[int, float] = field(default_factory=dict)
+    _taken_back_at: float | None = None
 
     async def claim(
         self, due: Due, position: QueuePosition, limit: int, *, suspect: bool = False
@@ -158,9 +163,20 @@ class Leases:
     async def requeue_absent(self, moment: datetime | None = None) -> None:
         """Put assets that had no bars back into the queue when it is time to fetch them again.
 
-        As of a moment, by default the database's.
+        As of a moment, by default the database's. Moments that only a clock that ran ahead can
+        have left are taken back before.
         """
-        await self._pool.execute("requeue_absent", {"moment": moment})
+        now = time.monotonic()
+        if self._taken_back_at is None or now > self._taken_back_at + _TAKE_BACK_EVERY_SEC:
+            self._taken_back_at = now
+            await self._pool.execute("take_back_moments", {"put_off_days": RETRY_AFTER_DAYS})
+        bounds = {"longest_days": LONGEST_ABSENCE_DAYS, "closure_days": LONGEST_CLOSURE_DAYS}
+        await self._pool.execute("requeue_absent", {"moment": moment} | bounds)
+
+    async def witnesses(self, but: Sequence[int], limit: int) -> list[Symbol]:
+        """Return symbols, not of these assets, that the vendor has served lately, or else any."""
+        parameters = {"asset_ids": list(but), "limit": limit}
+        return await self._pool.rows("read_witnesses", parameters, args_row(Symbol))
 
     async def renew(self) -> None:
         """Hold on to the leases that this worker knows of; any other of its own may run out."""

@@ -163,11 +163,13 @@ SELECT EXISTS (SELECT symbol FROM listed EXCEPT SELECT symbol FROM codes)
    AND EXISTS (SELECT symbol FROM codes EXCEPT SELECT symbol FROM listed)
 
 -- name: last_lists
--- The symbol lists as they were last read whole, of each exchange the listed and the delisted.
-SELECT DISTINCT ON (exchange, is_delisted) exchange, is_delisted, types, listed, moment
+-- The symbol lists as they were last read whole, of each exchange the listed and the delisted. One of
+-- a moment to come was read by a clock that ran ahead: any other is newer, and it is of now at most.
+SELECT DISTINCT ON (exchange, is_delisted)
+       exchange, is_delisted, types, listed, least(moment, now() + interval '1 day') AS moment
 FROM discoveries
 WHERE NOT is_shrunk
-ORDER BY exchange, is_delisted, moment DESC, id DESC
+ORDER BY exchange, is_delisted, moment > now() + interval '1 day', moment DESC, id DESC
 
 -- name: knows_exchange
 -- Say whether an exchange has assets.

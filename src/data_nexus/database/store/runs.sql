@@ -29,7 +29,9 @@ ON CONFLICT (owner) DO UPDATE SET seen_at = now(), state = excluded.state
 
 -- name: remove_worker
 -- Take a worker off the list, and those that have not been seen for a day.
-DELETE FROM workers WHERE owner = %(owner)s OR seen_at < now() - interval '1 day'
+DELETE FROM workers
+WHERE owner = %(owner)s
+   OR seen_at NOT BETWEEN now() - interval '1 day' AND now() + interval '1 day'
 
 -- name: days_ago
 -- The moment N days ago, by the database's clock.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 
 from data_nexus.database.store import Store
 from data_nexus.database.store.batch import Batch
@@ -36,7 +36,8 @@ class HistoryReader:
     `seen` is the latest session of each exchange of which any bar has been received: a session of
     which no asset has a bar may be late, whatever the calendar says. `too_early` are the assets
     fetched before the first bar of their session was received, each with the session seen by
-    then. `now` is the run's moment; without it each answer has its own.
+    then. `now` is the run's moment; without it each answer has its own. Windows end by the
+    database's clock.
     """
 
     store: Store
@@ -53,7 +54,7 @@ class HistoryReader:
         """Return the asset's answer; all of its history if the last bars do not match any more."""
         if not state.is_wanted():
             raise Fenced(f"{lease.symbol}: the lease may have run out")
-        moment = datetime.now(UTC)
+        moment = self.store.clock.now()
         window = self._window(lease, moment)
         try:
             history = await self._fetch(lease, window, state)
@@ -63,6 +64,13 @@ class HistoryReader:
         except NotListed:
             return self._timed(absent_batch(lease, window, state))
         return self._timed(await self._judged(batch_of(lease, history, state, self.redact)))
+
+    async def ask_witness(self, symbol: Symbol) -> None:
+        """Fetch a symbol's last bars, only to see whether the vendor answers; none are kept."""
+        last = self.store.clock.now().date()
+        window = window_to_ask(last, self.reread_days, self.store.clock.now())
+        request = history_request(symbol, window)
+        await self.requester.fetch(request, lambda body: decode_bars(body, symbol), FetchState())
 
     def known_absent(self) -> list[tuple[Lease, date]]:
         """Return what was asked too early, and up to which session it is known to have no bar."""

@@ -28,7 +28,7 @@ from data_nexus.domain.planning.due import (
     published_at,
     session_before,
 )
-from data_nexus.errors import Pause, Stop
+from data_nexus.errors import Pause, Stop, VendorUnavailable
 from data_nexus.events import Observer, RunFinished, RunStarted, Warned, observers
 from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.history_loader import reader_of
@@ -79,7 +79,8 @@ async def update(
             await _advance_due(run, exchange)
         except (Stop, Pause) as error:
             run.ended_by = error
-        counted = totals.report(time.monotonic() - started, run.ended_by, drain.reason)
+        ended_by = run.ended_by or totals.out_of_reach()
+        counted = totals.report(time.monotonic() - started, ended_by, drain.reason)
         report = replace(counted, steps=UpdateSteps(tuple(run.lists), tuple(run.log), run.audit))
         await store.runs.finish(run.run_id, report.outcome, report.as_dict())
         observe(RunFinished("update", report.outcome, report.duration_sec))
@@ -118,6 +119,10 @@ async def _read_sessions(
                 published = await _in_bulk(run, bulk, name, still, published)
     run.reader.seen |= await bulk.sightings()
     await run.read_histories(Due(await run.store.runs.moment(), published=published))
+    if not isinstance(run.ended_by, VendorUnavailable):
+        # Only now: a vendor or an address that knows nothing has refused bulk to no key.
+        for name in run.without_bulk:
+            await run.quota.note_refusal(Endpoint.BULK, name, run.now)
 
 
 async def _fetch_plans(
@@ -170,9 +175,10 @@ async def _in_bulk(
         run.log += update.log
         run.reader.named |= update.named
     run.paused_by = run.paused_by or update.ended_by
-    moment = None if has_bulk else run.now
-    await run.quota.note_refusal(Endpoint.BULK, exchange, moment)
-    if not has_bulk:
+    if has_bulk:
+        await run.quota.note_refusal(Endpoint.BULK, exchange, None)
+    else:
+        run.without_bulk.append(exchange)
         text = f"the plan has no bulk: {fetch_plan.in_bulk:,} assets are fetched individually"
         run.observe(Warned(exchange, text))
         return dict(published)
