@@ -106,7 +106,7 @@ class VendorClient:
             if is_sent:
                 elapsed = time.monotonic() - started
                 self._observe(Requested(request.endpoint, request.calls, elapsed, status, size))
-        self.minute = _minute_limit(headers) or self.minute
+        self.minute = minute_limit(headers) or self.minute
         encoding = headers.get("Content-Encoding", "").strip().lower()
         if status != 200:
             # Redacted before it is cut: a cut through the token would show half of it.
@@ -171,7 +171,7 @@ _CAUSES: tuple[tuple[type[Exception], str], ...] = (
 )
 
 
-def _minute_limit(headers: Mapping[str, str]) -> MinuteLimit | None:
+def minute_limit(headers: Mapping[str, str]) -> MinuteLimit | None:
     """Read the short-window headers; they count requests, not the daily calls."""
     limit, remaining = (_count(headers.get(f"X-RateLimit-{n}", "")) for n in ("Limit", "Remaining"))
     return MinuteLimit(limit, remaining) if limit and remaining is not None else None

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from data_nexus.config import Settings
 from data_nexus.database.store import Due, Store
 from data_nexus.errors import NexusError, StorageUnavailable
-from data_nexus.events import Observer, RunFinished, RunStarted, Waiting, Warned, observers
+from data_nexus.events import Observer, RunFinished, RunStarted, Waiting, observers
 from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.fetching.requester import Requester
 from data_nexus.ingestion.histories.engine import Engine
@@ -71,8 +71,7 @@ async def _database(settings: Settings, observe: Observer, drain: Drain) -> Asyn
 
 
 async def _wait_for_database(cause: StorageUnavailable, observe: Observer, drain: Drain) -> None:
-    observe(Warned("database", str(cause)))
-    observe(Waiting("the database", _DATABASE_SEC))
+    observe(Waiting(f"the database ({cause})", _DATABASE_SEC))
     await _sleep(drain, _DATABASE_SEC)
 
 
