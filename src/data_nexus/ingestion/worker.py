@@ -45,7 +45,7 @@ async def work(
                 cause = foreseen(error)
                 if not isinstance(cause, StorageUnavailable):
                     raise cause from None
-                await _wait_for_database(cause, observe, drain)
+                await _wait_for_database(settings, cause, observe, drain)
     report = totals.report(time.monotonic() - started, ended_by, drain.reason)
     observe(RunFinished("worker", report.outcome, report.duration_sec))
     return report
@@ -66,13 +66,16 @@ async def _database(settings: Settings, observe: Observer, drain: Drain) -> Asyn
             except StorageUnavailable as error:
                 if not settings.database_url:
                     raise
-                await _wait_for_database(error, observe, drain)
+                await _wait_for_database(settings, error, observe, drain)
         yield url
 
 
-async def _wait_for_database(cause: StorageUnavailable, observe: Observer, drain: Drain) -> None:
-    observe(Waiting(f"the database ({cause})", _DATABASE_SEC))
-    await _sleep(drain, _DATABASE_SEC)
+async def _wait_for_database(
+    settings: Settings, cause: StorageUnavailable, observe: Observer, drain: Drain
+) -> None:
+    seconds = min(_DATABASE_SEC, settings.poll_seconds)
+    observe(Waiting(f"the database ({cause})", seconds))
+    await _sleep(drain, seconds)
 
 
 @dataclass(frozen=True, slots=True)
