@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -80,9 +81,8 @@ class Run:
             is_first=True,
             trusted_until=0.0,
         )
-        return Doubtful(
-            lease, error or RequestRefused(f"{symbol}: {REFUSED}"), self.settle(number)
-        )
+        refused = error or RequestRefused(f"{symbol}: {REFUSED}")
+        return Doubtful(lease, refused, time.monotonic(), self.settle(number))
 
     def settle(self, number: int) -> Callable[[], Awaitable[None]]:
         async def settle() -> None:
@@ -191,7 +191,7 @@ def test_broken_answers_count_although_their_assets_are_left_due_already() -> No
             for number in range(MOST_ALIKE):
                 broken = BrokenAnswer(f"S{number}.US: not JSON")
                 doubtful = made.doubtful(number, broken)
-                await made.doubts.hold(Doubtful(doubtful.lease, doubtful.error))
+                await made.doubts.hold(Doubtful(doubtful.lease, broken, doubtful.at))
 
     made = run(scenario, answers=wrong())
     assert (made.settled, made.left_due, len(made.asked)) == ([], [], 3)
@@ -252,6 +252,31 @@ def test_a_witness_that_a_drain_cuts_short_proves_nothing() -> None:
 
     made = run(scenario, answers=[Drained()])
     assert (made.settled, made.left_due) == ([], [*range(MOST_ALIKE)])
+
+
+def test_a_doubt_that_was_cut_short_is_decided_for_the_assets() -> None:
+    async def scenario(made: Run) -> None:
+        made.doubts.ask = lambda _: asyncio.sleep(1000)
+        holding = asyncio.create_task(made.hold(*range(MOST_ALIKE)))
+        while not made.excluded:
+            await asyncio.sleep(0)
+        holding.cancel()
+        await asyncio.wait([holding])
+        await made.doubts.settle()
+
+    made = run(scenario)
+    assert (made.settled, made.left_due) == ([], [*range(MOST_ALIKE)])
+
+
+def test_what_was_asked_for_before_the_vendor_recovered_is_asked_for_again() -> None:
+    async def scenario(made: Run) -> None:
+        late = made.doubtful(77)
+        await made.hold(*range(MOST_ALIKE))
+        await made.doubts.hold(late)
+        await made.doubts.note_good()
+
+    made = run(scenario, answers=wrong(), waits=True)
+    assert (made.settled, made.left_due) == ([], [*range(MOST_ALIKE), 77])
 
 
 def test_a_suspect_is_settled_at_once_or_left_due_but_never_held() -> None:

@@ -44,12 +44,14 @@ class Answer(Generic[Decoded_co]):
 class FetchState:
     """How far a fetch has come: the requests sent for it, and whether it waits, none under way.
 
+    `begun` (monotonic) is when it began.
     `is_wanted` is asked before each request: False when the answer would be of no use any more.
     """
 
     is_wanted: Callable[[], bool] = lambda: True
     sent: list[Request] = field(default_factory=list)
     is_waiting: bool = True
+    begun: float = field(default_factory=time.monotonic)
 
     @property
     def calls(self) -> int:

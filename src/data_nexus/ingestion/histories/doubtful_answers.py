@@ -39,13 +39,14 @@ _LONGEST_WAIT_SEC = 600.0
 class Doubtful:
     """An asset's unfit answer; `settle` does what it means, if it is the asset's own.
 
-    Without `settle` nothing is held back: the asset was left due, and the answer only counts.
+    Without `settle` nothing is held back: the asset was left due, and the answer only counts. `at`
+    (monotonic) is when it was asked for.
     """
 
     lease: Lease
     error: NexusError
+    at: float
     settle: Callable[[], Awaitable[None]] | None = None
-    at: float = field(default_factory=time.monotonic)
 
     @property
     def unfit(self) -> UnfitAnswer:
@@ -60,8 +61,8 @@ class DoubtfulAnswers:
     """The unfit answers of a run since the last good one.
 
     `ask` fetches an answer for a witness, to throw it away; `witnesses` names some, not among the
-    assets with these ids; `leave_due` gives assets back without an answer, and says so. `waits`: after a mass
-    failure the run waits for a witness to be answered instead of ending.
+    assets with these ids; `leave_due` gives assets back without an answer, and says so. `waits`:
+    after a mass failure the run waits for a witness to be answered instead of ending.
     """
 
     ask: Callable[[Symbol], Awaitable[object]]
@@ -73,7 +74,7 @@ class DoubtfulAnswers:
     first_wait_sec: float = 30.0
     _held: list[Doubtful] = field(default_factory=list)
     _was_good: bool = False
-    # What was answered before this moment may be the mass failure's work.
+    # What was asked for before this moment may have met a mass failure.
     _distrusted_until: float = -math.inf
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -87,13 +88,13 @@ class DoubtfulAnswers:
                 await self._leave_due([doubtful])
                 return
             self._held.append(doubtful)
-            if not is_mass_failure([each.unfit for each in self._held]):
-                return
-            try:
-                await self._decide(doubtful.error)
-            except (NexusError, Drained) as error:
-                await self._distrust()
-                if isinstance(error, NexusError):
+            if is_mass_failure([each.unfit for each in self._held]):
+                try:
+                    await self._decide(doubtful.error)
+                except Drained:
+                    await self.give_up()
+                except NexusError:
+                    await self.give_up()
                     raise
 
     async def pass_by(self, doubtful: Doubtful) -> None:
@@ -115,7 +116,13 @@ class DoubtfulAnswers:
                 await each.settle()
 
     async def settle(self) -> None:
-        """Settle what is still held back at the end of a run: it was too little for a doubt."""
+        """Settle what is still held back at the end of a run: it was too little for a doubt.
+
+        Unless there was a doubt that was never decided, as the run was cut short.
+        """
+        if self._distrusted_until == math.inf:
+            await self.give_up()
+            return
         was_good = self._was_good
         await self.note_good()
         self._was_good = was_good
@@ -127,12 +134,14 @@ class DoubtfulAnswers:
 
     async def _decide(self, last: NexusError) -> None:
         """Ask for witnesses: settle what is held back, or give it up and end the run or wait."""
-        number, wait, has_failed = len(self._held), self.first_wait_sec, False
+        number, wait = len(self._held), self.first_wait_sec
+        trusted_since, self._distrusted_until = self._distrusted_until, math.inf
+        has_failed = False
         while said := await self._refusal():
             if not (self._held or has_failed):
-                return  # another asset was answered meanwhile
-            await self._distrust()
+                break  # another asset was answered meanwhile
             has_failed = True
+            await self.give_up()
             if not self.waits:
                 raise _mass_error(number, last, said)
             self.observe(Waiting(f"the vendor to recover ({said})", wait))
@@ -140,14 +149,8 @@ class DoubtfulAnswers:
             if self.drain.requested.is_set():
                 return
             wait = min(2 * wait, _LONGEST_WAIT_SEC)
-        if has_failed:
-            self._distrusted_until = time.monotonic()
+        self._distrusted_until = time.monotonic() if has_failed else trusted_since
         await self.note_good()
-
-    async def _distrust(self) -> None:
-        """Believe no unfit answer from now on, and give up those that are held back."""
-        self._distrusted_until = math.inf
-        await self.give_up()
 
     async def _refusal(self) -> str:
         """Return why no witness gets a good answer; nothing if one does."""

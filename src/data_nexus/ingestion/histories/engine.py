@@ -208,25 +208,27 @@ class Engine:
             batch = await self.reader.read(lease, state)
         except NexusError as error:
             self._fetching.pop(fetcher, None)
-            await self._settle_error(lease, error, is_suspect=is_suspect)
+            await self._settle_error(lease, error, state.begun, is_suspect=is_suspect)
         else:
-            await self._settle_answer(batch, committer, is_suspect=is_suspect)
+            await self._settle_answer(batch, committer, state.begun, is_suspect=is_suspect)
         finally:
             self._fetching.pop(fetcher, None)
 
     async def _settle_answer(
-        self, batch: Batch, committer: Committer, *, is_suspect: bool
+        self, batch: Batch, committer: Committer, begun: float, *, is_suspect: bool
     ) -> None:
         """Have an answer committed; *not found* only once it is seen to be the asset's own."""
         if batch.outcome is Outcome.NOT_LISTED:
             absent = NotListed(f"{batch.lease.symbol}: {batch.outcome}")
-            doubtful = Doubtful(batch.lease, absent, lambda: committer.submit(batch))
+            doubtful = Doubtful(batch.lease, absent, begun, lambda: committer.submit(batch))
             await self._doubt(doubtful, is_suspect=is_suspect)
             return
         await self._doubts.note_good()
         await committer.submit(batch)
 
-    async def _settle_error(self, lease: Lease, error: NexusError, *, is_suspect: bool) -> None:
+    async def _settle_error(
+        self, lease: Lease, error: NexusError, begun: float, *, is_suspect: bool
+    ) -> None:
         """The one place that decides what an error of an asset means for the asset and the run."""
         match error:
             case Stop() | Pause():
@@ -236,11 +238,11 @@ class Engine:
                 self.observe(Failed(str(lease.symbol), str(error)))
                 await self.store.leases.release([lease], failed=True)
                 if isinstance(error, BrokenAnswer):
-                    await self._doubt(Doubtful(lease, error), is_suspect=False)
+                    await self._doubt(Doubtful(lease, error, begun), is_suspect=False)
             case Park():
                 letter, reason = dead_letter_of(lease, error, self.reader.redact), str(error)
                 error.body = b""  # many may be held, and bodies are large
-                park = Doubtful(lease, error, lambda: self._park(lease, letter, reason))
+                park = Doubtful(lease, error, begun, lambda: self._park(lease, letter, reason))
                 await self._doubt(park, is_suspect=is_suspect)
             case Fenced():
                 self.observe(LeaseLost(str(lease.symbol)))

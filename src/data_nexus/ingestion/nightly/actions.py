@@ -155,7 +155,9 @@ class ActionReader:
             actions = await self._fetch_actions(lease, state)
             if actions.splits is None and actions.dividends is None:
                 absent = NotListed(f"{lease.symbol}: the vendor does not know it")
-                doubtful = Doubtful(lease, absent, lambda: self._settle_absent(lease, actions))
+                doubtful = Doubtful(
+                    lease, absent, state.begun, lambda: self._settle_absent(lease, actions)
+                )
                 await self._doubt(doubtful, is_suspect=is_suspect)
                 return
             await self._doubts.note_good()
@@ -256,7 +258,7 @@ class ActionReader:
                 self._end(error)
             case Park():
                 error.body = b""  # many may be held, and bodies are large
-                put_off = Doubtful(lease, error, lambda: self._put_off(lease, error))
+                put_off = Doubtful(lease, error, state.begun, lambda: self._put_off(lease, error))
                 await self._doubt(put_off, is_suspect=is_suspect)
                 return
             case Retry() | Postpone() | Fenced():
@@ -265,7 +267,7 @@ class ActionReader:
                 raise error
         await update_run.store.leases.release([lease], failed=isinstance(error, Retry | Postpone))
         if isinstance(error, BrokenAnswer):
-            await self._doubt(Doubtful(lease, error), is_suspect=False)
+            await self._doubt(Doubtful(lease, error, state.begun), is_suspect=False)
 
     async def _put_off(self, lease: Lease, unfit: Park) -> None:
         """Put an asset off: asking again at once would not help. The finding says why."""
