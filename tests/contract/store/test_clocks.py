@@ -218,8 +218,7 @@ def test_a_renewal_answered_late_is_not_trusted_longer(database_url: str) -> Non
             database_url,
             "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS"
             " 'BEGIN PERFORM pg_sleep(0.7); RETURN NEW; END'",
-            "CREATE TRIGGER dawdle BEFORE UPDATE ON assets FOR EACH ROW"
-            " EXECUTE FUNCTION dawdle()",
+            "CREATE TRIGGER dawdle BEFORE UPDATE ON assets FOR EACH ROW EXECUTE FUNCTION dawdle()",
         )
         worker.renew()
         assert not worker.store.leases.trusts(lease)

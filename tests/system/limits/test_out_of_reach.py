@@ -178,4 +178,3 @@ def test_one_shot_commands_do_not_wait(database_url: str, tmp_path: Path) -> Non
     with sandbox(symbols=1, bars_per_symbol=1) as vendor:
         url = f"postgresql://nobody@127.0.0.1:{closed_port()}/none"
         assert commands_at(tmp_path, vendor, url).run("backfill").code == 7
-

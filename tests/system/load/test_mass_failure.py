@@ -200,7 +200,10 @@ def test_a_worker_waits_until_the_vendor_answers_again(vendor: Sandbox, database
         if isinstance(event, Waiting):
             vendor.delete("/faults")
         synced = "SELECT count(*) FROM assets WHERE last_synced IS NOT NULL"
-        if type(event).__name__ == "TransactionCommitted" and value(database_url, synced) == SYMBOLS:
+        if (
+            type(event).__name__ == "TransactionCommitted"
+            and value(database_url, synced) == SYMBOLS
+        ):
             drain.request("test")
 
     report = run_worker(vendor, database_url, observe, breaker_seconds=0.05, days_old=1)

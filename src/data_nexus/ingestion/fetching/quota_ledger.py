@@ -131,9 +131,7 @@ class Ledger:
         """Learn from an answer's headers what the minute allows."""
         if limit == self.minute_limit and remaining > 0:
             return
-        await self._change(
-            lambda q, moment: (with_minute_limit(q, limit, remaining, moment), None)
-        )
+        await self._change(lambda q, moment: (with_minute_limit(q, limit, remaining, moment), None))
         self.minute_limit = limit
 
     async def note_account(
