@@ -65,7 +65,7 @@ class VendorFailed(Retry):
 
 
 class Redirected(Retry):
-    """The answer was a redirect (3xx), which is never followed: a login page on the way, perhaps."""
+    """The answer was a redirect (3xx), never followed: a login page on the way, perhaps."""
 
 
 class Postpone(NexusError):

@@ -66,7 +66,10 @@ def test_an_answer_of_a_day_to_come_is_one_of_now(database_url: str) -> None:
     ],
 )
 def test_a_rest_longer_than_any_is_over(
-    database_url: str, times_empty: int, days: int, rests: bool
+    database_url: str,
+    times_empty: int,
+    days: int,
+    rests: bool,  # noqa: FBT001 - a column of the table above
 ) -> None:
     add_assets(database_url, "A", times_empty=times_empty)
     query = "UPDATE assets SET ask_after = now() + %s * interval '1 day'"

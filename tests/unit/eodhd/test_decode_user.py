@@ -85,5 +85,5 @@ def test_whatever_is_sent_becomes_a_count_or_a_typed_refusal(sent: bytes) -> Non
         found = decode_user(sent)
     except (NotAnAnswer, BrokenAnswer):
         return
-    assert 0 <= min(found.spent, found.day_limit, found.extra)
+    assert min(found.spent, found.day_limit, found.extra) >= 0
     assert max(found.spent, found.day_limit, found.extra) <= MOST

@@ -81,14 +81,12 @@ def test_a_failed_probe_opens_it_again_and_a_rate_limit_says_nothing() -> None:
 def test_a_run_that_does_not_wait_ends_after_some_openings_and_says_what_came_last() -> None:
     breakers = CircuitBreakers(ignore, first_open_sec=1e-4)
     with pytest.raises(VendorUnavailable, match=r"eod: .* the last: S.US: 302 redirected"):
-        for _ in range(100):
-            send_one(breakers)
+        asyncio.run(redirected(breakers))
 
 
-def send_one(breakers: CircuitBreakers) -> None:
-    async def one() -> None:
+async def redirected(breakers: CircuitBreakers) -> None:
+    """Send one request after the other, each of them redirected."""
+    for _ in range(100):
         await breakers.admit(EOD)
         with suppress(Redirected), breakers.watch(EOD):
             raise Redirected("S.US: 302 redirected")
-
-    asyncio.run(one())

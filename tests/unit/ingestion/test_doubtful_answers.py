@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -41,6 +41,7 @@ class Run:
     left_due: list[int] = field(default_factory=list)
     excluded: list[int] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
+    waiting: asyncio.Event = field(default_factory=asyncio.Event)
     doubts: DoubtfulAnswers = field(init=False)
     drain: Drain = field(init=False)
 
@@ -50,11 +51,16 @@ class Run:
             ask=self.ask,
             witnesses=self.witnesses,
             leave_due=self.leave_due,
-            observe=self.events.append,
+            observe=self.observe,
             drain=self.drain,
             waits=self.waits,
             first_wait_sec=0.001,
         )
+
+    def observe(self, event: Event) -> None:
+        self.events.append(event)
+        if isinstance(event, Waiting):
+            self.waiting.set()
 
     async def ask(self, symbol: Symbol) -> None:
         self.asked.append(symbol)
@@ -94,11 +100,15 @@ class Run:
         for number in numbers:
             await self.doubts.hold(self.doubtful(number))
 
+    async def hold_all(self, doubtful: Sequence[Doubtful]) -> None:
+        for each in doubtful:
+            await self.doubts.hold(each)
+
 
 def run(scenario: Callable[[Run], Awaitable[None]], **values: object) -> Run:
     """Let a scenario come to its end."""
     made = Run(**values)  # type: ignore[arg-type]
-    asyncio.run(asyncio.wait_for(scenario(made), 20))  # type: ignore[arg-type]
+    asyncio.run(asyncio.wait_for(scenario(made), 20))
     return made
 
 
@@ -187,11 +197,10 @@ def test_absences_are_held_longer() -> None:
 
 def test_broken_answers_count_although_their_assets_are_left_due_already() -> None:
     async def scenario(made: Run) -> None:
+        errors = [BrokenAnswer(f"S{n}.US: not JSON") for n in range(MOST_ALIKE)]
+        left_due = [replace(made.doubtful(n, e), settle=None) for n, e in enumerate(errors)]
         with pytest.raises(VendorUnavailable):
-            for number in range(MOST_ALIKE):
-                broken = BrokenAnswer(f"S{number}.US: not JSON")
-                doubtful = made.doubtful(number, broken)
-                await made.doubts.hold(Doubtful(doubtful.lease, broken, doubtful.at))
+            await made.hold_all(left_due)
 
     made = run(scenario, answers=wrong())
     assert (made.settled, made.left_due, len(made.asked)) == ([], [], 3)
@@ -199,10 +208,9 @@ def test_broken_answers_count_although_their_assets_are_left_due_already() -> No
 
 def test_a_plan_that_lacks_it_for_all_ends_with_the_plan_s_exit_code() -> None:
     async def scenario(made: Run) -> None:
+        errors = [EndpointNotInPlan(f"S{n}.US: 423 Prohibited", 423) for n in range(MOST_ALIKE)]
         with pytest.raises(ProductNotInPlan) as ended:
-            for number in range(MOST_ALIKE):
-                lacking = EndpointNotInPlan(f"S{number}.US: 423 Prohibited", 423)
-                await made.doubts.hold(made.doubtful(number, lacking))
+            await made.hold_all([made.doubtful(n, error) for n, error in enumerate(errors)])
         assert ended.value.exit_code == 5
 
     run(scenario, answers=wrong())
@@ -237,8 +245,7 @@ def test_a_run_that_waits_can_be_drained() -> None:
     async def scenario(made: Run) -> None:
         made.doubts.first_wait_sec = 1000
         holding = asyncio.create_task(made.hold(*range(MOST_ALIKE)))
-        while not any(isinstance(event, Waiting) for event in made.events):
-            await asyncio.sleep(0)
+        await made.waiting.wait()
         made.drain.request("SIGTERM")
         await holding
 
@@ -256,10 +263,15 @@ def test_a_witness_that_a_drain_cuts_short_proves_nothing() -> None:
 
 def test_a_doubt_that_was_cut_short_is_decided_for_the_assets() -> None:
     async def scenario(made: Run) -> None:
-        made.doubts.ask = lambda _: asyncio.sleep(1000)
+        asked = asyncio.Event()
+
+        async def never(_: Symbol) -> None:
+            asked.set()
+            await asyncio.sleep(1000)
+
+        made.doubts.ask = never
         holding = asyncio.create_task(made.hold(*range(MOST_ALIKE)))
-        while not made.excluded:
-            await asyncio.sleep(0)
+        await asked.wait()
         holding.cancel()
         await asyncio.wait([holding])
         await made.doubts.settle()

@@ -28,9 +28,10 @@ from data_nexus.ingestion.reports.run_report import RunReport
 class RunTotals:
     """The counts of a run's events; `received` = inserted + revised + unchanged + rejected.
 
-    `answers` counts the requests that were answered, however; `last_failure` is why an asset last got
-    no usable answer. `actions` counts the assets whose splits and dividends were read, `actions_failed` those of
-    which no usable answer came, and `findings` those that they leave unexplained.
+    `answers` counts the requests that were answered, however; `last_failure` is why an asset last
+    got no usable answer. `actions` counts the assets whose splits and dividends were read,
+    `actions_failed` those of which no usable answer came, and `findings` those that they leave
+    unexplained.
     """
 
     synced: int = 0
