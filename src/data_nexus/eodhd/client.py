@@ -164,8 +164,9 @@ _CAUSES: tuple[tuple[type[Exception], str], ...] = (
     (
         aiohttp.ClientConnectorCertificateError,
         (
-            "the certificate is not trusted; is it a login page of this network, is this"
-            " machine's clock right? If a proxy of yours reads TLS, name its certificates by SSL_CERT_FILE"
+            "the certificate is not trusted; is a login page of this network in the way, is this"
+            " machine's clock right? If a proxy of yours reads TLS, name its certificates by"
+            " SSL_CERT_FILE"
         ),
     ),
     (aiohttp.ClientConnectorSSLError, "no TLS; is EODHD_BASE_URL right, is a proxy in the way?"),

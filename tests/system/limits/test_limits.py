@@ -263,7 +263,7 @@ def test_no_number_of_the_account_is_a_bug_of_ours(
     commands: Commands, vendor: Sandbox, database_url: str, told: dict[str, object]
 ) -> None:
     today = datetime.now(UTC).date().isoformat()
-    vendor.post("/faults", account(apiRequestsDate=today) | account(**told))
+    vendor.post("/faults", account(**{"apiRequestsDate": today, **told}))
     done = commands.run("backfill", "--limit", "3", "--json")
     assert done.code in (0, 4), done.stderr
     assert (done.code == 4) == (told == {"apiRequests": 2**31}), "so many calls are spent"

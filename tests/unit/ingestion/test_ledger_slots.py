@@ -173,7 +173,8 @@ def test_a_count_of_tomorrow_is_believed_as_clocks_differ() -> None:
 def test_what_a_wrong_clock_has_left_is_taken_back_at_the_next_request(
     wrong: dict[str, object],
 ) -> None:
-    kept, said = row(**wrong), list[Event]()  # type: ignore[arg-type]
+    said = list[Event]()
+    kept = row(**wrong)  # type: ignore[arg-type]
     ours = ledger(kept, said.append)
     slot = run(ours.admit(1))
     assert slot.day == kept.quota.day == TODAY

@@ -39,6 +39,7 @@ from data_nexus.errors import (
     Park,
     Pause,
     Postpone,
+    RequestRefused,
     Retry,
     Stop,
     VendorUnavailable,
@@ -154,7 +155,8 @@ class ActionReader:
         try:
             actions = await self._fetch_actions(lease, state)
             if actions.splits is None and actions.dividends is None:
-                absent = NotListed(f"{lease.symbol}: the vendor does not know it")
+                # Its bars are served: it is no more likely than a refusal.
+                absent = RequestRefused(f"{lease.symbol}: neither splits nor dividends found", 404)
                 doubtful = Doubtful(
                     lease, absent, state.begun, lambda: self._settle_absent(lease, actions)
                 )
