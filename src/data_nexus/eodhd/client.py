@@ -32,7 +32,7 @@ from data_nexus.events import Observer, Requested
 
 _HEADERS = {"Accept-Encoding": "gzip", "User-Agent": "data-nexus"}
 _CHUNK = 1 << 18
-# No limit of a minute is believed beyond this: slots could not be told apart.
+# No limit of a minute is believed beyond this: slots would coincide.
 _MOST = 10_000_000
 _REFUSAL_CAP = 1 << 20
 
