@@ -166,6 +166,10 @@ class MixedRun:
         assert self.servers.enter_context(embedded_server(self.home)) == self.url
         self.note("kills of the server")
 
+    def log(self) -> str:
+        """The end of what the workers said."""
+        return (self.commands.folder / "forked.log").read_text(encoding="utf-8")[-3000:]
+
     def differing(self) -> list[Row]:
         """The assets whose bars are not the vendor's, but for those that rest or wait for us."""
         with psycopg.connect(self.url) as connection:
@@ -264,6 +268,7 @@ def test_after_everything_at_once_the_bars_are_the_vendors(mixed: MixedRun) -> N
         )
         eventually(lambda: not value(mixed.url, due, settled_from), 120)
         late = memory_kb(first), open_files(first)
+        assert [worker.exitcode for worker in mixed.workers] == [None] * WORKERS, mixed.log()
         for worker in mixed.workers:
             assert worker.pid
             os.kill(worker.pid, signal.SIGTERM)
