@@ -107,7 +107,7 @@ def test_no_number_of_the_account_is_a_bug_of_ours(
     vendor.post("/faults", account(**{"apiRequestsDate": today, **told}))
     done = commands.run("backfill", "--limit", "3", "--json")
     assert done.code in (0, 4), done.stderr
-    assert (done.code == 4) == (told == {"apiRequests": 2**31}), "so many calls are spent"
+    assert (done.code == 4) == (told.get("apiRequests") in (2**31, 10**30)), "all is spent"
     assert value(database_url, "SELECT spent BETWEEN 0 AND 500000000 FROM quota_ledger")
 
 
