@@ -17,6 +17,7 @@ from psycopg import conninfo as libpq
 from psycopg.rows import BaseRowFactory
 from psycopg_pool import PoolTimeout
 
+from data_nexus.config import check_schema_name
 from data_nexus.database.queries import query
 from data_nexus.errors import StorageUnavailable, UsageError
 
@@ -37,6 +38,19 @@ _SESSION = {
     "lock_timeout": "10s",
     "statement_timeout": "120s",
     "timezone": "UTC",
+    "datestyle": "ISO",
+    "intervalstyle": "postgres",
+}
+# What the server reports of a session, and how it begins where texts mean what they mean here.
+_MEANINGS = {"TimeZone": "UTC", "DateStyle": "ISO"}
+# A socket is a place of this machine: what the environment says of remote servers is not for it.
+_SOCKET = {
+    "hostaddr": "",
+    "require_auth": "",
+    "sslmode": "disable",
+    "gssencmode": "disable",
+    "channel_binding": "disable",
+    "target_session_attrs": "any",
 }
 # Serialization failure, deadlock, lock timeout, statement timeout, a session that was ended by an
 # operator, by its idleness, or that was cut (no code).
@@ -58,17 +72,48 @@ def conninfo(url: str, schema: str = "public", *, role: str = "engine") -> str:
     scheme, separator, rest = url.partition("://")
     if not separator or scheme not in _SCHEMES:
         raise UsageError("DATABASE_URL must look like postgresql://user@host:5432/name")
-    if not schema.replace("_", "a").isalnum() or not schema.isascii():
-        raise UsageError(f"NEXUS_SCHEMA: {schema!r} may hold letters, digits and _ only")
+    check_schema_name(schema)
     options = " ".join(f"-c {k}={v}" for k, v in (_SESSION | {"search_path": schema}).items())
     try:
         return libpq.make_conninfo(
-            f"postgresql://{rest}", options=options, application_name=f"data-nexus {role}", **_TCP
+            f"postgresql://{rest}",
+            options=options,
+            application_name=f"data-nexus {role}",
+            client_encoding="UTF8",
+            **_TCP,
+            **_place(f"postgresql://{rest}"),
         )
     except psycopg.ProgrammingError:
         raise UsageError(
             "DATABASE_URL cannot be read; is a character not percent-encoded?"
         ) from None
+
+
+def _place(url: str) -> dict[str, str]:
+    """Return what keeps the environment (`PGHOSTADDR`) from leading elsewhere than the URL."""
+    parts = libpq.conninfo_to_dict(url)
+    host = str(parts.get("host") or "")
+    if host.startswith(("/", "@")):
+        return _SOCKET
+    return {"hostaddr": ""} if host and "hostaddr" not in parts else {}
+
+
+def set_meanings(connection: psycopg.Connection | AsyncConn) -> None:
+    """Make texts of a new session mean what they mean here, whatever the environment says.
+
+    libpq sends `PGTZ` and `PGDATESTYLE` after all options of ours. What the session begins with
+    was reported by the server, so that nothing is asked where all is well.
+    """
+    for name, value in _MEANINGS.items():
+        if not (connection.info.parameter_status(name) or "").startswith(value):
+            connection.pgconn.exec_(f"SET {name} = '{value}'".encode())
+
+
+async def connect_async(url: str, schema: str) -> AsyncConn:
+    """Open a connection of the engine outside of a pool; each statement is a transaction."""
+    connection = await AsyncConnection.connect(conninfo(url, schema), autocommit=True)
+    set_meanings(connection)
+    return connection
 
 
 def unavailable(error: psycopg.Error) -> StorageUnavailable:
@@ -127,9 +172,11 @@ class PostgresConnection:
     def connect(self) -> psycopg.Connection:
         """Open a plain psycopg connection; raise `StorageUnavailable` if there is no server."""
         try:
-            return psycopg.connect(conninfo(self.url, self.schema, role="reader"))
+            connection = psycopg.connect(conninfo(self.url, self.schema, role="reader"))
         except psycopg.OperationalError as error:
             raise unavailable(error) from None
+        set_meanings(connection)
+        return connection
 
     def rows(
         self, name: str, parameters: dict[str, Any], row_factory: BaseRowFactory[Row]
