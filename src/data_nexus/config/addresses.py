@@ -18,9 +18,7 @@ _FLAGS = re.IGNORECASE | re.ASCII
 _VENDOR_ROOT = re.compile(
     rf"(?P<scheme>https?)://{_HOST}(?::(?P<port>\d{{1,5}}))?(?:/[\w.~%-]*)*", _FLAGS
 )
-_PROXY = re.compile(
-    rf"(?:http://)?(?:(?P<user>[^@/\\\s]*)@)?{_HOST}:(?P<port>\d{{1,5}})/?", _FLAGS
-)
+_PROXY = re.compile(rf"(?:http://)?(?:(?P<user>[^@/\\\s]*)@)?{_HOST}:(?P<port>\d{{1,5}})/?", _FLAGS)
 _SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 
 

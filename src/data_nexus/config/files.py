@@ -92,7 +92,9 @@ def _read(path: Path) -> tuple[Path, dict[str, object], str, int] | None:
     except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"{path}: {error}") from None
     if _has_password(values) and mode & stat.S_IRWXO:
-        raise UsageError(f"{path}: others can read it and the password in it; run: chmod 600 {path}")
+        raise UsageError(
+            f"{path}: others can read it and the password in it; run: chmod 600 {path}"
+        )
     if unknown := sorted(values.keys() - _BY_KEY.keys()):
         raise UsageError(f"{path}: unknown setting {unknown[0]!r}; `nexus config` lists all")
     return path, values, file_number(path, content), owner

@@ -21,7 +21,6 @@ from data_nexus.config.key import read_key
 from data_nexus.config.settings import SETTINGS, Setting, Settings
 from data_nexus.errors import UsageError
 
-
 _Given = dict[str, tuple[object, str]]
 
 

@@ -6,7 +6,8 @@ The engine's async connections are opened by `pool`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+import re
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -31,6 +32,8 @@ Row = TypeVar("Row")
 # PostgreSQL counts days from 2000-01-01: that day, counted from 1970-01-01.
 EPOCH_DAY = 10_957
 _SCHEMES = ("postgresql", "postgres", "postgresql+psycopg", "postgresql+psycopg2")
+_UNREADABLE = "DATABASE_URL cannot be read; is a character not percent-encoded?"
+_PORTS = re.compile(r"[\d,]*")
 # A client that was stopped inside a transaction must not block its successor for long, and a
 # peer that is gone must be noticed.
 _SESSION = {
@@ -69,29 +72,42 @@ def conninfo(url: str, schema: str = "public", *, role: str = "engine") -> str:
 
     `role` is what `pg_stat_activity` shows. Raises `UsageError` if it is not a PostgreSQL URL.
     """
-    scheme, separator, rest = url.partition("://")
-    if not separator or scheme not in _SCHEMES:
-        raise UsageError("DATABASE_URL must look like postgresql://user@host:5432/name")
+    plain = _plain_url(url)
     check_schema_name(schema)
     options = " ".join(f"-c {k}={v}" for k, v in (_SESSION | {"search_path": schema}).items())
     try:
-        return libpq.make_conninfo(
-            f"postgresql://{rest}",
-            options=options,
-            application_name=f"data-nexus {role}",
-            client_encoding="UTF8",
-            **_TCP,
-            **_place(f"postgresql://{rest}"),
-        )
+        parts = libpq.conninfo_to_dict(plain)
     except psycopg.ProgrammingError:
-        raise UsageError(
-            "DATABASE_URL cannot be read; is a character not percent-encoded?"
-        ) from None
+        raise UsageError(_UNREADABLE) from None
+    if not _PORTS.fullmatch(str(parts.get("port") or "")):
+        raise UsageError(_UNREADABLE)
+    return libpq.make_conninfo(
+        plain,
+        options=options,
+        application_name=f"data-nexus {role}",
+        client_encoding="UTF8",
+        **_TCP,
+        **_place(parts),
+    )
 
 
-def _place(url: str) -> dict[str, str]:
+def _plain_url(url: str) -> str:
+    """Return a URL as libpq reads it.
+
+    One in which a password may have been split (a `/` or `@` of its own) is refused: libpq would
+    take a piece of it for a host, a port or a name, and show that in its error.
+    """
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme not in _SCHEMES:
+        raise UsageError("DATABASE_URL must look like postgresql://user@host:5432/name")
+    authority, _, path = rest.partition("?")[0].partition("/")
+    if authority.count("@") > 1 or "@" in path:
+        raise UsageError(_UNREADABLE)
+    return f"postgresql://{rest}"
+
+
+def _place(parts: Mapping[str, object]) -> dict[str, str]:
     """Return what keeps the environment (`PGHOSTADDR`) from leading elsewhere than the URL."""
-    parts = libpq.conninfo_to_dict(url)
     host = str(parts.get("host") or "")
     if host.startswith(("/", "@")):
         return _SOCKET

@@ -74,7 +74,6 @@ HOSTILE = {
     "max_logical_replication_workers": "5",
     "primary_conninfo": "host=127.0.0.1",
     "sync_replication_slots": "on",
-    "ssl": "on",
     "log_destination": "csvlog",
     "logging_collector": "on",
 }
@@ -97,7 +96,7 @@ def test_no_setting_in_a_cluster_makes_its_server_run_load_listen_or_connect(
     with embedded_server(home) as url:
         found = {name: answer(url, f"SHOW {name}") for name in settings}
         assert {name: v for name, v in found.items() if v == settings[name]} == {}
-        assert found["listen_addresses"] == ""
+        assert (found["listen_addresses"], answer(url, "SHOW ssl")) == ("", "off")
         answer(url, "SELECT pg_switch_wal()")
         with socket.socket() as line:
             assert line.connect_ex(("127.0.0.1", 7999)) != 0
@@ -121,9 +120,9 @@ def test_neither_does_what_alter_system_left_behind(home: Path, tmp_path: Path) 
 
 @pytest.mark.usefixtures("stranger")
 def test_a_cluster_that_was_copied_here_is_refused_until_it_is_allowed(home: Path) -> None:
-    with pytest.raises(UsageError, match=r"not made here by you.*nexus db trust") as refused:
-        with embedded_server(home):
-            pass
+    foreign = r"not made here by you.*nexus db trust"
+    with pytest.raises(UsageError, match=foreign) as refused, embedded_server(home):
+        pass
     assert refused.value.exit_code == 2
     assert server_pid(home) is None
     assert trust_cluster(home) == cluster_of(home)
@@ -151,10 +150,7 @@ def test_a_cluster_made_in_its_place_is_known_without_any_list(tmp_path: Path) -
     shutil.rmtree(os.environ["XDG_CONFIG_HOME"])
     with embedded_server(home) as url:
         assert answer(url, "SELECT 1") == 1
-    home.rename(tmp_path / "moved")
-    with embedded_server(tmp_path / "moved") as url:
-        assert answer(url, "SELECT 1") == 1
-    remove(tmp_path / "moved")
+    remove(home)
 
 
 @pytest.mark.usefixtures("stranger")
@@ -236,13 +232,12 @@ def test_whoever_waits_for_a_lock_reads_what_for_and_who_holds_it(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "change.lock"
+    hold = (
+        "import fcntl, os, sys; fcntl.flock(os.open(sys.argv[1], os.O_CREAT), fcntl.LOCK_EX);"
+        "print(flush=True); sys.stdin.read()"
+    )
     holder = subprocess.Popen(
-        [
-            *(sys.executable, "-c"),
-            "import fcntl, os, sys; fcntl.flock(os.open(sys.argv[1], os.O_CREAT), fcntl.LOCK_EX);"
-            "print(flush=True); sys.stdin.read()",
-            path,
-        ],
+        [sys.executable, "-c", hold, path],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )

@@ -37,7 +37,11 @@ EXPECTED = ["UTC", "ISO", "postgres", "UTF8"]
 
 
 @pytest.fixture(params=MISLEADING)
-def misled(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+def misled(
+    request: pytest.FixtureRequest, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> str:
+    """The variable that misleads, once there is a database."""
+    assert database_url
     monkeypatch.setenv(request.param, MISLEADING[request.param])
     return str(request.param)
 

@@ -58,7 +58,9 @@ class ConnectProxy:
 
 
 @contextmanager
-def connect_proxy(target: int, status: str = "200 Connection established") -> Iterator[ConnectProxy]:
+def connect_proxy(
+    target: int, status: str = "200 Connection established"
+) -> Iterator[ConnectProxy]:
     """Run a proxy that leads every host to one port here; with another status, nowhere."""
     proxy = ConnectProxy()
 
@@ -94,9 +96,7 @@ async def _join(
     await asyncio.gather(_copy(reader, far_writer, seen), _copy(far_reader, writer, seen))
 
 
-async def _copy(
-    source: asyncio.StreamReader, sink: asyncio.StreamWriter, seen: bytearray
-) -> None:
+async def _copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter, seen: bytearray) -> None:
     with suppress(OSError):
         while part := await source.read(1 << 16):
             seen += part

@@ -123,7 +123,7 @@ class Vendor(BaseHTTPRequestHandler):
     received: list[dict[str, str]]
     protocol_version = "HTTP/1.1"
 
-    def do_GET(self) -> None:  # noqa: N802 - the name that the library calls
+    def do_GET(self) -> None:
         """Answer."""
         self.received.append(dict(self.headers))
         body = json.dumps({"apiRequests": 1}).encode()

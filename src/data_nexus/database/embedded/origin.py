@@ -6,10 +6,10 @@ So a cluster is served only if this user has made or allowed it: its system iden
 drawn by `initdb`) is in the user's own list, which no archive can bring along. A moved or copied
 home keeps the identifier, and stays known.
 
-Homes that are older than the list, or whose list was lost (a container without a home of its user),
-prove themselves: the identifier begins with the second in which `initdb` drew it, just after it wrote
-`PG_VERSION`, which nothing touches ever after, and just before the control file. When a file was
-last touched cannot be set; of one that was unpacked or copied it is the time of the unpacking.
+Homes that are older than the list, or whose list was lost (a container without a home of its
+user), prove themselves: the identifier begins with the second in which `initdb` drew it, just after
+it wrote `PG_VERSION`, which nothing touches ever after, and just before the control file. When a
+file was last touched cannot be set; of one that was unpacked it is the time of the unpacking.
 """
 
 from __future__ import annotations
