@@ -22,7 +22,7 @@ from data_nexus.errors import UsageError
 
 @click.group()
 def db() -> None:
-    """Print the database's URL, migrate its tables, open psql, accept a copy."""
+    """Print the URL, migrate the tables, open psql, accept a copy."""
 
 
 @db.command()
