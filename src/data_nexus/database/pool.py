@@ -14,7 +14,13 @@ import psycopg
 from psycopg.rows import BaseRowFactory
 from psycopg_pool import AsyncConnectionPool
 
-from data_nexus.database.connection import AsyncConn, conninfo, repeated, storage_errors
+from data_nexus.database.connection import (
+    AsyncConn,
+    conninfo,
+    repeated,
+    set_meanings,
+    storage_errors,
+)
 from data_nexus.database.queries import query
 from data_nexus.errors import RowsRefused
 
@@ -96,13 +102,19 @@ async def open_pool(
     configure: Callable[[AsyncConn], Awaitable[None]] | None = None,
 ) -> AsyncIterator[Pool]:
     """Open a pool of `size` connections, each configured first, with two more for a rush."""
+
+    async def prepare(connection: AsyncConn) -> None:
+        set_meanings(connection)
+        if configure is not None:
+            await configure(connection)
+
     with storage_errors():
         async with AsyncConnectionPool(
             conninfo(url, schema),
             min_size=size,
             max_size=size + 2,
             kwargs={"autocommit": True},
-            configure=configure,
+            configure=prepare,
             timeout=_WAIT_SEC,
             open=False,
         ) as connections:

@@ -17,7 +17,7 @@ from typing import Self
 import aiohttp
 from yarl import URL
 
-from data_nexus.config import Secret
+from data_nexus.config import Secret, without_user
 from data_nexus.eodhd.body import plain
 from data_nexus.eodhd.refusals import refusal
 from data_nexus.eodhd.requests import Request
@@ -39,13 +39,17 @@ _REFUSAL_CAP = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """How to reach the vendor, and the limits: deadlines in seconds, the cap in bytes."""
+    """How to reach the vendor, and the limits: deadlines in seconds, the cap in bytes.
+
+    `proxy` is one for https: the request goes through it inside TLS.
+    """
 
     base_url: str
     concurrency: int
     connect_sec: float
     answer_sec: float
     answer_cap: int
+    proxy: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,7 @@ class VendorClient:
             connector=aiohttp.TCPConnector(limit=wire.concurrency),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=_HEADERS,
+            proxy=wire.proxy,
             read_bufsize=_CHUNK,
             timeout=aiohttp.ClientTimeout(total=wire.answer_sec, sock_connect=wire.connect_sec),
             trust_env=False,
@@ -99,9 +104,9 @@ class VendorClient:
         try:
             status, headers, body = await self._send(request)
             size = len(body)
-        except NotSent:
+        except NotSent as error:
             is_sent = False
-            raise
+            raise self._with_proxy(error) from None
         finally:
             if is_sent:
                 elapsed = time.monotonic() - started
@@ -123,6 +128,8 @@ class VendorClient:
             async with self._session.get(target, allow_redirects=False) as answer:
                 body = await self._read(answer, subject)
                 return answer.status, dict(answer.headers), body
+        except aiohttp.ClientHttpProxyError as error:
+            raise NotSent(f"{subject}: the proxy does not let it pass ({error.status})") from None
         except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError) as error:
             raise NotSent(f"{subject}: no connection: {_cause(error)}") from None
         except TimeoutError:
@@ -134,6 +141,11 @@ class VendorClient:
         except (aiohttp.ClientError, OSError, asyncio.IncompleteReadError) as error:
             reason = type(error).__name__
             raise ConnectionFailed(f"{subject}: connection failed ({reason})") from None
+
+    def _with_proxy(self, error: NotSent) -> NotSent:
+        if self._wire.proxy is None:
+            return error
+        return NotSent(f"{error}, through the proxy {without_user(self._wire.proxy)} (HTTPS_PROXY)")
 
     async def _read(self, answer: aiohttp.ClientResponse, subject: str) -> bytes:
         cap = self._wire.answer_cap

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from data_nexus.config import Secret, Settings, load_settings
+from data_nexus.config import Secret, Settings, load_settings, vendor_proxy
 from data_nexus.database.connection import repeated
 from data_nexus.database.open import database_url, open_database
 from data_nexus.database.store import Store, open_store
@@ -82,6 +83,7 @@ async def open_run(
         connect_sec=settings.connect_seconds,
         answer_sec=settings.answer_seconds,
         answer_cap=settings.answer_cap,
+        proxy=vendor_proxy(settings.eodhd_base_url, os.environ),
     )
     async with (
         open_store(url, settings.schema, settings.writers, settings.lease_seconds) as store,

@@ -9,11 +9,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from psycopg import AsyncConnection
 from psycopg.rows import tuple_row
 
 from data_nexus.config import Secret
-from data_nexus.database.connection import AsyncConn, conninfo, storage_errors
+from data_nexus.database.connection import AsyncConn, connect_async, storage_errors
 from data_nexus.database.pool import Pool, open_pool, rows_of
 from data_nexus.database.queries import query, token_id
 from data_nexus.database.store.actions import StoredActions
@@ -52,7 +51,7 @@ async def open_store(url: str, schema: str, writers: int, lease_sec: float) -> A
     owner = secrets.randbits(63)
     with storage_errors():
         async with (
-            await AsyncConnection.connect(conninfo(url, schema), autocommit=True) as presence,
+            await connect_async(url, schema) as presence,
             open_pool(url, schema, writers, _prepare) as pool,
         ):
             ((moment, _),) = await rows_of(presence, "hold_presence", {"owner": owner}, tuple_row)

@@ -82,7 +82,7 @@ class FolderStorage(Storage):
     def _lock(self) -> int:
         try:
             Path(self._root).mkdir(parents=True, exist_ok=True)
-            lock = os.open(self._at(LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            lock = os.open(self._at(LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise self.unavailable(error) from None
         try:
