@@ -190,7 +190,7 @@ class SchemaMismatch(Stop):
 
 
 class InvariantBroken(Stop):
-    """An invariant does not hold; nothing was written."""
+    """An invariant does not hold: the stored rows and what is said of them disagree."""
 
     exit_code = 8
 

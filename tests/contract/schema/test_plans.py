@@ -34,7 +34,7 @@ NOTHING_ASKED = {
     "asset_types": [""] * 4,
     "published": [date(2024, 1, 10)] * 4,
 }
-CLAIMS = ("claim_due", "claim_behind", "claim_wanted", "claim_audit")
+CLAIMS = ("claim_due", "claim_behind", "claim_wanted", "claim_audit", "claim_damaged")
 Node = dict[str, Any]
 
 

@@ -133,8 +133,9 @@ async def _settle(
     }
     if not await rows_of(connection, "lock_asset", held, scalar_row):
         return None
-    await _store(connection, lease.asset_id, received)
     bars = await read_bars(connection, lease.asset_id, date.min)
+    received = believed(received, await _known(connection, lease.asset_id), bars)
+    await _store(connection, lease.asset_id, received)
     found = findings_of(bars, await _known(connection, lease.asset_id))
     if received.unfit:
         found = tuple(replace(each, detail=f"{each.detail}; {received.unfit}") for each in found)
@@ -147,6 +148,31 @@ async def _settle(
     }
     await connection.execute(query("settle_actions"), settled)
     return found
+
+
+def believed(received: VendorActions, known: KnownActions, bars: Bars) -> VendorActions:
+    """Return what to store of an answer: not that there are no actions, if the bars need them.
+
+    An answer without any split, or any dividend, where some are stored is believed only if no more
+    of the adjusted closes disagree then, which the vendor itself has sent.
+    """
+    if not received.are_all:
+        return received
+    doubted = {
+        name: getattr(received, name) == () and getattr(known, name) != ()
+        for name in ("splits", "dividends")
+    }
+    for name in (name for name, is_doubted in doubted.items() if is_doubted):
+        without = replace(known, **{name: ()})
+        if _unexplained_bars(bars, without) > _unexplained_bars(bars, known):
+            text = f"the vendor sent no {name}, although its adjusted closes need the stored ones"
+            received = replace(received, **{name: None}, unfit=received.unfit or text)
+    return received
+
+
+def _unexplained_bars(bars: Bars, known: KnownActions) -> int:
+    found = findings_of(bars, known)
+    return sum(each.count for each in found if each.rule == ADJUSTED_CLOSE_IS_EXPLAINED)
 
 
 async def _store(connection: AsyncConn, asset_id: int, received: VendorActions) -> None:

@@ -20,6 +20,7 @@ from data_nexus.database.store.commits import Commits
 from data_nexus.database.store.leases import Leases
 from data_nexus.database.store.listings import Listings
 from data_nexus.database.store.quota import QuotaLedger
+from data_nexus.database.store.repairs import Repairs
 from data_nexus.database.store.runs import Runs
 from data_nexus.database.store.sessions import BulkSessions
 
@@ -36,6 +37,7 @@ class Store:
     actions: StoredActions
     sessions: BulkSessions
     listings: Listings
+    repairs: Repairs
     _pool: Pool
 
     def quota(self, token: Secret) -> QuotaLedger:
@@ -61,6 +63,7 @@ async def open_store(url: str, schema: str, writers: int, lease_sec: float) -> A
                 actions=StoredActions(pool, leases),
                 sessions=BulkSessions(pool),
                 listings=Listings(pool),
+                repairs=Repairs(pool),
                 _pool=pool,
             )
 
