@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.embedded import embedded_server, remove
@@ -113,8 +114,8 @@ def test_what_a_repair_can_mend_is_noted_for_it(ids: list[int], database_url: st
 def test_on_a_server_that_only_reads_nothing_is_noted(ids: list[int], database_url: str) -> None:
     name = psycopg.conninfo.conninfo_to_dict(database_url)["dbname"]
     with psycopg.connect(database_url, autocommit=True) as connection:
-        change = psycopg.sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = on")
-        connection.execute(change.format(psycopg.sql.Identifier(str(name))))
+        change = sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = on")
+        connection.execute(change.format(sql.Identifier(str(name))))
     database = PostgresConnection(database_url)
     assert set(inspect_database(database, sample=5).broken.values()) == {()}
     assert not note_damaged(database, ids)

@@ -287,7 +287,7 @@ def test_a_run_takes_no_more_than_its_limit_by_both_ways_together(
     assert [lease and lease.symbol.code for lease in found] == ["A", None, "B", None]
     worker.release([lease for lease in found if lease])
     found = worker.walk(2, "sdsd")
-    assert [lease and lease.symbol.code for lease in found] == ["LOST", "C", None, None]
+    assert [lease and lease.symbol.code for lease in found] == ["LOST", "A", None, None]
 
 
 def test_suspects_count_towards_the_limit(worker: Worker, database_url: str) -> None:

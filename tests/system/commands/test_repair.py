@@ -94,6 +94,8 @@ def test_a_bar_deleted_or_edited_by_hand_is_found_and_healed_and_its_value_kept(
     symbols = [row[0] for row in rows(database_url, "SELECT symbol FROM assets ORDER BY id")]
     before, begun = bars_of(database_url), len(vendor.log())
     found = deep(commands, "--no-limit")
+    status = commands.run("status", "--json").answer["assets"]
+    assert (status["damaged"], status["fresh"]) == (2, loaded(database_url) - 2)
     assert len(asked(vendor, begun)) == SYMBOLS + 3, "one call an asset, and the checks' own"
     assert bars_of(database_url) == before, "it writes nothing"
     assert found.code == 8
@@ -117,6 +119,11 @@ def test_a_bar_deleted_or_edited_by_hand_is_found_and_healed_and_its_value_kept(
 
 def bars_of(url: str) -> list[tuple[Any, ...]]:
     return rows(url, "SELECT * FROM market_data ORDER BY asset_id, date")
+
+
+def loaded(url: str) -> int:
+    """How many assets have bars."""
+    return int(value(url, "SELECT count(*) FROM assets WHERE last_bar IS NOT NULL"))
 
 
 def test_a_second_repair_finds_nothing_and_asks_nothing(

@@ -18,9 +18,14 @@ from data_nexus.database.reader.table_reads import (
     read_other_tables,
 )
 from data_nexus.domain.adjustment.findings import ADJUSTED_CLOSE_IS_EXPLAINED, findings_of
+from data_nexus.errors import StorageUnavailable
 
 REPAIR = "nexus repair"
 RESTORE = "restore a backup: the log of the answers was changed"
+
+
+# Of what the queries for breaches read, the tables themselves have been read by then.
+_INDEX = "an index"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +71,15 @@ class Inspection:
 
 
 def broken_invariants(database: PostgresConnection) -> dict[str, int]:
-    """Return each invariant with the number of assets of which it is broken."""
-    return {name: len(ids) for name, ids in inspect_database(database).broken.items()}
+    """Return each invariant with the number of assets of which it is broken.
+
+    Raises `StorageUnavailable` if a table is damaged.
+    """
+    found = Inspection()
+    _check(database, found)
+    for table, cause in found.damaged.items():
+        raise StorageUnavailable(f"{table} is damaged: {cause}")
+    return {name: len(ids) for name, ids in found.broken.items()}
 
 
 def inspect_database(database: PostgresConnection, *, sample: int = 0) -> Inspection:
@@ -77,21 +89,8 @@ def inspect_database(database: PostgresConnection, *, sample: int = 0) -> Inspec
     the index of the bars and one into that of the log.
     """
     found = Inspection()
-    apart = bars_apart_from_log(database, found.damaged)
-    if apart is not None:
-        found.broken[BARS_ARE_LOGGED] = apart
+    _check(database, found, sample)
     read_other_tables(database, found.damaged)
-    with database.reading() as connection:
-        connection.execute(query("without_time_limit"))
-        for invariant in INVARIANTS:
-            if found.damaged:
-                break
-            with damage_noted(found.damaged, "an index of market_data or sync_log"):
-                rows = connection.cursor(row_factory=scalar_row).execute(query(invariant.query))
-                found.broken[invariant.name] = tuple(rows.fetchall())
-        if sample and not found.damaged:
-            with damage_noted(found.damaged, "an index of market_data"):
-                found.broken[SAMPLE_IS_EXPLAINED] = _unexplained(connection, sample)
     return found
 
 
@@ -110,6 +109,24 @@ def note_damaged(database: PostgresConnection, asset_ids: Sequence[int]) -> bool
 def tickers_of(database: PostgresConnection, asset_ids: Sequence[int]) -> dict[int, str]:
     """Return the tickers of assets, by id; one whose asset is gone is left out."""
     return dict(database.rows("asset_tickers", {"asset_ids": list(asset_ids)}, tuple_row))
+
+
+def _check(database: PostgresConnection, found: Inspection, sample: int = 0) -> None:
+    """Check the invariants until a table turns out to be damaged."""
+    apart = bars_apart_from_log(database, found.damaged)
+    if apart is not None:
+        found.broken[BARS_ARE_LOGGED] = apart
+    with database.reading() as connection:
+        connection.execute(query("without_time_limit"))
+        for invariant in INVARIANTS:
+            if found.damaged:
+                return
+            with damage_noted(found.damaged, _INDEX):
+                rows = connection.cursor(row_factory=scalar_row).execute(query(invariant.query))
+                found.broken[invariant.name] = tuple(rows.fetchall())
+        if sample and not found.damaged:
+            with damage_noted(found.damaged, _INDEX):
+                found.broken[SAMPLE_IS_EXPLAINED] = _unexplained(connection, sample)
 
 
 def _unexplained(connection: psycopg.Connection, most: int) -> tuple[int, ...]:

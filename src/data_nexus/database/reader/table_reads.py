@@ -42,7 +42,8 @@ def bars_apart_from_log(database: PostgresConnection, damaged: Damage) -> tuple[
     None if one of the two tables is damaged, which is noted in `damaged`.
     """
     counts: list[dict[int, int]] = []
-    with _reading_in_full(database) as connection:
+    with database.reading() as connection:
+        _read_in_full(connection)
         for table, name in (("sync_log", "logged_by_asset"), ("market_data", "stored_by_asset")):
             with damage_noted(damaged, table):
                 rows = connection.cursor(row_factory=tuple_row).execute(query(name))
@@ -57,16 +58,18 @@ def bars_apart_from_log(database: PostgresConnection, damaged: Damage) -> tuple[
 def read_other_tables(database: PostgresConnection, damaged: Damage) -> None:
     """Read the tables that `bars_apart_from_log` has not read, with what is stored out of line."""
     read = set() if damaged else {"sync_log", "market_data"}
-    for table, has_long_values in database.rows("own_tables", {}, tuple_row):
-        if table not in read:
-            counted = sql.SQL(_COUNT_LONG if has_long_values else _COUNT)
-            with _reading_in_full(database) as connection, damage_noted(damaged, table):
-                connection.execute(counted.format(sql.Identifier(table)))
-
-
-@contextmanager
-def _reading_in_full(database: PostgresConnection) -> Iterator[psycopg.Connection]:
     with database.reading() as connection:
-        connection.execute(query("without_time_limit"))
-        connection.execute(query("without_indexes"))
-        yield connection
+        cursor = connection.cursor(row_factory=tuple_row)
+        for table, has_long_values in cursor.execute(query("own_tables")).fetchall():
+            if table not in read:
+                counted = sql.SQL(_COUNT_LONG if has_long_values else _COUNT)
+                with damage_noted(damaged, table):
+                    _read_in_full(connection)
+                    connection.execute(counted.format(sql.Identifier(table)))
+                connection.rollback()
+
+
+def _read_in_full(connection: psycopg.Connection) -> None:
+    """Have the rest of a transaction read tables in full, however long that takes."""
+    connection.execute(query("without_time_limit"))
+    connection.execute(query("without_indexes"))

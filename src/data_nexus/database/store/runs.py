@@ -14,6 +14,9 @@ from data_nexus.database.queries import audit_records
 from data_nexus.domain.planning.audit import Record
 
 
+NO_LEASE_IS_LEFT = "no lease of an ended run is left"
+
+
 @dataclass(frozen=True, slots=True)
 class Breach:
     """An invariant that a run has broken in some places; `ticker` is one of the assets."""
@@ -55,7 +58,12 @@ class Runs:
 
     async def breaches(self, run_id: int, since: datetime) -> list[Breach]:
         """Return the invariants that are broken in what a run has committed since a moment."""
-        parameters = {"run_id": run_id, "since": since, "owner": self.owner}
+        parameters = {
+            "run_id": run_id,
+            "since": since,
+            "owner": self.owner,
+            "no_lease_is_left": NO_LEASE_IS_LEFT,
+        }
         return await self._pool.rows("breaches_of_run", parameters, class_row(Breach))
 
     async def audit_records(self) -> list[Record]:

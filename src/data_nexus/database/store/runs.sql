@@ -68,7 +68,7 @@ WITH touched AS MATERIALIZED (
        OR a.synced_through IS DISTINCT FROM
           greatest(a.synced_through, a.last_bar, t.passed_to)
     UNION ALL
-    SELECT 'no lease of an ended run is left', id FROM assets WHERE lease_owner = %(owner)s
+    SELECT %(no_lease_is_left)s::text, id FROM assets WHERE lease_owner = %(owner)s
 ), counted AS (
     SELECT invariant, count(*) AS places, min(asset_id) AS asset_id FROM places GROUP BY invariant
 )

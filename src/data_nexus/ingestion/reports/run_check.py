@@ -12,10 +12,12 @@ from typing import Self
 
 from data_nexus.config import Secret
 from data_nexus.database.store import Store
+from data_nexus.database.store.runs import NO_LEASE_IS_LEFT
 from data_nexus.errors import InvariantBroken
 from data_nexus.ingestion.reports.run_totals import RunTotals
 
-_REMEDY = "what was written stays; to see all of it run: nexus verify, and to mend it: nexus repair"
+_REMEDY = "to see all of it run: nexus verify, and then to mend it: nexus repair"
+_OF_LEASES = "they are free again when this process has ended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,8 @@ class RunCheck:
         """Return the error of a run that has broken an invariant."""
         for found in await self.store.runs.breaches(run_id, self.since):
             more = f" ({found.places:,} places)" if found.places > 1 else ""
-            return InvariantBroken(f"{found.ticker}: broken: {found.invariant}{more}; {_REMEDY}")
+            remedy = _OF_LEASES if found.invariant == NO_LEASE_IS_LEFT else _REMEDY
+            return InvariantBroken(f"{found.ticker}: broken: {found.invariant}{more}; {remedy}")
         return await self._unpaid()
 
     async def _unpaid(self) -> InvariantBroken | None:
