@@ -113,8 +113,8 @@ async def compare(
 ) -> HistoryComparison:
     """Compare loaded histories with the vendor's and note which differ.
 
-    `announce` receives the price in calls before anything is spent. A day that does not hold it ends
-    the comparison before it begins.
+    `announce` receives the price in calls before anything is spent. A day that does not hold it
+    ends the comparison before it begins.
     """
     async with open_run(settings, url, observe) as (store, requester):
         asset_ids = await _known_ids(store, scope.symbols)

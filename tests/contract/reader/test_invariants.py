@@ -54,7 +54,8 @@ def broken(url: str) -> dict[str, tuple[int, ...]]:
     return {name: assets for name, assets in found.broken.items() if assets}
 
 
-def test_a_database_as_it_was_loaded_breaks_nothing(ids: list[int], database_url: str) -> None:
+@pytest.mark.usefixtures("ids")
+def test_a_database_as_it_was_loaded_breaks_nothing(database_url: str) -> None:
     assert broken(database_url) == {}
     found = inspect_database(PostgresConnection(database_url), sample=10)
     assert set(found.broken) == {CURSOR, SUMS, LOG, FENCES, BARS_ARE_LOGGED, SAMPLE_IS_EXPLAINED}
@@ -80,7 +81,10 @@ def test_a_database_as_it_was_loaded_breaks_nothing(ids: list[int], database_url
             "INSERT INTO market_data SELECT {b}, '2023-12-31', 1, 1, 1, 1, 1, 1",
             {BARS_ARE_LOGGED},
         ),
-        ("UPDATE market_data SET close = 7 WHERE asset_id = {b} AND close = 2", {SAMPLE_IS_EXPLAINED}),
+        (
+            "UPDATE market_data SET close = 7 WHERE asset_id = {b} AND close = 2",
+            {SAMPLE_IS_EXPLAINED},
+        ),
         ("INSERT INTO splits VALUES ({b}, '2024-01-04', 2, 1)", {SAMPLE_IS_EXPLAINED}),
     ],
 )
@@ -92,7 +96,8 @@ def test_each_breach_is_found_and_its_asset_named(
     assert broken(database_url) == dict.fromkeys(named, (ids[1],))
 
 
-def test_bars_of_an_asset_that_is_gone_are_found(ids: list[int], database_url: str) -> None:
+@pytest.mark.usefixtures("ids")
+def test_bars_of_an_asset_that_is_gone_are_found(database_url: str) -> None:
     execute(database_url, "INSERT INTO market_data VALUES (99, '2024-01-02', 1, 1, 1, 1, 1, 1)")
     assert broken(database_url) == {BARS_ARE_LOGGED: (99,)}
 
@@ -100,7 +105,8 @@ def test_bars_of_an_asset_that_is_gone_are_found(ids: list[int], database_url: s
 def test_what_a_repair_can_mend_is_noted_for_it(ids: list[int], database_url: str) -> None:
     execute(
         database_url,
-        "DELETE FROM market_data WHERE date = '2024-01-03' AND asset_id = (SELECT min(id) FROM assets)",
+        "DELETE FROM market_data WHERE date = '2024-01-03'"
+        " AND asset_id = (SELECT min(id) FROM assets)",
         "UPDATE sync_log SET received = 9 WHERE asset_id = (SELECT max(id) FROM assets)",
     )
     database = PostgresConnection(database_url)

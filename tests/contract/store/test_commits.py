@@ -194,9 +194,7 @@ def test_bars_that_no_answer_brought_are_accounted_for_only_if_the_vendor_sends_
         "INSERT INTO market_data SELECT id, '2023-12-31', 1, 1, 1, 1, 1, 1 FROM assets"
         " WHERE symbol = 'INVENTED'",
     )
-    worker.commit(
-        *(batch_for(each, bars_from(DAY, 1.0, 2.0)) for each in worker.claim(days_old=0))
-    )
+    worker.commit(*(batch_for(each, bars_from(DAY, 1.0, 2.0)) for each in worker.claim(days_old=0)))
     assert [row[:3] for row in accounts(database_url)] == [(2, 2, -1), (3, 2, 0)]
 
 

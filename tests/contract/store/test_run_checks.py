@@ -28,16 +28,18 @@ def loaded(worker: Worker, database_url: str) -> list[int]:
     return ids
 
 
-def test_a_run_that_kept_its_promises_is_left_alone(
-    loaded: list[int], worker: Worker
-) -> None:
+@pytest.mark.usefixtures("loaded")
+def test_a_run_that_kept_its_promises_is_left_alone(worker: Worker) -> None:
     assert worker.breaches(RUN) == worker.breaches(OTHER) == []
 
 
 @pytest.mark.parametrize(
     ("change", "invariant"),
     [
-        ("UPDATE sync_log SET received = 9 WHERE asset_id = {b}", "every received row is accounted for"),
+        (
+            "UPDATE sync_log SET received = 9 WHERE asset_id = {b}",
+            "every received row is accounted for",
+        ),
         ("UPDATE assets SET fence = 0 WHERE id = {b}", "no fence of the log is ahead of its asset"),
         ("UPDATE assets SET last_bar = '2024-01-09' WHERE id = {b}", CURSOR),
         ("UPDATE assets SET synced_through = '2024-01-02' WHERE id = {b}", CURSOR),
@@ -46,8 +48,10 @@ def test_a_run_that_kept_its_promises_is_left_alone(
         ("DELETE FROM market_data WHERE asset_id = {b} AND date = '2024-01-03'", CURSOR),
         ("DELETE FROM market_data WHERE asset_id = {b}", CURSOR),
         (
-            "ALTER TABLE sync_log DROP CONSTRAINT sync_log_pkey;"
-            " INSERT INTO sync_log SELECT * FROM sync_log WHERE asset_id = {b}",
+            (
+                "ALTER TABLE sync_log DROP CONSTRAINT sync_log_pkey;"
+                " INSERT INTO sync_log SELECT * FROM sync_log WHERE asset_id = {b}"
+            ),
             "no two commits have one fence",
         ),
     ],
@@ -61,24 +65,22 @@ def test_each_breach_is_seen_by_the_run_that_touched_the_asset_and_by_no_other(
     assert worker.breaches(OTHER) == []
 
 
+@pytest.mark.usefixtures("loaded")
 def test_what_the_run_committed_before_the_round_is_not_read_again(
-    loaded: list[int], worker: Worker, database_url: str
+    worker: Worker, database_url: str
 ) -> None:
     execute(database_url, "UPDATE sync_log SET received = 9")
     assert len(worker.breaches(RUN)) == 1
     assert worker.breaches(RUN, since=ago(-1)) == []
 
 
-def test_places_are_counted_and_the_first_asset_is_named(
-    loaded: list[int], worker: Worker, database_url: str
-) -> None:
+@pytest.mark.usefixtures("loaded")
+def test_places_are_counted_and_the_first_asset_is_named(worker: Worker, database_url: str) -> None:
     execute(database_url, "DELETE FROM market_data")
     assert worker.breaches(RUN) == [Breach(CURSOR, 2, "A.US")]
 
 
-def test_a_lease_that_the_worker_still_holds_is_a_breach(
-    worker: Worker, database_url: str
-) -> None:
+def test_a_lease_that_the_worker_still_holds_is_a_breach(worker: Worker, database_url: str) -> None:
     add_assets(database_url, "A")
     leases = worker.claim()
     (found,) = worker.breaches(RUN)

@@ -177,9 +177,7 @@ def test_a_comparison_names_its_price_and_does_not_begin_without_it(
     assert asked(vendor, begun) == []
 
 
-def test_symbols_and_a_number_bound_a_comparison(
-    commands: Commands, vendor: Sandbox, database_url: str
-) -> None:
+def test_symbols_and_a_number_bound_a_comparison(commands: Commands, database_url: str) -> None:
     (symbol,) = rows(database_url, "SELECT symbol || '.US' FROM assets WHERE id = 2")[0]
     for arguments, compared in ((["--symbols", symbol], 1), (["--limit", "3"], 3)):
         assert deep(commands, *arguments).answer["deep"]["compared"] == compared
@@ -189,11 +187,13 @@ def test_symbols_and_a_number_bound_a_comparison(
 
 
 def test_a_person_is_shown_what_is_broken_and_what_mends_it(
-    commands: Commands, vendor: Sandbox, database_url: str
+    commands: Commands, database_url: str
 ) -> None:
     damage(database_url)
     (symbol,) = rows(database_url, "SELECT symbol || '.US' FROM assets WHERE id = 1")[0]
     done = commands.run("verify")
     assert done.code == 8
-    line = f"FAIL stored bars are those of the sync log: broken for 1 asset ({symbol}); nexus repair"
+    line = (
+        f"FAIL stored bars are those of the sync log: broken for 1 asset ({symbol}); nexus repair"
+    )
     assert line in " ".join(done.stdout.split())

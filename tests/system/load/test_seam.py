@@ -175,8 +175,8 @@ def test_stored_bars_that_are_lost_are_seen_at_the_next_re_read_and_stored_again
     commands: Commands, vendor: Sandbox, database_url: str, where: str
 ) -> None:
     aapl = f"FROM market_data WHERE asset_id = 1 AND {where}"
-    lost = rows(database_url, f"SELECT count(*) {aapl}")[0][0]  # type: ignore[arg-type] # noqa: S608
-    rows(database_url, f"DELETE {aapl}")  # type: ignore[arg-type] # noqa: S608
+    lost = rows(database_url, f"SELECT count(*) {aapl}")[0][0]  # type: ignore[arg-type]
+    rows(database_url, f"DELETE {aapl}")  # type: ignore[arg-type]
     figures, asked = catch_up(commands, vendor)
     assert (figures["reread"], figures["inserted"]) == (1, lost)
     assert asked.total() == SYMBOLS + 1

@@ -210,9 +210,7 @@ def _settled(batch: Batch, written: WrittenBars) -> dict[str, Any]:
     }
 
 
-def _counted(
-    batch: Batch, written: WrittenBars, before: StoredHistory | None
-) -> dict[str, Any]:
+def _counted(batch: Batch, written: WrittenBars, before: StoredHistory | None) -> dict[str, Any]:
     """Return what `settle_batch` needs to put the cursor where the bars and the log put it."""
     if before is None:
         return {"is_counted": False, "lost": 0}

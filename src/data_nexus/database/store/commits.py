@@ -122,7 +122,9 @@ async def _stored_before(
     if not batches:
         return {}
     asked = {"asset_ids": [batch.lease.asset_id for batch in batches]}
-    stored = {row[0]: row[1:] for row in await rows_of(connection, "count_stored", asked, tuple_row)}
+    stored = {
+        row[0]: row[1:] for row in await rows_of(connection, "count_stored", asked, tuple_row)
+    }
     log = {row[0]: row[1:] for row in await rows_of(connection, "count_logged", asked, tuple_row)}
     return {
         asset_id: StoredHistory(*stored.get(asset_id, (0, None)), *log.get(asset_id, (0, None)))

@@ -13,7 +13,6 @@ from data_nexus.database.pool import Pool
 from data_nexus.database.queries import audit_records
 from data_nexus.domain.planning.audit import Record
 
-
 NO_LEASE_IS_LEFT = "no lease of an ended run is left"
 
 

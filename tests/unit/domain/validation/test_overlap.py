@@ -41,7 +41,9 @@ def test_a_raw_value_of_the_last_bar_may_be_corrected(column: str) -> None:
 
 @pytest.mark.parametrize("row", [0, 1, 2])
 def test_an_adjusted_close_that_changed_without_its_close_is_a_new_basis(row: int) -> None:
-    assert overlap_break(STORED, changed(STORED, "adjusted_close", row, 0.0001), LAST) is Break.REBASED
+    assert (
+        overlap_break(STORED, changed(STORED, "adjusted_close", row, 0.0001), LAST) is Break.REBASED
+    )
 
 
 def test_the_last_bar_s_adjusted_close_follows_its_corrected_close() -> None:
