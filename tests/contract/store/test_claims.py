@@ -299,8 +299,7 @@ def test_a_damaged_history_is_claimed_by_a_repair_alone_until_it_is_read_whole(
     worker: Worker, database_url: str
 ) -> None:
     """Also one that nothing else would fetch: resting, delisted, answered just now."""
-    dead = {"is_delisted": True, "last_synced": ago(900)}
-    ids = add_assets(database_url, "DEAD", **dead)
+    ids = add_assets(database_url, "DEAD", is_delisted=True, last_synced=ago(900))
     ids += add_assets(database_url, "REST", last_synced=ago(3), ask_after=ago(-9))
     add_assets(database_url, "WELL", last_synced=ago(0))
     worker.mark_damaged(*ids)

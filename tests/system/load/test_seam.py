@@ -175,8 +175,8 @@ def test_stored_bars_that_are_lost_are_seen_at_the_next_re_read_and_stored_again
     commands: Commands, vendor: Sandbox, database_url: str, where: str
 ) -> None:
     aapl = f"FROM market_data WHERE asset_id = 1 AND {where}"
-    lost = rows(database_url, f"SELECT count(*) {aapl}")[0][0]  # type: ignore[arg-type]
-    rows(database_url, f"DELETE {aapl}")  # type: ignore[arg-type]
+    lost = rows(database_url, f"SELECT count(*) {aapl}")[0][0]
+    rows(database_url, f"DELETE {aapl}")
     figures, asked = catch_up(commands, vendor)
     assert (figures["reread"], figures["inserted"]) == (1, lost)
     assert asked.total() == SYMBOLS + 1
@@ -224,7 +224,7 @@ def test_a_stray_bar_ahead_of_its_time_does_not_keep_the_asset_from_its_history(
     stray = "'2026-11-25', 1, 1, 1, 1, 1, 1"
     execute(
         database_url,
-        f"INSERT INTO market_data VALUES (1, {stray})",  # type: ignore[arg-type] # noqa: S608
+        f"INSERT INTO market_data VALUES (1, {stray})",  # noqa: S608
         "UPDATE assets SET last_bar = '2026-11-25', synced_through = '2026-11-25' WHERE id = 1",
     )
     vendor.post("/publish", {"exchange": "US", "date": NEXT})

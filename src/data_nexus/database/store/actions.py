@@ -158,21 +158,29 @@ def believed(received: VendorActions, known: KnownActions, bars: Bars) -> Vendor
     """
     if not received.are_all:
         return received
-    doubted = {
-        name: getattr(received, name) == () and getattr(known, name) != ()
-        for name in ("splits", "dividends")
-    }
-    for name in (name for name, is_doubted in doubted.items() if is_doubted):
-        without = replace(known, **{name: ()})
-        if _unexplained_bars(bars, without) > _unexplained_bars(bars, known):
-            text = f"the vendor sent no {name}, although its adjusted closes need the stored ones"
-            received = replace(received, **{name: None}, unfit=received.unfit or text)
-    return received
+    text = ""
+    without_splits = replace(known, splits=())
+    if received.splits == () and known.splits and _explains_less(without_splits, known, bars):
+        received, text = replace(received, splits=None), "splits"
+    without_paid = replace(known, dividends=())
+    if received.dividends == () and known.dividends and _explains_less(without_paid, known, bars):
+        received, text = replace(received, dividends=None), "dividends"
+    if not text:
+        return received
+    unfit = f"the vendor sent no {text}, although its adjusted closes need those that are stored"
+    return replace(received, unfit=received.unfit or unfit)
 
 
-def _unexplained_bars(bars: Bars, known: KnownActions) -> int:
-    found = findings_of(bars, known)
-    return sum(each.count for each in found if each.rule == ADJUSTED_CLOSE_IS_EXPLAINED)
+def _explains_less(fewer: KnownActions, known: KnownActions, bars: Bars) -> bool:
+    unexplained = [
+        sum(
+            each.count
+            for each in findings_of(bars, actions)
+            if each.rule == ADJUSTED_CLOSE_IS_EXPLAINED
+        )
+        for actions in (fewer, known)
+    ]
+    return unexplained[0] > unexplained[1]
 
 
 async def _store(connection: AsyncConn, asset_id: int, received: VendorActions) -> None:

@@ -90,7 +90,8 @@ def test_an_asset_whose_last_bars_are_lost_is_reloaded_whatever_the_session_has_
 ) -> None:
     damaged = replace(lacking(("A", *UNBROKEN)), is_damaged=np.array([True]))
     found = classify(session_of(*rows), damaged, days(FRIDAY))
-    assert (found.to_fetch.tolist(), found.to_reload) == ([0], {"A"})
+    assert found.to_fetch.tolist() == [0]
+    assert found.to_reload == {"A"}
     assert len(found.advanced) == 0
 
 

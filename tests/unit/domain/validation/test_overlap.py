@@ -76,7 +76,7 @@ def test_bars_after_the_last_stored_one_are_news_and_no_break() -> None:
     later = bars_from(date(2024, 3, 1), 13.0)
     answer = STORED.take(np.array([2])), later
     columns = zip(*(bars.columns() for bars in answer), strict=True)
-    joined = Bars(*(np.concatenate(pair) for pair in columns))  # type: ignore[arg-type]
+    joined = Bars(*(np.concatenate(pair) for pair in columns))
     assert overlap_break(STORED, joined, LAST) is None
 
 
