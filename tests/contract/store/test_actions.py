@@ -344,31 +344,3 @@ def test_an_ex_date_ahead_of_the_bars_explains_them(worker: Worker, database_url
     lease = claimed(worker, database_url)
     assert worker.settle_actions(lease, VendorActions(splits=(SPLIT,), dividends=())) == ()
     assert SPLIT.date == LAST + timedelta(1)
-
-
-def test_no_actions_where_some_are_stored_are_not_believed_if_the_bars_need_them(
-    worker: Worker, database_url: str
-) -> None:
-    """The vendor's own adjusted closes say that there is a split."""
-    lease = claimed(worker, database_url)
-    assert worker.settle_actions(lease, VendorActions(splits=(SPLIT,), dividends=())) == ()
-    want_again(database_url)
-    (lease,) = worker.claim_wanted()
-    assert worker.settle_actions(lease, VendorActions(splits=(), dividends=())) == ()
-    assert worker.known_actions(lease.asset_id).splits == (SPLIT,)
-    assert value(database_url, "SELECT count(*) FROM split_revisions") == 0
-    assert marks(database_url) == [(False, True, None)]
-
-
-def test_no_actions_where_some_are_stored_are_believed_if_the_bars_do_not_need_them(
-    worker: Worker, database_url: str
-) -> None:
-    lease = claimed(worker, database_url)
-    wrong = replace(SPLIT, numerator=3.0)
-    worker.settle_actions(lease, VendorActions(splits=(wrong,), dividends=(PAID,)))
-    want_again(database_url)
-    (lease,) = worker.claim_wanted()
-    worker.settle_actions(lease, VendorActions(splits=(), dividends=()))
-    known = worker.known_actions(lease.asset_id)
-    assert known.is_empty
-    assert value(database_url, "SELECT count(*) FROM split_revisions") == 1
