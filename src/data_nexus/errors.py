@@ -200,7 +200,7 @@ class ClocksDiffer(Stop):
 
 
 class InvariantBroken(Stop):
-    """An invariant does not hold; nothing was written."""
+    """An invariant does not hold: the stored rows and what is said of them disagree."""
 
     exit_code = 8
 

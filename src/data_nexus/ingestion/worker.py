@@ -20,6 +20,7 @@ from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.fetching.requester import Requester
 from data_nexus.ingestion.histories.engine import Engine
 from data_nexus.ingestion.history_loader import engine_limits, reader_of
+from data_nexus.ingestion.reports.run_check import RunCheck
 from data_nexus.ingestion.reports.run_report import RunReport
 from data_nexus.ingestion.reports.run_totals import RunTotals
 from data_nexus.ingestion.wiring import WORKER, foreseen, open_database_async, open_run
@@ -95,11 +96,13 @@ class WorkerSession:
         started = time.monotonic()
         engine = self._engine(run_id)
         while not (self.drain.requested.is_set() or engine.ended_by):
+            check = await RunCheck.begin(self.store, self.settings.require_token(), self.totals)
             before = self.totals.assets
             await engine.report()
             await self.store.leases.requeue_absent()
             synced_before = await self.store.runs.moment(self.settings.days_old)
             await engine.run(Due(synced_before, exchange), None)
+            engine.ended_by = await check.breach(run_id) or engine.ended_by
             if self.totals.assets == before:
                 await self.store.leases.free_lost()
                 await _sleep(self.drain, self.settings.poll_seconds)

@@ -212,6 +212,23 @@ def test_a_split_s_volumes_belong_to_its_rebasing_and_a_restated_one_does_not(
     )
 
 
+@pytest.mark.parametrize("share", [0.95, 1.02, 1.09])
+def test_a_volume_that_a_split_does_not_explain_is_a_revision_however_near_it_is(
+    worker: Worker, database_url: str, share: float
+) -> None:
+    add_assets(database_url, "A")
+    bars = history()
+    _, before = deliver(worker, database_url, bars)
+    split = rebased(bars, 0.25, volume=4)
+    split.volume[3] = round(split.volume[3] * share)
+    deliver(worker, database_url, split)
+    assert rows(database_url, "SELECT date, volume FROM market_data_revisions") == [
+        (DAY + timedelta(3), bars.volume[3])
+    ]
+    then = known(PostgresConnection(database_url), "A", before)
+    assert [values[-1] for values in then.values()] == bars.volume.tolist()
+
+
 def test_volumes_restated_together_with_a_dividend_are_revisions(
     worker: Worker, database_url: str
 ) -> None:

@@ -37,7 +37,8 @@ class Due:
     is claimed if its cursor is behind that session. One that has answered since the moment and is
     behind all the same is not fetched again. With `wants_actions` it is the assets whose splits and
     dividends are to be fetched. For an audit it is the last answer with the whole history that was
-    before the moment, and delisted and resting assets take part.
+    before the moment, and delisted and resting assets take part. With `wants_repair` it is the mark
+    of a damaged history, and all take part whose code is still their own and that are not parked.
     """
 
     synced_before: datetime
@@ -46,6 +47,7 @@ class Due:
     published: Mapping[MarketSegment, date] | None = None
     wants_actions: bool = False
     is_audit: bool = False
+    wants_repair: bool = False
 
     @property
     def query(self) -> str:
@@ -54,7 +56,14 @@ class Due:
             return "claim_wanted"
         if self.is_audit:
             return "claim_audit"
+        if self.wants_repair:
+            return "claim_damaged"
         return "claim_due" if self.published is None else "claim_behind"
+
+    @property
+    def cause(self) -> str | None:
+        """Why whole histories are read again although nothing is due; None if it is due."""
+        return "audit" if self.is_audit else "repair" if self.wants_repair else None
 
     def parameters(self, limit: int) -> dict[str, Any]:
         """Return what the queries for due assets take."""
@@ -93,7 +102,7 @@ class _Claimed:
         """The place in the queue: never answered first, then the oldest answer."""
         return self.position or _NEVER, self.id
 
-    def lease(self, trusted_until: float, *, is_audit: bool) -> Lease:
+    def lease(self, trusted_until: float, cause: str | None) -> Lease:
         """Return the lease on the asset."""
         return Lease(
             asset_id=self.id,
@@ -105,7 +114,7 @@ class _Claimed:
             trusted_until=trusted_until,
             last_bar=self.last_bar,
             published=self.published,
-            is_audit=is_audit,
+            cause=cause,
         )
 
 
@@ -142,7 +151,7 @@ class Leases:
         self._held.update((row.id, 0.0) for row in claimed)
         if claimed:
             position.last_synced, position.asset_id = claimed[-1].position, claimed[-1].id
-        return [row.lease(trusted_until, is_audit=due.is_audit) for row in claimed]
+        return [row.lease(trusted_until, due.cause) for row in claimed]
 
     async def _claim_once(self, name: str, parameters: dict[str, Any]) -> list[_Claimed]:
         try:
@@ -158,7 +167,8 @@ class Leases:
 
     async def count_due(self, due: Due, limit: int) -> int:
         """Return how many assets `claim` could hand out now, up to `limit`."""
-        return await self._pool.one("count_due", due.parameters(limit), scalar_row)
+        name = "count_damaged" if due.wants_repair else "count_due"
+        return await self._pool.one(name, due.parameters(limit), scalar_row)
 
     async def requeue_absent(self, moment: datetime | None = None) -> None:
         """Put assets that had no bars back into the queue when it is time to fetch them again.

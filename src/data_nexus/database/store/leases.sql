@@ -75,6 +75,26 @@ WITH candidates AS (
 )
 {lease_candidates}
 
+-- name: claim_damaged
+-- Claim the next histories that are marked as damaged, delisted and resting assets included.
+WITH candidates AS (
+    SELECT id, repair_wanted_at AS position, NULL::date AS published
+    FROM assets
+    WHERE (repair_wanted_at, id)
+          > (coalesce(%(after_synced)s::timestamptz, '-infinity'), %(after_id)s::int)
+      AND repair_wanted_at <= %(synced_before)s::timestamptz
+      AND (%(exchange)s::text IS NULL OR exchange = %(exchange)s)
+      AND (%(asset_ids)s::int[] IS NULL OR id = ANY (%(asset_ids)s))
+      AND parked_at IS NULL
+      AND retired_at IS NULL
+      AND lease_owner IS NULL
+      AND (times_rescued > 0) = %(suspect)s
+    ORDER BY repair_wanted_at, id
+    LIMIT %(limit)s
+    FOR UPDATE SKIP LOCKED
+)
+{lease_candidates}
+
 -- name: lease_candidates
 -- Lease the candidates of a claim to a worker, each under a new fence; the end of every claim.
 UPDATE assets a
@@ -99,6 +119,21 @@ FROM (
       AND lease_owner IS NULL
     LIMIT %(limit)s
 ) AS due
+
+-- name: count_damaged
+-- Count the damaged histories that a repair may claim, up to a limit.
+SELECT count(*)
+FROM (
+    SELECT
+    FROM assets
+    WHERE repair_wanted_at <= %(synced_before)s::timestamptz
+      AND (%(exchange)s::text IS NULL OR exchange = %(exchange)s)
+      AND (%(asset_ids)s::int[] IS NULL OR id = ANY (%(asset_ids)s))
+      AND parked_at IS NULL
+      AND retired_at IS NULL
+      AND lease_owner IS NULL
+    LIMIT %(limit)s
+) AS damaged
 
 -- name: renew_leases
 -- Extend leases of this worker; those being committed need it no more.

@@ -21,6 +21,7 @@ from data_nexus.database.store.commits import Commits
 from data_nexus.database.store.leases import Leases
 from data_nexus.database.store.listings import Listings
 from data_nexus.database.store.quota import QuotaLedger
+from data_nexus.database.store.repairs import Repairs
 from data_nexus.database.store.runs import Runs
 from data_nexus.database.store.sessions import BulkSessions
 
@@ -38,6 +39,7 @@ class Store:
     sessions: BulkSessions
     listings: Listings
     clock: DatabaseClock
+    repairs: Repairs
     _pool: Pool
 
     def quota(self, token: Secret) -> QuotaLedger:
@@ -64,6 +66,7 @@ async def open_store(url: str, schema: str, writers: int, lease_sec: float) -> A
                 sessions=BulkSessions(pool),
                 listings=Listings(pool),
                 clock=clock_at(moment),
+                repairs=Repairs(pool),
                 _pool=pool,
             )
 

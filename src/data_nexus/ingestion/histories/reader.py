@@ -12,7 +12,7 @@ from data_nexus.domain.adjustment.findings import NOTHING_KNOWN, verdict
 from data_nexus.domain.lease import Lease
 from data_nexus.domain.planning.due import rest_days
 from data_nexus.domain.symbol import Symbol
-from data_nexus.domain.validation.overlap import overlap_break
+from data_nexus.domain.validation.overlap import Break, overlap_break
 from data_nexus.domain.window import Window, whole_window, window_to_ask
 from data_nexus.eodhd.decode_bars import decode_bars
 from data_nexus.eodhd.requests import history_request
@@ -58,7 +58,7 @@ class HistoryReader:
         window = self._window(lease, moment)
         try:
             history = await self._fetch(lease, window, state)
-            if not window.is_whole and await self._is_broken(lease, history):
+            if await self._is_broken(lease, history):
                 window = whole_window(moment)
                 history = await self._fetch(lease, window, state)
         except NotListed:
@@ -81,7 +81,7 @@ class HistoryReader:
         ]
 
     def _window(self, lease: Lease, moment: datetime) -> Window:
-        is_whole = lease.is_audit or lease.symbol in self.named
+        is_whole = lease.cause is not None or lease.symbol in self.named
         return window_to_ask(None if is_whole else lease.last_bar, self.reread_days, moment)
 
     async def _fetch(self, lease: Lease, window: Window, state: FetchState) -> CheckedHistory:
@@ -98,11 +98,19 @@ class HistoryReader:
             raise
 
     async def _is_broken(self, lease: Lease, history: CheckedHistory) -> bool:
-        """Whether the stored bars that the answer begins with differ from what was received."""
-        if not history.checked.received:
+        """Whether the answer is not what the stored bars of its window let expect.
+
+        An answer without any bar of a window that holds some is not believed at once, nor is one
+        without any history.
+        """
+        if lease.last_bar is None:
             return False
-        stored = await self.store.commits.stored_bars(lease, history.window.first)
-        found = overlap_break(stored, history.checked.kept)
+        if history.window.is_whole:
+            found = None if history.checked.received else Break.WITHDRAWN
+        else:
+            first = history.window.first
+            stored = await self.store.commits.stored_bars(lease.asset_id, first)
+            found = overlap_break(stored, history.checked.kept, lease.last_bar)
         if found is not None:
             self.observe(Reread(str(lease.symbol), found.value))
         return found is not None

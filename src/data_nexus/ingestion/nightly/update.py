@@ -37,6 +37,7 @@ from data_nexus.ingestion.nightly.audit import audit
 from data_nexus.ingestion.nightly.bulk import BulkUpdate
 from data_nexus.ingestion.nightly.context import UpdateRun
 from data_nexus.ingestion.nightly.symbol_lists import refresh_lists
+from data_nexus.ingestion.reports.run_check import RunCheck
 from data_nexus.ingestion.reports.run_report import RunReport, UpdateSteps
 from data_nexus.ingestion.reports.run_totals import RunTotals
 from data_nexus.ingestion.wiring import FAIL_FAST, LimitPolicy, open_run
@@ -75,11 +76,12 @@ async def update(
             totals=totals,
             reader=replace(reader_of(settings, store, requester, observe), now=now),
         )
+        check = await RunCheck.begin(store, settings.require_token(), totals)
         try:
             await _advance_due(run, exchange)
         except (Stop, Pause) as error:
             run.ended_by = error
-        ended_by = run.ended_by or totals.out_of_reach()
+        ended_by = await check.breach(run.run_id) or run.ended_by or totals.out_of_reach()
         counted = totals.report(time.monotonic() - started, ended_by, drain.reason)
         report = replace(counted, steps=UpdateSteps(tuple(run.lists), tuple(run.log), run.audit))
         await store.runs.finish(run.run_id, report.outcome, report.as_dict())
