@@ -7,7 +7,8 @@ from datetime import date
 
 import msgspec
 
-from data_nexus.errors import BrokenAnswer, NotAnAnswer
+from data_nexus.eodhd.answer import NOT_JSON, read_object
+from data_nexus.errors import NotAnAnswer
 
 
 class _User(msgspec.Struct, rename="camel"):
@@ -33,12 +34,20 @@ class AccountUsage:
 def decode_user(body: bytes) -> AccountUsage:
     """Return the account's usage; raise `BrokenAnswer` or `NotAnAnswer` for anything else."""
     try:
-        user = _user.decode(body)
+        user = _read(body)
         counted_on = date.fromisoformat(user.api_requests_date) if user.api_requests_date else None
     except msgspec.ValidationError:
         raise NotAnAnswer("user: not an account's answer") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise BrokenAnswer("user: not JSON") from None
     except ValueError:
         raise NotAnAnswer("user: its date cannot be read") from None
     return AccountUsage(user.api_requests, counted_on, user.daily_rate_limit, user.extra_limit or 0)
+
+
+def _read(body: bytes) -> _User:
+    """Read the account; an odd value under a key that is not read costs nothing."""
+    try:
+        return _user.decode(body)
+    except msgspec.ValidationError:
+        raise
+    except NOT_JSON:
+        return msgspec.convert(read_object(body, "user"), _User, strict=False)
