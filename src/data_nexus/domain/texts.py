@@ -31,7 +31,7 @@ def visible(text: str) -> str:
 
 def one_line(text: str) -> str:
     """Return `text` on one line, visible."""
-    return " ".join(visible(text).split())
+    return visible(" ".join(text.split()))
 
 
 def excerpt(text: bytes | str, most: int, redact: Redact) -> str:
