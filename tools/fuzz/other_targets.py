@@ -62,7 +62,7 @@ def _parse(command: click.Command, words: list[str]) -> None:
     try:
         context = command.make_context(command.name, list(words))
         while isinstance(context.command, click.Group):
-            rest = [*context.protected_args, *context.args]  # of click before 9
+            rest = [*context._protected_args, *context.args]  # noqa: SLF001 - the public name warns
             name, found, rest = context.command.resolve_command(context, rest)
             if found is None:
                 return
