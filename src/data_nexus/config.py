@@ -253,7 +253,7 @@ def without_password(url: str | None) -> str | None:
 
 @cache
 def _spellings(token: str) -> re.Pattern[str]:
-    """Return what finds a token: as it is, percent-encoded or escaped in part or whole, in base64."""
+    """Return what finds a token: as it is, percent-encoded or escaped anywhere, in base64."""
     plain = "".join(
         f"(?:{re.escape(c)}|{''.join(f'(?i:%(?:25)*{byte:02x})' for byte in c.encode())}"
         rf"|\\u(?i:{ord(c):04x}))"

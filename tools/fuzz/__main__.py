@@ -29,13 +29,13 @@ def main(arguments: list[str] | None = None) -> int:
         nonlocal noted
         if time.monotonic() - noted >= _NOTE_SEC:
             noted = time.monotonic()
-            print(f"{campaign.executions:,} executions, {campaign.findings} findings", flush=True)
+            _say(f"{campaign.executions:,} executions, {campaign.findings} findings")
 
     try:
         campaign.run(options.executions, note)
     except KeyboardInterrupt:
-        print("stopped; the same command continues", file=sys.stderr)
-    print(table(campaign))
+        _say("stopped; the same command continues")
+    _say(table(campaign))
     return int(campaign.findings > 0)
 
 
@@ -53,6 +53,11 @@ def table(campaign: Campaign) -> str:
         for kind, file in tally.findings.items()
     ]
     return "\n".join(lines)
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -81,11 +81,11 @@ class Campaign:
 
     def _batch(self, target: Target) -> None:
         tally, pool = self.tallies[target.name], self.pools[target.name]
-        chance = Random(f"{self.seed} {target.name} {tally.executions}")
+        chance = Random(f"{self.seed} {target.name} {tally.executions}")  # noqa: S311
         for number in range(BATCH):
             if target.rows and number % 3 == 0:
-                body, row, key, value = with_one_odd_value(target.rows, chance)
-                self._execute(target, body, self._of_one_odd_value(target, row, key, value))
+                body, key, value = with_one_odd_value(target.rows, chance)
+                self._execute(target, body, self._of_one_odd_value(target, key, value))
                 continue
             body = mutated(pool, chance)
             if number % _TRACED:
@@ -95,7 +95,7 @@ class Campaign:
                 self._write(Path("corpus") / target.name.replace(" ", "_"), body)
 
     def _of_one_odd_value(
-        self, target: Target, row: int, key: str, value: bytes
+        self, target: Target, key: str, value: bytes
     ) -> Callable[[bytes], object]:
         """Return what reads a good answer with one odd value: the other rows must be kept."""
         whole = target.read(_good(target))
@@ -104,13 +104,13 @@ class Campaign:
             try:
                 kept = target.read(body)
             except NexusError as error:
-                raise Broken(f"one odd value lost the answer: {key} {type(error).__name__}") from None
-            if lost := len(whole - kept) - 1:
-                if lost > 0:
-                    raise Broken(f"one odd value lost {lost} other rows: {key} {value[:40]!r}")
+                raise Broken(
+                    f"one odd value lost the answer: {key} {type(error).__name__}"
+                ) from None
+            if (lost := len(whole - kept) - 1) > 0:
+                raise Broken(f"one odd value lost {lost} other rows: {key} {value[:40]!r}")
             return kept
 
-        del row
         return read
 
     def _execute(self, target: Target, body: bytes, read: Callable[[bytes], object]) -> None:
@@ -121,7 +121,7 @@ class Campaign:
             read(body)
         except NexusError:
             tally.refused += 1
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - what is untyped is looked for
             self._note(target, body, _kind(error))
         seconds = time.thread_time() - began
         tally.slowest_sec = max(tally.slowest_sec, seconds)

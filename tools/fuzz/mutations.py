@@ -103,8 +103,8 @@ def written(rows: Sequence[dict[str, bytes]]) -> bytes:
     return b"[%s]" % b",".join(b"{%s}" % text for text in texts)
 
 
-def with_one_odd_value(rows: Sequence[Row], chance: Random) -> tuple[bytes, int, str, bytes]:
-    """Return good rows with one value replaced, or one more: the body, the row, its key, the value.
+def with_one_odd_value(rows: Sequence[Row], chance: Random) -> tuple[bytes, str, bytes]:
+    """Return good rows with one value replaced, or one more: the body, the key, the value.
 
     The key may be one that nothing reads. With the key "" the whole row is replaced.
     """
@@ -115,6 +115,6 @@ def with_one_odd_value(rows: Sequence[Row], chance: Random) -> tuple[bytes, int,
     if not key:
         bodies = [written([row])[1:-1] for row in texts]
         bodies[at] = value
-        return b"[%s]" % b",".join(bodies), at, key, value
+        return b"[%s]" % b",".join(bodies), key, value
     texts[at][key] = value
-    return written(texts), at, key, value
+    return written(texts), key, value

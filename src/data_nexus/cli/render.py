@@ -25,7 +25,7 @@ class PlainConsole(Console):
     def __init__(self, *, stderr: bool = False) -> None:
         super().__init__(stderr=stderr, markup=False, emoji=False, highlight=False)
 
-    def render_str(self, text: str, **options: Any) -> Text:  # type: ignore[override]  # noqa: ANN401
+    def render_str(self, text: str, **options: Any) -> Text:  # noqa: ANN401
         """Return a text to be printed; every one that is not styled comes through here."""
         return super().render_str(visible(text), **options)
 

@@ -80,7 +80,7 @@ ACTION_RULES = {
     SPLIT_IS_RATIO: "the split is written like 4.000000/1.000000",
     SPLIT_IS_ABOVE_ZERO: "neither side of the ratio is 0 or less",
     SPLIT_IS_PLAUSIBLE: (
-        "neither side is more than 1,000,000,000 times the other, nor beyond the bounds of an amount"
+        "neither side is more than 1,000,000,000 times the other, and each is in an amount's bounds"
     ),
     DATE_HAS_ONE_SPLIT: "no other row gives another ratio for the same ex-date",
     DIVIDEND_IS_NUMBER: "the amount, and the unadjusted one if there is any, are finite numbers",
@@ -105,5 +105,5 @@ def is_plausible_ratio(new: float, old: float) -> bool:
 
 
 def is_plausible_amount(amount: float) -> bool:
-    """Say whether an amount of at least 0 may have been paid for a share; bounded as prices are."""
+    """Say whether an amount of at least 0 may have been paid; bounds as for prices."""
     return amount == 0 or _AMOUNTS[0] <= amount <= _AMOUNTS[1]

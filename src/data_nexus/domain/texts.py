@@ -12,7 +12,7 @@ Redact = Callable[[str], str]
 # Of what the vendor says beside its data.
 NOTICE_CHARS = 300
 
-# More of a body is not looked at for an excerpt; a token that this limit cuts is in what is dropped.
+# More of a body is not read for an excerpt; a token that this limit cuts is in what is dropped.
 _READ = 65_536
 _LONGEST_TOKEN = 4096
 _KEPT = frozenset("\n\t")
@@ -44,7 +44,7 @@ def excerpt(text: bytes | str, most: int, redact: Redact) -> str:
 
 
 def _mark(character: str) -> str:
-    """Return the picture of a control character (NUL is ␀), the replacement character for others."""
+    """Return the picture of a control character (NUL is ␀), for others U+FFFD."""
     code = ord(character)
     if code < 0x20:
         return chr(0x2400 + code)

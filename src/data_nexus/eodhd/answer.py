@@ -124,9 +124,7 @@ def code_in(raw: msgspec.Raw | bytes) -> str:
     return code if is_code(code) else ""
 
 
-def texts_of(
-    sent: Sequence[msgspec.Raw | bytes], rows: Iterable[int], redact: Redact
-) -> list[str]:
+def texts_of(sent: Sequence[msgspec.Raw | bytes], rows: Iterable[int], redact: Redact) -> list[str]:
     """Return the vendor's own text of the given rows, each bounded in length."""
     return [excerpt(bytes(sent[row]), EXCERPT_CHARS, redact) for row in rows]
 

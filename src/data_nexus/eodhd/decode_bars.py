@@ -102,7 +102,7 @@ def volume_of(value: object) -> float:
 
 
 def price_of(value: object) -> float:
-    """Return a price sent as a number: NaN for anything else, text too, and infinity beyond a double."""
+    """Return a price sent as a number: infinity beyond a double, NaN for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return float("nan")
     try:

@@ -7,13 +7,13 @@ US only, from 2022-07-22 on.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
 
 import msgspec
 
 from data_nexus.domain.listings.listing import SymbolChange
 from data_nexus.domain.symbol import is_code
 from data_nexus.eodhd.answer import NOT_JSON, Row, read_rows, require_keys
+from data_nexus.eodhd.decode_actions import date_of
 from data_nexus.eodhd.decode_symbols import clean, line_text
 
 
@@ -64,11 +64,8 @@ def _line_of(row: Row) -> _Line | None:
 def _change_of(line: _Line) -> SymbolChange | None:
     exchange = clean(line.exchange)
     old, new = (_code(text, exchange) for text in (line.old_symbol, line.new_symbol))
-    try:
-        effective = date.fromisoformat(line.effective or "")
-    except ValueError:
-        return None
-    if not exchange or not is_code(old) or not is_code(new) or old == new:
+    effective = date_of(line.effective)
+    if effective is None or not exchange or not is_code(old) or not is_code(new) or old == new:
         return None
     return SymbolChange(exchange, old, new, clean(line.company_name), effective)
 

@@ -10,7 +10,6 @@ import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isfinite
 
 import msgspec
 
@@ -95,7 +94,8 @@ def line_text(value: object) -> str | None:
     """Return the text of a value of a line, that of a number too; raise `TypeError` for others."""
     if value is None or isinstance(value, str):
         return value
-    if isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value):
+    # No number of a list has more digits, and Python refuses to write those of some.
+    if isinstance(value, float | int) and not isinstance(value, bool) and abs(value) < 1e20:
         return str(value)
     raise TypeError
 

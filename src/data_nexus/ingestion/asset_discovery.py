@@ -51,7 +51,9 @@ async def discover(
         raise UsageError(f"the vendor knows no exchange {exchange!r}") from None
     symbols = answer.decoded
     if symbols.refused:
-        text = f"{symbols.refused} lines repeat a code, hold none that can be used, or cannot be read"
+        text = (
+            f"{symbols.refused} lines repeat a code, hold none that can be used, or cannot be read"
+        )
         observe(Warned(exchange, text))
     chosen = [s for s in symbols.listings if not wanted.types or s.asset_type in wanted.types]
     renames: tuple[SymbolChange, ...] = ()

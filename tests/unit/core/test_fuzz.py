@@ -20,7 +20,7 @@ ROWS = ({"a": "1"}, {"a": "2"}, {"a": "3"})
 
 def test_a_short_fuzz_of_every_reader_finds_nothing() -> None:
     campaign = Campaign(TARGETS, seed=7)
-    campaign.run(500 * len(TARGETS))
+    campaign.run(250 * len(TARGETS))
     found = {name: tally.findings for name, tally in campaign.tallies.items() if tally.findings}
     assert found == {}
 
@@ -41,8 +41,7 @@ def of_whole(body: bytes) -> Kept:
 
 
 def untyped(body: bytes) -> Kept:
-    json.loads(body)
-    return frozenset()
+    return frozenset({{}[body]})
 
 
 def slow(_: bytes) -> Kept:
@@ -59,7 +58,7 @@ def untrue(_: bytes) -> Kept:
 
 def first_finding(target: Target, folder: Path | None = None) -> str:
     campaign = Campaign((target,), seed=1, folder=folder)
-    chance = Random(1)
+    chance = Random(1)  # noqa: S311 - it is to be the same each time
     for _ in range(40):
         body = mutated(campaign.pools[target.name], chance)
         campaign._execute(target, body, target.read)  # noqa: SLF001 - a run would take its time
@@ -69,10 +68,10 @@ def first_finding(target: Target, folder: Path | None = None) -> str:
 
 
 def test_an_untyped_error_is_a_finding_and_its_input_is_kept(tmp_path: Path) -> None:
-    assert first_finding(Target("x", untyped, ("eod",)), tmp_path).startswith("JSONDecodeError")
+    assert first_finding(Target("x", untyped, ("eod",)), tmp_path).startswith("KeyError")
     (kept,) = (tmp_path / "findings").iterdir()
-    with pytest.raises(ValueError, match=r"."):
-        json.loads(kept.read_bytes())
+    with pytest.raises(KeyError):
+        untyped(kept.read_bytes())
 
 
 def test_a_slow_case_and_a_breach_are_findings() -> None:
@@ -87,15 +86,14 @@ def test_a_lost_answer_is_a_finding() -> None:
 
 
 def test_one_odd_value_leaves_the_other_rows_as_they_are() -> None:
-    body, at, key, value = with_one_odd_value(ROWS, Random(3))
-    texts = [b'{"a":1}', b'{"a":2}', b'{"a":3}']
-    assert [t in body for n, t in enumerate(texts) if n != at] == [True, True]
+    body, key, value = with_one_odd_value(ROWS, Random(3))  # noqa: S311
+    assert sum(text in body for text in (b'{"a":1}', b'{"a":2}', b'{"a":3}')) == 2
     assert value in body
     assert key in ("a", "unread", "")
 
 
 def test_a_run_that_was_stopped_goes_on_and_ends_as_one_that_was_not(tmp_path: Path) -> None:
-    targets = TARGETS[:3]
+    targets = tuple(target for target in TARGETS if target.name in ("splits", "user", "gzip"))
     for executions in (750, 1500):
         Campaign(targets, 5, tmp_path / "stopped").run(executions)
     Campaign(targets, 5, tmp_path / "whole").run(1500)

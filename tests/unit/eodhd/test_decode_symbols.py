@@ -173,7 +173,9 @@ def test_a_code_that_another_line_lists_is_not_refused() -> None:
 
 
 def test_csv_of_another_encoding_is_read_with_marks() -> None:
-    (listing,) = decode_symbols(f"{HEADER}\nA,caf\u00e9,c,d,e,f,\n".encode("latin-1"), "US").listings
+    (listing,) = decode_symbols(
+        f"{HEADER}\nA,caf\u00e9,c,d,e,f,\n".encode("latin-1"), "US"
+    ).listings
     assert listing.name == "caf\ufffd"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -43,11 +44,11 @@ def test_one_odd_value_costs_at_most_its_row(target: Target) -> None:
 
 
 @pytest.mark.parametrize("target", OF_ROWS, ids=lambda target: target.name)
-@pytest.mark.parametrize("odd", VALUES, ids=lambda value: repr(value[:30]))
-def test_one_odd_row_costs_itself(target: Target, odd: bytes) -> None:
+def test_one_odd_row_costs_itself(target: Target) -> None:
     rows = [written([{k: t.encode() for k, t in row.items()}])[1:-1] for row in target.rows]
-    found = kept(target, b"[%s]" % b",".join([*rows[:2], odd, *rows[2:]]))
-    assert found == kept(target, b"[%s]" % b",".join(rows))
+    whole = kept(target, b"[%s]" % b",".join(rows))
+    for odd in VALUES:
+        assert kept(target, b"[%s]" % b",".join([*rows[:2], odd, *rows[2:]])) == whole, odd[:40]
 
 
 @pytest.mark.parametrize("target", OF_ROWS, ids=lambda target: target.name)
@@ -99,13 +100,13 @@ def test_what_is_no_whole_array_is_not_split(body: bytes) -> None:
 
 
 SLOW = {
-    "a text without an end": b'["' + b"\\a" * 1_000_000,
-    "quotes": b"[" + b'"' * 1_000_001,
-    "objects without an end": b"[" + b'{"a":' * 400_000,
-    "an object without an end": b'[{"a":1,' + b'"b":2,' * 400_000,
-    "brackets": b"[" * 2_000_000,
-    "nested brackets": b"[" * 400_000 + b"1e999" + b"]" * 400_000,
-    "many elements": b"[" + b"1," * 2_000_000 + b"1e999]",
+    "a text without an end": b'["' + b"\\a" * 500_000,
+    "quotes": b"[" + b'"' * 500_001,
+    "objects without an end": b"[" + b'{"a":' * 150_000,
+    "an object without an end": b'[{"a":1,' + b'"b":2,' * 150_000,
+    "brackets": b"[" * 500_000,
+    "nested brackets": b"[" * 150_000 + b"1e999" + b"]" * 150_000,
+    "many elements": b"[" + b"1," * 500_000 + b"1e999]",
     "a number of a million digits": b"[{},%s]" % (b"9" * 1_000_000),
     "a fraction of a million digits": b"[{},1.%s]" % (b"9" * 1_000_000),
 }
@@ -114,15 +115,13 @@ SLOW = {
 @pytest.mark.parametrize("body", SLOW.values(), ids=SLOW)
 def test_reading_row_by_row_takes_time_in_proportion(body: bytes) -> None:
     began = time.thread_time()
-    try:
+    with suppress(NexusError):
         read_rows(body, "MCD.US", "not an eod answer")
-    except NexusError:
-        pass
     assert time.thread_time() - began < 1.5
 
 
 def test_fifty_thousand_rows_with_an_odd_one_are_read_soon() -> None:
-    rows = [row(date=f'"20{n // 366 % 100:02}-01-01"') for n in range(50_000)]
+    rows = [row()] * 50_000
     body = answer(*rows[:-1], row(close="1e999"))
     began = time.thread_time()
     assert len(read_rows(body, "MCD.US", "")) == 50_000
@@ -144,18 +143,20 @@ def test_an_unreadable_row_may_still_show_its_code(raw: bytes, code: str) -> Non
     assert code_in(raw) == code
 
 
+# What no reader of JSON takes for a value.
+NO_VALUES = [
+    *(b"01", b"+1", b".5", b"1.", b"0x10", b"1_0", b"*", b"None", b"undefined", b"NULL", b"TRUE"),
+    *(b"nan", b"inf", b'"\\x41"'),
+]
 USER = {"apiRequests": 5, "apiRequestsDate": "2024-01-05", "dailyRateLimit": 100, "extraLimit": 0}
 
 
-@pytest.mark.parametrize("odd", VALUES, ids=lambda value: repr(value[:30]))
-def test_a_value_that_is_not_read_hides_no_count(odd: bytes) -> None:
-    if not split_array(b"[%s]" % odd) or b"*" == odd:
-        return
-    body = json.dumps(USER)[:-1].encode() + b',"inviteToken":%s}' % odd
-    try:
-        json.loads(body.decode("utf-8", "replace"), strict=False, parse_int=str)
-    except (ValueError, RecursionError):
-        with pytest.raises(BrokenAnswer):
-            decode_user(body)
-        return
-    assert (decode_user(body).spent, decode_user(body).day_limit) == (5, 100)
+def test_a_value_that_is_not_read_hides_no_count() -> None:
+    hidden = []
+    for odd in VALUES:
+        body = json.dumps(USER)[:-1].encode() + b',"inviteToken":%s}' % odd
+        try:
+            assert (decode_user(body).spent, decode_user(body).day_limit) == (5, 100)
+        except BrokenAnswer:
+            hidden.append(odd[:20])
+    assert hidden == [*NO_VALUES, b"[" * 20]

@@ -184,7 +184,8 @@ def reject_parameters(rejects: Iterable[tuple[int, RejectedRow]]) -> dict[str, A
     return {
         "asset_ids": [asset_id for asset_id, _ in rows],
         "dates": [
-            None if row.date in (NO_DATE, NO_ROW) else EPOCH + timedelta(days=row.date) for _, row in rows
+            None if row.date in (NO_DATE, NO_ROW) else EPOCH + timedelta(days=row.date)
+            for _, row in rows
         ],
         "rules": [row.rule for _, row in rows],
         "excerpts": [row.excerpt for _, row in rows],

@@ -47,8 +47,9 @@ class ListingChanges:
     """What a symbol list changed; `missing` were active and are no longer listed.
 
     `missing` assets were deactivated unless `is_shrunk`: then the list lost more than the
-    accepted share at once and is taken for truncated, or lines that cannot be read may be theirs. `succession` has renames, reused codes
-    and doubts; a renamed asset also counts as updated, reactivated or unchanged.
+    accepted share at once and is taken for truncated, or lines that cannot be read may be theirs.
+    `succession` has renames, reused codes and doubts; a renamed asset also counts as updated,
+    reactivated or unchanged.
     """
 
     added: int
