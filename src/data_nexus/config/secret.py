@@ -6,6 +6,8 @@ import base64
 import re
 from functools import cache
 
+_SHORTEST_SECRET = 16
+
 
 class Secret:
     """A token that no text shows: `reveal()` is the only way to read it."""
@@ -23,6 +25,19 @@ class Secret:
         """Return `text` with the token replaced by ***, however it is spelled there."""
         return _spellings(self._value).sub("***", text)
 
+    def redact_body(self, body: bytes) -> bytes:
+        """Return an answer's body with the token replaced by ***, however it is spelled there.
+
+        A token too short to be secret, as the vendor's `demo`, is part of other words and stays.
+        """
+        if len(self._value) < _SHORTEST_SECRET:
+            return body
+        plain, pattern = _spellings_in_bytes(self._value)
+        # Spelled otherwise it needs one of two signs, which histories do not have.
+        if b"%" in body or b"\\u00" in body or any(form in body for form in plain):
+            return pattern.sub(b"***", body)
+        return body
+
     def __repr__(self) -> str:
         return "***"
 
@@ -34,16 +49,28 @@ class Secret:
 
 @cache
 def _spellings(token: str) -> re.Pattern[str]:
-    """Return what finds a token: as it is, percent-encoded in part or whole, in base64."""
+    """Return what finds a token: as it is, percent-encoded or escaped anywhere, in base64."""
     plain = "".join(
-        f"(?:{re.escape(c)}|{''.join(f'(?i:%(?:25)*{byte:02x})' for byte in c.encode())})"
+        f"(?:{re.escape(c)}|{''.join(f'(?i:%(?:25)*{byte:02x})' for byte in c.encode())}"
+        rf"|\\u(?i:{ord(c):04x}))"
         for c in token
     )
+    longer = {form for form in _in_base64(token) if len(form) >= 8}
+    return re.compile("|".join([plain, *map(re.escape, sorted(longer, key=len, reverse=True))]))
+
+
+def _in_base64(token: str) -> set[str]:
+    """Return what base64 of any text with the token in it shows of the token."""
     raw = token.encode()
     # Inside a longer text base64 has three alignments; the first and last characters of each
     # depend on the neighbours and are left out.
-    in_base64 = {
+    return {
         base64.b64encode(b"\0" * shift + raw).decode()[4 if shift else 0 : -4] for shift in range(3)
     }
-    longer = {form for form in in_base64 if len(form) >= 8}
-    return re.compile("|".join([plain, *map(re.escape, sorted(longer, key=len, reverse=True))]))
+
+
+@cache
+def _spellings_in_bytes(token: str) -> tuple[list[bytes], re.Pattern[bytes]]:
+    """Return the forms of a token that can be searched for as they are, and what finds all."""
+    plain = [token.encode(), *(form.encode() for form in _in_base64(token))]
+    return plain, re.compile(_spellings(token).pattern.encode())

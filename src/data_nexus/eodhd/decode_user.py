@@ -8,7 +8,8 @@ from typing import Annotated
 
 import msgspec
 
-from data_nexus.errors import BrokenAnswer, NotAnAnswer
+from data_nexus.eodhd.answer import NOT_JSON, read_object
+from data_nexus.errors import NotAnAnswer
 
 # More than any plan has: a larger number means *without limit*, and the ledger adds some of them.
 _MOST = 500_000_000
@@ -41,12 +42,10 @@ def decode_user(body: bytes) -> AccountUsage:
     A number that is larger than any plan's is read as the largest; a negative one is no answer.
     """
     try:
-        user = _user.decode(body)
+        user = _read(body)
         counted_on = date.fromisoformat(user.api_requests_date) if user.api_requests_date else None
     except msgspec.ValidationError:
         raise NotAnAnswer("user: not an account's answer") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise BrokenAnswer("user: not JSON") from None
     except ValueError:
         raise NotAnAnswer("user: its date cannot be read") from None
     spent, limit, extra = (
@@ -54,3 +53,13 @@ def decode_user(body: bytes) -> AccountUsage:
         for calls in (user.api_requests, user.daily_rate_limit, user.extra_limit or 0)
     )
     return AccountUsage(spent, counted_on, limit, extra)
+
+
+def _read(body: bytes) -> _User:
+    """Read the account; an odd value under a key that is not read costs nothing."""
+    try:
+        return _user.decode(body)
+    except msgspec.ValidationError:
+        raise
+    except NOT_JSON:
+        return msgspec.convert(read_object(body, "user"), _User, strict=False)

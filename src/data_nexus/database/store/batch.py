@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from data_nexus.domain.adjustment.findings import Verdict
-from data_nexus.domain.bars import EPOCH, NO_DATE, Bars
+from data_nexus.domain.bars import EPOCH, NO_DATE, NO_ROW, Bars
 from data_nexus.domain.lease import Lease
 from data_nexus.domain.window import Window
 
@@ -228,7 +228,8 @@ def reject_parameters(rejects: Iterable[tuple[int, RejectedRow]]) -> dict[str, A
     return {
         "asset_ids": [asset_id for asset_id, _ in rows],
         "dates": [
-            None if row.date == NO_DATE else EPOCH + timedelta(days=row.date) for _, row in rows
+            None if row.date in (NO_DATE, NO_ROW) else EPOCH + timedelta(days=row.date)
+            for _, row in rows
         ],
         "rules": [row.rule for _, row in rows],
         "excerpts": [row.excerpt for _, row in rows],

@@ -21,6 +21,18 @@ CREATE TEMPORARY TABLE staged_listings (
 -- A symbol list goes into its staging table.
 COPY staged_listings (symbol, venue, name, asset_type, country, currency, isin) FROM STDIN
 
+-- name: stage_unchanged
+-- Stage what is known of listed assets whose lines in the list cannot be read: they stay as they are.
+INSERT INTO staged_listings (symbol, venue, name, asset_type, country, currency, isin)
+SELECT symbol, venue, name, asset_type, country, currency, isin
+FROM assets
+WHERE exchange = %(exchange)s
+  AND symbol = ANY (%(codes)s::text[])
+  AND retired_at IS NULL
+  AND is_active
+  AND NOT is_delisted
+ON CONFLICT DO NOTHING
+
 -- name: compare_listings
 -- Compare a staged symbol list with the exchange's assets, before anything is written.
 WITH known AS (

@@ -12,6 +12,7 @@ from data_nexus.domain.adjustment.findings import NOTHING_KNOWN, verdict
 from data_nexus.domain.lease import Lease
 from data_nexus.domain.planning.due import rest_days
 from data_nexus.domain.symbol import Symbol
+from data_nexus.domain.texts import NOTICE_CHARS, excerpt, one_line
 from data_nexus.domain.validation.overlap import Break, overlap_break
 from data_nexus.domain.window import Window, whole_window, window_to_ask
 from data_nexus.eodhd.decode_bars import decode_bars
@@ -90,7 +91,8 @@ class HistoryReader:
             request, lambda body: decode_bars(body, lease.symbol), state
         )
         if answer.decoded.notice:
-            self.observe(Warned(str(lease.symbol), answer.decoded.notice))
+            notice = excerpt(one_line(answer.decoded.notice), NOTICE_CHARS, self.redact)
+            self.observe(Warned(str(lease.symbol), notice))
         try:
             return checked_history(lease, window, answer)
         except Park as unfit:

@@ -22,6 +22,7 @@ from data_nexus.domain.endpoints import Endpoint
 from data_nexus.domain.lease import Lease
 from data_nexus.domain.planning.due import PROBED_AFTER
 from data_nexus.domain.symbol import Symbol
+from data_nexus.domain.texts import NOTICE_CHARS, excerpt, one_line
 from data_nexus.eodhd.decode_actions import (
     Actions,
     decode_dividends,
@@ -203,7 +204,8 @@ class ActionReader:
         answers = [each for each in (splits, dividends) if each is not None]
         notices = {each.actions.notice for each in answers if each.actions.notice}
         for notice in notices:
-            self.update_run.observe(Warned(str(symbol), notice))
+            text = excerpt(one_line(notice), NOTICE_CHARS, self.update_run.reader.redact)
+            self.update_run.observe(Warned(str(symbol), text))
         return VendorActions(
             splits=None if splits is None else splits.actions.actions,
             dividends=None if dividends is None else dividends.actions.actions,

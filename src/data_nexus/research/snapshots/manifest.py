@@ -97,5 +97,5 @@ def decoded(content: bytes, name: str) -> Manifest:
                 f" {FORMAT}; use the version of data-nexus that wrote it, or a later one"
             )
         return msgspec.json.decode(content, type=Manifest)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(f"{name}: {MANIFEST} is not a manifest of a snapshot: {error}") from None
