@@ -118,9 +118,7 @@ class VendorClient:
             words = self._token.redact(_words(body, encoding, request.name))
             raise refusal(status, headers, words.encode(), request.name, datetime.now(UTC))
         # Whatever the vendor repeats: past this line no text of its holds the token.
-        return self._token.redact_body(
-            plain(body, encoding, self._wire.answer_cap, request.name)
-        )
+        return self._token.redact_body(plain(body, encoding, self._wire.answer_cap, request.name))
 
     async def _send(self, request: Request) -> tuple[int, dict[str, str], bytes]:
         params = [*request.params, ("api_token", self._token.reveal())]
