@@ -309,7 +309,7 @@ def _read_files(folder: Path, environ: Mapping[str, str]) -> dict[str, tuple[obj
             continue
         try:
             values = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:  # the last: nested too deeply
             raise UsageError(f"{path}: {error}") from None
         if unknown := sorted(set(values) - known):
             raise UsageError(f"{path}: unknown setting {unknown[0]!r}; `nexus config` lists all")
