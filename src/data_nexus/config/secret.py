@@ -55,11 +55,11 @@ def _spellings(token: str) -> re.Pattern[str]:
         rf"|\\u(?i:{ord(c):04x}))"
         for c in token
     )
-    longer = {form for form in _in_base64(token) if len(form) >= 8}
+    longer = {form for form in _encoded_forms(token) if len(form) >= 8}
     return re.compile("|".join([plain, *map(re.escape, sorted(longer, key=len, reverse=True))]))
 
 
-def _in_base64(token: str) -> set[str]:
+def _encoded_forms(token: str) -> set[str]:
     """Return what base64 of any text with the token in it shows of the token."""
     raw = token.encode()
     # Inside a longer text base64 has three alignments; the first and last characters of each
@@ -72,5 +72,5 @@ def _in_base64(token: str) -> set[str]:
 @cache
 def _spellings_in_bytes(token: str) -> tuple[list[bytes], re.Pattern[bytes]]:
     """Return the forms of a token that can be searched for as they are, and what finds all."""
-    plain = [token.encode(), *(form.encode() for form in _in_base64(token))]
+    plain = [token.encode(), *(form.encode() for form in _encoded_forms(token))]
     return plain, re.compile(_spellings(token).pattern.encode())

@@ -61,10 +61,9 @@ RETRIES: dict[str, Fault] = {
     "a page": {"kind": "html"},
     "nothing": {"kind": "empty"},
     "the quota's words": {"kind": "quota_text"},
-    "NaN in JSON": answer(ROWS % ("NaN", "")),
-    "Infinity in JSON": answer(ROWS % ("Infinity", "")),
+    "rows of which none is JSON": answer(ROWS % ("01", "")),
     "deep nesting": answer("[" * 100_000),
-    "not UTF-8": answer(b'[{"date":"\xff\xfe"}]'),
+    "not UTF-8": answer(b"\xff\xfe[]"),
     "JSON and then more": answer("[]]"),
 }
 # Refused for what it says: asked for once, and kept for a person to look at.
@@ -113,5 +112,23 @@ SURVIVALS: dict[str, tuple[Fault, tuple[int, int, int]]] = {
             ],
         },
         (BARS - 8, 0, 8),
+    ),
+    "values that are not JSON, or beyond a double": (
+        {
+            "kind": "bad_values",
+            "values": [
+                {"row": 0, "field": "close", "raw": "NaN"},
+                {"row": 1, "field": "open", "raw": "-1e999"},
+                {"row": 2, "field": "low", "raw": "01"},
+                {"row": 3, "field": "close", "raw": '"\\ud800"'},
+                {"row": 4, "field": "high", "raw": "9" * 5000},
+                {"row": 5, "field": "date", "raw": '"a\tb\u0000"'},
+                {"row": 6, "field": "volume", "raw": '"1,234.5"'},
+                {"row": 7, "field": "volume", "raw": "1e300"},
+                {"row": 8, "field": "close", "raw": "[" * 5000 + "]" * 5000},
+                {"row": 9, "field": "volume", "raw": '"1234"'},
+            ],
+        },
+        (BARS - 9, 0, 9),
     ),
 }

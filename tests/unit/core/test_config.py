@@ -187,6 +187,7 @@ def test_a_value_that_no_run_could_work_with_is_refused(
         ("concurency = 5", "nexus.toml: unknown setting 'concurency'; `nexus config` lists all"),
         ('eodhd_api_key = "canary"', "nexus.toml: unknown setting 'eodhd_api_key'"),
         ("concurrency = ", "nexus.toml: "),
+        (f"concurrency = {'[' * 5000}", "nexus.toml: maximum recursion depth"),
         ("[nexus]\nconcurrency = 5", "nexus.toml: unknown setting 'nexus'"),
     ],
 )
