@@ -98,7 +98,7 @@ def _run(  # noqa: PLR0913 - the options of a command
     view = View(adjust=adjust, first=first and first.date(), last=last and last.date())
     moment = parse_moment(as_of) if as_of else None
     scope = _scope(symbols, exchange, on and on.date())
-    with open_database(settings.database_url, settings.home, settings.schema) as url:
+    with open_database(settings.database_url, settings.home, settings.schema, writes=False) as url:
         database = PostgresConnection(url, settings.schema)
         done = export(
             database, form, out, scope, view, as_of=moment, force=force, watch=_with_progress
