@@ -150,17 +150,21 @@ def trouble_of(error: psycopg.Error) -> StorageUnavailable | StorageUnfit | None
     kind, remedy = _TROUBLES.get(state) or _TROUBLES.get(state[:2]) or (None, "")
     if kind is StorageUnavailable:
         return StorageUnavailable(_said(error, remedy), passes=state in _PASSING)
-    return kind and kind(_said(error, remedy or _grant(error)))
+    return None if kind is None else kind(_said(error, remedy or _grant(error)))
 
 
 def _said(error: psycopg.Error, remedy: str) -> str:
+    return f"PostgreSQL: {_cause(error)}; {remedy}"
+
+
+def _cause(error: psycopg.Error) -> str:
     lines = (error.diag.message_primary or str(error)).strip().splitlines()
-    return f"PostgreSQL: {lines[0] if lines else type(error).__name__}; {remedy}"
+    return lines[0] if lines else type(error).__name__
 
 
 def _grant(error: psycopg.Error) -> str:
     """Return the statement that gives the role of DATABASE_URL what it lacks."""
-    found = _DENIED.search(error.diag.message_primary or "")
+    found = _DENIED.search(_cause(error))
     kind, name = found.groups() if found else ("", "")
     right = {
         "table": f"SELECT, INSERT, UPDATE, DELETE ON {name}",

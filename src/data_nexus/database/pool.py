@@ -35,7 +35,8 @@ _WAIT_SEC = 10.0
 class LastFailure:
     """Why a pool's last attempt to make a connection ready failed; None since one succeeded."""
 
-    error: Exception | None = None
+    wait_sec: float
+    error: psycopg.Error | OSError | None = None
 
     @contextmanager
     def noted(self) -> Iterator[None]:
@@ -48,10 +49,10 @@ class LastFailure:
 
     def as_timeout(self) -> StorageUnavailable | StorageUnfit:
         """Return the error for a pool that had no connection in time, with the cause."""
-        waited = f"no connection within {_WAIT_SEC:g} seconds"
+        waited = f"no connection within {self.wait_sec:g} seconds"
         if isinstance(self.error, OSError):
             return StorageUnavailable(f"PostgreSQL: {waited}: {self.error.strerror or self.error}")
-        cause = self.error and trouble_of(self.error)
+        cause = None if self.error is None else trouble_of(self.error)
         if cause is None:
             return StorageUnavailable(f"PostgreSQL: {waited}; all are in use: run it again")
         text = str(cause).removeprefix("PostgreSQL: ")
@@ -136,9 +137,13 @@ async def open_pool(
     schema: str,
     size: int,
     configure: Callable[[AsyncConn], Awaitable[None]] | None = None,
+    wait_sec: float = _WAIT_SEC,
 ) -> AsyncIterator[Pool]:
-    """Open a pool of `size` connections, each configured first, with two more for a rush."""
-    failure = LastFailure()
+    """Open a pool of `size` connections, each configured first, with two more for a rush.
+
+    Who wants one waits for `wait_sec` at most.
+    """
+    failure = LastFailure(wait_sec)
 
     async def configured(connection: AsyncConn) -> None:
         with failure.noted():
@@ -154,7 +159,7 @@ async def open_pool(
             max_size=size + 2,
             kwargs={"autocommit": True},
             configure=configured,
-            timeout=_WAIT_SEC,
+            timeout=wait_sec,
             open=False,
         ) as connections:
             yield Pool(connections, failure)
@@ -165,7 +170,7 @@ def _noting(failure: LastFailure) -> type[AsyncConn]:
 
     class Noted(AsyncConnection[tuple[Any, ...]]):
         @classmethod
-        async def connect(cls, *address: Any, **options: Any) -> Self:  # type: ignore[override]  # noqa: ANN401
+        async def connect(cls, *address: Any, **options: Any) -> Self:  # noqa: ANN401
             with failure.noted():
                 return await super().connect(*address, **options)
 

@@ -30,7 +30,8 @@ _SESSION_FACTS = """
 """
 # What the role may not do that writing needs: the right, and on what; NULL: it is not there.
 _LACKING = """
-    SELECT CASE WHEN c.oid IS NOT NULL THEN needed.privilege END, format('%%I.%%I', %(schema)s::text, t)
+    SELECT CASE WHEN c.oid IS NOT NULL THEN needed.privilege END,
+           format('%%I.%%I', %(schema)s::text, t)
     FROM unnest(%(tables)s::text[]) AS t
     LEFT JOIN pg_class AS c ON c.relname = t AND c.relnamespace = %(schema)s::text::regnamespace
     CROSS JOIN unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS needed (privilege)
