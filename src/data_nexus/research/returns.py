@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from data_nexus.domain.adjustment.factors import Finding
-from data_nexus.domain.bars import days
+from data_nexus.domain.bars import Floats, days
 from data_nexus.errors import UsageError
 from data_nexus.research.columns import RETURNS_SCHEMA
 from data_nexus.research.histories import day_numbers, histories, needed, refuse, segments
@@ -60,10 +60,11 @@ def view_returns(
     return laid_out(table if shown.all() else table.filter(shown), view, ("return",))
 
 
-def _scaled(close: np.ndarray, scale: np.ndarray) -> np.ndarray:
+def _scaled(close: Floats, scale: Floats) -> Floats:
     """Return closes times factors; one beyond a double has no return."""
     with np.errstate(over="ignore", invalid="ignore"):
-        return np.multiply(close, scale)
+        scaled: Floats = close * scale
+    return scaled
 
 
 def _shown(dates: np.ndarray, view: View) -> np.ndarray:

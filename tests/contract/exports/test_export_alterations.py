@@ -11,12 +11,11 @@ import numpy as np
 import pytest
 
 from data_nexus.domain.symbol import Symbol
-from data_nexus.errors import AdjustmentRefused
 from data_nexus.research.exports.export import Exported
 from tests.support.files.exports import Bar, Share, catalog_written, put, read_back, written
 from tests.support.files.lean import daily
 
-DAYS = [date(2026, 11, 23) + timedelta(n) for n in range(4)]
+DAYS = [date(2024, 1, 2) + timedelta(n) for n in range(4)]
 PENNY, COIN, SHARE = Symbol("PENY", "US"), Symbol("BTC-USD", "CC"), Symbol("AAPL", "US")
 Found = dict[tuple[str, str], tuple[int, int]]
 
@@ -130,13 +129,12 @@ def test_nautilus_counts_the_fractions_of_a_coin(market: str, tmp_path: Path) ->
 def test_an_adjusted_number_beyond_a_double_is_refused_and_not_infinite(
     database_url: str, tmp_path: Path, adjust: str
 ) -> None:
-    split = ((DAYS[2], 1, 1e8),)
-    put(database_url, Share("AAPL", bars([5e-324, 1e305, 2, 3], [1] * 4), split))
-    with pytest.raises(AdjustmentRefused, match=r"AAPL\.US: the adjusted"):
-        raise_refusal(written(database_url, "csv", tmp_path, SHARE, adjust=adjust))
-
-
-def raise_refusal(done: Exported) -> None:
-    """Raise why an asset was left out."""
-    ((_, reason),) = done.left_out
-    raise AdjustmentRefused(reason)
+    stored = bars([1, 1e305, 2, 3], [1] * 4)
+    stored[DAYS[0]] = (1, 1, 1, 5e-324, 1, 1)
+    put(database_url, Share("AAPL", stored, ((DAYS[2], 1, 1e8),)))
+    done = written(database_url, "csv", tmp_path, SHARE, adjust=adjust)
+    ((symbol, reason),) = done.left_out
+    assert (symbol, reason[:23]) == ("AAPL.US", "AAPL.US: the adjusted o")
+    assert "use adjust='raw'" in reason
+    later = written(database_url, "csv", tmp_path, SHARE, adjust=adjust, first=DAYS[2])
+    assert (later.bars, later.left_out) == (2, ())

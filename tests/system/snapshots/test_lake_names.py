@@ -96,19 +96,21 @@ def test_what_a_manifest_calls_superseded_is_removed_only_if_it_is_ours(
     assert (lake / "notes.txt").exists()
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda held: held.update(assets_a_part=10**12),
-        lambda held: held.update(assets_a_part=-1),
-        lambda held: held.update(compression="none of these"),
-        lambda held: held["files"].append(
-            next(each for each in held["files"] if each["table"] == "splits")
-        ),
-        lambda held: held["files"][0].update(rows=-1),
-        lambda held: held["files"][0].update(covers=None, table="bars"),
-    ],
-)
+ODD: dict[str, Edit] = {
+    "a part of a million million assets": lambda held: held.update(assets_a_part=10**12),
+    "a part of less than none": lambda held: held.update(assets_a_part=-1),
+    "another compression": lambda held: held.update(compression="none of these"),
+    "a table in two files": lambda held: held["files"].append(
+        next(each for each in held["files"] if each["table"] == "splits")
+    ),
+    "a file of less than no rows": lambda held: held["files"][0].update(rows=-1),
+    "bars of nothing": lambda held: next(
+        each for each in held["files"] if each["table"] == "bars"
+    ).update(covers=None),
+}
+
+
+@pytest.mark.parametrize("change", ODD.values(), ids=ODD)
 def test_a_manifest_holds_no_number_that_no_export_writes(lake: Path, change: Edit) -> None:
     edit(lake, change)
     with pytest.raises(UsageError, match=r"manifest\.json"):
