@@ -187,6 +187,18 @@ class StorageUnavailable(Stop):
         self.passes = passes
 
 
+class StorageUnfit(Stop):
+    """PostgreSQL refuses until a person changes something: a right, an encoding, a setting."""
+
+    exit_code = 7
+
+
+class StorageDamaged(StorageUnfit):
+    """PostgreSQL cannot read what it has stored: a page or a file is damaged or gone."""
+
+    exit_code = 7
+
+
 class SchemaMismatch(Stop):
     """The database's schema is not the one this version works with."""
 

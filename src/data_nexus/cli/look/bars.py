@@ -68,7 +68,7 @@ def bars(
         last=last and last.date(),
     )
     moment = parse_moment(as_of) if as_of else None
-    with open_database(settings.database_url, settings.home, settings.schema) as url:
+    with open_database(settings.database_url, settings.home, settings.schema, writes=False) as url:
         table = read_view(PostgresConnection(url, settings.schema), symbols, view, as_of=moment)
     if as_json:
         print_json({"bars": table.to_pylist()})

@@ -63,7 +63,7 @@ def shell(as_json: bool, **options: Any) -> int:  # noqa: ANN401, FBT001
     """Open psql on the database."""
     del as_json
     settings = settings_from(options)
-    with open_database(settings.database_url, settings.home, settings.schema) as own:
+    with open_database(settings.database_url, settings.home, settings.schema, writes=False) as own:
         # A password must not stand on a command line: it goes through the environment.
         target = conninfo_to_dict(conninfo(own, settings.schema, role="shell"))
         parts = {key: str(value) for key, value in target.items()}

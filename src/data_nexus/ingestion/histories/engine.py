@@ -28,6 +28,7 @@ from data_nexus.errors import (
     Postpone,
     Retry,
     Stop,
+    StorageUnavailable,
     VendorUnavailable,
 )
 from data_nexus.events import (
@@ -101,7 +102,19 @@ class Engine:
         )
 
     async def run(self, due: Due, limit: int | None) -> None:
-        """Bring the due assets up to date; raise `StorageUnavailable` if the database goes away."""
+        """Bring the due assets up to date; raise `StorageUnavailable` if the database goes away.
+
+        Whatever else ends it, no lease is left behind.
+        """
+        try:
+            await self._run(due, limit)
+        except ExceptionGroup as failed:
+            if not failed.subgroup(StorageUnavailable):
+                with suppress(NexusError):
+                    await self.store.leases.release_all()
+            raise
+
+    async def _run(self, due: Due, limit: int | None) -> None:
         await self._free_lost_leases()
         queue = LeaseQueue(self.store, due, limit)
         committer = Committer(
