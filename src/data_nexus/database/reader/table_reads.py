@@ -14,7 +14,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import tuple_row
 
-from data_nexus.database.connection import PostgresConnection, unavailable
+from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.queries import query
 
 # Of the SQLSTATEs: corrupted data, and what the system could not read.
@@ -32,7 +32,7 @@ def damage_noted(damaged: Damage, table: str) -> Iterator[None]:
         yield
     except psycopg.Error as error:
         if (error.sqlstate or "")[:2] not in _DAMAGE:
-            raise unavailable(error) from None
+            raise
         damaged.setdefault(table, str(error).strip().splitlines()[0])
 
 
