@@ -17,7 +17,7 @@ find_python = for python in "$(PYTHON)" python3.14 python3.13 python3.12 python3
 	2>/dev/null && break; python=; done
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test campaign bench lint format docs lock clean
+.PHONY: help install demo test campaign mutants bench lint format docs lock clean
 
 help:  ## Print this list.
 	@sed -n 's/^\([a-z]*\):.*##/\1\t/p' Makefile | expand -t 10
@@ -35,6 +35,9 @@ test: lint $(TOOLS:%=.venv-tools/%/pinned)  ## Lint, then run every test.
 campaign: .venv/installed $(TOOLS:%=.venv-tools/%/pinned)  ## Test at length what `make test` tests in short.
 	@NEXUS_CAMPAIGN=1 $(BIN)/python -m pytest -p tests.support.campaign -m 'campaign or sized' \
 	--override-ini faulthandler_timeout=3600 --numprocesses 2 --dist worksteal
+
+mutants: .venv/installed  ## Seed small mistakes, and print which test catches each.
+	@$(BIN)/python -m tools.mutants $(MUTANTS)
 
 bench: .venv/installed  ## Measure, and print what was measured.
 	@$(BIN)/python -m bench $(BENCH)

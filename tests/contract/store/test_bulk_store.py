@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import date
 
+import psycopg
 import pytest
 
 from data_nexus.database.connection import PostgresConnection
@@ -21,7 +23,7 @@ from data_nexus.domain.validation.bulk_session import RejectedBulkRow
 from data_nexus.errors import RowsRefused
 from data_nexus.ingestion.nightly.bulk_session import decode_session
 from tests.support.postgres.postgres_proxy import Fate, proxy_before
-from tests.support.postgres.tables import add_assets, execute, rows, snapshot, value
+from tests.support.postgres.tables import add_assets, eventually, execute, rows, snapshot, value
 from tests.support.postgres.workers import Worker, ago, bars_from, batch_for
 
 THURSDAY, FRIDAY, MONDAY = date(2026, 11, 5), date(2026, 11, 6), date(2026, 11, 9)
@@ -174,6 +176,25 @@ def test_an_asset_leased_at_the_last_moment_gets_no_bar(
     assert len(carried.classified.stored) == 3
     assert state(database_url, "A")[0] == FRIDAY
     assert value(database_url, "SELECT count(*) FROM market_data WHERE date = '2026-11-09'") == 3
+
+
+def test_an_asset_that_was_advanced_meanwhile_is_left_out(
+    bulk: Bulk, assets: dict[str, int], database_url: str
+) -> None:
+    """Another update holds its row until this one has read it and is about to write."""
+    del assets
+    waiting = (
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    with psycopg.connect(database_url) as other, ThreadPoolExecutor(1) as pool:
+        other.execute("UPDATE assets SET fence = fence + 1 WHERE symbol = 'A'")
+        advancing = pool.submit(bulk.advance, *map(told, "ABCD"))
+        eventually(lambda: value(database_url, waiting))
+        other.commit()
+        carried = advancing.result()
+    assert len(carried.classified.stored) == 3
+    assert state(database_url, "A") == (FRIDAY, FRIDAY, 2, 0, None)
 
 
 def test_a_failure_leaves_nothing(bulk: Bulk, assets: dict[str, int], database_url: str) -> None:
