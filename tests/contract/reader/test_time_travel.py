@@ -232,20 +232,6 @@ def test_a_split_s_volumes_belong_to_its_rebasing_and_a_restated_one_does_not(
     )
 
 
-@pytest.mark.parametrize("window", [(3, 5), (3, None), (None, 5), (0, 0), (7, 7), (8, 9)], ids=str)
-def test_a_window_within_a_rebasing_has_its_old_values(
-    worker: Worker, database_url: str, window: Window
-) -> None:
-    add_assets(database_url, "A")
-    bars = history()
-    _, before = deliver(worker, database_url, bars)
-    deliver(worker, database_url, rebased(bars, 0.25, volume=4))
-    database = PostgresConnection(database_url)
-    whole = known(database, "A", before)
-    assert [values[-1] for values in whole.values()] == bars.volume.tolist()
-    assert all_known(database, ["A"], before, window) == [within(window, whole)]
-
-
 def test_volumes_restated_together_with_a_dividend_are_revisions(
     worker: Worker, database_url: str
 ) -> None:
@@ -316,6 +302,20 @@ def test_what_arrives_is_logged_in_ranges_between_stored_bars(
         "{[2024-01-02,2024-01-06),[2024-01-07,2024-01-09)}",
         "{[2024-01-03,2024-01-04),[2024-01-10,2024-01-11)}",
     ]
+
+
+@pytest.mark.parametrize("window", [(3, 5), (3, None), (None, 5), (0, 0), (7, 7), (8, 9)], ids=str)
+def test_a_window_within_a_rebasing_has_its_old_values(
+    worker: Worker, database_url: str, window: Window
+) -> None:
+    add_assets(database_url, "A")
+    bars = history()
+    _, before = deliver(worker, database_url, bars)
+    deliver(worker, database_url, rebased(bars, 0.25, volume=4))
+    database = PostgresConnection(database_url)
+    whole = known(database, "A", before)
+    assert [values[-1] for values in whole.values()] == bars.volume.tolist()
+    assert all_known(database, ["A"], before, window) == [within(window, whole)]
 
 
 def test_what_was_known_is_found_by_the_keys(worker: Worker, database_url: str) -> None:
