@@ -64,7 +64,9 @@ def test_a_mistake_of_the_list_can_be_made_and_its_tests_exist(mutant: Mutant) -
     for test in mutant.tests:
         path, _, name = test.partition("::")
         functions = {
-            node.name for node in ast.walk(ast.parse(read(path))) if isinstance(node, ast.FunctionDef)
+            node.name
+            for node in ast.walk(ast.parse(read(path)))
+            if isinstance(node, ast.FunctionDef)
         }
         assert functions, path
         assert not name or name.partition("[")[0] in functions, test

@@ -53,7 +53,9 @@ MUTANTS = (
             "            if is_broken and lease.symbol in self.named:"
         ),
         harm="after a split only the last bars of an asset are re-based",
-        tests=("tests/system/load/test_seam.py::test_a_restatement_within_the_window_has_the_whole_history_read_again",),
+        tests=(
+            "tests/system/load/test_seam.py::test_a_restatement_within_the_window_has_the_whole_history_read_again",
+        ),
         circumstances=2,
     ),
     Mutant(
@@ -70,7 +72,9 @@ MUTANTS = (
         before="        lambda b, w: b.date <= days(w.last),",
         after="        lambda b, w: b.date < days(w.last),",
         harm="the bar of a market that is ahead of UTC is rejected for a day",
-        tests=("tests/unit/domain/validation/test_rules.py::test_a_bar_at_the_edge_of_a_rule_breaks_none",),
+        tests=(
+            "tests/unit/domain/validation/test_rules.py::test_a_bar_at_the_edge_of_a_rule_breaks_none",
+        ),
     ),
     Mutant(
         name="an open of 0 makes every low a wrong one",
@@ -78,7 +82,9 @@ MUTANTS = (
         before="choose(np.where(bars.open > 0, bars.open, bars.close), bars.close)",
         after="choose(bars.open, bars.close)",
         harm="old bars without an open are flagged for their lows",
-        tests=("tests/unit/domain/validation/test_rules.py::test_high_and_low_bracket_the_others_of_which_an_open_of_zero_is_none",),
+        tests=(
+            "tests/unit/domain/validation/test_rules.py::test_high_and_low_bracket_the_others_of_which_an_open_of_zero_is_none",
+        ),
         circumstances=2,
     ),
     Mutant(
@@ -87,7 +93,9 @@ MUTANTS = (
         before="(c[1:] == c[:-1]) | (np.isnan(c[1:]) & np.isnan(c[:-1]))",
         after="(c[1:] == c[:-1])",
         harm="two equal rows without a volume are both rejected",
-        tests=("tests/unit/domain/validation/test_check.py::test_repeats_without_a_volume_are_repeats_too",),
+        tests=(
+            "tests/unit/domain/validation/test_check.py::test_repeats_without_a_volume_are_repeats_too",
+        ),
         circumstances=2,
     ),
     Mutant(
@@ -96,7 +104,10 @@ MUTANTS = (
         before="            flags[rule.name] = ~holds & (reasons < 0)",
         after="            flags[rule.name] = ~holds",
         harm="a rejected row of a session is counted as odd as well",
-        tests=("tests/unit/domain/validation/test_check.py", "tests/unit/domain/validation/test_bulk_session.py"),
+        tests=(
+            "tests/unit/domain/validation/test_check.py",
+            "tests/unit/domain/validation/test_bulk_session.py",
+        ),
         circumstances=2,
     ),
     Mutant(
@@ -140,7 +151,9 @@ MUTANTS = (
         before="    ahead = [day for day in dates if last and day > last]",
         after="    ahead = [day for day in dates if last and day < last]",
         harm="on the eve of each ex-date an asset has a finding",
-        tests=(f"{_FINDING_TESTS}::test_the_next_ex_date_counts_before_its_bar_if_the_vendor_counts_it",),
+        tests=(
+            f"{_FINDING_TESTS}::test_the_next_ex_date_counts_before_its_bar_if_the_vendor_counts_it",
+        ),
         circumstances=2,
     ),
     Mutant(
@@ -149,7 +162,9 @@ MUTANTS = (
         before="    if before.fingerprint == unexplained.fingerprint or known.is_recent:",
         after="    if before.fingerprint == unexplained.fingerprint and known.is_recent:",
         harm="thousands of assets that no action explains cost two calls in each audit",
-        tests=(f"{_FINDING_TESTS}::test_what_was_asked_for_in_vain_is_not_asked_for_again_while_nothing_changes",),
+        tests=(
+            f"{_FINDING_TESTS}::test_what_was_asked_for_in_vain_is_not_asked_for_again_while_nothing_changes",
+        ),
         circumstances=2,
     ),
     Mutant(
@@ -219,7 +234,9 @@ MUTANTS = (
         before="(days(first), days(last) + 1))",
         after="(days(first), days(last)))",
         harm="the newest gap is never seen",
-        tests=("tests/unit/domain/calendar/test_sessions.py::test_sessions_lie_between_two_dates_with_both_ends",),
+        tests=(
+            "tests/unit/domain/calendar/test_sessions.py::test_sessions_lie_between_two_dates_with_both_ends",
+        ),
     ),
     Mutant(
         name="a session that closes now has not closed",
@@ -227,7 +244,9 @@ MUTANTS = (
         before='moment.timestamp(), side="right"))',
         after='moment.timestamp(), side="left"))',
         harm="at the very moment of a close the session before counts as the last",
-        tests=("tests/unit/domain/calendar/test_sessions.py::test_a_session_is_past_when_it_has_closed",),
+        tests=(
+            "tests/unit/domain/calendar/test_sessions.py::test_a_session_is_past_when_it_has_closed",
+        ),
         circumstances=2,
     ),
 )

@@ -63,7 +63,9 @@ MUTANTS = (
         before="read_whole_at = CASE WHEN s.is_whole THEN now() ELSE a.read_whole_at END,",
         after="read_whole_at = now(),",
         harm="the audit never reads what is updated every day",
-        tests=("tests/contract/store/test_audits.py::test_every_answer_with_the_whole_history_is_noted_and_no_other",),
+        tests=(
+            "tests/contract/store/test_audits.py::test_every_answer_with_the_whole_history_is_noted_and_no_other",
+        ),
         circumstances=2,
     ),
     Mutant(
@@ -72,7 +74,9 @@ MUTANTS = (
         before="SELECT asset_id, date, now(), old_open, old_high, old_low, old_close, old_adjusted_close, old_volume\n",
         after="SELECT asset_id, date, now(), open, high, low, close, adjusted_close, volume\n",
         harm="what the vendor said before is lost",
-        tests=(f"{_TESTS}::test_new_changed_and_equal_bars_are_told_apart_and_old_raw_values_kept",),
+        tests=(
+            f"{_TESTS}::test_new_changed_and_equal_bars_are_told_apart_and_old_raw_values_kept",
+        ),
     ),
     Mutant(
         name="a re-basing swaps its factors",
@@ -142,7 +146,9 @@ MUTANTS = (
         before="trusted = [batch for batch in batches if self._leases.trusts(batch.lease)]",
         after="trusted = [*batches]",
         harm="a worker that was stopped for an hour writes under leases that it may have lost",
-        tests=(f"{_TESTS}::test_a_lease_whose_time_has_passed_on_the_worker_s_own_clock_writes_nothing",),
+        tests=(
+            f"{_TESTS}::test_a_lease_whose_time_has_passed_on_the_worker_s_own_clock_writes_nothing",
+        ),
         circumstances=2,
     ),
     Mutant(
@@ -183,7 +189,9 @@ MUTANTS = (
         before="WHERE id = %(asset_id)s AND fence = %(fence)s AND symbol = %(code)s AND exchange = %(exchange)s\nFOR UPDATE",
         after="WHERE id = %(asset_id)s AND fence = %(fence)s AND %(code)s::text IS NOT NULL AND exchange = %(exchange)s\nFOR UPDATE",
         harm="actions fetched under the old code are stored for the company that has it now",
-        tests=(f"{_ACTIONS_TESTS}::test_nothing_is_written_when_the_asset_is_not_what_was_asked_for",),
+        tests=(
+            f"{_ACTIONS_TESTS}::test_nothing_is_written_when_the_asset_is_not_what_was_asked_for",
+        ),
         circumstances=2,
     ),
     Mutant(
@@ -192,7 +200,9 @@ MUTANTS = (
         before="    SELECT asset_id, date, now(), numerator, denominator, stored_at, reported_at FROM withdrawn\n    UNION ALL\n",
         after="",
         harm="reads as of a moment lose a split that was known then",
-        tests=("tests/contract/reader/test_no_look_ahead.py::test_a_withdrawn_split_is_still_what_was_known_then",),
+        tests=(
+            "tests/contract/reader/test_no_look_ahead.py::test_a_withdrawn_split_is_still_what_was_known_then",
+        ),
         circumstances=2,
     ),
 )

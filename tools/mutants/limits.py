@@ -8,9 +8,9 @@ _ARITHMETIC = "src/data_nexus/domain/limits/quota.py"
 _BREAKER = "src/data_nexus/domain/limits/breaker.py"
 _BACKOFF = "src/data_nexus/domain/limits/backoff.py"
 _LEDGER = "src/data_nexus/ingestion/fetching/quota_ledger.py"
-_REQUESTER = "src/data_nexus/ingestion/fetching/requester.py"
 _QUOTA_TESTS = "tests/unit/domain/limits/test_quota.py"
 _BREAKER_TESTS = "tests/unit/domain/limits/test_breaker.py"
+_LEDGER_TESTS = "tests/contract/store/test_ledger.py"
 _BACKOFF_TESTS = "tests/unit/domain/limits/test_backoff.py"
 
 MUTANTS = (
@@ -20,7 +20,9 @@ MUTANTS = (
         before="return max(0, self.day_limit + self.extra - self.spent)",
         after="return max(0, self.day_limit - self.spent)",
         harm="a run ends with 4 although extra calls were bought",
-        tests=(f"{_QUOTA_TESTS}::test_extra_calls_are_drawn_when_the_day_is_spent_and_do_not_come_back",),
+        tests=(
+            f"{_QUOTA_TESTS}::test_extra_calls_are_drawn_when_the_day_is_spent_and_do_not_come_back",
+        ),
     ),
     Mutant(
         name="extra calls come back the next day",
@@ -28,7 +30,9 @@ MUTANTS = (
         before="max(0, quota.spent - quota.day_limit))",
         after="min(0, quota.spent - quota.day_limit))",
         harm="extra calls that were used are counted on again the day after: the day is overspent",
-        tests=(f"{_QUOTA_TESTS}::test_extra_calls_are_drawn_when_the_day_is_spent_and_do_not_come_back",),
+        tests=(
+            f"{_QUOTA_TESTS}::test_extra_calls_are_drawn_when_the_day_is_spent_and_do_not_come_back",
+        ),
         circumstances=2,
     ),
     Mutant(
@@ -96,7 +100,9 @@ MUTANTS = (
         before="refused=quota.refused and total >= limit + extra + drawn",
         after="refused=quota.refused",
         harm="after one wrong 402 nothing is sent until midnight",
-        tests=(f"{_QUOTA_TESTS}::test_a_refusal_is_taken_back_by_a_count_that_shows_calls_left_and_by_no_other",),
+        tests=(
+            f"{_QUOTA_TESTS}::test_a_refusal_is_taken_back_by_a_count_that_shows_calls_left_and_by_no_other",
+        ),
         circumstances=2,
     ),
     Mutant(
@@ -140,7 +146,10 @@ MUTANTS = (
         before="self.base_sec * 2.0 ** (attempt - 1))",
         after="self.base_sec * 2.0**attempt)",
         harm="every retry waits twice as long as it should",
-        tests=(f"{_BACKOFF_TESTS}::test_a_wait_lies_between_nothing_and_the_doubled_base", _BACKOFF_TESTS),
+        tests=(
+            f"{_BACKOFF_TESTS}::test_a_wait_lies_between_nothing_and_the_doubled_base",
+            _BACKOFF_TESTS,
+        ),
     ),
     Mutant(
         name="a Retry-After in the past is obeyed at once",
@@ -148,7 +157,9 @@ MUTANTS = (
         before="    if wait < 0:\n        return UNSTATED_WAIT_SEC\n",
         after="",
         harm="a vendor whose clock lags is asked again within a second, over and over",
-        tests=(f"{_BACKOFF_TESTS}::test_a_rate_limit_that_says_nothing_usable_is_waited_for_a_little",),
+        tests=(
+            f"{_BACKOFF_TESTS}::test_a_rate_limit_that_says_nothing_usable_is_waited_for_a_little",
+        ),
     ),
     Mutant(
         name="an absence waits for ever longer",
@@ -164,7 +175,7 @@ MUTANTS = (
         before="            if not slot.is_stale and recalls == self._recalls:",
         after="            if recalls == self._recalls:",
         harm="a worker that slept sends a burst when it wakes up",
-        tests=("tests/contract/store/test_ledger.py",),
+        tests=(f"{_LEDGER_TESTS}::test_a_slot_that_comes_too_late_is_given_back_for_another",),
         circumstances=2,
     ),
     Mutant(
@@ -174,8 +185,7 @@ MUTANTS = (
         after="",
         harm="a request that is cancelled while it waits costs a call of the day",
         tests=(
-            "tests/contract/store/test_ledger.py"
-            "::test_a_reservation_that_is_cancelled_at_any_moment_charges_nothing",
+            f"{_LEDGER_TESTS}::test_a_reservation_that_is_cancelled_at_any_moment_charges_nothing",
         ),
         circumstances=2,
     ),
@@ -185,7 +195,7 @@ MUTANTS = (
         before="            most = max(1, most // max(calls, 1))\n",
         after="",
         harm="a killed worker loses thousands of calls that it had reserved for sessions in bulk",
-        tests=("tests/contract/store/test_ledger.py::test_of_dear_requests_none_is_reserved_in_advance",),
+        tests=(f"{_LEDGER_TESTS}::test_of_dear_requests_none_is_reserved_in_advance",),
         circumstances=2,
     ),
 )

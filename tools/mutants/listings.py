@@ -20,7 +20,9 @@ MUTANTS = (
         before="  AND l.from_moment < %(day_end)s\n",
         after="  AND l.from_moment <= %(day_end)s\n",
         harm="the universe of a day holds what was not known until the next",
-        tests=(f"{_HISTORY}::test_a_discovery_around_midnight_is_of_the_day_that_has_begun_in_utc",),
+        tests=(
+            f"{_HISTORY}::test_a_discovery_around_midnight_is_of_the_day_that_has_begun_in_utc",
+        ),
         circumstances=2,
     ),
     Mutant(
@@ -29,7 +31,9 @@ MUTANTS = (
         before="  AND (l.until_moment IS NULL OR l.until_moment >= %(day_end)s)",
         after="  AND (l.until_moment IS NULL OR l.until_moment > %(day_end)s)",
         harm="the universe of a day lacks what was listed on it",
-        tests=(f"{_HISTORY}::test_a_discovery_around_midnight_is_of_the_day_that_has_begun_in_utc",),
+        tests=(
+            f"{_HISTORY}::test_a_discovery_around_midnight_is_of_the_day_that_has_begun_in_utc",
+        ),
         circumstances=2,
     ),
     Mutant(
@@ -38,7 +42,9 @@ MUTANTS = (
         before="AND NOT d.is_delisted AND d.moment < %(day_end)s",
         after="AND NOT d.is_delisted AND d.moment <= %(day_end)s",
         harm="the universe of the day before the first list is empty",
-        tests=(f"{_HISTORY}::test_a_first_discovery_around_midnight_covers_the_day_that_it_was_made_in",),
+        tests=(
+            f"{_HISTORY}::test_a_first_discovery_around_midnight_covers_the_day_that_it_was_made_in",
+        ),
         circumstances=2,
     ),
     Mutant(
@@ -47,7 +53,9 @@ MUTANTS = (
         before="    day_end = datetime.combine(day + timedelta(1), time(), UTC)",
         after="    day_end = datetime.combine(day, time(23, 59), UTC)",
         harm="a list read in a day's last minute is not of that day",
-        tests=(f"{_HISTORY}::test_a_discovery_around_midnight_is_of_the_day_that_has_begun_in_utc",),
+        tests=(
+            f"{_HISTORY}::test_a_discovery_around_midnight_is_of_the_day_that_has_begun_in_utc",
+        ),
         circumstances=2,
     ),
     Mutant(
@@ -172,7 +180,7 @@ MUTANTS = (
         before="    ask_after = CASE WHEN a.is_active THEN a.ask_after END\n",
         after="    ask_after = a.ask_after\n",
         harm="a listing that returns is not asked for until its old rest is over",
-        tests=(f"{_LISTINGS}::test_what_vanished_rests_and_what_returns_is_asked_for_at_once", _LISTINGS),
+        tests=(f"{_LISTINGS}::test_what_vanished_rests_and_what_returns_goes_on_where_it_was",),
         circumstances=2,
     ),
 )

@@ -19,7 +19,9 @@ MUTANTS = (
         before="WHERE exchange = %(exchange)s AND symbol = ANY(%(codes)s::text[]) AND retired_at IS NULL",
         after="WHERE exchange = %(exchange)s AND symbol = ANY(%(codes)s::text[])",
         harm="a split of the company that has a code now is stored for the one that had it before",
-        tests=(f"{_STORE_TESTS}::test_actions_and_rejected_rows_are_of_the_asset_that_has_their_code_now",),
+        tests=(
+            f"{_STORE_TESTS}::test_actions_and_rejected_rows_are_of_the_asset_that_has_their_code_now",
+        ),
         circumstances=2,
     ),
     Mutant(
@@ -28,7 +30,9 @@ MUTANTS = (
         before="      ON a.exchange = %(exchange)s AND a.symbol = t.code AND a.retired_at IS NULL",
         after="      ON a.exchange = %(exchange)s AND a.symbol = t.code",
         harm="rejected rows show up at an asset that the vendor said nothing of",
-        tests=(f"{_STORE_TESTS}::test_actions_and_rejected_rows_are_of_the_asset_that_has_their_code_now",),
+        tests=(
+            f"{_STORE_TESTS}::test_actions_and_rejected_rows_are_of_the_asset_that_has_their_code_now",
+        ),
         circumstances=2,
     ),
     Mutant(
@@ -82,7 +86,9 @@ MUTANTS = (
         before="        candidates.last_day < days(bulk_session.session)\n",
         after="        candidates.last_day <= days(bulk_session.session)\n",
         harm="an asset that has the session's bar already ends the whole transaction",
-        tests=(f"{_STORE_TESTS}::test_a_bar_beyond_the_cursor_leaves_the_asset_to_be_asked_for_by_itself",),
+        tests=(
+            f"{_STORE_TESTS}::test_a_bar_beyond_the_cursor_leaves_the_asset_to_be_asked_for_by_itself",
+        ),
         circumstances=2,
     ),
     Mutant(
@@ -126,7 +132,9 @@ MUTANTS = (
         before="    return known[-1 - int(_ODD_SHARE * len(known))] if known else None",
         after="    return known[-1] if known else None",
         harm="after a holiday with some odd bars every asset is fetched individually",
-        tests=(f"{_CLASS_TESTS}::test_bars_reach_up_to_where_more_than_a_handful_of_assets_have_one",),
+        tests=(
+            f"{_CLASS_TESTS}::test_bars_reach_up_to_where_more_than_a_handful_of_assets_have_one",
+        ),
         circumstances=2,
     ),
     Mutant(
@@ -151,7 +159,9 @@ MUTANTS = (
         before="            best[end] = min(best[end], (calls + run, bulk + end - first, first))",
         after="            best[end] = min((calls + run, bulk + end - first, first), best[end], key=lambda x: x[0])",
         harm="what single requests would bring as cheaply is fetched in bulk, and then once more",
-        tests=(f"{_PLAN_TESTS}/test_bulk_or_single.py::test_as_many_assets_as_a_session_costs_are_fetched_individually",),
+        tests=(
+            f"{_PLAN_TESTS}/test_bulk_or_single.py::test_as_many_assets_as_a_session_costs_are_fetched_individually",
+        ),
     ),
     Mutant(
         name="one session of a gap makes an asset fresh",
@@ -168,7 +178,9 @@ MUTANTS = (
         before="    count = min(range(int(is_worth), len(open_ones) + 1), key=lambda n: _calls(n, depths))",
         after="    count = min(range(len(open_ones) + 1), key=lambda n: _calls(n, depths))",
         harm="the same gaps cost a call each in every update to come",
-        tests=(f"{_PLAN_TESTS}/test_gaps.py::test_the_newest_session_is_rechecked_for_later_updates",),
+        tests=(
+            f"{_PLAN_TESTS}/test_gaps.py::test_the_newest_session_is_rechecked_for_later_updates",
+        ),
         circumstances=2,
     ),
     Mutant(
@@ -177,7 +189,9 @@ MUTANTS = (
         before="    return max(0, min(turns, _part(of_day, records, exchange, quota.day) - today))",
         after="    return max(0, min(turns, _part(of_day, records, exchange, quota.day)))",
         harm="two updates of one exchange take the share of all others",
-        tests=(f"{_PLAN_TESTS}/test_audit.py::test_an_update_of_one_exchange_takes_that_exchange_s_part_once_a_day",),
+        tests=(
+            f"{_PLAN_TESTS}/test_audit.py::test_an_update_of_one_exchange_takes_that_exchange_s_part_once_a_day",
+        ),
         circumstances=2,
     ),
     Mutant(
@@ -213,7 +227,9 @@ MUTANTS = (
         before="    return replace(covering, absent_days=absence_days(times))",
         after="    return covering",
         harm="thousands of names that no longer trade cost a call each day",
-        tests=("tests/system/nightly/test_gaps.py::test_names_that_seldom_trade_cost_one_look_a_session",),
+        tests=(
+            "tests/system/nightly/test_gaps.py::test_names_that_seldom_trade_cost_one_look_a_session",
+        ),
         circumstances=2,
     ),
 )

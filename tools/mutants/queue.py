@@ -45,9 +45,7 @@ MUTANTS = (
             "      AND (times_rescued > 0) = %(suspect)s\n"
             "    ORDER BY coalesce(read_whole_at"
         ),
-        after=(
-            "      AND (times_rescued > 0) = %(suspect)s\n    ORDER BY coalesce(read_whole_at"
-        ),
+        after=("      AND (times_rescued > 0) = %(suspect)s\n    ORDER BY coalesce(read_whole_at"),
         harm="the audit ends the loads of other workers",
         tests=(_NO_QUEUE,),
     ),
@@ -70,7 +68,9 @@ MUTANTS = (
         before="    fence = a.fence + 1\nFROM candidates c",
         after="    fence = a.fence\nFROM candidates c",
         harm="a worker that lost its lease overwrites what its successor wrote",
-        tests=("tests/contract/store/test_commits.py::test_a_fence_that_the_same_worker_has_raised_is_stale_too",),
+        tests=(
+            "tests/contract/store/test_commits.py::test_a_fence_that_the_same_worker_has_raised_is_stale_too",
+        ),
         circumstances=2,
     ),
     Mutant(
@@ -115,7 +115,9 @@ MUTANTS = (
         before="        WHEN lease_until < pg_postmaster_start_time()\n",
         after="        WHEN false\n",
         harm="three restarts of the server park every asset that was being loaded",
-        tests=("tests/contract/store/test_troubles.py::test_a_lease_that_is_older_than_the_server_counts_against_no_asset",),
+        tests=(
+            "tests/contract/store/test_troubles.py::test_a_lease_that_is_older_than_the_server_counts_against_no_asset",
+        ),
         circumstances=2,
     ),
     Mutant(
@@ -141,9 +143,11 @@ MUTANTS = (
         before="position.last_synced, position.asset_id = claimed[-1].position, claimed[-1].id",
         after="position.last_synced, position.asset_id = claimed[0].position, claimed[0].id",
         harm="a run asks again for what it has just given back as failed",
-        tests=(f"{_CLAIMS}::test_a_claim_takes_no_more_than_its_limit_and_the_next_goes_on",
-               f"{_CLAIMS}::test_a_position_is_passed_once_and_a_new_walk_begins_at_the_front",
-               f"{_CLAIMS}::test_the_never_answered_come_first_and_then_the_oldest_answer"),
+        tests=(
+            f"{_CLAIMS}::test_a_claim_takes_no_more_than_its_limit_and_the_next_goes_on",
+            f"{_CLAIMS}::test_a_position_is_passed_once_and_a_new_walk_begins_at_the_front",
+            f"{_CLAIMS}::test_the_never_answered_come_first_and_then_the_oldest_answer",
+        ),
         circumstances=2,
     ),
     Mutant(
@@ -185,7 +189,9 @@ MUTANTS = (
         before='            await self._pool.execute("release_unknown", known)\n            raise',
         after="            raise",
         harm="assets whose claim was answered with a broken connection wait for nothing",
-        tests=("tests/contract/store/test_troubles.py::test_a_claim_whose_answer_is_lost_leaves_no_asset_waiting",),
+        tests=(
+            "tests/contract/store/test_troubles.py::test_a_claim_whose_answer_is_lost_leaves_no_asset_waiting",
+        ),
         circumstances=2,
     ),
 )

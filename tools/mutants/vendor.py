@@ -40,7 +40,9 @@ MUTANTS = (
         before="        if others := named - accepted:",
         after="        if (others := named - accepted) and not named & accepted:",
         harm="rows of another company are stored if they also carry the right name",
-        tests=("tests/unit/eodhd/test_decode_bars.py::test_the_refusal_names_the_stranger_even_beside_the_right_name",),
+        tests=(
+            "tests/unit/eodhd/test_decode_bars.py::test_the_refusal_names_the_stranger_even_beside_the_right_name",
+        ),
         circumstances=2,
     ),
     Mutant(
@@ -74,7 +76,9 @@ MUTANTS = (
         before="    times_by_day = Counter((each.code, each.action.date) for each in firsts.values())",
         after='    times_by_day = Counter(("", each.action.date) for each in firsts.values())',
         harm="two companies that split on one day are said not to contradict themselves when they do",
-        tests=("tests/unit/eodhd/test_decode_bulk.py::test_repeats_and_contradictions_are_those_of_one_code",),
+        tests=(
+            "tests/unit/eodhd/test_decode_bulk.py::test_repeats_and_contradictions_are_those_of_one_code",
+        ),
         circumstances=2,
     ),
     Mutant(
@@ -83,7 +87,9 @@ MUTANTS = (
         before="        elif written != requested:",
         after="        elif not date_of(written):",
         harm="yesterday's prices are stored as today's",
-        tests=("tests/unit/eodhd/test_decode_bulk.py::test_a_row_that_was_not_asked_for_is_rejected_by_name",),
+        tests=(
+            "tests/unit/eodhd/test_decode_bulk.py::test_a_row_that_was_not_asked_for_is_rejected_by_name",
+        ),
     ),
     Mutant(
         name="a bulk code's contradicting rows keep the first",
@@ -91,7 +97,9 @@ MUTANTS = (
         before="for firsts in first_rows.values() if len(firsts) == 1}",
         after="for firsts in first_rows.values()}",
         harm="of two prices for one code the first is believed",
-        tests=("tests/unit/eodhd/test_decode_bulk.py::test_different_rows_of_a_code_reject_each_other",),
+        tests=(
+            "tests/unit/eodhd/test_decode_bulk.py::test_different_rows_of_a_code_reject_each_other",
+        ),
         circumstances=2,
     ),
     Mutant(
@@ -100,7 +108,9 @@ MUTANTS = (
         before='    if not body.endswith(b"\\n") or any(len(row) != len(CSV_HEADER) for row in rows):',
         after="    if any(len(row) != len(CSV_HEADER) for row in rows):",
         harm="a list that was cut within its last word delists the rest",
-        tests=("tests/unit/eodhd/test_decode_symbols.py::test_a_csv_list_that_is_cut_within_a_line_is_broken",),
+        tests=(
+            "tests/unit/eodhd/test_decode_symbols.py::test_a_csv_list_that_is_cut_within_a_line_is_broken",
+        ),
         circumstances=2,
     ),
     Mutant(
@@ -117,7 +127,9 @@ MUTANTS = (
         before="or not is_code(new) or old == new:",
         after="or not is_code(new):",
         harm="a line without a change is followed",
-        tests=("tests/unit/eodhd/test_decode_symbol_changes.py::test_a_line_that_names_no_two_codes_and_a_day_is_counted_and_left_out",),
+        tests=(
+            "tests/unit/eodhd/test_decode_symbol_changes.py::test_a_line_that_names_no_two_codes_and_a_day_is_counted_and_left_out",
+        ),
     ),
     Mutant(
         name="an excerpt is cut before it is redacted",
@@ -125,7 +137,9 @@ MUTANTS = (
         before='    return [redact(bytes(sent[row]).decode("utf-8", "replace"))[:EXCERPT_CHARS] for row in rows]',
         after='    return [redact(bytes(sent[row]).decode("utf-8", "replace")[:EXCERPT_CHARS]) for row in rows]',
         harm="half of the token is stored where the cut goes through it",
-        tests=("tests/unit/eodhd/test_decode_actions.py::test_an_excerpt_is_cut_after_it_is_redacted",),
+        tests=(
+            "tests/unit/eodhd/test_decode_actions.py::test_an_excerpt_is_cut_after_it_is_redacted",
+        ),
         circumstances=2,
     ),
 )
