@@ -275,9 +275,15 @@ def test_actions_of_a_day_are_stored_once_and_replaced(
 @pytest.fixture
 def retired(assets: dict[str, int], database_url: str) -> int:
     """An asset that had the code A before, and that also lacks Monday's session alone."""
-    held = {"venue": "NYSE", "asset_type": "Common Stock", "synced_through": FRIDAY}
     (asset_id,) = add_assets(
-        database_url, "A", **held, last_bar=FRIDAY, last_synced=ago(3), retired_at=ago(1)
+        database_url,
+        "A",
+        venue="NYSE",
+        asset_type="Common Stock",
+        synced_through=FRIDAY,
+        last_bar=FRIDAY,
+        last_synced=ago(3),
+        retired_at=ago(1),
     )
     copied = (
         "INSERT INTO market_data SELECT %s, date, open, high, low, close, adjusted_close, volume"

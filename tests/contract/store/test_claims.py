@@ -26,7 +26,7 @@ QUEUES = {
     "wanted": Due(ago(0), wants_actions=True),
     "audit": Due(ago(0), is_audit=True),
 }
-WAITING = {"last_bar": date(2024, 5, 3), "actions_wanted_at": ago(1)}
+WAITING: dict[str, Any] = {"last_bar": date(2024, 5, 3), "actions_wanted_at": ago(1)}
 
 
 def codes(leases: list[Lease]) -> list[str]:
@@ -58,11 +58,11 @@ def test_a_claim_takes_no_more_than_its_limit_and_the_next_goes_on(
 def test_a_position_is_passed_once_and_a_new_walk_begins_at_the_front(
     worker: Worker, database_url: str
 ) -> None:
-    add_assets(database_url, "A", "B")
+    add_assets(database_url, "A", "B", "C")
     position = QueuePosition()
-    worker.release(worker.claim(1, position=position), failed=True)
-    assert codes(worker.claim(position=position)) == ["B"]
-    assert codes(worker.claim()) == ["A"]
+    worker.release(worker.claim(2, position=position), failed=True)
+    assert codes(worker.claim(position=position)) == ["C"]
+    assert codes(worker.claim()) == ["A", "B"]
 
 
 def test_a_lease_tells_what_is_known_of_its_asset(worker: Worker, database_url: str) -> None:
@@ -136,7 +136,7 @@ def test_what_is_not_due_is_never_handed_out(
 def test_no_queue_hands_out_what_another_holds_or_what_is_at_rest(
     worker: Worker, database_url: str, due: Due, rescues: int, columns: dict[str, Any]
 ) -> None:
-    waiting = {**WAITING, "times_rescued": rescues}
+    waiting: dict[str, Any] = {**WAITING, "times_rescued": rescues}
     add_assets(database_url, "TAKEN", **{**waiting, **columns})
     add_assets(database_url, "FREE", **waiting)
     assert codes(worker.claim_by(due, suspect=rescues > 0)) == ["FREE"]
