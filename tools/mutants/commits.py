@@ -171,7 +171,9 @@ MUTANTS = (
             "          OR d.asset_id IN (SELECT asset_id FROM received)\n"
         ),
         harm="each dividend deletes those before it",
-        tests=(_ACTIONS_TESTS, "tests/contract/store/test_bulk_store.py"),
+        tests=(
+            "tests/contract/store/test_bulk_store.py::test_a_day_s_actions_leave_those_of_other_days",
+        ),
         circumstances=2,
     ),
     Mutant(

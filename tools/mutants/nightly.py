@@ -106,7 +106,9 @@ MUTANTS = (
         before="    is_stored = has_bar & continues & reaches_up & ~is_named",
         after="    is_stored = has_bar & continues & reaches_up",
         harm="a history is not read again after a split whose first bar happens to fit",
-        tests=(f"{_CLASS_TESTS}::test_only_what_is_unbroken_is_carried_on",),
+        tests=(
+            f"{_CLASS_TESTS}::test_an_asset_with_an_action_is_fetched_as_a_whole_however_well_its_bar_fits",
+        ),
         circumstances=2,
     ),
     Mutant(

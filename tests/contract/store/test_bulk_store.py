@@ -323,6 +323,19 @@ def test_actions_and_rejected_rows_are_of_the_asset_that_has_their_code_now(
     assert rows(database_url, found) == [(assets["A"],)] * 3
 
 
+def test_a_day_s_actions_leave_those_of_other_days(
+    bulk: Bulk, assets: dict[str, int], database_url: str
+) -> None:
+    """A day's answer never has all actions of an asset."""
+    del assets
+    for day, amount in ((FRIDAY, 0.5), (MONDAY, 0.75), (THURSDAY, 0.25)):
+        paid = Dividend(date=day, value=amount, currency="USD")
+        actions = ({"A": (Split(day, 2, 1),)}, {"A": (paid,)})
+        bulk.runner.run(bulk.store.store_actions("US", *actions))
+    stored = "SELECT s.date FROM splits s JOIN dividends d USING (asset_id, date) ORDER BY s.date"
+    assert rows(database_url, stored) == [(THURSDAY,), (FRIDAY,), (MONDAY,)]
+
+
 def test_resting_assets_are_woken_by_a_bar(
     bulk: Bulk, assets: dict[str, int], database_url: str
 ) -> None:

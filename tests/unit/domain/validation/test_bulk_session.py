@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -100,6 +101,11 @@ def test_an_asset_that_a_worker_has_leased_meanwhile_is_not_classified() -> None
     kept = found.without(np.array([True, True, False, True]))
     assert (kept.stored.tolist(), kept.absent.tolist(), kept.rejected.tolist()) == ([2], [], [])
     assert received.bars.take(kept.rows).close.tolist() == [10.0]
+
+
+def test_an_asset_with_an_action_is_fetched_as_a_whole_however_well_its_bar_fits() -> None:
+    named = replace(session_of(row("A")), named=frozenset({"A"}))
+    assert outcome_of(named, ("A", *UNBROKEN)) == "to_fetch and reloaded"
 
 
 def test_odd_rows_are_stored_and_counted() -> None:
