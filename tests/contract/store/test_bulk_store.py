@@ -161,6 +161,17 @@ def test_who_is_left_and_who_is_leased_is_not_touched(
     assert value(database_url, "SELECT count(*) FROM market_data WHERE date = '2026-11-09'") == 1
 
 
+def test_a_suspect_is_left_to_be_fetched_alone(
+    bulk: Bulk, assets: dict[str, int], database_url: str
+) -> None:
+    """Its worker was lost while it held the asset: the others must not be lost with it."""
+    del assets
+    execute(database_url, "UPDATE assets SET times_rescued = 1 WHERE symbol = 'A'")
+    before = state(database_url, "A")
+    assert len(bulk.advance(*map(told, "ABCD")).classified.stored) == 3
+    assert state(database_url, "A") == before
+
+
 def test_an_asset_leased_at_the_last_moment_gets_no_bar(
     bulk: Bulk, assets: dict[str, int], database_url: str
 ) -> None:
