@@ -218,7 +218,9 @@ MUTANTS = (
         before="    return None if outcome is Outcome.STORED else absence_days(lease.times_empty + 1)",
         after="    return None if outcome is Outcome.STORED else absence_days(lease.times_empty)",
         harm="an asset without bars is asked about after 1, 1, 2, 4 days",
-        tests=("tests/contract/store/test_commits.py",),
+        tests=(
+            "tests/unit/ingestion/test_pipeline.py::test_each_absence_in_a_row_rests_twice_as_long",
+        ),
         circumstances=2,
     ),
     Mutant(
@@ -228,7 +230,7 @@ MUTANTS = (
         after="    return covering",
         harm="thousands of names that no longer trade cost a call each day",
         tests=(
-            "tests/system/nightly/test_gaps.py::test_names_that_seldom_trade_cost_one_look_a_session",
+            "tests/unit/ingestion/test_pipeline.py::test_who_brings_no_new_bar_is_fetched_as_ever_four_times_and_then_less_and_less",
         ),
         circumstances=2,
     ),
