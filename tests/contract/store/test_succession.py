@@ -62,6 +62,15 @@ def test_a_worker_that_asks_under_the_old_code_writes_nothing_more(
     assert (again.asset_id, str(again.symbol)) == (lease.asset_id, "META.US")
 
 
+def test_a_rename_raises_the_fence(database_url: str) -> None:
+    """A session in bulk that has read the asset under its old code writes nothing of it."""
+    store(database_url, 0, [listing("FB", isin=FACEBOOK)])
+    fence = "SELECT fence FROM assets"
+    before = value(database_url, fence)
+    store(database_url, 1, [listing("META", isin=FACEBOOK)])
+    assert value(database_url, fence) > before
+
+
 def test_a_renamed_asset_that_rests_is_asked_for_under_its_new_code(
     worker: Worker, database_url: str
 ) -> None:
