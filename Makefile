@@ -17,7 +17,7 @@ find_python = for python in "$(PYTHON)" python3.14 python3.13 python3.12 python3
 	2>/dev/null && break; python=; done
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test campaign fuzz bench lint format docs lock sbom clean
+.PHONY: help install demo test campaign fuzz mutants bench lint format docs lock sbom clean
 
 help:  ## Print this list.
 	@sed -n 's/^\([a-z]*\):.*##/\1\t/p' Makefile | expand -t 10
@@ -39,6 +39,9 @@ campaign: .venv/installed $(TOOLS:%=.venv-tools/%/pinned)  ## Test at length wha
 # An own search by mutation, which goes on where it was stopped; see docs/testing.md.
 fuzz: .venv/installed  ## Feed hostile input to all that reads foreign bytes: FUZZ='--executions 1000000'.
 	@$(BIN)/python -m tools.fuzz $(FUZZ)
+
+mutants: .venv/installed  ## Seed small mistakes, and print which test catches each.
+	@$(BIN)/python -m tools.mutants $(MUTANTS)
 
 bench: .venv/installed  ## Measure, and print what was measured.
 	@$(BIN)/python -m bench $(BENCH)

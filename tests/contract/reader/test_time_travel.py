@@ -32,6 +32,8 @@ REVISIONS: LiteralString = "SELECT count(*) FROM market_data_revisions"
 # Open, high, low, close, adjusted close and volume by date.
 Values = tuple[float, ...]
 Copy = dict[date, Values]
+# The first and the last position, None where there is no bound.
+Window = tuple[int | None, int | None]
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ class Delivery:
 
 
 POSITIONS = st.integers(0, DAYS - 1)
+WINDOWS = st.tuples(st.none() | POSITIONS, st.none() | POSITIONS)
 DELIVERIES = st.builds(
     Delivery,
     appended=st.frozensets(POSITIONS, max_size=DAYS),
@@ -90,11 +93,15 @@ def bars_of(answer: dict[int, Values]) -> Bars:
 
 
 def all_known(
-    database: PostgresConnection, codes: Sequence[str], as_of: datetime | None
+    database: PostgresConnection,
+    codes: Sequence[str],
+    as_of: datetime | None,
+    window: Window = (None, None),
 ) -> list[Copy]:
-    """What is read of each symbol as of a moment, by date."""
+    """What is read of each symbol as of a moment, by date, within a window of both ends."""
     found: dict[str, Copy] = {f"{code}.US": {} for code in codes}
-    table = read_bars(database, [Symbol(code, "US") for code in codes], as_of=as_of)
+    symbols = [Symbol(code, "US") for code in codes]
+    table = read_bars(database, symbols, *map(day_of, window), as_of=as_of)
     for row in table.to_pylist():
         symbol, day, *values = row.values()
         assert day not in found[symbol]
@@ -106,6 +113,17 @@ def known(database: PostgresConnection, code: str, as_of: datetime | None) -> Co
     """What is read of a symbol as of a moment, by date."""
     (copy,) = all_known(database, [code], as_of)
     return copy
+
+
+def day_of(position: int | None) -> date | None:
+    """The date of a position."""
+    return None if position is None else DAY + timedelta(position)
+
+
+def within(window: Window, copy: Copy) -> Copy:
+    """A copy's bars of a window."""
+    first, last = (day_of(position) for position in window)
+    return {day: bar for day, bar in copy.items() if (first or day) <= day <= (last or day)}
 
 
 def committed_at(url: str, asset_id: int) -> datetime:
@@ -124,8 +142,8 @@ def test_each_moment_of_any_history_reads_as_a_full_copy_made_then(
     numbers = count()
 
     @search(EXAMPLES)
-    @given(st.lists(st.tuples(DELIVERIES, DELIVERIES), min_size=1, max_size=6))
-    def check(history: Sequence[tuple[Delivery, Delivery]]) -> None:
+    @given(st.lists(st.tuples(DELIVERIES, DELIVERIES), min_size=1, max_size=6), WINDOWS)
+    def check(history: Sequence[tuple[Delivery, Delivery]], window: Window) -> None:
         codes = [f"A{next(numbers)}", f"A{next(numbers)}"]
         ids = add_assets(database_url, *codes)
         vendors: list[dict[int, Values]] = [{}, {}]
@@ -149,6 +167,8 @@ def test_each_moment_of_any_history_reads_as_a_full_copy_made_then(
         eve = copies[0][0] - timedelta(microseconds=1)
         for moment, expected in [(eve, [{}, {}]), *copies]:
             assert all_known(database, codes, moment) == expected
+            cut = [within(window, copy) for copy in expected]
+            assert all_known(database, codes, moment, window) == cut
         assert all_known(database, codes, None) == stored
 
     check()
@@ -299,6 +319,20 @@ def test_what_arrives_is_logged_in_ranges_between_stored_bars(
         "{[2024-01-02,2024-01-06),[2024-01-07,2024-01-09)}",
         "{[2024-01-03,2024-01-04),[2024-01-10,2024-01-11)}",
     ]
+
+
+@pytest.mark.parametrize("window", [(3, 5), (3, None), (None, 5), (0, 0), (7, 7), (8, 9)], ids=str)
+def test_a_window_within_a_rebasing_has_its_old_values(
+    worker: Worker, database_url: str, window: Window
+) -> None:
+    add_assets(database_url, "A")
+    bars = history()
+    _, before = deliver(worker, database_url, bars)
+    deliver(worker, database_url, rebased(bars, 0.25, volume=4))
+    database = PostgresConnection(database_url)
+    whole = known(database, "A", before)
+    assert [values[-1] for values in whole.values()] == bars.volume.tolist()
+    assert all_known(database, ["A"], before, window) == [within(window, whole)]
 
 
 def test_what_was_known_is_found_by_the_keys(worker: Worker, database_url: str) -> None:

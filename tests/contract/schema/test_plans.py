@@ -159,6 +159,19 @@ def test_a_claim_goes_on_in_the_middle_of_a_long_queue(queues: dict[int, str]) -
     assert plan[0]["Actual Rows"] == LIMIT
 
 
+def test_a_claim_by_the_calendar_goes_on_in_the_middle_of_a_long_queue(
+    queues: dict[int, str],
+) -> None:
+    """What the walk has passed is not read again."""
+    middle = "SELECT percentile_disc(0.4) WITHIN GROUP (ORDER BY last_synced) FROM assets"
+    position = {"after_synced": value(queues[LONG], middle), "after_id": 7}
+    plan = explain(queues[LONG], "claim_behind", **position)
+    assert [node["Node Type"] for node in plan if "Sort" in node["Node Type"]] == []
+    read = next(node for node in plan if node.get("Index Name") == "assets_dispatch")
+    assert read["Actual Rows"] + read.get("Rows Removed by Filter", 0) <= 2 * LIMIT
+    assert plan[0]["Actual Rows"] == LIMIT
+
+
 def test_a_claim_at_the_end_of_a_long_queue_passes_over_nothing(queues: dict[int, str]) -> None:
     plan = explain(queues[LONG], "claim_due", after_synced=ago(1), after_id=7)
     assert_read_in_order(plan, "assets_dispatch")

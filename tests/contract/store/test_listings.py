@@ -135,12 +135,13 @@ def test_a_list_of_some_types_says_nothing_about_the_others(database_url: str) -
 
 
 def test_a_list_says_nothing_about_another_exchange(database_url: str) -> None:
-    execute(database_url, "INSERT INTO assets (symbol, exchange) VALUES ('A', 'LSE')")
-    store(database_url, listings("A", "B"))
-    store(database_url, listings("A", "B"))
-    assert rows(
-        database_url, "SELECT symbol, exchange, name FROM assets WHERE is_active ORDER BY 1, 2"
-    ) == [("A", "LSE", ""), ("A", "US", "Name"), ("B", "US", "Name")]
+    """Neither when it brings what is new nor when it lacks what was there."""
+    execute(database_url, "INSERT INTO assets (symbol, exchange) VALUES ('A', 'LSE'), ('Z', 'LSE')")
+    store(database_url, listings(*"ABCDE"))
+    assert store(database_url, listings(*"ABCD")).deactivated == 1
+    active = "SELECT symbol, name FROM assets WHERE is_active AND exchange = %s ORDER BY 1"
+    assert rows(database_url, active, "LSE") == [("A", ""), ("Z", "")]
+    assert rows(database_url, active, "US") == [(code, "Name") for code in "ABCD"]
 
 
 def test_the_list_of_the_dead_adds_them_marked_and_deactivates_nobody(database_url: str) -> None:
@@ -168,6 +169,14 @@ def test_a_code_both_listed_and_dead_stays_its_living_bearer_s(database_url: str
     before = snapshot(database_url, "assets")
     assert counts(store(database_url, [listing("REUSED", "Old Inc")], delisted=True))[0] == 0
     assert snapshot(database_url, "assets") == before
+
+
+def test_a_list_of_the_dead_with_news_leaves_living_bearers_alone(database_url: str) -> None:
+    store(database_url, listings("A", "B"))
+    changes = store(database_url, [listing("A", "Another"), listing("DEAD")], delisted=True)
+    assert counts(changes) == (1, 0, 0, 0, 0)
+    state = "SELECT symbol, name, is_delisted FROM assets WHERE symbol <> 'B' ORDER BY 1"
+    assert rows(database_url, state) == [("A", "Name", False), ("DEAD", "Name", True)]
 
 
 def test_a_listing_that_died_is_marked_and_its_last_bars_are_still_asked_for(

@@ -59,6 +59,11 @@ class Worker:
         place = position or QueuePosition()
         return self._runner.run(self.store.leases.claim(due, place, limit, suspect=suspect))
 
+    def claim_by(self, due: Due, limit: int = 100, *, suspect: bool = False) -> list[Lease]:
+        """Claim from the front of any queue."""
+        position = QueuePosition()
+        return self._runner.run(self.store.leases.claim(due, position, limit, suspect=suspect))
+
     def claim_wanted(self, exchange: str | None = None, limit: int = 100) -> list[Lease]:
         """Claim assets whose actions are to be fetched."""
         due = Due(ago(0), exchange, wants_actions=True)

@@ -264,6 +264,14 @@ def test_a_session_that_is_late_holds_the_cursor_back(vendor: Sandbox, loaded: s
     assert_true(loaded, vendor)
 
 
+def test_two_late_sessions_hold_the_cursor_back_before_the_first(
+    large_vendor: Sandbox, large: str
+) -> None:
+    report = update_at(TUESDAY_MORNING + timedelta(days=1), large_vendor, large)
+    assert (report.ended_by, report.calls) == (None, 200)
+    assert value(large, "SELECT max(synced_through)::text FROM assets") == FRIDAY
+
+
 def test_a_session_that_was_none_is_passed_when_a_later_one_is_out(
     large_vendor: Sandbox, large: str
 ) -> None:

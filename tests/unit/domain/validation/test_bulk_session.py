@@ -115,6 +115,11 @@ def test_an_asset_that_a_worker_has_leased_meanwhile_is_not_classified() -> None
     assert received.bars.take(kept.rows).close.tolist() == [10.0]
 
 
+def test_an_asset_with_an_action_is_fetched_as_a_whole_however_well_its_bar_fits() -> None:
+    named = replace(session_of(row("A")), named=frozenset({"A"}))
+    assert outcome_of(named, ("A", *UNBROKEN)) == "to_fetch and reloaded"
+
+
 def test_odd_rows_are_stored_and_counted() -> None:
     received = session_of(row("A", volume=0), row("B"), row("C", volume=None, open=0))
     found = classify(received, lacking(*((code, *UNBROKEN) for code in "ABC")), days(FRIDAY))
