@@ -24,7 +24,7 @@ from data_nexus.domain.window import whole_window
 from data_nexus.eodhd.client import MinuteLimit, VendorClient
 from data_nexus.eodhd.requests import Request, history_request
 from data_nexus.errors import Fenced, QuotaSpent
-from data_nexus.events import Event, Warned, ignore
+from data_nexus.events import Event, Waiting, Warned, ignore
 from data_nexus.ingestion.fetching.circuit_breakers import CircuitBreakers
 from data_nexus.ingestion.fetching.concurrency_gate import concurrency_gate
 from data_nexus.ingestion.fetching.quota_ledger import Ledger
@@ -47,6 +47,7 @@ class Row:
         self.clock = clock_at(self.moment)
 
     clock: object = field(init=False)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def change(
         self, decide: Decide[Result], *, reported: bool = False, once: bool = False
@@ -56,6 +57,7 @@ class Row:
         await asyncio.sleep(0)
         self.quota, found = decide(self.quota, self.moment)
         self.reported += reported
+        self.changed.set()
         return found, self.moment
 
 
@@ -81,7 +83,7 @@ def test_a_slot_behind_midnight_is_given_back_to_the_new_day() -> None:
     async def cancel() -> None:
         ours = ledger(kept)
         admitting = asyncio.create_task(ours.admit(1))
-        await asyncio.sleep(0.01)
+        await kept.changed.wait()
         assert kept.quota.spent > 0
         admitting.cancel()
         with suppress(asyncio.CancelledError):
@@ -93,12 +95,12 @@ def test_a_slot_behind_midnight_is_given_back_to_the_new_day() -> None:
 
 
 def test_a_slot_handed_out_before_a_402_is_not_used_after_it() -> None:
-    kept = row(minute_limit=1000, next_slot=NOON + timedelta(seconds=0.2))
+    kept = row(minute_limit=1000, next_slot=NOON + timedelta(seconds=0.5))
 
     async def refused_while_it_waits() -> None:
         ours = ledger(kept)
         admitting = asyncio.create_task(ours.admit(1))
-        await asyncio.sleep(0.02)
+        await kept.changed.wait()
         await ours.note_exhausted()
         with pytest.raises(QuotaSpent):
             await admitting
@@ -127,11 +129,12 @@ def test_a_pause_holds_for_every_worker() -> None:
     async def paused() -> None:
         await ledger(kept).pause(40)
         assert kept.quota.next_slot == NOON + timedelta(seconds=40)
-        waits: list[Event] = []
-        admitting = asyncio.create_task(ledger(kept, waits.append).admit(1))
-        await asyncio.sleep(0.01)
+        waits = asyncio.Queue[Event]()
+        admitting = asyncio.create_task(ledger(kept, waits.put_nowait).admit(1))
+        wait = await waits.get()
         admitting.cancel()
-        assert [type(wait).__name__ for wait in waits] == ["Waiting"]
+        assert isinstance(wait, Waiting)
+        assert 39 < wait.seconds <= 40
 
     run(paused())
 

@@ -88,7 +88,8 @@ class Ledger:
         Raises `QuotaSpent` when the day has no calls left.
         """
         while True:
-            slot, recalls = await self._take(calls), self._recalls
+            recalls = self._recalls
+            slot = await self._take(calls)
             try:
                 await self._sleep_until(slot.at)
             except asyncio.CancelledError:
