@@ -67,6 +67,8 @@ def _parse(command: click.Command, words: list[str]) -> None:
         context = command.make_context(command.name, list(words))
         while isinstance(context.command, click.Group):
             rest = [*context._protected_args, *context.args]  # noqa: SLF001 - the public name warns
+            if not rest:
+                return
             name, found, rest = context.command.resolve_command(context, rest)
             if found is None:
                 return

@@ -18,6 +18,7 @@ import aiohttp
 from yarl import URL
 
 from data_nexus.config import Secret, without_user
+from data_nexus.domain.endpoints import Endpoint
 from data_nexus.eodhd.body import plain
 from data_nexus.eodhd.refusals import refusal
 from data_nexus.eodhd.requests import Request
@@ -117,8 +118,10 @@ class VendorClient:
             # Redacted before it is cut: a cut through the token would show half of it.
             words = self._token.redact(_words(body, encoding, request.name))
             raise refusal(status, headers, words.encode(), request.name, datetime.now(UTC))
-        # Whatever the vendor repeats: past this line no text of its holds the token.
-        return self._token.redact_body(plain(body, encoding, self._wire.answer_cap, request.name))
+        text = plain(body, encoding, self._wire.answer_cap, request.name)
+        # Whatever the vendor repeats: past this line no text of its holds the token. Of a history
+        # only excerpts and notices are kept, which are redacted as they are made; there are many.
+        return text if request.endpoint is Endpoint.EOD else self._token.redact_body(text)
 
     async def _send(self, request: Request) -> tuple[int, dict[str, str], bytes]:
         params = [*request.params, ("api_token", self._token.reveal())]
