@@ -76,7 +76,7 @@ def test_too_few_files_end_a_load_in_words_and_leave_no_lease(
     # A calendar is computed once, with files enough.
     assert commands.run("plan").code == 0
     lacking = replace(commands, environment={**commands.environment, "NEXUS_ATTEMPTS": "2"})
-    for files in (14, 18, 24):
+    for files in (20, 24):
         done = subprocess.run(
             [
                 *("/bin/bash", "-c", f'ulimit -n {files}; exec "$@"', "bash"),
