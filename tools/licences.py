@@ -70,16 +70,19 @@ def pins(text: str) -> list[Pin]:
 
 def rows() -> list[LicenceRow]:
     """Return each package that runs, with its licence."""
-    written = {row.pin: row for row in rows_of(PAGE.read_text("utf-8"))} if PAGE.exists() else {}
+    text = PAGE.read_text("utf-8") if PAGE.exists() else ""
+    written = {row.pin: row.licence for row in rows_of(text)}
+    pinned = pins((ROOT / "requirements.txt").read_text("utf-8"))
+    # Of two pins of a package only one is installed; its licence is taken for the other's.
+    known = {pin.name: licence for pin in pinned if (licence := installed(pin))}
     return [
-        LicenceRow(pin, licence) if licence else written.get(pin, LicenceRow(pin, ""))
-        for pin in pins((ROOT / "requirements.txt").read_text("utf-8"))
-        for licence in [installed(pin)]
+        LicenceRow(pin, installed(pin) or written.get(pin) or known.get(pin.name, ""))
+        for pin in pinned
     ]
 
 
 def installed(pin: Pin) -> str:
-    """Return the licence of a pinned package that is installed here; "" if it is not."""
+    """Return the licence of a package that is installed here as pinned; "" if it is not."""
     try:
         found = distribution(pin.name)
     except PackageNotFoundError:

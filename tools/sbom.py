@@ -8,6 +8,7 @@ reference page. The same pins give the same bytes.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from uuid import NAMESPACE_URL, uuid5
@@ -42,9 +43,10 @@ def bill() -> str:
     )
     # Which package needs which is not in the pins: the program needs them all.
     bom.register_dependency(own, components)
-    text = JsonV1Dot6(bom).output_as_string(indent=2)
+    found = json.loads(JsonV1Dot6(bom).output_as_string())
     # The moment of writing is no property of what is written.
-    return re.sub(r'\s*"timestamp": "[^"]*",?', "", text)
+    del found["metadata"]["timestamp"]
+    return json.dumps(found, indent=2)
 
 
 def _components(pinned: str) -> Iterator[Component]:
