@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -169,9 +170,12 @@ def test_a_server_that_is_being_stopped_is_replaced(home: Path) -> None:
         site.account.run(*ask, "-D", site.cluster.name, cwd=site.folder)
         pid_file = site.cluster / "postmaster.pid"
         eventually(lambda: pid_file.read_text().splitlines()[7].strip() == "stopping")
-        with embedded_server(home) as again:
-            assert answer(again, "SELECT 1") == 1
+        with start_command(home) as command:
+            assert command.stdout
+            assert select.select([command.stdout], [], [], 60)[0], "it waits for the other one"
+            assert answer(url_from(command), "SELECT 1") == 1
             assert server_pid(home) != first
+            command.communicate()
 
 
 @pytest.mark.parametrize("name", ["users.lock", "change.lock"])

@@ -200,6 +200,7 @@ def test_what_another_tool_added_to_a_delta_table_stays(filled: str, tmp_path: P
     assert len(theirs) == 1
     for _ in range(3):
         export(filled, tmp_path)
+        assert {Path(each).name for each in manifest(tmp_path)["superseded"]}.isdisjoint(theirs)
     assert theirs <= {each.name for each in (tmp_path / "splits").glob("*.parquet")}
     delta = import_module("deltalake").DeltaTable(str(tmp_path / "splits"))
     assert delta.to_pyarrow_dataset().to_table().num_rows == len(rows)
