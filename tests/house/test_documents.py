@@ -95,7 +95,7 @@ def groups(command: click.Command = nexus, path: str = "nexus") -> Iterator[tupl
                 yield from groups(child, f"{path} {name}")
 
 
-@pytest.mark.parametrize(("name", "text"), groups())
+@pytest.mark.parametrize(("name", "text"), list(groups()))
 def test_no_sentence_of_a_list_of_commands_is_cut(name: str, text: str) -> None:
     listed = text.partition("Show this message and exit.")[2]
     assert listed.strip(), name

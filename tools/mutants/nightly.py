@@ -209,7 +209,7 @@ MUTANTS = (
         before="            self.held_back = self._empty[0].scope.session if self._empty else session",
         after="            self.held_back = session",
         harm="sessions that are late are asked for asset by asset",
-        tests=(f"{_UPDATE_TESTS}::test_two_late_sessions_hold_the_cursor_back_before_the_first",),
+        tests=(f"{_UPDATE_TESTS}::test_missed_nights_are_made_up_for_when_they_are_out",),
         circumstances=2,
     ),
     Mutant(

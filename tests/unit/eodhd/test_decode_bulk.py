@@ -168,10 +168,9 @@ def test_equal_rows_of_a_code_are_one_bar(*, loosely: bool) -> None:
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))
 def test_different_rows_of_a_code_reject_each_other(order: tuple[int, ...]) -> None:
-    rows = bar(), bar(), bar(close="45.97")
-    assert rejects_of(*(rows[n] for n in order)) == [
-        UndecodedRow(row, "code has one bar", "BHP") for row in range(3)
-    ]
+    rows = [(bar(), bar(), bar(close="45.97"))[n] for n in order]
+    assert rejects_of(*rows) == [UndecodedRow(row, "code has one bar", "BHP") for row in range(3)]
+    assert bars_of(*rows) == {}
 
 
 def test_a_row_of_another_day_contradicts_nothing() -> None:
