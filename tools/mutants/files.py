@@ -71,7 +71,10 @@ MUTANTS = (
         name="a server that is being stopped is taken for a running one",
         file="src/data_nexus/database/embedded/cluster.py",
         before='    if _state(directory) == "stopping":\n        stop(directory)\n',
-        after="",
+        after=(
+            '    if _state(directory) == "stopping" and (found := socket_folder(directory)):\n'
+            "        return url_of(found)\n"
+        ),
         harm="a command that starts while the server stops finds no database",
         tests=(f"{_EMBEDDED}::test_a_server_that_is_being_stopped_is_replaced",),
         circumstances=2,
