@@ -17,7 +17,7 @@ find_python = for python in "$(PYTHON)" python3.14 python3.13 python3.12 python3
 	2>/dev/null && break; python=; done
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test campaign mutants bench lint format docs lock clean
+.PHONY: help install demo test campaign fuzz mutants bench lint format docs lock sbom clean
 
 help:  ## Print this list.
 	@sed -n 's/^\([a-z]*\):.*##/\1\t/p' Makefile | expand -t 10
@@ -36,17 +36,22 @@ campaign: .venv/installed $(TOOLS:%=.venv-tools/%/pinned)  ## Test at length wha
 	@NEXUS_CAMPAIGN=1 $(BIN)/python -m pytest -p tests.support.campaign -m 'campaign or sized' \
 	--override-ini faulthandler_timeout=3600 --numprocesses 2 --dist worksteal
 
+# An own search by mutation, which goes on where it was stopped; see docs/testing.md.
+fuzz: .venv/installed  ## Feed hostile input to all that reads foreign bytes: FUZZ='--executions 1000000'.
+	@$(BIN)/python -m tools.fuzz $(FUZZ)
+
 mutants: .venv/installed  ## Seed small mistakes, and print which test catches each.
 	@$(BIN)/python -m tools.mutants $(MUTANTS)
 
 bench: .venv/installed  ## Measure, and print what was measured.
 	@$(BIN)/python -m bench $(BENCH)
 
-lint: .venv/installed  ## Check style, types and layers.
+lint: .venv/installed  ## Check style, types and layers; scan for weak code and for secrets.
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/ruff format --check --quiet
 	@$(BIN)/mypy $(CODE)
 	@$(BIN)/lint-imports --no-logo
+	@$(MAKE) --no-print-directory .scans/bandit .scans/secrets
 
 format: .venv/installed  ## Let ruff lay out and mend what it can.
 	@$(BIN)/ruff check --fix --exit-zero
@@ -54,12 +59,16 @@ format: .venv/installed  ## Let ruff lay out and mend what it can.
 
 docs: .venv/installed  ## Write the reference pages again, from the code.
 	@$(BIN)/python -m tools.reference
+	@$(BIN)/python -m tools.licences
 
 lock:  ## Pin what pyproject.toml asks for, with hashes.
 	@PYTHON=$(PYTHON) sh tools/lock.sh
 
+sbom: .venv/installed  ## Write sbom.json: what the program runs with (CycloneDX).
+	@$(BIN)/python -m tools.sbom > sbom.json
+
 clean:  ## Remove all that make made.
-	@rm -rf .venv .venv-tools .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+	@rm -rf .venv .venv-tools .fuzz .scans sbom.json .mypy_cache .ruff_cache .pytest_cache .hypothesis \
 	.import_linter_cache dist build
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -76,6 +85,23 @@ clean:  ## Remove all that make made.
 
 .venv/installed: .venv/pinned pyproject.toml
 	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# Both scans take half a minute for the whole tree, so they look only at what has changed since they
+# last passed. Pins are hashes, and the recorded answers a vendor's: no secret would be seen there.
+TRACKED  = $(wildcard $(shell git ls-files 2>/dev/null))
+PROGRAMS = $(filter $(CODE:%=%/%),$(filter %.py,$(filter-out tests/%,$(TRACKED))))
+UNSCANNED = requirements.txt requirements-dev.txt tests/tools/% tests/golden/% docs/demo.svg
+
+.scans/bandit: $(PROGRAMS) pyproject.toml
+	@mkdir -p $(@D)
+	@$(BIN)/bandit --quiet --configfile pyproject.toml \
+	$(if $(filter pyproject.toml,$?),$(PROGRAMS),$?)
+	@touch $@
+
+.scans/secrets: $(filter-out $(UNSCANNED) .secrets.baseline,$(TRACKED))
+	@mkdir -p $(@D)
+	@$(BIN)/detect-secrets-hook --baseline .secrets.baseline $?
 	@touch $@
 
 # The tools hold packages at other versions than ours, so each has an environment of its own. A pin's

@@ -142,7 +142,7 @@ def _named(vendor: SandboxVendor) -> set[str]:
     named: set[str] = set()
     for kind in ("splits", "dividends"):
         query = f"fmt=json&date={_SESSION}&type={kind}&api_token={token}"
-        with urlopen(f"{root}/eod-bulk-last-day/US?{query}") as answer:  # noqa: S310 - loopback
+        with urlopen(f"{root}/eod-bulk-last-day/US?{query}") as answer:  # noqa: S310 - loopback  # nosec B310
             named.update(row["code"] for row in json.load(answer))
     return named
 

@@ -6,8 +6,8 @@ from tools.mutants.mutant import Mutant
 
 _LEASES_SQL = "src/data_nexus/database/store/leases.sql"
 _LEASES = "src/data_nexus/database/store/leases.py"
-_CLAIMS = "tests/contract/store/test_claims.py"
-_ORPHANS = "tests/contract/store/test_orphans.py"
+_CLAIMS = "tests/contract/queue/test_claims.py"
+_ORPHANS = "tests/contract/queue/test_orphans.py"
 _PLANS = "tests/contract/schema/test_plans.py"
 _NO_QUEUE = "tests/contract/store/test_locks.py::test_no_queue_hands_out_what_another_holds_or_what_is_at_rest"
 

@@ -37,7 +37,7 @@ class Nexus(Reader):
         keep_calendars_at_home(settings)
         self._settings = settings
         self._open = ExitStack()
-        opened = open_database(settings.database_url, settings.home, settings.schema)
+        opened = open_database(settings.database_url, settings.home, settings.schema, writes=False)
         self._database = PostgresConnection(self._open.enter_context(opened), settings.schema)
         self._open.callback(self._database.close)
         atexit.register(self.close)

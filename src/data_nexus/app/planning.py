@@ -62,7 +62,7 @@ def make_plan(settings: Settings, exchange: str | None, days_old: float | None) 
 
     Raises `UsageError` for an exchange without assets.
     """
-    with open_database(settings.database_url, settings.home, settings.schema) as url:
+    with open_database(settings.database_url, settings.home, settings.schema, writes=False) as url:
         database = PostgresConnection(url, settings.schema)
         if exchange:
             require_exchange(database, exchange)

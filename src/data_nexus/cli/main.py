@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import sys
+from contextlib import suppress
 
 import click
 
 from data_nexus import __version__
 from data_nexus.cli.lazy import SectionedCommands
 from data_nexus.cli.render import print_error
-from data_nexus.errors import NexusError, UsageError
+from data_nexus.cli.streams import flush, open_closed_streams
+from data_nexus.errors import NexusError, StorageUnavailable, UsageError
 
 COMMANDS = {
     "Start": {
@@ -22,6 +25,7 @@ COMMANDS = {
         "discover": "data_nexus.cli.load.discover:discover",
         "backfill": "data_nexus.cli.load.backfill:backfill",
         "update": "data_nexus.cli.load.update:update",
+        "repair": "data_nexus.cli.load.repair:repair",
         "plan": "data_nexus.cli.load.plan:plan",
     },
     "Look": {
@@ -40,6 +44,19 @@ COMMANDS = {
         "db": "data_nexus.cli.run.db:db",
         "sandbox": "data_nexus.sandbox.command:sandbox",
     },
+}
+
+# What a person can mend of what the system refuses.
+_REMEDIES = {
+    errno.EACCES: "give this user the right to it",
+    errno.EDQUOT: "free space, or raise the user's quota",
+    errno.EIO: "the disk fails: look at the system's log",
+    errno.EMFILE: "raise the limit of open files (ulimit -n), or lower --concurrency",
+    errno.ENFILE: "raise the system's limit of open files",
+    errno.ENOMEM: "free memory, or lower --concurrency",
+    errno.ENOSPC: "free space on the disk",
+    errno.EPERM: "give this user the right to it",
+    errno.EROFS: "name a folder that can be written",
 }
 
 
@@ -63,7 +80,16 @@ def main(arguments: list[str] | None = None) -> None:
 
 def run(command: click.Command, arguments: list[str] | None = None) -> int:
     """Run a command and return its exit code; every error becomes one line that says what to do."""
+    open_closed_streams()
     as_json = "--json" in (sys.argv[1:] if arguments is None else arguments)
+    code = _run(command, arguments, as_json=as_json)
+    unwritten = flush()
+    if unwritten is None or isinstance(unwritten, BrokenPipeError):
+        return code
+    return code or _reported(_of_system(unwritten, "standard output"), as_json=False)
+
+
+def _run(command: click.Command, arguments: list[str] | None, *, as_json: bool) -> int:
     try:
         result = command.main(arguments, prog_name="nexus", standalone_mode=False)
     except (click.Abort, KeyboardInterrupt):
@@ -74,16 +100,45 @@ def run(command: click.Command, arguments: list[str] | None = None) -> int:
         # The reader of our output has ended (`nexus bars … | head`), and click exits at once:
         # nothing went wrong.
         return 0
-    except Exception:
+    except Exception as error:
+        if (foreseen := _foreseen(error)) is not None:
+            return _reported(foreseen, as_json=as_json)
         logging.getLogger("data_nexus").exception("a bug of ours; please report it")
         return 1
     return result if isinstance(result, int) else 0
 
 
-def _reported(error: click.ClickException | NexusError, *, as_json: bool) -> int:
-    """Print the error and return the exit code."""
+def _foreseen(error: BaseException) -> NexusError | None:
+    """Return the error for what the system or the database did, alone or in a group."""
+    if isinstance(error, BaseExceptionGroup):
+        found = [_foreseen(each) for each in error.exceptions]
+        # A bug of ours beside it must not be hidden.
+        return found[0] if all(found) else None
     if isinstance(error, NexusError):
-        print_error(str(error), error.exit_code, as_json=as_json)
-        return error.exit_code
-    print_error(error.format_message(), UsageError.exit_code, as_json=as_json)
-    return UsageError.exit_code
+        return error
+    if isinstance(error, OSError) and error.errno in _REMEDIES:
+        return _of_system(error, str(error.filename or "a file or a connection"))
+    if "psycopg" in sys.modules:
+        # Loaded by what failed; a command that does without a database starts without it.
+        from psycopg import Error  # noqa: PLC0415
+
+        from data_nexus.database.connection import trouble_of  # noqa: PLC0415
+
+        return trouble_of(error) if isinstance(error, Error) else None
+    return None
+
+
+def _of_system(error: OSError, subject: str) -> StorageUnavailable:
+    """Return the error for a file or stream that the system does not open, read or write."""
+    remedy = _REMEDIES.get(error.errno or 0, "look at the system's log")
+    return StorageUnavailable(f"{subject}: {error.strerror or error}; {remedy}")
+
+
+def _reported(error: click.ClickException | NexusError, *, as_json: bool) -> int:
+    """Print the error, as far as it can be written, and return the exit code."""
+    is_ours = isinstance(error, NexusError)
+    code = error.exit_code if is_ours else UsageError.exit_code
+    message = error.format_message() if isinstance(error, click.ClickException) else str(error)
+    with suppress(OSError):
+        print_error(message, code, as_json=as_json)
+    return code

@@ -6,7 +6,8 @@ The engine's async connections are opened by `pool`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+import re
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,8 +18,9 @@ from psycopg import conninfo as libpq
 from psycopg.rows import BaseRowFactory
 from psycopg_pool import PoolTimeout
 
+from data_nexus.config import check_schema_name
 from data_nexus.database.queries import query
-from data_nexus.errors import StorageUnavailable, UsageError
+from data_nexus.errors import StorageDamaged, StorageUnavailable, StorageUnfit, UsageError
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -27,21 +29,92 @@ if TYPE_CHECKING:
 AsyncConn = AsyncConnection[tuple[Any, ...]]
 Result = TypeVar("Result")
 Row = TypeVar("Row")
+Trouble = tuple[type[StorageUnavailable | StorageUnfit], str]
 # PostgreSQL counts days from 2000-01-01: that day, counted from 1970-01-01.
 EPOCH_DAY = 10_957
 _SCHEMES = ("postgresql", "postgres", "postgresql+psycopg", "postgresql+psycopg2")
+_UNREADABLE = "DATABASE_URL cannot be read; is a character not percent-encoded?"
+_PORTS = re.compile(r"[\d,]*")
+STATEMENT_TIMEOUT = "120s"
 # A client that was stopped inside a transaction must not block its successor for long, and a
 # peer that is gone must be noticed.
 _SESSION = {
     "idle_in_transaction_session_timeout": "15s",
     "lock_timeout": "10s",
-    "statement_timeout": "120s",
+    "statement_timeout": STATEMENT_TIMEOUT,
     "timezone": "UTC",
+    "datestyle": "ISO",
+    "intervalstyle": "postgres",
+}
+# What the server reports of a session, and how it begins where texts mean what they mean here.
+_MEANINGS = {"TimeZone": "UTC", "DateStyle": "ISO"}
+# A socket is a place of this machine: what the environment says of remote servers is not for it.
+_SOCKET = {
+    "hostaddr": "",
+    "require_auth": "",
+    "sslmode": "disable",
+    "gssencmode": "disable",
+    "channel_binding": "disable",
+    "target_session_attrs": "any",
 }
 # Serialization failure, deadlock, lock timeout, statement timeout, a session that was ended by an
 # operator, by its idleness, or that was cut (no code).
-_PASSING = frozenset({"40001", "40P01", "55P03", "57014", "57P01", "25P03", "08006", None})
+_PASSING = frozenset({"40001", "40P01", "55P03", "57014", "57P01", "57P05", "25P03", "08006", None})
 _REPEAT_AFTER_SEC = (0.05, 0.5, 2.0)
+_REACH = "check that the server runs and takes connections, and that DATABASE_URL is right"
+_AGAIN = "run it again"
+_OTHER_TABLES = (
+    "the tables are not those of this version: run nexus db upgrade, restore a backup, or name"
+    " another schema by NEXUS_SCHEMA"
+)
+_POOLER = (
+    "a pooler hands each transaction another session: let it pool sessions, or name the server"
+    " itself by DATABASE_URL"
+)
+_BACKUP = "stored rows are damaged: restore a backup; nexus verify looks at every table"
+# What the driver's errors mean for a person, by SQLSTATE or by its class; any other is a bug.
+_TROUBLES: dict[str, Trouble] = {
+    "08": (StorageUnavailable, _REACH),
+    "25006": (StorageUnavailable, "DATABASE_URL must name the primary server, which can write"),
+    "25P03": (StorageUnavailable, _AGAIN),
+    "25P04": (StorageUnavailable, "raise the server's transaction_timeout, then run it again"),
+    "26000": (StorageUnfit, _POOLER),
+    "28": (StorageUnavailable, "check the user and the password of DATABASE_URL"),
+    "2F": (StorageUnfit, "look at the functions that were added to the database"),
+    "34000": (StorageUnfit, _POOLER),
+    "38": (StorageUnfit, "look at the functions that were added to the database"),
+    "39": (StorageUnfit, "look at the triggers that were added to the tables"),
+    "3D": (StorageUnfit, "check the database's name in DATABASE_URL"),
+    "3F": (StorageUnfit, _OTHER_TABLES),
+    "40": (StorageUnavailable, f"another transaction interfered: {_AGAIN}"),
+    "42501": (StorageUnfit, ""),
+    "42703": (StorageUnfit, _OTHER_TABLES),
+    "42883": (StorageUnfit, _OTHER_TABLES),
+    "42P01": (StorageUnfit, _OTHER_TABLES),
+    "42P05": (StorageUnfit, _POOLER),
+    "42P07": (StorageUnfit, _OTHER_TABLES),
+    "53": (StorageUnavailable, f"give the server more of what it lacks, then {_AGAIN}"),
+    "53100": (StorageUnavailable, f"free space on the server's disk, then {_AGAIN}"),
+    "53300": (StorageUnavailable, "raise max_connections or the role's limit, or end a command"),
+    "55": (StorageUnavailable, _AGAIN),
+    "55P03": (
+        StorageUnavailable,
+        f"another session has locked it: let that end (pg_stat_activity shows it), then {_AGAIN}",
+    ),
+    "57": (StorageUnavailable, f"{_AGAIN} when the server takes connections"),
+    "57014": (StorageUnavailable, f"the server was too busy, or a person ended it: {_AGAIN}"),
+    "58": (StorageUnavailable, "look at the server's log, and at its disk"),
+    "58P01": (StorageDamaged, _BACKUP),
+    "F0": (StorageUnavailable, "look at the server's log"),
+    "HV": (StorageUnfit, "look at the foreign tables that were added to the database"),
+    "P0": (StorageUnfit, "look at the triggers that were added to the tables"),
+    "XX": (StorageUnavailable, "PostgreSQL failed inside: look at the server's log"),
+    "XX001": (StorageDamaged, _BACKUP),
+    "XX002": (StorageDamaged, "an index is damaged: run REINDEX DATABASE, or restore a backup"),
+}
+# In a statement of a user's own these are the user's mistakes.
+_OF_STATEMENTS = frozenset({"3F000", "42703", "42883", "42P01", "42P05", "42P07"})
+_DENIED = re.compile(r"permission denied (?:for|to create) (\w+ ?\w*?) (?:in database )?(\S+)$")
 _TCP = {
     "keepalives_idle": 10,
     "keepalives_interval": 5,
@@ -55,42 +128,142 @@ def conninfo(url: str, schema: str = "public", *, role: str = "engine") -> str:
 
     `role` is what `pg_stat_activity` shows. Raises `UsageError` if it is not a PostgreSQL URL.
     """
+    plain = _plain_url(url)
+    check_schema_name(schema)
+    options = " ".join(f"-c {k}={v}" for k, v in (_SESSION | {"search_path": schema}).items())
+    try:
+        parts = libpq.conninfo_to_dict(plain)
+    except psycopg.ProgrammingError:
+        raise UsageError(_UNREADABLE) from None
+    if not _PORTS.fullmatch(str(parts.get("port") or "")):
+        raise UsageError(_UNREADABLE)
+    return libpq.make_conninfo(
+        plain,
+        options=options,
+        application_name=f"data-nexus {role}",
+        client_encoding="UTF8",
+        **_TCP,
+        **_place(parts),
+    )
+
+
+def _plain_url(url: str) -> str:
+    """Return a URL as libpq reads it.
+
+    One in which a password may have been split (a `/` or `@` of its own) is refused: libpq would
+    take a piece of it for a host, a port or a name, and show that in its error.
+    """
     scheme, separator, rest = url.partition("://")
     if not separator or scheme not in _SCHEMES:
         raise UsageError("DATABASE_URL must look like postgresql://user@host:5432/name")
-    if not schema.replace("_", "a").isalnum() or not schema.isascii():
-        raise UsageError(f"NEXUS_SCHEMA: {schema!r} may hold letters, digits and _ only")
-    options = " ".join(f"-c {k}={v}" for k, v in (_SESSION | {"search_path": schema}).items())
-    try:
-        return libpq.make_conninfo(
-            f"postgresql://{rest}", options=options, application_name=f"data-nexus {role}", **_TCP
-        )
-    except psycopg.ProgrammingError:
-        raise UsageError(
-            "DATABASE_URL cannot be read; is a character not percent-encoded?"
-        ) from None
+    authority, _, path = rest.partition("?")[0].partition("/")
+    if authority.count("@") > 1 or "@" in path:
+        raise UsageError(_UNREADABLE)
+    return f"postgresql://{rest}"
 
 
-def unavailable(error: psycopg.Error) -> StorageUnavailable:
-    """Translate an error of the driver; its text holds no password."""
-    reason = str(error).strip().splitlines()
-    text = f"PostgreSQL: {reason[0] if reason else type(error).__name__}"
-    return StorageUnavailable(text, passes=error.sqlstate in _PASSING)
+def _place(parts: Mapping[str, object]) -> dict[str, str]:
+    """Return what keeps the environment (`PGHOSTADDR`) from leading elsewhere than the URL."""
+    host = str(parts.get("host") or "")
+    if host.startswith(("/", "@")):
+        return _SOCKET
+    return {"hostaddr": ""} if host and "hostaddr" not in parts else {}
+
+
+def set_meanings(connection: psycopg.Connection | AsyncConn) -> None:
+    """Make texts of a new session mean what they mean here, whatever the environment says.
+
+    libpq sends `PGTZ` and `PGDATESTYLE` after all options of ours. What the session begins with
+    was reported by the server, so that nothing is asked where all is well.
+    """
+    for name, value in _MEANINGS.items():
+        if not (connection.info.parameter_status(name) or "").startswith(value):
+            connection.pgconn.exec_(f"SET {name} = '{value}'".encode())
+
+
+async def connect_async(url: str, schema: str) -> AsyncConn:
+    """Open a connection of the engine outside of a pool; each statement is a transaction."""
+    connection = await AsyncConnection.connect(conninfo(url, schema), autocommit=True)
+    set_meanings(connection)
+    return connection
+
+
+def trouble_of(error: psycopg.Error) -> StorageUnavailable | StorageUnfit | None:
+    """Return what an error of the driver means for a person: subject, cause, remedy.
+
+    None if the statement or its values are wrong, which is a bug of ours. The text holds no
+    password.
+    """
+    state = error.sqlstate
+    if state is None:
+        # The connection was never made, or has broken; otherwise the driver refused our values.
+        if isinstance(error, (psycopg.ProgrammingError, psycopg.DataError)):
+            return None
+        if isinstance(error, psycopg.NotSupportedError):
+            return None
+        return StorageUnavailable(_said(error, _REACH), passes=True)
+    kind, remedy = _TROUBLES.get(state) or _TROUBLES.get(state[:2]) or (None, "")
+    if kind is StorageUnavailable:
+        return StorageUnavailable(_said(error, remedy), passes=state in _PASSING)
+    return None if kind is None else kind(_said(error, remedy or _grant(error)))
+
+
+def _said(error: psycopg.Error, remedy: str) -> str:
+    return f"PostgreSQL: {_cause(error)}; {remedy}"
+
+
+def _cause(error: psycopg.Error) -> str:
+    lines = (error.diag.message_primary or str(error)).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
+def _grant(error: psycopg.Error) -> str:
+    """Return the statement that gives the role of DATABASE_URL what it lacks."""
+    found = _DENIED.search(_cause(error))
+    kind, name = found.groups() if found else ("", "")
+    right = {
+        "table": f"SELECT, INSERT, UPDATE, DELETE ON {name}",
+        "view": f"SELECT ON {name}",
+        "schema": f"USAGE, CREATE ON SCHEMA {name}",
+        "database": f"CREATE ON DATABASE {name}",
+        "temporary tables": f"TEMPORARY ON DATABASE {name}",
+    }.get(kind)
+    if right is None:
+        return "DATABASE_URL must name a role with this right"
+    return f"run as its owner: GRANT {right} TO the role of DATABASE_URL"
 
 
 @contextmanager
 def storage_errors() -> Iterator[None]:
-    """Translate the driver's errors that mean *no database now* into `StorageUnavailable`."""
+    """Translate the driver's errors that a person can mend into `StorageUnavailable` and its kin.
+
+    Errors of our own statements pass: they are bugs.
+    """
     try:
         yield
     except PoolTimeout:
-        raise StorageUnavailable("PostgreSQL: no connection within 10 seconds") from None
-    except (
-        psycopg.OperationalError,
-        psycopg.InterfaceError,
-        psycopg.errors.IdleInTransactionSessionTimeout,
-    ) as error:
-        raise unavailable(error) from None
+        raise  # the pool knows the cause
+    except psycopg.Error as error:
+        if (trouble := trouble_of(error)) is None:
+            raise
+        raise trouble from None
+
+
+@contextmanager
+def _session_errors() -> Iterator[None]:
+    """Do the same for SQLAlchemy's errors, but for those of a user's own statements."""
+    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
+
+    try:
+        with storage_errors():
+            yield
+    except DBAPIError as error:
+        cause = error.orig
+        if not isinstance(cause, psycopg.Error) or cause.sqlstate in _OF_STATEMENTS:
+            raise
+        if (trouble := trouble_of(cause)) is None:
+            raise
+        raise trouble from None
 
 
 async def repeated(work: Callable[[], Awaitable[Result]]) -> Result:
@@ -122,14 +295,23 @@ class PostgresConnection:
         # SQLAlchemy is large, and only sessions need it.
         from sqlalchemy import create_engine  # noqa: PLC0415
 
-        return create_engine("postgresql+psycopg://", creator=self.connect, pool_pre_ping=True)
+        return create_engine("postgresql+psycopg://", creator=self._opened, pool_pre_ping=True)
 
-    def connect(self) -> psycopg.Connection:
-        """Open a plain psycopg connection; raise `StorageUnavailable` if there is no server."""
-        try:
-            return psycopg.connect(conninfo(self.url, self.schema, role="reader"))
-        except psycopg.OperationalError as error:
-            raise unavailable(error) from None
+    def _opened(self) -> psycopg.Connection:
+        with storage_errors():
+            connection = psycopg.connect(conninfo(self.url, self.schema, role="reader"))
+        set_meanings(connection)
+        return connection
+
+    @contextmanager
+    def connect(self) -> Iterator[psycopg.Connection]:
+        """Give a connection in a transaction that is committed at the end; then it is closed.
+
+        Raises `StorageUnavailable`, `StorageUnfit` or `StorageDamaged` if the database does not do
+        its part, at the start or later.
+        """
+        with storage_errors(), self._opened() as connection:
+            yield connection
 
     def rows(
         self, name: str, parameters: dict[str, Any], row_factory: BaseRowFactory[Row]
@@ -142,17 +324,22 @@ class PostgresConnection:
     @contextmanager
     def reading(self) -> Iterator[psycopg.Connection]:
         """Give a connection that only reads, and sees the same state of the database throughout."""
-        with storage_errors(), self.connect() as connection:
+        with self.connect() as connection:
             connection.isolation_level = IsolationLevel.REPEATABLE_READ
             connection.read_only = True
             yield connection
 
     @contextmanager
     def get_session(self) -> Iterator[Session]:
-        """Give an ORM session: committed at the end, rolled back on an error, always closed."""
+        """Give an ORM session: committed at the end, rolled back on an error, always closed.
+
+        Raises `StorageUnavailable` and its kin for trouble of the database, SQLAlchemy's own errors
+        for a statement that is wrong.
+        """
         from sqlalchemy.orm import sessionmaker  # noqa: PLC0415
 
-        with sessionmaker(self.engine, expire_on_commit=False)() as session, session.begin():
+        sessions = sessionmaker(self.engine, expire_on_commit=False)
+        with _session_errors(), sessions() as session, session.begin():
             yield session
 
     def close(self) -> None:

@@ -13,15 +13,19 @@ from data_nexus.errors import UsageError
 
 
 @contextmanager
-def open_database(url: str | None, home: Path, schema: str) -> Iterator[str]:
+def open_database(
+    url: str | None, home: Path, schema: str, *, writes: bool = True
+) -> Iterator[str]:
     """Give the URL of a database with this version's tables.
 
     Without a URL the embedded PostgreSQL under `home` runs while the block does, and its tables
     are brought to this version; a server's tables are only checked (their owner runs
-    `nexus db upgrade`). Raises `StorageUnavailable` or `SchemaMismatch`.
+    `nexus db upgrade`). A server that only reads, as a hot standby does, and a role that may not
+    write are refused unless nothing `writes`. Raises `StorageUnavailable`, `StorageUnfit` or
+    `SchemaMismatch`.
     """
     if url is not None:
-        check_schema(url, schema)
+        check_schema(url, schema, writes=writes)
         yield url
         return
     with embedded_server(home) as own:

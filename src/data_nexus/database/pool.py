@@ -8,15 +8,23 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import psycopg
+from psycopg import AsyncConnection
 from psycopg.rows import BaseRowFactory
-from psycopg_pool import AsyncConnectionPool
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from data_nexus.database.connection import AsyncConn, conninfo, repeated, storage_errors
+from data_nexus.database.connection import (
+    AsyncConn,
+    conninfo,
+    repeated,
+    set_meanings,
+    storage_errors,
+    trouble_of,
+)
 from data_nexus.database.queries import query
-from data_nexus.errors import RowsRefused
+from data_nexus.errors import RowsRefused, StorageUnavailable, StorageUnfit
 
 Row = TypeVar("Row")
 Result = TypeVar("Result")
@@ -24,11 +32,43 @@ Parameters = dict[str, Any]
 _WAIT_SEC = 10.0
 
 
+@dataclass(slots=True)
+class LastFailure:
+    """Why a pool's last attempt to make a connection ready failed; None since one succeeded."""
+
+    wait_sec: float
+    error: psycopg.Error | OSError | None = None
+
+    @contextmanager
+    def noted(self) -> Iterator[None]:
+        """Remember an error on its way to the pool, which tries again and keeps it to itself."""
+        try:
+            yield
+        except (psycopg.Error, OSError) as error:
+            self.error = error
+            raise
+
+    def as_timeout(self) -> StorageUnavailable | StorageUnfit:
+        """Return the error for a pool that had no connection in time, with the cause."""
+        waited = f"no connection within {self.wait_sec:g} seconds"
+        if isinstance(self.error, OSError):
+            return StorageUnavailable(f"PostgreSQL: {waited}: {self.error.strerror or self.error}")
+        cause = None if self.error is None else trouble_of(self.error)
+        if cause is None:
+            return StorageUnavailable(f"PostgreSQL: {waited}; all are in use: run it again")
+        text = str(cause).removeprefix("PostgreSQL: ")
+        return type(cause)(f"PostgreSQL: {waited}: {text}")
+
+
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """A pool of connections; every method raises `StorageUnavailable` for trouble that stays."""
+    """A pool of connections; every method raises `StorageUnavailable` for trouble that stays.
+
+    `StorageUnfit` is for what a person must change.
+    """
 
     _connections: AsyncConnectionPool[AsyncConn]
+    _failure: LastFailure
 
     async def rows(
         self, name: str, parameters: Parameters, row_factory: BaseRowFactory[Row]
@@ -76,16 +116,20 @@ class Pool:
 
         Raises `RowsRefused` if PostgreSQL does not accept the rows.
         """
-        with _refused_rows():
-            async with self.connection() as connection, connection.transaction():
-                yield connection
+        async with self.connection() as connection:
+            with _refused_rows():
+                async with connection.transaction():
+                    yield connection
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[AsyncConn]:
         """Give a connection; nothing is repeated."""
-        with storage_errors():
-            async with self._connections.connection() as connection:
-                yield connection
+        try:
+            with storage_errors():
+                async with self._connections.connection() as connection:
+                    yield connection
+        except PoolTimeout:
+            raise self._failure.as_timeout() from None
 
 
 @asynccontextmanager
@@ -94,19 +138,45 @@ async def open_pool(
     schema: str,
     size: int,
     configure: Callable[[AsyncConn], Awaitable[None]] | None = None,
+    wait_sec: float = _WAIT_SEC,
 ) -> AsyncIterator[Pool]:
-    """Open a pool of `size` connections, each configured first, with two more for a rush."""
+    """Open a pool of `size` connections, each configured first, with two more for a rush.
+
+    Who wants one waits for `wait_sec` at most.
+    """
+    failure = LastFailure(wait_sec)
+
+    async def configured(connection: AsyncConn) -> None:
+        with failure.noted():
+            set_meanings(connection)
+            if configure:
+                await configure(connection)
+        failure.error = None
+
     with storage_errors():
-        async with AsyncConnectionPool(
+        async with AsyncConnectionPool[AsyncConn](
             conninfo(url, schema),
+            connection_class=_noting(failure),
             min_size=size,
             max_size=size + 2,
             kwargs={"autocommit": True},
-            configure=configure,
-            timeout=_WAIT_SEC,
+            configure=configured,
+            timeout=wait_sec,
             open=False,
         ) as connections:
-            yield Pool(connections)
+            yield Pool(connections, failure)
+
+
+def _noting(failure: LastFailure) -> type[AsyncConn]:
+    """Return the class of connections whose failures are noted as they are made."""
+
+    class Noted(AsyncConnection[tuple[Any, ...]]):
+        @classmethod
+        async def connect(cls, *address: Any, **options: Any) -> Self:  # noqa: ANN401
+            with failure.noted():
+                return await super().connect(*address, **options)
+
+    return Noted
 
 
 async def rows_of(

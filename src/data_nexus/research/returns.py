@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from data_nexus.domain.adjustment.factors import Finding
-from data_nexus.domain.bars import days
+from data_nexus.domain.bars import Floats, days
 from data_nexus.errors import UsageError
 from data_nexus.research.columns import RETURNS_SCHEMA
 from data_nexus.research.histories import day_numbers, histories, needed, refuse, segments
@@ -38,7 +38,7 @@ def view_returns(
         refused: list[tuple[str, Finding]] = []
         for history in histories(stored, actions):
             rows, computed = history.rows, history.factors()
-            close[rows] *= price_scale(computed, view)
+            close[rows] = _scaled(close[rows], price_scale(computed, view))
             before, inside = dates[rows][:-1], shown[rows][1:]
             after = dates[rows][1:]
             refused += [
@@ -47,7 +47,7 @@ def view_returns(
                 if (inside & (before < days(each.date)) & (days(each.date) <= after)).any()
             ]
         refuse(refused, view.adjust)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         grown = close[1:] / close[:-1]
         change = np.full(len(close), np.nan)
         change[1:] = np.log(grown) if kind == "log" else grown - 1
@@ -58,6 +58,13 @@ def view_returns(
         schema=RETURNS_SCHEMA,
     )
     return laid_out(table if shown.all() else table.filter(shown), view, ("return",))
+
+
+def _scaled(close: Floats, scale: Floats) -> Floats:
+    """Return closes times factors; one beyond a double has no return."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        scaled: Floats = close * scale
+    return scaled
 
 
 def _shown(dates: np.ndarray, view: View) -> np.ndarray:

@@ -7,7 +7,7 @@ from the asset's last bar (backward) or from its first one (forward), shown or n
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal, TypedDict, Unpack, get_args
@@ -20,7 +20,7 @@ from pyarrow import compute
 from data_nexus.domain.adjustment.factors import Factors, Finding, VolumeBasis, volume_basis
 from data_nexus.domain.bars import Days, Floats, days
 from data_nexus.domain.dates import given_day
-from data_nexus.errors import UsageError
+from data_nexus.errors import AdjustmentRefused, UsageError
 from data_nexus.research.columns import (
     BARS_SCHEMA,
     NUMBERS,
@@ -110,19 +110,21 @@ def view_bars(stored: pa.Table, actions: pa.Table, view: View) -> pa.Table:
     Volumes are scaled only where the asset's splits prove their unit: *raw* has
     shares as traded, *splits* and *total* those of the last bar (forward: of the first),
     *vendor* what was sent. Raises `AdjustmentRefused` where an action that the shown bars need
-    cannot be applied.
+    cannot be applied, and for numbers beyond a double.
     """
     dates = day_numbers(stored)
     shown = _within(dates, view)
     columns = dict(zip(stored.column_names, stored.columns, strict=True))
     if view.adjust == "vendor":
-        columns |= _as_vendor(stored, view)
+        changed = _as_vendor(stored, view)
     else:
-        columns |= _by_actions(stored, dates, actions, view, shown)
-    table = pa.table(columns, schema=STORED_SCHEMA)
+        changed = _by_actions(stored, dates, actions, view, shown)
+    table = pa.table(columns | changed, schema=STORED_SCHEMA)
     if view.shows_basis:
         table = table.append_column(VOLUME_BASIS, _counted_in(stored, actions))
-    return laid_out(table if shown.all() else table.filter(shown), view)
+    table = table if shown.all() else table.filter(shown)
+    _refuse_infinite(table, changed)
+    return laid_out(table, view)
 
 
 def laid_out(table: pa.Table, view: View, default: Sequence[str] = NUMBERS) -> pa.Table:
@@ -171,10 +173,29 @@ def _by_actions(
     refuse(refused, view.adjust)
     scaled = dict.fromkeys(PRICES, prices) | {"volume": volumes}
     return {
-        name: pa.array(stored[name].to_numpy() * factor)
+        name: _times(stored[name].to_numpy(), factor)
         for name, factor in scaled.items()
         if (factor != 1).any()
     }
+
+
+def _times(numbers: Floats, factor: Floats) -> pa.Array:
+    """Return numbers times factors; `_refuse_infinite` judges those that are shown."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return pa.array(numbers * factor)
+
+
+def _refuse_infinite(table: pa.Table, changed: Iterable[str]) -> None:
+    """Raise `AdjustmentRefused` for an adjusted number beyond a double."""
+    for name in changed:
+        is_held = np.isfinite(table[name].to_numpy())
+        if not is_held.all():
+            tickers = sorted({*table["ticker"].filter(pa.array(~is_held)).to_pylist()})
+            raise AdjustmentRefused(
+                f"{tickers[0]}: the adjusted {name} is too large for a number of 64 bits; use"
+                " adjust='raw', and look at the stored bars",
+                tuple(tickers),
+            )
 
 
 def _of_kinds(actions: pa.Table, view: View) -> pa.Table:
@@ -206,16 +227,16 @@ def _counted_in(stored: pa.Table, actions: pa.Table) -> pa.DictionaryArray:
 def _as_vendor(stored: pa.Table, view: View) -> dict[str, pa.Array]:
     """Return prices by the vendor's own factors, which are those of `adjusted_close`."""
     close, adjusted = stored["close"].to_numpy(), stored["adjusted_close"].to_numpy()
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         scale = np.where(close > 0, adjusted / close, 1.0)
     forward = np.ones(len(close))
     if view.direction == "forward":
         for _, rows in segments(stored):
             forward[rows] = 1 / scale[rows.start] if scale[rows.start] > 0 else 1.0
-    columns = {name: stored[name].to_numpy() * scale * forward for name in PRICES[:3]}
-    return {name: pa.array(column) for name, column in columns.items()} | {
-        "close": pa.array(adjusted * forward)
-    }
+    with np.errstate(over="ignore", invalid="ignore"):
+        factor = scale * forward
+    columns = {name: _times(stored[name].to_numpy(), factor) for name in PRICES[:3]}
+    return columns | {"close": _times(adjusted, forward)}
 
 
 def _within(dates: Days, view: View) -> NDArray[np.bool_]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
@@ -9,12 +10,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from data_nexus.database.embedded import embedded_server, remove, server_log, stop_if_unused
+from data_nexus.database.embedded.directory import known_directory
+from data_nexus.database.embedded.os_account import programs_for
 from data_nexus.database.embedded.settings import Machine, settings_text
 from data_nexus.errors import StorageUnavailable
 from tests.support.postgres.embedded import (
@@ -25,6 +29,7 @@ from tests.support.postgres.embedded import (
     start_command,
     url_from,
 )
+from tests.support.postgres.tables import eventually
 
 
 @pytest.fixture
@@ -154,6 +159,47 @@ def test_a_server_without_its_socket_is_stopped_and_replaced(home: Path) -> None
         assert server_pid(home) != lost
 
 
+def test_a_server_that_is_being_stopped_is_replaced(home: Path) -> None:
+    """By hand, and in no hurry: PostgreSQL waits for a session, and takes no other."""
+    site = known_directory(home)
+    assert site
+    with embedded_server(home) as url, psycopg.connect(url):
+        first = server_pid(home)
+        ask = (programs_for(site.account) / "pg_ctl", "stop", "-m", "smart", "-W", "-s")
+        site.account.run(*ask, "-D", site.cluster.name, cwd=site.folder)
+        pid_file = site.cluster / "postmaster.pid"
+        eventually(lambda: pid_file.read_text().splitlines()[7].strip() == "stopping")
+        with embedded_server(home) as again:
+            assert answer(again, "SELECT 1") == 1
+            assert server_pid(home) != first
+
+
+@pytest.mark.parametrize("name", ["users.lock", "change.lock"])
+def test_a_lock_file_that_is_deleted_meanwhile_is_made_anew(home: Path, name: str) -> None:
+    """Else two commands would each hold the only lock."""
+    file = home / "postgres" / name
+    holder = os.open(file, os.O_RDONLY | os.O_CREAT)
+    fcntl.flock(holder, fcntl.LOCK_EX)
+    with start_command(home) as command:
+        waiting = f"/proc/{command.pid}/fd"
+        eventually(lambda: _has_open(waiting, file))
+        file.unlink()
+        os.close(holder)
+        url_from(command)
+        assert file.exists()
+        if name == "users.lock":
+            with file.open() as held, pytest.raises(BlockingIOError):
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        command.communicate()
+
+
+def _has_open(descriptors: str, file: Path) -> bool:
+    """Say whether a process has opened a file."""
+    with suppress(OSError):
+        return any(link.samefile(file) for link in Path(descriptors).iterdir() if link.exists())
+    return False
+
+
 def test_a_killed_first_start_leaves_nothing_half_made(new_home: Path) -> None:
     starter = start_command(new_home)
     # Wherever the cluster is made, `<home>/postgres` is there first.
@@ -248,10 +294,10 @@ def test_settings_that_somebody_changed_by_hand_win(home: Path) -> None:
 
 def test_a_failed_start_names_its_cause_and_a_remedy(home: Path) -> None:
     with embedded_server(home) as url, psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("ALTER SYSTEM SET shared_preload_libraries = 'no_such_library'")
+        connection.execute("ALTER SYSTEM SET summarize_wal = on")
     with pytest.raises(StorageUnavailable) as failure, embedded_server(home):
         pass
-    assert 'could not access file "no_such_library"' in str(failure.value)
+    assert "WAL cannot be summarized" in str(failure.value)
     assert "set DATABASE_URL" in str(failure.value)
     assert server_pid(home) is None
 

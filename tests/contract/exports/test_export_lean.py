@@ -118,6 +118,18 @@ def test_a_split_and_a_dividend_on_one_day_are_one_line(database_url: str, tmp_p
     assert last == (FOREVER, 1, 1, 0)
 
 
+def test_an_ex_date_right_behind_the_first_exported_bar_is_a_line(
+    database_url: str, tmp_path: Path
+) -> None:
+    ex_date = DAY + timedelta(2)
+    put(database_url, Share("META", bars(DAY, 6), ((ex_date, 4, 1),)))
+    written(database_url, "lean", tmp_path, META, first=ex_date - timedelta(1))
+    assert factor_file(tmp_path, "meta") == [
+        (ex_date - timedelta(1), 1, 0.25, 101),
+        (FOREVER, 1, 1, 0),
+    ]
+
+
 def test_prices_of_less_than_a_deci_cent_keep_their_digits(
     database_url: str, tmp_path: Path
 ) -> None:

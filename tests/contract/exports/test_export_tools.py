@@ -199,6 +199,26 @@ def test_an_action_that_cannot_be_carried_is_told(database_url: str, tmp_path: P
     assert row["amount"] == "2"
 
 
+@pytest.mark.parametrize(("first", "count"), [(PAID_AT - 1, 1), (PAID_AT, 0)])
+def test_a_dividend_on_the_first_exported_day_changes_no_exported_price(
+    market: str, tmp_path: Path, first: int, count: int
+) -> None:
+    """Zipline would look for the close before it, and finds none."""
+    written(market, "zipline", tmp_path, APPLE, first=SESSIONS[first])
+    assert len(table(tmp_path / "dividends.csv")) == count
+
+
+def test_a_dividend_above_the_price_is_in_no_file_and_is_said(
+    database_url: str, tmp_path: Path
+) -> None:
+    paid = ((SESSIONS[3], 500.0, "USD"), (SESSIONS[4], 2.0, "USD"))
+    put(database_url, Share("AAPL", bars(100), dividends=paid))
+    ((symbol, reason),) = written(database_url, "zipline", tmp_path, APPLE).left_out
+    assert (symbol, str(SESSIONS[3]) in reason) == ("AAPL.US", True)
+    (row,) = table(tmp_path / "dividends.csv")
+    assert row["ex_date"] == str(SESSIONS[4])
+
+
 def test_nautilus_reads_the_same_numbers(market: str, tmp_path: Path) -> None:
     done = catalog_written(market, tmp_path, "--symbols", f"{APPLE},{BERKSHIRE}")
     assert (done["assets"], done["left_out"]) == (2, [])

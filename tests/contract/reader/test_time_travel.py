@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from itertools import count
 from typing import LiteralString
@@ -23,49 +23,16 @@ from data_nexus.research.bars import read_bars
 from tests.support.campaign import search, sized
 from tests.support.postgres.tables import add_assets, execute, rows, snapshot, value
 from tests.support.postgres.workers import Worker, bars_from, batch_for
+from tests.support.vendor.deliveries import Delivery, Values
 
 DAY = date(2024, 1, 2)
 FIRST = (DAY - EPOCH).days
 DAYS = 12
 EXAMPLES = sized(40, 1000)
 REVISIONS: LiteralString = "SELECT count(*) FROM market_data_revisions"
-# Open, high, low, close, adjusted close and volume by date.
-Values = tuple[float, ...]
 Copy = dict[date, Values]
 # The first and the last position, None where there is no bound.
 Window = tuple[int | None, int | None]
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """What changes at the vendor before it answers, and which dates its answer leaves out.
-
-    `restated` sets a value of a bar; `factor` multiplies the adjusted closes up to a date, `split`
-    divides them and multiplies the volumes; `appended` makes bars on dates that had none.
-    """
-
-    appended: frozenset[int]
-    restated: tuple[tuple[int, int, float], ...]
-    factor: float
-    split: float
-    through: int
-    left_out: frozenset[int]
-
-    def apply(self, vendor: dict[int, Values]) -> dict[int, Values]:
-        """Change the vendor's truth in place; its answer, by day."""
-        for day in self.appended - vendor.keys():
-            close = 10.0 + day
-            vendor[day] = (close, close, close, close, close, 10_000.0 + 777 * day)
-        for day in [day for day in vendor if day <= self.through]:
-            *prices, adjusted, volume = vendor[day]
-            rescaled = round(adjusted * self.factor / self.split, 4)
-            vendor[day] = (*prices, rescaled, float(round(volume * self.split)))
-        for day, column, worth in self.restated:
-            if day in vendor:
-                values = [*vendor[day]]
-                values[column] = worth
-                vendor[day] = tuple(values)
-        return {day: values for day, values in vendor.items() if day not in self.left_out}
 
 
 POSITIONS = st.integers(0, DAYS - 1)
@@ -230,6 +197,23 @@ def test_a_split_s_volumes_belong_to_its_rebasing_and_a_restated_one_does_not(
     assert [values[-2:] for values in then.values()] == list(
         zip(bars.adjusted_close, bars.volume, strict=True)
     )
+
+
+@pytest.mark.parametrize("share", [0.95, 1.02, 1.09])
+def test_a_volume_that_a_split_does_not_explain_is_a_revision_however_near_it_is(
+    worker: Worker, database_url: str, share: float
+) -> None:
+    add_assets(database_url, "A")
+    bars = history()
+    _, before = deliver(worker, database_url, bars)
+    split = rebased(bars, 0.25, volume=4)
+    split.volume[3] = round(split.volume[3] * share)
+    deliver(worker, database_url, split)
+    assert rows(database_url, "SELECT date, volume FROM market_data_revisions") == [
+        (DAY + timedelta(3), bars.volume[3])
+    ]
+    then = known(PostgresConnection(database_url), "A", before)
+    assert [values[-1] for values in then.values()] == bars.volume.tolist()
 
 
 def test_volumes_restated_together_with_a_dividend_are_revisions(

@@ -19,7 +19,7 @@ from psycopg import sql
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.models import VIEWS, Tables
 from data_nexus.database.upgrade import check_schema, upgrade
-from data_nexus.errors import SchemaMismatch, StorageUnavailable
+from data_nexus.errors import SchemaMismatch, StorageUnfit
 from tests.support.postgres.database import Cluster
 from tests.support.postgres.tables import add_assets, execute, rows, snapshot, value
 from tests.support.source import ROOT
@@ -223,15 +223,31 @@ def test_the_tables_may_live_in_a_schema_of_their_own(blank_url: str) -> None:
 
 @pytest.mark.parametrize(
     ("version", "remedy"),
-    [("0000", "run: nexus db upgrade"), ("9999", "install a newer data-nexus")],
+    [
+        ("0001", "run: nexus db upgrade"),
+        ("0000", "does not know; restore a backup"),
+        ("9999", "install a newer data-nexus"),
+        (None, "does not name one version"),
+    ],
 )
 def test_tables_of_another_version_are_refused_with_the_remedy(
-    database_url: str, version: str, remedy: str
+    database_url: str, version: str | None, remedy: str
 ) -> None:
-    with psycopg.connect(database_url) as connection:
-        connection.execute("UPDATE alembic_version SET version_num = %s", [version])
+    if version is None:
+        execute(database_url, "DELETE FROM alembic_version")
+    else:
+        rows(database_url, "UPDATE alembic_version SET version_num = %s", version)
     with pytest.raises(SchemaMismatch, match=remedy):
         check_schema(database_url)
+    if version != "0001":
+        with pytest.raises(SchemaMismatch, match=remedy):
+            upgrade(database_url)
+
+
+def test_tables_that_no_version_made_are_not_taken_for_ours(database_url: str) -> None:
+    execute(database_url, "DROP TABLE alembic_version")
+    with pytest.raises(StorageUnfit, match="already exists; the tables are not those of this"):
+        upgrade(database_url)
 
 
 def test_a_read_only_server_is_refused(database_url: str) -> None:
@@ -258,10 +274,10 @@ def powerless_url(database_url: str) -> Iterator[str]:
 
 
 def test_a_role_without_rights_is_told_so(powerless_url: str) -> None:
-    with pytest.raises((StorageUnavailable, SchemaMismatch), match="permission denied"):
+    with pytest.raises(StorageUnfit, match=r"permission denied .* GRANT USAGE"):
         check_schema(powerless_url)
 
 
 def test_a_role_that_may_make_no_tables_is_told_so(powerless_url: str) -> None:
-    with pytest.raises((StorageUnavailable, SchemaMismatch), match="permission denied"):
+    with pytest.raises(StorageUnfit, match=r"permission denied .* GRANT CREATE ON DATABASE"):
         upgrade(powerless_url, "elsewhere")

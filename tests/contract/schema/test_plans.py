@@ -70,6 +70,9 @@ def fill(url: str, size: int) -> None:
             "UPDATE assets SET lease_owner = 1, lease_until = 'infinity'"
             " WHERE id < 1000 AND mod(id, 50) = 9"
         )
+        connection.execute(
+            "UPDATE assets SET repair_wanted_at = now() - interval '2 days' WHERE mod(id, 50) = 7"
+        )
         connection.execute("VACUUM FULL")
         connection.execute("VACUUM ANALYZE")
 
@@ -138,6 +141,13 @@ def test_a_claim_of_what_is_in_no_index_reads_the_assets_once(
         *("ModifyTable", "Limit", "LockRows", "Sort", "Seq Scan"),
         *("Nested Loop", "CTE Scan", "Index Scan"),
     ]
+    assert plan[0]["Actual Rows"] == LIMIT
+
+
+def test_a_claim_of_damaged_histories_reads_an_index_of_their_own(queues: dict[int, str]) -> None:
+    plan = explain(queues[LONG], "claim_damaged")
+    assert [scan for scan in scans(plan) if scan.endswith("Index Scan assets_damaged")]
+    assert [scan for scan in scans(plan) if scan.startswith("Seq Scan")] == []
     assert plan[0]["Actual Rows"] == LIMIT
 
 

@@ -7,8 +7,6 @@ import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
-from datetime import date
 
 import psycopg
 import pytest
@@ -16,34 +14,15 @@ import pytest
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.reader.invariants import broken_invariants
 from data_nexus.database.store import open_store
-from data_nexus.database.store.sessions import Advanced, BulkSessions, CandidateIndex, SessionScope
+from data_nexus.database.store.sessions import Advanced, CandidateIndex
 from data_nexus.domain.actions import Dividend, Split
-from data_nexus.domain.planning.due import MarketSegment
 from data_nexus.domain.validation.bulk_session import RejectedBulkRow
 from data_nexus.errors import RowsRefused
 from data_nexus.ingestion.nightly.bulk_session import decode_session
+from tests.support.postgres.bulk_sessions import FRIDAY, MONDAY, REACH, THURSDAY, Bulk
 from tests.support.postgres.postgres_proxy import Fate, proxy_before
 from tests.support.postgres.tables import add_assets, eventually, execute, rows, snapshot, value
 from tests.support.postgres.workers import Worker, ago, bars_from, batch_for
-
-THURSDAY, FRIDAY, MONDAY = date(2026, 11, 5), date(2026, 11, 6), date(2026, 11, 9)
-NYSE = MarketSegment("US", "NYSE", "Common Stock")
-REACH = SessionScope(exchange="US", session=MONDAY, since=FRIDAY, segments=[NYSE])
-
-
-@dataclass(frozen=True)
-class Bulk:
-    """The verbs, run to their end one by one."""
-
-    store: BulkSessions
-    runner: asyncio.Runner
-
-    def advance(self, *told: dict[str, object]) -> Advanced:
-        sheet = decode_session(json.dumps(told).encode(), "US", MONDAY, str)
-        return self.runner.run(self.store.advance(REACH, sheet, FRIDAY, 7, (1, 100)))
-
-    def survey(self) -> CandidateIndex:
-        return self.runner.run(self.store.survey(REACH))
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from data_nexus.database.store import open_store
-from data_nexus.database.store.listings import ListingChanges
+from data_nexus.database.store.listings import DiscoveryContext, ListingChanges
 from data_nexus.domain.listings.listing import Listing
 from data_nexus.domain.symbol import Symbol
 from data_nexus.eodhd.decode_symbols import decode_symbols
@@ -275,3 +275,46 @@ def test_two_lists_at_the_same_moment_add_each_symbol_once(database_url: str) ->
 def test_a_database_that_is_not_there_is_named_as_such() -> None:
     with pytest.raises(StorageUnavailable):
         store("postgresql://nobody@127.0.0.1:1/none", listings("A"))
+
+
+def test_a_code_whose_line_cannot_be_read_stays_as_it_is(database_url: str) -> None:
+    store(database_url, [listing("A", "Name of A"), *listings("B", "C", "D", "E")])
+    before = snapshot(database_url, "assets", "listings")
+    context = DiscoveryContext(refused_codes=frozenset({"A", "NEVER"}))
+    changes = store_list(database_url, listings("B", "C", "D", "E"), context)
+    assert (counts(changes), changes.missing, changes.is_shrunk) == ((0, 0, 0, 0, 5), 0, False)
+    assert snapshot(database_url, "assets", "listings") == before
+
+
+def test_of_a_list_that_is_refused_for_the_most_part_nothing_vanishes(database_url: str) -> None:
+    store(database_url, listings(*"ABCDEFGHIJ"))
+    context = DiscoveryContext(refused_codes=frozenset("ABCDEFGH"))
+    changes = store_list(database_url, listings("I"), context)
+    assert (changes.deactivated, changes.missing) == (1, 1)
+    assert codes(database_url, active=False) == ["J"]
+
+
+def test_a_refused_code_brings_no_delisted_asset_back(database_url: str) -> None:
+    store(database_url, listings("A", "B", "C", "D", "E", "F"))
+    store(database_url, listings("A", "B", "C", "D", "E"))
+    context = DiscoveryContext(refused_codes=frozenset({"F"}))
+    store_list(database_url, listings("A", "B", "C", "D", "E"), context)
+    assert codes(database_url, active=False) == ["F"]
+
+
+@pytest.mark.parametrize(("unread", "gone"), [(0, ["E"]), (1, []), (5, [])])
+def test_an_asset_that_an_unreadable_line_may_be_is_not_taken_for_delisted(
+    database_url: str, unread: int, gone: list[str]
+) -> None:
+    store(database_url, listings(*"ABCDE"))
+    context = DiscoveryContext(unread=unread)
+    changes = store_list(database_url, listings(*"ABCD"), context, max_shrink=0.5)
+    assert codes(database_url, active=False) == gone
+    assert (changes.missing, changes.is_shrunk) == (1, bool(unread))
+
+
+def test_more_missing_assets_than_unreadable_lines_are_delisted(database_url: str) -> None:
+    """An exchange of which one line is never readable still loses its delisted assets."""
+    store(database_url, listings(*"ABCDE"))
+    store_list(database_url, listings(*"ABC"), DiscoveryContext(unread=1), max_shrink=0.5)
+    assert codes(database_url, active=False) == ["D", "E"]

@@ -80,12 +80,13 @@ def written(
     return export(PostgresConnection(url), form, out, whom, View(**asked), force=force)
 
 
-def catalog_written(url: str, out: Path, *choices: str) -> Any:  # noqa: ANN401 - JSON
+def catalog_written(url: str, out: Path, *choices: str, code: int = 0) -> Any:  # noqa: ANN401 - JSON
     """What `nexus export nautilus` answers, run where nautilus_trader is installed."""
     place = {"PYTHONPATH": str(ROOT / "src"), "DATABASE_URL": url}
     asked = ("--out", out, "--adjust", "raw", "--json", *choices)
     python = python_with("nautilus", "nautilus_trader")
-    return json.loads(run(python, "-m", "data_nexus", "export", "nautilus", *asked, **place))
+    command = ("-m", "data_nexus", "export", "nautilus", *asked)
+    return json.loads(run(python, *command, code=code, **place))
 
 
 def read_back(tool: str, module: str, *arguments: object) -> Any:  # noqa: ANN401 - JSON
@@ -94,7 +95,7 @@ def read_back(tool: str, module: str, *arguments: object) -> Any:  # noqa: ANN40
     return json.loads(said.splitlines()[-1])
 
 
-def run(python: str, *arguments: object, **place: str) -> str:
+def run(python: str, *arguments: object, code: int = 0, **place: str) -> str:
     """What a program prints that knows nothing of the settings of this Python."""
     seen = {key: text for key, text in os.environ.items() if not key.startswith("PYTHON")}
     done = subprocess.run(
@@ -105,5 +106,5 @@ def run(python: str, *arguments: object, **place: str) -> str:
         check=False,
         env=seen | place,
     )
-    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.returncode == code, done.stderr[-3000:]
     return done.stdout

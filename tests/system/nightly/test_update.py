@@ -18,7 +18,7 @@ from tests.support.postgres.tables import execute, rows, value
 from tests.support.programs.commands import commands_at
 from tests.support.vendor.nights import load_all, update_at
 from tests.support.vendor.sandbox import Sandbox, sandbox
-from tests.support.vendor.truth import differences, truth
+from tests.support.vendor.truth import differences, truth, with_actions
 
 # One session in bulk costs less than so many assets, two than the large number.
 SYMBOLS, LARGE = 320, 620
@@ -100,16 +100,6 @@ def asked(vendor: Sandbox, since: int) -> Counter[str]:
 
 def refuse_bulk(vendor: Sandbox, status: int) -> None:
     vendor.post("/faults", {"kind": "status", "status": status, "endpoint": "eod-bulk-last-day"})
-
-
-def with_actions(vendor: Sandbox, *days: str) -> set[str]:
-    """The codes that the vendor's feeds name on these days."""
-    told = [
-        vendor.ask("/eod-bulk-last-day/US", fmt="json", date=day, type=kind).json()
-        for day in days
-        for kind in ("splits", "dividends")
-    ]
-    return {row["code"] for feed in told for row in feed}
 
 
 def assert_true(url: str, vendor: Sandbox) -> None:

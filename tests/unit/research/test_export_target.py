@@ -80,19 +80,19 @@ def test_what_was_forced_among_other_files_removes_none_of_them_later(tmp_path: 
 
 
 def test_what_a_tool_left_half_written_is_cleared_away(tmp_path: Path) -> None:
-    export(tmp_path, "A.csv")
+    export(tmp_path, "bars/A.csv")
     aside = tmp_path / f".{'0' * 32}.partial" / "data"
     aside.mkdir(parents=True)
     (aside / "x.parquet").write_text("half")
     (tmp_path / ".mine.partial").write_text("mine")
-    export(tmp_path, "A.csv")
-    assert names(tmp_path) == {"A.csv", ".mine.partial"}
+    export(tmp_path, "bars/A.csv")
+    assert names(tmp_path) == {"bars/A.csv", ".mine.partial"}
 
 
 def test_force_writes_among_other_files_and_removes_none(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
-    export(tmp_path, "A.csv", force=True)
-    assert names(tmp_path) == {"notes.txt", "A.csv"}
+    export(tmp_path, "bars/A.csv", force=True)
+    assert names(tmp_path) == {"notes.txt", "bars/A.csv"}
 
 
 def test_a_file_cannot_be_a_folder_nor_a_folder_a_file(tmp_path: Path) -> None:
@@ -132,13 +132,13 @@ def test_no_name_leads_out_of_the_folder(tmp_path: Path, parts: tuple[str, ...])
 
 def test_a_list_of_files_that_leads_out_of_the_folder_removes_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "out"
-    export(folder, "A.csv")
+    export(folder, "bars/A.csv")
     (tmp_path / "mine.csv").write_text("mine")
-    (folder / "nexus-export.files").write_text("../mine.csv\nA.csv\n")
-    export(folder, "B.csv")
+    (folder / "nexus-export.files").write_text("../mine.csv\nbars/A.csv\n")
+    export(folder, "bars/B.csv")
     assert names(tmp_path) == {
         "mine.csv",
-        "out/B.csv",
+        "out/bars/B.csv",
         "out/nexus-export.json",
         "out/nexus-export.files",
     }

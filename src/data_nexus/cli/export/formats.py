@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from datetime import date, datetime
 from pathlib import Path
 from time import monotonic
@@ -98,13 +99,13 @@ def _run(  # noqa: PLR0913 - the options of a command
     view = View(adjust=adjust, first=first and first.date(), last=last and last.date())
     moment = parse_moment(as_of) if as_of else None
     scope = _scope(symbols, exchange, on and on.date())
-    with open_database(settings.database_url, settings.home, settings.schema) as url:
+    with open_database(settings.database_url, settings.home, settings.schema, writes=False) as url:
         database = PostgresConnection(url, settings.schema)
         done = export(
             database, form, out, scope, view, as_of=moment, force=force, watch=_with_progress
         )
     _show(form, out, done, as_json=as_json, seconds=monotonic() - begun)
-    return 3 if done.left_out else 0
+    return 0 if done.is_whole else 3
 
 
 def _scope(symbols: str | None, exchange: str | None, on: date | None) -> ExportScope:
@@ -124,11 +125,16 @@ def _with_progress(assets: Sequence[NamedAsset]) -> Iterable[NamedAsset]:
 
 
 def _show(form: Format, out: Path, done: Exported, *, as_json: bool, seconds: float) -> None:
+    for each in done.altered[:_SHOWN]:
+        click.echo(f"altered: {each}", err=True)
+    if len(done.altered) > _SHOWN:
+        click.echo(f"… {len(done.altered):,} in all; --json lists them", err=True)
     if as_json:
         left_out = [{"symbol": symbol, "reason": reason} for symbol, reason in done.left_out]
         print_json(
             {"format": form.name, "out": str(out), "assets": done.assets, "bars": done.bars}
-            | {"without_bars": done.without_bars, "left_out": left_out, "duration_sec": seconds}
+            | {"without_bars": done.without_bars, "left_out": left_out}
+            | {"altered": [asdict(each) for each in done.altered], "duration_sec": seconds}
         )
         return
     console.print(f"{done.assets:,} assets, {done.bars:,} bars written to {out} ({seconds:.1f} s)")

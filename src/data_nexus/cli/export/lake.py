@@ -49,7 +49,7 @@ def lake(
     """
     settings = settings_from(options)
     storage = open_storage(target)
-    with open_database(settings.database_url, settings.home, settings.schema) as url:
+    with open_database(settings.database_url, settings.home, settings.schema, writes=False) as url:
         figures = export_lake(
             PostgresConnection(url, settings.schema),
             storage,

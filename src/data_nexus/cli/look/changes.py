@@ -40,7 +40,7 @@ def changes(
     """
     settings = settings_from(options)
     moment = parse_moment(since)
-    with open_database(settings.database_url, settings.home, settings.schema) as url:
+    with open_database(settings.database_url, settings.home, settings.schema, writes=False) as url:
         database = PostgresConnection(url, settings.schema)
         found = changes_since(database, moment, exchange, None if as_json else _SHOWN)
     if as_json:

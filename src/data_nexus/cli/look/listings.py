@@ -33,7 +33,7 @@ def listings(
     """
     settings = settings_from(options)
     named = parse_symbol(symbol)
-    with open_database(settings.database_url, settings.home, settings.schema) as url:
+    with open_database(settings.database_url, settings.home, settings.schema, writes=False) as url:
         chains = read_listings(PostgresConnection(url, settings.schema), named)
     if as_json:
         print_json({"symbol": str(named), "assets": [each.as_json() for each in chains]})

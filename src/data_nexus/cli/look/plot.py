@@ -73,7 +73,7 @@ def plot(
         as_of=moment,
         now=now,
     )
-    with open_database(settings.database_url, settings.home, settings.schema) as url:
+    with open_database(settings.database_url, settings.home, settings.schema, writes=False) as url:
         histories = read_histories(PostgresConnection(url, settings.schema), named, request)
     _draw(histories, basis, form, **shape)
 

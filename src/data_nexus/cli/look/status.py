@@ -26,7 +26,7 @@ _GAP: Pair = ("", "")
 def status(as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
     """Show assets, freshness, quota, workers and the last runs."""
     settings = settings_from(options)
-    with open_database(settings.database_url, settings.home, settings.schema) as url:
+    with open_database(settings.database_url, settings.home, settings.schema, writes=False) as url:
         found = overview(PostgresConnection(url, settings.schema), settings)
     if as_json:
         print_json(found.as_dict())

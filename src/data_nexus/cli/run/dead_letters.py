@@ -33,7 +33,7 @@ def dead_letters() -> None:
 @output_options
 def list_(as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
     """List the dead letters, latest first."""
-    with _database(settings_from(options)) as database:
+    with _database(settings_from(options), writes=False) as database:
         letters = list_dead_letters(database)
     if as_json:
         print_json({"dead_letters": letters})
@@ -59,7 +59,7 @@ def list_(as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
 @output_options
 def show(symbol: str, as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
     """Show one asset's dead letters in full."""
-    with _database(settings_from(options)) as database:
+    with _database(settings_from(options), writes=False) as database:
         letters = list_dead_letters(database, _ids(database, (symbol,)))
     if as_json:
         print_json({"dead_letters": letters})
@@ -101,7 +101,7 @@ def _change(
 ) -> None:
     if bool(symbols) == everything:
         raise UsageError("name the symbols, or give --all")
-    with _database(settings_from(options)) as database:
+    with _database(settings_from(options), writes=True) as database:
         count = change(database, None if everything else _ids(database, symbols))
     if as_json:
         print_json({"assets": count})
@@ -118,6 +118,7 @@ def _ids(database: PostgresConnection, symbols: tuple[str, ...]) -> list[int]:
 
 
 @contextmanager
-def _database(settings: Settings) -> Iterator[PostgresConnection]:
-    with open_database(settings.database_url, settings.home, settings.schema) as url:
+def _database(settings: Settings, *, writes: bool) -> Iterator[PostgresConnection]:
+    home, schema = settings.home, settings.schema
+    with open_database(settings.database_url, home, schema, writes=writes) as url:
         yield PostgresConnection(url, settings.schema)

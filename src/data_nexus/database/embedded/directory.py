@@ -51,6 +51,16 @@ class ClusterDirectory:
         return self.folder / "settings.conf"
 
     @property
+    def access(self) -> Path:
+        """Who may connect: `pg_hba.conf`, written at each start."""
+        return self.folder / "access.conf"
+
+    @property
+    def users(self) -> Path:
+        """The empty `pg_ident.conf`, written at each start."""
+        return self.folder / "users.conf"
+
+    @property
     def log(self) -> Path:
         """The messages of the server."""
         return self.folder / "server.log"
@@ -148,7 +158,7 @@ def make_socket_folder(directory: ClusterDirectory) -> Path:
         folder.mkdir(mode=0o700)
     else:
         parent = Path(tempfile.gettempdir())
-        parent = parent if _is_usable(parent / "data-nexus-12345678") else Path("/tmp")  # noqa: S108
+        parent = parent if _is_usable(parent / "data-nexus-12345678") else Path("/tmp")  # noqa: S108  # nosec B108
         folder = Path(tempfile.mkdtemp(prefix="data-nexus-", dir=parent))
     write_whole(folder / "cluster", str(directory.cluster))
     directory.account.own(folder)

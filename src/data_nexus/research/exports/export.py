@@ -11,6 +11,7 @@ from pathlib import Path
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.errors import StorageUnavailable, UsageError
 from data_nexus.research.assets import NamedAsset
+from data_nexus.research.exports.alterations import Alteration
 from data_nexus.research.exports.formats import FORMATS, Format, Writer
 from data_nexus.research.exports.series import AssetSeries, ExportRequest, ExportScope, one_moment
 from data_nexus.research.exports.target import ExportFolder, one_file, whole_file
@@ -22,12 +23,21 @@ Watch = Callable[[Sequence[NamedAsset]], Iterable[NamedAsset]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exported:
-    """What an export wrote; `left_out` gives the reason for each missing asset or action."""
+    """What an export wrote; `left_out` gives the reason for each missing asset or action.
+
+    `altered` are the numbers that the format cannot hold as they are stored.
+    """
 
     assets: int
     bars: int
     without_bars: int
     left_out: tuple[tuple[str, str], ...]
+    altered: tuple[Alteration, ...] = ()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is missing and no number differs by more than a rounding."""
+        return not self.left_out and all(each.is_rounding for each in self.altered)
 
 
 def export(
@@ -56,16 +66,19 @@ def export(
         exchanges = {each.ticker.rpartition(".")[2] for each in assets}
         if form.is_of_one_exchange and len(exchanges) > 1:
             raise UsageError(f"{form.name}: export each exchange to a folder of its own")
-        request = ExportRequest(view=view, sessions=lambda: reader.dates(assets, view))
+        altered: list[Alteration] = []
+        request = ExportRequest(
+            view=view, sessions=lambda: reader.dates(assets, view), note=altered.extend
+        )
         if is_file and form.one_file:
             with (
                 whole_file(one_file(out, force=force)) as path,
                 form.one_file(path, request) as writer,
             ):
-                return _written(writer, form, map(reader.series, watch(assets)), view)
+                return _written(writer, form, map(reader.series, watch(assets)), view, altered)
         folder = ExportFolder(out, form.name, force=force)
         with form.folder(folder, request) as writer:
-            done = _written(writer, form, map(reader.series, watch(assets)), view)
+            done = _written(writer, form, map(reader.series, watch(assets)), view, altered)
         folder.finish(
             {"assets": done.assets, "bars": done.bars, "adjust": view.adjust}
             | {"moment": as_of or reader.moment}
@@ -92,8 +105,13 @@ def _place_errors(out: Path) -> Iterator[None]:
 
 
 def _written(
-    writer: Writer, form: Format, all_series: Iterable[AssetSeries], view: View
+    writer: Writer,
+    form: Format,
+    all_series: Iterable[AssetSeries],
+    view: View,
+    altered: Sequence[Alteration],
 ) -> Exported:
+    """Write all assets; the writer adds to `altered` as it goes."""
     done = bars = without_bars = 0
     left_out: list[tuple[str, str]] = []
     seen: set[str] = set()
@@ -113,7 +131,13 @@ def _written(
         without_bars += count == 0
         if count and form.adjust is None:
             left_out += [(series.ticker, reason) for reason in _lacking(series, view)]
-    return Exported(assets=done, bars=bars, without_bars=without_bars, left_out=tuple(left_out))
+    return Exported(
+        assets=done,
+        bars=bars,
+        without_bars=without_bars,
+        left_out=tuple(left_out),
+        altered=tuple(altered),
+    )
 
 
 def _lacking(series: AssetSeries, view: View) -> Iterator[str]:

@@ -22,6 +22,7 @@ import pyarrow.csv
 from data_nexus.domain.bars import Bars, Floats, days
 from data_nexus.domain.calendar.sessions import day_date
 from data_nexus.errors import UsageError
+from data_nexus.research.exports.alterations import altered
 from data_nexus.research.exports.names import file_name
 from data_nexus.research.exports.series import AssetSeries, CodePeriod, ExportRequest
 from data_nexus.research.exports.target import ExportFolder
@@ -34,6 +35,9 @@ FOREVER = date(2050, 12, 31)
 _ONE_DAY = timedelta(days=1)
 _DECI_CENTS = 10_000
 _DIGITS = 12
+# LEAN reads a number as a whole one of 64 bits and a place of its point.
+_LARGEST_PRICE = 9e14
+_LARGEST_VOLUME = float(2**63 - 1024)
 # What two quotients of the same factors may differ by.
 _NOISE = 1e-12
 _MADE = (1980, 1, 1, 0, 0, 0)  # a zip of the same bars is the same zip
@@ -58,6 +62,7 @@ class LeanFolder:
         bars = self._request.bars(series)
         if not len(bars):
             return 0
+        self._note(series.ticker, bars)
         exchange = series.facts.symbol.exchange
         place = ("equity", MARKETS.get(exchange, exchange.lower()))
         lines = map_lines(series, bars)
@@ -72,6 +77,20 @@ class LeanFolder:
                 f"{lost} bars left out: another asset has bars of these days under this ticker"
             )
         return len(bars)
+
+    def _note(self, ticker: str, bars: Bars) -> None:
+        """Note what the lines do not hold as it is; raise `UsageError` for what they cannot."""
+        prices = [bars.open, bars.high, bars.low, bars.close]
+        if beyond := sum(int((each > _LARGEST_PRICE).sum()) for each in prices):
+            raise UsageError(
+                f"LEAN holds prices up to {_LARGEST_PRICE:g}, and {beyond:,} are larger"
+            )
+        pairs = [(each, _in_deci_cents(each) / _DECI_CENTS) for each in prices]
+        reason = "LEAN's lines hold eight decimals"
+        self._request.note(altered(ticker, "prices", pairs, reason))
+        held = np.minimum(bars.volume, _LARGEST_VOLUME)
+        reason = f"LEAN holds volumes up to {_LARGEST_VOLUME:.4g}"
+        self._request.note(altered(ticker, "volumes", [(bars.volume, held)], reason))
 
     def _text(self, parts: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
         with self._folder.file(*parts) as path:
@@ -104,12 +123,13 @@ def ticker_of(code: str, exchange: str) -> str:
 def daily_lines(bars: Bars) -> bytes:
     """Return bars as LEAN's lines: date and time, prices in ten-thousandths, shares.
 
-    A finer price keeps decimals, up to eight of the price: LEAN reads them.
+    A finer price keeps decimals, up to eight of the price, and so does the volume of a currency
+    pair: LEAN reads them.
     """
     columns = [
         pc.strftime(pa.array(bars.date, pa.int32()).cast(pa.date32()), "%Y%m%d 00:00"),
-        *(_scaled(prices) for prices in (bars.open, bars.high, bars.low, bars.close)),
-        pa.array(np.rint(bars.volume).astype(np.int64)),
+        *(_numbers(_in_deci_cents(each)) for each in (bars.open, bars.high, bars.low, bars.close)),
+        _numbers(np.minimum(bars.volume, _LARGEST_VOLUME)),
     ]
     text = io.BytesIO()
     names = ["date", "open", "high", "low", "close", "volume"]
@@ -117,11 +137,15 @@ def daily_lines(bars: Bars) -> bytes:
     return text.getvalue()
 
 
-def _scaled(prices: Floats) -> pa.Array:
-    scaled = np.round(prices * _DECI_CENTS, 4)
-    if (scaled == np.rint(scaled)).all():
-        return pa.array(scaled.astype(np.int64))
-    return pa.array([_plain(each) for each in scaled])
+def _in_deci_cents(prices: Floats) -> Floats:
+    return np.round(prices * _DECI_CENTS, 4)
+
+
+def _numbers(column: Floats) -> pa.Array:
+    """Return numbers as LEAN reads them: whole ones, or with a point and no exponent."""
+    if (column == np.rint(column)).all():
+        return pa.array(column.astype(np.int64))
+    return pa.array([_plain(each) for each in column])
 
 
 def factor_lines(series: AssetSeries, bars: Bars) -> list[tuple[str, ...]]:

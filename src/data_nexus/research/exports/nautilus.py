@@ -18,10 +18,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data_nexus.domain.bars import Bars
+from data_nexus.domain.bars import Bars, Floats
 from data_nexus.domain.calendar.exchanges import sessions_of
 from data_nexus.domain.calendar.sessions import day_date
 from data_nexus.errors import UsageError
+from data_nexus.research.exports.alterations import altered
 from data_nexus.research.exports.names import file_name
 from data_nexus.research.exports.series import AssetFacts, AssetSeries, ExportRequest
 from data_nexus.research.exports.target import ExportFolder
@@ -30,6 +31,7 @@ _DAY_SEC = 86_400
 _NANOSECONDS = 1_000_000_000
 _DECIMALS = range(2, 9)
 _SAME = 1e-9
+_LARGEST = float(2**63 - 1024)
 _NO_CURRENCY = "X" * 3  # ISO 4217's code for no currency, or an unknown one
 
 
@@ -75,6 +77,7 @@ class CatalogFolder:
             rows = _bars(instrument, bars, symbol.exchange)
         except (ValueError, OverflowError) as error:
             raise UsageError(f"{symbol}: nautilus_trader refuses it: {error}") from None
+        self._note(series.ticker, bars, instrument.price_precision)
         self._catalog.write_data([instrument])
         self._catalog.write_data(rows)
         for path in sorted(self._draft.rglob("*.parquet")):
@@ -82,6 +85,21 @@ class CatalogFolder:
             with self._folder.file(*parts) as place:
                 path.replace(place)
         return len(bars)
+
+    def _note(self, ticker: str, bars: Bars, decimals: int) -> None:
+        """Note what the tool does not hold as it is."""
+        prices = (bars.open, bars.high, bars.low, bars.close)
+        pairs = [(each, np.round(each, decimals)) for each in prices]
+        reason = f"nautilus_trader holds {_DECIMALS[-1]} decimals"
+        self._request.note(altered(ticker, "prices", pairs, reason))
+        pairs = [(bars.volume, _whole(bars.volume).astype(np.float64))]
+        reason = "nautilus_trader holds the volumes of a share as whole numbers"
+        self._request.note(altered(ticker, "volumes", pairs, reason))
+
+
+def _whole(volumes: Floats) -> NDArray[np.int64]:
+    """Return volumes as whole numbers of 64 bits; the tool refuses far smaller ones."""
+    return np.rint(np.minimum(volumes, _LARGEST)).astype(np.int64)
 
 
 def _instrument(facts: AssetFacts, bars: Bars) -> Any:  # noqa: ANN401 - a tool without types
@@ -111,7 +129,7 @@ def _bars(instrument: Any, bars: Bars, exchange: str) -> list[Any]:  # noqa: ANN
     kind = model.BarType.from_str(f"{instrument.id}-1-DAY-LAST-EXTERNAL")
     decimals = instrument.price_precision
     prices = (bars.open, bars.high, bars.low, bars.close)
-    volumes = np.rint(bars.volume).astype(np.int64).tolist()
+    volumes = _whole(bars.volume).tolist()
     moments = _closes(bars, exchange).tolist()
     columns = zip(*(column.tolist() for column in prices), volumes, moments, strict=True)
     return [

@@ -16,10 +16,13 @@ import numpy as np
 
 from data_nexus.domain.bars import Bars, Days, Floats, days
 from data_nexus.domain.calendar.sessions import day_date
+from data_nexus.research.exports.alterations import altered
 from data_nexus.research.exports.names import file_name
 from data_nexus.research.exports.series import AssetSeries, ExportRequest
 from data_nexus.research.exports.target import ExportFolder
 
+# What a number of 32 bits, seven digits, may differ by.
+_SINGLE_NOISE = 1e-6
 FIELDS = ("open", "high", "low", "close", "volume", "factor")
 
 
@@ -50,7 +53,10 @@ class QlibFolder:
             return 0
         name = file_name(series.ticker)
         at = np.searchsorted(self._calendar, bars.date)
-        for field, values in _fields(series, bars).items():
+        fields = _fields(series, bars)
+        held = {field: _single(values) for field, values in fields.items()}
+        self._note(series.ticker, fields, held)
+        for field, values in held.items():
             row = np.full(int(at[-1] - at[0]) + 2, np.nan, "<f4")
             row[0] = at[0]
             row[at - at[0] + 1] = values
@@ -60,10 +66,25 @@ class QlibFolder:
         self._instruments.write(f"{name.upper()}\t{first}\t{last}\n")
         return len(bars)
 
+    def _note(self, ticker: str, fields: dict[str, Floats], held: dict[str, Floats]) -> None:
+        """Note which numbers are beyond 32 bits; all others lose digits that no price has."""
+        for what, names in (("prices", FIELDS[:4]), ("volumes", FIELDS[4:5])):
+            pairs = [(fields[name], held[name]) for name in names]
+            reason = "qlib holds numbers of 32 bits"
+            self._request.note(altered(ticker, what, pairs, reason, _SINGLE_NOISE))
+
+
+def _single(values: Floats) -> Floats:
+    """Return numbers as 32 bits hold them; what they cannot hold is missing."""
+    with np.errstate(over="ignore", under="ignore"):
+        held = values.astype(np.float32).astype(np.float64)
+    return np.where(np.isfinite(held), held, np.nan)
+
 
 def _fields(series: AssetSeries, bars: Bars) -> dict[str, Floats]:
     """Return the fields of qlib's own data; `factor` is the adjusted price over the raw one."""
     first = int(np.searchsorted(series.bars.date, bars.date[0]))
     raw = series.bars.close[first : first + len(bars)]
-    factor: Floats = np.divide(bars.close, raw, out=np.ones(len(bars)), where=raw > 0)
+    with np.errstate(over="ignore"):
+        factor: Floats = np.divide(bars.close, raw, out=np.ones(len(bars)), where=raw > 0)
     return {name: factor if name == "factor" else getattr(bars, name) for name in FIELDS}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -29,6 +29,7 @@ from data_nexus.errors import UsageError
 from data_nexus.research.actions import fetch_actions
 from data_nexus.research.assets import NamedAsset, find_assets
 from data_nexus.research.columns import ACTIONS_SCHEMA, NUMBERS, STORED_SCHEMA
+from data_nexus.research.exports.alterations import Alteration
 from data_nexus.research.histories import AssetHistory, histories
 from data_nexus.research.universe import fetch_universe
 from data_nexus.research.views import View, view_bars
@@ -108,12 +109,20 @@ class AssetSeries:
         return self.history.factors()
 
 
+def _unnoted(_: Iterable[Alteration]) -> None:
+    """Note nothing."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportRequest:
-    """What an export holds: a view of bars, and, computed on demand, every date with a bar."""
+    """What an export holds: a view of bars, and, computed on demand, every date with a bar.
+
+    A writer notes which numbers its format cannot hold.
+    """
 
     view: View = View()  # noqa: RUF009 - a frozen value
     sessions: Callable[[], Sequence[date]] = tuple
+    note: Callable[[Iterable[Alteration]], None] = _unnoted
 
     def table(self, series: AssetSeries) -> pa.Table:
         """Return what is exported of an asset's bars, as `BARS_SCHEMA`.

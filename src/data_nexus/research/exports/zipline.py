@@ -12,10 +12,13 @@ from contextlib import ExitStack, contextmanager
 from datetime import date
 from importlib.resources import files
 
+import numpy as np
 import pyarrow as pa
 
-from data_nexus.domain.adjustment.factors import cash_paid, usable_splits
+from data_nexus.domain.adjustment.factors import DIVIDEND_IS_BELOW_PRICE, cash_paid, usable_splits
 from data_nexus.domain.calendar.exchanges import LIBRARY
+from data_nexus.errors import UsageError
+from data_nexus.research.exports.alterations import altered
 from data_nexus.research.exports.names import file_name
 from data_nexus.research.exports.series import AssetSeries, ExportRequest
 from data_nexus.research.exports.tables import TableFile, table_file
@@ -34,6 +37,10 @@ _UNKNOWN_COUNTRY = "??"
 # The calendars of markets that have no sessions of their own.
 _RULES = {"CC": "24/7"}
 _WEEKDAYS = "24/5"
+# zipline stores thousandths of a price, and volumes, as whole numbers of 32 bits. What is larger it
+# makes 0 or another number.
+_A_UNIT = 1000
+_LARGEST = 2**32 - 1
 PRICES = pa.schema(
     [("date", pa.date32())]
     + [(name, pa.float64()) for name in ("open", "high", "low", "close", "volume")]
@@ -103,6 +110,7 @@ class ZiplineFolder:
         table = self._request.table(series).select(PRICES.names)
         if not len(table):
             return 0
+        table = self._holdable(series.ticker, table)
         name = f"{file_name(series.ticker)}.csv"
         with self._folder.file("bars", name) as path, table_file("csv", path, PRICES) as rows:
             rows.write_table(table)
@@ -113,6 +121,22 @@ class ZiplineFolder:
         self._splits.write_table(_splits(series, held))
         self._dividends.write_table(_dividends(series, held))
         return len(table)
+
+    def _holdable(self, ticker: str, table: pa.Table) -> pa.Table:
+        """Return bars with volumes that zipline holds; note what it does not hold as it is."""
+        prices = [table[name].to_numpy() for name in ("open", "high", "low", "close")]
+        if beyond := sum(int((each * _A_UNIT > _LARGEST).sum()) for each in prices):
+            raise UsageError(
+                f"zipline holds prices up to {_LARGEST / _A_UNIT:,}, and {beyond:,} are larger"
+            )
+        pairs = [(each, np.rint(each * _A_UNIT) / _A_UNIT) for each in prices]
+        self._request.note(altered(ticker, "prices", pairs, "zipline holds thousandths"))
+        volume = table["volume"].to_numpy()
+        held = np.minimum(np.rint(volume), _LARGEST)
+        reason = f"zipline holds whole numbers up to {_LARGEST:,}"
+        self._request.note(altered(ticker, "volumes", [(volume, held)], reason))
+        at = table.schema.get_field_index("volume")
+        return table.set_column(at, table.field(at), pa.array(held))
 
     def _symbol(self, series: AssetSeries) -> str:
         """Return the code; its file name if zipline, which ignores case, already has the code."""
@@ -147,7 +171,13 @@ def _splits(series: AssetSeries, held: tuple[date, date]) -> pa.Table:
 
 
 def _dividends(series: AssetSeries, held: tuple[date, date]) -> pa.Table:
-    """Return the dividends between the exported bars, as paid, in the currency of the bars."""
+    """Return the dividends between the exported bars, as paid, in the currency of the bars.
+
+    One that is not below the close before it is left out, as the export says.
+    """
+    too_large = {
+        each.date for each in series.factors.findings if each.rule == DIVIDEND_IS_BELOW_PRICE
+    }
     usable, _ = usable_splits(series.history.splits)
     reported = [row for row in series.actions.to_pylist() if row["kind"] == "dividend"]
     rows = [
@@ -160,7 +190,7 @@ def _dividends(series: AssetSeries, held: tuple[date, date]) -> pa.Table:
             "pay_date": row["payment_date"],
         }
         for dividend, row in zip(series.history.dividends, reported, strict=True)
-        if held[0] < dividend.date <= held[1]
+        if held[0] < dividend.date <= held[1] and dividend.date not in too_large
     ]
     return pa.Table.from_pylist(
         [row for row in rows if row["amount"] is not None], schema=DIVIDENDS

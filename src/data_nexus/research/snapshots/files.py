@@ -96,6 +96,15 @@ class Piece:
         return [(self.numbers[at], slice(begin, begin + size)) for at, begin, size in places]
 
 
+def damaged(storage: Storage, path: str, error: Exception) -> StorageUnavailable:
+    """Return the error for a file that cannot be read as Parquet."""
+    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    return StorageUnavailable(
+        f"{storage.name}: {path} is damaged ({reason}); delete it, and the next export writes it"
+        " again"
+    )
+
+
 class OpenFiles:
     """The files of one snapshot, kept open once read, up to a number of them.
 
@@ -115,10 +124,7 @@ class OpenFiles:
             known = self._open.get(file.path) or self._read(file.path, sought, names)
             return known.sought(sought)
         except (OSError, pa.ArrowInvalid) as error:
-            raise StorageUnavailable(
-                f"{self.storage.name}: {file.path} is damaged ({str(error).splitlines()[0]});"
-                " delete it, and the next export writes it again"
-            ) from None
+            raise damaged(self.storage, file.path, error) from None
 
     def are_mapped(self, files: Iterable[LakeFile]) -> bool:
         """Return whether all of the files have been read before and are mapped."""

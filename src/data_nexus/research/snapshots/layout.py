@@ -19,12 +19,11 @@ ASSETS_A_PART = 64
 YEARS_A_PART = 5
 _FIRST_YEAR = 1900
 _EXCHANGE = re.compile(r"[A-Za-z0-9]{1,16}")
+_BARS = r"bars/exchange=(?:[A-Za-z0-9]{1,16}|_)/[0-9]{6,10}-[0-9]{8}-[0-9]{8}-[0-9a-f]{20}\.parquet"
+_SMALL = r"(assets|listings|discoveries|splits|dividends)/all-[0-9a-f]{20}\.parquet"
+_TABLE_FILE = re.compile(f"(bars)/{_BARS.removeprefix('bars/')}|{_SMALL}")
 # The names of a snapshot's files, and no others; only such files are ever removed.
-OUR_FILE = re.compile(
-    r"(?:bars/exchange=(?:[A-Za-z0-9]{1,16}|_)/[0-9]{6,10}-[0-9]{8}-[0-9]{8}"
-    r"|(?:assets|listings|discoveries|splits|dividends)/all)"
-    r"-[0-9a-f]{20}\.parquet(?:\.[0-9]+\.part)?|manifest\.json\.[0-9]+\.part"
-)
+OUR_FILE = re.compile(rf"(?:{_BARS}|{_SMALL})(?:\.[0-9]+\.part)?|manifest\.json\.[0-9]+\.part")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +64,9 @@ def bars_path(exchange: str, number: int, period: Period, sha256: str) -> str:
 def table_path(table: str, sha256: str) -> str:
     """Return the path of the one file of a small table below the storage's root."""
     return f"{table}/all-{sha256[:20]}.parquet"
+
+
+def table_of_file(path: str) -> str | None:
+    """Return the table whose file a path can be; None for a path that no snapshot has."""
+    found = _TABLE_FILE.fullmatch(path)
+    return found and (found[1] or found[2])

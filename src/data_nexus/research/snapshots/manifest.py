@@ -6,15 +6,20 @@ the files that it names never change.
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import date, datetime
+from typing import Literal
 
 import msgspec
 
 from data_nexus.errors import UsageError
+from data_nexus.research.snapshots.layout import OUR_FILE, table_of_file
 
 MANIFEST = "manifest.json"
 KIND = "data-nexus lake"
 FORMAT = 1
+# Far more assets than a part has in any version; what is read is as long as it says.
+_MOST_ASSETS_A_PART = 1 << 20
 
 
 class Coverage(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,7 +67,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     moment: datetime | None = None
     written_by: str = ""
     assets_a_part: int = 0
-    compression: str = ""
+    compression: Literal["", "lz4", "zstd", "none"] = ""
     is_delta: bool = False
     tables: dict[str, dict[str, str]] = {}
     files: tuple[LakeFile, ...] = ()
@@ -96,6 +101,25 @@ def decoded(content: bytes, name: str) -> Manifest:
                 f"{name} is a snapshot of format {label.format}, this version reads format"
                 f" {FORMAT}; use the version of data-nexus that wrote it, or a later one"
             )
-        return msgspec.json.decode(content, type=Manifest)
-    except msgspec.DecodeError as error:
+        manifest = msgspec.json.decode(content, type=Manifest)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(f"{name}: {MANIFEST} is not a manifest of a snapshot: {error}") from None
+    if odd := _oddity(manifest):
+        raise UsageError(f"{name}: {MANIFEST} was not written by an export: {odd}")
+    # Another tool's file can have been part of a Delta table; it is not ours to remove.
+    ours = filter(OUR_FILE.fullmatch, manifest.superseded)
+    return msgspec.structs.replace(manifest, superseded=tuple(ours))
+
+
+def _oddity(manifest: Manifest) -> str | None:
+    """Return what no export writes: names that lead elsewhere, numbers beyond reason."""
+    for file in manifest.files:
+        if table_of_file(file.path) != file.table:
+            return f"it names {file.path!r} as a file of the table {file.table!r}"
+        if file.rows < 0 or file.bytes < 0 or (file.table == "bars") != (file.covers is not None):
+            return f"its entry of {file.path!r} does not fit its table"
+    if manifest.files and not 0 < manifest.assets_a_part <= _MOST_ASSETS_A_PART:
+        return f"a part of {manifest.assets_a_part} assets"
+    counts = Counter(file.table for file in manifest.files)
+    doubled = [table for table, count in counts.items() if count > 1 and table != "bars"]
+    return f"several files of the table {doubled[0]!r}" if doubled else None

@@ -17,7 +17,8 @@ import pyarrow as pa
 from pyarrow import compute, parquet
 
 from data_nexus.domain.bars import Days, days
-from data_nexus.research.snapshots.files import OpenFiles, Piece, Sought, numbers_of
+from data_nexus.errors import UsageError
+from data_nexus.research.snapshots.files import OpenFiles, Piece, Sought, damaged, numbers_of
 from data_nexus.research.snapshots.manifest import LakeFile, Manifest
 from data_nexus.research.snapshots.row_runs import (
     Column,
@@ -100,9 +101,14 @@ def dates_of(bars: pa.Table) -> dict[int, Days]:
 
 def read_small(storage: Storage, manifest: Manifest, table: str) -> pa.Table:
     """Return a table that is one file."""
-    (file,) = manifest.of(table)
-    with storage.open(file.path) as source:
-        return parquet.read_table(source)
+    files = manifest.of(table)
+    if not files:
+        raise UsageError(f"{storage.name}: the snapshot has no file of the table {table}")
+    try:
+        with storage.open(files[0].path) as source:
+            return parquet.read_table(source)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise damaged(storage, files[0].path, error) from None
 
 
 def chosen_files(manifest: Manifest, wanted: BarsRequest) -> list[LakeFile]:

@@ -276,7 +276,9 @@ def _columns() -> dict[str, dict[str, str]]:
 def _superseded(old: Manifest, files: Iterable[LakeFile], replaced: set[str]) -> tuple[str, ...]:
     """Return the files of the last manifest, and of Delta until now, that are used no longer."""
     kept = {file.path for file in files}
-    return tuple(sorted({*(file.path for file in old.files), *replaced} - kept))
+    # Another tool can have written to the Delta tables: its files are not ours to remove.
+    ours = filter(OUR_FILE.fullmatch, replaced)
+    return tuple(sorted({*(file.path for file in old.files), *ours} - kept))
 
 
 def _sweep(storage: Storage, old: Manifest, new: Manifest) -> int:

@@ -12,7 +12,7 @@ from data_nexus.sandbox.answers.wire import Answer
 from data_nexus.sandbox.variants import Choices, WarningPlace
 from data_nexus.sandbox.vendor_request import VendorRequest
 
-DEMO_TOKEN = "demo"  # noqa: S105 - the vendor's public key
+DEMO_TOKEN = "demo"  # noqa: S105 - the vendor's public key  # nosec B105
 # The union of the sets of the vendor's EOD page of 2026 and of its other documents.
 DEMO_SYMBOLS = frozenset(
     {"AAPL.US", "AMZN.US", "MSFT.US", "SWPPX.US", "TSLA.US", "VTI.US"}

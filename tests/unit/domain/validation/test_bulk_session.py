@@ -45,6 +45,7 @@ def lacking(*assets: tuple[str, int, float, float]) -> Candidates:
         last_day=np.array(last_days, np.int32),
         close=np.array(closes),
         adjusted_close=np.array(adjusted),
+        is_damaged=np.zeros(len(assets), np.bool_),
     )
 
 
@@ -81,6 +82,17 @@ def test_only_what_is_unbroken_is_carried_on(
     rows: list[dict[str, object]], asset: tuple[str, int, float, float], outcome: str
 ) -> None:
     assert outcome_of(session_of(*rows), asset) == outcome
+
+
+@pytest.mark.parametrize("rows", [[row("A")], [row("B")], [row("A", 0.0)]], ids=str)
+def test_an_asset_whose_last_bars_are_lost_is_reloaded_whatever_the_session_has_of_it(
+    rows: list[dict[str, object]],
+) -> None:
+    damaged = replace(lacking(("A", *UNBROKEN)), is_damaged=np.array([True]))
+    found = classify(session_of(*rows), damaged, days(FRIDAY))
+    assert found.to_fetch.tolist() == [0]
+    assert found.to_reload == {"A"}
+    assert len(found.advanced) == 0
 
 
 @pytest.mark.parametrize(

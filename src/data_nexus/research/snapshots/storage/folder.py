@@ -17,9 +17,11 @@ import pyarrow as pa
 from pyarrow import fs
 
 from data_nexus.errors import UsageError
+from data_nexus.research.snapshots.schemas import TABLES
 from data_nexus.research.snapshots.storage.storage import LOCK, Storage
 
 _NUMBERS = count(1)
+_LOCKING = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 class FolderStorage(Storage):
@@ -45,7 +47,8 @@ class FolderStorage(Storage):
         draft = file.with_name(f"{file.name}.{os.getpid()}{next(_NUMBERS)}.part")
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            with draft.open("wb") as sink:
+            draft.unlink(missing_ok=True)
+            with draft.open("xb") as sink:
                 sink.write(content)
                 sink.flush()
                 os.fsync(sink.fileno())
@@ -67,11 +70,39 @@ class FolderStorage(Storage):
     def locked(self) -> Iterator[None]:
         """Keep other exports from writing here; raise `UsageError` if one is writing now."""
         self._refuse_foreign()
+        self._refuse_links()
         lock = self._lock()
         try:
             yield
         finally:
             os.close(lock)
+
+    def _at(self, path: str) -> str:
+        """Return a path as the file system takes it, unless a link leads out of the folder.
+
+        The folder itself may be reached by links; what is in it may have been unpacked from
+        anywhere.
+        """
+        place, below = super()._at(path), Path(self._root)
+        for part in path.split("/"):
+            below /= part
+            if below.is_symlink():
+                raise self._linked(below)
+        return place
+
+    def _linked(self, link: Path) -> UsageError:
+        return UsageError(
+            f"{self.name}: {link.relative_to(self._root)} is a link, and a snapshot's files lie in"
+            " its own folder; remove the link, and move the files there"
+        )
+
+    def _refuse_links(self) -> None:
+        """Raise `UsageError` for a part of the folder that lies elsewhere."""
+        root = Path(self._root)
+        for table in TABLES:
+            for found in (root / table, *(root / table).glob("*")):
+                if found.is_symlink():
+                    raise self._linked(found)
 
     def _opened(self, path: str) -> pa.NativeFile:
         return pa.memory_map(path)
@@ -82,7 +113,7 @@ class FolderStorage(Storage):
     def _lock(self) -> int:
         try:
             Path(self._root).mkdir(parents=True, exist_ok=True)
-            lock = os.open(self._at(LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            lock = os.open(self._at(LOCK), _LOCKING, 0o600)
         except OSError as error:
             raise self.unavailable(error) from None
         try:

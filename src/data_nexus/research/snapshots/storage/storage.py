@@ -11,13 +11,16 @@ import pyarrow as pa
 from pyarrow import fs
 
 from data_nexus.errors import StorageUnavailable, UsageError
+from data_nexus.research.snapshots.layout import OUR_FILE
 from data_nexus.research.snapshots.manifest import MANIFEST
-from data_nexus.research.snapshots.schemas import Compression
+from data_nexus.research.snapshots.schemas import TABLES, Compression
 
 if TYPE_CHECKING:
     from pyarrow.dataset import Dataset
 
 LOCK = "lake.lock"
+# What a path below the root can be beside the files of tables: a table's folder is for Delta.
+_NAMES = frozenset({MANIFEST, LOCK, *TABLES})
 
 
 class Storage(ABC):
@@ -129,7 +132,12 @@ class Storage(ABC):
         return ": ".join(line.strip() for line in lines if "://" not in line and "<" not in line)
 
     def _at(self, path: str) -> str:
-        """Return a path as the file system takes it."""
+        """Return a path as the file system takes it: the only way from a name to a file.
+
+        Raises `UsageError` for a name that no snapshot has, wherever it was read.
+        """
+        if path not in _NAMES and not OUR_FILE.fullmatch(path):
+            raise UsageError(f"{self.name}: {path!r} is not a file of a snapshot")
         return f"{self._root}/{path}"
 
     def _path(self, found: fs.FileInfo) -> str:

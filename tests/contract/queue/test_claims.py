@@ -16,7 +16,14 @@ from data_nexus.database.store.batch import RejectedRow
 from data_nexus.domain.lease import Lease
 from data_nexus.domain.symbol import Symbol
 from tests.support.postgres.tables import add_assets, execute, rows, value
-from tests.support.postgres.workers import NO_BARS, Worker, ago, bars_from, batch_for, worker_on
+from tests.support.postgres.workers import (
+    NO_BARS,
+    Worker,
+    ago,
+    bars_from,
+    batch_for,
+    worker_on,
+)
 
 
 def codes(leases: list[Lease]) -> list[str]:
@@ -266,3 +273,21 @@ def test_workers_that_claim_at_the_same_time_share_no_asset(database_url: str) -
     assert all(walks), "all of them took part"
     assert sorted(chain(*walks)) == list(range(1, 801))
     assert rows(database_url, "SELECT DISTINCT fence FROM assets") == [(1,)]
+
+
+def test_a_run_takes_no_more_than_its_limit_by_both_ways_together(
+    worker: Worker, database_url: str
+) -> None:
+    """Suspects of a crashed run appear while the claimed leases of this one are handed out."""
+    add_assets(database_url, "A", "B", "C")
+    add_assets(database_url, "LOST", "GONE", times_rescued=1)
+    found = worker.walk(3, "dsds")
+    assert [lease and lease.symbol.code for lease in found] == ["A", None, "B", None]
+    worker.release([lease for lease in found if lease])
+    found = worker.walk(2, "sdsd")
+    assert [lease and lease.symbol.code for lease in found] == ["LOST", "A", None, None]
+
+
+def test_suspects_count_towards_the_limit(worker: Worker, database_url: str) -> None:
+    add_assets(database_url, "LOST", "GONE", times_rescued=1)
+    assert [lease and lease.symbol.code for lease in worker.walk(1, "ss")] == ["LOST", None]
