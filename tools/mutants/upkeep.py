@@ -51,7 +51,7 @@ MUTANTS = (
         before="        self.taken += len(leases)\n",
         after="        self.taken += 0 if suspect else len(leases)\n",
         harm="a run with a limit takes more assets than it was asked for",
-        tests=("tests/contract/store/test_claims.py::test_suspects_count_towards_the_limit",),
+        tests=("tests/contract/queue/test_claims.py::test_suspects_count_towards_the_limit",),
         circumstances=2,
     ),
 )
