@@ -31,8 +31,8 @@ MUTANTS = (
     Mutant(
         name="a restatement is no break",
         file=_OVERLAP,
-        before="    return Break.RESTATED if (_raw_differs(before, after) & earlier).any() else None",
-        after="    return None",
+        before="    if (_raw_differs(before, after) & earlier).any():",
+        after="    if (_raw_differs(before, after) & earlier).all():",
         harm="bars before the window that were restated as well are never read again",
         tests=(f"{_OVERLAP_TESTS}::test_a_raw_value_before_the_last_bar_is_a_restatement",),
     ),
@@ -47,11 +47,8 @@ MUTANTS = (
     Mutant(
         name="a restatement is ignored where assets are fetched individually",
         file="src/data_nexus/ingestion/histories/reader.py",
-        before="            if not window.is_whole and await self._is_broken(lease, history):",
-        after=(
-            "            is_broken = not window.is_whole and await self._is_broken(lease, history)\n"
-            "            if is_broken and lease.symbol in self.named:"
-        ),
+        before="            if await self._is_broken(lease, history):",
+        after="            if await self._is_broken(lease, history) and lease.symbol in self.named:",
         harm="after a split only the last bars of an asset are re-based",
         tests=(
             "tests/system/load/test_seam.py::test_a_restatement_within_the_window_has_the_whole_history_read_again",

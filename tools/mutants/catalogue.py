@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
-from tools.mutants import bars, commits, limits, listings, nightly, queue, vendor
+from tools.mutants import (
+    bars,
+    commits,
+    fetching,
+    files,
+    limits,
+    listings,
+    nightly,
+    queue,
+    token,
+    upkeep,
+    vendor,
+)
 from tools.mutants.mutant import Mutant
 
 MUTANTS: tuple[Mutant, ...] = (
     *limits.MUTANTS,
+    *fetching.MUTANTS,
     *queue.MUTANTS,
     *commits.MUTANTS,
     *nightly.MUTANTS,
     *listings.MUTANTS,
     *bars.MUTANTS,
     *vendor.MUTANTS,
+    *token.MUTANTS,
+    *files.MUTANTS,
+    *upkeep.MUTANTS,
 )

@@ -34,8 +34,8 @@ MUTANTS = (
     Mutant(
         name="an older answer moves the cursor back",
         file=_SQL,
-        before="    synced_through = greatest(a.synced_through, s.last_date, s.passes_to),",
-        after="    synced_through = coalesce(greatest(s.last_date, s.passes_to), a.synced_through),",
+        before="        CASE WHEN s.is_counted THEN greatest(s.stored_to, s.known_to) ELSE a.synced_through END,\n        s.last_date",
+        after="        CASE WHEN s.is_counted THEN greatest(s.stored_to, s.known_to) END,\n        s.last_date",
         harm="sessions that are stored are fetched again, and `verify` finds a broken cursor",
         tests=(f"{_TESTS}::test_an_older_answer_never_moves_the_cursor_back",),
         circumstances=2,
@@ -43,8 +43,8 @@ MUTANTS = (
     Mutant(
         name="an older answer moves the last bar back",
         file=_SQL,
-        before="    last_bar = greatest(a.last_bar, s.last_date),",
-        after="    last_bar = coalesce(s.last_date, a.last_bar),",
+        before="    last_bar = greatest(CASE WHEN s.is_counted THEN s.stored_to ELSE a.last_bar END, s.last_date),",
+        after="    last_bar = coalesce(s.last_date, CASE WHEN s.is_counted THEN s.stored_to ELSE a.last_bar END),",
         harm="the next window begins too early, and gaps are seen where there are none",
         tests=(f"{_TESTS}::test_an_older_answer_never_moves_the_cursor_back",),
         circumstances=2,

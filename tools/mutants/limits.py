@@ -164,7 +164,7 @@ MUTANTS = (
     Mutant(
         name="an absence waits for ever longer",
         file=_BACKOFF,
-        before="return min(2.0 ** max(times_empty - 1, 0), _LONGEST_ABSENCE_DAYS)",
+        before="return min(2.0 ** max(times_empty - 1, 0), LONGEST_ABSENCE_DAYS)",
         after="return 2.0 ** max(times_empty - 1, 0)",
         harm="after a year without bars an asset is not asked about for decades",
         tests=(f"{_BACKOFF_TESTS}::test_an_absent_asset_is_left_alone_ever_longer_up_to_64_days",),

@@ -124,8 +124,8 @@ MUTANTS = (
     Mutant(
         name="a share that was just accepted is too much",
         file="src/data_nexus/database/store/listings.py",
-        before="        return compared.missing > self.max_shrink * compared.active",
-        after="        return compared.missing >= self.max_shrink * compared.active",
+        before="        return is_explained or compared.missing > self.max_shrink * compared.active",
+        after="        return is_explained or compared.missing >= self.max_shrink * compared.active",
         harm="a list that lost exactly the accepted share deactivates nothing",
         tests=(f"{_LISTINGS}::test_a_loss_of_exactly_the_accepted_share_is_believed",),
     ),

@@ -38,8 +38,8 @@ MUTANTS = (
     Mutant(
         name="a day's bar goes to a retired asset",
         file=_SESSIONS_SQL,
-        before="SELECT q.id, q.symbol, q.fence, m.date - '1970-01-01'::date AS last_day, m.close, m.adjusted_close\nFROM queued_assets q",
-        after="SELECT q.id, q.symbol, q.fence, m.date - '1970-01-01'::date AS last_day, m.close, m.adjusted_close\nFROM assets q",
+        before="SELECT q.id, q.symbol, q.fence, m.date - '1970-01-01'::date AS last_day, m.close, m.adjusted_close,\n       m.date IS DISTINCT FROM q.last_bar AS is_damaged\nFROM queued_assets q",
+        after="SELECT q.id, q.symbol, q.fence, m.date - '1970-01-01'::date AS last_day, m.close, m.adjusted_close,\n       m.date IS DISTINCT FROM q.last_bar AS is_damaged\nFROM assets q",
         harm="a bar of the company that has a code now continues the history of the one before it",
         tests=(f"{_STORE_TESTS}::test_a_bar_is_of_the_asset_that_has_its_code_now",),
         circumstances=2,
@@ -209,7 +209,7 @@ MUTANTS = (
         before="            self.held_back = self._empty[0].scope.session if self._empty else session",
         after="            self.held_back = session",
         harm="sessions that are late are asked for asset by asset",
-        tests=(f"{_UPDATE_TESTS}::test_two_late_sessions_hold_the_cursor_back_before_the_first",),
+        tests=(f"{_UPDATE_TESTS}::test_missed_nights_are_made_up_for_when_they_are_out",),
         circumstances=2,
     ),
     Mutant(

@@ -9,7 +9,7 @@ _LEASES = "src/data_nexus/database/store/leases.py"
 _CLAIMS = "tests/contract/queue/test_claims.py"
 _ORPHANS = "tests/contract/queue/test_orphans.py"
 _PLANS = "tests/contract/schema/test_plans.py"
-_NO_QUEUE = f"{_CLAIMS}::test_no_queue_hands_out_what_another_holds_or_what_is_at_rest"
+_NO_QUEUE = "tests/contract/queue/test_locks.py::test_no_queue_hands_out_what_another_holds_or_what_is_at_rest"
 
 MUTANTS = (
     Mutant(

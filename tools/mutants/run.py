@@ -31,7 +31,18 @@ _INVALID = re.compile(
     re.MULTILINE,
 )
 _END_SEC = 30.0
-_PYTEST = (sys.executable, "-B", "-m", "pytest", "-q", "-x", "--tb=short", "-p", "no:cacheprovider")
+_PYTEST = (
+    sys.executable,
+    "-B",
+    "-m",
+    "pytest",
+    "-q",
+    "-x",
+    "-ra",
+    "--tb=short",
+    "-p",
+    "no:cacheprovider",
+)
 
 
 class UnusableTests(Exception):

@@ -133,12 +133,12 @@ MUTANTS = (
     ),
     Mutant(
         name="an excerpt is cut before it is redacted",
-        file="src/data_nexus/eodhd/answer.py",
-        before='    return [redact(bytes(sent[row]).decode("utf-8", "replace"))[:EXCERPT_CHARS] for row in rows]',
-        after='    return [redact(bytes(sent[row]).decode("utf-8", "replace")[:EXCERPT_CHARS]) for row in rows]',
+        file="src/data_nexus/domain/texts.py",
+        before='    said = redact(visible(head.decode("utf-8", "replace") if isinstance(head, bytes) else head))',
+        after='    said = redact(visible(head.decode("utf-8", "replace") if isinstance(head, bytes) else head)[:most])',
         harm="half of the token is stored where the cut goes through it",
         tests=(
-            "tests/unit/eodhd/test_decode_actions.py::test_an_excerpt_is_cut_after_it_is_redacted",
+            "tests/unit/eodhd/test_vendor_texts.py::test_an_excerpt_is_redacted_before_it_is_cut_at_every_offset",
         ),
         circumstances=2,
     ),

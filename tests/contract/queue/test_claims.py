@@ -14,7 +14,6 @@ import pytest
 from data_nexus.database.store import Due, QueuePosition, Store, open_store
 from data_nexus.database.store.batch import RejectedRow
 from data_nexus.domain.lease import Lease
-from data_nexus.domain.planning.due import MarketSegment
 from data_nexus.domain.symbol import Symbol
 from tests.support.postgres.tables import add_assets, execute, rows, value
 from tests.support.postgres.workers import (
@@ -25,15 +24,6 @@ from tests.support.postgres.workers import (
     batch_for,
     worker_on,
 )
-
-# Each queue that hands out assets, and columns of one that waits in all of them.
-QUEUES = {
-    "due": Due(ago(0)),
-    "behind": Due(ago(0), published={MarketSegment("US", "", ""): date(2024, 5, 6)}),
-    "wanted": Due(ago(0), wants_actions=True),
-    "audit": Due(ago(0), is_audit=True),
-}
-WAITING: dict[str, Any] = {"last_bar": date(2024, 5, 3), "actions_wanted_at": ago(1)}
 
 
 def codes(leases: list[Lease]) -> list[str]:
@@ -125,28 +115,6 @@ def test_what_is_not_due_is_never_handed_out(
 ) -> None:
     add_assets(database_url, "REST", **columns)
     assert (worker.count_due(), worker.claim(), worker.claim(suspect=True)) == (0, [], [])
-
-
-@pytest.mark.parametrize("due", QUEUES.values(), ids=QUEUES)
-@pytest.mark.parametrize("rescues", [0, 1])
-@pytest.mark.parametrize(
-    "columns",
-    [
-        {"is_active": False},
-        {"parked_at": ago(1)},
-        {"retired_at": ago(1)},
-        {"lease_owner": 1, "lease_until": ago(-1)},
-        pytest.param({"lease_owner": 1, "lease_until": ago(1)}, id="expired but not freed"),
-    ],
-    ids=" ".join,
-)
-def test_no_queue_hands_out_what_another_holds_or_what_is_at_rest(
-    worker: Worker, database_url: str, due: Due, rescues: int, columns: dict[str, Any]
-) -> None:
-    waiting: dict[str, Any] = {**WAITING, "times_rescued": rescues}
-    add_assets(database_url, "TAKEN", **{**waiting, **columns})
-    add_assets(database_url, "FREE", **waiting)
-    assert codes(worker.claim_by(due, suspect=rescues > 0)) == ["FREE"]
 
 
 @pytest.mark.parametrize(

@@ -1,17 +1,28 @@
-"""A worker's own tasks wait for each other's locks, and never in a circle."""
+"""Nobody takes what another holds, and whoever waits for a lock never waits in a circle."""
 
 from __future__ import annotations
 
 import asyncio
 from datetime import date
+from typing import Any
 
 import psycopg
+import pytest
 
 from data_nexus.database.store import Due, QueuePosition, open_store
 from data_nexus.database.store.batch import Receipt
+from data_nexus.domain.planning.due import MarketSegment
 from tests.support.postgres.tables import add_assets
-from tests.support.postgres.workers import ago, bars_from, batch_for
+from tests.support.postgres.workers import Worker, ago, bars_from, batch_for
 
+# Each queue that hands out assets, and columns of one that waits in all of them.
+QUEUES = {
+    "due": Due(ago(0)),
+    "behind": Due(ago(0), published={MarketSegment("US", "", ""): date(2024, 5, 6)}),
+    "wanted": Due(ago(0), wants_actions=True),
+    "audit": Due(ago(0), is_audit=True),
+}
+DUE: dict[str, Any] = {"last_bar": date(2024, 5, 3), "actions_wanted_at": ago(1)}
 WAITING = (
     "SELECT count(*) FROM pg_stat_activity"
     " WHERE datname = current_database() AND wait_event_type = 'Lock'"
@@ -53,3 +64,25 @@ def test_a_renewal_and_a_commit_never_lock_each_other_out(database_url: str) -> 
     add_assets(database_url, "C", last_synced=ago(4))
     receipts = asyncio.run(renew_into_a_commit(database_url))
     assert receipts == [Receipt(1, 0, 0, 0)] * 2
+
+
+@pytest.mark.parametrize("due", QUEUES.values(), ids=QUEUES)
+@pytest.mark.parametrize("rescues", [0, 1])
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"is_active": False},
+        {"parked_at": ago(1)},
+        {"retired_at": ago(1)},
+        {"lease_owner": 1, "lease_until": ago(-1)},
+        pytest.param({"lease_owner": 1, "lease_until": ago(1)}, id="expired but not freed"),
+    ],
+    ids=" ".join,
+)
+def test_no_queue_hands_out_what_another_holds_or_what_is_at_rest(
+    worker: Worker, database_url: str, due: Due, rescues: int, columns: dict[str, Any]
+) -> None:
+    waiting: dict[str, Any] = {**DUE, "times_rescued": rescues}
+    add_assets(database_url, "TAKEN", **{**waiting, **columns})
+    add_assets(database_url, "FREE", **waiting)
+    assert [lease.symbol.code for lease in worker.claim_by(due, suspect=rescues > 0)] == ["FREE"]

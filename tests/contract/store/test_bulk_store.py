@@ -67,14 +67,8 @@ def test_bars_cursors_and_log_enter_together(
 ) -> None:
     carried = bulk.advance(told("A", 6.0), told("B", close=0), told("C", volume=0), told("X"))
     assert carried.rejected_rules == ("close is above zero",)
-    assert [
-        len(getattr(carried.classified, n)) for n in ("stored", "absent", "rejected", "to_fetch")
-    ] == [
-        2,
-        1,
-        1,
-        0,
-    ]
+    ends = ("stored", "absent", "rejected", "to_fetch")
+    assert [len(getattr(carried.classified, end)) for end in ends] == [2, 1, 1, 0]
     new = "SELECT symbol, close, adjusted_close FROM market_data JOIN assets a ON a.id = asset_id"
     assert rows(database_url, new + " WHERE date = %s ORDER BY 1", MONDAY) == [
         ("A", 6.0, 3.0),
@@ -143,12 +137,9 @@ def test_who_is_left_and_who_is_leased_is_not_touched(
 def test_a_suspect_is_left_to_be_fetched_alone(
     bulk: Bulk, assets: dict[str, int], database_url: str
 ) -> None:
-    """Its worker was lost while it held the asset: the others must not be lost with it."""
-    del assets
     execute(database_url, "UPDATE assets SET times_rescued = 1 WHERE symbol = 'A'")
-    before = state(database_url, "A")
-    assert len(bulk.advance(*map(told, "ABCD")).classified.stored) == 3
-    assert state(database_url, "A") == before
+    assert len(bulk.advance(*map(told, assets)).classified.stored) == 3
+    assert state(database_url, "A")[0] == FRIDAY
 
 
 def test_an_asset_leased_at_the_last_moment_gets_no_bar(
@@ -316,14 +307,12 @@ def test_actions_and_rejected_rows_are_of_the_asset_that_has_their_code_now(
 def test_a_day_s_actions_leave_those_of_other_days(
     bulk: Bulk, assets: dict[str, int], database_url: str
 ) -> None:
-    """A day's answer never has all actions of an asset."""
-    del assets
-    for day, amount in ((FRIDAY, 0.5), (MONDAY, 0.75), (THURSDAY, 0.25)):
-        paid = Dividend(date=day, value=amount, currency="USD")
-        actions = ({"A": (Split(day, 2, 1),)}, {"A": (paid,)})
-        bulk.runner.run(bulk.store.store_actions("US", *actions))
-    stored = "SELECT s.date FROM splits s JOIN dividends d USING (asset_id, date) ORDER BY s.date"
-    assert rows(database_url, stored) == [(THURSDAY,), (FRIDAY,), (MONDAY,)]
+    for day in (FRIDAY, MONDAY, THURSDAY):
+        paid = dict.fromkeys(assets, (Dividend(date=day, value=0.5, currency="USD"),))
+        split = dict.fromkeys(assets, (Split(day, 2, 1),))
+        bulk.runner.run(bulk.store.store_actions("US", split, paid))
+    stored = "SELECT s.date FROM splits s JOIN dividends d USING (asset_id, date) ORDER BY 1"
+    assert rows(database_url, stored) == [(d,) for d in (THURSDAY, FRIDAY, MONDAY) for _ in assets]
 
 
 def test_resting_assets_are_woken_by_a_bar(
