@@ -17,7 +17,7 @@ find_python = for python in "$(PYTHON)" python3.14 python3.13 python3.12 python3
 	2>/dev/null && break; python=; done
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test campaign bench lint format docs lock sbom clean
+.PHONY: help install demo test campaign fuzz mutants bench lint format docs lock sbom clean
 
 help:  ## Print this list.
 	@sed -n 's/^\([a-z]*\):.*##/\1\t/p' Makefile | expand -t 10
@@ -35,6 +35,13 @@ test: lint $(TOOLS:%=.venv-tools/%/pinned)  ## Lint, then run every test.
 campaign: .venv/installed $(TOOLS:%=.venv-tools/%/pinned)  ## Test at length what `make test` tests in short.
 	@NEXUS_CAMPAIGN=1 $(BIN)/python -m pytest -p tests.support.campaign -m 'campaign or sized' \
 	--override-ini faulthandler_timeout=3600 --numprocesses 2 --dist worksteal
+
+# An own search by mutation, which goes on where it was stopped; see docs/testing.md.
+fuzz: .venv/installed  ## Feed hostile input to all that reads foreign bytes: FUZZ='--executions 1000000'.
+	@$(BIN)/python -m tools.fuzz $(FUZZ)
+
+mutants: .venv/installed  ## Seed small mistakes, and print which test catches each.
+	@$(BIN)/python -m tools.mutants $(MUTANTS)
 
 bench: .venv/installed  ## Measure, and print what was measured.
 	@$(BIN)/python -m bench $(BENCH)
@@ -61,7 +68,7 @@ sbom: .venv/installed  ## Write sbom.json: what the program runs with (CycloneDX
 	@$(BIN)/python -m tools.sbom > sbom.json
 
 clean:  ## Remove all that make made.
-	@rm -rf .venv .venv-tools .scans sbom.json .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+	@rm -rf .venv .venv-tools .fuzz .scans sbom.json .mypy_cache .ruff_cache .pytest_cache .hypothesis \
 	.import_linter_cache dist build
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

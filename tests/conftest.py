@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -19,6 +21,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if not item.get_closest_marker("campaign")]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def allowed_by_nobody() -> Iterator[None]:
+    """The run has a list of its own of what its user allowed, and leaves the real one alone."""
+    before = os.environ.get("XDG_CONFIG_HOME")
+    with TemporaryDirectory(prefix="nexus-test-config-") as folder:
+        os.environ["XDG_CONFIG_HOME"] = folder
+        yield
+    os.environ.pop("XDG_CONFIG_HOME")
+    if before is not None:
+        os.environ["XDG_CONFIG_HOME"] = before
 
 
 @pytest.fixture(scope="session")

@@ -157,15 +157,19 @@ def _settings() -> str:
         )
         for s in SETTINGS
     ]
+    places = [f"`{s.key}`" for s in SETTINGS if s.names_a_place]
     return (
         "# Settings\n\n"
         "Written from the code by `make docs`. A setting comes from the command line, the"
         " environment, `nexus.toml` (in the working folder, then in `NEXUS_HOME`) or its default,"
-        " in this order; `nexus config` shows what is in force.\n\n"
+        " in this order; `nexus config` shows what is in force. The working folder's file may set"
+        f" {', '.join(places)} only after `nexus config --trust`"
+        " ([how](../how-to/keep-key-and-database-safe.md)).\n\n"
         + _table(("variable", "in nexus.toml", "default", "meaning"), rows)
         + "\nThe vendor's key comes from `EODHD_API_KEY`, or from the file that"
         " `EODHD_API_KEY_FILE` names (readable by its owner only). No option and no file of"
-        " settings accepts it.\n"
+        " settings accepts it. `HTTPS_PROXY`, `NO_PROXY` and `SSL_CERT_FILE` say how the vendor is"
+        " reached.\n"
     )
 
 

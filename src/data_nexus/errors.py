@@ -64,6 +64,10 @@ class VendorFailed(Retry):
     """The vendor answered with a server error (5xx)."""
 
 
+class Redirected(Retry):
+    """The answer was a redirect (3xx), never followed: a login page on the way, perhaps."""
+
+
 class Postpone(NexusError):
     """Request later; the vendor is not at fault and no attempt is used up."""
 
@@ -165,7 +169,7 @@ class EndpointNotInPlan(RequestRefused, NotInPlan):
 
 
 class VendorUnavailable(Stop):
-    """Asset after asset got no answer: the vendor is down or cannot be reached."""
+    """Asset after asset got no answer, or the same refusal: the vendor is down or out of reach."""
 
     exit_code = 6
 
@@ -201,8 +205,14 @@ class SchemaMismatch(Stop):
     exit_code = 7
 
 
+class ClocksDiffer(Stop):
+    """This machine's clock and the database's differ by more than a day; nothing was requested."""
+
+    exit_code = 7
+
+
 class InvariantBroken(Stop):
-    """An invariant does not hold; nothing was written."""
+    """An invariant does not hold: the stored rows and what is said of them disagree."""
 
     exit_code = 8
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import urllib.error
 import urllib.parse
+import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
@@ -269,3 +271,42 @@ def test_what_is_not_understood_is_refused_with_a_reason(
     reply = fetch(f"{vendor.control}{path}", "POST", wish)
     assert reply.status == 400
     assert reply.json()["error"]
+
+
+def control_answer(vendor: Sandbox, headers: dict[str, str]) -> int:
+    """The status of a fault that is set with these headers."""
+    content = {"Content-Type": "application/json"}
+    request = urllib.request.Request(  # noqa: S310 - http to 127.0.0.1
+        f"{vendor.control}/faults", b'{"kind": "hang"}', content | headers
+    )
+    try:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as refusal:
+        with refusal:
+            return refusal.code
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Host": "localhost:7802"}, 200),
+        ({"Host": "[::1]"}, 200),
+        ({"Content-Type": "application/x-www-form-urlencoded"}, 200),
+        ({"Sec-Fetch-Site": "none"}, 200),
+        ({"Host": "evil.example"}, 403),
+        ({"Host": "127.0.0.1.evil.example:7802"}, 403),
+        ({"Host": "evil.example#127.0.0.1"}, 403),
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Content-Type": "text/plain"}, 415),
+        ({"Content-Type": "multipart/form-data; boundary=x"}, 415),
+    ],
+)
+def test_only_tools_of_this_machine_use_the_controls(
+    vendor: Sandbox, headers: dict[str, str], status: int
+) -> None:
+    assert control_answer(vendor, headers) == status
+    assert len(vendor.get("/faults")) == (status == 200)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 from dataclasses import dataclass
 from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mutant:
-    """Text of a file, `before`, that becomes `after`; the `tests` (pytest's ids) must then fail.
+    """Text of a file, `before`, that becomes `after`; one of the `tests` (pytest's ids) must fail.
 
     `before` occurs once in the file. `circumstances` is 2 for a mistake that shows only when two
     things come together, otherwise 1.
@@ -22,14 +23,15 @@ class Mutant:
     tests: tuple[str, ...]
     circumstances: int = 1
 
-    def seed(self, root: Path) -> str:
-        """Make the mistake in a tree; return the file's text from before it.
+    def text_in(self, root: Path) -> str:
+        """Return the file's text in a tree with the mistake made.
 
-        Raises `LookupError` unless the text occurs exactly once.
+        Raises `LookupError` unless `before` occurs exactly once, `SyntaxError` if no Python is left.
         """
-        path = root / self.file
-        text = path.read_text(encoding="utf-8")
+        text = (root / self.file).read_text(encoding="utf-8")
         if (times := text.count(self.before)) != 1:
             raise LookupError(f"{self.name}: its text occurs {times} times in {self.file}")
-        path.write_text(text.replace(self.before, self.after), encoding="utf-8")
-        return text
+        changed = text.replace(self.before, self.after)
+        if self.file.endswith(".py"):
+            ast.parse(changed, self.file)
+        return changed

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -20,90 +21,148 @@ from tools.mutants.mutant import Mutant
 
 # Of pytest: some tests failed.
 _FAILED = 1
-_FIRST_FAILURE = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
+_FIRST_FAILURE = re.compile(r"^FAILED (.+?)(?: - |$)", re.MULTILINE)
+_SKIPPED = re.compile(r"^SKIPPED.*", re.MULTILINE)
+# What fails with this is not a mistake that anybody would merge: it shows at the first use.
+_INVALID = re.compile(
+    r"^E .*\b(SyntaxError|IndentationError|NameError|ImportError|ModuleNotFoundError"
+    r"|Undefined(?:Column|Table|Function|Object|Parameter)|AmbiguousColumn"
+    r"|syntax error at or near)\b",
+    re.MULTILINE,
+)
+_END_SEC = 30.0
+_PYTEST = (sys.executable, "-B", "-m", "pytest", "-q", "-x", "--tb=short", "-p", "no:cacheprovider")
+
+
+class UnusableTests(Exception):
+    """The tests cannot judge: they fail, are skipped or do not run without any mistake."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of a mistake: the test that noticed it, "" if none did, and the seconds."""
+    """What became of a mistake: the first test that failed, "" if none did, and the seconds.
+
+    With a `trouble` nothing can be said: the tests did not run or end, or the code is not valid.
+    """
 
     mutant: Mutant
     caught_by: str
     seconds: float
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """How pytest ended; the code is None if it was stopped."""
+
+    code: int | None
+    output: str
 
 
 def judge(
     root: Path, mutants: Sequence[Mutant], jobs: int, longest_sec: float
 ) -> Iterator[Verdict]:
-    """Try each mistake in a copy of the tree at `root`; yield the verdicts as they come.
+    """Try each mistake in a copy of the tree at `root`; yield the verdicts in their order.
 
-    Raises `RuntimeError` if the tests fail without any mistake, or cannot be run with one.
+    Raises `LookupError` or `SyntaxError` for a mistake that cannot be made, before anything is run,
+    and `UnusableTests` unless all the tests pass without any mistake.
     """
+    for mutant in mutants:
+        mutant.text_in(root)
     with _copies(root, jobs) as copies:
-        chosen = sorted({test for mutant in mutants for test in mutant.tests})
-        copy = copies.get()
-        if failed := _first_failure(copy, chosen, longest_sec * len(mutants)):
-            raise RuntimeError(f"without any mistake, {failed} fails already")
-        copies.put(copy)
+        tree = copies.get()
+        _expect_passes(tree, [*dict.fromkeys(t for m in mutants for t in m.tests)], jobs)
+        copies.put(tree)
 
         def judged(mutant: Mutant) -> Verdict:
-            tree, started = copies.get(), time.monotonic()
-            text = mutant.seed(tree)
+            tree = copies.get()
             try:
-                caught_by = _first_failure(tree, mutant.tests, longest_sec)
+                return _judged(tree, mutant, longest_sec)
             finally:
-                (tree / mutant.file).write_text(text, encoding="utf-8")
                 copies.put(tree)
-            return Verdict(mutant, caught_by, time.monotonic() - started)
 
         with ThreadPoolExecutor(jobs) as pool:
             yield from pool.map(judged, mutants)
 
 
+def _judged(tree: Path, mutant: Mutant, longest_sec: float) -> Verdict:
+    path, started = tree / mutant.file, time.monotonic()
+    right = path.read_text(encoding="utf-8")
+    path.write_text(mutant.text_in(tree), encoding="utf-8")
+    try:
+        ended = _pytest(tree, mutant.tests, longest_sec)
+    finally:
+        path.write_text(right, encoding="utf-8")
+    found = _FIRST_FAILURE.search(ended.output)
+    trouble = _trouble_of(ended, found is not None)
+    caught_by = found[1] if found and not trouble else ""
+    return Verdict(mutant, caught_by, time.monotonic() - started, trouble)
+
+
+def _trouble_of(ended: _Ended, some_failed: bool) -> str:  # noqa: FBT001 - of one caller
+    """Return why a run of the tests says nothing about the mistake; "" if it does."""
+    if ended.code is None:
+        return "the tests did not end in time"
+    if ended.code == 0:
+        return ""
+    if ended.code != _FAILED or not some_failed:
+        return f"the tests could not be run: {ended.output[-2000:]}"
+    invalid = _INVALID.search(ended.output)
+    return f"the code is not valid: {invalid[0].strip()}" if invalid else ""
+
+
+def _expect_passes(tree: Path, tests: Sequence[str], jobs: int) -> None:
+    """Raise `UnusableTests` unless all of the tests pass in a tree, none of them skipped."""
+    workers = ("--numprocesses", str(jobs), "--dist", "worksteal") if jobs > 1 else ()
+    ended = _pytest(tree, (*workers, *tests), None)
+    if ended.code:
+        raise UnusableTests(f"without any mistake they do not pass:\n{ended.output[-4000:]}")
+    if skipped := _SKIPPED.search(ended.output):
+        raise UnusableTests(f"one of them proves nothing here: {skipped[0]}")
+
+
 @contextmanager
 def _copies(root: Path, number: int) -> Iterator[SimpleQueue[Path]]:
-    """Give copies of what git knows or would add; they are removed in the end."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],  # noqa: S607 - any git
-        cwd=root,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    """Give copies of the project, without what `.gitignore` names; they are removed in the end."""
+    ignored = (root / ".gitignore").read_text(encoding="utf-8").split()
+    left_out = shutil.ignore_patterns(".git", *(name.strip("/") for name in ignored))
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         copies: SimpleQueue[Path] = SimpleQueue()
         for n in range(number):
             copy = Path(folder) / str(n) / root.name
-            for name in filter(None, listed.stdout.split("\0")):
-                if (root / name).is_file():
-                    (copy / name).parent.mkdir(parents=True, exist_ok=True)
-                    shutil.copy2(root / name, copy / name)
+            shutil.copytree(root, copy, ignore=left_out)
             copies.put(copy)
         yield copies
 
 
-def _first_failure(tree: Path, tests: Sequence[str], longest_sec: float) -> str:
-    """Return the first test that fails in a tree, "" if none does.
-
-    A run that does not end in time counts as noticed: whoever waits for it sees it.
-    """
+def _pytest(tree: Path, arguments: Sequence[str], longest_sec: float | None) -> _Ended:
+    """Run pytest on a tree, up to the first failure; with the same examples of hypothesis."""
     paths = [str(tree / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]
-    command = [sys.executable, "-B", "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
-    try:
-        done = subprocess.run(  # noqa: S603 - our own tests
-            command,
-            cwd=tree,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
-            capture_output=True,
-            text=True,
-            timeout=longest_sec,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return f"no end within {longest_sec:.0f} s"
-    if not done.returncode:
-        return ""
-    found = _FIRST_FAILURE.search(done.stdout)
-    if done.returncode != _FAILED or found is None:
-        raise RuntimeError(f"pytest could not run the tests:\n{done.stdout}{done.stderr}")
-    return found[1]
+    with subprocess.Popen(  # noqa: S603 - our own tests
+        [*_PYTEST, "--hypothesis-seed=1", *arguments],
+        cwd=tree,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as running:
+        try:
+            output, _ = running.communicate(timeout=longest_sec)
+        except subprocess.TimeoutExpired:
+            return _Ended(None, "")
+        finally:
+            _stop(running)
+    return _Ended(running.returncode, output)
+
+
+def _stop(running: subprocess.Popen[str]) -> None:
+    """Let a run end that takes too long or is no longer wanted, and all that it has started."""
+    for number in (signal.SIGINT, signal.SIGKILL):
+        if running.poll() is not None:
+            return
+        os.killpg(running.pid, number)
+        try:
+            running.communicate(timeout=_END_SEC)
+        except subprocess.TimeoutExpired:
+            continue

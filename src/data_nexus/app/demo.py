@@ -212,7 +212,8 @@ def _backfill_and_kill(vendor: SandboxVendor, database: PostgresConnection) -> K
     """Run a backfill in a separate process and kill it midway with SIGKILL."""
     settings = vendor.settings
     child = subprocess.Popen(
-        [sys.executable, "-m", "data_nexus", "backfill", "--no-limit"],
+        # -P: no module of the working folder is loaded.
+        [sys.executable, "-P", "-m", "data_nexus", "backfill", "--no-limit"],
         env=os.environ
         | {
             "EODHD_API_KEY": settings.require_token().reveal(),

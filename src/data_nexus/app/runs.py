@@ -13,9 +13,10 @@ from data_nexus.config import Settings
 from data_nexus.events import Observer, observers
 from data_nexus.ingestion.asset_discovery import WantedList, discover
 from data_nexus.ingestion.fetching.drain import Drain
-from data_nexus.ingestion.history_loader import BackfillScope, backfill
+from data_nexus.ingestion.history_loader import BackfillScope, LoadedScope, backfill, repair
 from data_nexus.ingestion.nightly.update import update
 from data_nexus.ingestion.reports.discovered import Discovered
+from data_nexus.ingestion.reports.run_check import RunCheck
 from data_nexus.ingestion.reports.run_report import RunReport
 from data_nexus.ingestion.reports.run_totals import RunTotals
 from data_nexus.ingestion.wiring import FAIL_FAST, LimitPolicy, open_database_async, open_run
@@ -79,6 +80,17 @@ def run_worker(settings: Settings, exchange: str | None, observe: Observer) -> R
     return asyncio.run(_work(settings, exchange, observe))
 
 
+def run_repair(
+    settings: Settings, scope: LoadedScope, observe: Observer, policy: LimitPolicy = FAIL_FAST
+) -> tuple[RunReport, int]:
+    """Read damaged histories whole again; return the report and how many are still damaged.
+
+    SIGINT and SIGTERM drain the run.
+    """
+    settings.require_token()
+    return asyncio.run(_repair(settings, scope, observe, policy))
+
+
 def run_discovery(settings: Settings, scope: DiscoveryScope, observe: Observer) -> DiscoveryReport:
     """Discover exchanges in turn and report what changed."""
     settings.require_token()
@@ -92,6 +104,15 @@ async def _backfill(
     with draining_on_signals(drain):
         async with open_database_async(settings) as url:
             return await backfill(settings, url, scope, observe, drain, policy)
+
+
+async def _repair(
+    settings: Settings, scope: LoadedScope, observe: Observer, policy: LimitPolicy
+) -> tuple[RunReport, int]:
+    drain = Drain(observe)
+    with draining_on_signals(drain):
+        async with open_database_async(settings) as url:
+            return await repair(settings, url, scope, observe, drain, policy)
 
 
 async def _update(
@@ -110,8 +131,7 @@ async def _update(
 async def _work(settings: Settings, exchange: str | None, observe: Observer) -> RunReport:
     drain = Drain(observe)
     with draining_on_signals(drain):
-        async with open_database_async(settings) as url:
-            return await work(settings, url, exchange, observe, drain)
+        return await work(settings, exchange, observe, drain)
 
 
 async def _discover_all(
@@ -124,6 +144,7 @@ async def _discover_all(
         open_run(settings, url, observe) as (store, requester),
     ):
         run_id = await store.runs.start("discover")
+        check = await RunCheck.begin(store, settings.require_token(), totals)
         found = [
             await discover(
                 requester,
@@ -141,5 +162,9 @@ async def _discover_all(
             requests=totals.requests,
             duration_sec=round(time.monotonic() - started, 3),
         )
-        await store.runs.finish(run_id, "done", report.as_dict())
+        breach = await check.breach(run_id)
+        outcome = f"ended early: {breach}" if breach else "done"
+        await store.runs.finish(run_id, outcome, report.as_dict())
+        if breach:
+            raise breach
     return report

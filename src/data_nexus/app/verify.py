@@ -1,15 +1,18 @@
 """Verify an installation: the specification's five checks, and the invariants of the database.
 
 The five checks write, so they work in a schema of their own that is dropped at the end. With a
-key they use the real vendor (a symbol list and a few histories), without one the sandbox.
+key they use the real vendor (a symbol list and a few histories), without one the sandbox. Of the
+database in use every table is read in full, and nothing is written but which histories
+`nexus repair` is to read again. Deep verification compares histories with the vendor's.
 """
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, LiteralString
 
 from psycopg import sql
@@ -19,13 +22,21 @@ from data_nexus.app.vendor import sandbox_vendor
 from data_nexus.config import Settings
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.open import open_database
-from data_nexus.database.reader.invariants import broken_invariants
+from data_nexus.database.reader.invariants import (
+    broken_invariants,
+    inspect_database,
+    note_damaged,
+    tickers_of,
+)
 from data_nexus.database.upgrade import upgrade
 from data_nexus.errors import NexusError
-from data_nexus.events import ignore
-from data_nexus.ingestion.history_loader import BackfillScope
+from data_nexus.events import Observer, ignore
+from data_nexus.ingestion.histories.comparison import HistoryComparison
+from data_nexus.ingestion.history_loader import BackfillScope, LoadedScope, compare
 
 _ASSETS = 3
+# Of so many assets, chosen by chance, the adjusted closes are recomputed.
+_SAMPLE = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +50,61 @@ class CheckResult:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """All checks, and by invariant the number of places where it is broken.
+    """All checks, by invariant the assets of which it is broken, and the tables that are damaged.
 
-    `vendor` is *eodhd* or *sandbox*.
+    `vendor` is *eodhd* or *sandbox*; `damaged` has PostgreSQL's words by table. `are_noted`:
+    `nexus repair` knows what it is to read again. `comparison` is that of a deep verification.
     """
 
     vendor: str
     checks: tuple[CheckResult, ...]
-    invariants: Mapping[str, int]
+    broken: Mapping[str, tuple[str, ...]]
+    damaged: Mapping[str, str]
+    are_noted: bool
+    comparison: HistoryComparison | None = None
 
     @property
     def passed(self) -> bool:
         """Whether every check passed; the invariants count apart."""
         return all(check.passed for check in self.checks)
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether no table is damaged, no invariant broken, and no compared history differs."""
+        differing = self.comparison.differing.values() if self.comparison else ()
+        return not (
+            self.damaged
+            or any(self.broken.values())
+            or any(each.is_mended_by_reading for each in differing)
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it under the names of `nexus verify --json`."""
+        answer = {
+            "vendor": self.vendor,
+            "checks": [asdict(check) for check in self.checks],
+            "invariants": {name: len(tickers) for name, tickers in self.broken.items()},
+            "broken": {name: list(tickers) for name, tickers in self.broken.items() if tickers},
+            "damaged_tables": dict(self.damaged),
+        }
+        found = self.comparison
+        if found is None:
+            return answer
+        differing = [{"symbol": name, **asdict(each)} for name, each in found.differing.items()]
+        deep = {"compared": found.compared, "unanswered": found.unanswered, "differing": differing}
+        return answer | {"deep": deep}
+
+
+@dataclass(frozen=True, slots=True)
+class DeepScope:
+    """Which histories to compare with the vendor's.
+
+    `announce` receives what that costs, in calls, before anything is spent.
+    """
+
+    histories: LoadedScope
+    observe: Observer
+    announce: Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +115,28 @@ class Trial:
     database: PostgresConnection
 
 
-def verify(settings: Settings, exchange: str) -> Verification:
-    """Run all checks."""
+def verify(settings: Settings, exchange: str, deep: DeepScope | None = None) -> Verification:
+    """Run all checks; with `deep` also compare histories with the vendor's."""
+    if deep is not None:
+        settings.require_token()
     with open_database(settings.database_url, settings.home, settings.schema) as url:
-        invariants = broken_invariants(PostgresConnection(url, settings.schema))
+        database = PostgresConnection(url, settings.schema)
+        found = inspect_database(database, sample=_SAMPLE)
+        are_noted = note_damaged(database, found.to_repair)
+        comparison = None if deep is None else asyncio.run(_compared(settings, url, deep))
         with _vendor(settings) as vendor, _trial_schema(vendor, url) as trial:
             checks = tuple(_run_check(name, check, trial, exchange) for name, check in CHECKS)
-    return Verification("sandbox" if settings.token is None else "eodhd", checks, invariants)
+        tickers = tickers_of(database, [each for ids in found.broken.values() for each in ids])
+    broken = {
+        name: tuple(tickers.get(each, f"asset {each}") for each in ids)
+        for name, ids in found.broken.items()
+    }
+    vendor_name = "sandbox" if settings.token is None else "eodhd"
+    return Verification(vendor_name, checks, broken, found.damaged, are_noted, comparison)
+
+
+async def _compared(settings: Settings, url: str, deep: DeepScope) -> HistoryComparison:
+    return await compare(settings, url, deep.histories, deep.observe, deep.announce)
 
 
 @contextmanager

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from data_nexus.app.signals import DRAINED
 from data_nexus.cli.render import print_error
+from data_nexus.errors import InvariantBroken
 from data_nexus.ingestion.reports.run_report import RunReport
 
 
-def exit_code_of(report: RunReport) -> int:
-    """Print why a run ended early, if it did, and return the command's exit code."""
+def exit_code_of(report: RunReport, again: str = "run it again to continue") -> int:
+    """Print why a run ended early, if it did, and return the command's exit code.
+
+    `again` says how to continue.
+    """
+    if isinstance(report.ended_by, InvariantBroken):
+        print_error(str(report.ended_by), 0, as_json=False)
+        return report.ended_by.exit_code
     if report.ended_by is not None:
-        print_error(f"{report.ended_by}; run it again to continue", 0, as_json=False)
+        print_error(f"{report.ended_by}; {again}", 0, as_json=False)
         return report.ended_by.exit_code
     if report.drained_by is not None:
-        print_error(f"stopped by {report.drained_by}; run it again to continue", 0, as_json=False)
+        print_error(f"stopped by {report.drained_by}; {again}", 0, as_json=False)
         return DRAINED[report.drained_by]
     return 3 if report.failed or report.parked or report.actions_failed else 0

@@ -25,6 +25,7 @@ COMMANDS = {
         "discover": "data_nexus.cli.load.discover:discover",
         "backfill": "data_nexus.cli.load.backfill:backfill",
         "update": "data_nexus.cli.load.update:update",
+        "repair": "data_nexus.cli.load.repair:repair",
         "plan": "data_nexus.cli.load.plan:plan",
     },
     "Look": {

@@ -1,4 +1,8 @@
-"""Print answers: one JSON document, or tables and sentences for people."""
+"""Print answers: one JSON document, or tables and sentences for people.
+
+Names, reasons and excerpts are the vendor's. What is printed is text alone: no markup, no link, no
+emoji code and no character that a terminal obeys; styles are given beside a text, never in it.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +14,24 @@ from typing import Any
 import click
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-console = Console(highlight=False)
-error_console = Console(stderr=True, highlight=False)
+from data_nexus.domain.texts import visible
+
+
+class PlainConsole(Console):
+    """A console that prints every text as it is, with marks for what cannot be seen."""
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        super().__init__(stderr=stderr, markup=False, emoji=False, highlight=False)
+
+    def render_str(self, text: str, **options: Any) -> Text:  # noqa: ANN401
+        """Return a text to be printed; every one that is not styled comes through here."""
+        return super().render_str(visible(text), **options)
+
+
+console = PlainConsole()
+error_console = PlainConsole(stderr=True)
 
 
 def print_json(answer: Mapping[str, Any]) -> None:
@@ -22,7 +41,7 @@ def print_json(answer: Mapping[str, Any]) -> None:
 
 def print_error(message: str, exit_code: int, *, as_json: bool) -> None:
     """Print an error as one line on stderr; with `--json` also as the document on stdout."""
-    click.echo(f"error: {message}", err=True)
+    click.echo(f"error: {visible(message)}", err=True)
     if as_json:
         print_json({"error": message, "exit_code": exit_code})
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,6 +18,7 @@ from psycopg import conninfo as libpq
 from psycopg.rows import BaseRowFactory
 from psycopg_pool import PoolTimeout
 
+from data_nexus.config import check_schema_name
 from data_nexus.database.queries import query
 from data_nexus.errors import StorageDamaged, StorageUnavailable, StorageUnfit, UsageError
 
@@ -32,6 +33,8 @@ Trouble = tuple[type[StorageUnavailable | StorageUnfit], str]
 # PostgreSQL counts days from 2000-01-01: that day, counted from 1970-01-01.
 EPOCH_DAY = 10_957
 _SCHEMES = ("postgresql", "postgres", "postgresql+psycopg", "postgresql+psycopg2")
+_UNREADABLE = "DATABASE_URL cannot be read; is a character not percent-encoded?"
+_PORTS = re.compile(r"[\d,]*")
 STATEMENT_TIMEOUT = "120s"
 # A client that was stopped inside a transaction must not block its successor for long, and a
 # peer that is gone must be noticed.
@@ -40,6 +43,19 @@ _SESSION = {
     "lock_timeout": "10s",
     "statement_timeout": STATEMENT_TIMEOUT,
     "timezone": "UTC",
+    "datestyle": "ISO",
+    "intervalstyle": "postgres",
+}
+# What the server reports of a session, and how it begins where texts mean what they mean here.
+_MEANINGS = {"TimeZone": "UTC", "DateStyle": "ISO"}
+# A socket is a place of this machine: what the environment says of remote servers is not for it.
+_SOCKET = {
+    "hostaddr": "",
+    "require_auth": "",
+    "sslmode": "disable",
+    "gssencmode": "disable",
+    "channel_binding": "disable",
+    "target_session_attrs": "any",
 }
 # Serialization failure, deadlock, lock timeout, statement timeout, a session that was ended by an
 # operator, by its idleness, or that was cut (no code).
@@ -112,25 +128,64 @@ def conninfo(url: str, schema: str = "public", *, role: str = "engine") -> str:
 
     `role` is what `pg_stat_activity` shows. Raises `UsageError` if it is not a PostgreSQL URL.
     """
+    plain = _plain_url(url)
+    check_schema_name(schema)
+    options = " ".join(f"-c {k}={v}" for k, v in (_SESSION | {"search_path": schema}).items())
+    try:
+        parts = libpq.conninfo_to_dict(plain)
+    except psycopg.ProgrammingError:
+        raise UsageError(_UNREADABLE) from None
+    if not _PORTS.fullmatch(str(parts.get("port") or "")):
+        raise UsageError(_UNREADABLE)
+    return libpq.make_conninfo(
+        plain,
+        options=options,
+        application_name=f"data-nexus {role}",
+        client_encoding="UTF8",
+        **_TCP,
+        **_place(parts),
+    )
+
+
+def _plain_url(url: str) -> str:
+    """Return a URL as libpq reads it.
+
+    One in which a password may have been split (a `/` or `@` of its own) is refused: libpq would
+    take a piece of it for a host, a port or a name, and show that in its error.
+    """
     scheme, separator, rest = url.partition("://")
     if not separator or scheme not in _SCHEMES:
         raise UsageError("DATABASE_URL must look like postgresql://user@host:5432/name")
-    # PostgreSQL would look for a capital letter in lower case.
-    if not re.fullmatch("[a-z0-9_]+", schema):
-        raise UsageError(f"NEXUS_SCHEMA: {schema!r} may hold a to z, digits and _ only")
-    options = " ".join(f"-c {k}={v}" for k, v in (_SESSION | {"search_path": schema}).items())
-    try:
-        return libpq.make_conninfo(
-            f"postgresql://{rest}",
-            options=options,
-            application_name=f"data-nexus {role}",
-            client_encoding="UTF8",
-            **_TCP,
-        )
-    except psycopg.ProgrammingError:
-        raise UsageError(
-            "DATABASE_URL cannot be read; is a character not percent-encoded?"
-        ) from None
+    authority, _, path = rest.partition("?")[0].partition("/")
+    if authority.count("@") > 1 or "@" in path:
+        raise UsageError(_UNREADABLE)
+    return f"postgresql://{rest}"
+
+
+def _place(parts: Mapping[str, object]) -> dict[str, str]:
+    """Return what keeps the environment (`PGHOSTADDR`) from leading elsewhere than the URL."""
+    host = str(parts.get("host") or "")
+    if host.startswith(("/", "@")):
+        return _SOCKET
+    return {"hostaddr": ""} if host and "hostaddr" not in parts else {}
+
+
+def set_meanings(connection: psycopg.Connection | AsyncConn) -> None:
+    """Make texts of a new session mean what they mean here, whatever the environment says.
+
+    libpq sends `PGTZ` and `PGDATESTYLE` after all options of ours. What the session begins with
+    was reported by the server, so that nothing is asked where all is well.
+    """
+    for name, value in _MEANINGS.items():
+        if not (connection.info.parameter_status(name) or "").startswith(value):
+            connection.pgconn.exec_(f"SET {name} = '{value}'".encode())
+
+
+async def connect_async(url: str, schema: str) -> AsyncConn:
+    """Open a connection of the engine outside of a pool; each statement is a transaction."""
+    connection = await AsyncConnection.connect(conninfo(url, schema), autocommit=True)
+    set_meanings(connection)
+    return connection
 
 
 def trouble_of(error: psycopg.Error) -> StorageUnavailable | StorageUnfit | None:
@@ -244,7 +299,9 @@ class PostgresConnection:
 
     def _opened(self) -> psycopg.Connection:
         with storage_errors():
-            return psycopg.connect(conninfo(self.url, self.schema, role="reader"))
+            connection = psycopg.connect(conninfo(self.url, self.schema, role="reader"))
+        set_meanings(connection)
+        return connection
 
     @contextmanager
     def connect(self) -> Iterator[psycopg.Connection]:

@@ -19,6 +19,7 @@ from data_nexus.database.connection import (
     AsyncConn,
     conninfo,
     repeated,
+    set_meanings,
     storage_errors,
     trouble_of,
 )
@@ -147,6 +148,7 @@ async def open_pool(
 
     async def configured(connection: AsyncConn) -> None:
         with failure.noted():
+            set_meanings(connection)
             if configure:
                 await configure(connection)
         failure.error = None

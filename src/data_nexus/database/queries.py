@@ -14,7 +14,7 @@ from __future__ import annotations
 import hmac
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cache
 from importlib.resources import files
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -25,7 +25,7 @@ from data_nexus.config import Secret
 from data_nexus.domain.endpoints import Endpoint
 from data_nexus.domain.listings.symbol_lists import KnownList
 from data_nexus.domain.planning.audit import RECORD_DAYS, Record
-from data_nexus.domain.planning.due import MarketSegment, Queued
+from data_nexus.domain.planning.due import PROBED_AFTER, MarketSegment, Queued
 from data_nexus.domain.symbol import Symbol
 
 Row = TypeVar("Row")
@@ -81,8 +81,13 @@ def wanted_actions(exchange: str | None) -> Select[tuple[str, int]]:
 
 
 def refused_exchanges(token: str | None, endpoint: Endpoint, since: datetime) -> Select[str]:
-    """Select the exchanges for which a token, by its id, was refused an endpoint since a moment."""
-    parameters = {"token_id": token, "endpoint": endpoint.value, "since": since}
+    """Select the exchanges for which a token, by its id, was refused an endpoint since a moment.
+
+    A refusal that is still to come, by more than a day, was noted by a clock that ran ahead.
+    """
+    until = since + PROBED_AFTER + timedelta(days=1)
+    named = {"token_id": token, "endpoint": endpoint.value}
+    parameters = named | {"since": since, "until": until}
     return Select("read_refusals", parameters, scalar_row)
 
 

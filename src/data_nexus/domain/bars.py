@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 EPOCH = dt.date(1970, 1, 1)
 NO_DATE = np.int32(np.iinfo(np.int32).min)
+# In place of the date of a row that is not a readable object: nothing of it is known.
+NO_ROW = np.int32(NO_DATE + 1)
 PRICES = ("open", "high", "low", "close", "adjusted_close")
 
 Days = NDArray[np.int32]
@@ -25,9 +27,9 @@ Mask = NDArray[np.bool_]
 class Bars:
     """Daily bars of one asset, all columns of one length, in the order received.
 
-    `date` counts days since 1970-01-01 (`NO_DATE` where none was readable); prices are in the
-    asset's currency, as the vendor sends them; `volume` is in shares, as sent. A missing number
-    is NaN.
+    `date` counts days since 1970-01-01 (`NO_DATE` where none was readable, `NO_ROW` where the whole
+    row was not); prices are in the asset's currency, as the vendor sends them; `volume` is in
+    shares, as sent. A missing number is NaN, one beyond a double infinite.
     """
 
     date: Days

@@ -15,8 +15,8 @@ class Lease:
     `is_first` says that the asset has no bars, so that a plain COPY will do. `last_bar` is the date
     of its last one. `published` is the last session that the vendor must have published, if the
     calendar was consulted. The worker stops trusting the lease after `trusted_until`, a moment of
-    its monotonic clock, unless it was renewed. `is_audit`: nothing is due, the whole history is
-    read again.
+    its monotonic clock, unless it was renewed. `cause` says why the whole history is read again
+    although nothing is due: *audit* or *repair*; None if it is due.
     """
 
     asset_id: int
@@ -28,4 +28,4 @@ class Lease:
     trusted_until: float = float("inf")
     last_bar: date | None = None
     published: date | None = None
-    is_audit: bool = False
+    cause: str | None = None

@@ -11,6 +11,8 @@ from isal import isal_zlib
 from data_nexus.errors import AnswerTooLarge, BrokenAnswer
 
 _GZIP = 31
+# Encodings that an error names; any other text of a header is not repeated.
+_OTHERS = frozenset({"br", "compress", "deflate", "zstd"})
 
 
 def plain(body: bytes, encoding: str, cap: int, subject: str) -> bytes:
@@ -24,7 +26,8 @@ def plain(body: bytes, encoding: str, cap: int, subject: str) -> bytes:
             raise AnswerTooLarge(f"{subject}: more than {cap} bytes")
         return body
     if encoding != "gzip":
-        raise BrokenAnswer(f"{subject}: encoded as {encoding[:20]!r}, which was not requested")
+        found = encoding if encoding in _OTHERS else "something unknown"
+        raise BrokenAnswer(f"{subject}: encoded as {found}, which was not requested")
     # The last four bytes are the length (RFC 1952): a bomb with a false length stops there.
     length = int.from_bytes(body[-4:], "little")
     stream = isal_zlib.decompressobj(wbits=_GZIP)

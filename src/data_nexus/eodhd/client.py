@@ -17,7 +17,8 @@ from typing import Self
 import aiohttp
 from yarl import URL
 
-from data_nexus.config import Secret
+from data_nexus.config import Secret, without_user
+from data_nexus.domain.endpoints import Endpoint
 from data_nexus.eodhd.body import plain
 from data_nexus.eodhd.refusals import refusal
 from data_nexus.eodhd.requests import Request
@@ -32,19 +33,24 @@ from data_nexus.events import Observer, Requested
 
 _HEADERS = {"Accept-Encoding": "gzip", "User-Agent": "data-nexus"}
 _CHUNK = 1 << 18
-_MOST = 1_000_000_000
+# No limit of a minute is believed beyond this: slots would coincide.
+_MOST = 10_000_000
 _REFUSAL_CAP = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """How to reach the vendor, and the limits: deadlines in seconds, the cap in bytes."""
+    """How to reach the vendor, and the limits: deadlines in seconds, the cap in bytes.
+
+    `proxy` is one for https: the request goes through it inside TLS.
+    """
 
     base_url: str
     concurrency: int
     connect_sec: float
     answer_sec: float
     answer_cap: int
+    proxy: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +77,7 @@ class VendorClient:
             connector=aiohttp.TCPConnector(limit=wire.concurrency),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=_HEADERS,
+            proxy=wire.proxy,
             read_bufsize=_CHUNK,
             timeout=aiohttp.ClientTimeout(total=wire.answer_sec, sock_connect=wire.connect_sec),
             trust_env=False,
@@ -98,32 +105,37 @@ class VendorClient:
         try:
             status, headers, body = await self._send(request)
             size = len(body)
-        except NotSent:
+        except NotSent as error:
             is_sent = False
-            raise
+            raise self._with_proxy(error) from None
         finally:
             if is_sent:
                 elapsed = time.monotonic() - started
                 self._observe(Requested(request.endpoint, request.calls, elapsed, status, size))
-        self.minute = _minute_limit(headers) or self.minute
+        self.minute = minute_limit(headers) or self.minute
         encoding = headers.get("Content-Encoding", "").strip().lower()
         if status != 200:
             # Redacted before it is cut: a cut through the token would show half of it.
-            words = self._token.redact(_words(body, encoding, request.subject))
-            raise refusal(status, headers, words.encode(), request.subject, datetime.now(UTC))
-        return plain(body, encoding, self._wire.answer_cap, request.subject)
+            words = self._token.redact(_words(body, encoding, request.name))
+            raise refusal(status, headers, words.encode(), request.name, datetime.now(UTC))
+        text = plain(body, encoding, self._wire.answer_cap, request.name)
+        # Whatever the vendor repeats: past this line no text of its holds the token. Of a history
+        # only excerpts and notices are kept, which are redacted as they are made; there are many.
+        return text if request.endpoint is Endpoint.EOD else self._token.redact_body(text)
 
     async def _send(self, request: Request) -> tuple[int, dict[str, str], bytes]:
         params = [*request.params, ("api_token", self._token.reveal())]
         url = f"{self._wire.base_url.rstrip('/')}{request.path}"
-        subject = request.subject
+        subject = request.name
         try:
             target = URL(url, encoded=True).with_query(params)
             async with self._session.get(target, allow_redirects=False) as answer:
                 body = await self._read(answer, subject)
                 return answer.status, dict(answer.headers), body
+        except aiohttp.ClientHttpProxyError as error:
+            raise NotSent(f"{subject}: the proxy does not let it pass ({error.status})") from None
         except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError) as error:
-            raise NotSent(f"{subject}: no connection ({type(error).__name__})") from None
+            raise NotSent(f"{subject}: no connection: {_cause(error)}") from None
         except TimeoutError:
             raise AnswerTimedOut(f"{subject}: no complete answer in time") from None
         except aiohttp.ClientPayloadError:
@@ -133,6 +145,11 @@ class VendorClient:
         except (aiohttp.ClientError, OSError, asyncio.IncompleteReadError) as error:
             reason = type(error).__name__
             raise ConnectionFailed(f"{subject}: connection failed ({reason})") from None
+
+    def _with_proxy(self, error: NotSent) -> NotSent:
+        if self._wire.proxy is None:
+            return error
+        return NotSent(f"{error}, through the proxy {without_user(self._wire.proxy)} (HTTPS_PROXY)")
 
     async def _read(self, answer: aiohttp.ClientResponse, subject: str) -> bytes:
         cap = self._wire.answer_cap
@@ -146,12 +163,44 @@ class VendorClient:
         return bytes(body)
 
 
-def _minute_limit(headers: Mapping[str, str]) -> MinuteLimit | None:
+def _cause(error: Exception) -> str:
+    """Return why there is no connection, in words, and the remedy where there is one."""
+    for kind, words in _CAUSES:
+        if isinstance(error, kind):
+            return words
+    return type(error).__name__
+
+
+_CAUSES: tuple[tuple[type[Exception], str], ...] = (
+    (aiohttp.ConnectionTimeoutError, "nothing answered in time; is a firewall in the way?"),
+    (
+        aiohttp.ClientConnectorDNSError,
+        "the host's name is not known; is there a network, is EODHD_BASE_URL right?",
+    ),
+    (
+        aiohttp.ClientConnectorCertificateError,
+        (
+            "the certificate is not trusted; is a login page of this network in the way, is this"
+            " machine's clock right? If a proxy of yours reads TLS, name its certificates by"
+            " SSL_CERT_FILE"
+        ),
+    ),
+    (aiohttp.ClientConnectorSSLError, "no TLS; is EODHD_BASE_URL right, is a proxy in the way?"),
+    (aiohttp.ClientConnectorError, "the host refuses it or cannot be reached"),
+)
+
+
+def minute_limit(headers: Mapping[str, str]) -> MinuteLimit | None:
     """Read the short-window headers; they count requests, not the daily calls."""
-    limit, remaining = (headers.get(f"X-RateLimit-{name}", "") for name in ("Limit", "Remaining"))
-    if limit.isdecimal() and remaining.isdecimal() and int(limit) > 0:
-        return MinuteLimit(min(int(limit), _MOST), int(remaining))
-    return None
+    limit, remaining = (_count(headers.get(f"X-RateLimit-{n}", "")) for n in ("Limit", "Remaining"))
+    return MinuteLimit(limit, remaining) if limit and remaining is not None else None
+
+
+def _count(text: str) -> int | None:
+    """Return a header's number, at most `_MOST`; None for what is none."""
+    if not (text.isascii() and text.isdecimal()):
+        return None
+    return _MOST if len(text) > len(str(_MOST)) else min(int(text), _MOST)
 
 
 def _words(body: bytes, encoding: str, subject: str) -> str:

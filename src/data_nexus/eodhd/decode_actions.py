@@ -14,23 +14,27 @@ from datetime import date
 from math import isfinite
 from typing import Generic, TypeVar
 
-import msgspec
-
 from data_nexus.domain import actions as rules
 from data_nexus.domain.actions import Dividend, Split
 from data_nexus.domain.symbol import Symbol
+from data_nexus.domain.texts import Redact
 from data_nexus.domain.validation.check import Reject
-from data_nexus.eodhd.answer import Row, check_subject, read_json, texts_of
-from data_nexus.errors import NotAnAnswer
+from data_nexus.eodhd.answer import (
+    Row,
+    check_subject,
+    notice_of,
+    read_rows,
+    require_keys,
+    row_in,
+    sent_rows,
+    texts_of,
+)
 
 Action = TypeVar("Action", Split, Dividend)
 
 _NO_WORD = frozenset({"", "none", "null", "na"})
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][-+]?\d+)?", re.ASCII)
-
-_raw = msgspec.json.Decoder(list[msgspec.Raw])
-_loose = msgspec.json.Decoder(list[dict[str, object]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,41 +78,37 @@ def decode_dividends(body: bytes, symbol: Symbol) -> Actions[Dividend]:
     return _decode(body, symbol, "value", dividend_of)
 
 
-def excerpts(body: bytes, rows: Iterable[int], redact: Callable[[str], str] = str) -> list[str]:
+def excerpts(body: bytes, rows: Iterable[int], redact: Redact = str) -> list[str]:
     """Return the vendor's own text of the given rows, each bounded in length.
 
     `redact` replaces the token in it.
     """
-    return texts_of(_raw.decode(body), rows, redact)
+    return texts_of(sent_rows(body), rows, redact)
 
 
 def ex_dates(body: bytes, rows: Iterable[int]) -> list[date | None]:
     """Return the dates of the given rows, None where it cannot be read."""
-    sent = _loose.decode(body)
-    return [date_of(sent[row].get("date")) for row in rows]
+    sent = sent_rows(body)
+    return [date_of((row_in(sent[row]) or {}).get("date")) for row in rows]
 
 
-def read_rows(body: bytes, subject: object, keys: Sequence[str]) -> list[Row]:
-    """Return an answer's rows; `subject` is the symbol or exchange for the text of an error.
+def read_action_rows(body: bytes, subject: object, keys: Sequence[str]) -> list[Row | None]:
+    """Return an answer's rows, as `read_rows` does.
 
-    Raises `BrokenAnswer` for what is not JSON, `NotAnAnswer` for what is not an array of objects
-    and for rows none of which has one of the `keys`, except those with the free plan's warning.
+    Raises `NotAnAnswer` too for rows none of which has one of the `keys`, except those with the
+    free plan's warning.
     """
-    rows = read_json(body, subject)
-    refused = f"{subject}: not an answer with {keys[-1]!r}"
-    if not isinstance(rows, list):
-        raise NotAnAnswer(f"{refused}: {type(rows).__name__} instead of an array")
-    if not all(isinstance(row, dict) for row in rows):
-        raise NotAnAnswer(f"{refused}: its rows are not objects")
-    if not all("warning" in row for row in rows):
-        for key in keys:
-            if not any(key in row for row in rows):
-                raise NotAnAnswer(f"{refused}: missing {key!r}")
+    kind = f"not an answer with {keys[-1]!r}"
+    rows = read_rows(body, subject, kind)
+    if not all(row is None or "warning" in row for row in rows):
+        require_keys(rows, keys, f"{subject}: {kind}")
     return rows
 
 
-def split_of(row: Row) -> Split | str:
+def split_of(row: Row | None) -> Split | str:
     """Return a row's split, or the rule that it breaks."""
+    if row is None:
+        return rules.ROW_IS_READABLE
     day = date_of(row.get("date"))
     if day is None:
         return rules.DATE_IS_READABLE
@@ -118,11 +118,15 @@ def split_of(row: Row) -> Split | str:
         return rules.SPLIT_IS_RATIO
     if min(new, old) <= 0:
         return rules.SPLIT_IS_ABOVE_ZERO
+    if not rules.is_plausible_ratio(new, old):
+        return rules.SPLIT_IS_PLAUSIBLE
     return Split(day, new, old)
 
 
-def dividend_of(row: Row, amount: str = "value") -> Dividend | str:
+def dividend_of(row: Row | None, amount: str = "value") -> Dividend | str:
     """Return a row's dividend, or the rule that it breaks; `amount` is the key of its value."""
+    if row is None:
+        return rules.ROW_IS_READABLE
     day = date_of(row.get("date"))
     if day is None:
         return rules.DATE_IS_READABLE
@@ -132,6 +136,8 @@ def dividend_of(row: Row, amount: str = "value") -> Dividend | str:
         return rules.DIVIDEND_IS_NUMBER
     if min(value, unadjusted or 0) < 0 or not (value or unadjusted):
         return rules.DIVIDEND_IS_ABOVE_ZERO
+    if not all(map(rules.is_plausible_amount, (value, unadjusted or 0))):
+        return rules.DIVIDEND_IS_PLAUSIBLE
     return Dividend(
         date=day,
         value=value,
@@ -198,14 +204,14 @@ def word_of(value: object) -> str | None:
 
 
 def _decode(
-    body: bytes, symbol: Symbol, key: str, action_of: Callable[[Row], Action | str]
+    body: bytes, symbol: Symbol, key: str, action_of: Callable[[Row | None], Action | str]
 ) -> Actions[Action]:
-    rows = read_rows(body, symbol, ("date", key))
+    rows = read_action_rows(body, symbol, ("date", key))
     check_subject(rows, symbol)
     found: list[ActionRow[Action]] = []
     rejects: list[Reject] = []
     for at, row in enumerate(rows):
-        if "warning" in row and row.get("date") is None and row.get(key) is None:
+        if row and "warning" in row and row.get("date") is None and row.get(key) is None:
             continue
         action = action_of(row)
         if isinstance(action, str):
@@ -217,7 +223,7 @@ def _decode(
         tuple(each.action for each in stand),
         tuple(sorted(rejects + contradicted, key=lambda reject: reject.row)),
         repeats,
-        next((str(row["warning"]) for row in rows if row.get("warning")), None),
+        notice_of(rows),
     )
 
 

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from math import isnan
 from operator import attrgetter
 from typing import Generic
 
@@ -20,17 +21,17 @@ from data_nexus.domain import actions as rules
 from data_nexus.domain.actions import Dividend, Split
 from data_nexus.domain.bars import Bars, days
 from data_nexus.domain.symbol import is_code
-from data_nexus.eodhd.answer import NOT_JSON, Row
+from data_nexus.eodhd.answer import NOT_JSON, Row, code_in, sent_rows
 from data_nexus.eodhd.decode_actions import (
     Action,
     ActionRow,
     date_of,
     dividend_of,
-    read_rows,
+    read_action_rows,
     sort_out,
     split_of,
 )
-from data_nexus.eodhd.decode_bars import NUMBERS
+from data_nexus.eodhd.decode_bars import NUMBERS, price_of, volume_of
 from data_nexus.errors import WrongSubject
 
 # Paths for parts of the vendor's US exchange: requests for NYSE are answered with US.
@@ -87,6 +88,9 @@ class _Row(msgspec.Struct, gc=False):
 
 _typed = msgspec.json.Decoder(list[_Row])
 
+# What a row says of itself: code, exchange and date, None if it cannot be read.
+_Label = tuple[str, object, object] | None
+
 
 def decode_bulk_bars(body: bytes, exchange: str, day: date) -> BulkBars:
     """Return the bars of a bulk answer (JSON) for the requested day.
@@ -95,9 +99,10 @@ def decode_bulk_bars(body: bytes, exchange: str, day: date) -> BulkBars:
     what is not JSON, `NotAnAnswer` for JSON of another shape, `WrongSubject` if no row is of the
     exchange and the day.
     """
-    codes, exchanges, dates, numbers = _columns(body, exchange)
-    wrong = _wrong_rows(zip(codes, exchanges, dates, strict=True), exchange, day)
+    labels, numbers = _columns(body, exchange)
+    wrong = _wrong_rows(body, labels, exchange, day)
     rejected = {reject.row for reject in wrong}
+    codes = [label[0] if label else "" for label in labels]
     labelled = [row for row in range(len(codes)) if row not in rejected]
     rows, contradicted = _one_bar_a_code(labelled, codes, numbers)
     columns = [np.array(column, np.float64)[rows] for column in numbers]
@@ -129,14 +134,14 @@ def decode_bulk_dividends(body: bytes, exchange: str, day: date) -> BulkActions[
 def _decode_actions(
     body: bytes, exchange: str, day: date, *, key: str, action_of: Callable[[Row], Action | str]
 ) -> BulkActions[Action]:
-    sent = read_rows(body, exchange, ("code", "date", key))
-    codes = [_code(row) for row in sent]
-    labels = [(c, r.get("exchange"), r.get("date")) for c, r in zip(codes, sent, strict=True)]
-    rejects = _wrong_rows(labels, exchange, day)
+    sent = read_action_rows(body, exchange, ("code", "date", key))
+    labels = [_label(row, "exchange") for row in sent]
+    codes = [label[0] if label else "" for label in labels]
+    rejects = _wrong_rows(body, labels, exchange, day)
     rejected = {reject.row for reject in rejects}
     found: list[ActionRow[Action]] = []
     for at, row in enumerate(sent):
-        if at not in rejected:
+        if row is not None and at not in rejected:
             action = action_of(row)
             if isinstance(action, str):
                 rejects.append(UndecodedRow(at, action, codes[at]))
@@ -155,40 +160,43 @@ def _dividend_of(row: Row) -> Dividend | str:
     return dividend_of(row, "dividend")
 
 
-def _columns(
-    body: bytes, exchange: str
-) -> tuple[list[str], list[object], list[object], list[list[float | None]]]:
-    """Return codes, exchanges, dates and the six columns of numbers, None where there is none."""
+def _columns(body: bytes, exchange: str) -> tuple[list[_Label], list[list[float | None]]]:
+    """Return the rows' labels and the six columns of numbers, None where there is none."""
     try:
         rows = _typed.decode(body)
     except NOT_JSON:
         return _columns_loosely(body, exchange)
-    codes = [row.code.strip() for row in rows]
-    exchanges, dates = ([*map(attrgetter(n), rows)] for n in ("exchange_short_name", "date"))
-    return codes, exchanges, dates, [[*map(attrgetter(name), rows)] for name in NUMBERS]
+    labels: list[_Label] = [(row.code.strip(), row.exchange_short_name, row.date) for row in rows]
+    return labels, [[*map(attrgetter(name), rows)] for name in NUMBERS]
 
 
-def _columns_loosely(
-    body: bytes, exchange: str
-) -> tuple[list[str], list[object], list[object], list[list[float | None]]]:
-    rows = read_rows(body, exchange, ("code", "date", "close"))
-    codes = [_code(row) for row in rows]
-    exchanges = [row.get("exchange_short_name") for row in rows]
-    dates = [row.get("date") for row in rows]
-    return codes, exchanges, dates, [[_number(row.get(n)) for row in rows] for n in NUMBERS]
+def _columns_loosely(body: bytes, exchange: str) -> tuple[list[_Label], list[list[float | None]]]:
+    rows = read_action_rows(body, exchange, ("code", "date", "close"))
+    labels = [_label(row, "exchange_short_name") for row in rows]
+    return labels, [[_number(row or {}, name) for row in rows] for name in NUMBERS]
+
+
+def _label(row: Row | None, exchange: str) -> _Label:
+    if row is None:
+        return None
+    code = row.get("code")
+    return code.strip() if isinstance(code, str) else "", row.get(exchange), row.get("date")
 
 
 def _wrong_rows(
-    labels: Iterable[tuple[str, object, object]], exchange: str, day: date
+    body: bytes, labels: Sequence[_Label], exchange: str, day: date
 ) -> list[UndecodedRow]:
-    """Return the rows whose code, exchange or date is not the requested one.
+    """Return the rows that cannot be read, or are not of the requested exchange and day.
 
-    Raises `WrongSubject` if all are: then the answer is for another request.
+    Raises `WrongSubject` if all that can be read are not: then the answer is for another request.
     """
     exchanges, requested = (None, exchange, _HOMES.get(exchange, exchange)), day.isoformat()
     wrong: list[UndecodedRow] = []
-    row = -1
-    for row, (code, named, written) in enumerate(labels):
+    unread = [row for row, label in enumerate(labels) if label is None]
+    for row, label in enumerate(labels):
+        if label is None:
+            continue
+        code, named, written = label
         if not is_code(code):
             wrong.append(UndecodedRow(row, rules.CODE_IS_CODE, ""))
         elif named not in exchanges:
@@ -196,9 +204,10 @@ def _wrong_rows(
         elif written != requested:
             rule = rules.DATE_IS_REQUESTED if date_of(written) else rules.DATE_IS_READABLE
             wrong.append(UndecodedRow(row, rule, code))
-    if len(wrong) == row + 1 and any(reject.rule in _MISMATCHES for reject in wrong):
+    if len(wrong) + len(unread) == len(labels) and any(r.rule in _MISMATCHES for r in wrong):
         raise WrongSubject(f"{exchange}: no row is of the requested exchange and day, {requested}")
-    return wrong
+    sent = sent_rows(body) if unread else ()
+    return wrong + [UndecodedRow(at, rules.ROW_IS_READABLE, code_in(sent[at])) for at in unread]
 
 
 def _one_bar_a_code(
@@ -227,16 +236,8 @@ def _in_order(rejects: Iterable[UndecodedRow]) -> tuple[UndecodedRow, ...]:
     return tuple(sorted(rejects, key=attrgetter("row")))
 
 
-def _code(row: Row) -> str:
-    code = row.get("code")
-    return code.strip() if isinstance(code, str) else ""
-
-
-def _number(value: object) -> float | None:
-    """Return a number as the eod decoder reads it: text is None, and infinity beyond a double."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        return float(value)
-    except OverflowError:
-        return float("inf")
+def _number(row: Row, name: str) -> float | None:
+    """Return a number as the eod decoder reads it, but None for NaN: equal rows are to be equal."""
+    value = row.get(name)
+    number = volume_of(value) if name == "volume" else price_of(value)
+    return None if isnan(number) else number

@@ -7,13 +7,14 @@ US only, from 2022-07-22 on.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
 
 import msgspec
 
 from data_nexus.domain.listings.listing import SymbolChange
 from data_nexus.domain.symbol import is_code
-from data_nexus.errors import BrokenAnswer, NotAnAnswer
+from data_nexus.eodhd.answer import NOT_JSON, Row, read_rows, require_keys
+from data_nexus.eodhd.decode_actions import date_of
+from data_nexus.eodhd.decode_symbols import clean, line_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,8 @@ class _Line(msgspec.Struct, gc=False):
     company_name: str | None = None
 
 
+_SUBJECT = "the change history"
+_KEYS = ("old_symbol", "new_symbol", "effective")
 _lines = msgspec.json.Decoder(list[_Line])
 
 
@@ -41,25 +44,30 @@ def decode_symbol_changes(body: bytes) -> SymbolChanges:
     Raises `BrokenAnswer` for what is not JSON, `NotAnAnswer` for JSON of another shape.
     """
     try:
-        lines = _lines.decode(body)
-    except msgspec.ValidationError as error:
-        raise NotAnAnswer(f"not a change history: {error}") from None
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        raise BrokenAnswer("the change history is not JSON; it may have been cut") from None
-    changes = tuple(change for line in lines if (change := _change_of(line)) is not None)
+        lines: list[_Line | None] = [*_lines.decode(body)]
+    except NOT_JSON:
+        rows = read_rows(body, _SUBJECT, "not an array of changes")
+        require_keys(rows, _KEYS, _SUBJECT)
+        lines = [None if row is None else _line_of(row) for row in rows]
+    changes = tuple(change for line in lines if line and (change := _change_of(line)) is not None)
     return SymbolChanges(changes, len(lines) - len(changes))
 
 
-def _change_of(line: _Line) -> SymbolChange | None:
-    exchange = (line.exchange or "").strip()
-    old, new = (_code(text, exchange) for text in (line.old_symbol, line.new_symbol))
+def _line_of(row: Row) -> _Line | None:
+    """Return a line with its numbers as texts; None if a value is neither."""
     try:
-        effective = date.fromisoformat(line.effective or "")
-    except ValueError:
+        return _Line(**{key: line_text(row.get(key)) for key in _Line.__struct_fields__})
+    except TypeError:
         return None
-    if not exchange or not is_code(old) or not is_code(new) or old == new:
+
+
+def _change_of(line: _Line) -> SymbolChange | None:
+    exchange = clean(line.exchange)
+    old, new = (_code(text, exchange) for text in (line.old_symbol, line.new_symbol))
+    effective = date_of(line.effective)
+    if effective is None or not exchange or not is_code(old) or not is_code(new) or old == new:
         return None
-    return SymbolChange(exchange, old, new, (line.company_name or "").strip(), effective)
+    return SymbolChange(exchange, old, new, clean(line.company_name), effective)
 
 
 def _code(text: str | None, exchange: str) -> str:

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Annotated
 
 import msgspec
 
-from data_nexus.errors import BrokenAnswer, NotAnAnswer
+from data_nexus.eodhd.answer import NOT_JSON, read_object
+from data_nexus.errors import NotAnAnswer
+
+# More than any plan has: a larger number means *without limit*, and the ledger adds some of them.
+_MOST = 500_000_000
+_Calls = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class _User(msgspec.Struct, rename="camel"):
-    api_requests: int
-    daily_rate_limit: int
+    api_requests: _Calls
+    daily_rate_limit: _Calls
     api_requests_date: str | None = None
-    extra_limit: int | None = None
+    extra_limit: _Calls | None = None
 
 
 _user = msgspec.json.Decoder(_User, strict=False)
@@ -31,14 +37,29 @@ class AccountUsage:
 
 
 def decode_user(body: bytes) -> AccountUsage:
-    """Return the account's usage; raise `BrokenAnswer` or `NotAnAnswer` for anything else."""
+    """Return the account's usage; raise `BrokenAnswer` or `NotAnAnswer` for anything else.
+
+    A number that is larger than any plan's is read as the largest; a negative one is no answer.
+    """
     try:
-        user = _user.decode(body)
+        user = _read(body)
         counted_on = date.fromisoformat(user.api_requests_date) if user.api_requests_date else None
     except msgspec.ValidationError:
         raise NotAnAnswer("user: not an account's answer") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise BrokenAnswer("user: not JSON") from None
     except ValueError:
         raise NotAnAnswer("user: its date cannot be read") from None
-    return AccountUsage(user.api_requests, counted_on, user.daily_rate_limit, user.extra_limit or 0)
+    spent, limit, extra = (
+        min(calls, _MOST)
+        for calls in (user.api_requests, user.daily_rate_limit, user.extra_limit or 0)
+    )
+    return AccountUsage(spent, counted_on, limit, extra)
+
+
+def _read(body: bytes) -> _User:
+    """Read the account; an odd value under a key that is not read costs nothing."""
+    try:
+        return _user.decode(body)
+    except msgspec.ValidationError:
+        raise
+    except NOT_JSON:
+        return msgspec.convert(read_object(body, "user"), _User, strict=False)

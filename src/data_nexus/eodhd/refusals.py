@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from data_nexus.domain.limits.backoff import retry_after_sec
+from data_nexus.domain.texts import excerpt, one_line
 from data_nexus.errors import (
     CredentialsRefused,
     EndpointNotInPlan,
@@ -14,6 +15,7 @@ from data_nexus.errors import (
     ProductNotInPlan,
     QuotaSpent,
     RateLimited,
+    Redirected,
     RequestRefused,
     VendorFailed,
 )
@@ -28,6 +30,9 @@ def refusal(
     text = f"{subject}: {status} {said(body)}".rstrip()
     if status == 429:
         return RateLimited(text, retry_after_sec(headers.get("Retry-After"), moment))
+    if 300 <= status < 400:
+        words = "redirected: a login page of this network, or a wrong EODHD_BASE_URL?"
+        return Redirected(f"{subject}: {status} {words}")
     if status in _BY_STATUS:
         return _BY_STATUS[status](text)
     if status == 408 or status >= 500:
@@ -39,12 +44,13 @@ def refusal(
 def said(body: bytes) -> str:
     """Return the text of a refusal, bounded; empty for a page.
 
-    The vendor's HTML pages repeat the request's URL and with it the token.
+    The vendor's HTML pages repeat the request's URL and with it the token. The client has redacted
+    the whole body before.
     """
-    words = body[: 4 * _SAID_CHARS].decode("utf-8", "replace")
+    words = excerpt(one_line(body.decode("utf-8", "replace")), 4 * _SAID_CHARS, str)
     if "<" in words or "://" in words or "api_token" in words:
         return ""
-    return "".join(c for c in " ".join(words.split()) if c.isprintable())[:_SAID_CHARS]
+    return excerpt(words, _SAID_CHARS, str)
 
 
 _BY_STATUS: dict[int, type[NexusError]] = {

@@ -28,6 +28,11 @@ class Request:
     params: tuple[tuple[str, str], ...] = ()
 
     @property
+    def name(self) -> str:
+        """What the request is about, for an error: its subject, or else the endpoint."""
+        return self.subject or str(self.endpoint)
+
+    @property
     def path(self) -> str:
         """The path below the API's root, percent-encoded."""
         return f"/{self.endpoint}/{quote(self.subject, safe='')}".rstrip("/")

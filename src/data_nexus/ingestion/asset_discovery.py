@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from data_nexus.database.store.listings import DiscoveryContext, Listings
-from data_nexus.domain.listings.listing import Listing, SymbolChange
+from data_nexus.domain.listings.listing import SymbolChange
 from data_nexus.domain.listings.symbol_lists import REPORTED_RENAMES
 from data_nexus.domain.symbol import exchange_code
 from data_nexus.eodhd.decode_symbol_changes import decode_symbol_changes
@@ -51,30 +51,35 @@ async def discover(
         raise UsageError(f"the vendor knows no exchange {exchange!r}") from None
     symbols = answer.decoded
     if symbols.refused:
-        text = f"{symbols.refused} lines repeat a code or hold none that can be used"
+        text = (
+            f"{symbols.refused} lines repeat a code, hold none that can be used, or cannot be read"
+        )
         observe(Warned(exchange, text))
     chosen = [s for s in symbols.listings if not wanted.types or s.asset_type in wanted.types]
     renames: tuple[SymbolChange, ...] = ()
     if exchange in REPORTED_RENAMES and not wanted.delisted:
-        renames = await _reported_renames(requester, listings, wanted, chosen, observe, state)
+        codes = [*(listing.symbol.code for listing in chosen), *symbols.refused_codes]
+        renames = await _reported_renames(requester, listings, wanted, codes, observe, state)
     changes = await listings.store(
         exchange,
         chosen,
         delisted=wanted.delisted,
         types=wanted.types,
         max_shrink=max_shrink,
-        context=DiscoveryContext(renames, moment),
+        context=DiscoveryContext(renames, moment, symbols.refused_codes, symbols.unread),
     )
     for doubt in changes.succession.doubts:
         observe(Warned(f"{doubt.code}.{exchange}", doubt.text))
-    return Discovered(exchange, changes, symbols.refused, wanted.delisted, state.calls)
+    return Discovered(
+        exchange, changes, symbols.refused, wanted.delisted, state.calls, symbols.unread
+    )
 
 
 async def _reported_renames(
     requester: Fetches,
     listings: Listings,
     wanted: WantedList,
-    chosen: Sequence[Listing],
+    codes: Sequence[str],
     observe: Observer,
     state: FetchState,
 ) -> tuple[SymbolChange, ...]:
@@ -84,7 +89,6 @@ async def _reported_renames(
     a rename that is missed would leave one listing as two assets.
     """
     exchange, types = wanted.exchange, wanted.types
-    codes = [listing.symbol.code for listing in chosen]
     if not await listings.may_hold_renames(exchange, codes, types):
         return ()
     try:

@@ -6,19 +6,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from data_nexus.config import Settings
 from data_nexus.database.store import Due, Store
+from data_nexus.domain.endpoints import CALLS, Endpoint
 from data_nexus.domain.symbol import Symbol, parse_symbol
-from data_nexus.errors import UsageError
+from data_nexus.errors import QuotaSpent, UsageError
 from data_nexus.events import Observer, RunFinished, RunStarted, ignore, observers
 from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.fetching.requester import Requester
+from data_nexus.ingestion.histories.comparison import HistoryComparison
 from data_nexus.ingestion.histories.engine import Engine, EngineLimits
 from data_nexus.ingestion.histories.reader import HistoryReader
+from data_nexus.ingestion.reports.run_check import RunCheck
 from data_nexus.ingestion.reports.run_report import RunReport
 from data_nexus.ingestion.reports.run_totals import RunTotals
 from data_nexus.ingestion.wiring import (
@@ -52,30 +55,120 @@ async def backfill(
     policy: LimitPolicy = FAIL_FAST,
 ) -> RunReport:
     """Bring due assets up to date, symbol by symbol, and report; raise what no run survives."""
-    started, totals = time.monotonic(), RunTotals()
+    totals = RunTotals()
     observe = observers(observe, totals.note)
     async with open_run(settings, url, observe, policy) as (store, requester):
         await store.leases.requeue_absent()
-        due = await _due(store, scope)
-        limit = _ANY_NUMBER if scope.limit is None else scope.limit
-        observe(RunStarted("backfill", await store.leases.count_due(due, limit)))
-        run_id = await store.runs.start("backfill")
-        engine = Engine(
-            store=store,
-            requester=requester,
-            limits=engine_limits(settings),
-            observe=observe,
-            drain=drain,
-            run_id=run_id,
-            reader=reader_of(settings, store, requester, observe),
-        )
+        run = HistoryRun("backfill", settings, store, requester, observe, drain, totals)
+        return await run.over(await _due(store, scope), scope.limit)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedScope:
+    """Which loaded histories to compare or to repair; None is *no restriction*.
+
+    Without symbols and exchange a repair reads what was found to be damaged.
+    """
+
+    symbols: tuple[Symbol, ...] | None = None
+    exchange: str | None = None
+    limit: int | None = None
+
+
+async def repair(
+    settings: Settings,
+    url: str,
+    scope: LoadedScope,
+    observe: Observer,
+    drain: Drain,
+    policy: LimitPolicy = FAIL_FAST,
+) -> tuple[RunReport, int]:
+    """Read damaged histories whole again; return the report, and how many are still damaged.
+
+    What is to be read is marked first, and each mark goes with the commit of its history: a repair
+    that was cut short is continued by one without symbols and exchange.
+    """
+    totals = RunTotals()
+    observe = observers(observe, totals.note)
+    async with open_run(settings, url, observe, policy) as (store, requester):
+        asset_ids = await _known_ids(store, scope.symbols)
+        if asset_ids is not None:
+            await store.repairs.want(asset_ids)
+        elif scope.exchange is not None:
+            await store.listings.require_exchange(scope.exchange)
+            await store.repairs.want_exchange(scope.exchange)
+        moment = await store.runs.moment()
+        due = Due(moment, scope.exchange, asset_ids, wants_repair=True)
+        run = HistoryRun("repair", settings, store, requester, observe, drain, totals)
+        report = await run.over(due, scope.limit)
+        return report, await store.repairs.left(moment, scope.exchange, asset_ids)
+
+
+async def compare(
+    settings: Settings,
+    url: str,
+    scope: LoadedScope,
+    observe: Observer,
+    announce: Callable[[int], None],
+) -> HistoryComparison:
+    """Compare loaded histories with the vendor's and note which differ.
+
+    `announce` receives the price in calls before anything is spent. A day that does not hold it
+    ends the comparison before it begins.
+    """
+    async with open_run(settings, url, observe) as (store, requester):
+        asset_ids = await _known_ids(store, scope.symbols)
+        assets = await store.repairs.loaded(scope.exchange, asset_ids, scope.limit)
+        price = len(assets) * CALLS[Endpoint.EOD]
+        announce(price)
+        comparison = HistoryComparison(store, requester, observe)
         try:
-            await engine.run(due, scope.limit)
+            if assets:
+                await requester.quota.require(price)
+            await comparison.run(assets, settings.concurrency)
+        except QuotaSpent as spent:
+            comparison.ended_by = spent
         except BaseExceptionGroup as group:
             raise foreseen(group) from None
-        report = totals.report(time.monotonic() - started, engine.ended_by, drain.reason)
+        return comparison
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRun:
+    """A command that loads histories by the engine; `observe` also counts in `totals`."""
+
+    command: str
+    settings: Settings
+    store: Store
+    requester: Requester
+    observe: Observer
+    drain: Drain
+    totals: RunTotals
+
+    async def over(self, due: Due, limit: int | None) -> RunReport:
+        """Load what is due, check what was written, and report."""
+        started, store = time.monotonic(), self.store
+        most = _ANY_NUMBER if limit is None else limit
+        self.observe(RunStarted(self.command, await store.leases.count_due(due, most)))
+        run_id = await store.runs.start(self.command)
+        check = await RunCheck.begin(store, self.settings.require_token(), self.totals)
+        engine = Engine(
+            store=store,
+            requester=self.requester,
+            limits=engine_limits(self.settings),
+            observe=self.observe,
+            drain=self.drain,
+            run_id=run_id,
+            reader=reader_of(self.settings, store, self.requester, self.observe),
+        )
+        try:
+            await engine.run(due, limit)
+        except BaseExceptionGroup as group:
+            raise foreseen(group) from None
+        ended_by = await check.breach(run_id) or engine.ended_by or self.totals.out_of_reach()
+        report = self.totals.report(time.monotonic() - started, ended_by, self.drain.reason)
         await store.runs.finish(run_id, report.outcome, report.as_dict())
-        observe(RunFinished("backfill", report.outcome, report.duration_sec))
+        self.observe(RunFinished(self.command, report.outcome, report.duration_sec))
         return report
 
 
@@ -120,12 +213,16 @@ class EODHistoryLoader:
 
 async def _due(store: Store, scope: BackfillScope) -> Due:
     synced_before = await store.runs.moment(scope.days_old)
-    if scope.symbols is None:
-        return Due(synced_before, scope.exchange)
-    known = await store.listings.find_assets(scope.symbols)
-    if unknown := [str(symbol) for symbol in scope.symbols if symbol not in known]:
+    return Due(synced_before, scope.exchange, await _known_ids(store, scope.symbols))
+
+
+async def _known_ids(store: Store, symbols: Sequence[Symbol] | None) -> list[int] | None:
+    if symbols is None:
+        return None
+    known = await store.listings.find_assets(symbols)
+    if unknown := [str(symbol) for symbol in symbols if symbol not in known]:
         raise UsageError(f"not in the database: {', '.join(unknown)}; run: nexus discover")
-    return Due(synced_before, scope.exchange, list(known.values()))
+    return list(known.values())
 
 
 def engine_limits(settings: Settings) -> EngineLimits:

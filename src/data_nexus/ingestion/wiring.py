@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+import os
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
-from data_nexus.config import Secret, Settings, load_settings
+from data_nexus.config import Secret, Settings, load_settings, vendor_proxy
 from data_nexus.database.connection import repeated
 from data_nexus.database.open import database_url, open_database
 from data_nexus.database.store import Store, open_store
 from data_nexus.domain.limits.backoff import Backoff
 from data_nexus.eodhd.client import VendorClient, Wire
-from data_nexus.errors import NexusError
-from data_nexus.events import Observer
+from data_nexus.errors import ClocksDiffer, NexusError
+from data_nexus.events import Observer, Warned
 from data_nexus.ingestion.fetching.circuit_breakers import CircuitBreakers
 from data_nexus.ingestion.fetching.concurrency_gate import concurrency_gate
 from data_nexus.ingestion.fetching.quota_ledger import Ledger
 from data_nexus.ingestion.fetching.requester import Requester
+
+# What clocks may differ before it is a warning: ten times what a machine without NTP drifts in a
+# month. And before nothing is loaded: a whole day moves quota, windows and what is due.
+_ODD, _MOST = timedelta(minutes=10), timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +66,16 @@ async def open_database_async(settings: Settings) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def open_run(
-    settings: Settings, url: str, observe: Observer, policy: LimitPolicy = FAIL_FAST
+    settings: Settings,
+    url: str,
+    observe: Observer,
+    policy: LimitPolicy = FAIL_FAST,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> AsyncIterator[tuple[Store, Requester]]:
-    """Open what a run works with: the store, and the requester with its limits."""
+    """Open what a run works with: the store, and the requester with its limits.
+
+    Raises `ClocksDiffer` if this machine's `clock` and the database's differ by more than a day.
+    """
     token = settings.require_token()
     wire = Wire(
         base_url=settings.eodhd_base_url,
@@ -70,11 +83,13 @@ async def open_run(
         connect_sec=settings.connect_seconds,
         answer_sec=settings.answer_seconds,
         answer_cap=settings.answer_cap,
+        proxy=vendor_proxy(settings.eodhd_base_url, os.environ),
     )
     async with (
         open_store(url, settings.schema, settings.writers, settings.lease_seconds) as store,
         VendorClient(wire, token, observe) as client,
     ):
+        compare_clocks(clock(), store.clock.now(), observe)
         ledger = Ledger(
             store.quota(token),
             observe,
@@ -94,6 +109,23 @@ async def open_run(
         )
         await ledger.close()
         await store.runs.leave()
+
+
+def compare_clocks(own: datetime, databases: datetime, observe: Observer) -> None:
+    """Warn of a machine's clock that is minutes from the database's; raise `ClocksDiffer` for days.
+
+    Which of them is wrong only a person can say.
+    """
+    apart = abs(own - databases)
+    if apart <= _ODD:
+        return
+    text = (
+        f"this machine's clock says {own:%Y-%m-%d %H:%M} UTC, the database's"
+        f" {databases:%Y-%m-%d %H:%M} UTC: set the wrong one (timedatectl set-ntp true)"
+    )
+    if apart > _MOST:
+        raise ClocksDiffer(f"{text} and run the command again; nothing was requested")
+    observe(Warned("clock", text))
 
 
 def foreseen(error: BaseException) -> BaseException:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from data_nexus.config import Settings
@@ -18,35 +20,63 @@ from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.fetching.requester import Requester
 from data_nexus.ingestion.histories.engine import Engine
 from data_nexus.ingestion.history_loader import engine_limits, reader_of
+from data_nexus.ingestion.reports.run_check import RunCheck
 from data_nexus.ingestion.reports.run_report import RunReport
 from data_nexus.ingestion.reports.run_totals import RunTotals
-from data_nexus.ingestion.wiring import WORKER, foreseen, open_run
+from data_nexus.ingestion.wiring import WORKER, foreseen, open_database_async, open_run
 
 _DATABASE_SEC = 3.0
 
 
 async def work(
-    settings: Settings, url: str, exchange: str | None, observe: Observer, drain: Drain
+    settings: Settings, exchange: str | None, observe: Observer, drain: Drain
 ) -> RunReport:
     """Load what becomes due until a drain is requested or the vendor refuses the key; report."""
     started, totals = time.monotonic(), RunTotals()
     observe = observers(observe, totals.note)
     ended_by: NexusError | None = None
-    observe(RunStarted("worker", 0))
-    while not (drain.requested.is_set() or ended_by):
-        try:
-            async with open_run(settings, url, observe, WORKER) as (store, requester):
-                worker_session = WorkerSession(settings, store, requester, observe, drain, totals)
-                ended_by = await worker_session.work(exchange)
-        except (StorageUnavailable, BaseExceptionGroup) as error:
-            cause = foreseen(error)
-            if not isinstance(cause, StorageUnavailable):
-                raise cause from None
-            observe(Waiting("the database", _DATABASE_SEC))
-            await _sleep(drain, _DATABASE_SEC)
+    async with _database(settings, observe, drain) as url:
+        observe(RunStarted("worker", 0))
+        while not (drain.requested.is_set() or ended_by):
+            try:
+                async with open_run(settings, url, observe, WORKER) as (store, requester):
+                    session = WorkerSession(settings, store, requester, observe, drain, totals)
+                    ended_by = await session.work(exchange)
+            except (StorageUnavailable, BaseExceptionGroup) as error:
+                cause = foreseen(error)
+                if not isinstance(cause, StorageUnavailable):
+                    raise cause from None
+                await _wait_for_database(settings, cause, observe, drain)
     report = totals.report(time.monotonic() - started, ended_by, drain.reason)
     observe(RunFinished("worker", report.outcome, report.duration_sec))
     return report
+
+
+@asynccontextmanager
+async def _database(settings: Settings, observe: Observer, drain: Drain) -> AsyncIterator[str]:
+    """Open the database; a server that is not there yet is waited for until a drain.
+
+    The embedded one is not: nothing else will start it.
+    """
+    async with AsyncExitStack() as stack:
+        url = settings.database_url or ""
+        while not drain.requested.is_set():
+            try:
+                url = await stack.enter_async_context(open_database_async(settings))
+                break
+            except StorageUnavailable as error:
+                if not settings.database_url:
+                    raise
+                await _wait_for_database(settings, error, observe, drain)
+        yield url
+
+
+async def _wait_for_database(
+    settings: Settings, cause: StorageUnavailable, observe: Observer, drain: Drain
+) -> None:
+    seconds = min(_DATABASE_SEC, settings.poll_seconds)
+    observe(Waiting(f"the database ({cause})", seconds))
+    await _sleep(drain, seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +96,13 @@ class WorkerSession:
         started = time.monotonic()
         engine = self._engine(run_id)
         while not (self.drain.requested.is_set() or engine.ended_by):
+            check = await RunCheck.begin(self.store, self.settings.require_token(), self.totals)
             before = self.totals.assets
             await engine.report()
             await self.store.leases.requeue_absent()
             synced_before = await self.store.runs.moment(self.settings.days_old)
             await engine.run(Due(synced_before, exchange), None)
+            engine.ended_by = await check.breach(run_id) or engine.ended_by
             if self.totals.assets == before:
                 await self.store.leases.free_lost()
                 await _sleep(self.drain, self.settings.poll_seconds)

@@ -157,7 +157,7 @@ class ProgressDisplay(Progress):
     """
 
     def __init__(self, console: Console, figures: Figures) -> None:
-        columns = (TextColumn("{task.description}"), BarColumn(30), Distance(figures))
+        columns = (TextColumn("{task.description}", markup=False), BarColumn(30), Distance(figures))
         super().__init__(
             *columns, console=console, refresh_per_second=_FRAMES_A_SEC, redirect_stdout=False
         )

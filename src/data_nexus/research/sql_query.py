@@ -10,6 +10,7 @@ import psycopg
 import pyarrow as pa
 
 from data_nexus.database.connection import PostgresConnection
+from data_nexus.database.reader.sql_rights import reading_sql
 from data_nexus.errors import UsageError
 from data_nexus.research.columns import MOMENT
 
@@ -37,13 +38,13 @@ def ask(
     query: str,
     parameters: Mapping[str, Any] | Sequence[Any] | None = None,
 ) -> pa.Table:
-    """Return the rows that one SQL query gives, in a transaction that only reads.
+    """Return the rows that one SQL query gives, in a session that can only read.
 
     Columns have the Arrow types of PostgreSQL's; numeric becomes float64, types that Arrow lacks
     become text. Raises `UsageError` for a query that PostgreSQL refuses, that writes, or that
     returns no table, and for two columns of one name.
     """
-    with database.reading() as connection:
+    with reading_sql(database, query) as connection:
         try:
             cursor = connection.execute(query.encode(), parameters, prepare=False, binary=True)
             rows = cursor.fetchall() if cursor.description else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from itertools import count
 from typing import LiteralString
@@ -23,50 +23,20 @@ from data_nexus.research.bars import read_bars
 from tests.support.campaign import search, sized
 from tests.support.postgres.tables import add_assets, execute, rows, snapshot, value
 from tests.support.postgres.workers import Worker, bars_from, batch_for
+from tests.support.vendor.deliveries import Delivery, Values
 
 DAY = date(2024, 1, 2)
 FIRST = (DAY - EPOCH).days
 DAYS = 12
 EXAMPLES = sized(40, 1000)
 REVISIONS: LiteralString = "SELECT count(*) FROM market_data_revisions"
-# Open, high, low, close, adjusted close and volume by date.
-Values = tuple[float, ...]
 Copy = dict[date, Values]
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """What changes at the vendor before it answers, and which dates its answer leaves out.
-
-    `restated` sets a value of a bar; `factor` multiplies the adjusted closes up to a date, `split`
-    divides them and multiplies the volumes; `appended` makes bars on dates that had none.
-    """
-
-    appended: frozenset[int]
-    restated: tuple[tuple[int, int, float], ...]
-    factor: float
-    split: float
-    through: int
-    left_out: frozenset[int]
-
-    def apply(self, vendor: dict[int, Values]) -> dict[int, Values]:
-        """Change the vendor's truth in place; its answer, by day."""
-        for day in self.appended - vendor.keys():
-            close = 10.0 + day
-            vendor[day] = (close, close, close, close, close, 10_000.0 + 777 * day)
-        for day in [day for day in vendor if day <= self.through]:
-            *prices, adjusted, volume = vendor[day]
-            rescaled = round(adjusted * self.factor / self.split, 4)
-            vendor[day] = (*prices, rescaled, float(round(volume * self.split)))
-        for day, column, worth in self.restated:
-            if day in vendor:
-                values = [*vendor[day]]
-                values[column] = worth
-                vendor[day] = tuple(values)
-        return {day: values for day, values in vendor.items() if day not in self.left_out}
+# The first and the last position, None where there is no bound.
+Window = tuple[int | None, int | None]
 
 
 POSITIONS = st.integers(0, DAYS - 1)
+WINDOWS = st.tuples(st.none() | POSITIONS, st.none() | POSITIONS)
 DELIVERIES = st.builds(
     Delivery,
     appended=st.frozensets(POSITIONS, max_size=DAYS),
@@ -90,11 +60,15 @@ def bars_of(answer: dict[int, Values]) -> Bars:
 
 
 def all_known(
-    database: PostgresConnection, codes: Sequence[str], as_of: datetime | None
+    database: PostgresConnection,
+    codes: Sequence[str],
+    as_of: datetime | None,
+    window: Window = (None, None),
 ) -> list[Copy]:
-    """What is read of each symbol as of a moment, by date."""
+    """What is read of each symbol as of a moment, by date, within a window of both ends."""
     found: dict[str, Copy] = {f"{code}.US": {} for code in codes}
-    table = read_bars(database, [Symbol(code, "US") for code in codes], as_of=as_of)
+    symbols = [Symbol(code, "US") for code in codes]
+    table = read_bars(database, symbols, *map(day_of, window), as_of=as_of)
     for row in table.to_pylist():
         symbol, day, *values = row.values()
         assert day not in found[symbol]
@@ -106,6 +80,17 @@ def known(database: PostgresConnection, code: str, as_of: datetime | None) -> Co
     """What is read of a symbol as of a moment, by date."""
     (copy,) = all_known(database, [code], as_of)
     return copy
+
+
+def day_of(position: int | None) -> date | None:
+    """The date of a position."""
+    return None if position is None else DAY + timedelta(position)
+
+
+def within(window: Window, copy: Copy) -> Copy:
+    """A copy's bars of a window."""
+    first, last = (day_of(position) for position in window)
+    return {day: bar for day, bar in copy.items() if (first or day) <= day <= (last or day)}
 
 
 def committed_at(url: str, asset_id: int) -> datetime:
@@ -124,8 +109,8 @@ def test_each_moment_of_any_history_reads_as_a_full_copy_made_then(
     numbers = count()
 
     @search(EXAMPLES)
-    @given(st.lists(st.tuples(DELIVERIES, DELIVERIES), min_size=1, max_size=6))
-    def check(history: Sequence[tuple[Delivery, Delivery]]) -> None:
+    @given(st.lists(st.tuples(DELIVERIES, DELIVERIES), min_size=1, max_size=6), WINDOWS)
+    def check(history: Sequence[tuple[Delivery, Delivery]], window: Window) -> None:
         codes = [f"A{next(numbers)}", f"A{next(numbers)}"]
         ids = add_assets(database_url, *codes)
         vendors: list[dict[int, Values]] = [{}, {}]
@@ -149,6 +134,8 @@ def test_each_moment_of_any_history_reads_as_a_full_copy_made_then(
         eve = copies[0][0] - timedelta(microseconds=1)
         for moment, expected in [(eve, [{}, {}]), *copies]:
             assert all_known(database, codes, moment) == expected
+            cut = [within(window, copy) for copy in expected]
+            assert all_known(database, codes, moment, window) == cut
         assert all_known(database, codes, None) == stored
 
     check()
@@ -210,6 +197,23 @@ def test_a_split_s_volumes_belong_to_its_rebasing_and_a_restated_one_does_not(
     assert [values[-2:] for values in then.values()] == list(
         zip(bars.adjusted_close, bars.volume, strict=True)
     )
+
+
+@pytest.mark.parametrize("share", [0.95, 1.02, 1.09])
+def test_a_volume_that_a_split_does_not_explain_is_a_revision_however_near_it_is(
+    worker: Worker, database_url: str, share: float
+) -> None:
+    add_assets(database_url, "A")
+    bars = history()
+    _, before = deliver(worker, database_url, bars)
+    split = rebased(bars, 0.25, volume=4)
+    split.volume[3] = round(split.volume[3] * share)
+    deliver(worker, database_url, split)
+    assert rows(database_url, "SELECT date, volume FROM market_data_revisions") == [
+        (DAY + timedelta(3), bars.volume[3])
+    ]
+    then = known(PostgresConnection(database_url), "A", before)
+    assert [values[-1] for values in then.values()] == bars.volume.tolist()
 
 
 def test_volumes_restated_together_with_a_dividend_are_revisions(
@@ -282,6 +286,20 @@ def test_what_arrives_is_logged_in_ranges_between_stored_bars(
         "{[2024-01-02,2024-01-06),[2024-01-07,2024-01-09)}",
         "{[2024-01-03,2024-01-04),[2024-01-10,2024-01-11)}",
     ]
+
+
+@pytest.mark.parametrize("window", [(3, 5), (3, None), (None, 5), (0, 0), (7, 7), (8, 9)], ids=str)
+def test_a_window_within_a_rebasing_has_its_old_values(
+    worker: Worker, database_url: str, window: Window
+) -> None:
+    add_assets(database_url, "A")
+    bars = history()
+    _, before = deliver(worker, database_url, bars)
+    deliver(worker, database_url, rebased(bars, 0.25, volume=4))
+    database = PostgresConnection(database_url)
+    whole = known(database, "A", before)
+    assert [values[-1] for values in whole.values()] == bars.volume.tolist()
+    assert all_known(database, ["A"], before, window) == [within(window, whole)]
 
 
 def test_what_was_known_is_found_by_the_keys(worker: Worker, database_url: str) -> None:

@@ -70,6 +70,9 @@ def fill(url: str, size: int) -> None:
             "UPDATE assets SET lease_owner = 1, lease_until = 'infinity'"
             " WHERE id < 1000 AND mod(id, 50) = 9"
         )
+        connection.execute(
+            "UPDATE assets SET repair_wanted_at = now() - interval '2 days' WHERE mod(id, 50) = 7"
+        )
         connection.execute("VACUUM FULL")
         connection.execute("VACUUM ANALYZE")
 
@@ -141,11 +144,31 @@ def test_a_claim_of_what_is_in_no_index_reads_the_assets_once(
     assert plan[0]["Actual Rows"] == LIMIT
 
 
+def test_a_claim_of_damaged_histories_reads_an_index_of_their_own(queues: dict[int, str]) -> None:
+    plan = explain(queues[LONG], "claim_damaged")
+    assert [scan for scan in scans(plan) if scan.endswith("Index Scan assets_damaged")]
+    assert [scan for scan in scans(plan) if scan.startswith("Seq Scan")] == []
+    assert plan[0]["Actual Rows"] == LIMIT
+
+
 def test_a_claim_goes_on_in_the_middle_of_a_long_queue(queues: dict[int, str]) -> None:
     middle = "SELECT percentile_disc(0.4) WITHIN GROUP (ORDER BY last_synced) FROM assets"
     position = {"after_synced": value(queues[LONG], middle), "after_id": 7}
     plan = explain(queues[LONG], "claim_due", **position)
     assert_read_in_order(plan, "assets_dispatch")
+    assert plan[0]["Actual Rows"] == LIMIT
+
+
+def test_a_claim_by_the_calendar_goes_on_in_the_middle_of_a_long_queue(
+    queues: dict[int, str],
+) -> None:
+    """What the walk has passed is not read again."""
+    middle = "SELECT percentile_disc(0.4) WITHIN GROUP (ORDER BY last_synced) FROM assets"
+    position = {"after_synced": value(queues[LONG], middle), "after_id": 7}
+    plan = explain(queues[LONG], "claim_behind", **position)
+    assert [node["Node Type"] for node in plan if "Sort" in node["Node Type"]] == []
+    read = next(node for node in plan if node.get("Index Name") == "assets_dispatch")
+    assert read["Actual Rows"] + read.get("Rows Removed by Filter", 0) <= 2 * LIMIT
     assert plan[0]["Actual Rows"] == LIMIT
 
 

@@ -143,9 +143,14 @@ def test_what_is_not_told_any_more_goes_of_this_asset_only(
         worker.settle_actions(lease, both)
     want_again(database_url)
     first, second = worker.claim_wanted()
-    worker.settle_actions(first, VendorActions(splits=(), dividends=()))
-    left = "SELECT asset_id FROM splits UNION ALL SELECT asset_id FROM dividends"
-    assert rows(database_url, left) == [(second.asset_id,)] * 2
+    others = VendorActions(splits=(replace(SPLIT, date=LAST),), dividends=())
+    worker.settle_actions(first, others)
+    left = "SELECT asset_id, date FROM splits UNION ALL SELECT asset_id, date FROM dividends"
+    assert sorted(rows(database_url, left)) == [
+        (first.asset_id, LAST),
+        (second.asset_id, FIRST),
+        (second.asset_id, AFTER),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -5,42 +5,24 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
-from datetime import date
 
+import psycopg
 import pytest
 
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.reader.invariants import broken_invariants
 from data_nexus.database.store import open_store
-from data_nexus.database.store.sessions import Advanced, BulkSessions, CandidateIndex, SessionScope
+from data_nexus.database.store.sessions import Advanced, CandidateIndex
 from data_nexus.domain.actions import Dividend, Split
-from data_nexus.domain.planning.due import MarketSegment
+from data_nexus.domain.validation.bulk_session import RejectedBulkRow
 from data_nexus.errors import RowsRefused
 from data_nexus.ingestion.nightly.bulk_session import decode_session
+from tests.support.postgres.bulk_sessions import FRIDAY, MONDAY, REACH, THURSDAY, Bulk
 from tests.support.postgres.postgres_proxy import Fate, proxy_before
-from tests.support.postgres.tables import add_assets, execute, rows, snapshot, value
-from tests.support.postgres.workers import Worker, bars_from, batch_for
-
-THURSDAY, FRIDAY, MONDAY = date(2026, 11, 5), date(2026, 11, 6), date(2026, 11, 9)
-NYSE = MarketSegment("US", "NYSE", "Common Stock")
-REACH = SessionScope(exchange="US", session=MONDAY, since=FRIDAY, segments=[NYSE])
-
-
-@dataclass(frozen=True)
-class Bulk:
-    """The verbs, run to their end one by one."""
-
-    store: BulkSessions
-    runner: asyncio.Runner
-
-    def advance(self, *told: dict[str, object]) -> Advanced:
-        sheet = decode_session(json.dumps(told).encode(), "US", MONDAY, str)
-        return self.runner.run(self.store.advance(REACH, sheet, FRIDAY, 7, (1, 100)))
-
-    def survey(self) -> CandidateIndex:
-        return self.runner.run(self.store.survey(REACH))
+from tests.support.postgres.tables import add_assets, eventually, execute, rows, snapshot, value
+from tests.support.postgres.workers import Worker, ago, bars_from, batch_for
 
 
 @pytest.fixture
@@ -158,6 +140,17 @@ def test_who_is_left_and_who_is_leased_is_not_touched(
     assert value(database_url, "SELECT count(*) FROM market_data WHERE date = '2026-11-09'") == 1
 
 
+def test_a_suspect_is_left_to_be_fetched_alone(
+    bulk: Bulk, assets: dict[str, int], database_url: str
+) -> None:
+    """Its worker was lost while it held the asset: the others must not be lost with it."""
+    del assets
+    execute(database_url, "UPDATE assets SET times_rescued = 1 WHERE symbol = 'A'")
+    before = state(database_url, "A")
+    assert len(bulk.advance(*map(told, "ABCD")).classified.stored) == 3
+    assert state(database_url, "A") == before
+
+
 def test_an_asset_leased_at_the_last_moment_gets_no_bar(
     bulk: Bulk, assets: dict[str, int], database_url: str
 ) -> None:
@@ -173,6 +166,25 @@ def test_an_asset_leased_at_the_last_moment_gets_no_bar(
     assert len(carried.classified.stored) == 3
     assert state(database_url, "A")[0] == FRIDAY
     assert value(database_url, "SELECT count(*) FROM market_data WHERE date = '2026-11-09'") == 3
+
+
+def test_an_asset_that_was_advanced_meanwhile_is_left_out(
+    bulk: Bulk, assets: dict[str, int], database_url: str
+) -> None:
+    """Another update holds its row until this one has read it and is about to write."""
+    del assets
+    waiting = (
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    with psycopg.connect(database_url) as other, ThreadPoolExecutor(1) as pool:
+        other.execute("UPDATE assets SET fence = fence + 1 WHERE symbol = 'A'")
+        advancing = pool.submit(bulk.advance, *map(told, "ABCD"))
+        eventually(lambda: value(database_url, waiting))
+        other.commit()
+        carried = advancing.result()
+    assert len(carried.classified.stored) == 3
+    assert state(database_url, "A") == (FRIDAY, FRIDAY, 2, 0, None)
 
 
 def test_a_failure_leaves_nothing(bulk: Bulk, assets: dict[str, int], database_url: str) -> None:
@@ -248,6 +260,70 @@ def test_actions_of_a_day_are_stored_once_and_replaced(
     split_rows = "SELECT asset_id, date, numerator, denominator FROM splits"
     assert rows(database_url, split_rows) == [(assets["A"], MONDAY, 4, 1)]
     assert rows(database_url, "SELECT asset_id, value FROM dividends") == [(assets["B"], 0.5)]
+
+
+@pytest.fixture
+def retired(assets: dict[str, int], database_url: str) -> int:
+    """An asset that had the code A before, and that also lacks Monday's session alone."""
+    (asset_id,) = add_assets(
+        database_url,
+        "A",
+        venue="NYSE",
+        asset_type="Common Stock",
+        synced_through=FRIDAY,
+        last_bar=FRIDAY,
+        last_synced=ago(3),
+        retired_at=ago(1),
+    )
+    copied = (
+        "INSERT INTO market_data SELECT %s, date, open, high, low, close, adjusted_close, volume"
+        " FROM market_data WHERE asset_id = %s"
+    )
+    rows(database_url, copied, asset_id, assets["A"])
+    return asset_id
+
+
+def test_a_bar_is_of_the_asset_that_has_its_code_now(
+    bulk: Bulk, assets: dict[str, int], retired: int, database_url: str
+) -> None:
+    survey = bulk.survey()
+    assert survey == CandidateIndex(dict.fromkeys("ABCD", FRIDAY), ((assets["A"], assets["D"]),))
+    bulk.advance(*map(told, "ABCD"))
+    new = "SELECT asset_id FROM market_data WHERE date = %s ORDER BY 1"
+    assert rows(database_url, new, MONDAY) == [(asset_id,) for asset_id in assets.values()]
+    kept = "SELECT synced_through, last_bar, fence FROM assets WHERE id = %s"
+    assert rows(database_url, kept, retired) == [(FRIDAY, FRIDAY, 0)]
+
+
+def test_actions_and_rejected_rows_are_of_the_asset_that_has_their_code_now(
+    bulk: Bulk, assets: dict[str, int], retired: int, database_url: str
+) -> None:
+    paid = Dividend(date=MONDAY, value=0.5, currency="USD")
+    # Whichever of the two lies first in the table.
+    for touched in (retired, assets["A"]):
+        rows(database_url, "UPDATE assets SET name = name WHERE id = %s", touched)
+        actions = ({"A": (Split(MONDAY, 4, 1),)}, {"A": (paid,)})
+        bulk.runner.run(bulk.store.store_actions("US", *actions))
+        unread = [RejectedBulkRow("A", "some rule", "{}"), RejectedBulkRow("X", "some rule", "{}")]
+        assert bulk.runner.run(bulk.store.store_rejects("US", MONDAY, unread)) == 1
+    found = (
+        "SELECT asset_id FROM splits UNION ALL SELECT asset_id FROM dividends"
+        " UNION ALL SELECT asset_id FROM rejected_rows"
+    )
+    assert rows(database_url, found) == [(assets["A"],)] * 3
+
+
+def test_a_day_s_actions_leave_those_of_other_days(
+    bulk: Bulk, assets: dict[str, int], database_url: str
+) -> None:
+    """A day's answer never has all actions of an asset."""
+    del assets
+    for day, amount in ((FRIDAY, 0.5), (MONDAY, 0.75), (THURSDAY, 0.25)):
+        paid = Dividend(date=day, value=amount, currency="USD")
+        actions = ({"A": (Split(day, 2, 1),)}, {"A": (paid,)})
+        bulk.runner.run(bulk.store.store_actions("US", *actions))
+    stored = "SELECT s.date FROM splits s JOIN dividends d USING (asset_id, date) ORDER BY s.date"
+    assert rows(database_url, stored) == [(THURSDAY,), (FRIDAY,), (MONDAY,)]
 
 
 def test_resting_assets_are_woken_by_a_bar(

@@ -12,7 +12,10 @@ import pytest
 
 from data_nexus.database.store.batch import Batch, Outcome, Receipt, RejectedRow
 from data_nexus.domain.bars import NO_DATE
+from data_nexus.domain.window import Window
 from data_nexus.errors import RowsRefused
+from data_nexus.ingestion.fetching.requester import FetchState
+from data_nexus.ingestion.histories.pipeline import absent_batch
 from tests.support.postgres.tables import add_assets, execute, rows, snapshot, value
 from tests.support.postgres.workers import WINDOW, Worker, bars_from, batch_for, reread, worker_on
 
@@ -91,8 +94,37 @@ def test_an_older_answer_never_moves_the_cursor_back(worker: Worker, database_ur
     add_assets(database_url, "A")
     worker.commit(batch_for(worker.claim()[0], bars_from(DAY, 1.0)))
     (lease,) = worker.claim(days_old=0)
-    worker.commit(batch_for(lease, bars_from(DAY - timedelta(9), 1.0)))
-    assert value(database_url, "SELECT synced_through FROM assets") == DAY
+    older = batch_for(lease, bars_from(DAY - timedelta(9), 1.0))
+    part = Window(DAY - timedelta(9), DAY)
+    worker.commit(replace(older, window=part, passes_to=DAY - timedelta(5)))
+    assert rows(database_url, "SELECT synced_through, last_bar FROM assets") == [(DAY, DAY)]
+    (lease,) = worker.claim(days_old=0)
+    whole = batch_for(lease, bars_from(DAY - timedelta(9), 1.0))
+    worker.commit(replace(whole, passes_to=DAY - timedelta(5)))
+    assert rows(database_url, "SELECT synced_through, last_bar FROM assets") == [(DAY, DAY)]
+
+
+def test_bars_under_an_asset_without_a_cursor_are_merged(worker: Worker, database_url: str) -> None:
+    add_assets(database_url, "A", "B")
+    worker.commit(*(batch_for(lease, bars_from(DAY, 1.0, 2.0)) for lease in worker.claim()))
+    execute(database_url, "UPDATE assets SET last_bar = NULL WHERE symbol = 'A'")
+    again = [batch_for(lease, bars_from(DAY, 1.0, 5.0, 6.0)) for lease in worker.claim(days_old=0)]
+    assert [batch.lease.is_first for batch in again] == [True, False]
+    assert worker.commit(*again) == [Receipt(1, 1, 1, 0)] * 2
+    last = DAY + timedelta(2)
+    assert rows(database_url, "SELECT last_bar, synced_through FROM assets") == [(last, last)] * 2
+
+
+def test_absences_in_a_row_rest_longer_and_longer(worker: Worker, database_url: str) -> None:
+    add_assets(database_url, "A")
+    rests = []
+    for _ in range(3):
+        (lease,) = worker.claim()
+        worker.commit(absent_batch(lease, WINDOW, FetchState()))
+        rest = "SELECT round(extract(epoch FROM ask_after - now()) / 86400) FROM assets"
+        rests.append(int(value(database_url, rest)))
+        execute(database_url, "UPDATE assets SET ask_after = NULL")
+    assert rests == [1, 2, 4]
 
 
 def refused(batch: Batch, step: str) -> Batch:

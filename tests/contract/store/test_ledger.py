@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import suppress
 
 from data_nexus.config import Secret
@@ -47,6 +48,25 @@ def test_of_dear_requests_none_is_reserved_in_advance(database_url: str) -> None
         return charged
 
     assert asyncio.run(admit_each()) == [100, 200, 300, 400]
+
+
+def test_a_slot_that_comes_too_late_is_given_back_for_another(database_url: str) -> None:
+    """A machine that slept would else send a burst when it wakes up."""
+
+    async def oversleep() -> float:
+        async with open_store(database_url, "public", 2, lease_sec=60) as store:
+            ledger = Ledger(store.quota(TOKEN), ignore)
+            await ledger.admit(1)
+            admitting = asyncio.create_task(ledger.admit(1))
+            await asyncio.sleep(0)
+            time.sleep(1)  # noqa: ASYNC251 - so long the whole process stands still
+            woken = time.monotonic()
+            slot = await admitting
+            await ledger.close()
+            return slot.at - woken
+
+    assert asyncio.run(oversleep()) > -0.3
+    assert spent(database_url) == 2
 
 
 def test_two_audits_at_once_take_one_share_of_the_day(database_url: str) -> None:

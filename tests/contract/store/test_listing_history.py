@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
 from data_nexus.database.connection import PostgresConnection
+from data_nexus.database.store.listings import DiscoveryContext
 from data_nexus.domain.symbol import Symbol
 from data_nexus.errors import UsageError
 from data_nexus.research.universe import read_listings, read_universe
@@ -21,6 +22,7 @@ from tests.support.vendor.listings import (
     listings,
     moment,
     store,
+    store_list,
     symbols,
     universe,
 )
@@ -54,6 +56,43 @@ def test_each_day_has_the_universe_of_the_last_discovery_by_its_end(database_url
     assert symbols(database_url, day(1) - timedelta(1)) == ["A", "B"]
     assert symbols(database_url, day(9)) == ["A", "B", "C"]
     assert symbols(database_url, day(0) - timedelta(1)) == []
+
+
+@pytest.mark.parametrize(
+    ("read", "is_of"),
+    [
+        (datetime(2024, 3, 4, 23, 59, 59, 999_999, UTC), date(2024, 3, 4)),
+        (datetime(2024, 3, 5, tzinfo=UTC), date(2024, 3, 5)),
+        (datetime(2024, 3, 5, 0, 0, 0, 1, UTC), date(2024, 3, 5)),
+        (datetime(2024, 3, 5, 1, tzinfo=timezone(timedelta(hours=2))), date(2024, 3, 4)),
+    ],
+    ids=str,
+)
+def test_a_discovery_around_midnight_is_of_the_day_that_has_begun_in_utc(
+    database_url: str, read: datetime, is_of: date
+) -> None:
+    """The day's end itself is the next day: what is read at it is not yet known on that day."""
+    store(database_url, 0, listings("A", "B"))
+    store_list(database_url, listings("B", "C"), DiscoveryContext(moment=read), max_shrink=1.0)
+    assert symbols(database_url, is_of - timedelta(1)) == ["A", "B"]
+    assert symbols(database_url, is_of) == ["B", "C"]
+
+
+@pytest.mark.parametrize(
+    ("read", "basis"),
+    [
+        (datetime(2024, 3, 4, 23, 59, 59, 999_999, UTC), "listed"),
+        (datetime(2024, 3, 5, tzinfo=UTC), "first and last bar"),
+    ],
+    ids=str,
+)
+def test_a_first_discovery_around_midnight_covers_the_day_that_it_was_made_in(
+    worker: Worker, database_url: str, read: datetime, basis: str
+) -> None:
+    store_list(database_url, listings("A"), DiscoveryContext(moment=read))
+    bars = bars_from(date(2024, 3, 1), 1, 2, 3, 4, 5)
+    worker.commit(*(batch_for(lease, bars) for lease in worker.claim()))
+    assert [row["basis"] for row in universe(database_url, date(2024, 3, 4))] == [basis]
 
 
 def test_the_universe_has_the_names_of_its_day(database_url: str) -> None:

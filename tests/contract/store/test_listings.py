@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from data_nexus.database.store import open_store
-from data_nexus.database.store.listings import ListingChanges
+from data_nexus.database.store.listings import DiscoveryContext, ListingChanges
 from data_nexus.domain.listings.listing import Listing
 from data_nexus.domain.symbol import Symbol
 from data_nexus.eodhd.decode_symbols import decode_symbols
@@ -135,12 +135,13 @@ def test_a_list_of_some_types_says_nothing_about_the_others(database_url: str) -
 
 
 def test_a_list_says_nothing_about_another_exchange(database_url: str) -> None:
-    execute(database_url, "INSERT INTO assets (symbol, exchange) VALUES ('A', 'LSE')")
-    store(database_url, listings("A", "B"))
-    store(database_url, listings("A", "B"))
-    assert rows(
-        database_url, "SELECT symbol, exchange, name FROM assets WHERE is_active ORDER BY 1, 2"
-    ) == [("A", "LSE", ""), ("A", "US", "Name"), ("B", "US", "Name")]
+    """Neither when it brings what is new nor when it lacks what was there."""
+    execute(database_url, "INSERT INTO assets (symbol, exchange) VALUES ('A', 'LSE'), ('Z', 'LSE')")
+    store(database_url, listings(*"ABCDE"))
+    assert store(database_url, listings(*"ABCD")).deactivated == 1
+    active = "SELECT symbol, name FROM assets WHERE is_active AND exchange = %s ORDER BY 1"
+    assert rows(database_url, active, "LSE") == [("A", ""), ("Z", "")]
+    assert rows(database_url, active, "US") == [(code, "Name") for code in "ABCD"]
 
 
 def test_the_list_of_the_dead_adds_them_marked_and_deactivates_nobody(database_url: str) -> None:
@@ -168,6 +169,14 @@ def test_a_code_both_listed_and_dead_stays_its_living_bearer_s(database_url: str
     before = snapshot(database_url, "assets")
     assert counts(store(database_url, [listing("REUSED", "Old Inc")], delisted=True))[0] == 0
     assert snapshot(database_url, "assets") == before
+
+
+def test_a_list_of_the_dead_with_news_leaves_living_bearers_alone(database_url: str) -> None:
+    store(database_url, listings("A", "B"))
+    changes = store(database_url, [listing("A", "Another"), listing("DEAD")], delisted=True)
+    assert counts(changes) == (1, 0, 0, 0, 0)
+    state = "SELECT symbol, name, is_delisted FROM assets WHERE symbol <> 'B' ORDER BY 1"
+    assert rows(database_url, state) == [("A", "Name", False), ("DEAD", "Name", True)]
 
 
 def test_a_listing_that_died_is_marked_and_its_last_bars_are_still_asked_for(
@@ -266,3 +275,46 @@ def test_two_lists_at_the_same_moment_add_each_symbol_once(database_url: str) ->
 def test_a_database_that_is_not_there_is_named_as_such() -> None:
     with pytest.raises(StorageUnavailable):
         store("postgresql://nobody@127.0.0.1:1/none", listings("A"))
+
+
+def test_a_code_whose_line_cannot_be_read_stays_as_it_is(database_url: str) -> None:
+    store(database_url, [listing("A", "Name of A"), *listings("B", "C", "D", "E")])
+    before = snapshot(database_url, "assets", "listings")
+    context = DiscoveryContext(refused_codes=frozenset({"A", "NEVER"}))
+    changes = store_list(database_url, listings("B", "C", "D", "E"), context)
+    assert (counts(changes), changes.missing, changes.is_shrunk) == ((0, 0, 0, 0, 5), 0, False)
+    assert snapshot(database_url, "assets", "listings") == before
+
+
+def test_of_a_list_that_is_refused_for_the_most_part_nothing_vanishes(database_url: str) -> None:
+    store(database_url, listings(*"ABCDEFGHIJ"))
+    context = DiscoveryContext(refused_codes=frozenset("ABCDEFGH"))
+    changes = store_list(database_url, listings("I"), context)
+    assert (changes.deactivated, changes.missing) == (1, 1)
+    assert codes(database_url, active=False) == ["J"]
+
+
+def test_a_refused_code_brings_no_delisted_asset_back(database_url: str) -> None:
+    store(database_url, listings("A", "B", "C", "D", "E", "F"))
+    store(database_url, listings("A", "B", "C", "D", "E"))
+    context = DiscoveryContext(refused_codes=frozenset({"F"}))
+    store_list(database_url, listings("A", "B", "C", "D", "E"), context)
+    assert codes(database_url, active=False) == ["F"]
+
+
+@pytest.mark.parametrize(("unread", "gone"), [(0, ["E"]), (1, []), (5, [])])
+def test_an_asset_that_an_unreadable_line_may_be_is_not_taken_for_delisted(
+    database_url: str, unread: int, gone: list[str]
+) -> None:
+    store(database_url, listings(*"ABCDE"))
+    context = DiscoveryContext(unread=unread)
+    changes = store_list(database_url, listings(*"ABCD"), context, max_shrink=0.5)
+    assert codes(database_url, active=False) == gone
+    assert (changes.missing, changes.is_shrunk) == (1, bool(unread))
+
+
+def test_more_missing_assets_than_unreadable_lines_are_delisted(database_url: str) -> None:
+    """An exchange of which one line is never readable still loses its delisted assets."""
+    store(database_url, listings(*"ABCDE"))
+    store_list(database_url, listings(*"ABC"), DiscoveryContext(unread=1), max_shrink=0.5)
+    assert codes(database_url, active=False) == ["D", "E"]

@@ -8,15 +8,19 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from datetime import date
 from typing import LiteralString
 
 import pytest
 
+from data_nexus.config import Secret
 from data_nexus.database.store import Due, QueuePosition, open_store
 from data_nexus.database.store.batch import Batch, Receipt, RejectedRow
 from data_nexus.domain.bars import NO_DATE
 from data_nexus.errors import StorageUnavailable
+from data_nexus.events import ignore
+from data_nexus.ingestion.fetching.quota_ledger import Ledger
 from tests.support.postgres.database import Cluster
 from tests.support.postgres.postgres_proxy import Fate, proxy_before
 from tests.support.postgres.tables import add_assets, execute, rows, snapshot
@@ -136,3 +140,25 @@ def test_a_session_cut_at_any_statement_leaves_nothing_and_the_next_one_works(
         urls = [stack.enter_context(cluster.fresh_database()) for _ in EVENTS]
         for _ in threads.map(assert_cut_leaves_nothing, urls, EVENTS):
             pass
+
+
+@pytest.mark.parametrize(("fate", "spent"), [(Fate.DONE, 1), (Fate.LOST, 2)])
+def test_calls_given_back_through_a_cut_are_given_back_once_or_not(
+    database_url: str, fate: Fate, spent: int
+) -> None:
+    """Twice would let the day be overspent; not at all only costs a call."""
+
+    async def give_back() -> None:
+        async with (
+            proxy_before(database_url) as proxy,
+            open_store(proxy.url, "public", 1, lease_sec=60) as store,
+        ):
+            ledger = Ledger(store.quota(Secret("a.token")), ignore)
+            slots = [await ledger.admit(100) for _ in range(2)]
+            await store.quota(Secret("a.token")).change(lambda q, _: (replace(q, spent=2), None))
+            proxy.fate = fate
+            await ledger.refund(replace(slots[0], calls=1))
+            assert proxy.struck == 1
+
+    asyncio.run(give_back())
+    assert rows(database_url, "SELECT spent FROM quota_ledger") == [(spent,)]

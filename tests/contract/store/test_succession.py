@@ -62,6 +62,32 @@ def test_a_worker_that_asks_under_the_old_code_writes_nothing_more(
     assert (again.asset_id, str(again.symbol)) == (lease.asset_id, "META.US")
 
 
+def test_a_rename_raises_the_fence(database_url: str) -> None:
+    """A session in bulk that has read the asset under its old code writes nothing of it."""
+    store(database_url, 0, [listing("FB", isin=FACEBOOK)])
+    fence = "SELECT fence FROM assets"
+    before = value(database_url, fence)
+    store(database_url, 1, [listing("META", isin=FACEBOOK)])
+    assert value(database_url, fence) > before
+
+
+def test_a_renamed_asset_that_rests_is_asked_for_under_its_new_code(
+    worker: Worker, database_url: str
+) -> None:
+    """That the vendor had no bars under the old code says nothing of the new one."""
+    store(database_url, 0, [listing("FB", isin=FACEBOOK), *listings("A")])
+    execute(
+        database_url,
+        "UPDATE assets SET ask_after = now() + interval '60 days', times_empty = 7,"
+        " times_failed = 3",
+    )
+    store(database_url, 1, [listing("META", isin=FACEBOOK), *listings("A")])
+    (lease,) = worker.claim()
+    assert (str(lease.symbol), lease.times_empty) == ("META.US", 0)
+    failed = "SELECT times_failed FROM assets ORDER BY symbol"
+    assert rows(database_url, failed) == [(3,), (0,)], "the other rests as before"
+
+
 def test_the_vendor_s_word_renames_what_has_no_isin(database_url: str) -> None:
     store(database_url, 0, listings("SQ", "A"))
     asset_id = ids(database_url)["SQ"]

@@ -12,9 +12,11 @@ import psycopg
 import pytest
 
 from data_nexus.database.connection import repeated
+from data_nexus.database.queries import query
 from data_nexus.database.store import Due, QueuePosition, Store, open_store
 from data_nexus.database.store.batch import Receipt
 from data_nexus.errors import StorageUnavailable
+from tests.support.postgres.statement_proxy import Cut, Place, proxy_that_cuts
 from tests.support.postgres.tables import add_assets, eventually, execute, rows, value
 from tests.support.postgres.workers import Worker, ago, bars_from, batch_for, worker_on
 
@@ -122,6 +124,17 @@ def test_leases_that_a_worker_does_not_know_of_run_out(worker: Worker, database_
     worker.renew()
     renewed = "SELECT id FROM assets WHERE lease_until > now() + interval '50 seconds'"
     assert rows(database_url, renewed) == [(known[0].asset_id,)]
+
+
+def test_a_claim_whose_answer_is_lost_leaves_no_asset_waiting(database_url: str) -> None:
+    """The server has leased them to a worker that does not know which they are."""
+    asset_ids = add_assets(database_url, "A", "B")
+    claim = query("claim_due").decode().partition("\n")[0]
+    cut = Place(1, Cut.AFTER, claim)
+    with proxy_that_cuts(database_url, cut) as proxy, worker_on(proxy.url) as worker:
+        claimed = worker.claim()
+        assert proxy.has_struck
+    assert [(lease.asset_id, lease.fence) for lease in claimed] == [(each, 2) for each in asset_ids]
 
 
 @pytest.mark.parametrize(

@@ -76,11 +76,14 @@ async def _pass_on(server: StreamReader, back: StreamWriter) -> None:
 
 
 @asynccontextmanager
-async def proxy_before(url: str) -> AsyncIterator[Proxy]:
-    """Yield a proxy before the database of `url`, whose server has a Unix socket."""
+async def proxy_before(url: str, port: int = 0) -> AsyncIterator[Proxy]:
+    """Yield a proxy before the database of `url`, whose server has a Unix socket.
+
+    It listens on `port`, or on any.
+    """
     target = conninfo_to_dict(url)
     proxy = Proxy(f"{target['host']}/.s.PGSQL.{target['port']}")
-    listening = await asyncio.start_server(proxy.accept, "127.0.0.1", 0)
+    listening = await asyncio.start_server(proxy.accept, "127.0.0.1", port)
     port = listening.sockets[0].getsockname()[1]
     proxy.url = f"postgresql://{target['user']}@127.0.0.1:{port}/{target['dbname']}"
     async with listening:

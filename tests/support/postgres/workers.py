@@ -16,12 +16,14 @@ import numpy as np
 from data_nexus.database.store import Due, QueuePosition, Store, open_store
 from data_nexus.database.store.actions import VendorActions
 from data_nexus.database.store.batch import Batch, DeadLetter, Outcome, Receipt, RejectedRow
+from data_nexus.database.store.runs import Breach
 from data_nexus.domain.actions import Dividend, Split
 from data_nexus.domain.adjustment.findings import AssetFinding, KnownActions
 from data_nexus.domain.bars import EPOCH, Bars
 from data_nexus.domain.lease import Lease
 from data_nexus.domain.planning.audit import Record
 from data_nexus.domain.window import Window
+from data_nexus.ingestion.histories.queue import LeaseQueue
 
 WINDOW = Window(date(1700, 1, 1), date(2026, 1, 1))
 NO_BARS = Bars(np.empty(0, np.int32), *(np.empty(0) for _ in range(6)))
@@ -56,6 +58,11 @@ class Worker:
         due = Due(ago(days_old), exchange, ids)
         place = position or QueuePosition()
         return self._runner.run(self.store.leases.claim(due, place, limit, suspect=suspect))
+
+    def claim_by(self, due: Due, limit: int = 100, *, suspect: bool = False) -> list[Lease]:
+        """Claim from the front of any queue."""
+        position = QueuePosition()
+        return self._runner.run(self.store.leases.claim(due, position, limit, suspect=suspect))
 
     def claim_wanted(self, exchange: str | None = None, limit: int = 100) -> list[Lease]:
         """Claim assets whose actions are to be fetched."""
@@ -93,6 +100,37 @@ class Worker:
         """Claim assets whose history was last read as a whole so long ago."""
         due = Due(ago(days_old), exchange, is_audit=True)
         return self._runner.run(self.store.leases.claim(due, position or QueuePosition(), limit))
+
+    def claim_damaged(
+        self,
+        limit: int = 100,
+        *,
+        exchange: str | None = None,
+        ids: list[int] | None = None,
+        suspect: bool = False,
+    ) -> list[Lease]:
+        """Claim assets that are marked as damaged."""
+        due = Due(ago(-1), exchange, ids, wants_repair=True)
+        claimed = self.store.leases.claim(due, QueuePosition(), limit, suspect=suspect)
+        return self._runner.run(claimed)
+
+    def mark_damaged(self, *ids: int) -> None:
+        """Mark assets as damaged."""
+        self._runner.run(self.store.repairs.want(ids))
+
+    def breaches(self, run_id: int, since: datetime | None = None) -> list[Breach]:
+        """The invariants that a run has broken."""
+        return self._runner.run(self.store.runs.breaches(run_id, since or ago(1)))
+
+    def walk(self, limit: int | None, turns: str) -> list[Lease | None]:
+        """Take leases from one queue of a run, for each letter one: due (d) or suspect (s)."""
+
+        async def take() -> list[Lease | None]:
+            queue = LeaseQueue(self.store, Due(ago(1)), limit)
+            steps = {"d": queue.next, "s": queue.next_suspect}
+            return [await steps[turn]() for turn in turns]
+
+        return self._runner.run(take())
 
     def audit_records(self) -> list[Record]:
         """What audits have done, by exchange."""

@@ -22,6 +22,7 @@ from tests.support.vendor.sandbox import Sandbox
 _PATIENCE_SEC = 120.0
 _MODULES = (
     *("start.config", "start.verify", "load.backfill", "load.discover", "load.plan", "load.update"),
+    "load.repair",
     *("look.bars", "look.changes", "look.listings", "look.status", "export.command"),
     *("export.formats", "export.lake", "run.db", "run.dead_letters", "run.worker"),
 )

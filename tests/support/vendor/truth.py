@@ -49,3 +49,13 @@ def differences(url: str, bars: pa.Table) -> dict[str, int]:
         ).fetchone()
     assert counts
     return {"lost": counts[0], "invented": counts[1], "served": counts[2]}
+
+
+def with_actions(vendor: Sandbox, *days: str) -> set[str]:
+    """The codes that the vendor's feeds name on these days."""
+    told = [
+        vendor.ask("/eod-bulk-last-day/US", fmt="json", date=day, type=kind).json()
+        for day in days
+        for kind in ("splits", "dividends")
+    ]
+    return {row["code"] for feed in told for row in feed}

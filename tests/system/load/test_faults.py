@@ -160,7 +160,7 @@ def test_one_wire_request_is_one_paid_attempt(ordeal: Ordeal) -> None:
 
 
 def test_no_request_was_redirected(ordeal: Ordeal) -> None:
-    assert ordeal.requests("redirected") == 1
+    assert ordeal.requests("redirected") == ATTEMPTS
     asked = [entry["path"] for entry in ordeal.log]
     assert asked.count("/api/eod/AAPL.US") <= ATTEMPTS
 

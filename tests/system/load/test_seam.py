@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from data_nexus.database.connection import PostgresConnection
+from data_nexus.database.reader.invariants import broken_invariants
 from tests.support.postgres.database import Cluster
 from tests.support.postgres.tables import add_assets, execute, rows, value
 from tests.support.programs.commands import Commands, commands_at
@@ -157,3 +159,99 @@ def test_only_new_actions_have_histories_asked_for_as_a_whole_again(
         assert_true(database_url, vendor)
     assert rebased == Counter(), "nothing was published the second time"
     assert value(database_url, "SELECT count(*) FROM market_data_revisions") == 0
+
+
+LOST = {
+    "all of it": "true",
+    "the last bars": "date >= '2026-10-01'",
+    "the last bar": "date = '2026-11-06'",
+    "one bar in the overlap": "date = '2026-11-03'",
+    "all but the last bar": "date < '2026-11-06'",
+}
+
+
+@pytest.mark.parametrize("where", LOST.values(), ids=LOST)
+def test_stored_bars_that_are_lost_are_seen_at_the_next_re_read_and_stored_again(
+    commands: Commands, vendor: Sandbox, database_url: str, where: str
+) -> None:
+    aapl = f"FROM market_data WHERE asset_id = 1 AND {where}"
+    lost = rows(database_url, f"SELECT count(*) {aapl}")[0][0]
+    rows(database_url, f"DELETE {aapl}")
+    figures, asked = catch_up(commands, vendor)
+    assert (figures["reread"], figures["inserted"]) == (1, lost)
+    assert asked.total() == SYMBOLS + 1
+    assert_true(database_url, vendor)
+    assert value(database_url, "SELECT sum(lost)::int FROM sync_log") == lost
+    assert not any(broken_invariants(PostgresConnection(database_url)).values())
+    figures, asked = catch_up(commands, vendor)
+    assert (figures["reread"], asked.total()) == (0, SYMBOLS), "once is enough"
+
+
+def test_bars_that_are_lost_far_before_the_overlap_are_found_by_verify_and_repaired(
+    commands: Commands, vendor: Sandbox, database_url: str
+) -> None:
+    rows(database_url, "DELETE FROM market_data WHERE asset_id = 1 AND date < '2026-06-01'")
+    catch_up(commands, vendor)
+    done = commands.run("verify", "--json")
+    name = "stored bars are those of the sync log"
+    assert (done.code, done.answer["broken"]) == (8, {name: ["AAPL.US"]})
+    done = commands.run("repair", "--json")
+    assert (done.code, done.answer["total_assets"], done.answer["left"]) == (0, 1, 0)
+    assert_true(database_url, vendor)
+    assert not any(broken_invariants(PostgresConnection(database_url)).values())
+
+
+def test_an_empty_answer_once_costs_a_loaded_asset_one_call_and_no_day(
+    commands: Commands, vendor: Sandbox, database_url: str
+) -> None:
+    nothing = {"kind": "hostile_json", "body": "[]", "endpoint": "eod", "symbol": "AAPL.US"}
+    vendor.post("/faults", {**nothing, "times": 1})
+    figures, asked = catch_up(commands, vendor)
+    assert (figures["absent"], figures["reread"], asked["AAPL.US"]) == (0, 1, 2)
+    resting = "SELECT count(*) FROM assets WHERE ask_after IS NOT NULL"
+    assert value(database_url, resting) == 0
+    vendor.post("/faults", nothing)
+    figures, asked = catch_up(commands, vendor)
+    assert (figures["absent"], asked["AAPL.US"]) == (1, 2), "said twice, it is believed"
+    assert value(database_url, resting) == 1
+    assert_true(database_url, vendor)
+
+
+def test_a_stray_bar_ahead_of_its_time_does_not_keep_the_asset_from_its_history(
+    commands: Commands, vendor: Sandbox, database_url: str
+) -> None:
+    """All windows that begin before it are empty until the vendor's sessions reach it."""
+    stray = "'2026-11-25', 1, 1, 1, 1, 1, 1"
+    execute(
+        database_url,
+        f"INSERT INTO market_data VALUES (1, {stray})",  # noqa: S608
+        "UPDATE assets SET last_bar = '2026-11-25', synced_through = '2026-11-25' WHERE id = 1",
+    )
+    vendor.post("/publish", {"exchange": "US", "date": NEXT})
+    figures, _ = catch_up(commands, vendor)
+    assert figures["absent"] == 0
+    last = "SELECT count(*) FROM market_data WHERE asset_id = 1 AND date = '2026-11-09'"
+    assert value(database_url, last) == 1
+
+
+def test_the_backfill_that_breaks_an_invariant_ends_with_8_and_names_the_asset(
+    commands: Commands, vendor: Sandbox, database_url: str
+) -> None:
+    """A trigger swallows a row, as a broken index or a replica that lags could."""
+    execute(
+        database_url,
+        "CREATE FUNCTION swallow() RETURNS trigger LANGUAGE plpgsql AS"
+        " 'BEGIN RETURN CASE WHEN NEW.date < ''2026-11-09'' THEN NEW END; END'",
+        "CREATE TRIGGER swallowing BEFORE INSERT ON market_data FOR EACH ROW"
+        " WHEN (NEW.asset_id = 2) EXECUTE FUNCTION swallow()",
+    )
+    vendor.post("/publish", {"exchange": "US", "date": NEXT})
+    done = commands.run("backfill", "--no-limit", "--days-old", "0")
+    (symbol,) = rows(database_url, "SELECT symbol || '.' || exchange FROM assets WHERE id = 2")[0]
+    assert done.code == 8
+    assert f"{symbol}: broken: no cursor is ahead of its rows" in done.stderr
+    assert "nexus repair" in done.stderr
+    assert "no cursor" in value(database_url, "SELECT outcome FROM runs ORDER BY id DESC LIMIT 1")
+    execute(database_url, "DROP TRIGGER swallowing ON market_data")
+    assert commands.run("repair", "--symbols", symbol).code == 0
+    assert not any(broken_invariants(PostgresConnection(database_url)).values())

@@ -119,6 +119,8 @@ def forget(url: str, session: date, which: str) -> None:
         url,
         "DELETE FROM market_data m USING assets a"  # noqa: S608 - nothing but our own words
         f" WHERE m.asset_id = a.id AND m.date = '{session}' AND {which}",
+        "UPDATE sync_log l SET received = received - 1, inserted = inserted - 1"  # noqa: S608
+        f" FROM assets a WHERE l.asset_id = a.id AND l.arrived @> '{session}'::date AND {which}",
         f"UPDATE assets a SET last_bar = (SELECT max(date) FROM market_data WHERE asset_id = a.id)"  # noqa: S608
         f" WHERE {which}",
     )

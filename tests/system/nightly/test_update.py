@@ -18,7 +18,7 @@ from tests.support.postgres.tables import execute, rows, value
 from tests.support.programs.commands import commands_at
 from tests.support.vendor.nights import load_all, update_at
 from tests.support.vendor.sandbox import Sandbox, sandbox
-from tests.support.vendor.truth import differences, truth
+from tests.support.vendor.truth import differences, truth, with_actions
 
 # One session in bulk costs less than so many assets, two than the large number.
 SYMBOLS, LARGE = 320, 620
@@ -100,16 +100,6 @@ def asked(vendor: Sandbox, since: int) -> Counter[str]:
 
 def refuse_bulk(vendor: Sandbox, status: int) -> None:
     vendor.post("/faults", {"kind": "status", "status": status, "endpoint": "eod-bulk-last-day"})
-
-
-def with_actions(vendor: Sandbox, *days: str) -> set[str]:
-    """The codes that the vendor's feeds name on these days."""
-    told = [
-        vendor.ask("/eod-bulk-last-day/US", fmt="json", date=day, type=kind).json()
-        for day in days
-        for kind in ("splits", "dividends")
-    ]
-    return {row["code"] for feed in told for row in feed}
 
 
 def assert_true(url: str, vendor: Sandbox) -> None:
@@ -262,6 +252,14 @@ def test_a_session_that_is_late_holds_the_cursor_back(vendor: Sandbox, loaded: s
     figures = update_at(TUESDAY_MORNING, vendor, loaded).as_dict()
     assert figures["calls"] == BULK + len(with_actions(vendor, MONDAY))
     assert_true(loaded, vendor)
+
+
+def test_two_late_sessions_hold_the_cursor_back_before_the_first(
+    large_vendor: Sandbox, large: str
+) -> None:
+    report = update_at(TUESDAY_MORNING + timedelta(days=1), large_vendor, large)
+    assert (report.ended_by, report.calls) == (None, 200)
+    assert value(large, "SELECT max(synced_through)::text FROM assets") == FRIDAY
 
 
 def test_a_session_that_was_none_is_passed_when_a_later_one_is_out(

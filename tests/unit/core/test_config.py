@@ -183,10 +183,11 @@ def test_a_value_that_no_run_could_work_with_is_refused(
         ('concurrency = "many"', "NEXUS_CONCURRENCY .*nexus.toml"),
         ("concurrency = 2.5", "NEXUS_CONCURRENCY .*nexus.toml"),
         ("concurrency = [1]", "NEXUS_CONCURRENCY .*nexus.toml"),
-        ("schema = 1", "NEXUS_SCHEMA .*nexus.toml"),
+        ("log_format = 1", "NEXUS_LOG_FORMAT .*nexus.toml"),
         ("concurency = 5", "nexus.toml: unknown setting 'concurency'; `nexus config` lists all"),
         ('eodhd_api_key = "canary"', "nexus.toml: unknown setting 'eodhd_api_key'"),
         ("concurrency = ", "nexus.toml: "),
+        (f"concurrency = {'[' * 5000}", "nexus.toml: maximum recursion depth"),
         ("[nexus]\nconcurrency = 5", "nexus.toml: unknown setting 'nexus'"),
     ],
 )
@@ -200,7 +201,7 @@ def test_a_file_that_does_not_fit_is_refused_with_its_name(
 
 
 def test_a_file_that_is_no_utf_8_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "nexus.toml").write_bytes(b'schema = "\xff"')
+    (tmp_path / "nexus.toml").write_bytes(b'log_format = "\xff"')
     with pytest.raises(UsageError, match=r"nexus.toml"):
         load(tmp_path)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import pickle
 from collections.abc import Callable
 from dataclasses import replace
@@ -91,6 +92,49 @@ def test_a_key_file_that_holds_no_key_is_refused(tmp_path: Path, content: bytes)
     with pytest.raises(UsageError, match=VARIABLE) as caught:
         settings_with(tmp_path, EODHD_API_KEY_FILE=path)
     assert disguises(str(caught.value).encode("utf-8", "replace"), TOKEN) == []
+
+
+@pytest.mark.parametrize("text", [f"\ufeff{TOKEN}\r\n", f" \ufeff{TOKEN}"])
+def test_a_byte_order_mark_is_no_part_of_the_key(tmp_path: Path, text: str) -> None:
+    path = key_file(tmp_path, text.encode())
+    assert settings_with(tmp_path, EODHD_API_KEY_FILE=path).require_token().reveal() == TOKEN
+    assert settings_with(tmp_path, EODHD_API_KEY=text).require_token().reveal() == TOKEN
+
+
+NOT_A_KEY_ALONE = {
+    f"EODHD_API_KEY={TOKEN}": "assigns a variable",
+    f"export EODHD_API_KEY = {TOKEN}": "assigns a variable",
+    f"eodhd_api_token={TOKEN}": "assigns a variable",
+    f"{TOKEN}\nanother": "more than one line",
+    f"# mine\n{TOKEN}": "more than one line",
+    f'"{TOKEN}"': "in quotation marks",
+    f"'{TOKEN}'": "in quotation marks",
+    f"\u201c{TOKEN}\u201d": "in quotation marks",
+    f"{TOKEN[:9]} {TOKEN[9:]}": "cannot be part of a key",
+    f"{TOKEN}\u200b": "cannot be part of a key",
+    f"{TOKEN}\x00": "cannot be part of a key",
+}
+
+
+@pytest.mark.parametrize(("text", "reason"), NOT_A_KEY_ALONE.items(), ids=ascii)
+def test_what_is_not_the_key_alone_is_refused_with_a_sentence(
+    tmp_path: Path, text: str, reason: str
+) -> None:
+    path = key_file(tmp_path, text.encode())
+    for environ in ({VARIABLE: path}, {"EODHD_API_KEY": text}):
+        with pytest.raises(UsageError, match=f"EODHD_API_KEY.*: .*{reason}") as caught:
+            settings_with(tmp_path, **environ)
+        assert disguises(str(caught.value).encode(), TOKEN) == []
+
+
+def test_a_key_file_that_is_no_small_file_is_refused_without_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe", 0o600)
+    for name in (str(tmp_path / "pipe"), "/dev/zero", "/dev/null"):
+        with pytest.raises(UsageError, match=f"{VARIABLE}: {name} is not a regular file"):
+            settings_with(tmp_path, EODHD_API_KEY_FILE=name)
+    path = key_file(tmp_path, b"k" * 4097)
+    with pytest.raises(UsageError, match="larger than 4 kB"):
+        settings_with(tmp_path, EODHD_API_KEY_FILE=path)
 
 
 @pytest.mark.parametrize("name", ["", "missing"])

@@ -10,7 +10,7 @@ import datetime as dt
 
 import numpy as np
 
-from data_nexus.domain.bars import EPOCH, NO_DATE, Bars
+from data_nexus.domain.bars import EPOCH, NO_DATE, NO_ROW, Bars
 from data_nexus.domain.symbol import Symbol
 from data_nexus.domain.window import Window
 
@@ -31,6 +31,7 @@ TEXTS = {
 Record = tuple[dt.date | None, float, float, float, float, float, float]
 GOOD: Record = (DAY, 263.53, 264.35, 259.51, 264.33, 260.1, 2743800.0)
 FIELDS = tuple(TEXTS)
+UNREAD = dt.date.max  # stands for the date of a row that could not be read
 
 
 def row(**texts: str | None) -> str:
@@ -51,7 +52,7 @@ def record(**values: object) -> Record:
 
 def bars_of(*records: Record) -> Bars:
     """The records as columns."""
-    dates = [NO_DATE if r[0] is None else (r[0] - EPOCH).days for r in records]
+    dates = [_as_days(r[0]) for r in records]
     numbers = np.array([r[1:] for r in records], np.float64).reshape(len(records), 6)
     return Bars(np.array(dates, np.int32), *numbers.T)
 
@@ -62,5 +63,9 @@ def records_of(bars: Bars) -> list[Record]:
     return [(_as_date(day), *numbers) for day, *numbers in rows]
 
 
+def _as_days(day: dt.date | None) -> int:
+    return int(NO_DATE if day is None else NO_ROW if day == UNREAD else (day - EPOCH).days)
+
+
 def _as_date(day: int) -> dt.date | None:
-    return None if day == NO_DATE else EPOCH + dt.timedelta(days=day)
+    return None if day == NO_DATE else UNREAD if day == NO_ROW else EPOCH + dt.timedelta(days=day)

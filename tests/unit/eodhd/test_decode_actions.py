@@ -146,6 +146,15 @@ REJECTED_SPLITS = {
     '{"date":1598832000,"split":"4/1"}': "date is readable",
     '{"split":"4/1"}': "date is readable",
     "{}": "date is readable",
+    "null": "row is readable JSON",
+    "[4,1]": "row is readable JSON",
+    split('"\\x41"'): "row is readable JSON",
+    '{"date":"2020-08-31","split":"4/1","more":01}': "row is readable JSON",
+    split('"\\ud800"'): "split is a ratio",
+    split('"1e300/1"'): "split is plausible",
+    split('"1e300/1e300"'): "split is plausible",
+    split('"1e-300/1e-300"'): "split is plausible",
+    split('"1000000001/1"'): "split is plausible",
 }
 REJECTED_DIVIDENDS = {
     dividend(value="null"): "dividend is a number",
@@ -157,6 +166,14 @@ REJECTED_DIVIDENDS = {
     dividend(value="true"): "dividend is a number",
     dividend(value="9" * 400): "dividend is a number",
     dividend(unadjustedValue='"much"'): "dividend is a number",
+    dividend(value="1e999"): "dividend is a number",
+    dividend(value="NaN"): "dividend is a number",
+    dividend(value="01"): "row is readable JSON",
+    dividend(period='"\\x41"'): "row is readable JSON",
+    "true": "row is readable JSON",
+    dividend(value="1e300"): "dividend is plausible",
+    dividend(unadjustedValue="1e300"): "dividend is plausible",
+    dividend(value="5e-324"): "dividend is plausible",
     dividend(unadjustedValue="false"): "dividend is a number",
     dividend(value="-0.205"): "dividend is above zero",
     dividend(unadjustedValue="-0.82"): "dividend is above zero",
@@ -183,6 +200,12 @@ def test_every_rule_has_a_meaning() -> None:
     broken = {*REJECTED_SPLITS.values(), *REJECTED_DIVIDENDS.values(), "date has one split"}
     assert broken == set(ACTION_RULES)
     assert not set(ACTION_RULES) & set(BULK_RULES)
+
+
+def test_a_ratio_and_an_amount_at_the_bounds_are_kept() -> None:
+    assert len(decode_splits(answer(split('"1000000000/1"')), AAPL).actions) == 1
+    amounts = answer(dividend(value="1e-12"), dividend(value="1000000000000"))
+    assert len(decode_dividends(amounts, AAPL).actions) == 2
 
 
 def test_a_split_told_twice_is_one_split() -> None:
@@ -257,9 +280,9 @@ BROKEN = {
     "CSV of dividends": b"Date,Dividends\n2022-02-28,1.38\n",
     "a cut array": answer(split('"4/1"'))[:-1],
     "something behind": b"[]x",
-    "no UTF-8": answer(split('"x"')).replace(b"x", b"\xff"),
+    "no UTF-8": b"\xff",
     "deep nesting": b"[" * 100_000,
-    "NaN": b'[{"date":"2020-08-31","value":NaN}]',
+    "a row that is no JSON": b'[{"date":"2020-08-31","value":01}]',
     "a bare star": b"*",
 }
 NO_ANSWER = {

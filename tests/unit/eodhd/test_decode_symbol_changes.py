@@ -58,6 +58,39 @@ def test_a_line_that_names_no_two_codes_and_a_day_is_counted_and_left_out(
     assert decoded(LINE | change, LINE) == SymbolChanges((SQ,), 1)
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        b'"old_symbol":true',
+        b'"company_name":["x"]',
+        b'"effective":20250121',
+        b'"effective":1e999',
+        b'"exchange":null',
+        b'"more":01',
+        b'"company_name":"\\x41"',
+    ],
+)
+def test_an_odd_value_costs_its_line(odd: bytes) -> None:
+    good = json.dumps(LINE).encode()
+    assert decode_symbol_changes(b"[%s,%s,%s}]" % (good, good, good[:-1] + b"," + odd)) == (
+        SymbolChanges((SQ, SQ), 1)
+    )
+
+
+@pytest.mark.parametrize(
+    "text", [b'"\\ud800Block\\ud800"', b'"Bl\x00ock\x1b"', b'"\tBlock\n"'], ids=str
+)
+def test_an_odd_name_costs_nothing(text: bytes) -> None:
+    body = json.dumps(LINE).encode().replace(b'"Block Inc "', text)
+    (change,) = decode_symbol_changes(b"[%s]" % body).changes
+    assert change.name == "Block"
+
+
+def test_a_number_for_a_code_is_its_text() -> None:
+    (change,) = decoded(LINE | {"old_symbol": 600000}).changes
+    assert change.old == "600000"
+
+
 @pytest.mark.parametrize("body", [b"", b"[{", b'[{"exchange":"US"}', b"Forbidden", b"\xff\xfe"])
 def test_what_is_cut_or_no_json_is_broken(body: bytes) -> None:
     with pytest.raises(BrokenAnswer):

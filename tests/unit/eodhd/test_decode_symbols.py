@@ -35,12 +35,8 @@ BROKEN: dict[str, bytes] = {
     "words": b"Exchange Not Found.",
     "another header": b"Code,Name\nAAPL,Apple\n",
     "a byte order mark": b"\xef\xbb\xbf[]",
-    "a lone surrogate": b'[{"Code":"A","Name":"\\ud800"}]',
-    "a raw NUL": b'[{"Code":"A","Name":"\x00"}]',
-    "no UTF-8": b'[{"Code":"A","Name":"\xff"}]',
     "deep nesting": b'[{"Code":"A","More":' + b"[" * 100_000 + b"]" * 100_000 + b"}]",
     "something behind": b"[] x",
-    "CSV of latin-1": f"{HEADER}\nA,caf\u00e9,c,d,e,f,\n".encode("latin-1"),
     "CSV with a line too short": f"{HEADER}\nA,b,c,d,e,f\n".encode(),
     "CSV with a line too long": f"{HEADER}\nA,b,c,d,e,f,g,h\n".encode(),
     "CSV with an unclosed quote": f'{HEADER}\nA,"b,c,d,e,f,g\n'.encode(),
@@ -55,9 +51,6 @@ NO_ANSWER: dict[str, bytes] = {
     "texts": b'["AAPL"]',
     "no code": b'[{"Name":"Apple Inc"}]',
     "another spelling": b'[{"code":"AAPL"}]',
-    "code null": b'[{"Code":null}]',
-    "code a number": b'[{"Code":600000}]',
-    "a name that is no text": b'[{"Code":"A","Name":["x"]}]',
 }
 
 
@@ -125,6 +118,65 @@ def test_a_strange_name_is_ordinary(sent: str, stored: str, write: Callable[...,
     body = write(("A", sent, *AAPL[2:]))
     (listing,) = decode_symbols(body, "US").listings
     assert listing.name == stored
+
+
+ODD_LINES: dict[str, tuple[bytes, str, str]] = {
+    "code a number": (b'{"Code":600000}', "600000", ""),
+    "name a number": (b'{"Code":"A","Name":123}', "A", "123"),
+    "name with a lone surrogate": (b'{"Code":"A","Name":"x\\ud800"}', "A", "x"),
+    "name with a raw NUL": (b'{"Code":"A","Name":"x\x00y"}', "A", "xy"),
+    "name with a raw tab": (b'{"Code":"A","Name":"x\ty"}', "A", "x y"),
+    "name with a raw line feed": (b'{"Code":"A","Name":"x\ny"}', "A", "x y"),
+    "name of latin-1": (b'{"Code":"A","Name":"caf\xe9"}', "A", "caf\ufffd"),
+    "an odd key more": (b'{"Code":"A","More":1e999}', "A", ""),
+}
+
+
+@pytest.mark.parametrize(("line", "code", "name"), ODD_LINES.values(), ids=ODD_LINES)
+def test_an_odd_line_is_read_for_what_it_says(line: bytes, code: str, name: str) -> None:
+    found = decode_symbols(b"[%s,%s]" % (as_json(AAPL)[1:-1], line), "US")
+    assert [(each.symbol.code, each.name) for each in found.listings] == [
+        ("AAPL", "Apple Inc"),
+        (code, name),
+    ]
+    assert (found.refused, found.refused_codes, found.unread) == (0, frozenset(), 0)
+
+
+# What each odd line is known by: its code, or nothing.
+REFUSED_LINES: dict[str, tuple[bytes, str]] = {
+    "name true": (b'{"Code":"A","Name":true}', "A"),
+    "name an array": (b'{"Code":"A","Name":["x"]}', "A"),
+    "type an object": (b'{"Code":"A","Type":{}}', "A"),
+    "a number for a code, a name that is none": (b'{"Code":600000,"Name":[]}', "600000"),
+    "a name that is no JSON": (b'{"Code":"A","Name":"\\x41"}', "A"),
+    "a number that is no JSON": (b'{"Code" : "A" , "More":01}', "A"),
+    "code null": (b'{"Code":null,"Name":"x"}', ""),
+    "code true": (b'{"Code":true}', ""),
+    "code an array": (b'{"Code":["A"]}', ""),
+    "code 000700 as a number": (b'{"Code":000700}', ""),
+    "no code": (b'{"Name":"x"}', ""),
+    "null": (b"null", ""),
+    "a text": (b'"A"', ""),
+}
+
+
+@pytest.mark.parametrize(("line", "code"), REFUSED_LINES.values(), ids=REFUSED_LINES)
+def test_a_line_that_cannot_be_read_is_refused_alone(line: bytes, code: str) -> None:
+    found = decode_symbols(b"[%s,%s]" % (line, as_json(AAPL)[1:-1]), "US")
+    codes = frozenset({code} - {""})
+    assert found == SymbolList((APPLE,), 1, codes, unread=int(not code))
+
+
+def test_a_code_that_another_line_lists_is_not_refused() -> None:
+    body = b'[{"Code":"AAPL","Name":[]},%s]' % as_json(AAPL)[1:-1]
+    assert decode_symbols(body, "US") == SymbolList((APPLE,), 1)
+
+
+def test_csv_of_another_encoding_is_read_with_marks() -> None:
+    (listing,) = decode_symbols(
+        f"{HEADER}\nA,caf\u00e9,c,d,e,f,\n".encode("latin-1"), "US"
+    ).listings
+    assert listing.name == "caf\ufffd"
 
 
 def test_what_the_vendor_does_not_know_is_empty() -> None:

@@ -17,7 +17,9 @@ from data_nexus.errors import (
     ProductNotInPlan,
     QuotaSpent,
     RateLimited,
+    Redirected,
     RequestRefused,
+    Retry,
     VendorFailed,
 )
 from tests.support.vendor.canary import disguises
@@ -32,8 +34,6 @@ PAGE = (
 @pytest.mark.parametrize(
     ("status", "error"),
     [
-        (301, RequestRefused),
-        (302, RequestRefused),
         (400, RequestRefused),
         (401, CredentialsRefused),
         (402, QuotaSpent),
@@ -54,6 +54,16 @@ def test_the_status_decides(status: int, error: type[NexusError]) -> None:
     refused = refusal(status, {}, b"  Some\r\nwords. ", "AAPL.US", NOW)
     assert type(refused) is error
     assert str(refused) == f"AAPL.US: {status} Some words."
+
+
+@pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308, 399])
+def test_a_redirect_is_a_passing_trouble_with_words_and_its_target_is_not_said(status: int) -> None:
+    headers = {"Location": f"http://login.hotel/?back=https://eodhd.com/api?api_token={TOKEN}"}
+    refused = refusal(status, headers, PAGE.encode(), "AAPL.US", NOW)
+    assert isinstance(refused, Redirected)
+    assert isinstance(refused, Retry)
+    assert str(refused).startswith(f"AAPL.US: {status} redirected: a login page")
+    assert "hotel" not in str(refused)
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from data_nexus.errors import UsageError
 from data_nexus.research.snapshots.layout import OUR_FILE, Period, bars_path, periods_of, starts_of
+from data_nexus.research.snapshots.manifest import decoded
 
 ANY_DAY = st.dates(date(1900, 1, 1), date(2200, 12, 31))
 SHA = "0123456789abcdef" * 4
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"[]", b"{", b'{"kind":"\xff"}', b'{"kind":' + b"[" * 100_000, b'{"kind":"\\ud800"}'],
+    ids=["nothing", "an array", "cut", "not UTF-8", "nested", "a lone surrogate"],
+)
+def test_what_is_not_a_manifest_is_refused_in_words(content: bytes) -> None:
+    with pytest.raises(UsageError, match=r"^lake: manifest.json is not a manifest of a snapshot: "):
+        decoded(content, "lake")
 
 
 @given(ANY_DAY)

@@ -18,6 +18,7 @@ from data_nexus.database.open import open_database
 from data_nexus.domain.dates import parse_moment
 from data_nexus.errors import UsageError
 from data_nexus.research.bars import read_view
+from data_nexus.research.exports.tables import safe_for_spreadsheets
 from data_nexus.research.views import Adjust, Direction, View
 
 _SHOWN = 40
@@ -72,7 +73,7 @@ def bars(
     if as_json:
         print_json({"bars": table.to_pylist()})
     elif form == "csv":
-        csv.write_csv(table, sys.stdout.buffer)
+        csv.write_csv(safe_for_spreadsheets(table), sys.stdout.buffer)
     elif form == "parquet":
         if sys.stdout.isatty():
             raise UsageError("Parquet is binary; write it to a file: nexus bars … > bars.parquet")

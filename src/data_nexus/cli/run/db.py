@@ -1,4 +1,4 @@
-"""The commands `nexus db`: the database's URL, its tables, a shell."""
+"""The commands `nexus db`: the database's URL, its tables, a shell, its origin."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from data_nexus.cli.options import output_options, settings_from
 from data_nexus.cli.render import console, print_json
 from data_nexus.config import without_password
 from data_nexus.database.connection import conninfo
-from data_nexus.database.embedded import embedded_server
+from data_nexus.database.embedded import embedded_server, trust_cluster
 from data_nexus.database.embedded.os_account import programs
 from data_nexus.database.open import open_database
 from data_nexus.database.upgrade import upgrade as upgrade_tables
+from data_nexus.errors import UsageError
 
 
 @click.group()
 def db() -> None:
-    """Print the database's URL, migrate its tables, open psql."""
+    """Print the URL, migrate the tables, open psql, accept a copy."""
 
 
 @db.command()
@@ -69,5 +70,23 @@ def shell(as_json: bool, **options: Any) -> int:  # noqa: ANN401, FBT001
         password = {"PGPASSWORD": parts.pop("password")} if "password" in parts else {}
         psql = [str(programs() / "psql"), make_conninfo(**parts)]
         return subprocess.run(  # noqa: S603 - our own psql
-            psql, env=os.environ | password, check=False
+            psql, env=os.environ | {"PGTZ": "UTC", "PGDATESTYLE": "ISO"} | password, check=False
         ).returncode
+
+
+@db.command()
+@output_options
+def trust(as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
+    """Accept a database that was copied or unpacked.
+
+    A database can run programs under your name. One that Data Nexus did not make here for you is
+    refused until you say by this command that you know who made it; it then stays accepted.
+    """
+    settings = settings_from(options)
+    if settings.database_url:
+        raise UsageError("DATABASE_URL is set: this command is for the embedded database")
+    cluster = trust_cluster(settings.home)
+    if as_json:
+        print_json({"trusted": str(cluster)})
+    else:
+        console.print(f"Accepted: {cluster}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -10,33 +12,64 @@ from rich.table import Table
 
 from data_nexus.cli.options import output_options, settings_from
 from data_nexus.cli.render import console, print_json, shown
-from data_nexus.config import SETTINGS, setting_sources, without_password
+from data_nexus.config import (
+    SETTINGS,
+    Settings,
+    allow_folder_file,
+    setting_sources,
+    settings_files,
+    vendor_proxy,
+    without_password,
+    without_user,
+)
 
 
 @click.command()
+@click.option(
+    "--trust",
+    is_flag=True,
+    help="Allow the nexus.toml of this folder, as it is now, to name places.",
+)
 @output_options
-def config(as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
-    """Show every setting with its value, default and source."""
+def config(as_json: bool, trust: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
+    """Show every setting with its value, default and source.
+
+    A nexus.toml in the working folder may set numbers and the logs. What says where the key goes,
+    which database or which home is used, it may set only after --trust, and again after each
+    change of the file.
+    """
+    allowed = allow_folder_file() if trust else None
     settings = settings_from(options)
-    shareable = replace(settings, database_url=without_password(settings.database_url))
-    sources = setting_sources(options)
-    rows = [
-        {
-            "variable": setting.variable,
-            "value": getattr(shareable, setting.field),
-            "default": setting.default,
-            "source": sources[setting.field],
-            "meaning": setting.meaning,
-        }
-        for setting in SETTINGS
-    ]
+    rows = list(_rows(settings, options))
     key = {"is_set": settings.token is not None, "variable": "EODHD_API_KEY or EODHD_API_KEY_FILE"}
+    proxy = vendor_proxy(settings.eodhd_base_url, os.environ)
+    places = {"home": str(settings.home), "proxy": without_user(proxy) if proxy else None}
     if as_json:
-        print_json({"settings": rows, "key": key, "home": str(settings.home)})
+        print_json({"settings": rows, "key": key, **places})
         return
-    table = Table("setting", "value", "default", "source", "meaning")
+    table = Table("setting", "value", "default", "source", "trusted", "meaning")
     for row in rows:
         table.add_row(*(shown(row[column]) for column in row))
     console.print(table)
-    console.print(f"home: {settings.home}")
+    for name, place in places.items():
+        console.print(f"{name}: {place or 'none'}")
     console.print(f"EODHD key: {'set' if settings.token else 'not set'}")
+    if allowed is not None:
+        console.print(f"Allowed: {allowed.path} may set {', '.join(allowed.places) or 'no place'}")
+
+
+def _rows(settings: Settings, options: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    shareable = replace(settings, database_url=without_password(settings.database_url))
+    sources = setting_sources(options)
+    trusted = {str(file.path): file.is_trusted for file in settings_files(options)}
+    for setting in SETTINGS:
+        source = sources[setting.field]
+        yield {
+            "variable": setting.variable,
+            "value": getattr(shareable, setting.field),
+            "default": setting.default,
+            "source": source,
+            # Of a file: whether it may name places.
+            "is_trusted": trusted.get(source),
+            "meaning": setting.meaning,
+        }

@@ -2,42 +2,121 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 import click
 
-from data_nexus.app.verify import Verification
+from data_nexus.app.verify import DeepScope, Verification
 from data_nexus.app.verify import verify as run_checks
 from data_nexus.cli.options import output_options, settings_from
-from data_nexus.cli.render import console, print_json
-from data_nexus.domain.symbol import exchange_code
+from data_nexus.cli.render import console, error_console, print_error, print_json
+from data_nexus.database.reader.invariants import REMEDIES
+from data_nexus.domain.symbol import exchange_code, parse_symbol
+from data_nexus.errors import UsageError
+from data_nexus.ingestion.histories.comparison import HistoryComparison
+from data_nexus.ingestion.history_loader import LoadedScope
+from data_nexus.observe.logs import log_event
+
+_FIRST = 5
+_DAMAGE = "stop writing to it, check the disk, and restore a backup"
 
 
 @click.command()
-@click.option("--exchange", default="US", show_default=True, help="exchange to check with")
+@click.option("--exchange", help="exchange to check with (US); with --deep: only its assets")
+@click.option("--deep", is_flag=True, help="compare histories with the vendor's, one call each")
+@click.option("--symbols", help="with --deep: these: AAPL.US,MSFT.US")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=100,
+    show_default=True,
+    help="with --deep: compare at most this number of histories, chosen by chance",
+)
+@click.option("--no-limit", is_flag=True, help="with --deep: compare all")
 @output_options
-def verify(exchange: str, as_json: bool, **options: Any) -> int:  # noqa: ANN401, FBT001
+def verify(
+    exchange: str | None,
+    deep: bool,  # noqa: FBT001 - a flag of the command line
+    symbols: str | None,
+    limit: int,
+    no_limit: bool,  # noqa: FBT001
+    as_json: bool,  # noqa: FBT001
+    **options: Any,  # noqa: ANN401
+) -> int:
     """Check database, discovery, backfill, cursors and batches.
 
     The checks write to a temporary schema and drop it. With an EODHD key they cost a few calls;
-    without one they use the sandbox. The invariants of the database in use are only read.
+    without one they use the sandbox. Of the database in use every table is read in full, and each
+    asset's bars are counted against the sync log; the adjusted closes of some assets are computed
+    again. Nothing is written but which histories `nexus repair` is to read whole again.
+
+    With --deep, stored histories are compared with the vendor's bar by bar: that finds a bar that
+    was changed by hand.
     """
-    answer = run_checks(settings_from(options), exchange_code(exchange))
+    if symbols and not deep:
+        raise UsageError("--symbols needs --deep")
+    if symbols and exchange:
+        raise UsageError("--symbols and --exchange exclude each other")
+    chosen = exchange_code(exchange) if exchange else None
+    histories = LoadedScope(
+        symbols=tuple(parse_symbol(s) for s in symbols.split(",")) if symbols else None,
+        exchange=chosen,
+        limit=None if no_limit or symbols else limit,
+    )
+    scope = DeepScope(histories, log_event, _announce) if deep else None
+    answer = run_checks(settings_from(options), chosen or "US", scope)
     if as_json:
-        print_json(asdict(answer))
+        print_json(answer.as_dict())
     else:
         _say(answer)
-    if any(answer.invariants.values()):
+    return _exit_code(answer)
+
+
+def _announce(calls: int) -> None:
+    error_console.print(f"comparing {calls:,} histories with the vendor's: {calls:,} calls")
+
+
+def _exit_code(answer: Verification) -> int:
+    if not answer.are_noted:
+        text = "`nexus repair` does not know the damaged histories, as this database is read only"
+        print_error(f"{text}; name them by --symbols", 0, as_json=False)
+    if not answer.is_sound:
         return 8
-    return 0 if answer.passed else 3
+    found = answer.comparison
+    if found and found.ended_by:
+        print_error(f"the comparison ended early: {found.ended_by}", 0, as_json=False)
+        return found.ended_by.exit_code
+    return 0 if answer.passed and not (found and found.unanswered) else 3
 
 
 def _say(answer: Verification) -> None:
     for check in answer.checks:
         mark = "ok  " if check.passed else "FAIL"
         console.print(f"{mark}  {check.name}: {check.seen}")
-    for name, count in answer.invariants.items():
-        mark = "FAIL" if count else "ok  "
-        console.print(f"{mark}  {name}" + (f": broken in {count:,} places" if count else ""))
+    for name, tickers in answer.broken.items():
+        console.print(f"FAIL  {name}: {_places(name, tickers)}" if tickers else f"ok    {name}")
+    if not answer.damaged:
+        console.print("ok    every table can be read in full")
+    for table, cause in answer.damaged.items():
+        console.print(f"FAIL  {table} is damaged: {cause}; {_DAMAGE}")
+    if answer.comparison:
+        _say_deep(answer.comparison)
     console.print(f"vendor: {answer.vendor}")
+
+
+def _places(name: str, tickers: tuple[str, ...]) -> str:
+    named = ", ".join(tickers[:_FIRST]) + (", …" if len(tickers) > _FIRST else "")
+    assets = "1 asset" if len(tickers) == 1 else f"{len(tickers):,} assets"
+    return f"broken for {assets} ({named}); {REMEDIES[name]}"
+
+
+def _say_deep(found: HistoryComparison) -> None:
+    damaged = {name: each for name, each in found.differing.items() if each.is_mended_by_reading}
+    mark = "FAIL" if damaged else "ok  "
+    text = f"{found.compared:,} compared, {found.unanswered:,} without an answer"
+    console.print(f"{mark}  histories are the vendor's: {text}")
+    for name, each in found.differing.items():
+        counts = f"{each.missing:,} bars missing, {each.changed:,} changed"
+        console.print(f"  {name}: {counts}, {each.withdrawn:,} not sent by the vendor any more")
+    if damaged:
+        console.print("  run: nexus repair")

@@ -1,5 +1,6 @@
 """The embedded PostgreSQL: one server per home, shared by the commands that need it."""
 
+from data_nexus.database.embedded.origin import trust_cluster
 from data_nexus.database.embedded.server import (
     embedded_server,
     remove,
@@ -7,4 +8,4 @@ from data_nexus.database.embedded.server import (
     stop_if_unused,
 )
 
-__all__ = ["embedded_server", "remove", "server_log", "stop_if_unused"]
+__all__ = ["embedded_server", "remove", "server_log", "stop_if_unused", "trust_cluster"]

@@ -10,6 +10,7 @@ add nothing but a map of user names that breaks when the home moves to another a
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import tempfile
 import time
@@ -27,7 +28,13 @@ from data_nexus.database.embedded.directory import (
     write_whole,
 )
 from data_nexus.database.embedded.os_account import programs_for
-from data_nexus.database.embedded.settings import PORT, settings_text, this_machine
+from data_nexus.database.embedded.settings import (
+    ACCESS_TEXT,
+    PORT,
+    command_line,
+    settings_text,
+    this_machine,
+)
 from data_nexus.errors import StorageUnavailable
 
 _NAME = "nexus"
@@ -120,17 +127,13 @@ def _fill_draft(directory: ClusterDirectory) -> Path:
 def _start(directory: ClusterDirectory) -> Path:
     folder = make_socket_folder(directory)
     write_whole(directory.settings, settings_text(this_machine(directory.folder), folder))
+    write_whole(directory.access, ACCESS_TEXT)
+    write_whole(directory.users, "")
     _drop_stale_pid(directory)
     pg_ctl = programs_for(directory.account) / "pg_ctl"
     options = (
-        "-D",
-        directory.cluster.name,
-        "-l",
-        directory.log.name,
-        "-w",
-        "-t",
-        str(_PATIENCE_SEC),
-        "-s",
+        *("-D", directory.cluster.name, "-l", directory.log.name),
+        *("-o", _guarded(directory, folder), "-w", "-t", str(_PATIENCE_SEC), "-s"),
     )
     deadline = time.monotonic() + _ORPHANS_SEC
     while True:
@@ -143,6 +146,12 @@ def _start(directory: ClusterDirectory) -> Path:
         if not has_orphans or time.monotonic() > deadline:
             raise _unavailable(directory, "does not start", output)
         time.sleep(0.2)
+
+
+def _guarded(directory: ClusterDirectory, socket_folder: Path) -> str:
+    """The server's own options, quoted for the shell through which pg_ctl passes them."""
+    names = (directory.cluster.name, directory.access.name, directory.users.name)
+    return " ".join(f"-c {shlex.quote(each)}" for each in command_line(socket_folder, *names))
 
 
 def _answering(directory: ClusterDirectory) -> Path | None:

@@ -51,6 +51,16 @@ class ClusterDirectory:
         return self.folder / "settings.conf"
 
     @property
+    def access(self) -> Path:
+        """Who may connect: `pg_hba.conf`, written at each start."""
+        return self.folder / "access.conf"
+
+    @property
+    def users(self) -> Path:
+        """The empty `pg_ident.conf`, written at each start."""
+        return self.folder / "users.conf"
+
+    @property
     def log(self) -> Path:
         """The messages of the server."""
         return self.folder / "server.log"

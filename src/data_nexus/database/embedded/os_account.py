@@ -24,6 +24,7 @@ from importlib.metadata import distribution
 from importlib.util import find_spec
 from pathlib import Path
 
+from data_nexus.database.embedded.locks import take_lock
 from data_nexus.errors import StorageUnavailable
 
 MAJOR_VERSION = "18"
@@ -167,9 +168,11 @@ def _make_system_account() -> ServerAccount:
 
 @contextmanager
 def _system_folder_locked() -> Iterator[None]:
-    with (make_system_folder() / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    lock = take_lock(make_system_folder() / "lock", fcntl.LOCK_EX)
+    try:
         yield
+    finally:
+        os.close(lock)
 
 
 def _copied_programs() -> Path:

@@ -2,11 +2,8 @@
 
 A command that uses the server holds a shared lock on `<home>/postgres/users.lock`. It is started
 and stopped under a second, exclusive lock, `change.lock`. A command that leaves and can make the
-first lock exclusive was the last one, and stops the server. The kernel releases the locks of a
-killed command; its server then stays up until the next command leaves.
-
-The locks are closed on exec, as all descriptors that Python opens, so the server, a
-detached process with its own session, never holds them.
+first lock exclusive was the last one, and stops the server. The server of a killed command stays up
+until the next command leaves.
 """
 
 from __future__ import annotations
@@ -30,6 +27,8 @@ from data_nexus.database.embedded.directory import (
     postgres_folder,
     record_directory,
 )
+from data_nexus.database.embedded.locks import take_lock
+from data_nexus.database.embedded.origin import prove_own, remember
 from data_nexus.errors import StorageUnavailable
 
 _CHANGE = "change.lock"
@@ -42,13 +41,14 @@ def embedded_server(home: Path) -> Iterator[str]:
 
     The first use makes the cluster. Blocking: a second or two, except for recovery after a crash.
     The URL suits psycopg: `postgresql://nexus@/nexus?host=…&port=…`, where `host` is a folder
-    that only its owner can enter. Raises `StorageUnavailable` with the cause and the remedy.
+    that only its owner can enter. Raises `StorageUnavailable` with the cause and the remedy, and
+    `UsageError` for a cluster that is not this user's own.
     """
     with _foreseen(home):
         users = _lock(home, _USERS, fcntl.LOCK_SH)
     try:
         with _foreseen(home), _changing(home):
-            url = ensure_running(find_directory(home) or _new_directory(home))
+            url = ensure_running(_own_directory(home) or _new_directory(home))
         yield url
     finally:
         os.close(users)
@@ -82,6 +82,13 @@ def server_log(home: Path) -> Path:
     return cluster_folder(home) / "server.log"
 
 
+def _own_directory(home: Path) -> ClusterDirectory | None:
+    directory = find_directory(home)
+    if directory is not None:
+        prove_own(directory)
+    return directory
+
+
 def _new_directory(home: Path) -> ClusterDirectory:
     directory = make_directory(home)
     try:
@@ -90,6 +97,7 @@ def _new_directory(home: Path) -> ClusterDirectory:
         if directory.folder != postgres_folder(home):
             shutil.rmtree(directory.folder, ignore_errors=True)
         raise
+    remember(directory)
     record_directory(home, directory)
     return directory
 
@@ -125,19 +133,7 @@ def _alone(home: Path) -> Iterator[bool]:
 
 
 def _lock(home: Path, name: str, operation: int) -> int:
-    """Open and lock a lock file; closing the descriptor releases it."""
-    while True:
-        path = make_postgres_folder(home) / name
-        descriptor = os.open(path, os.O_RDONLY | os.O_CREAT, 0o644)
-        try:
-            fcntl.flock(descriptor, operation)
-            # `remove` may have deleted the file while this call waited for it.
-            if path.exists() and os.path.samestat(path.stat(), os.fstat(descriptor)):
-                return descriptor
-        except BaseException:
-            os.close(descriptor)
-            raise
-        os.close(descriptor)
+    return take_lock(make_postgres_folder(home) / name, operation)
 
 
 @contextmanager

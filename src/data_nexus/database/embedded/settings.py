@@ -1,7 +1,9 @@
 """Compute the settings of the embedded PostgreSQL. Pure, except for reading the machine's sizes.
 
 They are in `settings.conf` beside the cluster, included by its `postgresql.conf` and written
-again at each start. `ALTER SYSTEM` overrides them for good.
+again at each start. `ALTER SYSTEM` overrides them for good. What could make the server run a
+program, load a library, listen or connect somewhere is on its command line instead, which no file
+and no `ALTER SYSTEM` overrides.
 
 Durability is never traded for speed: `fsync`, `full_page_writes` and `synchronous_commit` are
 on. What is tuned is the size of things, for bulk loads.
@@ -63,6 +65,56 @@ def settings_text(machine: Machine, socket_folder: Path) -> str:
     )
 
 
+def command_line(socket_folder: Path, cluster: str, access: str, users: str) -> tuple[str, ...]:
+    """The settings of the server's command line, as `name=value`.
+
+    `cluster`, `access` and `users` are the data folder, `pg_hba.conf` and `pg_ident.conf`.
+    """
+    places = (
+        ("data_directory", cluster),
+        ("hba_file", access),
+        ("ident_file", users),
+        ("unix_socket_directories", _listed(socket_folder)),
+        # Of a folder that was just made for this server: no link can wait there.
+        ("external_pid_file", str(socket_folder / "pid")),
+    )
+    return tuple(f"{name}={value}" for name, value in (*places, *_GUARDED))
+
+
+_GUARDED = (
+    # Programs that the server would run.
+    ("archive_mode", "off"),
+    ("archive_command", ""),
+    ("archive_cleanup_command", ""),
+    ("recovery_end_command", ""),
+    ("restore_command", ""),
+    ("ssl_passphrase_command", ""),
+    # Libraries that it would load.
+    ("archive_library", ""),
+    ("shared_preload_libraries", ""),
+    ("session_preload_libraries", ""),
+    ("local_preload_libraries", ""),
+    ("oauth_validator_libraries", ""),
+    ("dynamic_library_path", "$libdir"),
+    ("extension_control_path", "$system"),
+    ("jit_provider", "llvmjit"),
+    # Where it would listen, and to where it would connect.
+    ("listen_addresses", ""),
+    ("port", str(PORT)),
+    ("unix_socket_group", ""),
+    ("unix_socket_permissions", "0700"),
+    ("bonjour", "off"),
+    ("ssl", "off"),
+    ("max_wal_senders", "0"),
+    ("max_logical_replication_workers", "0"),
+    ("primary_conninfo", ""),
+    ("sync_replication_slots", "off"),
+    # Where it would write its messages.
+    ("log_destination", "stderr"),
+    ("logging_collector", "off"),
+)
+# The folder of the socket decides who connects (see `cluster`); nothing else is let in.
+ACCESS_TEXT = "local all all trust\n"
 _FIXED = (
     ("listen_addresses", "''"),
     ("port", str(PORT)),

@@ -69,6 +69,12 @@ class Asset(Tables):
             "id",
             postgresql_where=text("times_rescued > 0"),
         ),
+        Index(
+            "assets_damaged",
+            "repair_wanted_at",
+            "id",
+            postgresql_where=text("repair_wanted_at IS NOT NULL"),
+        ),
         {"comment": "every listing ever seen; the table is the dispatch queue"},
     )
 
@@ -124,6 +130,9 @@ class Asset(Tables):
     )
     read_whole_at: Mapped[dt.datetime | None] = mapped_column(
         comment="the last answer with the whole history"
+    )
+    repair_wanted_at: Mapped[dt.datetime | None] = mapped_column(
+        comment="since when its whole history is to be read again by `nexus repair`; NULL is not"
     )
 
 

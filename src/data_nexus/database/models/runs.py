@@ -25,6 +25,7 @@ class Sync(Tables):
     __tablename__ = "sync_log"
     __table_args__ = (
         Index("sync_log_audits", "committed_at", postgresql_where=text("cause = 'audit'")),
+        Index("sync_log_by_moment", "committed_at", postgresql_using="brin"),
     )
 
     asset_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
@@ -58,7 +59,11 @@ class Sync(Tables):
         comment="what has no bar up to this session is known absent; NULL: the bars alone count"
     )
     cause: Mapped[str | None] = mapped_column(
-        comment="audit: read again although nothing was due; NULL: it was due"
+        comment="audit or repair: read again although nothing was due; NULL: it was due"
+    )
+    lost: Mapped[int] = mapped_column(
+        server_default="0",
+        comment="bars that earlier entries had inserted and that were not stored any more",
     )
 
 

@@ -8,7 +8,10 @@ WITH loaded AS (
     GROUP BY exchange
 ), found AS (
     SELECT a.exchange,
-           count(*) FILTER (WHERE s.committed_at >= date_trunc('day', now(), 'UTC')) AS today,
+           count(*) FILTER (
+               WHERE s.committed_at >= date_trunc('day', now(), 'UTC')
+                 AND s.committed_at < date_trunc('day', now(), 'UTC') + interval '1 day'
+           ) AS today,
            count(*) AS audited,
            count(*) FILTER (WHERE s.revised > 0 AND EXISTS (
                SELECT

@@ -1,6 +1,6 @@
 -- name: broken_cursors
--- Count assets whose cursor is not where their last stored bar and the log's known absences put it.
-SELECT count(*)
+-- Assets whose cursor is not where their last stored bar and the log's known absences put it.
+SELECT a.id
 FROM assets a
 CROSS JOIN LATERAL (
     SELECT (
@@ -11,23 +11,44 @@ CROSS JOIN LATERAL (
 ) AS seen
 WHERE a.last_bar IS DISTINCT FROM seen.last_bar
    OR a.synced_through IS DISTINCT FROM greatest(seen.last_bar, seen.passed_to)
+ORDER BY a.id
 
 -- name: broken_sums
--- Count answers whose rows do not add up.
-SELECT count(*)
+-- Assets with answers whose rows do not add up.
+SELECT DISTINCT asset_id
 FROM sync_log
 WHERE received <> inserted + revised + unchanged + rejected
+ORDER BY asset_id
 
 -- name: broken_log
--- Count assets with an answer that the sync log does not have, or the other way round.
-SELECT count(*)
+-- Assets with an answer that the sync log does not have, or the other way round.
+SELECT a.id
 FROM assets a
 WHERE (a.last_synced IS NOT NULL) <>
       EXISTS (SELECT FROM sync_log l WHERE l.asset_id = a.id AND l.outcome = 'stored')
+ORDER BY a.id
 
 -- name: broken_fences
--- Count answers that were committed under a fence that their asset never had.
-SELECT count(*)
+-- Assets with answers that were committed under a fence that they never had.
+SELECT DISTINCT l.asset_id
 FROM sync_log l
 LEFT JOIN assets a ON a.id = l.asset_id
 WHERE a.id IS NULL OR l.fence > a.fence
+ORDER BY l.asset_id
+
+-- name: sampled_assets
+-- Some assets, chosen by chance, whose adjusted closes are explained or have a finding by now.
+SELECT id, currency
+FROM assets
+WHERE last_bar IS NOT NULL
+  AND actions_wanted_at IS NULL
+  AND repair_wanted_at IS NULL
+  AND lease_owner IS NULL
+  AND parked_at IS NULL
+  AND retired_at IS NULL
+ORDER BY random()
+LIMIT %(most)s
+
+-- name: asset_tickers
+-- The tickers of some assets, by id.
+SELECT id, symbol || '.' || exchange FROM assets WHERE id = ANY (%(asset_ids)s::int[]) ORDER BY id

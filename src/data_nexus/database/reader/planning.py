@@ -10,7 +10,7 @@ from psycopg.rows import dict_row, scalar_row, tuple_row
 from data_nexus.config import Secret
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.queries import ASSUMED_MINUTE_LIMIT, has_assets, token_id
-from data_nexus.domain.limits.quota import Quota
+from data_nexus.domain.limits.quota import Quota, believed
 from data_nexus.errors import no_assets
 
 
@@ -33,7 +33,7 @@ def known_quota(database: PostgresConnection, token: Secret | None) -> KnownQuot
         return KnownQuota(empty, moment, None)
     row = found[0]
     moment, reported_at = row.pop("moment"), row.pop("reported_at")
-    return KnownQuota(Quota(**row), moment, reported_at)
+    return KnownQuota(believed(Quota(**row), moment), moment, reported_at)
 
 
 def require_exchange(database: PostgresConnection, exchange: str) -> None:

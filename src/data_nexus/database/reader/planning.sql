@@ -12,5 +12,5 @@ ORDER BY exchange
 -- The workers that have been seen lately, the oldest first.
 SELECT started_at, seen_at, state
 FROM workers
-WHERE seen_at > now() - interval '2 minutes'
+WHERE seen_at BETWEEN now() - interval '2 minutes' AND now() + interval '2 minutes'
 ORDER BY started_at

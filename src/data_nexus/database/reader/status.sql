@@ -1,14 +1,16 @@
 -- name: status
 -- What the database holds: assets by state, and their dates. An asset is fresh if it lacks no
 -- published session, or has answered since: what it has no bar of then, the vendor does not have.
+-- One that is known to be damaged is not fresh.
 WITH current AS (
     SELECT a.*,
            (SELECT m.date FROM market_data m WHERE m.asset_id = a.id ORDER BY m.date LIMIT 1) AS first_date,
            (SELECT m.date FROM market_data m WHERE m.asset_id = a.id ORDER BY m.date DESC LIMIT 1) AS last_date,
-           is_delisted
-               OR retired_at IS NOT NULL
-               OR synced_through >= p.published
-               OR last_synced >= p.out_since AS is_fresh
+           repair_wanted_at IS NULL
+               AND (is_delisted
+                    OR retired_at IS NOT NULL
+                    OR synced_through >= p.published
+                    OR last_synced >= p.out_since) AS is_fresh
     FROM assets a
     LEFT JOIN unnest(
         %(exchanges)s::text[], %(venues)s::text[], %(asset_types)s::text[], %(published)s::date[],
@@ -21,6 +23,7 @@ SELECT count(*) AS total,
        count(*) FILTER (WHERE first_date IS NOT NULL AND is_fresh) AS fresh,
        count(*) FILTER (WHERE first_date IS NOT NULL AND is_fresh IS NOT TRUE) AS stale,
        count(*) FILTER (WHERE parked_at IS NOT NULL) AS parked,
+       count(*) FILTER (WHERE repair_wanted_at IS NOT NULL) AS damaged,
        count(*) FILTER (WHERE NOT is_active) AS inactive,
        count(*) FILTER (WHERE lease_until >= now()) AS leased,
        count(*) FILTER (WHERE actions_wanted_at IS NOT NULL) AS wanting_actions,

@@ -133,8 +133,9 @@ async def _settle(
     }
     if not await rows_of(connection, "lock_asset", held, scalar_row):
         return None
-    await _store(connection, lease.asset_id, received)
     bars = await read_bars(connection, lease.asset_id, date.min)
+    received = believed(received, await _known(connection, lease.asset_id), bars)
+    await _store(connection, lease.asset_id, received)
     found = findings_of(bars, await _known(connection, lease.asset_id))
     if received.unfit:
         found = tuple(replace(each, detail=f"{each.detail}; {received.unfit}") for each in found)
@@ -147,6 +148,39 @@ async def _settle(
     }
     await connection.execute(query("settle_actions"), settled)
     return found
+
+
+def believed(received: VendorActions, known: KnownActions, bars: Bars) -> VendorActions:
+    """Return what to store of an answer: not that there are no actions, if the bars need them.
+
+    An answer without any split, or any dividend, where some are stored is believed only if no more
+    of the adjusted closes disagree then, which the vendor itself has sent.
+    """
+    if not received.are_all:
+        return received
+    text = ""
+    without_splits = replace(known, splits=())
+    if received.splits == () and known.splits and _explains_less(without_splits, known, bars):
+        received, text = replace(received, splits=None), "splits"
+    without_paid = replace(known, dividends=())
+    if received.dividends == () and known.dividends and _explains_less(without_paid, known, bars):
+        received, text = replace(received, dividends=None), "dividends"
+    if not text:
+        return received
+    unfit = f"the vendor sent no {text}, although its adjusted closes need those that are stored"
+    return replace(received, unfit=received.unfit or unfit)
+
+
+def _explains_less(fewer: KnownActions, known: KnownActions, bars: Bars) -> bool:
+    unexplained = [
+        sum(
+            each.count
+            for each in findings_of(bars, actions)
+            if each.rule == ADJUSTED_CLOSE_IS_EXPLAINED
+        )
+        for actions in (fewer, known)
+    ]
+    return unexplained[0] > unexplained[1]
 
 
 async def _store(connection: AsyncConn, asset_id: int, received: VendorActions) -> None:

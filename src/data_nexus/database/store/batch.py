@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from data_nexus.domain.adjustment.findings import Verdict
-from data_nexus.domain.bars import EPOCH, NO_DATE, Bars
+from data_nexus.domain.bars import EPOCH, NO_DATE, NO_ROW, Bars
 from data_nexus.domain.lease import Lease
 from data_nexus.domain.window import Window
 
@@ -128,6 +128,30 @@ class WrittenBars:
     arrived: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class StoredHistory:
+    """What there was of an asset before its whole history was read again.
+
+    `bars` were stored and `last_bar` is the last of them; by the sync log there were `logged`, and
+    what has no bar up to `passed_to` is known absent.
+    """
+
+    bars: int = 0
+    last_bar: date | None = None
+    logged: int = 0
+    passed_to: date | None = None
+
+    def lost(self, batch: Batch, written: WrittenBars) -> int:
+        """Return how many bars of the log were not stored.
+
+        Less than none: bars that no entry of the log has inserted, if the vendor sends all of them.
+        One that the vendor does not send either stays unaccounted for.
+        """
+        missing = self.logged - self.bars
+        is_vendors = self.bars + written.inserted == len(batch.bars)
+        return missing if is_vendors else max(0, missing)
+
+
 def receipt(batch: Batch, written: WrittenBars) -> Receipt:
     """Return the receipt of a batch by what was written of its bars."""
     rejected = len(batch.rejects)
@@ -146,10 +170,18 @@ def arrival(bars: Bars) -> str:
 
 
 def settle_parameters(
-    settled: Sequence[tuple[Batch, WrittenBars]], run_id: int | None
+    settled: Sequence[tuple[Batch, WrittenBars]],
+    before: Mapping[int, StoredHistory],
+    run_id: int | None,
 ) -> dict[str, Any]:
-    """Return what the statement `settle_batch` takes, one element a batch."""
-    rows = [_settled(batch, written) for batch, written in settled]
+    """Return what the statement `settle_batch` takes, one element a batch.
+
+    `before` is what there was of the histories that were read whole again.
+    """
+    rows = [
+        _settled(batch, written) | _counted(batch, written, before.get(batch.lease.asset_id))
+        for batch, written in settled
+    ]
     return {"settled": msgspec.json.encode(rows).decode(), "run_id": run_id}
 
 
@@ -173,8 +205,20 @@ def _settled(batch: Batch, written: WrittenBars) -> dict[str, Any]:
         "is_quiet": batch.is_quiet,
         "wants_actions": batch.verdict and batch.verdict.wants_actions,
         "is_whole": batch.window.is_whole,
-        "cause": "audit" if batch.lease.is_audit else None,
+        "cause": batch.lease.cause,
         "moment": batch.moment,
+    }
+
+
+def _counted(batch: Batch, written: WrittenBars, before: StoredHistory | None) -> dict[str, Any]:
+    """Return what `settle_batch` needs to put the cursor where the bars and the log put it."""
+    if before is None:
+        return {"is_counted": False, "lost": 0}
+    return {
+        "is_counted": True,
+        "lost": before.lost(batch, written),
+        "stored_to": before.last_bar,
+        "known_to": before.passed_to,
     }
 
 
@@ -184,7 +228,8 @@ def reject_parameters(rejects: Iterable[tuple[int, RejectedRow]]) -> dict[str, A
     return {
         "asset_ids": [asset_id for asset_id, _ in rows],
         "dates": [
-            None if row.date == NO_DATE else EPOCH + timedelta(days=row.date) for _, row in rows
+            None if row.date in (NO_DATE, NO_ROW) else EPOCH + timedelta(days=row.date)
+            for _, row in rows
         ],
         "rules": [row.rule for _, row in rows],
         "excerpts": [row.excerpt for _, row in rows],

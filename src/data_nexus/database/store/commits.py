@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 import psycopg
-from psycopg.rows import class_row, scalar_row
+from psycopg.rows import class_row, scalar_row, tuple_row
 
 from data_nexus.database.connection import AsyncConn, repeated
 from data_nexus.database.pool import Pool, copy_to, rows_of
@@ -16,6 +16,7 @@ from data_nexus.database.store.actions import finding_parameters, read_bars
 from data_nexus.database.store.batch import (
     Batch,
     Receipt,
+    StoredHistory,
     WrittenBars,
     arrival,
     receipt,
@@ -25,7 +26,6 @@ from data_nexus.database.store.batch import (
 from data_nexus.database.store.copy_format import encode_bars, framed
 from data_nexus.database.store.leases import Leases
 from data_nexus.domain.bars import Bars
-from data_nexus.domain.lease import Lease
 from data_nexus.errors import StorageUnavailable
 
 
@@ -52,12 +52,12 @@ class Commits:
         self._leases.forget(batch.lease for batch in batches)
         return [receipts.get(batch.lease.asset_id) for batch in batches]
 
-    async def stored_bars(self, lease: Lease, first: date) -> Bars:
+    async def stored_bars(self, asset_id: int, first: date) -> Bars:
         """Return the bars that an asset has from a date on, ascending."""
 
         async def ask() -> Bars:
             async with self._pool.connection() as connection:
-                return await read_bars(connection, lease.asset_id, first)
+                return await read_bars(connection, asset_id, first)
 
         return await repeated(ask)
 
@@ -100,6 +100,7 @@ async def _write(
         return {}
     first = [batch for batch in held if batch.lease.is_first and len(batch.bars)]
     again = [batch for batch in held if not batch.lease.is_first and len(batch.bars)]
+    before = await _stored_before(connection, [batch for batch in held if batch.is_whole_again])
     written = await _insert(connection, first) | await _merge(connection, again)
     rejects = [(batch.lease.asset_id, row) for batch in held for row in batch.rejects]
     if rejects:
@@ -110,8 +111,25 @@ async def _write(
     if found:
         await connection.execute(query("replace_findings"), finding_parameters(found))
     settled = [(b, written.get(b.lease.asset_id) or WrittenBars(b.lease.asset_id)) for b in held]
-    await connection.execute(query("settle_batch"), settle_parameters(settled, run_id))
+    await connection.execute(query("settle_batch"), settle_parameters(settled, before, run_id))
     return {batch.lease.asset_id: receipt(batch, each) for batch, each in settled}
+
+
+async def _stored_before(
+    connection: AsyncConn, batches: Sequence[Batch]
+) -> dict[int, StoredHistory]:
+    """Return what there is, and what the log says that there is, of the assets of batches."""
+    if not batches:
+        return {}
+    asked = {"asset_ids": [batch.lease.asset_id for batch in batches]}
+    stored = {
+        row[0]: row[1:] for row in await rows_of(connection, "count_stored", asked, tuple_row)
+    }
+    log = {row[0]: row[1:] for row in await rows_of(connection, "count_logged", asked, tuple_row)}
+    return {
+        asset_id: StoredHistory(*stored.get(asset_id, (0, None)), *log.get(asset_id, (0, None)))
+        for asset_id in asked["asset_ids"]
+    }
 
 
 async def _insert(connection: AsyncConn, batches: Sequence[Batch]) -> dict[int, WrittenBars]:

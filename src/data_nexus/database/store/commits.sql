@@ -118,6 +118,20 @@ SELECT n.asset_id, n.inserted, n.revised, a.ranges::text AS arrived
 FROM counted n
 LEFT JOIN arrived a ON a.asset_id = n.asset_id
 
+-- name: count_stored
+-- How many bars some assets have, and the last of each.
+SELECT asset_id, count(*) AS bars, max(date) AS last_bar
+FROM market_data
+WHERE asset_id = ANY (%(asset_ids)s::int[])
+GROUP BY asset_id
+
+-- name: count_logged
+-- How many bars some assets should have by the sync log, and up to where each is known absent.
+SELECT asset_id, sum(inserted - lost)::int AS bars, max(passed_to) AS passed_to
+FROM sync_log
+WHERE asset_id = ANY (%(asset_ids)s::int[])
+GROUP BY asset_id
+
 -- name: insert_rejects
 -- Store the rejected rows of a batch, once each however often the vendor repeats them.
 INSERT INTO rejected_rows (asset_id, date, rule, excerpt)
@@ -160,33 +174,42 @@ WITH settled AS (
         received int, inserted int, revised int, unchanged int, rejected int, flagged jsonb,
         calls int, requests int, body_sha256 text, last_date date, absent_days float8,
         arrived datemultirange, passes_to date, is_quiet bool, wants_actions bool, is_whole bool,
-        cause text, moment timestamptz
+        cause text, moment timestamptz, is_counted bool, lost int, stored_to date, known_to date
     )
 ), logged AS (
     INSERT INTO sync_log (
         asset_id, fence, run_id, outcome, window_first, window_last, received, inserted, revised,
         unchanged, rejected, flagged, calls, requests, body_sha256, arrived, passed_to,
-        cause
+        cause, lost
     )
     SELECT asset_id, fence, %(run_id)s::int, outcome, window_first, window_last, received, inserted,
            revised, unchanged, rejected, flagged, calls, requests, body_sha256, arrived,
-           passes_to, cause
+           passes_to, cause, lost
     FROM settled
 ), healed AS (
     DELETE FROM dead_letters d USING settled s WHERE d.asset_id = s.asset_id
 )
 UPDATE assets a
 SET last_synced = CASE WHEN s.outcome = 'stored' THEN now() ELSE a.last_synced END,
-    synced_through = greatest(a.synced_through, s.last_date, s.passes_to),
-    last_bar = greatest(a.last_bar, s.last_date),
+    -- Of a history that was read whole again it is known what is stored: a cursor ahead of that
+    -- comes back.
+    synced_through = greatest(
+        CASE WHEN s.is_counted THEN greatest(s.stored_to, s.known_to) ELSE a.synced_through END,
+        s.last_date, s.passes_to
+    ),
+    last_bar = greatest(CASE WHEN s.is_counted THEN s.stored_to ELSE a.last_bar END, s.last_date),
+    repair_wanted_at = CASE
+        WHEN s.is_whole AND s.outcome = 'stored' THEN NULL
+        ELSE a.repair_wanted_at
+    END,
     read_whole_at = CASE WHEN s.is_whole THEN now() ELSE a.read_whole_at END,
-    -- An audit that brings no new bar lets the asset rest as before.
+    -- An audit or a repair that brings no new bar lets the asset rest as before.
     ask_after = CASE
-        WHEN s.cause = 'audit' AND s.last_date <= a.last_bar THEN a.ask_after
+        WHEN s.cause IS NOT NULL AND s.last_date <= a.last_bar THEN a.ask_after
         ELSE coalesce(s.moment, now()) + s.absent_days * interval '1 day'
     END,
     times_empty = CASE
-        WHEN s.cause = 'audit' AND s.last_date <= a.last_bar THEN a.times_empty
+        WHEN s.cause IS NOT NULL AND s.last_date <= a.last_bar THEN a.times_empty
         WHEN s.is_quiet THEN least(a.times_empty + 1, 32767)
         ELSE 0
     END,

@@ -8,20 +8,24 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
 
-from psycopg.rows import class_row, scalar_row
+from psycopg.rows import args_row, class_row, scalar_row
 
 from data_nexus.database.connection import AsyncConn, repeated, storage_errors
 from data_nexus.database.pool import Pool, rows_of
 from data_nexus.database.queries import segment_parameters
 from data_nexus.database.store.batch import DeadLetter
+from data_nexus.domain.adjustment.findings import RETRY_AFTER_DAYS
 from data_nexus.domain.lease import Lease
-from data_nexus.domain.planning.due import MarketSegment
+from data_nexus.domain.limits.backoff import LONGEST_ABSENCE_DAYS
+from data_nexus.domain.planning.due import LONGEST_CLOSURE_DAYS, MarketSegment
 from data_nexus.domain.symbol import Symbol
 from data_nexus.errors import StorageUnavailable
 
 # A worker distrusts its leases this share of their time before the database does.
 _DISTRUST_SHARE = 1 / 6
 _MOST_RESCUES = 3
+# How often a worker looks for moments that lie ahead.
+_TAKE_BACK_EVERY_SEC = 3600.0
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -33,7 +37,8 @@ class Due:
     is claimed if its cursor is behind that session. One that has answered since the moment and is
     behind all the same is not fetched again. With `wants_actions` it is the assets whose splits and
     dividends are to be fetched. For an audit it is the last answer with the whole history that was
-    before the moment, and delisted and resting assets take part.
+    before the moment, and delisted and resting assets take part. With `wants_repair` it is the mark
+    of a damaged history, and all take part whose code is still their own and that are not parked.
     """
 
     synced_before: datetime
@@ -42,6 +47,7 @@ class Due:
     published: Mapping[MarketSegment, date] | None = None
     wants_actions: bool = False
     is_audit: bool = False
+    wants_repair: bool = False
 
     @property
     def query(self) -> str:
@@ -50,7 +56,14 @@ class Due:
             return "claim_wanted"
         if self.is_audit:
             return "claim_audit"
+        if self.wants_repair:
+            return "claim_damaged"
         return "claim_due" if self.published is None else "claim_behind"
+
+    @property
+    def cause(self) -> str | None:
+        """Why whole histories are read again although nothing is due; None if it is due."""
+        return "audit" if self.is_audit else "repair" if self.wants_repair else None
 
     def parameters(self, limit: int) -> dict[str, Any]:
         """Return what the queries for due assets take."""
@@ -89,7 +102,7 @@ class _Claimed:
         """The place in the queue: never answered first, then the oldest answer."""
         return self.position or _NEVER, self.id
 
-    def lease(self, trusted_until: float, *, is_audit: bool) -> Lease:
+    def lease(self, trusted_until: float, cause: str | None) -> Lease:
         """Return the lease on the asset."""
         return Lease(
             asset_id=self.id,
@@ -101,7 +114,7 @@ class _Claimed:
             trusted_until=trusted_until,
             last_bar=self.last_bar,
             published=self.published,
-            is_audit=is_audit,
+            cause=cause,
         )
 
 
@@ -115,6 +128,7 @@ class Leases:
     lease_sec: float
     # The assets whose leases this worker knows to hold, and until when it trusts a renewed one.
     _held: dict[int, float] = field(default_factory=dict)
+    _taken_back_at: float | None = None
 
     async def claim(
         self, due: Due, position: QueuePosition, limit: int, *, suspect: bool = False
@@ -137,7 +151,7 @@ class Leases:
         self._held.update((row.id, 0.0) for row in claimed)
         if claimed:
             position.last_synced, position.asset_id = claimed[-1].position, claimed[-1].id
-        return [row.lease(trusted_until, is_audit=due.is_audit) for row in claimed]
+        return [row.lease(trusted_until, due.cause) for row in claimed]
 
     async def _claim_once(self, name: str, parameters: dict[str, Any]) -> list[_Claimed]:
         try:
@@ -153,14 +167,26 @@ class Leases:
 
     async def count_due(self, due: Due, limit: int) -> int:
         """Return how many assets `claim` could hand out now, up to `limit`."""
-        return await self._pool.one("count_due", due.parameters(limit), scalar_row)
+        name = "count_damaged" if due.wants_repair else "count_due"
+        return await self._pool.one(name, due.parameters(limit), scalar_row)
 
     async def requeue_absent(self, moment: datetime | None = None) -> None:
         """Put assets that had no bars back into the queue when it is time to fetch them again.
 
-        As of a moment, by default the database's.
+        As of a moment, by default the database's. Moments that only a clock that ran ahead can
+        have left are taken back before.
         """
-        await self._pool.execute("requeue_absent", {"moment": moment})
+        now = time.monotonic()
+        if self._taken_back_at is None or now > self._taken_back_at + _TAKE_BACK_EVERY_SEC:
+            self._taken_back_at = now
+            await self._pool.execute("take_back_moments", {"put_off_days": RETRY_AFTER_DAYS})
+        bounds = {"longest_days": LONGEST_ABSENCE_DAYS, "closure_days": LONGEST_CLOSURE_DAYS}
+        await self._pool.execute("requeue_absent", {"moment": moment} | bounds)
+
+    async def witnesses(self, but: Sequence[int], limit: int) -> list[Symbol]:
+        """Return symbols, not of these assets, that the vendor has served lately, or else any."""
+        parameters = {"asset_ids": list(but), "limit": limit}
+        return await self._pool.rows("read_witnesses", parameters, args_row(Symbol))
 
     async def renew(self) -> None:
         """Hold on to the leases that this worker knows of; any other of its own may run out."""

@@ -75,6 +75,26 @@ WITH candidates AS (
 )
 {lease_candidates}
 
+-- name: claim_damaged
+-- Claim the next histories that are marked as damaged, delisted and resting assets included.
+WITH candidates AS (
+    SELECT id, repair_wanted_at AS position, NULL::date AS published
+    FROM assets
+    WHERE (repair_wanted_at, id)
+          > (coalesce(%(after_synced)s::timestamptz, '-infinity'), %(after_id)s::int)
+      AND repair_wanted_at <= %(synced_before)s::timestamptz
+      AND (%(exchange)s::text IS NULL OR exchange = %(exchange)s)
+      AND (%(asset_ids)s::int[] IS NULL OR id = ANY (%(asset_ids)s))
+      AND parked_at IS NULL
+      AND retired_at IS NULL
+      AND lease_owner IS NULL
+      AND (times_rescued > 0) = %(suspect)s
+    ORDER BY repair_wanted_at, id
+    LIMIT %(limit)s
+    FOR UPDATE SKIP LOCKED
+)
+{lease_candidates}
+
 -- name: lease_candidates
 -- Lease the candidates of a claim to a worker, each under a new fence; the end of every claim.
 UPDATE assets a
@@ -99,6 +119,21 @@ FROM (
       AND lease_owner IS NULL
     LIMIT %(limit)s
 ) AS due
+
+-- name: count_damaged
+-- Count the damaged histories that a repair may claim, up to a limit.
+SELECT count(*)
+FROM (
+    SELECT
+    FROM assets
+    WHERE repair_wanted_at <= %(synced_before)s::timestamptz
+      AND (%(exchange)s::text IS NULL OR exchange = %(exchange)s)
+      AND (%(asset_ids)s::int[] IS NULL OR id = ANY (%(asset_ids)s))
+      AND parked_at IS NULL
+      AND retired_at IS NULL
+      AND lease_owner IS NULL
+    LIMIT %(limit)s
+) AS damaged
 
 -- name: renew_leases
 -- Extend leases of this worker; those being committed need it no more.
@@ -208,9 +243,38 @@ UNION ALL
 SELECT id FROM assets WHERE id = %(asset_id)s AND fence = %(fence)s AND parked_at IS NOT NULL
 
 -- name: requeue_absent
--- Put assets that had no bars back into the queue when it is time to fetch them again.
-UPDATE assets SET ask_after = NULL WHERE ask_after <= coalesce(%(moment)s::timestamptz, now())
+-- Put assets that had no bars back into the queue when it is time to fetch them again. A rest that is
+-- longer than any, by its doubling and a closed exchange after it, was begun by a clock that ran ahead.
+UPDATE assets
+SET ask_after = NULL
+WHERE ask_after <= coalesce(%(moment)s::timestamptz, now())
+   OR ask_after > greatest(%(moment)s::timestamptz, now())
+       + interval '1 day' * (least(power(2, greatest(times_empty - 1, 0)), %(longest_days)s) + %(closure_days)s)
+
+-- name: take_back_moments
+-- Take back what a clock that ran ahead has left: an answer is not later than now, nor do actions that
+-- are wanted wait for longer than they are ever put off.
+UPDATE assets
+SET last_synced = CASE WHEN last_synced > now() THEN now() ELSE last_synced END,
+    read_whole_at = CASE WHEN read_whole_at > now() THEN now() ELSE read_whole_at END,
+    actions_read_at = CASE WHEN actions_read_at > now() THEN now() ELSE actions_read_at END,
+    actions_wanted_at = CASE
+        WHEN actions_wanted_at > now() + %(put_off_days)s * interval '1 day' THEN now()
+        ELSE actions_wanted_at
+    END
+WHERE last_synced > now() + interval '1 hour'
+   OR read_whole_at > now() + interval '1 hour'
+   OR actions_read_at > now() + interval '1 hour'
+   OR actions_wanted_at > now() + %(put_off_days)s * interval '1 day' + interval '1 hour'
+
+-- name: read_witnesses
+-- Assets by which to see whether the vendor answers anybody: those that answered last, or else any.
+SELECT symbol, exchange
+FROM active_assets
+WHERE id <> ALL (%(asset_ids)s::int[])
+ORDER BY last_bar IS NULL, is_delisted, last_synced DESC NULLS LAST, random()
+LIMIT %(limit)s
 
 -- name: hold_presence
--- Show that this worker lives: the lock goes with the session.
-SELECT pg_advisory_lock(%(owner)s)
+-- Show that this worker lives, as the lock goes with the session; and name the moment.
+SELECT clock_timestamp() AS moment, pg_advisory_lock(%(owner)s)

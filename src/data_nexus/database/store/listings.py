@@ -31,10 +31,15 @@ from data_nexus.errors import no_assets
 
 @dataclass(frozen=True, slots=True)
 class DiscoveryContext:
-    """What is known besides a list: the vendor's renames, and its moment (None: now)."""
+    """What is known besides a list: the vendor's renames, and its moment (None: now).
+
+    `refused_codes` and `unread` are those of the `SymbolList`.
+    """
 
     changes: Sequence[SymbolChange] = ()
     moment: datetime | None = None
+    refused_codes: Collection[str] = ()
+    unread: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +47,9 @@ class ListingChanges:
     """What a symbol list changed; `missing` were active and are no longer listed.
 
     `missing` assets were deactivated unless `is_shrunk`: then the list lost more than the
-    accepted share at once and is taken for truncated. `succession` has renames, reused codes
-    and doubts; a renamed asset also counts as updated, reactivated or unchanged.
+    accepted share at once and is taken for truncated, or lines that cannot be read may be theirs.
+    `succession` has renames, reused codes and doubts; a renamed asset also counts as updated,
+    reactivated or unchanged.
     """
 
     added: int
@@ -91,8 +97,11 @@ class Listings:
             (moment,) = await rows_of(connection, "list_moment", held, scalar_row)
             await connection.execute(query("create_staged_listings"))
             await _stage(connection, listings)
+            if context.refused_codes and not delisted:
+                kept = {"exchange": exchange, "codes": list(context.refused_codes)}
+                await connection.execute(query("stage_unchanged"), kept)
             comparison = _Comparison(
-                connection, exchange, moment, delisted, tuple(types), max_shrink
+                connection, exchange, moment, delisted, tuple(types), max_shrink, context.unread
             )
             return await comparison.settle(context.changes)
 
@@ -156,6 +165,7 @@ class _Comparison:
     delisted: bool
     types: tuple[str, ...]
     max_shrink: float
+    unread: int
 
     async def settle(self, changes: Sequence[SymbolChange]) -> ListingChanges:
         """Write all that the list says; return what that was."""
@@ -184,7 +194,8 @@ class _Comparison:
         return found[0]
 
     def _is_shrunk(self, compared: _Compared) -> bool:
-        return compared.missing > self.max_shrink * compared.active
+        is_explained = 0 < compared.missing <= self.unread
+        return is_explained or compared.missing > self.max_shrink * compared.active
 
     async def _hold_back(self, found: Succession) -> Succession:
         """Decide nothing by a truncated list: lines that would move a code wait for a whole one."""

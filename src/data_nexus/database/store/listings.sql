@@ -21,6 +21,18 @@ CREATE TEMPORARY TABLE staged_listings (
 -- A symbol list goes into its staging table.
 COPY staged_listings (symbol, venue, name, asset_type, country, currency, isin) FROM STDIN
 
+-- name: stage_unchanged
+-- Stage what is known of listed assets whose lines in the list cannot be read: they stay as they are.
+INSERT INTO staged_listings (symbol, venue, name, asset_type, country, currency, isin)
+SELECT symbol, venue, name, asset_type, country, currency, isin
+FROM assets
+WHERE exchange = %(exchange)s
+  AND symbol = ANY (%(codes)s::text[])
+  AND retired_at IS NULL
+  AND is_active
+  AND NOT is_delisted
+ON CONFLICT DO NOTHING
+
 -- name: compare_listings
 -- Compare a staged symbol list with the exchange's assets, before anything is written.
 WITH known AS (
@@ -163,11 +175,13 @@ SELECT EXISTS (SELECT symbol FROM listed EXCEPT SELECT symbol FROM codes)
    AND EXISTS (SELECT symbol FROM codes EXCEPT SELECT symbol FROM listed)
 
 -- name: last_lists
--- The symbol lists as they were last read whole, of each exchange the listed and the delisted.
-SELECT DISTINCT ON (exchange, is_delisted) exchange, is_delisted, types, listed, moment
+-- The symbol lists as they were last read whole, of each exchange the listed and the delisted. One of
+-- a moment to come was read by a clock that ran ahead: any other is newer, and it is of now at most.
+SELECT DISTINCT ON (exchange, is_delisted)
+       exchange, is_delisted, types, listed, least(moment, now() + interval '1 day') AS moment
 FROM discoveries
 WHERE NOT is_shrunk
-ORDER BY exchange, is_delisted, moment DESC, id DESC
+ORDER BY exchange, is_delisted, moment > now() + interval '1 day', moment DESC, id DESC
 
 -- name: knows_exchange
 -- Say whether an exchange has assets.

@@ -12,6 +12,7 @@ from psycopg.rows import dict_row
 from data_nexus.database.connection import AsyncConn
 from data_nexus.database.pool import Pool, rows_of
 from data_nexus.database.queries import ASSUMED_MINUTE_LIMIT, query, refused_exchanges
+from data_nexus.database.store.clock import DatabaseClock
 from data_nexus.domain.endpoints import Endpoint
 from data_nexus.domain.limits.quota import Quota
 
@@ -25,6 +26,7 @@ class QuotaLedger:
 
     _pool: Pool
     token_id: str
+    clock: DatabaseClock
 
     async def change(
         self, decide: Decide[Result], *, reported: bool = False, once: bool = False
@@ -49,6 +51,7 @@ class QuotaLedger:
     ) -> tuple[Result, datetime]:
         row = await self._locked(connection)
         moment, reported_at = row.pop("moment"), row.pop("reported_at")
+        self.clock.note(moment)
         before = Quota(**row)
         after, result = decide(before, moment)
         if after != before or reported:

@@ -27,14 +27,17 @@ WHERE token_id = %(token_id)s
 SELECT day, spent, day_limit, extra, refused, audited, minute_limit, next_slot, reported_at, clock_timestamp() AS moment
 FROM quota_ledger
 WHERE %(token_id)s::text IS NULL OR token_id = %(token_id)s
-ORDER BY next_slot DESC
+ORDER BY least(next_slot, now()) DESC, next_slot
 LIMIT 1
 
 -- name: read_refusals
--- The exchanges for which a token was refused an endpoint since a moment.
+-- The exchanges for which a token was refused an endpoint between two moments.
 SELECT exchange
 FROM refusals
-WHERE token_id = %(token_id)s AND endpoint = %(endpoint)s AND refused_at > %(since)s
+WHERE token_id = %(token_id)s
+  AND endpoint = %(endpoint)s
+  AND refused_at > %(since)s
+  AND refused_at <= %(until)s
 
 -- name: note_refusal
 -- Note that an endpoint is refused to a token, for an exchange.

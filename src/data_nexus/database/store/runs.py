@@ -7,11 +7,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from psycopg.rows import scalar_row
+from psycopg.rows import class_row, scalar_row
 
 from data_nexus.database.pool import Pool
 from data_nexus.database.queries import audit_records
 from data_nexus.domain.planning.audit import Record
+
+NO_LEASE_IS_LEFT = "no lease of an ended run is left"
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """An invariant that a run has broken in some places; `ticker` is one of the assets."""
+
+    invariant: str
+    places: int
+    ticker: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +54,16 @@ class Runs:
     async def moment(self, days_ago: float = 0.0) -> datetime:
         """Return the moment, or that of some days ago, by the database's clock."""
         return await self._pool.one("days_ago", {"days": days_ago}, scalar_row)
+
+    async def breaches(self, run_id: int, since: datetime) -> list[Breach]:
+        """Return the invariants that are broken in what a run has committed since a moment."""
+        parameters = {
+            "run_id": run_id,
+            "since": since,
+            "owner": self.owner,
+            "no_lease_is_left": NO_LEASE_IS_LEFT,
+        }
+        return await self._pool.rows("breaches_of_run", parameters, class_row(Breach))
 
     async def audit_records(self) -> list[Record]:
         """Return the audit's record of each exchange with loaded assets."""

@@ -29,8 +29,52 @@ ON CONFLICT (owner) DO UPDATE SET seen_at = now(), state = excluded.state
 
 -- name: remove_worker
 -- Take a worker off the list, and those that have not been seen for a day.
-DELETE FROM workers WHERE owner = %(owner)s OR seen_at < now() - interval '1 day'
+DELETE FROM workers
+WHERE owner = %(owner)s
+   OR seen_at NOT BETWEEN now() - interval '1 day' AND now() + interval '1 day'
 
 -- name: days_ago
 -- The moment N days ago, by the database's clock.
 SELECT now() - %(days)s * interval '1 day'
+
+-- name: breaches_of_run
+-- What a run has committed since a moment and breaks an invariant: each, the number of places, and
+-- one asset of them. Only what the run has touched is read.
+WITH touched AS MATERIALIZED (
+    SELECT asset_id, fence, received, inserted, revised, unchanged, rejected, passed_to
+    FROM sync_log
+    WHERE committed_at >= %(since)s AND run_id = %(run_id)s
+), assets_touched AS (
+    SELECT asset_id, max(fence) AS fence, max(passed_to) AS passed_to,
+           count(*) <> count(DISTINCT fence) AS is_doubled
+    FROM touched
+    GROUP BY asset_id
+), places AS (
+    SELECT 'every received row is accounted for' AS invariant, asset_id
+    FROM touched
+    WHERE received <> inserted + revised + unchanged + rejected
+    UNION ALL
+    SELECT 'no two commits have one fence', asset_id FROM assets_touched WHERE is_doubled
+    UNION ALL
+    SELECT 'no fence of the log is ahead of its asset', t.asset_id
+    FROM assets_touched t
+    LEFT JOIN assets a ON a.id = t.asset_id
+    WHERE a.id IS NULL OR t.fence > a.fence
+    UNION ALL
+    SELECT 'no cursor is ahead of its rows', a.id
+    FROM assets_touched t
+    JOIN assets a ON a.id = t.asset_id
+    WHERE a.last_bar IS DISTINCT FROM (
+              SELECT m.date FROM market_data m WHERE m.asset_id = a.id ORDER BY m.date DESC LIMIT 1
+          )
+       OR a.synced_through IS DISTINCT FROM
+          greatest(a.synced_through, a.last_bar, t.passed_to)
+    UNION ALL
+    SELECT %(no_lease_is_left)s::text, id FROM assets WHERE lease_owner = %(owner)s
+), counted AS (
+    SELECT invariant, count(*) AS places, min(asset_id) AS asset_id FROM places GROUP BY invariant
+)
+SELECT invariant, places, coalesce(a.symbol || '.' || a.exchange, 'asset ' || asset_id) AS ticker
+FROM counted
+LEFT JOIN assets a ON a.id = asset_id
+ORDER BY invariant

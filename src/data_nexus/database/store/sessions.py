@@ -240,7 +240,8 @@ class BulkSessions:
 async def _read(connection: AsyncConn, scope: SessionScope, ids: tuple[int, int]) -> Candidates:
     parameters = scope.parameters() | {"first_id": ids[0], "last_id": ids[1]}
     rows = await rows_of(connection, "read_session", parameters, tuple_row, prepare=False)
-    numbers, codes, fences, days, closes, adjusted = zip(*rows, strict=True) if rows else ((),) * 6
+    columns = zip(*rows, strict=True) if rows else ((),) * 7
+    numbers, codes, fences, days, closes, adjusted, damaged = columns
     return Candidates(
         asset_ids=np.array(numbers, np.int32),
         codes=codes,
@@ -248,6 +249,7 @@ async def _read(connection: AsyncConn, scope: SessionScope, ids: tuple[int, int]
         last_day=np.array([_NO_DAY if day is None else day for day in days], np.int32),
         close=np.array(closes, np.float64),
         adjusted_close=np.array(adjusted, np.float64),
+        is_damaged=np.array(damaged, np.bool_),
     )
 
 

@@ -23,7 +23,8 @@ ORDER BY q.id
 -- Some assets that a session in bulk can advance, with their last bar; at a recheck those whose
 -- cursor has passed it without a bar. They are not held: a worker that leases one meanwhile raises
 -- its fence.
-SELECT q.id, q.symbol, q.fence, m.date - '1970-01-01'::date AS last_day, m.close, m.adjusted_close
+SELECT q.id, q.symbol, q.fence, m.date - '1970-01-01'::date AS last_day, m.close, m.adjusted_close,
+       m.date IS DISTINCT FROM q.last_bar AS is_damaged
 FROM queued_assets q
 JOIN unnest(%(venues)s::text[], %(asset_types)s::text[]) AS p (venue, asset_type)
   USING (venue, asset_type)

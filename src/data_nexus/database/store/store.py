@@ -9,17 +9,19 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from psycopg import AsyncConnection
+from psycopg.rows import tuple_row
 
 from data_nexus.config import Secret
-from data_nexus.database.connection import AsyncConn, conninfo, storage_errors
-from data_nexus.database.pool import Pool, open_pool
+from data_nexus.database.connection import AsyncConn, connect_async, storage_errors
+from data_nexus.database.pool import Pool, open_pool, rows_of
 from data_nexus.database.queries import query, token_id
 from data_nexus.database.store.actions import StoredActions
+from data_nexus.database.store.clock import DatabaseClock, clock_at
 from data_nexus.database.store.commits import Commits
 from data_nexus.database.store.leases import Leases
 from data_nexus.database.store.listings import Listings
 from data_nexus.database.store.quota import QuotaLedger
+from data_nexus.database.store.repairs import Repairs
 from data_nexus.database.store.runs import Runs
 from data_nexus.database.store.sessions import BulkSessions
 
@@ -36,11 +38,13 @@ class Store:
     actions: StoredActions
     sessions: BulkSessions
     listings: Listings
+    clock: DatabaseClock
+    repairs: Repairs
     _pool: Pool
 
     def quota(self, token: Secret) -> QuotaLedger:
         """Return the quota of a token."""
-        return QuotaLedger(self._pool, token_id(token))
+        return QuotaLedger(self._pool, token_id(token), self.clock)
 
 
 @asynccontextmanager
@@ -49,10 +53,10 @@ async def open_store(url: str, schema: str, writers: int, lease_sec: float) -> A
     owner = secrets.randbits(63)
     with storage_errors():
         async with (
-            await AsyncConnection.connect(conninfo(url, schema), autocommit=True) as presence,
+            await connect_async(url, schema) as presence,
             open_pool(url, schema, writers, _prepare) as pool,
         ):
-            await presence.execute(query("hold_presence"), {"owner": owner})
+            ((moment, _),) = await rows_of(presence, "hold_presence", {"owner": owner}, tuple_row)
             leases = Leases(pool, presence, owner, lease_sec)
             yield Store(
                 leases=leases,
@@ -61,6 +65,8 @@ async def open_store(url: str, schema: str, writers: int, lease_sec: float) -> A
                 actions=StoredActions(pool, leases),
                 sessions=BulkSessions(pool),
                 listings=Listings(pool),
+                clock=clock_at(moment),
+                repairs=Repairs(pool),
                 _pool=pool,
             )
 

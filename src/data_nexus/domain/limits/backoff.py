@@ -10,7 +10,7 @@ LONGEST_WAIT_SEC = 900.0
 SHORTEST_WAIT_SEC = 1.0
 UNSTATED_WAIT_SEC = 5.0
 _LONGEST_BACKOFF_SEC = 30.0
-_LONGEST_ABSENCE_DAYS = 64.0
+LONGEST_ABSENCE_DAYS = 64.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def retry_after_sec(header: str | None, moment: datetime) -> float:
 
 def absence_days(times_empty: int) -> float:
     """Return for how many days an asset without bars is not requested: 1, doubling, at most 64."""
-    return min(2.0 ** max(times_empty - 1, 0), _LONGEST_ABSENCE_DAYS)
+    return min(2.0 ** max(times_empty - 1, 0), LONGEST_ABSENCE_DAYS)
 
 
 def _is_number(text: str) -> bool:

@@ -12,6 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 
+from data_nexus.domain.limits.backoff import LONGEST_WAIT_SEC
+
 MINUTE = timedelta(seconds=60)
 # Nothing is sent so close to midnight: our clock and the vendor's may name different days.
 MIDNIGHT_MARGIN = timedelta(seconds=30)
@@ -19,6 +21,9 @@ MIDNIGHT_MARGIN = timedelta(seconds=30)
 _SPARE_SHARE, _SPARE_REQUESTS = 0.007, 1
 # How long nothing is sent when another client of the token has filled the minute.
 _CROWDED = timedelta(seconds=2)
+# No honest slot lies further ahead: the longest pause, the minute of a cut limit, a midnight.
+FARTHEST_SLOT = timedelta(seconds=LONGEST_WAIT_SEC) + MINUTE + 2 * MIDNIGHT_MARGIN
+_SHORTEST_STEP = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +90,26 @@ def midnight_after(day: date) -> datetime:
 def step(minute_limit: int) -> timedelta:
     """Return the distance between two slots."""
     usable = minute_limit * (1 - _SPARE_SHARE) - _SPARE_REQUESTS
-    return MINUTE / max(usable, 1.0)
+    return max(MINUTE / max(usable, 1.0), _SHORTEST_STEP)
+
+
+def is_credible(day: date, moment: datetime) -> bool:
+    """Return whether a GMT day may be today's at `moment`, or by a clock ahead tomorrow's."""
+    return day.toordinal() - moment.astimezone(UTC).date().toordinal() <= 1
+
+
+def believed(quota: Quota, moment: datetime) -> Quota:
+    """Return a remembered quota without what only a clock that ran ahead can have left in it.
+
+    Of a day later than tomorrow nothing is kept: how much of today is spent must be learned from
+    the vendor. A slot further ahead than any pause is one of now.
+    """
+    if not is_credible(quota.day, moment):
+        today = moment.astimezone(UTC).date()
+        quota = replace(quota, day=today, spent=0, refused=False, audited=0)
+    if quota.next_slot - moment > FARTHEST_SLOT:
+        quota = replace(quota, next_slot=moment)
+    return quota
 
 
 def on_day(quota: Quota, day: date) -> Quota:

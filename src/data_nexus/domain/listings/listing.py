@@ -23,10 +23,16 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class SymbolList:
-    """A whole symbol list; `refused` counts the lines whose code cannot be a symbol."""
+    """A whole symbol list; `refused` counts the lines that are not a listing of their own.
+
+    `refused_codes` are those of lines that cannot be read otherwise: their assets are listed, as
+    what is not known. Of `unread` lines not even the code can be read: any asset may be theirs.
+    """
 
     listings: tuple[Listing, ...]
     refused: int
+    refused_codes: frozenset[str] = frozenset()
+    unread: int = 0
 
 
 @dataclass(frozen=True, slots=True)

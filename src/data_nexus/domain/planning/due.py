@@ -21,7 +21,7 @@ from data_nexus.domain.planning.bulk_or_single import (
 # After how long a refused endpoint is tried again: subscriptions change.
 PROBED_AFTER = timedelta(days=7)
 # Exchanges close for a week or two at the new year.
-_LONGEST_CLOSURE_DAYS = 14
+LONGEST_CLOSURE_DAYS = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ def rest_days(exchange: str, since: datetime, days: float) -> float:
     Otherwise an asset would be requested on a Sunday, when there is nothing to get.
     """
     sessions = sessions_of(exchange, (since + timedelta(days=days)).date())
-    for more in range(_LONGEST_CLOSURE_DAYS):
+    for more in range(LONGEST_CLOSURE_DAYS):
         end = since + timedelta(days=days + more)
         if sessions.closed_by(end) > sessions.closed_by(end - timedelta(days=1)):
             return days + more

@@ -78,7 +78,8 @@ class BulkSession:
 class Candidates:
     """Assets that lack a session and none before it, ascending by id, with their last bar.
 
-    Without a last bar `last_day` is the lowest number and the prices are NaN.
+    Without a last bar `last_day` is the lowest number and the prices are NaN. `is_damaged` are
+    those whose last stored bar is not the one that was stored last: bars of them are lost.
     """
 
     asset_ids: NDArray[np.int32]
@@ -87,6 +88,7 @@ class Candidates:
     last_day: NDArray[np.int32]
     close: Floats
     adjusted_close: Floats
+    is_damaged: Mask
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -138,6 +140,7 @@ def classify(bulk_session: BulkSession, candidates: Candidates, reference: int) 
     """
     rows = np.array([bulk_session.position.get(code, -1) for code in candidates.codes], np.intp)
     is_named = np.array([code in bulk_session.named for code in candidates.codes], np.bool_)
+    is_named |= candidates.is_damaged
     is_refused = np.array([code in bulk_session.rejected for code in candidates.codes], np.bool_)
     has_bar = rows >= 0
     continues = np.zeros(len(candidates), np.bool_)

@@ -1,17 +1,20 @@
 """The overlap: do the stored bars before the cursor still match what the vendor sends? Pure.
 
-Each re-read begins some bars before the cursor. A split or dividend changes `adjusted_close` of
-every earlier bar, and a split their volumes; a restatement changes raw values. Either shows in
-the overlap, and then nothing older can be trusted either.
+Each re-read begins some bars before the last stored one. A split or dividend changes
+`adjusted_close` of every earlier bar, and a split their volumes; a restatement changes raw values;
+bars may be lost here, or withdrawn there. Each shows in the overlap, and then nothing older can be
+trusted either.
 """
 
 from __future__ import annotations
 
+import datetime as dt
+from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
 
-from data_nexus.domain.bars import Bars
+from data_nexus.domain.bars import Bars, days
 
 
 class Break(StrEnum):
@@ -20,16 +23,19 @@ class Break(StrEnum):
     REBASED = "its adjusted closes were re-based"
     RESTATED = "its bars were restated"
     WITHDRAWN = "its last bars have disappeared"
+    MISSING = "bars of it are not stored"
 
 
-def overlap_break(stored: Bars, answered: Bars) -> Break | None:
+def overlap_break(stored: Bars, answered: Bars, last_bar: dt.date) -> Break | None:
     """Return how the answer breaks with the stored bars of its window; None if it continues them.
 
-    Raw values of the last stored bar may change alone: the vendor corrects a session's prices and
-    volume in the days after it (its documentation; `docs/DATA_FORMAT_SPEC.md`).
+    The window holds `last_bar`, up to which bars were stored: that it is not there any more, or
+    that the answer has bars before it that are stored nowhere, is a break too. Raw values of the
+    last stored bar may change alone: the vendor corrects a session's prices and volume in the days
+    after it (its documentation; `docs/DATA_FORMAT_SPEC.md`).
     """
-    if not len(stored):
-        return None
+    if not len(stored) or stored.date.max() != days(last_bar):
+        return Break.MISSING
     _, old, new = np.intersect1d(
         stored.date, answered.date, assume_unique=True, return_indices=True
     )
@@ -39,7 +45,47 @@ def overlap_break(stored: Bars, answered: Bars) -> Break | None:
     earlier = before.date < stored.date.max()
     if _factors_differ(before, after, earlier):
         return Break.REBASED
-    return Break.RESTATED if (_raw_differs(before, after) & earlier).any() else None
+    if (_raw_differs(before, after) & earlier).any():
+        return Break.RESTATED
+    known = int((answered.date <= stored.date.max()).sum())
+    return Break.MISSING if known > len(old) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Divergence:
+    """How many bars of a whole history differ from the vendor's, up to the last stored one.
+
+    `missing` are not stored, `changed` have other values, `withdrawn` are not sent any more.
+    """
+
+    missing: int
+    changed: int
+    withdrawn: int
+
+    @property
+    def is_mended_by_reading(self) -> bool:
+        """Whether reading the whole history again makes it the vendor's; withdrawn bars stay."""
+        return bool(self.missing or self.changed)
+
+
+def divergence(stored: Bars, answered: Bars) -> Divergence | None:
+    """Return how a stored history differs from a whole one that the vendor sends; None: in nothing.
+
+    The last stored bar may have other values: the next re-read corrects it.
+    """
+    if not len(stored):
+        return None
+    last = stored.date.max()
+    sent = answered.take(answered.date <= last)
+    _, old, new = np.intersect1d(stored.date, sent.date, assume_unique=True, return_indices=True)
+    before, after = stored.take(old), sent.take(new)
+    differs = _raw_differs(before, after) | (before.adjusted_close != after.adjusted_close)
+    found = Divergence(
+        missing=len(sent) - len(old),
+        changed=int((differs & (before.date < last)).sum()),
+        withdrawn=len(stored) - len(old),
+    )
+    return found if found != Divergence(0, 0, 0) else None
 
 
 def _raw_differs(before: Bars, after: Bars) -> np.typing.NDArray[np.bool_]:

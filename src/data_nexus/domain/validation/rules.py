@@ -15,13 +15,18 @@ from functools import reduce
 
 import numpy as np
 
-from data_nexus.domain.bars import NO_DATE, Bars, Floats, Mask, days
+from data_nexus.domain.bars import NO_DATE, NO_ROW, Bars, Floats, Mask, days
 from data_nexus.domain.window import Window
 
 # What the vendor sends where it has no price; seen in public clients' issue threads.
 PLACEHOLDER = 999_999.9999
 # The vendor states four decimals, which a double cannot hold beyond this.
-_HIGHEST_PRICE = 1e12
+HIGHEST_PRICE = 1e12
+# Crypto currencies have prices of 1.2e-9, and what a subtraction of prices leaves is about 1e-14.
+LOWEST_PRICE = 1e-12
+# Fits the 64 bits of a file's integer. Of a token worth 1e-9, 1e17 may be traded in a day.
+_HIGHEST_VOLUME = 1e18
+ROW_IS_READABLE = "row is readable JSON"
 
 
 class Grade(StrEnum):
@@ -65,7 +70,21 @@ def _open_or_close(
     return choose(np.where(bars.open > 0, bars.open, bars.close), bars.close)
 
 
+def _is_plausible(price: Floats) -> Mask:
+    """A price of 0 is judged by the rules for each price."""
+    size = np.abs(price)
+    mask: Mask = (size <= HIGHEST_PRICE) & ((size >= LOWEST_PRICE) | (size == 0))
+    return mask
+
+
 BAR_RULES = (
+    Rule(
+        ROW_IS_READABLE,
+        Grade.REJECT,
+        "the row is a JSON object, or nearly: numbers of any length, `NaN`, raw control characters"
+        " and bytes that are not UTF-8 are read, and concern the value alone",
+        lambda b, _: b.date != NO_ROW,
+    ),
     Rule(
         "date is readable",
         Grade.REJECT,
@@ -99,8 +118,8 @@ BAR_RULES = (
     Rule(
         "prices are plausible",
         Grade.REJECT,
-        "no price is beyond 1,000,000,000,000",
-        lambda b, _: _all_prices(b, lambda p: ~(p > _HIGHEST_PRICE)),
+        "no price is beyond 1,000,000,000,000, and none but 0 below 0.000000000001",
+        lambda b, _: _all_prices(b, _is_plausible),
     ),
     Rule(
         "prices are not negative",
@@ -129,8 +148,14 @@ BAR_RULES = (
     Rule(
         "volume is finite",
         Grade.REJECT,
-        "the volume is not beyond what a double can hold",
+        "the volume is a number that a double can hold, or its text, or missing",
         lambda b, _: ~np.isinf(b.volume),
+    ),
+    Rule(
+        "volume is plausible",
+        Grade.REJECT,
+        "the volume is not beyond 1,000,000,000,000,000,000",
+        lambda b, _: ~(b.volume > _HIGHEST_VOLUME),
     ),
     Rule(
         "date has one bar",

@@ -18,6 +18,7 @@ from data_nexus.errors import (
     NexusError,
     NotSent,
     RateLimited,
+    Redirected,
     VendorFailed,
     VendorUnavailable,
 )
@@ -36,6 +37,7 @@ class CircuitBreakers:
     waits: bool = False
     chance: random.Random = field(default_factory=random.Random)
     _by_endpoint: dict[Endpoint, Breaker] = field(init=False)
+    _last: dict[Endpoint, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._by_endpoint = defaultdict(lambda: Breaker(first_open_sec=self.first_open_sec))
@@ -48,8 +50,8 @@ class CircuitBreakers:
             if not wait:
                 return
             if breaker.times_opened > _MOST_OPENINGS and not self.waits:
-                times = breaker.times_opened
-                raise VendorUnavailable(f"{endpoint}: no usable answer after {times} pauses")
+                said = f"no usable answer after {breaker.times_opened} pauses"
+                raise VendorUnavailable(f"{endpoint}: {said}; the last: {self._last[endpoint]}")
             self.observe(Waiting("the vendor to recover", wait))
             await asyncio.sleep(wait)
 
@@ -58,7 +60,8 @@ class CircuitBreakers:
         """Note how one request ends: a refusal is an answer too, a rate limit is neither."""
         try:
             yield
-        except (ConnectionFailed, AnswerTimedOut, VendorFailed) as error:
+        except (ConnectionFailed, AnswerTimedOut, VendorFailed, Redirected) as error:
+            self._last[endpoint] = str(error)
             self._by_endpoint[endpoint] = failed(
                 self._by_endpoint[endpoint],
                 time.monotonic(),

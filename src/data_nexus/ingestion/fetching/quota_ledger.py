@@ -16,12 +16,14 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from data_nexus.database.store.quota import QuotaLedger
+from data_nexus.database.store.quota import Decide, QuotaLedger, Result
 from data_nexus.domain.limits.quota import (
     Granted,
     Quota,
     Spent,
+    believed,
     exhausted,
+    is_credible,
     on_day,
     paused,
     refund,
@@ -31,7 +33,7 @@ from data_nexus.domain.limits.quota import (
     with_minute_limit,
 )
 from data_nexus.errors import QuotaSpent, StorageUnavailable
-from data_nexus.events import Observer, Waiting
+from data_nexus.events import Observer, Waiting, Warned
 
 _BLOCK = timedelta(milliseconds=250)
 _MOST_SLOTS = 20
@@ -61,7 +63,8 @@ class Ledger:
 
     `keep_share` of the day's limit is left to others. With `audit_share` all that it hands out is
     for the audit, which may take that share of the day's limit. `minute_limit` and `left` (calls of
-    the day, None while unknown) are as last seen.
+    the day, None while unknown) are as last seen. `is_doubtful`: what the ledger remembered was not
+    believed, and the vendor has not been asked for its own count since.
     """
 
     store: QuotaLedger
@@ -70,6 +73,7 @@ class Ledger:
     audit_share: float | None = None
     minute_limit: int = 0
     left: int | None = None
+    is_doubtful: bool = False
     _ready: deque[Slot] = field(default_factory=deque)
     _most: int = 1
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -84,7 +88,8 @@ class Ledger:
         Raises `QuotaSpent` when the day has no calls left.
         """
         while True:
-            slot, recalls = await self._take(calls), self._recalls
+            recalls = self._recalls
+            slot = await self._take(calls)
             try:
                 await self._sleep_until(slot.at)
             except asyncio.CancelledError:
@@ -96,7 +101,7 @@ class Ledger:
 
     async def calls_a_day(self) -> int | None:
         """Return the calls of a whole day, extra ones included; None if they are not known."""
-        return (await self.store.change(lambda quota, _: (quota, quota.calls_a_day)))[0]
+        return (await self._change(lambda quota, _: (quota, quota.calls_a_day)))[0]
 
     async def require(self, calls: int) -> None:
         """Raise `QuotaSpent` unless the day still holds `calls`; nothing is reserved."""
@@ -104,7 +109,7 @@ class Ledger:
         def decide(quota: Quota, moment: datetime) -> tuple[Quota, Granted | Spent]:
             return quota, reserve(quota, calls, moment, keep_share=self.keep_share)
 
-        found, moment = await self.store.change(decide)
+        found, moment = await self._change(decide)
         if isinstance(found, Spent):
             raise _spent(f"the day does not hold {calls:,} calls any more", found, moment)
 
@@ -121,31 +126,38 @@ class Ledger:
 
     async def known(self) -> Quota:
         """Return the quota as all workers know it now."""
-        return (await self.store.change(lambda q, moment: (q, on_day(q, moment.date()))))[0]
+        return (await self._change(lambda q, moment: (q, on_day(q, moment.date()))))[0]
 
     async def note_minute_limit(self, limit: int, remaining: int) -> None:
         """Learn from an answer's headers what the minute allows."""
         if limit == self.minute_limit and remaining > 0:
             return
-        await self.store.change(
-            lambda q, moment: (with_minute_limit(q, limit, remaining, moment), None)
-        )
+        await self._change(lambda q, moment: (with_minute_limit(q, limit, remaining, moment), None))
         self.minute_limit = limit
 
     async def note_account(
         self, spent: int, counted_on: date | None, limit: int, extra: int
     ) -> None:
-        """Learn from the vendor's own count what the day allows."""
-        await self.store.change(
+        """Learn from the vendor's own count what the day allows; not from one of a day to come."""
+        now = self.store.clock.now()
+        if counted_on is not None and not is_credible(counted_on, now):
+            text = (
+                f"the vendor's count is dated {counted_on}, the database's clock says"
+                f" {now:%Y-%m-%d %H:%M} UTC: the count is ignored"
+            )
+            self.observe(Warned("user", text))
+            return
+        await self._change(
             lambda quota, _: (with_account(quota, spent, counted_on, limit, extra), None),
             reported=True,
         )
+        self.is_doubtful = False
 
     async def note_exhausted(self) -> None:
         """Believe a 402: nothing is left of the day."""
         self._recalls += 1
         async with self._lock:
-            await self.store.change(lambda quota, _: (exhausted(quota), None))
+            await self._change(lambda quota, _: (exhausted(quota), None))
             await self._empty()
 
     async def pause(self, seconds: float) -> None:
@@ -155,9 +167,28 @@ class Ledger:
             return
         self._closed_until = until
         self.observe(Waiting("the vendor's minute limit", seconds))
-        await self.store.change(
+        await self._change(
             lambda quota, moment: (paused(quota, moment + timedelta(seconds=seconds)), None)
         )
+
+    async def _change(
+        self, decide: Decide[Result], *, reported: bool = False, once: bool = False
+    ) -> tuple[Result, datetime]:
+        """Change the ledger's row, without what it cannot rightly remember."""
+        is_believed = True
+
+        def decide_soberly(quota: Quota, moment: datetime) -> tuple[Quota, Result]:
+            nonlocal is_believed
+            credible = believed(quota, moment)
+            is_believed = credible == quota
+            return decide(credible, moment)
+
+        found = await self.store.change(decide_soberly, reported=reported, once=once)
+        if not is_believed:
+            self.is_doubtful = True
+            text = "it remembers a day or a slot too far ahead: a clock was wrong; taken back"
+            self.observe(Warned("quota ledger", text))
+        return found
 
     async def _take(self, calls: int) -> Slot:
         async with self._lock:
@@ -185,7 +216,7 @@ class Ledger:
             return quota, None
 
         try:
-            await self.store.change(give_back, once=True)
+            await self._change(give_back, once=True)
         except StorageUnavailable as error:
             # It may have been done, and twice would be too much: the calls count as spent.
             if not error.passes:
@@ -221,7 +252,7 @@ class Ledger:
             )
             return found.quota, found
 
-        found, moment = await self.store.change(decide)
+        found, moment = await self._change(decide)
         self.minute_limit, self.left = found.quota.minute_limit, found.quota.left
         if isinstance(found, Spent):
             raise _spent("the day's calls are used up", found, moment)

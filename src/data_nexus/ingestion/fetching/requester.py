@@ -44,12 +44,14 @@ class Answer(Generic[Decoded_co]):
 class FetchState:
     """How far a fetch has come: the requests sent for it, and whether it waits, none under way.
 
+    `begun` (monotonic) is when it began.
     `is_wanted` is asked before each request: False when the answer would be of no use any more.
     """
 
     is_wanted: Callable[[], bool] = lambda: True
     sent: list[Request] = field(default_factory=list)
     is_waiting: bool = True
+    begun: float = field(default_factory=time.monotonic)
 
     @property
     def calls(self) -> int:
@@ -150,7 +152,7 @@ class Requester:
         if not state.is_wanted():
             # A machine that slept wakes up here: the lease expired while its turn came.
             await self.ledger.refund(slot)
-            raise Fenced(f"{request.subject}: the lease may have run out")
+            raise Fenced(f"{request.name}: the lease may have run out")
         state.is_waiting = False
         state.sent.append(request)
         self.requests += 1
@@ -191,7 +193,7 @@ class Requester:
             await asyncio.sleep(empty_sec)
         self.retries += 1
         wait = self.backoff.wait_sec(attempt, self.chance.random())
-        self.observe(Retried(request.subject, str(error), attempt, wait))
+        self.observe(Retried(request.name, str(error), attempt, wait))
         await asyncio.sleep(wait)
 
     async def _fetch_user(self) -> bytes:

@@ -23,13 +23,14 @@ class UsagePoll:
 
     `ask` sends one `user` request, which is free, and returns its body. It is polled
     before anything is spent, and again after ten minutes or when `calls`, spent since, are a tenth
-    of what was left.
+    of what was left. `clock` gives seconds.
     """
 
     ask: Callable[[], Awaitable[bytes]]
     ledger: Ledger
     observe: Observer
     calls: int = 0
+    clock: Callable[[], float] = time.monotonic
     _asked_at: float | None = None
     _refused: CredentialsRefused | None = None
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -40,7 +41,7 @@ class UsagePoll:
             if self._refused:
                 raise self._refused
             if self._is_due():
-                self._asked_at, self.calls = time.monotonic(), 0
+                self._asked_at, self.calls = self.clock(), 0
                 await self._learn()
 
     def forget(self) -> None:
@@ -48,7 +49,10 @@ class UsagePoll:
         self._asked_at = None
 
     def _is_due(self) -> bool:
-        if self._asked_at is None or time.monotonic() > self._asked_at + _EVERY_SEC:
+        if self._asked_at is None or self.clock() > self._asked_at + _EVERY_SEC:
+            return True
+        if self.ledger.is_doubtful:
+            self.ledger.is_doubtful = False
             return True
         left = self.ledger.left
         return left is not None and self.calls > max(_LEAST_CALLS, left // _SHARE_OF_LEFT)

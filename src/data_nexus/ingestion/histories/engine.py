@@ -16,17 +16,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from data_nexus.database.store import Due, Store
-from data_nexus.database.store.batch import Batch, Outcome, Receipt
+from data_nexus.database.store.batch import Batch, DeadLetter, Outcome, Receipt
 from data_nexus.domain.lease import Lease
 from data_nexus.errors import (
+    BrokenAnswer,
     Fenced,
     NexusError,
+    NotListed,
     Park,
     Pause,
     Postpone,
     Retry,
     Stop,
     StorageUnavailable,
+    VendorUnavailable,
 )
 from data_nexus.events import (
     Absent,
@@ -41,6 +44,7 @@ from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.fetching.requester import FetchState, Requester
 from data_nexus.ingestion.histories.committer import Committer
 from data_nexus.ingestion.histories.dead_letter import dead_letter_of
+from data_nexus.ingestion.histories.doubtful_answers import Doubtful, DoubtfulAnswers
 from data_nexus.ingestion.histories.queue import LeaseQueue
 from data_nexus.ingestion.histories.reader import HistoryReader
 
@@ -81,8 +85,21 @@ class Engine:
     ended_by: NexusError | None = None
     _freed: asyncio.Event = field(default_factory=asyncio.Event)
     _ended: asyncio.Event = field(default_factory=asyncio.Event)
+    _doubts: DoubtfulAnswers = field(init=False)
     # How far each fetcher has come; it may be cancelled at will while it waits.
     _fetching: dict[asyncio.Task[Any], FetchState] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        leases, requester = self.store.leases, self.requester
+        self._doubts = DoubtfulAnswers(
+            ask=self.reader.ask_witness,
+            witnesses=leases.witnesses,
+            leave_due=self._leave_due,
+            observe=self.observe,
+            drain=self.drain,
+            waits=requester.waits,
+            first_wait_sec=requester.breakers.first_open_sec,
+        )
 
     async def run(self, due: Due, limit: int | None) -> None:
         """Bring the due assets up to date; raise `StorageUnavailable` if the database goes away.
@@ -119,6 +136,7 @@ class Engine:
             await self._in_time(*fetchers, self._watch_suspects(queue, committer))
             await self._free_lost_leases()
             await self._in_time(self._fetch_suspects(queue, committer))
+            await self._settle_doubts()
             await committer.close()
             await asyncio.wait(writers)
             await self.store.leases.release_all()
@@ -184,14 +202,16 @@ class Engine:
         worker down as well, no other suspect goes with it.
         """
         while self._claims and (lease := await queue.next_suspect()):
-            await self._settle_one(lease, committer)
+            await self._settle_one(lease, committer, is_suspect=True)
             await committer.flush()
 
     async def _free_lost_leases(self) -> None:
         if await self.store.leases.free_lost():
             self._freed.set()
 
-    async def _settle_one(self, lease: Lease, committer: Committer) -> None:
+    async def _settle_one(
+        self, lease: Lease, committer: Committer, *, is_suspect: bool = False
+    ) -> None:
         """Take one lease to its end: an answer for the committer, or an error settled."""
         state = FetchState(is_wanted=lambda: self.store.leases.trusts(lease))
         fetcher = asyncio.current_task()
@@ -201,13 +221,27 @@ class Engine:
             batch = await self.reader.read(lease, state)
         except NexusError as error:
             self._fetching.pop(fetcher, None)
-            await self._settle_error(lease, error)
+            await self._settle_error(lease, error, state.begun, is_suspect=is_suspect)
         else:
-            await committer.submit(batch)
+            await self._settle_answer(batch, committer, state.begun, is_suspect=is_suspect)
         finally:
             self._fetching.pop(fetcher, None)
 
-    async def _settle_error(self, lease: Lease, error: NexusError) -> None:
+    async def _settle_answer(
+        self, batch: Batch, committer: Committer, begun: float, *, is_suspect: bool
+    ) -> None:
+        """Have an answer committed; *not found* only once it is seen to be the asset's own."""
+        if batch.outcome is Outcome.NOT_LISTED:
+            absent = NotListed(f"{batch.lease.symbol}: {batch.outcome}")
+            doubtful = Doubtful(batch.lease, absent, begun, lambda: committer.submit(batch))
+            await self._doubt(doubtful, is_suspect=is_suspect)
+            return
+        await self._doubts.note_good()
+        await committer.submit(batch)
+
+    async def _settle_error(
+        self, lease: Lease, error: NexusError, begun: float, *, is_suspect: bool
+    ) -> None:
         """The one place that decides what an error of an asset means for the asset and the run."""
         match error:
             case Stop() | Pause():
@@ -216,19 +250,44 @@ class Engine:
             case Retry() | Postpone():
                 self.observe(Failed(str(lease.symbol), str(error)))
                 await self.store.leases.release([lease], failed=True)
+                if isinstance(error, BrokenAnswer):
+                    await self._doubt(Doubtful(lease, error, begun), is_suspect=False)
             case Park():
-                await self._park(lease, error)
+                letter, reason = dead_letter_of(lease, error, self.reader.redact), str(error)
+                error.body = b""  # many may be held, and bodies are large
+                park = Doubtful(lease, error, begun, lambda: self._park(lease, letter, reason))
+                await self._doubt(park, is_suspect=is_suspect)
             case Fenced():
                 self.observe(LeaseLost(str(lease.symbol)))
             case _:
                 raise error
 
-    async def _park(self, lease: Lease, unfit: Park) -> None:
-        dead_letter = dead_letter_of(lease, unfit, self.reader.redact)
-        if not await self.store.leases.park(lease, dead_letter):
+    async def _doubt(self, doubtful: Doubtful, *, is_suspect: bool) -> None:
+        """Hold an unfit answer back; end the run when all assets seem to get such answers."""
+        doubts = self._doubts
+        try:
+            await (doubts.pass_by(doubtful) if is_suspect else doubts.hold(doubtful))
+        except (Stop, Pause) as error:
+            self._end(error)
+
+    async def _leave_due(self, doubtful: Sequence[Doubtful]) -> None:
+        """Give assets back whose unfit answers are not believed."""
+        await self.store.leases.release([each.lease for each in doubtful], failed=True)
+        for each in doubtful:
+            self.observe(Failed(str(each.lease.symbol), str(each.error)))
+
+    async def _settle_doubts(self) -> None:
+        """At the end of a walk: settle what is held back, unless the vendor was out of reach."""
+        if isinstance(self.ended_by, VendorUnavailable):
+            await self._doubts.give_up()
+        else:
+            await self._doubts.settle()
+
+    async def _park(self, lease: Lease, letter: DeadLetter, reason: str) -> None:
+        if not await self.store.leases.park(lease, letter):
             self.observe(LeaseLost(str(lease.symbol)))
             return
-        self.observe(Parked(str(lease.symbol), str(unfit)))
+        self.observe(Parked(str(lease.symbol), reason))
 
     async def _commit(self, batches: Sequence[Batch]) -> list[Receipt | None]:
         started = time.monotonic()
@@ -241,7 +300,8 @@ class Engine:
         if result is None:
             self.observe(LeaseLost(str(batch.lease.symbol)))
         elif isinstance(result, Park):
-            await self._park(batch.lease, result)
+            letter = dead_letter_of(batch.lease, result, self.reader.redact)
+            await self._park(batch.lease, letter, str(result))
         else:
             self.observe(_settled(batch, result))
 

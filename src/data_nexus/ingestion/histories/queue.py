@@ -16,9 +16,11 @@ _CLAIM = 64
 class LeaseQueue:
     """Claims due assets a handful at a time, from the front of the queue to its end, once.
 
-    `limit` bounds how many assets the run takes; None is no bound. Suspects, whose worker was lost
-    while it held them, are handed out one by one, whenever they appear. `spent` is set at the
-    end of the walk.
+    `limit` bounds how many assets the run takes; None is no bound. `taken` counts those that were
+    claimed, handed out or not, suspects included: an asset counts from its claim on, so that those
+    which are handed out by two ways at once are never more than the limit. Suspects, whose worker
+    was lost while it held them, are handed out one by one, whenever they appear. `spent` is set at
+    the end of the walk.
     """
 
     store: Store
@@ -34,25 +36,24 @@ class LeaseQueue:
         """Return the next lease, or None when nothing more is due."""
         async with self._lock:
             if not self._ready:
-                self._ready.extend(await self._claim())
+                self._ready.extend(await self._claim(self._position, _CLAIM))
             if not self._ready:
                 self.spent.set()
                 return None
-            self.taken += 1
             return self._ready.popleft()
 
     async def next_suspect(self) -> Lease | None:
         """Return the lease of a suspect, or None; an answer ends the suspicion."""
         async with self._lock:
-            if self._room() <= 0:
-                return None
-            leases = await self.store.leases.claim(self.due, QueuePosition(), 1, suspect=True)
-            self.taken += len(leases)
+            leases = await self._claim(QueuePosition(), 1, suspect=True)
             return leases[0] if leases else None
 
-    def _room(self) -> int:
-        return _CLAIM if self.limit is None else min(_CLAIM, self.limit - self.taken)
-
-    async def _claim(self) -> list[Lease]:
-        room = self._room()
-        return await self.store.leases.claim(self.due, self._position, room) if room > 0 else []
+    async def _claim(
+        self, position: QueuePosition, most: int, *, suspect: bool = False
+    ) -> list[Lease]:
+        room = most if self.limit is None else min(most, self.limit - self.taken)
+        if room <= 0:
+            return []
+        leases = await self.store.leases.claim(self.due, position, room, suspect=suspect)
+        self.taken += len(leases)
+        return leases

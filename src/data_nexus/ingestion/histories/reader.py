@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 
 from data_nexus.database.store import Store
 from data_nexus.database.store.batch import Batch
@@ -12,7 +12,8 @@ from data_nexus.domain.adjustment.findings import NOTHING_KNOWN, verdict
 from data_nexus.domain.lease import Lease
 from data_nexus.domain.planning.due import rest_days
 from data_nexus.domain.symbol import Symbol
-from data_nexus.domain.validation.overlap import overlap_break
+from data_nexus.domain.texts import NOTICE_CHARS, excerpt, one_line
+from data_nexus.domain.validation.overlap import Break, overlap_break
 from data_nexus.domain.window import Window, whole_window, window_to_ask
 from data_nexus.eodhd.decode_bars import decode_bars
 from data_nexus.eodhd.requests import history_request
@@ -36,7 +37,8 @@ class HistoryReader:
     `seen` is the latest session of each exchange of which any bar has been received: a session of
     which no asset has a bar may be late, whatever the calendar says. `too_early` are the assets
     fetched before the first bar of their session was received, each with the session seen by
-    then. `now` is the run's moment; without it each answer has its own.
+    then. `now` is the run's moment; without it each answer has its own. Windows end by the
+    database's clock.
     """
 
     store: Store
@@ -53,16 +55,23 @@ class HistoryReader:
         """Return the asset's answer; all of its history if the last bars do not match any more."""
         if not state.is_wanted():
             raise Fenced(f"{lease.symbol}: the lease may have run out")
-        moment = datetime.now(UTC)
+        moment = self.store.clock.now()
         window = self._window(lease, moment)
         try:
             history = await self._fetch(lease, window, state)
-            if not window.is_whole and await self._is_broken(lease, history):
+            if await self._is_broken(lease, history):
                 window = whole_window(moment)
                 history = await self._fetch(lease, window, state)
         except NotListed:
             return self._timed(absent_batch(lease, window, state))
         return self._timed(await self._judged(batch_of(lease, history, state, self.redact)))
+
+    async def ask_witness(self, symbol: Symbol) -> None:
+        """Fetch a symbol's last bars, only to see whether the vendor answers; none are kept."""
+        last = self.store.clock.now().date()
+        window = window_to_ask(last, self.reread_days, self.store.clock.now())
+        request = history_request(symbol, window)
+        await self.requester.fetch(request, lambda body: decode_bars(body, symbol), FetchState())
 
     def known_absent(self) -> list[tuple[Lease, date]]:
         """Return what was asked too early, and up to which session it is known to have no bar."""
@@ -73,7 +82,7 @@ class HistoryReader:
         ]
 
     def _window(self, lease: Lease, moment: datetime) -> Window:
-        is_whole = lease.is_audit or lease.symbol in self.named
+        is_whole = lease.cause is not None or lease.symbol in self.named
         return window_to_ask(None if is_whole else lease.last_bar, self.reread_days, moment)
 
     async def _fetch(self, lease: Lease, window: Window, state: FetchState) -> CheckedHistory:
@@ -82,7 +91,8 @@ class HistoryReader:
             request, lambda body: decode_bars(body, lease.symbol), state
         )
         if answer.decoded.notice:
-            self.observe(Warned(str(lease.symbol), answer.decoded.notice))
+            notice = excerpt(one_line(answer.decoded.notice), NOTICE_CHARS, self.redact)
+            self.observe(Warned(str(lease.symbol), notice))
         try:
             return checked_history(lease, window, answer)
         except Park as unfit:
@@ -90,11 +100,19 @@ class HistoryReader:
             raise
 
     async def _is_broken(self, lease: Lease, history: CheckedHistory) -> bool:
-        """Whether the stored bars that the answer begins with differ from what was received."""
-        if not history.checked.received:
+        """Whether the answer is not what the stored bars of its window let expect.
+
+        An answer without any bar of a window that holds some is not believed at once, nor is one
+        without any history.
+        """
+        if lease.last_bar is None:
             return False
-        stored = await self.store.commits.stored_bars(lease, history.window.first)
-        found = overlap_break(stored, history.checked.kept)
+        if history.window.is_whole:
+            found = None if history.checked.received else Break.WITHDRAWN
+        else:
+            first = history.window.first
+            stored = await self.store.commits.stored_bars(lease.asset_id, first)
+            found = overlap_break(stored, history.checked.kept, lease.last_bar)
         if found is not None:
             self.observe(Reread(str(lease.symbol), found.value))
         return found is not None

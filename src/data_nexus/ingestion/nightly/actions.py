@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from data_nexus.database.store import Due
@@ -22,6 +22,7 @@ from data_nexus.domain.endpoints import Endpoint
 from data_nexus.domain.lease import Lease
 from data_nexus.domain.planning.due import PROBED_AFTER
 from data_nexus.domain.symbol import Symbol
+from data_nexus.domain.texts import NOTICE_CHARS, excerpt, one_line
 from data_nexus.eodhd.decode_actions import (
     Actions,
     decode_dividends,
@@ -31,6 +32,7 @@ from data_nexus.eodhd.decode_actions import (
 )
 from data_nexus.eodhd.requests import Request, dividends_request, splits_request
 from data_nexus.errors import (
+    BrokenAnswer,
     Fenced,
     NexusError,
     NotInPlan,
@@ -38,12 +40,15 @@ from data_nexus.errors import (
     Park,
     Pause,
     Postpone,
+    RequestRefused,
     Retry,
     Stop,
+    VendorUnavailable,
 )
 from data_nexus.events import ActionsFailed, ActionsRead, TransactionCommitted, Warned
 from data_nexus.ingestion.fetching.drain import Drained
 from data_nexus.ingestion.fetching.requester import FetchState
+from data_nexus.ingestion.histories.doubtful_answers import Doubtful, DoubtfulAnswers
 from data_nexus.ingestion.histories.queue import LeaseQueue
 from data_nexus.ingestion.nightly.context import UpdateRun
 from data_nexus.ingestion.wiring import foreseen
@@ -90,6 +95,19 @@ class ActionReader:
     exchange: str
     _refused: Endpoint | None = None
     _was_answered: bool = False
+    _doubts: DoubtfulAnswers = field(init=False)
+
+    def __post_init__(self) -> None:
+        update_run = self.update_run
+        self._doubts = DoubtfulAnswers(
+            ask=self._ask_witness,
+            witnesses=update_run.store.leases.witnesses,
+            leave_due=self._leave_due,
+            observe=update_run.observe,
+            drain=update_run.drain,
+            waits=update_run.requester.waits,
+            first_wait_sec=update_run.requester.breakers.first_open_sec,
+        )
 
     async def run(self) -> None:
         """Fetch until none is wanted or the run is over; raise `StorageUnavailable`."""
@@ -105,6 +123,7 @@ class ActionReader:
                 ]
                 await asyncio.wait(readers)
                 await self._read_suspects(queue)
+                await self._settle_doubts()
                 renewing.cancel()
         except BaseExceptionGroup as group:
             raise foreseen(group) from None
@@ -128,18 +147,55 @@ class ActionReader:
     async def _read_suspects(self, queue: LeaseQueue) -> None:
         """Read the assets whose worker was lost, one at a time, as the engine does."""
         while not self._is_over and (lease := await queue.next_suspect()):
-            await self._read_one(lease)
+            await self._read_one(lease, is_suspect=True)
 
-    async def _read_one(self, lease: Lease) -> None:
+    async def _read_one(self, lease: Lease, *, is_suspect: bool = False) -> None:
         """Take one lease to its end: actions stored together, or an error settled."""
         update_run = self.update_run
         state = FetchState(is_wanted=lambda: update_run.store.leases.trusts(lease))
         try:
-            await self._store(lease, await self._fetch_actions(lease, state))
+            actions = await self._fetch_actions(lease, state)
+            if actions.splits is None and actions.dividends is None:
+                # Its bars are served: it is no more likely than a refusal.
+                absent = RequestRefused(f"{lease.symbol}: neither splits nor dividends found", 404)
+                doubtful = Doubtful(
+                    lease, absent, state.begun, lambda: self._settle_absent(lease, actions)
+                )
+                await self._doubt(doubtful, is_suspect=is_suspect)
+                return
+            await self._doubts.note_good()
+            await self._store(lease, actions)
         except Drained:
             await update_run.store.leases.release([lease], failed=False)
         except NexusError as error:
-            await self._settle_error(lease, error, state)
+            await self._settle_error(lease, error, state, is_suspect=is_suspect)
+
+    async def _doubt(self, doubtful: Doubtful, *, is_suspect: bool) -> None:
+        """Hold an unfit answer back; end the run when all assets seem to get such answers."""
+        doubts = self._doubts
+        try:
+            await (doubts.pass_by(doubtful) if is_suspect else doubts.hold(doubtful))
+        except (Stop, Pause) as error:
+            self._end(error)
+
+    async def _leave_due(self, doubtful: Sequence[Doubtful]) -> None:
+        """Give assets back whose unfit answers are not believed; their actions stay wanted."""
+        leases = [each.lease for each in doubtful]
+        await self.update_run.store.leases.release(leases, failed=True)
+        for each in doubtful:
+            self._count_failure(each.lease, each.error)
+
+    async def _settle_doubts(self) -> None:
+        if isinstance(self.update_run.ended_by, VendorUnavailable):
+            await self._doubts.give_up()
+        else:
+            await self._doubts.settle()
+
+    async def _ask_witness(self, symbol: Symbol) -> None:
+        """Fetch a symbol's splits, only to see whether the vendor answers; none are kept."""
+        await self.update_run.drainable.fetch(
+            splits_request(symbol), lambda body: decode_splits(body, symbol), FetchState()
+        )
 
     async def _fetch_actions(self, lease: Lease, state: FetchState) -> VendorActions:
         symbol = lease.symbol
@@ -148,7 +204,8 @@ class ActionReader:
         answers = [each for each in (splits, dividends) if each is not None]
         notices = {each.actions.notice for each in answers if each.actions.notice}
         for notice in notices:
-            self.update_run.observe(Warned(str(symbol), notice))
+            text = excerpt(one_line(notice), NOTICE_CHARS, self.update_run.reader.redact)
+            self.update_run.observe(Warned(str(symbol), text))
         return VendorActions(
             splits=None if splits is None else splits.actions.actions,
             dividends=None if dividends is None else dividends.actions.actions,
@@ -194,26 +251,46 @@ class ActionReader:
             )
         )
 
-    async def _settle_error(self, lease: Lease, error: NexusError, state: FetchState) -> None:
+    async def _settle_error(
+        self, lease: Lease, error: NexusError, state: FetchState, *, is_suspect: bool
+    ) -> None:
         update_run = self.update_run
         match error:
             case NotInPlan():
                 self._refused = state.sent[-1].endpoint
             case Stop() | Pause():
-                update_run.ended_by = update_run.ended_by or error
-                if isinstance(error, Stop):
-                    update_run.drain.requested.set()
+                self._end(error)
             case Park():
-                # Asking again at once would not help: it is put off, and the finding says why.
-                self._count_failure(lease, error)
-                unfit = VendorActions(unfit=update_run.reader.redact(str(error)))
-                await update_run.store.actions.settle(lease, unfit)
+                error.body = b""  # many may be held, and bodies are large
+                put_off = Doubtful(lease, error, state.begun, lambda: self._put_off(lease, error))
+                await self._doubt(put_off, is_suspect=is_suspect)
                 return
             case Retry() | Postpone() | Fenced():
                 self._count_failure(lease, error)
             case _:
                 raise error
         await update_run.store.leases.release([lease], failed=isinstance(error, Retry | Postpone))
+        if isinstance(error, BrokenAnswer):
+            await self._doubt(Doubtful(lease, error, state.begun), is_suspect=False)
+
+    async def _put_off(self, lease: Lease, unfit: Park) -> None:
+        """Put an asset off: asking again at once would not help. The finding says why."""
+        self._count_failure(lease, unfit)
+        actions = VendorActions(unfit=self.update_run.reader.redact(str(unfit)))
+        await self.update_run.store.actions.settle(lease, actions)
+
+    async def _settle_absent(self, lease: Lease, actions: VendorActions) -> None:
+        """Store that the vendor knows no actions of an asset, unless its lease was lost."""
+        try:
+            await self._store(lease, actions)
+        except Fenced as error:
+            self._count_failure(lease, error)
+
+    def _end(self, error: NexusError) -> None:
+        update_run = self.update_run
+        update_run.ended_by = update_run.ended_by or error
+        if isinstance(error, Stop):
+            update_run.drain.requested.set()
 
     def _count_failure(self, lease: Lease, error: NexusError) -> None:
         self.update_run.observe(ActionsFailed(str(lease.symbol), str(error)))

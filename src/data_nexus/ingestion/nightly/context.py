@@ -37,6 +37,7 @@ class UpdateRun:
     `lists` and `log` say what each symbol list and each session in bulk cost and brought, `audit`
     what the audit did; `ended_by` is the `Stop` or `Pause` that made it claim nothing more;
     `paused_by` one that concerns sessions in bulk only: what needs fewer calls continues.
+    `without_bulk` are the exchanges for which bulk was refused.
     """
 
     settings: Settings
@@ -53,6 +54,7 @@ class UpdateRun:
     log: list[SessionReport] = field(default_factory=list)
     lists: list[Discovered] = field(default_factory=list)
     audit: AuditReport | None = None
+    without_bulk: list[str] = field(default_factory=list)
 
     @property
     def observe(self) -> Observer:

@@ -28,7 +28,7 @@ from data_nexus.domain.planning.due import (
     published_at,
     session_before,
 )
-from data_nexus.errors import Pause, Stop
+from data_nexus.errors import Pause, Stop, VendorUnavailable
 from data_nexus.events import Observer, RunFinished, RunStarted, Warned, observers
 from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.history_loader import reader_of
@@ -37,6 +37,7 @@ from data_nexus.ingestion.nightly.audit import audit
 from data_nexus.ingestion.nightly.bulk import BulkUpdate
 from data_nexus.ingestion.nightly.context import UpdateRun
 from data_nexus.ingestion.nightly.symbol_lists import refresh_lists
+from data_nexus.ingestion.reports.run_check import RunCheck
 from data_nexus.ingestion.reports.run_report import RunReport, UpdateSteps
 from data_nexus.ingestion.reports.run_totals import RunTotals
 from data_nexus.ingestion.wiring import FAIL_FAST, LimitPolicy, open_run
@@ -75,11 +76,13 @@ async def update(
             totals=totals,
             reader=replace(reader_of(settings, store, requester, observe), now=now),
         )
+        check = await RunCheck.begin(store, settings.require_token(), totals)
         try:
             await _advance_due(run, exchange)
         except (Stop, Pause) as error:
             run.ended_by = error
-        counted = totals.report(time.monotonic() - started, run.ended_by, drain.reason)
+        ended_by = await check.breach(run.run_id) or run.ended_by or totals.out_of_reach()
+        counted = totals.report(time.monotonic() - started, ended_by, drain.reason)
         report = replace(counted, steps=UpdateSteps(tuple(run.lists), tuple(run.log), run.audit))
         await store.runs.finish(run.run_id, report.outcome, report.as_dict())
         observe(RunFinished("update", report.outcome, report.duration_sec))
@@ -118,6 +121,10 @@ async def _read_sessions(
                 published = await _in_bulk(run, bulk, name, still, published)
     run.reader.seen |= await bulk.sightings()
     await run.read_histories(Due(await run.store.runs.moment(), published=published))
+    if not isinstance(run.ended_by, VendorUnavailable):
+        # Only now: a vendor or an address that knows nothing has refused bulk to no key.
+        for name in run.without_bulk:
+            await run.quota.note_refusal(Endpoint.BULK, name, run.now)
 
 
 async def _fetch_plans(
@@ -170,9 +177,10 @@ async def _in_bulk(
         run.log += update.log
         run.reader.named |= update.named
     run.paused_by = run.paused_by or update.ended_by
-    moment = None if has_bulk else run.now
-    await run.quota.note_refusal(Endpoint.BULK, exchange, moment)
-    if not has_bulk:
+    if has_bulk:
+        await run.quota.note_refusal(Endpoint.BULK, exchange, None)
+    else:
+        run.without_bulk.append(exchange)
         text = f"the plan has no bulk: {fetch_plan.in_bulk:,} assets are fetched individually"
         run.observe(Warned(exchange, text))
         return dict(published)

@@ -17,6 +17,7 @@ class Discovered:
     refused: int
     delisted: bool
     calls: int
+    unread: int = 0
 
     def figures(self) -> dict[str, Any]:
         """Return the figures under the names of the command's JSON."""
@@ -48,6 +49,11 @@ class Discovered:
     def reason(self) -> str:
         """Why nothing was deactivated, in words."""
         changes = self.changes
+        if changes.missing <= self.unread:
+            return (
+                f"{self.exchange}: the list lacks {changes.missing} active assets, but"
+                f" {self.unread} of its lines cannot be read; nothing was deactivated"
+            )
         return (
             f"{self.exchange}: the list lacks {changes.missing} of {changes.active_before} active"
             " assets and was taken for truncated; nothing was deactivated. If it is right, run"

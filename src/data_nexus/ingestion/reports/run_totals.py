@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from data_nexus.errors import NexusError
+from data_nexus.errors import NexusError, VendorUnavailable
 from data_nexus.events import (
     Absent,
     ActionsFailed,
@@ -28,8 +28,10 @@ from data_nexus.ingestion.reports.run_report import RunReport
 class RunTotals:
     """The counts of a run's events; `received` = inserted + revised + unchanged + rejected.
 
-    `actions` counts the assets whose splits and dividends were read, `actions_failed` those of
-    which no usable answer came, and `findings` those that they leave unexplained.
+    `answers` counts the requests that were answered, however; `last_failure` is why an asset last
+    got no usable answer. `actions` counts the assets whose splits and dividends were read,
+    `actions_failed` those of which no usable answer came, and `findings` those that they leave
+    unexplained.
     """
 
     synced: int = 0
@@ -48,7 +50,9 @@ class RunTotals:
     rejected: int = 0
     calls: int = 0
     requests: int = 0
+    answers: int = 0
     commits: int = 0
+    last_failure: str = ""
     flagged: Counter[str] = field(default_factory=Counter)
     rejected_by_rule: Counter[str] = field(default_factory=Counter)
 
@@ -63,12 +67,14 @@ class RunTotals:
             case Requested():
                 self.requests += 1
                 self.calls += event.calls
+                self.answers += event.status > 0
             case TransactionCommitted():
                 self.commits += 1
             case Committed() | Absent():
                 self._note_answer(event)
             case Failed():
                 self.failed += 1
+                self.last_failure = event.reason
             case LeaseLost():
                 self.fenced += 1
             case Parked():
@@ -91,6 +97,12 @@ class RunTotals:
         self.commits += audit.commits
         self.flagged.update(audit.flagged)
         self.rejected_by_rule.update(audit.rejected_by_rule)
+
+    def out_of_reach(self) -> VendorUnavailable | None:
+        """Return the error of a run whose assets failed without any answer of the vendor."""
+        if self.answers or not (self.failed or self.actions_failed):
+            return None
+        return VendorUnavailable(f"the vendor answered nothing; the last: {self.last_failure}")
 
     def report(
         self, seconds: float, ended_by: NexusError | None = None, drained_by: str | None = None
@@ -139,6 +151,7 @@ class RunTotals:
     def _note_actions(self, event: ActionsRead | ActionsFailed) -> None:
         if isinstance(event, ActionsFailed):
             self.actions_failed += 1
+            self.last_failure = event.reason
             return
         self.actions += 1
         self.findings += bool(event.findings)

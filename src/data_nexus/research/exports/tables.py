@@ -54,14 +54,19 @@ class SafeCsv:
 
     def write_table(self, table: pa.Table) -> None:
         """Append the rows of a table."""
-        for at, field in enumerate(table.schema):
-            if pa.types.is_string(field.type):
-                table = table.set_column(at, field, cells(table[at]))
-        self._rows.write_table(table)
+        self._rows.write_table(safe_for_spreadsheets(table))
 
     def close(self) -> None:
         """Write the end."""
         self._rows.close()
+
+
+def safe_for_spreadsheets(table: pa.Table) -> pa.Table:
+    """Return a table whose texts no spreadsheet takes for formulas."""
+    for at, field in enumerate(table.schema):
+        if pa.types.is_string(field.type):
+            table = table.set_column(at, field, cells(table[at]))
+    return table
 
 
 def cells(texts: pa.Array) -> pa.Array:

@@ -102,7 +102,7 @@ def decoded(content: bytes, name: str) -> Manifest:
                 f" {FORMAT}; use the version of data-nexus that wrote it, or a later one"
             )
         manifest = msgspec.json.decode(content, type=Manifest)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(f"{name}: {MANIFEST} is not a manifest of a snapshot: {error}") from None
     if odd := _oddity(manifest):
         raise UsageError(f"{name}: {MANIFEST} was not written by an export: {odd}")

@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import io
 import json
+import re
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -29,6 +30,11 @@ ARROW = "application/vnd.apache.arrow.stream"
 SCHEMA = pa.schema(
     [("symbol", pa.string()), ("date", pa.date32()), *((name, pa.float64()) for name in FIELDS)]
 )
+# By another name a page of the web could reach this port: its name server may say 127.0.0.1.
+LOCAL_HOST = re.compile(r"(?:127\.0\.0\.1|localhost|\[::1\])(?::\d+)?", re.IGNORECASE)
+# The second is what curl and Python's urllib send unless another type is given.
+BODY_TYPES = frozenset({"application/json", "application/x-www-form-urlencoded"})
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _BY_PATH = CHANGES | ACCOUNT_CHANGES
 _FAULT_KEYS = ("kind", "endpoint", "symbol", "share", "times", "struck")
 
@@ -42,8 +48,11 @@ class Control:
     log: RequestLog
 
     def application(self) -> web.Application:
-        """All routes; a request without meaning is answered with 400 and the reason."""
-        application = web.Application(middlewares=[_explained], client_max_size=1 << 28)
+        """All routes; a request without meaning is answered with 400 and the reason.
+
+        A web page cannot use them: its requests name an origin, or a host that is not this machine.
+        """
+        application = web.Application(middlewares=[_local, _explained], client_max_size=1 << 28)
         application.add_routes([web.post(path, partial(self._change, path)) for path in _BY_PATH])
         application.add_routes(
             [
@@ -160,14 +169,28 @@ class Control:
 
 
 @web.middleware
-async def _explained(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
+async def _local(request: web.Request, handler: Handler) -> web.StreamResponse:
+    headers = request.headers
+    if not LOCAL_HOST.fullmatch(headers.get("Host", "")):
+        return _refused(403, "Host must be 127.0.0.1, localhost or [::1]")
+    # Browsers send these, and tools do not; a person who types the address sends "none".
+    if "Origin" in headers or headers.get("Sec-Fetch-Site", "none") != "none":
+        return _refused(403, "a web page cannot use the controls")
+    if "Content-Type" in headers and request.content_type not in BODY_TYPES:
+        return _refused(415, "Content-Type must be application/json")
+    return await handler(request)
+
+
+@web.middleware
+async def _explained(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
     except (ValueError, TypeError, KeyError) as error:
-        reason = f"{type(error).__name__}: {error}"
-        return web.json_response({"error": reason}, status=400)
+        return _refused(400, f"{type(error).__name__}: {error}")
+
+
+def _refused(status: int, reason: str) -> web.Response:
+    return web.json_response({"error": reason}, status=status)
 
 
 async def _body_of(request: web.Request) -> Body:

@@ -130,6 +130,13 @@ def test_an_amount_that_is_only_known_adjusted_is_undone_by_later_splits(
     )
 
 
+def test_a_split_on_its_own_ex_date_is_in_an_amount_already() -> None:
+    """Who holds the new shares on that day is paid for each of them."""
+    reported = cash(FOR_ONE.date, 11, unadjusted_value=None)
+    expected = computed(FOR_ONE, cash(FOR_ONE.date, 11)).total.tolist()
+    assert computed(FOR_ONE, reported).total.tolist() == pytest.approx(expected, rel=1e-15)
+
+
 BAD_SPLITS = [(0, 1), (1, 0), (0, 0), (-1, 2), (nan, 1), (1, nan), (inf, 1), (1, inf), (1, 1e-300)]
 
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import bisect
 import random
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from data_nexus.domain.limits.quota import (
+    FARTHEST_SLOT,
     MIDNIGHT_MARGIN,
     Granted,
     Quota,
     Spent,
+    believed,
     exhausted,
+    is_credible,
     left_for_audit,
     on_day,
     paused,
@@ -196,11 +199,92 @@ def test_a_refund_of_yesterday_is_forgotten() -> None:
     assert refund(quota(spent=10), 1, TODAY - timedelta(days=1)) == quota(spent=10)
 
 
-def test_nothing_is_sent_around_midnight() -> None:
-    late = datetime(2026, 3, 10, 23, 59, 45, tzinfo=UTC)
+@pytest.mark.parametrize("seconds", [-30, -15, -0.001, 0, 0.001, 1, 15, 29, 29.999])
+def test_nothing_is_sent_around_midnight(seconds: float) -> None:
+    midnight = datetime(2026, 3, 11, tzinfo=UTC)
+    late = midnight + timedelta(seconds=seconds)
     found = granted(reserve(quota(), 1, late, most=5))
-    assert found.slots[0] == datetime(2026, 3, 11, tzinfo=UTC) + MIDNIGHT_MARGIN
+    assert found.slots[0] == midnight + MIDNIGHT_MARGIN
     assert found.quota.day == date(2026, 3, 11)
+
+
+@pytest.mark.parametrize("seconds", [-31, 30, 31])
+def test_farther_from_midnight_all_is_as_ever(seconds: float) -> None:
+    moment = datetime(2026, 3, 11, tzinfo=UTC) + timedelta(seconds=seconds)
+    assert granted(reserve(quota(), 1, moment)).slots == (moment,)
+
+
+def test_slots_of_one_reservation_stop_before_midnight() -> None:
+    shortly = datetime(2026, 3, 10, 23, 59, 29, 900_000, tzinfo=UTC)
+    found = granted(reserve(quota(next_slot=shortly), 1, shortly, most=20))
+    assert (found.quota.day, found.quota.spent) == (TODAY, len(found.slots))
+    assert 1 <= len(found.slots) < 20
+    assert {slot.date() for slot in found.slots} == {TODAY}
+
+
+@pytest.mark.parametrize("day", [TODAY + timedelta(days=2), date(2036, 1, 1), date.max])
+def test_a_remembered_day_that_no_clock_can_have_is_taken_back(day: date) -> None:
+    """A wrong date of the vendor's, or a clock that ran ahead, would end all work for years."""
+    wrong = Quota(day, 100_000, 100_000, 7, 1000, NOON, refused=True, audited=3)
+    assert believed(wrong, NOON) == Quota(TODAY, 0, 100_000, 7, 1000, NOON)
+
+
+@pytest.mark.parametrize("days", [-3000, -1, 0, 1])
+def test_a_remembered_day_up_to_tomorrow_is_kept(days: int) -> None:
+    known = Quota(TODAY + timedelta(days=days), 5, 1000, 0, 1000, NOON, refused=True, audited=3)
+    assert believed(known, NOON) == known
+
+
+def test_a_slot_beyond_the_longest_pause_is_one_of_now() -> None:
+    paused_longest = paused(quota(), NOON + timedelta(minutes=15))
+    assert believed(paused_longest, NOON) == paused_longest
+    jumped = quota(next_slot=NOON + timedelta(days=10))
+    assert granted(reserve(believed(jumped, NOON), 1, NOON)).slots == (NOON,)
+
+
+@given(
+    day=st.dates(),
+    spent=st.integers(0, 2**31 - 1),
+    day_limit=st.none() | st.integers(0, 500_000_000),
+    next_slot=st.datetimes(timezones=st.just(UTC)),
+    moment=st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
+    calls=st.sampled_from([0, 1, 100]),
+)
+def test_whatever_is_remembered_work_goes_on_within_two_days(
+    day: date,
+    spent: int,
+    day_limit: int | None,
+    next_slot: datetime,
+    moment: datetime,
+    calls: int,
+) -> None:
+    remembered = Quota(day, spent, day_limit, 0, 1000, next_slot)
+    found = reserve(believed(remembered, moment), calls, moment, most=5)
+    if isinstance(found, Granted):
+        assert moment <= found.slots[0] <= moment + FARTHEST_SLOT + 2 * MIDNIGHT_MARGIN
+    else:
+        assert moment < found.resets_at <= moment + timedelta(days=2, seconds=31)
+
+
+def test_a_day_later_than_tomorrow_is_not_credible() -> None:
+    days = [date.min, TODAY, TODAY + timedelta(1), TODAY + timedelta(2), date.max]
+    assert [is_credible(day, NOON) for day in days] == [True, True, True, False, False]
+    east = NOON.astimezone(timezone(timedelta(hours=14)))
+    assert not is_credible(TODAY + timedelta(2), east)
+
+
+@given(st.lists(st.tuples(*[st.integers(0, 500_000_000)] * 3), max_size=6))
+def test_no_count_of_the_vendor_is_too_large_for_the_ledger(told: list[tuple[int, ...]]) -> None:
+    known = quota()
+    for spent, limit, extra in told:
+        known = with_account(known, spent, TODAY, limit, extra)
+        assert max(known.spent, known.extra, known.day_limit or 0) <= 2**31 - 1_000_000
+
+
+def test_the_largest_minute_limit_still_tells_slots_apart() -> None:
+    known = with_minute_limit(quota(), 2**31 - 1, 1, NOON)
+    slots = granted(reserve(known, 1, NOON, most=20)).slots
+    assert len(set(slots)) == 20
 
 
 @given(st.integers(1, 5000))

@@ -125,6 +125,14 @@ def test_a_change_before_the_asset_bore_the_code_is_of_another_asset() -> None:
     assert decide_listed([holder(1, "A")], [Arrival("B", "Other", "")], [just]).renames
 
 
+def test_a_chain_of_changes_does_not_run_back_in_time() -> None:
+    """A took the code of B, which another company had left for C before."""
+    changes = [change("A", "B", date(2024, 7, 1)), change("B", "C", date(2024, 6, 30))]
+    assert decide_listed([holder(1, "A")], [Arrival("C", "Other", "")], changes) == Succession()
+    on_one_day = [changes[0], change("B", "C", date(2024, 7, 1))]
+    assert decide_listed([holder(1, "A")], [Arrival("C", "Other", "")], on_one_day).renames
+
+
 def test_changes_in_a_ring_end() -> None:
     changes = [change("A", "B"), change("B", "A", date(2024, 7, 1))]
     assert decide_listed([holder(1, "A")], [Arrival("C", "Name", "")], changes) == Succession()

@@ -1,12 +1,19 @@
-"""When an asset without bars is requested again; answers found in a calendar by hand."""
+"""What is due, and when an asset without bars is requested again; answers found by hand."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 
-from data_nexus.domain.planning.due import rest_days
+from data_nexus.domain.planning.bulk_or_single import BacklogGroup
+from data_nexus.domain.planning.due import (
+    MarketSegment,
+    Queued,
+    behind_by_exchange,
+    lacking_a_session,
+    rest_days,
+)
 
 THURSDAY, SATURDAY = datetime(2025, 11, 20, 12, tzinfo=UTC), datetime(2025, 11, 22, 12, tzinfo=UTC)
 BEFORE_THANKSGIVING = datetime(2025, 11, 26, 12, tzinfo=UTC)
@@ -29,3 +36,23 @@ def test_a_rest_ends_on_a_day_that_has_a_session(
     exchange: str, since: datetime, at_least: float, expected: float
 ) -> None:
     assert rest_days(exchange, since, at_least) == expected
+
+
+def test_what_has_the_published_session_is_not_behind() -> None:
+    monday, tuesday = date(2025, 11, 24), date(2025, 11, 25)
+    traded, fund = MarketSegment("US", "NYSE", ""), MarketSegment("US", "", "FUND")
+    quiet = MarketSegment("LSE", "", "")
+    published = {traded: tuesday, fund: monday, quiet: tuesday}
+    queued = [
+        Queued(traded, monday, 5),
+        Queued(traded, tuesday, 7),
+        Queued(fund, monday, 9),
+        Queued(quiet, tuesday, 3),
+        Queued(quiet, None, 2),
+    ]
+    behind = behind_by_exchange(queued, published)
+    assert behind == {
+        "US": [BacklogGroup(monday, tuesday, 5)],
+        "LSE": [BacklogGroup(None, tuesday, 2)],
+    }
+    assert lacking_a_session(behind) == {"US"}, "what was never loaded lacks no session of its own"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -44,6 +45,7 @@ def lacking(*assets: tuple[str, int, float, float]) -> Candidates:
         last_day=np.array(last_days, np.int32),
         close=np.array(closes),
         adjusted_close=np.array(adjusted),
+        is_damaged=np.zeros(len(assets), np.bool_),
     )
 
 
@@ -82,6 +84,17 @@ def test_only_what_is_unbroken_is_carried_on(
     assert outcome_of(session_of(*rows), asset) == outcome
 
 
+@pytest.mark.parametrize("rows", [[row("A")], [row("B")], [row("A", 0.0)]], ids=str)
+def test_an_asset_whose_last_bars_are_lost_is_reloaded_whatever_the_session_has_of_it(
+    rows: list[dict[str, object]],
+) -> None:
+    damaged = replace(lacking(("A", *UNBROKEN)), is_damaged=np.array([True]))
+    found = classify(session_of(*rows), damaged, days(FRIDAY))
+    assert found.to_fetch.tolist() == [0]
+    assert found.to_reload == {"A"}
+    assert len(found.advanced) == 0
+
+
 @pytest.mark.parametrize(
     ("close", "adjusted", "holds"),
     [(0.003, 0.3, True), (0.0031, 0.31, True), (12.34, 6.1700, True), (12.34, 6.1702, False)],
@@ -100,6 +113,11 @@ def test_an_asset_that_a_worker_has_leased_meanwhile_is_not_classified() -> None
     kept = found.without(np.array([True, True, False, True]))
     assert (kept.stored.tolist(), kept.absent.tolist(), kept.rejected.tolist()) == ([2], [], [])
     assert received.bars.take(kept.rows).close.tolist() == [10.0]
+
+
+def test_an_asset_with_an_action_is_fetched_as_a_whole_however_well_its_bar_fits() -> None:
+    named = replace(session_of(row("A")), named=frozenset({"A"}))
+    assert outcome_of(named, ("A", *UNBROKEN)) == "to_fetch and reloaded"
 
 
 def test_odd_rows_are_stored_and_counted() -> None:

@@ -53,7 +53,7 @@ def verdict_alone(row: Record) -> str | None:
         "date lies in the window": day is not None and day < WINDOW.first,
         "prices are present": any(map(math.isnan, prices)),
         "prices are finite": math.inf in map(abs, prices),
-        "prices are plausible": max(prices) > 1e12,
+        "prices are plausible": max(map(abs, prices)) > 1e12,
         "prices are not negative": min(prices) < 0,
         "close is above zero": prices[3] == 0,
         "no price is the placeholder": 999999.9999 in prices,

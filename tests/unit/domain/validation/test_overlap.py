@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from data_nexus.domain.bars import PRICES, Bars
-from data_nexus.domain.validation.overlap import Break, overlap_break
+from data_nexus.domain.validation.overlap import Break, Divergence, divergence, overlap_break
 from tests.support.postgres.workers import NO_BARS, bars_from
 
 STORED = bars_from(date(2024, 1, 2), 10.0, 11.0, 12.0)
+LAST = date(2024, 1, 4)
 COLUMNS = (*PRICES, "volume")
 
 
@@ -24,37 +25,90 @@ def changed(bars: Bars, column: str, row: int, by: float) -> Bars:
 
 def test_an_answer_that_continues_what_is_stored_breaks_nothing() -> None:
     longer = bars_from(date(2024, 1, 2), 10.0, 11.0, 12.0, 13.0)
-    assert overlap_break(STORED, longer) is None
-    assert overlap_break(STORED, longer.take(np.array([1, 2, 3]))) is None
-    assert overlap_break(NO_BARS, longer) is None
+    assert overlap_break(STORED, longer, LAST) is None
+    assert overlap_break(STORED, longer.take(np.array([1, 2, 3])), LAST) is None
 
 
 @pytest.mark.parametrize("column", [name for name in COLUMNS if name != "adjusted_close"])
 def test_a_raw_value_before_the_last_bar_is_a_restatement(column: str) -> None:
-    assert overlap_break(STORED, changed(STORED, column, 1, 0.0001)) is Break.RESTATED
+    assert overlap_break(STORED, changed(STORED, column, 1, 0.0001), LAST) is Break.RESTATED
 
 
 @pytest.mark.parametrize("column", [name for name in COLUMNS if name != "adjusted_close"])
 def test_a_raw_value_of_the_last_bar_may_be_corrected(column: str) -> None:
-    assert overlap_break(STORED, changed(STORED, column, 2, 0.5)) is None
+    assert overlap_break(STORED, changed(STORED, column, 2, 0.5), LAST) is None
 
 
 @pytest.mark.parametrize("row", [0, 1, 2])
 def test_an_adjusted_close_that_changed_without_its_close_is_a_new_basis(row: int) -> None:
-    assert overlap_break(STORED, changed(STORED, "adjusted_close", row, 0.0001)) is Break.REBASED
+    assert (
+        overlap_break(STORED, changed(STORED, "adjusted_close", row, 0.0001), LAST) is Break.REBASED
+    )
 
 
 def test_the_last_bar_s_adjusted_close_follows_its_corrected_close() -> None:
     corrected = changed(changed(STORED, "close", 2, 1.0), "adjusted_close", 2, 0.5)
-    assert overlap_break(STORED, corrected) is None
+    assert overlap_break(STORED, corrected, LAST) is None
+
+
+def test_a_corrected_last_bar_is_no_break_with_a_newer_bar_behind_it() -> None:
+    newer = bars_from(date(2024, 1, 2), 10.0, 11.0, 12.5, 13.0)
+    assert overlap_break(STORED, newer, LAST) is None
+
+
+@pytest.mark.parametrize(
+    ("kept", "why"),
+    [
+        ([], "all of the window"),
+        ([0, 1], "the last one, up to which the cursor says that there are bars"),
+        ([0, 2], "one in the middle"),
+        ([1, 2], "the first one"),
+    ],
+)
+def test_stored_bars_that_are_lost_are_a_break(kept: list[int], why: str) -> None:
+    stored = STORED.take(np.array(kept, np.intp))
+    longer = bars_from(date(2024, 1, 2), 10.0, 11.0, 12.0, 13.0)
+    assert overlap_break(stored, longer, LAST) is Break.MISSING, why
+
+
+def test_bars_after_the_last_stored_one_are_news_and_no_break() -> None:
+    """Also where days lie between: a name that seldom trades."""
+    later = bars_from(date(2024, 3, 1), 13.0)
+    answer = STORED.take(np.array([2])), later
+    columns = zip(*(bars.columns() for bars in answer), strict=True)
+    joined = Bars(*(np.concatenate(pair) for pair in columns))
+    assert overlap_break(STORED, joined, LAST) is None
+
+
+def test_an_empty_answer_for_a_window_with_stored_bars_is_a_break() -> None:
+    assert overlap_break(STORED, NO_BARS, LAST) is Break.WITHDRAWN
 
 
 def test_an_answer_without_any_of_the_stored_bars_is_a_break() -> None:
     later = bars_from(date(2024, 1, 5), 13.0)
-    assert overlap_break(STORED, later) is Break.WITHDRAWN
+    assert overlap_break(STORED, later, LAST) is Break.WITHDRAWN
 
 
 def test_the_order_of_the_answer_does_not_matter() -> None:
     backwards = STORED.take(np.array([2, 1, 0]))
-    assert overlap_break(STORED, backwards) is None
-    assert overlap_break(STORED, changed(backwards, "open", 1, 1.0)) is Break.RESTATED
+    assert overlap_break(STORED, backwards, LAST) is None
+    assert overlap_break(STORED, changed(backwards, "open", 1, 1.0), LAST) is Break.RESTATED
+
+
+def test_equal_histories_do_not_diverge_whatever_comes_after_them() -> None:
+    longer = bars_from(date(2024, 1, 2), 10.0, 11.0, 12.0, 13.0)
+    assert divergence(STORED, longer) is None
+    assert divergence(STORED, changed(longer, "close", 2, 1.0)) is None, "the last may be corrected"
+    assert divergence(NO_BARS, longer) is None
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+def test_each_column_that_was_changed_by_hand_diverges(column: str) -> None:
+    assert divergence(changed(STORED, column, 1, 0.01), STORED) == Divergence(0, 1, 0)
+
+
+def test_missing_and_withdrawn_bars_are_counted_apart() -> None:
+    found = divergence(STORED.take(np.array([0, 2])), STORED.take(np.array([1, 2])))
+    assert found == Divergence(missing=1, changed=0, withdrawn=1)
+    assert found.is_mended_by_reading
+    assert not Divergence(0, 0, 3).is_mended_by_reading

@@ -10,11 +10,12 @@ import pytest
 from data_nexus.domain.bars import PRICES
 from data_nexus.domain.validation.check import Reject, check
 from data_nexus.domain.validation.rules import BAR_RULES, Grade
-from tests.unit.eodhd.answers import GOOD, WINDOW, Record, bars_of, record, records_of
+from tests.unit.eodhd.answers import GOOD, UNREAD, WINDOW, Record, bars_of, record, records_of
 
 ONE_DAY = dt.timedelta(days=1)
 # For each rule the smallest answer that breaks it: every row of it, and no other rule.
 BREAKERS: dict[str, tuple[Record, ...]] = {
+    "row is readable JSON": (record(date=UNREAD),),
     "date is readable": (record(date=None),),
     "date is not in the future": (record(date=WINDOW.last + ONE_DAY),),
     "date lies in the window": (record(date=WINDOW.first - ONE_DAY),),
@@ -26,6 +27,7 @@ BREAKERS: dict[str, tuple[Record, ...]] = {
     "no price is the placeholder": (record(high=999999.9999),),
     "volume is not negative": (record(volume=-1.0),),
     "volume is finite": (record(volume=math.inf),),
+    "volume is plausible": (record(volume=1.01e18),),
     "date has one bar": (GOOD, record(volume=GOOD[-1] + 1)),
     "open is above zero": (record(open=0.0),),
     "low is above zero": (record(low=0.0),),
@@ -44,7 +46,11 @@ IN_ORDER = {
     "next to the placeholder": record(high=999999.9998),
     "a fraction of a share": record(volume=0.01),
     "an adjusted close above the close": record(adjusted_close=26433.0),
-    "the smallest price": record(open=5e-324, low=5e-324),
+    "the smallest price": record(open=1e-12, low=1e-12),
+    "a price of a crypto currency": record(
+        open=1.2e-9, high=1.3e-9, low=1.1e-9, close=1.2e-9, adjusted_close=1.2e-9
+    ),
+    "the largest volume": record(volume=1e18),
 }
 
 
@@ -79,6 +85,9 @@ def test_an_odd_row_is_kept_as_sent_and_counted(name: str) -> None:
         (math.nan, "prices are present"),
         (math.inf, "prices are finite"),
         (-math.inf, "prices are finite"),
+        (5e-324, "prices are plausible"),
+        (9.9e-13, "prices are plausible"),
+        (1.1e12, "prices are plausible"),
         (-0.0001, "prices are not negative"),
         (999999.9999, "no price is the placeholder"),
     ],

@@ -113,7 +113,7 @@ class FolderStorage(Storage):
     def _lock(self) -> int:
         try:
             Path(self._root).mkdir(parents=True, exist_ok=True)
-            lock = os.open(self._at(LOCK), _LOCKING, 0o644)
+            lock = os.open(self._at(LOCK), _LOCKING, 0o600)
         except OSError as error:
             raise self.unavailable(error) from None
         try:

@@ -14,9 +14,26 @@ import pytest
 from data_nexus.database.store import Due, QueuePosition, Store, open_store
 from data_nexus.database.store.batch import RejectedRow
 from data_nexus.domain.lease import Lease
+from data_nexus.domain.planning.due import MarketSegment
 from data_nexus.domain.symbol import Symbol
 from tests.support.postgres.tables import add_assets, execute, rows, value
-from tests.support.postgres.workers import NO_BARS, Worker, ago, bars_from, batch_for, worker_on
+from tests.support.postgres.workers import (
+    NO_BARS,
+    Worker,
+    ago,
+    bars_from,
+    batch_for,
+    worker_on,
+)
+
+# Each queue that hands out assets, and columns of one that waits in all of them.
+QUEUES = {
+    "due": Due(ago(0)),
+    "behind": Due(ago(0), published={MarketSegment("US", "", ""): date(2024, 5, 6)}),
+    "wanted": Due(ago(0), wants_actions=True),
+    "audit": Due(ago(0), is_audit=True),
+}
+WAITING: dict[str, Any] = {"last_bar": date(2024, 5, 3), "actions_wanted_at": ago(1)}
 
 
 def codes(leases: list[Lease]) -> list[str]:
@@ -48,11 +65,11 @@ def test_a_claim_takes_no_more_than_its_limit_and_the_next_goes_on(
 def test_a_position_is_passed_once_and_a_new_walk_begins_at_the_front(
     worker: Worker, database_url: str
 ) -> None:
-    add_assets(database_url, "A", "B")
+    add_assets(database_url, "A", "B", "C")
     position = QueuePosition()
-    worker.release(worker.claim(1, position=position), failed=True)
-    assert codes(worker.claim(position=position)) == ["B"]
-    assert codes(worker.claim()) == ["A"]
+    worker.release(worker.claim(2, position=position), failed=True)
+    assert codes(worker.claim(position=position)) == ["C"]
+    assert codes(worker.claim()) == ["A", "B"]
 
 
 def test_a_lease_tells_what_is_known_of_its_asset(worker: Worker, database_url: str) -> None:
@@ -108,6 +125,28 @@ def test_what_is_not_due_is_never_handed_out(
 ) -> None:
     add_assets(database_url, "REST", **columns)
     assert (worker.count_due(), worker.claim(), worker.claim(suspect=True)) == (0, [], [])
+
+
+@pytest.mark.parametrize("due", QUEUES.values(), ids=QUEUES)
+@pytest.mark.parametrize("rescues", [0, 1])
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"is_active": False},
+        {"parked_at": ago(1)},
+        {"retired_at": ago(1)},
+        {"lease_owner": 1, "lease_until": ago(-1)},
+        pytest.param({"lease_owner": 1, "lease_until": ago(1)}, id="expired but not freed"),
+    ],
+    ids=" ".join,
+)
+def test_no_queue_hands_out_what_another_holds_or_what_is_at_rest(
+    worker: Worker, database_url: str, due: Due, rescues: int, columns: dict[str, Any]
+) -> None:
+    waiting: dict[str, Any] = {**WAITING, "times_rescued": rescues}
+    add_assets(database_url, "TAKEN", **{**waiting, **columns})
+    add_assets(database_url, "FREE", **waiting)
+    assert codes(worker.claim_by(due, suspect=rescues > 0)) == ["FREE"]
 
 
 @pytest.mark.parametrize(
@@ -266,3 +305,21 @@ def test_workers_that_claim_at_the_same_time_share_no_asset(database_url: str) -
     assert all(walks), "all of them took part"
     assert sorted(chain(*walks)) == list(range(1, 801))
     assert rows(database_url, "SELECT DISTINCT fence FROM assets") == [(1,)]
+
+
+def test_a_run_takes_no_more_than_its_limit_by_both_ways_together(
+    worker: Worker, database_url: str
+) -> None:
+    """Suspects of a crashed run appear while the claimed leases of this one are handed out."""
+    add_assets(database_url, "A", "B", "C")
+    add_assets(database_url, "LOST", "GONE", times_rescued=1)
+    found = worker.walk(3, "dsds")
+    assert [lease and lease.symbol.code for lease in found] == ["A", None, "B", None]
+    worker.release([lease for lease in found if lease])
+    found = worker.walk(2, "sdsd")
+    assert [lease and lease.symbol.code for lease in found] == ["LOST", "A", None, None]
+
+
+def test_suspects_count_towards_the_limit(worker: Worker, database_url: str) -> None:
+    add_assets(database_url, "LOST", "GONE", times_rescued=1)
+    assert [lease and lease.symbol.code for lease in worker.walk(1, "ss")] == ["LOST", None]

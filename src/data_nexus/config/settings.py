@@ -1,0 +1,170 @@
+"""Define the settings: what can be set, its bounds, its default and what it means.
+
+`SETTINGS`, derived from the fields of `Settings`, is the table that the parser, `nexus config` and
+the reference page read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Annotated, Any, get_args, get_type_hints
+
+import platformdirs
+from msgspec import Meta
+
+from data_nexus.config.secret import Secret
+from data_nexus.errors import UsageError
+
+_Count = Annotated[int, Meta(ge=1)]
+_Days = Annotated[int, Meta(ge=0)]
+_Fraction = Annotated[float, Meta(ge=0, lt=1)]
+_AtLeastZero = Annotated[float, Meta(ge=0)]
+_AboveZero = Annotated[float, Meta(gt=0)]
+# Fields that have the name of their variable; every other variable is NEXUS_ and the field.
+_NAMED_AS_VARIABLE = frozenset({"database_url", "eodhd_base_url", "nexus_home"})
+# Any other text may name a place, so that a new setting is guarded unless it is listed here.
+_HARMLESS_TEXTS = frozenset({"log_format", "log_level"})
+
+
+# No repr: it would show the password in a database URL.
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Settings:
+    """All settings of one command.
+
+    Each field with a description is a setting: its variable, bounds, default and meaning are
+    defined here and nowhere else. `token` is None when no key is set.
+    """
+
+    database_url: Annotated[
+        str | None, Meta(description="any PostgreSQL 15 or newer; unset: the embedded one")
+    ] = None
+    eodhd_base_url: Annotated[str, Meta(description="root of the vendor's REST API")] = (
+        "https://eodhd.com/api"
+    )
+    nexus_home: Annotated[
+        str | None, Meta(description="folder of the embedded database; unset: user data")
+    ] = None
+    schema: Annotated[str, Meta(description="PostgreSQL schema that holds the tables")] = "public"
+    concurrency: Annotated[_Count, Meta(description="requests in flight at once")] = 5
+    days_old: Annotated[
+        _AtLeastZero,
+        Meta(description="an asset is due when its last answer is older (days)"),
+    ] = 1.0
+    batch_rows: Annotated[
+        _Count, Meta(description="small assets share a transaction up to this number of rows")
+    ] = 5000
+    batch_seconds: Annotated[
+        _AtLeastZero,
+        Meta(description="longest time that an answer waits to share a transaction"),
+    ] = 0.5
+    writers: Annotated[_Count, Meta(description="connections that write at once")] = 2
+    bytes_in_flight: Annotated[
+        _Count, Meta(description="decoded bytes that may wait to be written")
+    ] = 33_554_432
+    answer_cap: Annotated[
+        _Count, Meta(description="largest accepted answer, decompressed (bytes)")
+    ] = 33_554_432
+    attempts: Annotated[
+        _Count, Meta(description="requests per asset and run before it is left due")
+    ] = 4
+    backoff_seconds: Annotated[
+        _AtLeastZero, Meta(description="base of the jittered wait between attempts")
+    ] = 0.5
+    connect_seconds: Annotated[
+        _AboveZero, Meta(description="deadline for a connection to the vendor")
+    ] = 10.0
+    answer_seconds: Annotated[_AboveZero, Meta(description="deadline for a complete answer")] = 60.0
+    reserve: Annotated[
+        _Fraction, Meta(description="share of the day's calls that workers leave to other commands")
+    ] = 0.05
+    audit_share: Annotated[
+        _Fraction,
+        Meta(
+            description="share of the day's calls for the audit, which reads histories again if"
+            " calls are left over"
+        ),
+    ] = 0.02
+    audit_days: Annotated[
+        _Days, Meta(description="a history read as a whole in the last N days needs no audit")
+    ] = 7
+    breaker_seconds: Annotated[
+        _AboveZero, Meta(description="first pause when the vendor fails repeatedly")
+    ] = 30.0
+    poll_seconds: Annotated[
+        _AboveZero, Meta(description="how often an idle worker checks for due assets")
+    ] = 15.0
+    lease_seconds: Annotated[
+        _AboveZero, Meta(description="how long a claim holds without being renewed")
+    ] = 30.0
+    reread_days: Annotated[
+        _Days, Meta(description="days before the cursor that are read again")
+    ] = 10
+    list_days: Annotated[
+        _AtLeastZero,
+        Meta(description="days until an update reads a symbol list again; 0: after every session"),
+    ] = 7.0
+    max_shrink: Annotated[
+        _AtLeastZero, Meta(description="share of a symbol list that may disappear at once")
+    ] = 0.2
+    grace_seconds: Annotated[
+        _AtLeastZero, Meta(description="time to drain after SIGTERM or SIGINT")
+    ] = 25.0
+    log_format: Annotated[str, Meta(description="logs on stderr as text or json")] = "text"
+    log_level: Annotated[str, Meta(description="debug, info, warning or error")] = "warning"
+    token: Secret | None = None
+
+    @property
+    def home(self) -> Path:
+        """The folder for the embedded database, logs and exports."""
+        if self.nexus_home:
+            return Path(self.nexus_home)
+        return platformdirs.user_data_path("data-nexus")
+
+    def require_token(self) -> Secret:
+        """Return the token, or raise `UsageError` that names the remedy."""
+        if self.token is None:
+            raise UsageError(
+                "no EODHD key: set EODHD_API_KEY, or EODHD_API_KEY_FILE to a file that only you"
+                " can read; without a key, try `nexus demo`"
+            )
+        return self.token
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One thing that can be set: its field in `Settings`, variable, type, default and meaning."""
+
+    field: str
+    variable: str
+    type: Any
+    default: object
+    meaning: str
+
+    @property
+    def key(self) -> str:
+        """The name in `nexus.toml` and of a command-line value."""
+        return self.variable.removeprefix("NEXUS_").lower()
+
+    @property
+    def names_a_place(self) -> bool:
+        """Whether it says where the key goes or which database or home is used.
+
+        The working folder's `nexus.toml` may set it only once a person has allowed that file.
+        """
+        is_number = isinstance(self.default, int | float)
+        return not is_number and self.field not in _HARMLESS_TEXTS
+
+
+def _rows() -> Iterator[Setting]:
+    types = get_type_hints(Settings, include_extras=True)
+    for each in fields(Settings):
+        marks = [mark for mark in get_args(types[each.name]) if isinstance(mark, Meta)]
+        for meaning in (mark.description for mark in marks if mark.description):
+            prefix = "" if each.name in _NAMED_AS_VARIABLE else "NEXUS_"
+            variable = f"{prefix}{each.name}".upper()
+            yield Setting(each.name, variable, types[each.name], each.default, meaning)
+
+
+SETTINGS = tuple(_rows())

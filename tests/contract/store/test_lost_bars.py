@@ -1,0 +1,83 @@
+"""Bars that are gone are accounted for when their history is read whole again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+from data_nexus.database.store.batch import Receipt
+from tests.support.postgres.tables import add_assets, execute, rows
+from tests.support.postgres.workers import Worker, bars_from, batch_for
+
+DAY = date(2024, 1, 2)
+
+
+def accounts(url: str) -> list[tuple[object, ...]]:
+    """Of each asset: its bars, those of its log, the bars that were noted as lost, its cursor."""
+    return rows(
+        url,
+        "SELECT (SELECT count(*)::int FROM market_data m WHERE m.asset_id = a.id),"
+        " (SELECT sum(inserted - lost)::int FROM sync_log l WHERE l.asset_id = a.id),"
+        " (SELECT sum(lost)::int FROM sync_log l WHERE l.asset_id = a.id),"
+        " last_bar, synced_through FROM assets a ORDER BY id",
+    )
+
+
+def test_bars_that_were_lost_are_accounted_for_when_the_history_is_read_whole(
+    worker: Worker, database_url: str
+) -> None:
+    add_assets(database_url, "HOLED", "CUT", "WELL")
+    bars = bars_from(DAY, 1.0, 2.0, 3.0, 4.0)
+    last = DAY + timedelta(3)
+    worker.commit(*(batch_for(lease, bars) for lease in worker.claim()))
+    execute(
+        database_url,
+        "DELETE FROM market_data m USING assets a WHERE a.id = m.asset_id"
+        " AND (a.symbol = 'HOLED' AND date IN ('2024-01-02', '2024-01-03')"
+        " OR a.symbol = 'CUT' AND date >= '2024-01-04')",
+    )
+    receipts = worker.commit(*(batch_for(lease, bars) for lease in worker.claim(days_old=0)))
+    assert receipts == [Receipt(2, 0, 2, 0), Receipt(2, 0, 2, 0), Receipt(0, 0, 4, 0)]
+    assert accounts(database_url) == [
+        (4, 4, 2, last, last),
+        (4, 4, 2, last, last),
+        (4, 4, 0, last, last),
+    ]
+
+
+def test_a_cursor_ahead_of_its_rows_comes_back_when_the_vendor_has_no_more(
+    worker: Worker, database_url: str
+) -> None:
+    """But not behind what the log knows to be absent."""
+    add_assets(database_url, "CUT", "QUIET")
+    cut, quiet = worker.claim()
+    passed = DAY + timedelta(1)
+    worker.commit(
+        batch_for(cut, bars_from(DAY, 1.0, 2.0)),
+        replace(batch_for(quiet, bars_from(DAY, 1.0)), passes_to=passed),
+    )
+    execute(
+        database_url,
+        "DELETE FROM market_data WHERE date = '2024-01-03'",
+        "UPDATE assets SET synced_through = '2026-01-01', last_bar = '2026-01-01'",
+    )
+    worker.commit(
+        *(batch_for(each, bars_from(DAY, 1.0)) for each in worker.claim(days_old=0)),
+    )
+    assert accounts(database_url) == [(1, 1, 1, DAY, DAY), (1, 1, 0, DAY, passed)]
+
+
+def test_bars_that_no_answer_brought_are_accounted_for_only_if_the_vendor_sends_them(
+    worker: Worker, database_url: str
+) -> None:
+    add_assets(database_url, "LOGLESS", "INVENTED")
+    worker.commit(*(batch_for(lease, bars_from(DAY, 1.0, 2.0)) for lease in worker.claim()))
+    execute(
+        database_url,
+        "UPDATE sync_log SET inserted = 1, received = 1 WHERE asset_id ="
+        " (SELECT id FROM assets WHERE symbol = 'LOGLESS')",
+        "INSERT INTO market_data SELECT id, '2023-12-31', 1, 1, 1, 1, 1, 1 FROM assets"
+        " WHERE symbol = 'INVENTED'",
+    )
+    worker.commit(*(batch_for(each, bars_from(DAY, 1.0, 2.0)) for each in worker.claim(days_old=0)))
+    assert [row[:3] for row in accounts(database_url)] == [(2, 2, -1), (3, 2, 0)]

@@ -1,0 +1,89 @@
+"""At the end of a run, what it has committed is checked: each breach is named with its asset."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import psycopg
+import pytest
+
+from data_nexus.database.store.runs import Breach
+from tests.support.postgres.tables import add_assets, execute
+from tests.support.postgres.workers import Worker, ago, bars_from, batch_for
+
+DAY = date(2024, 1, 2)
+RUN, OTHER = 5, 6
+CURSOR = "no cursor is ahead of its rows"
+
+
+@pytest.fixture
+def loaded(worker: Worker, database_url: str) -> list[int]:
+    """Two assets that one run has loaded, and one of another run."""
+    ids = add_assets(database_url, "A", "B")
+    worker.commit(
+        *(batch_for(lease, bars_from(DAY, 1.0, 2.0)) for lease in worker.claim()), run_id=RUN
+    )
+    ids += add_assets(database_url, "C")
+    worker.commit(batch_for(worker.claim()[0], bars_from(DAY, 1.0)), run_id=OTHER)
+    return ids
+
+
+@pytest.mark.usefixtures("loaded")
+def test_a_run_that_kept_its_promises_is_left_alone(worker: Worker) -> None:
+    assert worker.breaches(RUN) == worker.breaches(OTHER) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "invariant"),
+    [
+        (
+            "UPDATE sync_log SET received = 9 WHERE asset_id = {b}",
+            "every received row is accounted for",
+        ),
+        ("UPDATE assets SET fence = 0 WHERE id = {b}", "no fence of the log is ahead of its asset"),
+        ("UPDATE assets SET last_bar = '2024-01-09' WHERE id = {b}", CURSOR),
+        ("UPDATE assets SET synced_through = '2024-01-02' WHERE id = {b}", CURSOR),
+        ("UPDATE assets SET synced_through = NULL WHERE id = {b}", CURSOR),
+        ("UPDATE sync_log SET passed_to = '2024-01-09' WHERE asset_id = {b}", CURSOR),
+        ("DELETE FROM market_data WHERE asset_id = {b} AND date = '2024-01-03'", CURSOR),
+        ("DELETE FROM market_data WHERE asset_id = {b}", CURSOR),
+        (
+            (
+                "ALTER TABLE sync_log DROP CONSTRAINT sync_log_pkey;"
+                " INSERT INTO sync_log SELECT * FROM sync_log WHERE asset_id = {b}"
+            ),
+            "no two commits have one fence",
+        ),
+    ],
+)
+def test_each_breach_is_seen_by_the_run_that_touched_the_asset_and_by_no_other(
+    loaded: list[int], worker: Worker, database_url: str, change: str, invariant: str
+) -> None:
+    with psycopg.connect(database_url) as connection:
+        connection.execute(change.format(b=loaded[1]).encode())
+    assert worker.breaches(RUN) == [Breach(invariant, 1, "B.US")]
+    assert worker.breaches(OTHER) == []
+
+
+@pytest.mark.usefixtures("loaded")
+def test_what_the_run_committed_before_the_round_is_not_read_again(
+    worker: Worker, database_url: str
+) -> None:
+    execute(database_url, "UPDATE sync_log SET received = 9")
+    assert len(worker.breaches(RUN)) == 1
+    assert worker.breaches(RUN, since=ago(-1)) == []
+
+
+@pytest.mark.usefixtures("loaded")
+def test_places_are_counted_and_the_first_asset_is_named(worker: Worker, database_url: str) -> None:
+    execute(database_url, "DELETE FROM market_data")
+    assert worker.breaches(RUN) == [Breach(CURSOR, 2, "A.US")]
+
+
+def test_a_lease_that_the_worker_still_holds_is_a_breach(worker: Worker, database_url: str) -> None:
+    add_assets(database_url, "A")
+    leases = worker.claim()
+    (found,) = worker.breaches(RUN)
+    assert (found.invariant, found.ticker) == ("no lease of an ended run is left", "A.US")
+    worker.release(leases)
+    assert worker.breaches(RUN) == []

@@ -1,0 +1,199 @@
+"""What was lost or changed behind the engine's back is found and made the vendor's again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from data_nexus.database.connection import PostgresConnection
+from data_nexus.database.reader.invariants import broken_invariants
+from tests.support.postgres.database import Cluster
+from tests.support.postgres.tables import execute, rows, value
+from tests.support.programs.commands import Commands, Finished, commands_at
+from tests.support.vendor.sandbox import Sandbox, sandbox
+from tests.support.vendor.truth import differences, truth
+from tests.system.conftest import Placed
+
+SYMBOLS = 12
+REVISIONS = "SELECT date::text, close FROM market_data_revisions ORDER BY asset_id, date"
+MARKED = "SELECT count(*) FROM assets WHERE repair_wanted_at IS NOT NULL"
+
+
+@pytest.fixture(scope="module")
+def vendor_once() -> Iterator[Sandbox]:
+    options = {"symbols": SYMBOLS, "bars_per_symbol": 100, "clean": True}
+    with sandbox(minute_limit=1_000_000, **options) as running:  # type: ignore[arg-type]
+        yield running
+
+
+@pytest.fixture
+def vendor(vendor_once: Sandbox) -> Iterator[Sandbox]:
+    yield vendor_once
+    vendor_once.delete("/faults")
+    vendor_once.post("/limits", {"daily": 100_000})
+
+
+@pytest.fixture(scope="module")
+def loaded_once(
+    cluster: Cluster, vendor_once: Sandbox, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    with cluster.fresh_database() as url:
+        commands = commands_at(tmp_path_factory.mktemp("home"), vendor_once, url)
+        assert commands.run("discover", "--exchange", "US").code == 0
+        assert commands.run("backfill", "--no-limit").code == 0
+        yield url
+
+
+@pytest.fixture
+def database_url(cluster: Cluster, loaded_once: str) -> Iterator[str]:
+    with cluster.fresh_database(filled=loaded_once) as url:
+        yield url
+
+
+@pytest.fixture
+def commands(vendor: Sandbox, commands_for: Placed) -> Commands:
+    return commands_for(vendor)
+
+
+def day(url: str, asset_id: int, number: int) -> str:
+    """The date of an asset's bar by its number."""
+    query = "SELECT date::text FROM market_data WHERE asset_id = %s ORDER BY date OFFSET %s LIMIT 1"
+    return str(value(url, query, asset_id, number))
+
+
+def damage(url: str) -> list[tuple[str, float]]:
+    """Delete a bar in the middle of one history and edit one of another; the edited one."""
+    rows(url, "DELETE FROM market_data WHERE asset_id = 1 AND date = %s", day(url, 1, 50))
+    edited = day(url, 2, 40)
+    rows(url, "UPDATE market_data SET close = 7 WHERE asset_id = 2 AND date = %s", edited)
+    return [(edited, 7.0)]
+
+
+def asked(vendor: Sandbox, begun: int) -> list[str]:
+    """The histories that the vendor was asked for since."""
+    return [each["symbol"] for each in vendor.log()[begun:] if each["endpoint"] == "eod"]
+
+
+def deep(commands: Commands, *arguments: str) -> Finished:
+    return commands.run("verify", "--deep", "--json", *arguments)
+
+
+def is_true(url: str, vendor: Sandbox) -> bool:
+    """Whether all bars are the vendor's, and nothing that is said of them is broken."""
+    found = differences(url, truth(vendor))
+    is_sound = not any(broken_invariants(PostgresConnection(url)).values())
+    return is_sound and (found["lost"], found["invented"]) == (0, 0)
+
+
+def test_a_bar_deleted_or_edited_by_hand_is_found_and_healed_and_its_value_kept(
+    commands: Commands, vendor: Sandbox, database_url: str
+) -> None:
+    edited = damage(database_url)
+    symbols = [row[0] for row in rows(database_url, "SELECT symbol FROM assets ORDER BY id")]
+    before, begun = bars_of(database_url), len(vendor.log())
+    found = deep(commands, "--no-limit")
+    status = commands.run("status", "--json").answer["assets"]
+    assert (status["damaged"], status["fresh"]) == (2, loaded(database_url) - 2)
+    assert len(asked(vendor, begun)) == SYMBOLS + 3, "one call an asset, and the checks' own"
+    assert bars_of(database_url) == before, "it writes nothing"
+    assert found.code == 8
+    deleted = {"missing": 1, "changed": 0, "withdrawn": 0}
+    changed = {"missing": 0, "changed": 1, "withdrawn": 0}
+    differing = sorted(found.answer["deep"].pop("differing"), key=lambda each: -each["missing"])
+    assert differing == [
+        {"symbol": f"{symbols[0]}.US", **deleted},
+        {"symbol": f"{symbols[1]}.US", **changed},
+    ]
+    begun = len(vendor.log())
+    repaired = commands.run("repair", "--json")
+    assert repaired.code == 0, repaired.stderr
+    figures = {key: repaired.answer[key] for key in ("total_assets", "inserted", "revised", "left")}
+    assert figures == {"total_assets": 2, "inserted": 1, "revised": 1, "left": 0}
+    assert sorted(asked(vendor, begun)) == sorted(f"{code}.US" for code in symbols[:2])
+    assert rows(database_url, REVISIONS) == edited
+    assert is_true(database_url, vendor)
+    assert deep(commands, "--no-limit").code == 0
+
+
+def bars_of(url: str) -> list[tuple[Any, ...]]:
+    return rows(url, "SELECT * FROM market_data ORDER BY asset_id, date")
+
+
+def loaded(url: str) -> int:
+    """How many assets have bars."""
+    return int(value(url, "SELECT count(*) FROM assets WHERE last_bar IS NOT NULL"))
+
+
+def test_a_second_repair_finds_nothing_and_asks_nothing(
+    commands: Commands, vendor: Sandbox, database_url: str
+) -> None:
+    damage(database_url)
+    symbols = ",".join(r[0] for r in rows(database_url, "SELECT ticker FROM bars GROUP BY ticker"))
+    assert commands.run("repair", "--symbols", symbols).code == 0
+    assert is_true(database_url, vendor)
+    begun = len(vendor.log())
+    done = commands.run("repair")
+    assert (done.code, done.stdout) == (0, "Nothing is due.\n")
+    assert vendor.log()[begun:] == []
+
+
+def test_a_repair_that_is_cut_short_is_continued(
+    commands: Commands, vendor: Sandbox, database_url: str
+) -> None:
+    damage(database_url)
+    done = commands.run("repair", "--exchange", "US", "--limit", "5", "--json")
+    assert (done.code, done.answer["synced"], done.answer["left"]) == (3, 5, SYMBOLS - 5)
+    begun = len(vendor.log())
+    done = commands.run("repair", "--json")
+    assert (done.code, done.answer["synced"], done.answer["left"]) == (0, SYMBOLS - 5, 0)
+    assert len(asked(vendor, begun)) == SYMBOLS - 5
+    assert is_true(database_url, vendor)
+
+
+def test_what_the_vendor_does_not_answer_stays_marked(
+    commands: Commands, vendor: Sandbox, database_url: str
+) -> None:
+    damage(database_url)
+    (symbol,) = rows(database_url, "SELECT symbol || '.US' FROM assets WHERE id = 1")[0]
+    vendor.post("/faults", {"kind": "status", "status": 503, "symbol": symbol})
+    done = commands.run("repair", "--symbols", symbol, "--json", attempts=1)
+    assert (done.code, done.answer["left"]) == (3, 1)
+    vendor.delete("/faults")
+    assert commands.run("repair").code == 0
+    assert value(database_url, MARKED) == 0
+
+
+def test_a_comparison_names_its_price_and_does_not_begin_without_it(
+    commands: Commands, vendor: Sandbox, database_url: str
+) -> None:
+    execute(database_url, "DELETE FROM quota_ledger")
+    vendor.post("/limits", {"daily": SYMBOLS + 5})
+    begun = len(vendor.log())
+    done = deep(commands, "--no-limit")
+    assert f"{SYMBOLS} calls" in done.stderr
+    assert done.code == 4
+    assert asked(vendor, begun) == []
+
+
+def test_symbols_and_a_number_bound_a_comparison(commands: Commands, database_url: str) -> None:
+    (symbol,) = rows(database_url, "SELECT symbol || '.US' FROM assets WHERE id = 2")[0]
+    for arguments, compared in ((["--symbols", symbol], 1), (["--limit", "3"], 3)):
+        assert deep(commands, *arguments).answer["deep"]["compared"] == compared
+    assert deep(commands, "--symbols", "NONE.US").code == 2
+    assert commands.run("verify", "--symbols", symbol).code == 2
+    assert commands.run("repair", "--symbols", symbol, "--exchange", "US").code == 2
+
+
+def test_a_person_is_shown_what_is_broken_and_what_mends_it(
+    commands: Commands, database_url: str
+) -> None:
+    damage(database_url)
+    (symbol,) = rows(database_url, "SELECT symbol || '.US' FROM assets WHERE id = 1")[0]
+    done = commands.run("verify")
+    assert done.code == 8
+    line = (
+        f"FAIL stored bars are those of the sync log: broken for 1 asset ({symbol}); nexus repair"
+    )
+    assert line in " ".join(done.stdout.split())
