@@ -81,7 +81,7 @@ class Campaign:
 
     def _batch(self, target: Target) -> None:
         tally, pool = self.tallies[target.name], self.pools[target.name]
-        chance = Random(f"{self.seed} {target.name} {tally.executions}")  # noqa: S311
+        chance = Random(f"{self.seed} {target.name} {tally.executions}")  # noqa: S311  # nosec B311
         for number in range(BATCH):
             if target.rows and number % 3 == 0:
                 body, key, value = with_one_odd_value(target.rows, chance)

@@ -171,11 +171,14 @@ def test_a_server_that_is_being_stopped_is_replaced(home: Path) -> None:
         pid_file = site.cluster / "postmaster.pid"
         eventually(lambda: pid_file.read_text().splitlines()[7].strip() == "stopping")
         with start_command(home) as command:
-            assert command.stdout
-            assert select.select([command.stdout], [], [], 60)[0], "it waits for the other one"
-            assert answer(url_from(command), "SELECT 1") == 1
-            assert server_pid(home) != first
-            command.communicate()
+            try:
+                assert command.stdout
+                assert select.select([command.stdout], [], [], 30)[0], "it waits for the first one"
+                assert answer(url_from(command), "SELECT 1") == 1
+                assert server_pid(home) != first
+                command.communicate()
+            finally:
+                command.kill()
 
 
 @pytest.mark.parametrize("name", ["users.lock", "change.lock"])
