@@ -193,9 +193,8 @@ class MixedRun:
                 )
                 SELECT d.ticker, count(*), min(date), max(date), max(a.last_synced)
                 FROM differing d
-                LEFT JOIN assets a ON a.symbol || '.' || a.exchange = d.ticker
-                WHERE a.id IS NULL
-                   OR NOT (a.is_delisted OR a.parked_at IS NOT NULL OR a.ask_after IS NOT NULL)
+                JOIN assets a ON a.symbol || '.' || a.exchange = d.ticker
+                WHERE NOT (a.is_delisted OR a.parked_at IS NOT NULL OR a.ask_after IS NOT NULL)
                 GROUP BY d.ticker
                 """
             ).fetchall()

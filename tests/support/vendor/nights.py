@@ -107,15 +107,31 @@ def load_all(vendor: Sandbox, url: str) -> None:
     assert (report.ended_by, report.failed, report.parked) == (None, 0, 0)
 
 
+# A refusal of an exchange with this behind its name is renewed before each update.
+_FOR_GOOD = " for good"
+
+
 def without_actions(vendor: Sandbox, url: str, exchange: str = "US") -> None:
     """Let the plan have no splits and dividends of single assets: what nights cost is then bars."""
     refusal = (
         "INSERT INTO refusals (token_id, exchange, endpoint, refused_at)"
-        " SELECT %s, %s, unnest(%s::text[]), '2100-01-01'"
+        " SELECT %s, exchange, endpoint, now()"
+        " FROM unnest(%s::text[]) AS exchange, unnest(%s::text[]) AS endpoint"
     )
     endpoints = [Endpoint.SPLITS.value, Endpoint.DIVIDENDS.value]
+    names = [exchange, exchange + _FOR_GOOD]
     with psycopg.connect(url) as connection:
-        connection.execute(refusal, [token_id(Secret(vendor.token)), exchange, endpoints])
+        connection.execute(refusal, [token_id(Secret(vendor.token)), names, endpoints])
+
+
+def _renew_refusals(url: str, now: datetime) -> None:
+    """A refusal is believed for a week, and nights may be years apart."""
+    renewed = (
+        "UPDATE refusals r SET refused_at = %s FROM refusals m WHERE m.exchange = r.exchange || %s"
+        " AND (m.token_id, m.endpoint) = (r.token_id, r.endpoint)"
+    )
+    with psycopg.connect(url) as connection:
+        connection.execute(renewed, [now, _FOR_GOOD])
 
 
 def update_at(
@@ -131,6 +147,7 @@ def update_at(
     observe = observed[0] if observed else ignore
     settings = settings_of(vendor, url, **values)
     wish = drain or Drain(observe)
+    _renew_refusals(url, now)
     return asyncio.run(update(settings, url, exchange, observe, wish, now=now))
 
 

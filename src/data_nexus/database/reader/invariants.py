@@ -98,11 +98,11 @@ def note_damaged(database: PostgresConnection, asset_ids: Sequence[int]) -> bool
     """Mark assets for `nexus repair`; False if this role or server cannot write."""
     if not asset_ids:
         return True
-    try:
-        with database.connect() as connection:
+    with database.connect() as connection:
+        try:
             connection.execute(query("want_repair"), {"asset_ids": list(asset_ids)})
-    except (psycopg.errors.ReadOnlySqlTransaction, psycopg.errors.InsufficientPrivilege):
-        return False
+        except (psycopg.errors.ReadOnlySqlTransaction, psycopg.errors.InsufficientPrivilege):
+            return False
     return True
 
 
