@@ -158,7 +158,7 @@ def make_socket_folder(directory: ClusterDirectory) -> Path:
         folder.mkdir(mode=0o700)
     else:
         parent = Path(tempfile.gettempdir())
-        parent = parent if _is_usable(parent / "data-nexus-12345678") else Path("/tmp")  # noqa: S108
+        parent = parent if _is_usable(parent / "data-nexus-12345678") else Path("/tmp")  # noqa: S108  # nosec B108
         folder = Path(tempfile.mkdtemp(prefix="data-nexus-", dir=parent))
     write_whole(folder / "cluster", str(directory.cluster))
     directory.account.own(folder)
