@@ -29,7 +29,7 @@ MUTANTS = (
         circumstances=2,
     ),
     Mutant(
-        name="a restatement is no break",
+        name="a restatement does not break the overlap",
         file=_OVERLAP,
         before="    if (_raw_differs(before, after) & earlier).any():",
         after="    if (_raw_differs(before, after) & earlier).all():",
@@ -37,7 +37,7 @@ MUTANTS = (
         tests=(f"{_OVERLAP_TESTS}::test_a_raw_value_before_the_last_bar_is_a_restatement",),
     ),
     Mutant(
-        name="a restated volume is no break",
+        name="a restated volume does not break the overlap",
         file=_OVERLAP,
         before='    for name in ("open", "high", "low", "close", "volume"):',
         after='    for name in ("open", "high", "low", "close"):',
@@ -60,7 +60,7 @@ MUTANTS = (
         file=_OVERLAP,
         before="        return Break.WITHDRAWN",
         after="        return None",
-        harm="bars that the vendor withdrew stay, and no one is told",
+        harm="bars that the vendor withdrew stay without a word",
         tests=(f"{_OVERLAP_TESTS}::test_an_answer_without_any_of_the_stored_bars_is_a_break",),
     ),
     Mutant(

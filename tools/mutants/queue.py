@@ -92,7 +92,7 @@ MUTANTS = (
         circumstances=2,
     ),
     Mutant(
-        name="a lock elsewhere is a sign of life",
+        name="a lock elsewhere counts as a live worker",
         file=_LEASES_SQL,
         before="                AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())\n",
         after="",

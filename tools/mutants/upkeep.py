@@ -23,7 +23,7 @@ MUTANTS = (
         file=_SQL,
         before="WHERE a.id IS NULL OR l.fence > a.fence",
         after="WHERE a.id IS NULL",
-        harm="an answer committed under a fence that nobody had is called sound",
+        harm="an answer committed under a fence that was never given out is called sound",
         tests=(_BREACHES,),
         circumstances=2,
     ),

@@ -58,7 +58,7 @@ MUTANTS = (
         file="src/data_nexus/eodhd/decode_actions.py",
         before="    if not isinstance(value, str) or not _DATE.fullmatch(value):",
         after="    if not isinstance(value, str):",
-        harm="20230103 and 2023-W01-2 become dates that nobody meant",
+        harm="20230103 and 2023-W01-2 become dates that the vendor did not mean",
         tests=("tests/unit/eodhd/test_decode_actions.py",),
     ),
     Mutant(

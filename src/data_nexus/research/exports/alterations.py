@@ -11,7 +11,7 @@ from data_nexus.domain.bars import Floats
 
 # What the arithmetic of writing and reading may change a number by.
 _NOISE = 1e-9
-# A change of this share of a number is no rounding any more: a hundredth of a percent.
+# A change of this share of a number counts as more than rounding: a hundredth of a percent.
 _ROUNDING = 1e-4
 
 
