@@ -97,7 +97,8 @@ def update_plan(
     exchanges = lacking_a_session(behind)
     read = database.rows(*queries.known_lists())
     lists = lists_due(read, exchanges, settings.list_days, known.moment)
-    chosen = fetch_plans(behind, no_bulk, known.quota.calls_a_day)
+    left = on_day(known.quota, known.moment.date()).left
+    chosen = fetch_plans(behind, no_bulk, known.quota.calls_a_day, left, settings.look_back)
 
     def planned(audits: Mapping[str, int] | None = None) -> Plan:
         return plan_update(

@@ -101,6 +101,15 @@ class Settings:
     reread_days: Annotated[
         _Days, Meta(description="days before the cursor that are read again")
     ] = 10
+    look_back: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=5,
+            description="sessions before the newest whose splits and dividends an update in bulk"
+            " fetches again",
+        ),
+    ] = 1
     list_days: Annotated[
         _AtLeastZero,
         Meta(description="days until an update reads a symbol list again; 0: after every session"),

@@ -13,10 +13,11 @@ class Lease:
     """A claimed asset: its identity, its fence, and what is stored of it so far.
 
     `is_first` says that the asset has no bars, so that a plain COPY will do. `last_bar` is the date
-    of its last one. `published` is the last session that the vendor must have published, if the
-    calendar was consulted. The worker stops trusting the lease after `trusted_until`, a moment of
-    its monotonic clock, unless it was renewed. `cause` says why the whole history is read again
-    although nothing is due: *audit* or *repair*; None if it is due.
+    of its last one, and up to `settled_through` the bars are final. `venue` and `asset_type` decide
+    when its sessions are published. `published` is the last session that the vendor must have
+    published, if the calendar was consulted. The worker stops trusting the lease after
+    `trusted_until`, a moment of its monotonic clock, unless it was renewed. `cause` says why the
+    whole history is read again although nothing is due: *audit* or *repair*; None if it is due.
     """
 
     asset_id: int
@@ -27,5 +28,8 @@ class Lease:
     is_first: bool
     trusted_until: float = float("inf")
     last_bar: date | None = None
+    settled_through: date | None = None
+    venue: str = ""
+    asset_type: str = ""
     published: date | None = None
     cause: str | None = None

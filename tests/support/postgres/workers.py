@@ -219,6 +219,7 @@ def batch_for(
         requests=1,
         body_sha256=None,
         absent_days=None if outcome is Outcome.STORED else 1.0,
+        passes_to=bars.last_date(),
     )
 
 

@@ -6,15 +6,22 @@ from datetime import date, timedelta
 
 import pytest
 
+from data_nexus.database.store.batch import Batch
 from data_nexus.domain.lease import Lease
+from data_nexus.domain.planning.cursor import Reach
 from data_nexus.domain.symbol import Symbol
 from data_nexus.ingestion.fetching.requester import FetchState
-from data_nexus.ingestion.histories.pipeline import absent_batch, up_to_session
+from data_nexus.ingestion.histories.pipeline import absent_batch, resting, with_reach
 from tests.support.postgres.workers import WINDOW, bars_from, batch_for
 
 LAST_BAR = date(2024, 1, 2)
 SESSION = LAST_BAR + timedelta(1)
 RESTS = {0: None, 2: None, 3: None, 4: 1.0, 5: 2.0, 6: 4.0, 10: 64.0, 90: 64.0}
+
+
+def up_to_session(batch: Batch, session: date) -> Batch:
+    """The batch of an answer that covers all sessions up to one."""
+    return resting(with_reach(batch, Reach(session, None)))
 
 
 def lease(times_empty: int) -> Lease:

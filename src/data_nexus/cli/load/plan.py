@@ -80,6 +80,8 @@ def _what(step: Step) -> str:
         what = "histories" if step.kind is StepKind.EOD else step.kind
         return f"the {what} of {step.assets:,} assets"
     sessions = f"{step.sessions} session{'s' * (step.sessions > 1)}"
+    if step.purpose is Purpose.LOOK_BACK:
+        return f"{sessions} before, compared again in bulk"
     return f"{sessions} in bulk for {step.assets:,} assets"
 
 

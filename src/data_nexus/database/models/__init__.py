@@ -18,6 +18,7 @@ from data_nexus.database.models.limits import Quota, RecheckedSession, Refusal
 from data_nexus.database.models.listings import Discovery, ListedRange
 from data_nexus.database.models.rejects import DeadLetter, RejectedRow
 from data_nexus.database.models.runs import Run, Sync, Worker
+from data_nexus.database.models.suspicions import Suspicion
 from data_nexus.database.models.tables import Tables
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "Run",
     "Split",
     "SplitRevision",
+    "Suspicion",
     "Sync",
     "Tables",
     "Worker",

@@ -134,6 +134,9 @@ class Asset(Tables):
     repair_wanted_at: Mapped[dt.datetime | None] = mapped_column(
         comment="since when its whole history is to be read again by `nexus repair`; NULL is not"
     )
+    settled_through: Mapped[dt.date | None] = mapped_column(
+        comment="up to which session values were compared after the next one's publication"
+    )
 
 
 class Bar(Tables):

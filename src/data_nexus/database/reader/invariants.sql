@@ -1,5 +1,6 @@
 -- name: broken_cursors
--- Assets whose cursor is not where their last stored bar and the log's known absences put it.
+-- Assets whose last bar is not the last stored one, and those whose cursor is behind what the log
+-- has passed, or ahead of all that is stored or passed.
 SELECT a.id
 FROM assets a
 CROSS JOIN LATERAL (
@@ -10,7 +11,10 @@ CROSS JOIN LATERAL (
     ) AS passed_to
 ) AS seen
 WHERE a.last_bar IS DISTINCT FROM seen.last_bar
-   OR a.synced_through IS DISTINCT FROM greatest(seen.last_bar, seen.passed_to)
+   OR a.synced_through < seen.passed_to
+   OR a.synced_through > greatest(seen.last_bar, seen.passed_to)
+   OR a.synced_through IS NULL AND seen.passed_to IS NOT NULL
+   OR a.settled_through > coalesce(a.synced_through, '-infinity')
 ORDER BY a.id
 
 -- name: broken_sums

@@ -16,7 +16,7 @@ from data_nexus.database.reader.audits import audit_outlook
 from data_nexus.database.reader.planning import known_quota
 from data_nexus.domain.limits.quota import Quota, on_day
 from data_nexus.domain.planning.audit import Outlook
-from data_nexus.domain.planning.due import MarketSegment, out_since, published_at
+from data_nexus.domain.planning.due import MarketSegment, published_at, settled_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +80,7 @@ def overview(database: PostgresConnection, settings: Settings) -> Overview:
     with database.connect() as connection:
         segments = [MarketSegment(*row) for row in connection.execute(query("places")).fetchall()]
         out = segment_parameters(published_at(segments, known.moment))
-        out["out_since"] = list(out_since(segments, known.moment).values())
+        out["settled"] = list(settled_at(segments, known.moment).values())
         cursor = connection.cursor(row_factory=dict_row)
         found = cursor.execute(query("status"), out).fetchone() or {}
         bars = cursor.execute(query("count_bars")).fetchone() or {}

@@ -1,27 +1,30 @@
 -- name: status
--- What the database holds: assets by state, and their dates. An asset is fresh if it lacks no
--- published session, or has answered since: what it has no bar of then, the vendor does not have.
--- One that is known to be damaged is not fresh.
+-- What the database holds: assets by state, and their dates. An asset is settled if each
+-- published session but the last has been compared after the next one's publication, and fresh if it
+-- is settled and the last session is stored or known absent. One that is known to be damaged is not.
 WITH current AS (
     SELECT a.*,
            (SELECT m.date FROM market_data m WHERE m.asset_id = a.id ORDER BY m.date LIMIT 1) AS first_date,
            (SELECT m.date FROM market_data m WHERE m.asset_id = a.id ORDER BY m.date DESC LIMIT 1) AS last_date,
            repair_wanted_at IS NULL
-               AND (is_delisted
-                    OR retired_at IS NOT NULL
+               AND (is_ended
                     OR synced_through >= p.published
-                    OR last_synced >= p.out_since) AS is_fresh
-    FROM assets a
+                       AND settled_through >= p.settled) AS is_fresh,
+           repair_wanted_at IS NULL AND (is_ended OR settled_through >= p.settled) AS is_settled,
+           NOT is_ended AND a.last_bar > coalesce(a.settled_through, '-infinity') AS is_provisional
+    FROM (SELECT *, is_delisted OR retired_at IS NOT NULL AS is_ended FROM assets) AS a
     LEFT JOIN unnest(
         %(exchanges)s::text[], %(venues)s::text[], %(asset_types)s::text[], %(published)s::date[],
-        %(out_since)s::timestamptz[]
-    ) AS p (exchange, venue, asset_type, published, out_since) USING (exchange, venue, asset_type)
+        %(settled)s::date[]
+    ) AS p (exchange, venue, asset_type, published, settled) USING (exchange, venue, asset_type)
 )
 SELECT count(*) AS total,
        count(first_date) AS with_data,
        count(*) FILTER (WHERE first_date IS NULL) AS without_data,
        count(*) FILTER (WHERE first_date IS NOT NULL AND is_fresh) AS fresh,
        count(*) FILTER (WHERE first_date IS NOT NULL AND is_fresh IS NOT TRUE) AS stale,
+       count(*) FILTER (WHERE first_date IS NOT NULL AND is_settled) AS settled,
+       count(*) FILTER (WHERE first_date IS NOT NULL AND is_provisional) AS provisional,
        count(*) FILTER (WHERE parked_at IS NOT NULL) AS parked,
        count(*) FILTER (WHERE repair_wanted_at IS NOT NULL) AS damaged,
        count(*) FILTER (WHERE NOT is_active) AS inactive,

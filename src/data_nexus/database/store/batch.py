@@ -13,6 +13,7 @@ import msgspec
 from data_nexus.domain.adjustment.findings import Verdict
 from data_nexus.domain.bars import EPOCH, NO_DATE, NO_ROW, Bars
 from data_nexus.domain.lease import Lease
+from data_nexus.domain.planning.suspicion import SettledSuspicion, Suspicion
 from data_nexus.domain.window import Window
 
 
@@ -51,8 +52,10 @@ class Batch:
 
     `repeats` counts rows equal to a kept one; `absent_days` says how long an asset
     rests that has no bars, or no new ones, counted from `moment` (None: the commit's).
-    `passes_to` is the last session that the answer covers: what has no bar up to it is known
-    absent. `verdict` says of a whole history how the stored actions explain it.
+    `passes_to` is the last session that the answer covers: what has no bar up to it is absent;
+    `settles_to` the last one whose values are final. `verdict` says of a whole history how the
+    stored actions explain it. `suspected` is why the asset is to be read again, `settled` what the
+    answer does to what was suspected before.
     """
 
     lease: Lease
@@ -67,8 +70,11 @@ class Batch:
     body_sha256: str | None
     absent_days: float | None = None
     passes_to: date | None = None
+    settles_to: date | None = None
     verdict: Verdict | None = None
     moment: datetime | None = None
+    suspected: tuple[Suspicion, ...] = ()
+    settled: tuple[SettledSuspicion, ...] = ()
 
     @property
     def is_quiet(self) -> bool:
@@ -202,6 +208,7 @@ def _settled(batch: Batch, written: WrittenBars) -> dict[str, Any]:
         "absent_days": batch.absent_days,
         "arrived": written.arrived,
         "passes_to": batch.passes_to,
+        "settles_to": batch.settles_to,
         "is_quiet": batch.is_quiet,
         "wants_actions": batch.verdict and batch.verdict.wants_actions,
         "is_whole": batch.window.is_whole,

@@ -25,6 +25,7 @@ from data_nexus.database.store.batch import (
 )
 from data_nexus.database.store.copy_format import encode_bars, framed
 from data_nexus.database.store.leases import Leases
+from data_nexus.database.store.suspicions import noted_parameters, settled_parameters
 from data_nexus.domain.bars import Bars
 from data_nexus.errors import StorageUnavailable
 
@@ -110,6 +111,10 @@ async def _write(
     found = {each: v.findings for each, v in judged.items() if not v.wants_actions}
     if found:
         await connection.execute(query("replace_findings"), finding_parameters(found))
+    if suspected := [each for batch in held for each in batch.suspected]:
+        await connection.execute(query("note_suspicions"), noted_parameters(suspected))
+    if doubts := [each for batch in held for each in batch.settled]:
+        await connection.execute(query("settle_suspicions"), settled_parameters(doubts))
     settled = [(b, written.get(b.lease.asset_id) or WrittenBars(b.lease.asset_id)) for b in held]
     await connection.execute(query("settle_batch"), settle_parameters(settled, before, run_id))
     return {batch.lease.asset_id: receipt(batch, each) for batch, each in settled}

@@ -173,7 +173,7 @@ WITH settled AS (
         asset_id int, fence bigint, outcome text, window_first date, window_last date,
         received int, inserted int, revised int, unchanged int, rejected int, flagged jsonb,
         calls int, requests int, body_sha256 text, last_date date, absent_days float8,
-        arrived datemultirange, passes_to date, is_quiet bool, wants_actions bool, is_whole bool,
+        arrived datemultirange, passes_to date, settles_to date, is_quiet bool, wants_actions bool, is_whole bool,
         cause text, moment timestamptz, is_counted bool, lost int, stored_to date, known_to date
     )
 ), logged AS (
@@ -194,9 +194,13 @@ SET last_synced = CASE WHEN s.outcome = 'stored' THEN now() ELSE a.last_synced E
     -- Of a history that was read whole again it is known what is stored: a cursor ahead of that
     -- comes back.
     synced_through = greatest(
-        CASE WHEN s.is_counted THEN greatest(s.stored_to, s.known_to) ELSE a.synced_through END,
-        s.last_date, s.passes_to
+        CASE
+            WHEN s.is_counted THEN greatest(least(s.stored_to, a.synced_through), s.known_to)
+            ELSE a.synced_through
+        END,
+        s.passes_to
     ),
+    settled_through = greatest(a.settled_through, s.settles_to),
     last_bar = greatest(CASE WHEN s.is_counted THEN s.stored_to ELSE a.last_bar END, s.last_date),
     repair_wanted_at = CASE
         WHEN s.is_whole AND s.outcome = 'stored' THEN NULL

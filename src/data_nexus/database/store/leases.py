@@ -39,6 +39,7 @@ class Due:
     dividends are to be fetched. For an audit it is the last answer with the whole history that was
     before the moment, and delisted and resting assets take part. With `wants_repair` it is the mark
     of a damaged history, and all take part whose code is still their own and that are not parked.
+    With `is_suspected` it is the moment from which a suspicion has an asset read again.
     """
 
     synced_before: datetime
@@ -48,6 +49,7 @@ class Due:
     wants_actions: bool = False
     is_audit: bool = False
     wants_repair: bool = False
+    is_suspected: bool = False
 
     @property
     def query(self) -> str:
@@ -58,11 +60,15 @@ class Due:
             return "claim_audit"
         if self.wants_repair:
             return "claim_damaged"
+        if self.is_suspected:
+            return "claim_suspected"
         return "claim_due" if self.published is None else "claim_behind"
 
     @property
     def cause(self) -> str | None:
         """Why whole histories are read again although nothing is due; None if it is due."""
+        if self.is_suspected:
+            return "suspicion"
         return "audit" if self.is_audit else "repair" if self.wants_repair else None
 
     def parameters(self, limit: int) -> dict[str, Any]:
@@ -94,6 +100,9 @@ class _Claimed:
     synced_through: date | None
     times_empty: int
     last_bar: date | None
+    settled_through: date | None
+    venue: str
+    asset_type: str
     published: date | None
     position: datetime | None
 
@@ -113,6 +122,9 @@ class _Claimed:
             is_first=self.last_bar is None,
             trusted_until=trusted_until,
             last_bar=self.last_bar,
+            settled_through=self.settled_through,
+            venue=self.venue,
+            asset_type=self.asset_type,
             published=self.published,
             cause=cause,
         )

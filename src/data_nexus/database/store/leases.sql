@@ -104,7 +104,7 @@ SET lease_owner = %(owner)s,
 FROM candidates c
 WHERE a.id = c.id
 RETURNING a.id, a.symbol, a.exchange, a.fence, a.synced_through, a.times_empty, a.last_bar,
-          c.published, c.position
+          a.settled_through, a.venue, a.asset_type, c.published, c.position
 
 -- name: count_due
 -- Count the assets that a run may claim, up to a limit.

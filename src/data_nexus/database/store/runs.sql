@@ -67,8 +67,8 @@ WITH touched AS MATERIALIZED (
     WHERE a.last_bar IS DISTINCT FROM (
               SELECT m.date FROM market_data m WHERE m.asset_id = a.id ORDER BY m.date DESC LIMIT 1
           )
-       OR a.synced_through IS DISTINCT FROM
-          greatest(a.synced_through, a.last_bar, t.passed_to)
+       OR coalesce(a.synced_through, '-infinity') < t.passed_to
+       OR a.settled_through > coalesce(a.synced_through, '-infinity')
     UNION ALL
     SELECT %(no_lease_is_left)s::text, id FROM assets WHERE lease_owner = %(owner)s
 ), counted AS (

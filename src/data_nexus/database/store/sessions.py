@@ -8,14 +8,15 @@ then its fence is not what it was.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Container, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Container, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, TypeVar
 
 import numpy as np
 import psycopg
+from numpy.typing import NDArray
 from psycopg.rows import class_row, scalar_row, tuple_row
 
 from data_nexus.database.connection import AsyncConn
@@ -26,6 +27,7 @@ from data_nexus.database.store.copy_format import encode_bars, framed
 from data_nexus.domain.actions import Dividend, Split
 from data_nexus.domain.bars import days
 from data_nexus.domain.lease import Lease
+from data_nexus.domain.planning.cursor import Reach
 from data_nexus.domain.planning.due import MarketSegment, Queued
 from data_nexus.domain.validation.bulk_session import (
     BulkSession,
@@ -66,6 +68,31 @@ class SessionScope:
             "venues": [segment.venue for segment in self.segments],
             "asset_types": [segment.asset_type for segment in self.segments],
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Settling:
+    """What an advance settles: sessions up to `settles_to`, of assets `compared` at a session.
+
+    Everything up to `before` must be settled already, as the `compared_session` follows it.
+    """
+
+    settles_to: date | None = None
+    compared_session: date | None = None
+    before: date | None = None
+    compared: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
+
+    def parameters(self, asset_ids: NDArray[np.int32]) -> dict[str, Any]:
+        """Return what `settle_session` takes, for some assets."""
+        return {
+            "are_compared": _array(np.isin(asset_ids, self.compared).astype(np.int8)),
+            "compared_session": self.compared_session,
+            "settled_before": self.before,
+            "settles_to": self.settles_to,
+        }
+
+
+NOTHING_SETTLED = Settling()
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +181,7 @@ class BulkSessions:
         reference: date,
         run_id: int,
         ids: tuple[int, int],
+        settling: Settling = NOTHING_SETTLED,
     ) -> Advanced:
         """Advance the assets with ids from one to another in one transaction.
 
@@ -172,7 +200,10 @@ class BulkSessions:
             found = classify(bulk_session, candidates, days(reference))
             if scope.late:
                 found = found.only_stored()
-            written = await _write(connection, bulk_session, candidates, found, run_id)
+            settled = settling.parameters(candidates.asset_ids[found.advanced])
+            written = await _write(
+                connection, bulk_session, candidates, found, settled | {"run_id": run_id}
+            )
             return written
 
         return await self._pool.transaction(work)
@@ -194,12 +225,13 @@ class BulkSessions:
         parameters = {"exchange": exchange, "session": session}
         await self._pool.execute("mark_rechecked", parameters)
 
-    async def mark_absent_through(self, absent: Sequence[tuple[Lease, date]]) -> None:
+    async def mark_absent_through(self, absent: Sequence[tuple[Lease, Reach]]) -> None:
         """Move the cursors of assets up to sessions of which their answers had no bar."""
         parameters = {
             "asset_ids": [lease.asset_id for lease, _ in absent],
             "fences": [lease.fence for lease, _ in absent],
-            "sessions": [session for _, session in absent],
+            "sessions": [reach.passes_to for _, reach in absent],
+            "settled": [reach.settles_to for _, reach in absent],
         }
         if absent:
             await self._pool.execute("mark_absent_through", parameters)
@@ -219,6 +251,40 @@ class BulkSessions:
             ("store_dividends", dividend_columns(_by_asset(dividends, known))),
         ):
             await self._pool.execute(name, columns | {"whole_ids": []})
+
+    async def unknown_actions(
+        self,
+        exchange: str,
+        splits: Mapping[str, Sequence[Split]],
+        dividends: Mapping[str, Sequence[Dividend]],
+    ) -> dict[str, int]:
+        """Return the codes, with their ids, of assets with an action that is not stored like it."""
+        asked = {"exchange": exchange, "codes": [*{*splits, *dividends}]}
+        known: dict[str, int] = dict(await self._pool.rows("current_ids", asked, tuple_row))
+        sent = {
+            (known[code], each.date, each.numerator, each.denominator)
+            for code, actions in splits.items()
+            for each in actions
+            if code in known
+        } | {
+            (known[code], each.date, each.value, each.unadjusted_value, each.currency)
+            for code, paid in dividends.items()
+            for each in paid
+            if code in known
+        }
+        held = {"asset_ids": [*known.values()], "dates": [*{each[1] for each in sent}]}
+        stored = {
+            tuple(row)
+            for name in ("read_splits_on", "read_dividends_on")
+            for row in await self._pool.rows(name, held, tuple_row)
+        }
+        unknown = {each[0] for each in sent - stored}
+        return {code: asset_id for code, asset_id in known.items() if asset_id in unknown}
+
+    async def ids_of(self, exchange: str, codes: Collection[str]) -> dict[str, int]:
+        """Return the ids of the assets that have some codes now."""
+        asked = {"exchange": exchange, "codes": list(codes)}
+        return dict(await self._pool.rows("current_ids", asked, tuple_row))
 
     async def store_rejects(
         self, exchange: str, session: date, rows: Sequence[RejectedBulkRow]
@@ -270,9 +336,9 @@ async def _write(
     bulk_session: BulkSession,
     candidates: Candidates,
     found: Classified,
-    run_id: int,
+    settling: dict[str, Any],
 ) -> Advanced:
-    settled = _settle_parameters(bulk_session, candidates, found) | {"run_id": run_id}
+    settled = _settle_parameters(bulk_session, candidates, found) | settling
     lost = await rows_of(connection, "settle_session", settled, scalar_row, prepare=False)
     if lost:
         found = found.without(np.isin(candidates.asset_ids, lost))

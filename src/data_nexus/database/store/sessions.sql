@@ -51,13 +51,21 @@ ORDER BY q.id
 WITH settled AS (
     SELECT *
     FROM unnest(
-        %(asset_ids)s::int[], %(fences)s::bigint[], %(are_stored)s::bool[], %(are_rejected)s::bool[]
-    ) AS t (asset_id, fence, is_stored, is_rejected)
+        %(asset_ids)s::int[], %(fences)s::bigint[], %(are_stored)s::bool[], %(are_rejected)s::bool[],
+        %(are_compared)s::bool[]
+    ) AS t (asset_id, fence, is_stored, is_rejected, is_compared)
 ), moved AS (
     UPDATE assets a
     SET fence = a.fence + 1,
         last_synced = CASE WHEN is_stored OR is_rejected THEN now() ELSE a.last_synced END,
         synced_through = greatest(a.synced_through, %(session)s),
+        -- The sessions before are settled if they were compared, and nothing before them is open.
+        settled_through = CASE
+            WHEN a.settled_through >= %(compared_session)s::date
+                OR is_compared AND a.settled_through >= %(settled_before)s::date
+            THEN greatest(a.settled_through, %(settles_to)s::date)
+            ELSE a.settled_through
+        END,
         last_bar = CASE WHEN is_stored THEN %(session)s ELSE a.last_bar END,
         times_empty = CASE WHEN is_stored THEN 0 ELSE least(a.times_empty + 1, 32767) END,
         times_failed = 0
@@ -100,11 +108,11 @@ SELECT EXISTS (
 -- An asset that was claimed again since is left out.
 WITH received AS (
     SELECT *
-    FROM unnest(%(asset_ids)s::int[], %(fences)s::bigint[], %(sessions)s::date[])
-        AS t (asset_id, fence, session)
+    FROM unnest(%(asset_ids)s::int[], %(fences)s::bigint[], %(sessions)s::date[], %(settled)s::date[])
+        AS t (asset_id, fence, session, settled)
 ), moved AS (
     UPDATE assets a
-    SET synced_through = r.session
+    SET synced_through = r.session, settled_through = greatest(a.settled_through, r.settled)
     FROM received r
     JOIN sync_log l USING (asset_id, fence)
     WHERE a.id = r.asset_id
@@ -168,6 +176,18 @@ SELECT session FROM rechecked_sessions WHERE exchange = %(exchange)s AND session
 INSERT INTO rechecked_sessions (exchange, session, rechecked_at)
 VALUES (%(exchange)s, %(session)s, now())
 ON CONFLICT (exchange, session) DO UPDATE SET rechecked_at = excluded.rechecked_at
+
+-- name: read_splits_on
+-- The stored splits of some assets on some days.
+SELECT asset_id, date, numerator, denominator
+FROM splits
+WHERE asset_id = ANY (%(asset_ids)s::int[]) AND date = ANY (%(dates)s::date[])
+
+-- name: read_dividends_on
+-- The stored dividends of some assets on some days.
+SELECT asset_id, date, value, unadjusted_value, currency
+FROM dividends
+WHERE asset_id = ANY (%(asset_ids)s::int[]) AND date = ANY (%(dates)s::date[])
 
 -- name: current_ids
 -- The assets of an exchange that have some codes now.

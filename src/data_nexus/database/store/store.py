@@ -23,7 +23,9 @@ from data_nexus.database.store.listings import Listings
 from data_nexus.database.store.quota import QuotaLedger
 from data_nexus.database.store.repairs import Repairs
 from data_nexus.database.store.runs import Runs
+from data_nexus.database.store.second_looks import SecondLooks
 from data_nexus.database.store.sessions import BulkSessions
+from data_nexus.database.store.suspicions import Suspicions
 
 _SEND_BUFFER = 1 << 22
 
@@ -40,6 +42,8 @@ class Store:
     listings: Listings
     clock: DatabaseClock
     repairs: Repairs
+    second_looks: SecondLooks
+    suspicions: Suspicions
     _pool: Pool
 
     def quota(self, token: Secret) -> QuotaLedger:
@@ -67,6 +71,8 @@ async def open_store(url: str, schema: str, writers: int, lease_sec: float) -> A
                 listings=Listings(pool),
                 clock=clock_at(moment),
                 repairs=Repairs(pool),
+                second_looks=SecondLooks(pool),
+                suspicions=Suspicions(pool),
                 _pool=pool,
             )
 

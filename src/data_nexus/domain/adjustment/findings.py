@@ -103,6 +103,12 @@ class Verdict:
     wants_actions: bool | None
     findings: tuple[AssetFinding, ...] = ()
 
+    @property
+    def is_explained(self) -> bool:
+        """Whether the stored actions explain the adjusted closes."""
+        rules = {each.rule for each in self.findings}
+        return not self.wants_actions and ADJUSTED_CLOSE_IS_EXPLAINED not in rules
+
 
 def findings_of(bars: Bars, known: KnownActions) -> tuple[AssetFinding, ...]:
     """Return how bars (by date) and stored actions disagree, one finding a rule."""

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from data_nexus.domain.calendar.exchanges import LIBRARY, NEW_YORK, sessions_of
 from data_nexus.domain.calendar.sessions import Hours, Sessions
+from data_nexus.domain.window import EARLIEST
 
 
 class PublicationKind(StrEnum):
@@ -90,12 +91,26 @@ def published_through(
     return sessions.session(count - 1)
 
 
-def published_since(exchange: str, kind: PublicationKind, now: datetime) -> datetime:
-    """Return the moment, in UTC, since when the session of `published_through` is out."""
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The last session that is published, the one `before` it, and the one before that."""
+
+    last: date
+    before: date
+    earlier: date
+
+
+def last_published(exchange: str, kind: PublicationKind, now: datetime) -> Published:
+    """Return the last sessions that the vendor must have published by `now`.
+
+    Before the first known session there is `EARLIEST`. Raises `ValueError` as `published_through`
+    does.
+    """
     sessions, count = _published(exchange, kind, now, None)
     if not count:
         raise ValueError(f"no session of {exchange} is known to be published by {now}")
-    return delay_of(exchange, kind).moment(sessions.session(count - 1), sessions.close(count - 1))
+    found = [sessions.session(at) for at in range(count - 1, max(count - 4, -1), -1)]
+    return Published(*found, *[EARLIEST] * (3 - len(found)))
 
 
 def next_publication(

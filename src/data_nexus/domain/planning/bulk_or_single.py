@@ -14,6 +14,7 @@ from datetime import date
 from itertools import accumulate
 
 from data_nexus.domain.endpoints import CALLS, Endpoint
+from data_nexus.domain.planning.look_back import NO_LOOK_BACK, LookBack
 
 # Its bars, its splits and its dividends.
 REQUESTS_A_SESSION = 3
@@ -43,11 +44,13 @@ class FetchPlan:
     sessions: tuple[date, ...]
     in_bulk: int
     individually: int
+    look_back: LookBack = NO_LOOK_BACK
 
     @property
     def calls(self) -> int:
         """What it costs of the daily quota."""
-        return len(self.sessions) * CALLS_A_SESSION + self.individually * _CALLS_AN_ASSET
+        sessions = len(self.sessions) * CALLS_A_SESSION + self.look_back.calls
+        return sessions + self.individually * _CALLS_AN_ASSET
 
 
 def all_individually(backlog: Sequence[BacklogGroup]) -> FetchPlan:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from data_nexus.domain.bars import days
 from data_nexus.domain.calendar.exchanges import sessions_of
-from data_nexus.domain.calendar.publication import kind_of, published_since, published_through
+from data_nexus.domain.calendar.publication import kind_of, last_published, published_through
 from data_nexus.domain.calendar.sessions import Sessions, day_date
 from data_nexus.domain.planning.bulk_or_single import (
     CALLS_A_SESSION,
@@ -16,6 +16,12 @@ from data_nexus.domain.planning.bulk_or_single import (
     FetchPlan,
     all_individually,
     cheapest_plan,
+)
+from data_nexus.domain.planning.look_back import (
+    NO_LOOK_BACK,
+    SESSIONS,
+    LookBack,
+    affordable,
 )
 
 # After how long a refused endpoint is tried again: subscriptions change.
@@ -52,10 +58,12 @@ def published_at(segments: Collection[MarketSegment], now: datetime) -> dict[Mar
     }
 
 
-def out_since(segments: Collection[MarketSegment], now: datetime) -> dict[MarketSegment, datetime]:
-    """Return since when the last session of each segment is published, at `now` (aware)."""
+def settled_at(segments: Collection[MarketSegment], now: datetime) -> dict[MarketSegment, date]:
+    """Return the last session of each segment whose values can be final at `now` (aware)."""
     return {
-        segment: published_since(segment.exchange, kind_of(segment.venue, segment.asset_type), now)
+        segment: last_published(
+            segment.exchange, kind_of(segment.venue, segment.asset_type), now
+        ).before
         for segment in segments
     }
 
@@ -82,18 +90,31 @@ def lacking_a_session(backlog: Mapping[str, Collection[BacklogGroup]]) -> set[st
 
 
 def fetch_plans(
-    backlog: Mapping[str, list[BacklogGroup]], refused: Collection[str], calls_a_day: int | None
+    backlog: Mapping[str, list[BacklogGroup]],
+    refused: Collection[str],
+    calls_a_day: int | None,
+    left: int | None = None,
+    look_back: int = SESSIONS,
 ) -> dict[str, FetchPlan]:
     """Return the cheapest fetch plan of each exchange.
 
     Nothing is fetched in bulk where bulk is `refused`, or if a whole day cannot pay for a session.
+    Where it is, the sessions before are compared again, with the actions of `look_back` of them, as
+    far as the calls suffice that are `left` today and that new sessions do not need.
     """
     is_unaffordable = calls_a_day is not None and calls_a_day < CALLS_A_SESSION
-    return {
+    full = LookBack(actions=look_back)
+    plans = {
         exchange: all_individually(groups)
         if is_unaffordable or exchange in refused
-        else _cheapest(exchange, groups)
+        else _cheapest(exchange, groups, full)
         for exchange, groups in backlog.items()
+    }
+    rest = None if left is None else left - sum(plan.calls for plan in plans.values())
+    granted = affordable([name for name, plan in plans.items() if plan.sessions], rest, look_back)
+    return {
+        exchange: replace(plan, look_back=granted.get(exchange, NO_LOOK_BACK))
+        for exchange, plan in plans.items()
     }
 
 
@@ -123,7 +144,7 @@ def sessions_up_to(exchange: str, session: date, before: int) -> list[date]:
     return [day_date(day) for day in sessions.days[max(0, end - before - 1) : end].tolist()]
 
 
-def _cheapest(exchange: str, backlog: list[BacklogGroup]) -> FetchPlan:
+def _cheapest(exchange: str, backlog: list[BacklogGroup], look_back: LookBack) -> FetchPlan:
     cursors = [group.cursor for group in backlog if group.cursor is not None]
     if not cursors:
         return all_individually(backlog)
@@ -131,4 +152,6 @@ def _cheapest(exchange: str, backlog: list[BacklogGroup]) -> FetchPlan:
     last = max(group.published for group in backlog if group.cursor is not None)
     sessions: Sessions = sessions_of(exchange, last)
     expected = sessions.between(min(cursors), last).tolist()
-    return cheapest_plan(backlog, [day_date(day) for day in expected])
+    plan = cheapest_plan(backlog, [day_date(day) for day in expected])
+    single = all_individually(backlog)
+    return single if plan.calls + look_back.calls >= single.calls else plan

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -31,9 +31,10 @@ _ACTIONS = {StepKind.SPLITS: Endpoint.SPLITS, StepKind.DIVIDENDS: Endpoint.DIVID
 
 
 class Purpose(StrEnum):
-    """Why a step is taken: something is due, or histories are read again to be sure of them."""
+    """Why a step is taken: something is due, or what is stored is fetched again to be sure."""
 
     DUE = "due"
+    LOOK_BACK = "look back"
     AUDIT = "audit"
 
 
@@ -99,6 +100,7 @@ def plan_update(
                 Step(kind, exchange, fetch_plan.in_bulk, calls, sessions, sessions)
                 for kind in (StepKind.BULK, StepKind.SPLITS, StepKind.DIVIDENDS)
             ]
+            steps += _looking_back(exchange, fetch_plan)
         if fetch_plan.individually:
             steps.append(_histories(exchange, fetch_plan.individually))
     for exchange, assets in (wanting or {}).items():
@@ -113,6 +115,21 @@ def _lists(exchange: str, lists: Sequence[KnownList]) -> Step:
     asked = [CALLS[endpoint] for each in lists for endpoint in each.endpoints]
     listed = sum(each.listed for each in lists)
     return Step(StepKind.SYMBOLS, exchange, listed, sum(asked), len(asked))
+
+
+def _looking_back(exchange: str, fetch_plan: FetchPlan) -> Iterator[Step]:
+    """Give the steps that fetch sessions before the new ones again."""
+    back, calls = fetch_plan.look_back, CALLS[Endpoint.BULK]
+    sessions = {
+        StepKind.BULK: int(back.prices),
+        StepKind.SPLITS: back.actions,
+        StepKind.DIVIDENDS: back.actions,
+    }
+    for kind, count in sessions.items():
+        if count:
+            yield Step(
+                kind, exchange, fetch_plan.in_bulk, count * calls, count, count, Purpose.LOOK_BACK
+            )
 
 
 def _histories(exchange: str, assets: int, purpose: Purpose = Purpose.DUE) -> Step:

@@ -11,13 +11,14 @@ import datetime as dt
 import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data_nexus.domain.bars import Bars, Floats, Mask, days
+from data_nexus.domain.planning.suspicion import is_leap
 
 # The vendor states four decimals.
 _ROUNDING = 0.00005
@@ -100,7 +101,7 @@ class Classified:
 
     `rows` has the rows of the `stored` ones in the bulk session. `absent` have no row, `rejected` a
     rejected one. Those `to_fetch` are fetched individually, the codes `to_reload` with their whole
-    history.
+    history. `leaping` are stored ones whose price may have made the step of a split.
     """
 
     stored: Positions
@@ -109,6 +110,7 @@ class Classified:
     rejected: Positions
     to_fetch: Positions
     to_reload: frozenset[str]
+    leaping: Positions = field(default_factory=lambda: np.zeros(0, np.intp))
 
     @property
     def advanced(self) -> Positions:
@@ -124,12 +126,14 @@ class Classified:
             rows=self.rows[kept[self.stored]],
             absent=self.absent[kept[self.absent]],
             rejected=self.rejected[kept[self.rejected]],
+            leaping=self.leaping[kept[self.leaping]],
         )
 
     def only_stored(self) -> Classified:
         """Return this with nothing but the bars to store."""
         none = self.stored[:0]
-        return replace(self, absent=none, rejected=none, to_fetch=none, to_reload=frozenset())
+        stored = replace(self, absent=none, rejected=none, to_fetch=none, leaping=none)
+        return replace(stored, to_reload=frozenset())
 
 
 def classify(bulk_session: BulkSession, candidates: Candidates, reference: int) -> Classified:
@@ -153,6 +157,7 @@ def classify(bulk_session: BulkSession, candidates: Candidates, reference: int) 
     is_rejected = ~has_bar & is_refused & ~is_named
     is_absent = ~has_bar & ~is_refused & ~is_named
     stored = np.flatnonzero(is_stored)
+    leaps = is_leap(candidates.close[stored], bulk_session.bars.close[rows[stored]])
     return Classified(
         stored=stored,
         rows=rows[stored],
@@ -160,6 +165,7 @@ def classify(bulk_session: BulkSession, candidates: Candidates, reference: int) 
         rejected=np.flatnonzero(is_rejected),
         to_fetch=np.flatnonzero(~(is_stored | is_absent | is_rejected)),
         to_reload=frozenset(candidates.codes[at] for at in np.flatnonzero(is_changed)),
+        leaping=stored[leaps],
     )
 
 

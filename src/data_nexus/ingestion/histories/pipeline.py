@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import date
 
 from data_nexus.database.store.batch import Batch, Outcome, RejectedRow
 from data_nexus.domain.lease import Lease
 from data_nexus.domain.limits.backoff import absence_days
+from data_nexus.domain.planning.cursor import Reach
 from data_nexus.domain.validation.check import Checked, check
 from data_nexus.domain.window import Window
 from data_nexus.eodhd.decode_bars import NO_BARS, ReceivedHistory, excerpts
@@ -87,13 +87,15 @@ def absent_batch(lease: Lease, window: Window, state: FetchState) -> Batch:
     )
 
 
-def up_to_session(batch: Batch, session: date) -> Batch:
-    """Return a batch that covers all sessions up to one that is certainly published.
+def with_reach(batch: Batch, reach: Reach) -> Batch:
+    """Return a batch that covers and settles the sessions within its reach."""
+    settles_to = reach.settles_to if batch.outcome is Outcome.STORED else None
+    return replace(batch, passes_to=reach.passes_to, settles_to=settles_to)
 
-    An asset without a new bar for a while is fetched less and less often.
-    """
-    covering = replace(batch, passes_to=session)
-    times = batch.lease.times_empty + 1 - _PATIENCE
+
+def resting(covering: Batch) -> Batch:
+    """Let an asset rest that has had no new bar for a while: it is fetched less and less often."""
+    times = covering.lease.times_empty + 1 - _PATIENCE
     if covering.outcome is not Outcome.STORED or not covering.is_quiet or times < 1:
         return covering
     return replace(covering, absent_days=absence_days(times))

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from data_nexus.database.store import Store
-from data_nexus.database.store.batch import Batch
+from data_nexus.database.store.batch import Batch, Outcome
 from data_nexus.domain.adjustment.findings import NOTHING_KNOWN, verdict
+from data_nexus.domain.calendar.publication import Published, kind_of, last_published
 from data_nexus.domain.lease import Lease
+from data_nexus.domain.planning.cursor import Reach, reach_of_due, reach_of_history
 from data_nexus.domain.planning.due import rest_days
+from data_nexus.domain.planning.suspicion import (
+    Reason,
+    Suspicion,
+    is_unusual,
+    settled,
+    wait_after,
+)
 from data_nexus.domain.symbol import Symbol
 from data_nexus.domain.texts import NOTICE_CHARS, excerpt, one_line
 from data_nexus.domain.validation.overlap import Break, overlap_break
@@ -25,7 +35,8 @@ from data_nexus.ingestion.histories.pipeline import (
     absent_batch,
     batch_of,
     checked_history,
-    up_to_session,
+    resting,
+    with_reach,
 )
 
 
@@ -36,8 +47,8 @@ class HistoryReader:
     `named` are assets whose history is known to have changed: all of it is fetched at once.
     `seen` is the latest session of each exchange of which any bar has been received: a session of
     which no asset has a bar may be late, whatever the calendar says. `too_early` are the assets
-    fetched before the first bar of their session was received, each with the session seen by
-    then. `now` is the run's moment; without it each answer has its own. Windows end by the
+    fetched before the first bar of their session was received, each with what will be known of it
+    once one is. `now` is the run's moment; without it each answer has its own. Windows end by the
     database's clock.
     """
 
@@ -49,7 +60,8 @@ class HistoryReader:
     named: set[Symbol] = field(default_factory=set)
     seen: dict[str, date] = field(default_factory=dict)
     now: datetime | None = None
-    too_early: list[tuple[Lease, date]] = field(default_factory=list)
+    too_early: list[tuple[Lease, Reach]] = field(default_factory=list)
+    calendars: set[str] = field(default_factory=set)
 
     async def read(self, lease: Lease, state: FetchState) -> Batch:
         """Return the asset's answer; all of its history if the last bars do not match any more."""
@@ -63,8 +75,9 @@ class HistoryReader:
                 window = whole_window(moment)
                 history = await self._fetch(lease, window, state)
         except NotListed:
-            return self._timed(absent_batch(lease, window, state))
-        return self._timed(await self._judged(batch_of(lease, history, state, self.redact)))
+            return await self._timed(absent_batch(lease, window, state), moment)
+        batch = await self._judged(batch_of(lease, history, state, self.redact))
+        return await self._timed(await self._suspected(batch, self.now or moment), moment)
 
     async def ask_witness(self, symbol: Symbol) -> None:
         """Fetch a symbol's last bars, only to see whether the vendor answers; none are kept."""
@@ -73,17 +86,21 @@ class HistoryReader:
         request = history_request(symbol, window)
         await self.requester.fetch(request, lambda body: decode_bars(body, symbol), FetchState())
 
-    def known_absent(self) -> list[tuple[Lease, date]]:
-        """Return what was asked too early, and up to which session it is known to have no bar."""
+    def known_absent(self) -> list[tuple[Lease, Reach]]:
+        """Return what was asked too early, and what its answer is known to mean by now."""
         return [
-            (lease, min(lease.published or seen, seen))
-            for lease, before in self.too_early
-            if (seen := self.seen[lease.symbol.exchange]) > before
+            (lease, reach)
+            for lease, reach in self.too_early
+            if reach.passes_to and self.seen[lease.symbol.exchange] >= reach.passes_to
         ]
 
     def _window(self, lease: Lease, moment: datetime) -> Window:
         is_whole = lease.cause is not None or lease.symbol in self.named
-        return window_to_ask(None if is_whole else lease.last_bar, self.reread_days, moment)
+        if is_whole or lease.last_bar is None:
+            return whole_window(moment)
+        window = window_to_ask(lease.last_bar, self.reread_days, moment)
+        # What is provisional is compared, too.
+        return replace(window, first=min(window.first, lease.settled_through or window.first))
 
     async def _fetch(self, lease: Lease, window: Window, state: FetchState) -> CheckedHistory:
         request = history_request(lease.symbol, window)
@@ -126,22 +143,53 @@ class HistoryReader:
             known = await self.store.actions.known(batch.lease.asset_id)
         return replace(batch, verdict=verdict(batch.bars, known))
 
-    def _timed(self, batch: Batch) -> Batch:
+    async def _suspected(self, batch: Batch, moment: datetime) -> Batch:
+        """Say what an answer does to what is suspected of its asset, and what it makes suspect."""
+        lease = batch.lease
+        if lease.is_first or not len(batch.bars):
+            return batch
+        if batch.window.is_whole:
+            noted = await self.store.suspicions.of_asset(lease.asset_id)
+            is_explained = batch.verdict is not None and batch.verdict.is_explained
+            return replace(
+                batch, settled=settled(noted, batch.bars, moment, is_explained=is_explained)
+            )
+        if not is_unusual(batch.bars.close.tolist()):
+            return batch
+        session = batch.bars.last_date() or moment.date()
+        later = moment + (wait_after(1) or timedelta())
+        return replace(batch, suspected=(Suspicion(lease.asset_id, Reason.LEAP, session, later),))
+
+    async def _timed(self, batch: Batch, sent: datetime) -> Batch:
         """Date an answer, and say up to which session it speaks and how long the asset rests."""
         batch = replace(batch, moment=self.now)
-        if batch.lease.published is not None:
-            batch = self._up_to_session(batch, batch.lease.published)
+        published = await self._published(batch.lease, self.now or sent)
+        if batch.lease.published is None:
+            batch = with_reach(batch, reach_of_history(published, batch.bars.last_date()))
+        else:
+            batch = resting(self._as_due(batch, published))
         if self.now is None or batch.absent_days is None:
             return batch
         rest = rest_days(batch.lease.symbol.exchange, self.now, batch.absent_days)
         return replace(batch, absent_days=rest)
 
-    def _up_to_session(self, batch: Batch, published: date) -> Batch:
+    async def _published(self, lease: Lease, moment: datetime) -> Published:
+        """Return the sessions that the vendor must have published when a request was sent."""
+        exchange, kind = lease.symbol.exchange, kind_of(lease.venue, lease.asset_type)
+        if exchange not in self.calendars:
+            # Its calendar may have to be computed.
+            await asyncio.to_thread(last_published, exchange, kind, moment)
+            self.calendars.add(exchange)
+        return last_published(exchange, kind, moment)
+
+    def _as_due(self, batch: Batch, published: Published) -> Batch:
         """Let an answer speak of the sessions that are certainly published."""
         exchange = batch.lease.symbol.exchange
-        last = max(batch.bars.last_date() or date.min, self.seen.get(exchange, date.min))
-        self.seen[exchange] = last
-        session = min(published, last)
-        if session < published:
-            self.too_early.append((batch.lease, session))
-        return up_to_session(batch, session)
+        seen = max(batch.bars.last_date() or date.min, self.seen.get(exchange, date.min))
+        self.seen[exchange] = seen
+        reach = reach_of_due(published, seen)
+        if reach.passes_to != published.last:
+            is_compared = batch.outcome is Outcome.STORED
+            later = Reach(published.last, published.before if is_compared else None)
+            self.too_early.append((batch.lease, later))
+        return with_reach(batch, reach)

@@ -1,8 +1,9 @@
 """Update an exchange in bulk: session by session, each with its actions.
 
 Of each session the prices come first: they show whether it is published at all, and the feeds of
-actions, fetched after them, know at least what the prices know. Nothing is leased: a commit skips
-assets that another worker has leased.
+actions, fetched after them, know at least what the prices know. Once a session is seen to be out,
+the one before it is compared again. Nothing is leased: a commit skips assets that another worker
+has leased.
 """
 
 from __future__ import annotations
@@ -10,16 +11,23 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
-from typing import TypeVar
+from datetime import date, datetime
 
-from data_nexus.database.store.sessions import Advanced, BulkSessions, CandidateIndex, SessionScope
+from data_nexus.database.store import Store
+from data_nexus.database.store.sessions import (
+    Advanced,
+    BulkSessions,
+    CandidateIndex,
+    SessionScope,
+    Settling,
+)
 from data_nexus.domain.endpoints import CALLS, Endpoint
 from data_nexus.domain.planning.bulk_or_single import CALLS_A_SESSION
 from data_nexus.domain.planning.due import MarketSegment, session_before, sessions_up_to
 from data_nexus.domain.planning.gaps import DEEPEST, recheck_gaps
+from data_nexus.domain.planning.look_back import LookBack
 from data_nexus.domain.symbol import Symbol
 from data_nexus.domain.validation.bulk_session import (
     BulkSession,
@@ -28,36 +36,18 @@ from data_nexus.domain.validation.bulk_session import (
     is_out,
     reference_day,
 )
-from data_nexus.eodhd.decode_bulk import decode_bulk_dividends, decode_bulk_splits
-from data_nexus.eodhd.requests import Request, bulk_request
-from data_nexus.errors import (
-    NexusError,
-    NotInPlan,
-    NotListed,
-    Park,
-    Pause,
-    Postpone,
-    Retry,
-    RowsRefused,
-)
-from data_nexus.events import (
-    ExchangeAdvanced,
-    FeedRejected,
-    Observer,
-    SessionAdvanced,
-    TransactionCommitted,
-    Warned,
-)
-from data_nexus.ingestion.fetching.drain import DrainableRequester, Drained
-from data_nexus.ingestion.fetching.requester import FetchState
-from data_nexus.ingestion.nightly.bulk_session import decode_session, feed_of, named_in
-from data_nexus.ingestion.reports.run_report import SessionReport
-from data_nexus.ingestion.wiring import foreseen
+from data_nexus.errors import NexusError, NotInPlan, NotListed, Park, Pause, Postpone, Retry
+from data_nexus.events import FeedRejected, Observer, SessionAdvanced, TransactionCommitted, Warned
+from data_nexus.ingestion.fetching.drain import Drained
+from data_nexus.ingestion.nightly.bulk_totals import BulkTotals
+from data_nexus.ingestion.nightly.bulk_writes import in_parts
+from data_nexus.ingestion.nightly.doubts import note_doubts
+from data_nexus.ingestion.nightly.feeds import BulkFeeds
+from data_nexus.ingestion.nightly.look_back import LookedBack, LookingBack
 
 # This many sessions in a row may be empty before they count as not published yet: markets close
 # without notice for days, but seldom for a week.
 _MOST_EMPTY = 5
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,32 +68,34 @@ class PricedSession:
 
 @dataclass(slots=True)
 class BulkUpdate:
-    """Advances one exchange by sessions in bulk.
+    """Advances one exchange by sessions in bulk, at the moment `now` of an update.
 
     When it is to stop, a session whose prices were received is finished: they are paid for.
     `published` is the last published session by market segment. What the update leaves behind:
     `named`, the assets to reload; `held_back`, the first session that it could not advance by, as
-    it is late or failed; `ended_by`, the `Pause` if that is why; `log`, what each session cost and
-    brought.
+    it is late or failed; `ended_by`, the `Pause` if that is why; `totals`, what each session cost
+    and brought; `looked_back`, what comparing the session before has brought.
     """
 
     exchange: str
     published: Mapping[MarketSegment, date]
-    store: BulkSessions
-    drainable: DrainableRequester
+    store: Store
+    sessions: BulkSessions
+    feeds: BulkFeeds
     observe: Observer
-    redact: Callable[[str], str]
     run_id: int
+    now: datetime
     writers: int
+    look_back: LookBack
     named: set[Symbol] = field(default_factory=set)
     held_back: date | None = None
     ended_by: Pause | None = None
-    log: list[SessionReport] = field(default_factory=list)
+    looked_back: LookedBack | None = None
+    totals: BulkTotals = field(init=False)
     _empty: list[PricedSession] = field(default_factory=list)
-    # The assets that lack the session under way, and how each advanced one ended.
-    _lacking: set[str] = field(default_factory=set)
-    _ends: dict[str, str] = field(default_factory=dict)
-    _spent: int = 0
+
+    def __post_init__(self) -> None:
+        self.totals = BulkTotals(self.exchange)
 
     async def run(self, sessions: tuple[date, ...]) -> bool:
         """Advance the exchange over sessions, ascending; False if the plan has no bulk for it.
@@ -124,9 +116,9 @@ class BulkUpdate:
             if not isinstance(error, Retry | Postpone | Park):
                 raise
             self.observe(Warned(self.exchange, f"no update in bulk: {error}"))
-            self._ends |= dict.fromkeys(self._lacking, "failed")
+            self.totals.fail()
         finally:
-            self._count_ends()
+            self.observe(self.totals.ends())
         return True
 
     async def _advance_over(self, sessions: tuple[date, ...]) -> None:
@@ -149,51 +141,65 @@ class BulkUpdate:
 
         An empty session was none after all if a later one is published; else it may be late.
         """
-        survey = await self.store.survey(scope)
+        survey = await self.sessions.survey(scope)
         last_bars = survey.last_bars
-        self._lacking = set(last_bars)
+        self.totals.begin(last_bars)
         reference = reference_day(last_bars.values())
         if reference is None:
             # No asset is left to advance; what is held back stays so.
             return not self._empty
-        bulk_session = await self._prices(scope.session, needed=CALLS_A_SESSION)
+        bulk_session = await self.feeds.prices(scope.session, needed=CALLS_A_SESSION)
         self._empty.append(PricedSession(scope, survey, bulk_session, reference))
         expected = [code for code, day in last_bars.items() if day and day >= reference]
         if not is_out(bulk_session, expected):
             self._note(self._empty[-1], [])
             return False
+        await self._look_back(self._empty[0].scope)
         for priced in self._empty:
             await self._commit(priced)
         self._empty.clear()
         return True
 
+    async def _look_back(self, scope: SessionScope) -> None:
+        """Compare the sessions before the first one that is out, once in an update."""
+        if self.looked_back is None:
+            looking = LookingBack(self.store, self.feeds, self.observe, self.run_id, self.now)
+            self.looked_back = await looking.before(scope, self.look_back)
+            self.named |= {Symbol(code, self.exchange) for code in self.looked_back.named}
+
     async def _commit(self, priced: PricedSession) -> None:
-        bulk_session = (
-            await self._with_actions(priced.bulk_session)
-            if priced.bulk_session.position
-            else priced.bulk_session
-        )
-        await self.store.requeue(priced.scope, bulk_session.position)
+        scope, bulk_session = priced.scope, priced.bulk_session
+        if bulk_session.position:
+            bulk_session = await self._with_actions(bulk_session)
+        looked_back = self.looked_back or LookedBack()
+        bulk_session = replace(bulk_session, named=bulk_session.named | looked_back.named)
+        await self.sessions.requeue(scope, bulk_session.position)
         unbroken_since = await self._recheck(priced, bulk_session.named)
-        done = await self._write(priced.scope, priced.survey, bulk_session, unbroken_since)
+        newest = min(self.published[segment] for segment in scope.segments)
+        settling = looked_back.settling(scope.session, newest)
+        done = await self._write(scope, priced.survey, bulk_session, unbroken_since, settling)
         self._note(priced, done)
-        if priced.scope.session < max(self.published.values()):
-            await self.store.mark_rechecked(self.exchange, priced.scope.session)
+        if scope.session < max(self.published.values()):
+            await self.sessions.mark_rechecked(self.exchange, scope.session)
+        is_newest = scope.session == newest
+        await note_doubts(
+            self.store, self.exchange, bulk_session, done, self.now, is_newest=is_newest
+        )
 
     async def _recheck(self, priced: PricedSession, named: frozenset[str]) -> date:
         """Fetch late bars where many assets have a gap; return since when there is none."""
         earlier = await asyncio.to_thread(sessions_up_to, self.exchange, priced.reference, DEEPEST)
-        rechecked = await self.store.rechecked(self.exchange, earlier[0])
+        rechecked = await self.sessions.rechecked(self.exchange, earlier[0])
         rechecks = recheck_gaps(priced.trading_again, earlier, rechecked)
         try:
-            await self.drainable.requester.ledger.require(
+            await self.feeds.drainable.requester.ledger.require(
                 len(rechecks.sessions) * CALLS[Endpoint.BULK]
             )
             for session in rechecks.sessions:
-                bulk_session = replace(await self._prices(session), named=named)
+                bulk_session = replace(await self.feeds.prices(session), named=named)
                 scope = replace(priced.scope, session=session, late=True)
                 await self._write(scope, priced.survey, bulk_session, rechecks.still_open)
-                await self.store.mark_rechecked(self.exchange, session)
+                await self.sessions.mark_rechecked(self.exchange, session)
         except (Drained, Retry, Postpone, Park, Pause) as error:
             # The present session is paid for. Assets with a gap are fetched individually.
             self.observe(Warned(self.exchange, f"no recheck of gaps: {error}"))
@@ -206,91 +212,35 @@ class BulkUpdate:
         survey: CandidateIndex,
         bulk_session: BulkSession,
         unbroken_since: date,
+        settling: Settling | None = None,
     ) -> list[Advanced]:
-        parts, done = [*reversed(survey.parts)], list[Advanced]()
+        async def write(part: tuple[int, int]) -> Advanced:
+            started = time.monotonic()
+            advanced = await self.sessions.advance(
+                scope, bulk_session, unbroken_since, self.run_id, part, settling or Settling()
+            )
+            self._report(bulk_session, advanced, time.monotonic() - started)
+            self.totals.add(advanced)
+            return advanced
 
-        async def write() -> None:
-            while parts:
-                first, last = part = parts.pop()
-                started = time.monotonic()
-                try:
-                    advanced = await self.store.advance(
-                        scope, bulk_session, unbroken_since, self.run_id, part
-                    )
-                except RowsRefused:
-                    # Fewer and fewer are tried together: one row must not hold the others back.
-                    # What is left in the end is fetched individually.
-                    middle = (first + last) // 2
-                    parts.extend([(first, middle), (middle + 1, last)] if first < last else [])
-                    continue
-                done.append(advanced)
-                self._report(bulk_session, advanced, time.monotonic() - started)
-                self._note_ends(advanced)
-
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                for n in range(self.writers):
-                    tasks.create_task(write(), name=f"bulk writer {n}")
-        except BaseExceptionGroup as group:
-            raise foreseen(group) from None
-        return done
-
-    async def _prices(self, session: date, needed: int = 0) -> BulkSession:
-        return await self._fetch(
-            bulk_request(self.exchange, session),
-            lambda body: decode_session(body, self.exchange, session, self.redact),
-            needed,
-        )
+        return await in_parts(survey.parts, write, self.writers)
 
     async def _with_actions(self, bulk_session: BulkSession) -> BulkSession:
         """Fetch the session's actions, store them, and name the assets that have one."""
         exchange, session = self.exchange, bulk_session.session
-        splits = await self._fetch(
-            bulk_request(exchange, session, "splits"),
-            lambda body: feed_of(
-                body, lambda sent: decode_bulk_splits(sent, exchange, session), self.redact
-            ),
-            is_begun=True,
-        )
-        dividends = await self._fetch(
-            bulk_request(exchange, session, "dividends"),
-            lambda body: feed_of(
-                body, lambda sent: decode_bulk_dividends(sent, exchange, session), self.redact
-            ),
-            is_begun=True,
-        )
-        await self.store.store_actions(exchange, splits.actions.by_code, dividends.actions.by_code)
-        unread = splits.rejects + dividends.rejects
-        if unread:
-            counts = Counter(row.rule for row in unread)
+        found = await self.feeds.actions(session)
+        await self.sessions.store_actions(exchange, found.splits, found.dividends)
+        if found.rejects:
+            counts = Counter(row.rule for row in found.rejects)
             self.observe(FeedRejected(exchange, session.isoformat(), counts))
-        await self._store_rejects(session, bulk_session.rejected_rows + unread)
-        named = named_in(splits.actions) | named_in(dividends.actions)
-        return replace(bulk_session, named=bulk_session.named | named)
+        await self._store_rejects(session, bulk_session.rejected_rows + found.rejects)
+        return replace(bulk_session, named=bulk_session.named | found.named)
 
     async def _store_rejects(self, session: date, rows: Sequence[RejectedBulkRow]) -> None:
         if rows:
-            unmatched = await self.store.store_rejects(self.exchange, session, rows)
+            unmatched = await self.sessions.store_rejects(self.exchange, session, rows)
             text = f"{len(rows):,} rows of {session} cannot be read"
             self.observe(Warned(self.exchange, f"{text}; {unmatched:,} of them name no asset"))
-
-    async def _fetch(
-        self,
-        request: Request,
-        decode: Callable[[bytes], Result],
-        needed: int = 0,
-        *,
-        is_begun: bool = False,
-    ) -> Result:
-        """Fetch until an answer comes; a drain ends it, but for what is under way or `is_begun`.
-
-        Nothing is fetched on a day that does not hold the calls `needed` for what begins here.
-        """
-        state, drainable = FetchState(), replace(self.drainable, needed=needed, is_begun=is_begun)
-        try:
-            return (await drainable.fetch(request, decode, state)).decoded
-        finally:
-            self._spent += state.calls
 
     def _scope(self, session: date, since: date) -> SessionScope:
         segments = [segment for segment, last in self.published.items() if last >= session]
@@ -313,38 +263,8 @@ class BulkUpdate:
             )
         )
 
-    def _note_ends(self, advanced: Advanced) -> None:
-        """Note how assets end: each counts once, over how many sessions it may be advanced."""
-        codes, found = advanced.candidates.codes, advanced.classified
-        self._lacking.difference_update(codes[at] for at in found.advanced)
-        for at in found.absent:
-            self._ends.setdefault(codes[at], "absent")
-        for at in (*found.stored, *found.rejected):
-            self._ends[codes[at]] = "synced"
-        for at in found.to_fetch:
-            # It is fetched individually, and counted then.
-            self._ends.pop(codes[at], None)
-
-    def _count_ends(self) -> None:
-        ends = Counter(self._ends.values())
-        self.observe(
-            ExchangeAdvanced(self.exchange, ends["synced"], ends["absent"], ends["failed"])
-        )
-
     def _note(self, priced: PricedSession, done: list[Advanced]) -> None:
-        """Note what a session has cost and brought, once, however often it was rechecked."""
-        session = priced.scope.session.isoformat()
-        calls = self._spent - sum(entry.calls for entry in self.log)
-        calls += sum(entry.calls for entry in self.log if entry.session == session)
-        self.log = [entry for entry in self.log if entry.session != session]
-        self.log.append(
-            SessionReport(
-                exchange=self.exchange,
-                session=session,
-                calls=calls,
-                rows=len(priced.bulk_session.bars),
-                stored=sum(len(each.classified.stored) for each in done),
-                absent=sum(len(each.classified.absent) for each in done),
-                fetched_individually=sum(len(each.classified.to_fetch) for each in done),
-            )
-        )
+        report = self.looked_back.report if self.looked_back else None
+        calls = self.feeds.calls - (report.calls if report else 0)
+        rows = len(priced.bulk_session.bars)
+        self.totals.add_session(priced.scope.session, rows, done, calls)

@@ -17,7 +17,12 @@ from data_nexus.ingestion.histories.engine import Engine
 from data_nexus.ingestion.histories.reader import HistoryReader
 from data_nexus.ingestion.history_loader import engine_limits
 from data_nexus.ingestion.reports.discovered import Discovered
-from data_nexus.ingestion.reports.run_report import AuditReport, SessionReport
+from data_nexus.ingestion.reports.run_report import (
+    AuditReport,
+    LookBackReport,
+    SessionReport,
+    UpdateSteps,
+)
 from data_nexus.ingestion.reports.run_totals import RunTotals
 from data_nexus.ingestion.wiring import foreseen
 
@@ -52,6 +57,7 @@ class UpdateRun:
     ended_by: NexusError | None = None
     paused_by: NexusError | None = None
     log: list[SessionReport] = field(default_factory=list)
+    looked_back: list[LookBackReport] = field(default_factory=list)
     lists: list[Discovered] = field(default_factory=list)
     audit: AuditReport | None = None
     without_bulk: list[str] = field(default_factory=list)
@@ -81,6 +87,10 @@ class UpdateRun:
         """The requester, cut short by a drain."""
         grace_sec = self.settings.grace_seconds / _REQUESTS_A_GRACE
         return DrainableRequester(self.requester, self.drain, grace_sec)
+
+    def steps(self) -> UpdateSteps:
+        """Return what the steps have reported so far."""
+        return UpdateSteps(tuple(self.lists), tuple(self.log), tuple(self.looked_back), self.audit)
 
     async def read_histories(self, due: Due, limit: int | None = None) -> None:
         """Fetch the histories of what is due individually; note what ended the run early."""

@@ -36,9 +36,11 @@ from data_nexus.ingestion.nightly.actions import read_actions, wanting
 from data_nexus.ingestion.nightly.audit import audit
 from data_nexus.ingestion.nightly.bulk import BulkUpdate
 from data_nexus.ingestion.nightly.context import UpdateRun
+from data_nexus.ingestion.nightly.feeds import BulkFeeds
+from data_nexus.ingestion.nightly.suspects import read_suspected
 from data_nexus.ingestion.nightly.symbol_lists import refresh_lists
 from data_nexus.ingestion.reports.run_check import RunCheck
-from data_nexus.ingestion.reports.run_report import RunReport, UpdateSteps
+from data_nexus.ingestion.reports.run_report import RunReport
 from data_nexus.ingestion.reports.run_totals import RunTotals
 from data_nexus.ingestion.wiring import FAIL_FAST, LimitPolicy, open_run
 
@@ -83,7 +85,7 @@ async def update(
             run.ended_by = error
         ended_by = await check.breach(run.run_id) or run.ended_by or totals.out_of_reach()
         counted = totals.report(time.monotonic() - started, ended_by, drain.reason)
-        report = replace(counted, steps=UpdateSteps(tuple(run.lists), tuple(run.log), run.audit))
+        report = replace(counted, steps=run.steps())
         await store.runs.finish(run.run_id, report.outcome, report.as_dict())
         observe(RunFinished("update", report.outcome, report.duration_sec))
         return report
@@ -101,6 +103,7 @@ async def _advance_due(run: UpdateRun, exchange: str | None) -> None:
     if due:
         await _read_sessions(run, behind, published)
     await read_actions(run, exchange)
+    await read_suspected(run, exchange)
     if lacking_a_session(behind) and not run.paused_by:
         await audit(run, exchange)
         # What it found is explained in the same update: the next one may cost nothing.
@@ -134,7 +137,10 @@ async def _fetch_plans(
     since = run.now - PROBED_AFTER
     refused = await run.quota.refused(Endpoint.BULK, since)
     whole_day = await run.requester.quota.calls_a_day()
-    return await asyncio.to_thread(fetch_plans, behind, refused, whole_day)
+    left = (await run.requester.ledger.known()).left
+    return await asyncio.to_thread(
+        fetch_plans, behind, refused, whole_day, left, run.settings.look_back
+    )
 
 
 async def _fetch_plan_now(run: UpdateRun, exchange: str) -> FetchPlan:
@@ -164,17 +170,21 @@ async def _in_bulk(
     update = BulkUpdate(
         exchange=exchange,
         published={p: day for p, day in published.items() if p.exchange == exchange},
-        store=bulk,
-        drainable=run.drainable,
+        store=run.store,
+        sessions=bulk,
+        feeds=BulkFeeds(exchange, run.drainable, run.reader.redact),
         observe=run.observe,
-        redact=run.reader.redact,
         run_id=run.run_id,
+        now=run.now,
         writers=run.settings.writers,
+        look_back=fetch_plan.look_back,
     )
     try:
         has_bulk = await update.run(fetch_plan.sessions)
     finally:
-        run.log += update.log
+        run.log += update.totals.sessions
+        if update.looked_back and update.looked_back.report:
+            run.looked_back.append(update.looked_back.report)
         run.reader.named |= update.named
     run.paused_by = run.paused_by or update.ended_by
     if has_bulk:

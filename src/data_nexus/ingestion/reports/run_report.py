@@ -24,6 +24,22 @@ class SessionReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LookBackReport:
+    """A session that was compared once more in bulk: its rows, and what differed.
+
+    `late` bars came a session late, `unsent` ones are stored and not sent any more.
+    """
+
+    exchange: str
+    session: str
+    calls: int
+    rows: int
+    revised: int
+    late: int
+    unsent: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AuditReport:
     """What the audit of an update read and found; `revised` counts bars."""
 
@@ -40,6 +56,7 @@ class UpdateSteps:
 
     lists: tuple[Discovered, ...] = ()
     bulk: tuple[SessionReport, ...] = ()
+    looked_back: tuple[LookBackReport, ...] = ()
     audit: AuditReport | None = None
 
     def as_dict(self) -> dict[str, Any]:
@@ -47,6 +64,7 @@ class UpdateSteps:
         return {
             "lists": [one.figures() | {"calls": one.calls} for one in self.lists],
             "bulk": [asdict(one) for one in self.bulk],
+            "looked_back": [asdict(one) for one in self.looked_back],
             "audit": asdict(self.audit) if self.audit else {},
         }
 

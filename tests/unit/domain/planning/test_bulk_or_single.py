@@ -17,6 +17,7 @@ from data_nexus.domain.planning.bulk_or_single import (
     cheapest_plan,
 )
 from data_nexus.domain.planning.due import fetch_plans
+from data_nexus.domain.planning.look_back import LookBack
 
 MONDAY = date(2026, 11, 2)
 # Two weeks of sessions, without their week-end.
@@ -123,4 +124,4 @@ def test_where_nothing_of_a_place_was_ever_loaded_its_date_is_not_looked_up() ->
         BacklogGroup(None, date.max, 1),
     )
     found = fetch_plans({"US": [lacking, never_loaded]}, (), None)["US"]
-    assert found == FetchPlan((date(2026, 11, 9),), 900, 1)
+    assert found == FetchPlan((date(2026, 11, 9),), 900, 1, LookBack())

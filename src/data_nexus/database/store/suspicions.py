@@ -1,0 +1,94 @@
+"""Remember which assets are to be read again, and why, until an answer ends the suspicion."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from psycopg.rows import args_row, tuple_row
+
+from data_nexus.database.pool import Pool
+from data_nexus.domain.adjustment.findings import ADJUSTED_CLOSE_IS_EXPLAINED
+from data_nexus.domain.planning.suspicion import (
+    NotedSuspicion,
+    Reason,
+    SettledSuspicion,
+    Suspicion,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Suspicions:
+    """The suspicions of a database."""
+
+    _pool: Pool
+
+    async def note(self, suspicions: Sequence[Suspicion]) -> None:
+        """Note suspicions; what is noted already keeps its place in the queue."""
+        if suspicions:
+            await self._pool.execute("note_suspicions", noted_parameters(suspicions))
+
+    async def of_asset(self, asset_id: int) -> list[NotedSuspicion]:
+        """Return what is noted of an asset."""
+        asked = {"asset_ids": [asset_id]}
+        return await self._pool.rows("read_suspicions", asked, args_row(_noted))
+
+    async def counts(self, exchange: str | None, moment: datetime) -> dict[str, int]:
+        """Return how many assets are to be read again at a moment, by exchange."""
+        asked = {"exchange": exchange, "moment": moment}
+        return dict(await self._pool.rows("count_suspected", asked, tuple_row))
+
+    async def end(self, reason: Reason, asset_ids: Sequence[int]) -> None:
+        """Forget one reason to read assets again."""
+        await self._pool.execute("end_suspicions", {"reason": reason, "asset_ids": list(asset_ids)})
+
+    async def note_unexplained(self, since: date, read_after: datetime) -> None:
+        """Note the assets whose adjusted closes have become unexplained since a day."""
+        parameters = {
+            "reason": Reason.UNEXPLAINED,
+            "rule": ADJUSTED_CLOSE_IS_EXPLAINED,
+            "since": since,
+            "moment": read_after,
+        }
+        await self._pool.execute("suspect_unexplained", parameters)
+
+    async def recent_bars(self, asset_ids: Sequence[int], since: date) -> dict[int, int]:
+        """Return how many bars assets have since a day; one without any is left out."""
+        asked = {"asset_ids": list(asset_ids), "since": since}
+        return dict(await self._pool.rows("count_recent_bars", asked, tuple_row))
+
+    async def recent_closes(
+        self, asset_ids: Sequence[int], since: date, through: date
+    ) -> dict[int, list[float]]:
+        """Return the closes of assets within a range of days, ascending."""
+        asked = {"asset_ids": list(asset_ids), "since": since, "through": through}
+        return dict(await self._pool.rows("recent_closes", asked, tuple_row))
+
+
+def noted_parameters(suspicions: Sequence[Suspicion]) -> dict[str, Any]:
+    """Return what the statement `note_suspicions` takes."""
+    return {
+        "asset_ids": [each.asset_id for each in suspicions],
+        "reasons": [each.reason for each in suspicions],
+        "sessions": [each.session for each in suspicions],
+        "moments": [each.read_after for each in suspicions],
+    }
+
+
+def settled_parameters(settled: Sequence[SettledSuspicion]) -> dict[str, Any]:
+    """Return what the statement `settle_suspicions` takes."""
+    return {
+        "asset_ids": [each.asset_id for each in settled],
+        "reasons": [each.reason for each in settled],
+        "moments": [None if each.is_ended else _moment(each.read_after) for each in settled],
+    }
+
+
+def _moment(moment: datetime | None) -> str:
+    return moment.isoformat() if moment else "infinity"
+
+
+def _noted(asset_id: int, reason: str, session: date, times: int) -> NotedSuspicion:
+    return NotedSuspicion(asset_id, Reason(reason), session, times)

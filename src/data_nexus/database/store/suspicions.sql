@@ -1,0 +1,85 @@
+-- name: note_suspicions
+-- Note why assets are to be read again; one that is noted already keeps its place.
+INSERT INTO suspicions (asset_id, reason, session, read_after)
+SELECT DISTINCT ON (asset_id, reason) asset_id, reason, session, read_after
+FROM unnest(%(asset_ids)s::int[], %(reasons)s::text[], %(sessions)s::date[], %(moments)s::timestamptz[])
+    AS t (asset_id, reason, session, read_after)
+ON CONFLICT (asset_id, reason) DO NOTHING
+
+-- name: read_suspicions
+-- Why some assets are to be read again, and how often they have been.
+SELECT asset_id, reason, session, times FROM suspicions WHERE asset_id = ANY (%(asset_ids)s::int[])
+
+-- name: settle_suspicions
+-- Forget the suspicions that an answer has ended, and put the others off.
+WITH answered AS (
+    SELECT *
+    FROM unnest(%(asset_ids)s::int[], %(reasons)s::text[], %(moments)s::timestamptz[])
+        AS t (asset_id, reason, read_after)
+), ended AS (
+    DELETE FROM suspicions s
+    USING answered a
+    WHERE s.asset_id = a.asset_id AND s.reason = a.reason AND a.read_after IS NULL
+)
+UPDATE suspicions s
+SET times = s.times + 1, read_after = a.read_after
+FROM answered a
+WHERE s.asset_id = a.asset_id AND s.reason = a.reason AND a.read_after IS NOT NULL
+
+-- name: claim_suspected
+-- Claim the next assets that are to be read again because something about them is in doubt.
+WITH doubted AS (
+    SELECT asset_id, min(read_after) AS position FROM suspicions GROUP BY asset_id
+), candidates AS (
+    SELECT a.id, d.position, NULL::date AS published
+    FROM doubted d
+    JOIN active_assets a ON a.id = d.asset_id
+    WHERE d.position <= %(synced_before)s::timestamptz
+      AND (d.position, a.id)
+          > (coalesce(%(after_synced)s::timestamptz, '-infinity'), %(after_id)s::int)
+      AND (%(exchange)s::text IS NULL OR a.exchange = %(exchange)s)
+      AND a.last_bar IS NOT NULL
+      AND a.lease_owner IS NULL
+      AND (a.times_rescued > 0) = %(suspect)s
+    ORDER BY d.position, a.id
+    LIMIT %(limit)s
+    FOR UPDATE OF a SKIP LOCKED
+)
+{lease_candidates}
+
+-- name: count_suspected
+-- Count by exchange the assets that are to be read again.
+SELECT a.exchange, count(DISTINCT a.id) AS assets
+FROM suspicions s
+JOIN active_assets a ON a.id = s.asset_id
+WHERE s.read_after <= coalesce(%(moment)s::timestamptz, now())
+  AND a.last_bar IS NOT NULL
+  AND (%(exchange)s::text IS NULL OR a.exchange = %(exchange)s)
+GROUP BY a.exchange
+ORDER BY a.exchange
+
+-- name: end_suspicions
+-- Forget one reason to read some assets again.
+DELETE FROM suspicions WHERE reason = %(reason)s AND asset_id = ANY (%(asset_ids)s::int[])
+
+-- name: suspect_unexplained
+-- Note the assets whose adjusted closes have lately become unexplained: the vendor may be late.
+INSERT INTO suspicions (asset_id, reason, session, read_after)
+SELECT asset_id, %(reason)s, last_date, %(moment)s
+FROM findings
+WHERE rule = %(rule)s AND last_date >= %(since)s
+ON CONFLICT (asset_id, reason) DO NOTHING
+
+-- name: count_recent_bars
+-- How many bars some assets have since a day.
+SELECT asset_id, count(*) AS bars
+FROM market_data
+WHERE asset_id = ANY (%(asset_ids)s::int[]) AND date >= %(since)s
+GROUP BY asset_id
+
+-- name: recent_closes
+-- The closes of some assets within a range of days, by date.
+SELECT asset_id, array_agg(close ORDER BY date) AS closes
+FROM market_data
+WHERE asset_id = ANY (%(asset_ids)s::int[]) AND date >= %(since)s AND date <= %(through)s
+GROUP BY asset_id

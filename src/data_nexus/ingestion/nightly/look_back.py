@@ -1,0 +1,144 @@
+"""Look back before a session in bulk: what the vendor has settled, sent or worked in since.
+
+The prices of the session before are compared with the stored ones, and the actions of the sessions
+before with the stored actions. Whatever is in doubt afterwards is noted, to be read individually.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data_nexus.database.store import Store
+from data_nexus.database.store.second_looks import LookedAgain
+from data_nexus.database.store.sessions import SessionScope, Settling
+from data_nexus.domain.actions import Dividend, Split
+from data_nexus.domain.planning.due import session_before, sessions_up_to
+from data_nexus.domain.planning.look_back import LookBack
+from data_nexus.domain.planning.suspicion import Reason, Suspicion
+from data_nexus.errors import NotListed, Park, Pause, Postpone, Retry, RowsRefused
+from data_nexus.events import Observer, Warned
+from data_nexus.ingestion.fetching.drain import Drained
+from data_nexus.ingestion.nightly.feeds import BulkFeeds
+from data_nexus.ingestion.reports.run_report import LookBackReport
+
+
+@dataclass(frozen=True, slots=True)
+class LookedBack:
+    """What a look back brought: the assets `compared` at `session`, and the codes to reload."""
+
+    session: date | None = None
+    before: date | None = None
+    compared: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
+    named: frozenset[str] = frozenset()
+    report: LookBackReport | None = None
+
+    def settling(self, session: date, newest: date) -> Settling:
+        """Return what advancing by a session settles; `newest` is the last one published."""
+        if self.session is None:
+            return Settling()
+        settles_to = session if session < newest else self.session
+        return Settling(settles_to, self.session, self.before, self.compared)
+
+
+@dataclass(frozen=True, slots=True)
+class LookingBack:
+    """Looks back over the sessions of one exchange, at the moment `now` of an update."""
+
+    store: Store
+    feeds: BulkFeeds
+    observe: Observer
+    run_id: int
+    now: datetime
+
+    async def before(self, scope: SessionScope, plan: LookBack) -> LookedBack:
+        """Look back from a session that is out, as far as the plan allows.
+
+        Trouble is reported and costs no more than what could not be compared: it stays provisional.
+        """
+        calls = self.feeds.calls
+        session = await asyncio.to_thread(session_before, scope.exchange, scope.session)
+        found = LookedBack()
+        try:
+            named = await self._actions(scope.exchange, session, plan)
+            found = replace(found, named=frozenset(named))
+            if plan.prices:
+                found = await self._prices(replace(scope, session=session), found.named)
+        except (Drained, Retry, Postpone, Park, Pause, NotListed, RowsRefused) as error:
+            self.observe(Warned(scope.exchange, f"sessions before were not compared: {error}"))
+        if found.report is None:
+            return found
+        return replace(found, report=replace(found.report, calls=self.feeds.calls - calls))
+
+    async def _prices(self, scope: SessionScope, named: frozenset[str]) -> LookedBack:
+        exchange, session = scope.exchange, scope.session
+        before = await asyncio.to_thread(session_before, exchange, session)
+        answer = await self.feeds.prices(session)
+        answer = replace(answer, named=answer.named | named)
+        looked = await self.store.second_looks.compare(scope, answer, self.run_id)
+        await self.store.sessions.mark_rechecked(exchange, session)
+        if looked.is_cut:
+            text = f"the prices of {session} lack {len(looked.unsent):,} stored bars"
+            self.observe(Warned(exchange, f"{text}: taken for cut, nothing was compared"))
+            return LookedBack(named=named)
+        await self._note_doubts(scope, looked, {*answer.rejected})
+        return LookedBack(
+            session=session,
+            before=before,
+            compared=np.array(looked.compared, np.int32),
+            named=named | looked.to_reload,
+            report=LookBackReport(
+                exchange=exchange,
+                session=session.isoformat(),
+                calls=0,
+                rows=len(answer.bars),
+                revised=looked.revised,
+                late=looked.late,
+                unsent=len(looked.unsent),
+            ),
+        )
+
+    async def _actions(self, exchange: str, session: date, plan: LookBack) -> set[str]:
+        """Store the actions of some sessions; return the codes with one that was not known."""
+        if not plan.actions:
+            return set()
+        sessions = await asyncio.to_thread(sessions_up_to, exchange, session, plan.actions - 1)
+        splits: dict[str, tuple[Split, ...]] = {}
+        dividends: dict[str, tuple[Dividend, ...]] = {}
+        for each in reversed(sessions):
+            found = await self.feeds.actions(each)
+            for code, split in found.splits.items():
+                splits[code] = (*splits.get(code, ()), *split)
+            for code, paid in found.dividends.items():
+                dividends[code] = (*dividends.get(code, ()), *paid)
+        unknown = await self.store.sessions.unknown_actions(exchange, splits, dividends)
+        await self.store.sessions.store_actions(
+            exchange,
+            {code: each for code, each in splits.items() if code in unknown},
+            {code: each for code, each in dividends.items() if code in unknown},
+        )
+        await self.store.suspicions.note(
+            [Suspicion(each, Reason.ACTION, session, self.now) for each in unknown.values()]
+        )
+        return set(unknown)
+
+    async def _note_doubts(
+        self, scope: SessionScope, looked: LookedAgain, rejected: set[str]
+    ) -> None:
+        """Note which assets are to be read individually because of a session."""
+        store, exchange = self.store, scope.exchange
+        await store.suspicions.end(Reason.LATE, looked.arrived)
+        doubts = (
+            (Reason.UNSENT, looked.unsent),
+            (Reason.LEAP, looked.to_reload),
+            (Reason.REJECTED, rejected),
+        )
+        for reason, codes in doubts:
+            if codes:
+                ids = await store.sessions.ids_of(exchange, codes)
+                found = [Suspicion(each, reason, scope.session, self.now) for each in ids.values()]
+                await store.suspicions.note(found)

@@ -1,0 +1,94 @@
+"""What is suspected, and how long: a leap of price, and the distance between readings."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from data_nexus.domain.bars import Bars, days
+from data_nexus.domain.planning.suspicion import (
+    MOST_READINGS,
+    NotedSuspicion,
+    Reason,
+    is_leap,
+    is_unusual,
+    leap_at,
+    settled,
+    wait_after,
+)
+
+SESSION = date(2026, 11, 9)
+
+
+def history(closes: list[float], adjusted: list[float] | None = None) -> Bars:
+    """Bars of consecutive days of which the last is the session."""
+    close = np.array(closes)
+    first = days(SESSION) - len(closes) + 1
+    dates = np.arange(first, days(SESSION) + 1, dtype=np.int32)
+    paid = close if adjusted is None else np.array(adjusted)
+    return Bars(dates, close, close, close, close, paid, np.full(len(close), 100.0))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "leaps"),
+    [
+        (104.0, 52.5, True),
+        (52.5, 104.0, True),
+        (100.0, 25.1, True),
+        (100.0, 150.0, True),
+        (100.0, 139.0, False),
+        (100.0, 99.0, False),
+        (100.0, 0.0, False),
+        (0.0, 5.0, False),
+    ],
+)
+def test_a_step_as_of_a_split_is_a_leap(before: float, after: float, *, leaps: bool) -> None:
+    assert bool(is_leap(np.array([before]), np.array([after]))[0]) is leaps
+
+
+def test_a_leap_is_unusual_unless_the_price_does_it_all_the_time() -> None:
+    assert is_unusual([100, 101, 100, 50])
+    assert not is_unusual([0.01, 0.02, 0.01, 0.02, 0.01])
+    assert not is_unusual([100, 101, 100, 99])
+    assert not is_unusual([5.0])
+    assert not is_unusual([])
+
+
+def test_a_leap_that_the_vendor_has_adjusted_for_is_explained() -> None:
+    quiet = [100.0, 101.0, 100.0]
+    assert leap_at(history([*quiet, 50.0]), SESSION)
+    assert not leap_at(history([*quiet, 50.0], [50.0, 50.5, 50.0, 50.0]), SESSION)
+    assert not leap_at(history([*quiet, 99.0]), SESSION)
+    assert not leap_at(history([100.0]), SESSION)
+    assert not leap_at(history([*quiet, 50.0]), SESSION + timedelta(3))
+
+
+def test_readings_are_a_day_apart_and_then_two_four_and_eight_and_end() -> None:
+    waits = [wait_after(times) for times in range(1, MOST_READINGS + 2)]
+    assert [each and round(each / timedelta(days=1)) for each in waits] == [
+        *(2**n for n in range(MOST_READINGS - 1)),
+        None,
+        None,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("reason", "is_explained", "ended"),
+    [
+        (Reason.LATE, False, True),
+        (Reason.REJECTED, False, True),
+        (Reason.UNSENT, False, True),
+        (Reason.ACTION, False, True),
+        (Reason.UNEXPLAINED, False, False),
+        (Reason.UNEXPLAINED, True, True),
+        (Reason.LEAP, True, False),
+    ],
+)
+def test_an_answer_ends_what_it_answers(reason: Reason, *, is_explained: bool, ended: bool) -> None:
+    moment = datetime(2026, 11, 10, tzinfo=UTC)
+    noted = NotedSuspicion(7, reason, SESSION, times=1)
+    (found,) = settled([noted], history([100.0, 101.0, 50.0]), moment, is_explained=is_explained)
+    assert (found.asset_id, found.reason, found.is_ended) == (7, reason, ended)
+    assert found.read_after == moment + timedelta(days=2, hours=-6)
