@@ -47,7 +47,7 @@ class Nexus(Reader):
         """The URL of the database, for other tools."""
         return self._database.url
 
-    def bars(
+    def bars(  # noqa: PLR0913 - each is a question of its own
         self,
         symbols: str | Sequence[str] | pa.Table,
         start: str | date | None = None,
@@ -56,6 +56,7 @@ class Nexus(Reader):
         adjust: Adjust = "raw",
         direction: Direction = "backward",
         as_of: str | datetime | None = None,
+        settled: bool = False,
         columns: Sequence[str] | None = None,
         layout: Layout = "long",
     ) -> pa.Table:
@@ -69,8 +70,9 @@ class Nexus(Reader):
         vendor's adjusted_close); `direction` names the bar of the history that stays unadjusted:
         the last (backward) or the first (forward). Prices are in the asset's currency, volumes in
         shares. With `as_of` (UTC if it has no zone) bars and actions are those that this database
-        knew at that moment. Raises `UsageError` for an unknown symbol or word, `AdjustmentRefused`
-        where an action cannot be applied.
+        knew at that moment; `settled` leaves out bars that were not compared with the vendor's
+        after the next session, which it may still correct. Raises `UsageError` for an unknown
+        symbol or word, `AdjustmentRefused` where an action cannot be applied.
         """
         # pyarrow is large; a status or a session needs none of it.
         from data_nexus.research.bars import read_view  # noqa: PLC0415
@@ -79,7 +81,9 @@ class Nexus(Reader):
         view = View.of(
             start, end, adjust=adjust, direction=direction, columns=columns, layout=layout
         )
-        return read_view(self._database, symbols, view, as_of=_moment_or_none(as_of))
+        return read_view(
+            self._database, symbols, view, as_of=_moment_or_none(as_of), settled=settled
+        )
 
     def returns(
         self,

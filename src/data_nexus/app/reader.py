@@ -41,9 +41,10 @@ class Reader(ABC):
     def coverage(self, symbols: str | Sequence[str] | pa.Table) -> pa.Table:
         """Return how complete each asset's history is: now; of a snapshot, at its moment.
 
-        Columns: asset_id, ticker, first_bar, last_bar, synced_through, expected (sessions from the
-        first bar to the last one published), stored, absent (known to have no bar), missing (not
-        read yet), unexpected (bars on days that are not sessions), is_exact (whether the exchange's
+        Columns: asset_id, ticker, first_bar, last_bar, synced_through, settled_through, expected
+        (sessions from the first bar to the last one published), stored, provisional (stored, and
+        not final yet; of a snapshot none), absent (known to have no bar), missing (not read or not
+        sent yet), unexpected (bars on days that are not sessions), is_exact (whether the exchange's
         holidays are known for all of it). Raises `UsageError` for an unknown symbol.
         """
         return self._coverage(symbols)

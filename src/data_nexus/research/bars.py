@@ -12,7 +12,9 @@ import pyarrow as pa
 
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.reader.bars import StoredBars, Window, fetch_bars, last_bars_before
+from data_nexus.database.reader.universe import AssetState, fetch_states
 from data_nexus.domain.symbol import Symbol
+from data_nexus.errors import UsageError
 from data_nexus.research.actions import fetch_actions
 from data_nexus.research.assets import NamedAsset, Selection, find_assets
 from data_nexus.research.columns import BARS_SCHEMA, NUMBERS, STORED_SCHEMA
@@ -45,20 +47,31 @@ def read_bars(
 
 
 def read_view(
-    database: PostgresConnection, selection: Selection, view: View, *, as_of: datetime | None = None
+    database: PostgresConnection,
+    selection: Selection,
+    view: View,
+    *,
+    as_of: datetime | None = None,
+    settled: bool = False,
 ) -> pa.Table:
     """Return the bars of symbols or of a universe as a view shows them.
 
-    With `as_of` (aware) bars and actions are those known at that moment. Raises `UsageError` for an
-    unknown symbol and `AdjustmentRefused` where an action cannot be applied.
+    With `as_of` (aware) bars and actions are those known at that moment; `settled` leaves out bars
+    that the vendor may still correct. Raises `UsageError` for an unknown symbol, and for both at
+    once, and `AdjustmentRefused` where an action cannot be applied.
     """
+    if settled and as_of is not None:
+        raise UsageError("settled bars are known as of now only: leave as_of or settled out")
     with database.reading() as connection:
         assets = find_assets(connection, selection)
         actions = fetch_actions(connection, assets, as_of, view.kinds)
         whole = whole_histories(actions, view)
         if (view.adjust, view.direction) == ("vendor", "forward"):
             whole = {asset.asset_id for asset in assets}
-        stored = _stored(connection, assets, _windows(assets, view, whole), as_of)
+        windows = _windows(assets, view, whole)
+        if settled:
+            windows = _final(windows, fetch_states(connection, [*windows]))
+        stored = _stored(connection, assets, windows, as_of)
     return view_bars(stored, actions, view)
 
 
@@ -102,6 +115,14 @@ def _windows(
         if each.asset_id in whole
         else (known.get(each.asset_id, view.first), view.last)
         for each in assets
+    }
+
+
+def _final(windows: Mapping[int, Window], states: Mapping[int, AssetState]) -> dict[int, Window]:
+    """Return windows that end where the values of their asset are final."""
+    return {
+        asset_id: (first, min(last or date.max, states[asset_id].last_final))
+        for asset_id, (first, last) in windows.items()
     }
 
 

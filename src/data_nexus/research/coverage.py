@@ -26,8 +26,10 @@ COVERAGE_SCHEMA = pa.schema(
         ("first_bar", pa.date32()),
         ("last_bar", pa.date32()),
         ("synced_through", pa.date32()),
+        ("settled_through", pa.date32()),
         ("expected", pa.int32()),
         ("stored", pa.int32()),
+        ("provisional", pa.int32()),
         ("absent", pa.int32()),
         ("missing", pa.int32()),
         ("unexpected", pa.int32()),
@@ -41,9 +43,10 @@ def read_coverage(database: PostgresConnection, selection: Selection, now: datet
 
     Columns as in `COVERAGE_SCHEMA`. *expected* counts the sessions from the first bar to the last
     one published; of a delisted or retired asset, to its last bar or its cursor. They are *stored*,
-    *absent* (the vendor had no bar, so the cursor passed them) or *missing* (not yet passed by the
-    cursor). *unexpected* are bars on days that are not sessions of the calendar; without any bar
-    nothing is known, and the counts are 0. Raises `UsageError` for an unknown symbol.
+    *absent* (the vendor had no bar when they were settled) or *missing* (not read yet, or not sent
+    yet). Of the stored ones some are *provisional*: the vendor may still correct them. *unexpected*
+    are bars on days that are not sessions of the calendar; without any bar nothing is known, and
+    the counts are 0. Raises `UsageError` for an unknown symbol.
     """
     with database.reading() as connection:
         assets = find_assets(connection, selection)
@@ -67,28 +70,29 @@ def coverage_of(
 def _row(ticker: str, asset: AssetState, held: Days | None, now: datetime) -> tuple[Any, ...]:
     known = (asset.asset_id, ticker)
     if held is None:
-        return (*known, None, None, asset.synced_through, 0, 0, 0, 0, 0, None)
+        return (*known, None, None, asset.synced_through, asset.settled_through, *[0] * 6, None)
     first, last_bar = (day_date(int(held[at])) for at in (0, -1))
     last = max(last_bar, asset.synced_through or last_bar)
     if asset.is_listed:
         kind = kind_of(asset.venue, asset.asset_type)
         last = max(last, published_through(asset.exchange, kind, now))
-    counts = _counts(asset.exchange, held, (first, last), asset.synced_through)
-    return (*known, first, last_bar, asset.synced_through, *counts)
+    counts = _counts(asset, held, (first, last))
+    return (*known, first, last_bar, asset.synced_through, asset.settled_through, *counts)
 
 
 def _counts(
-    exchange: str, held: Days, span: tuple[date, date], cursor: date | None
-) -> tuple[int, int, int, int, int, bool]:
-    sessions = sessions_of(exchange, span[1])
+    asset: AssetState, held: Days, span: tuple[date, date]
+) -> tuple[int, int, int, int, int, int, bool]:
+    sessions = sessions_of(asset.exchange, span[1])
     expected = sessions.between(*span)
     is_stored = np.isin(expected, held)
-    passed = np.zeros(len(expected), np.bool_) if cursor is None else expected <= days(cursor)
+    is_final = expected <= days(min(asset.last_final, asset.synced_through or date.min))
     return (
         len(expected),
         int(is_stored.sum()),
-        int((~is_stored & passed).sum()),
-        int((~is_stored & ~passed).sum()),
+        int((is_stored & ~is_final).sum()),
+        int((~is_stored & is_final).sum()),
+        int((~is_stored & ~is_final).sum()),
         int((~np.isin(held, expected)).sum()),
         all(sessions.is_exact(day) for day in span),
     )

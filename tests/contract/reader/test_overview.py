@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from data_nexus.config import load_settings
@@ -10,8 +10,7 @@ from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.reader.status import overview
 from data_nexus.domain.calendar.publication import (
     PublicationKind,
-    published_since,
-    published_through,
+    last_published,
 )
 from tests.support.postgres.tables import add_assets, execute
 
@@ -29,23 +28,23 @@ def add(url: str, code: str, **known: Any) -> None:  # noqa: ANN401
     execute(url, f"INSERT INTO market_data VALUES ({asset_id}, '2024-01-02', 1, 1, 1, 1, 1, 1)")  # noqa: S608
 
 
-def test_an_asset_is_fresh_that_lacks_no_session_however_old_the_answer(database_url: str) -> None:
-    """A name that does not trade is carried on without an answer of its own."""
-    now = datetime.now(UTC)
-    last = published_through("US", PublicationKind.TRADED, now)
-    add(database_url, "QUIET", synced_through=last, last_synced=now - timedelta(days=90))
-    add(database_url, "BEHIND", synced_through=last - timedelta(1), last_synced=now - timedelta(90))
-    assert states(database_url) == (1, 1, 0)
-
-
-def test_an_asset_is_fresh_that_has_answered_since_the_last_session_is_out(
+def test_an_asset_is_fresh_that_lacks_no_session_and_is_settled_but_for_the_last(
     database_url: str,
 ) -> None:
-    """A load leaves the cursor at the last bar: what the vendor had not, nobody lacks."""
-    since = published_since("US", PublicationKind.TRADED, datetime.now(UTC))
-    add(database_url, "AFTER", synced_through="2024-01-02", last_synced=since)
-    add(database_url, "BEFORE", synced_through="2024-01-02", last_synced=since - timedelta(0, 1))
-    assert states(database_url) == (1, 1, 0)
+    """However old its own answer is: a name that does not trade is advanced without one."""
+    out = last_published("US", PublicationKind.TRADED, datetime.now(UTC))
+    add(database_url, "QUIET", synced_through=out.last, settled_through=out.before)
+    add(database_url, "BEHIND", synced_through=out.before, settled_through=out.before)
+    add(database_url, "UNSETTLED", synced_through=out.last, settled_through=out.earlier)
+    add(database_url, "UNKNOWN", synced_through=out.last)
+    assert states(database_url) == (1, 3, 0)
+
+
+def test_an_answer_since_the_last_session_is_out_is_no_proof_of_it(database_url: str) -> None:
+    """The session may be late; what the vendor did not have then, it may have tomorrow."""
+    now = datetime.now(UTC)
+    add(database_url, "ASKED", synced_through="2024-01-02", last_synced=now)
+    assert states(database_url) == (0, 1, 0)
 
 
 def test_the_dead_are_fresh_and_who_has_no_bars_is_neither(database_url: str) -> None:

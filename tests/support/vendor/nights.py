@@ -62,6 +62,8 @@ def settings_of(vendor: Sandbox, url: str, **values: object) -> Settings:
         "list_days": 1_000_000,
         # What an update costs is counted without the audit, unless a test is about it.
         "audit_share": 0.0,
+        # What an update in bulk costs is counted with one session compared again.
+        "look_back": 0,
     }
     return replace(load_settings(given | values), token=Secret(vendor.token))
 

@@ -21,12 +21,14 @@ from tests.support.vendor.sandbox import Sandbox, sandbox
 from tests.support.vendor.truth import differences, truth, with_actions
 
 # One session in bulk costs less than so many assets, two than the large number.
-SYMBOLS, LARGE = 320, 620
+SYMBOLS, LARGE = 420, 720
 FRIDAY, MONDAY, TUESDAY = "2026-11-06", "2026-11-09", "2026-11-10"
 SUNDAY = datetime(2026, 11, 8, 15, tzinfo=UTC)
 # Before the opening: the funds of the day before are out, too.
 TUESDAY_MORNING = datetime(2026, 11, 10, 12, tzinfo=UTC)
-BULK = 300
+# A session's prices, splits and dividends, and the prices of the one before it.
+SESSION, LOOK_BACK = 300, 100
+BULK = SESSION + LOOK_BACK
 
 
 @contextmanager
@@ -127,7 +129,7 @@ def test_one_session_costs_three_bulk_requests_and_one_for_each_asset_with_an_ac
     assert {"AAPL", "MSFT"} <= named
     begun, spent = len(vendor.log()), vendor.post("/limits", {})["used"]
     figures = update_at(TUESDAY_MORNING, vendor, loaded).as_dict()
-    assert asked(vendor, begun) == {"user": 1, "eod-bulk-last-day": 3, "eod": len(named)}
+    assert asked(vendor, begun) == {"user": 1, "eod-bulk-last-day": 4, "eod": len(named)}
     assert figures["calls"] == BULK + len(named)
     assert vendor.post("/limits", {})["used"] - spent == figures["calls"]
     assert (figures["total_assets"], figures["synced"]) == (SYMBOLS, SYMBOLS)
@@ -183,7 +185,7 @@ def test_a_refusal_is_remembered_for_a_week_and_bulk_taken_up_again(
         update_at(TUESDAY_MORNING + timedelta(days=days), vendor, loaded)
         found.append(asked(vendor, begun)["eod-bulk-last-day"])
         assert_true(loaded, vendor)
-    assert found == [0, 0, 3]
+    assert found == [0, 0, 4]
     assert value(loaded, "SELECT count(*) FROM refusals") == 0
 
 
@@ -237,7 +239,7 @@ def test_missed_nights_are_made_up_for_when_they_are_out(large_vendor: Sandbox, 
     assert [each["session"] for each in figures["bulk"]] == [MONDAY, TUESDAY]
     assert figures["total_assets"] == figures["synced"] == LARGE, "each counts once"
     assert figures["inserted"] == 2 * LARGE
-    assert figures["calls"] <= 2 * BULK + len(named)
+    assert figures["calls"] <= 2 * SESSION + LOOK_BACK + len(named)
     assert_true(large, large_vendor)
 
 

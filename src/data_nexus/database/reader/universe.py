@@ -55,7 +55,13 @@ class AssetState:
     venue: str
     asset_type: str
     synced_through: date | None
+    settled_through: date | None
     is_listed: bool
+
+    @property
+    def last_final(self) -> date:
+        """The last date of which a bar can be final: any, where none is to come any more."""
+        return self.settled_through or date.min if self.is_listed else date.max
 
 
 def require_assets(connection: psycopg.Connection, exchange: str) -> None:

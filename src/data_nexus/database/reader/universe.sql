@@ -57,7 +57,7 @@ ORDER BY asset_id, from_moment
 
 -- name: read_states
 -- Where some assets are listed, how far they are read, and whether more bars are to come.
-SELECT id AS asset_id, exchange, venue, asset_type, synced_through,
+SELECT id AS asset_id, exchange, venue, asset_type, synced_through, settled_through,
        NOT is_delisted AND retired_at IS NULL AS is_listed
 FROM assets
 WHERE id = ANY (%(asset_ids)s::int[])

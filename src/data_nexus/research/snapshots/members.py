@@ -67,6 +67,8 @@ def states_of(assets: pa.Table) -> list[tuple[str, AssetState]]:
             each["ticker"],
             AssetState(
                 **{name: each[name] for name in _STATE},
+                # A snapshot does not say which of its bars were provisional.
+                settled_through=each["synced_through"],
                 is_listed=not each["is_delisted"] and each["retired_at"] is None,
             ),
         )
