@@ -49,8 +49,8 @@ def test_a_run_has_the_figures_of_its_counts_in_their_order() -> None:
 
 
 def test_an_update_has_its_steps_besides() -> None:
-    figures = replace(report(), steps=UpdateSteps((), (SESSION,), AUDIT)).as_dict()
-    assert tuple(figures) == (*FIGURES, "lists", "bulk", "audit")
+    figures = replace(report(), steps=UpdateSteps((), (SESSION,), (), AUDIT)).as_dict()
+    assert tuple(figures) == (*FIGURES, "lists", "bulk", "looked_back", "audit")
     assert json.loads(json.dumps(figures))["bulk"][0] == {
         "exchange": "US",
         "session": "2024-05-06",

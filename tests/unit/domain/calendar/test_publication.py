@@ -16,7 +16,6 @@ from data_nexus.domain.calendar.publication import (
     PublicationKind,
     kind_of,
     next_publication,
-    published_since,
     published_through,
 )
 from data_nexus.domain.calendar.sessions import Hours, day_date
@@ -301,16 +300,6 @@ def test_a_publication_brings_exactly_the_next_session(
     after = published_through(exchange, kind, ahead)
     between = sessions_of(exchange, after).between(published, after)
     assert [day_date(int(number)) for number in between] == [published, after]
-
-
-@given(st.sampled_from(SORTS), MOMENTS, st.sampled_from(list(PublicationKind)))
-def test_a_session_is_out_since_the_publication_that_brought_it(
-    exchange: str, now: dt.datetime, kind: PublicationKind
-) -> None:
-    since = published_since(exchange, kind, now)
-    assert since <= now < next_publication(exchange, kind, now)
-    before = since - dt.timedelta(seconds=1)
-    assert next_publication(exchange, kind, before) == since
 
 
 @pytest.mark.parametrize("ask", [published_through, next_publication])

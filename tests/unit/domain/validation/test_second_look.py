@@ -51,7 +51,8 @@ def test_what_is_sent_as_before_is_compared_and_nothing_else() -> None:
     held = stored(bars(10.0, 20.0), "A", "B")
     look = look_again(sent(bars(10.0, 20.0), "A", "B"), held)
     assert compared(held, look) == ["A", "B"]
-    assert not any(map(len, (look.changed, look.late, look.unsent, look.to_reload)))
+    assert not look.to_reload
+    assert not any(len(each) for each in (look.changed, look.late, look.unsent))
 
 
 def test_a_corrected_close_keeps_the_proportion_of_its_adjusted_close() -> None:
@@ -72,7 +73,7 @@ def test_a_settled_volume_leaves_the_adjusted_close_exactly_as_it_is() -> None:
 def test_a_price_of_another_order_is_read_again_and_not_stored() -> None:
     held = stored(bars(10.0), "A")
     look = look_again(sent(bars(20.0), "A"), held)
-    assert (look.to_reload, len(look.changed)) == ({"A"}, 0)
+    assert (look.to_reload, len(look.changed)) == (frozenset({"A"}), 0)
 
 
 def test_a_row_of_an_asset_without_a_bar_is_late_and_one_without_either_is_absent() -> None:
