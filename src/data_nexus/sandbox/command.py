@@ -35,7 +35,8 @@ from data_nexus.sandbox.server import RestServer
 from data_nexus.sandbox.vendor import Account, Vendor
 
 TOKEN_VARIABLE = "NEXUS_SANDBOX_TOKEN"  # noqa: S105 - a name, not a token  # nosec B105
-DEFAULT_TOKEN = "sandbox-token"  # noqa: S105 - valid nowhere else  # nosec B105
+# In the vendor's form, which its own client insists on.
+DEFAULT_TOKEN = "sandboxtoken00.00000000"  # noqa: S105 - valid nowhere else  # nosec B105
 MIB = 1 << 20
 MOMENT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"])
 DAY = click.DateTime(["%Y-%m-%d"])
