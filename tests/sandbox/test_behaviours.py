@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.support.vendor.sandbox import Sandbox, fetch, sandbox
+from tests.support.vendor.sandbox import Sandbox, sandbox
 from tests.support.vendor.truth import COLUMNS, listed_actions, now_and_final, truth
 
 SYMBOL = "AAPL.US"
@@ -341,21 +339,6 @@ def test_a_bar_that_is_held_is_part_of_the_final_truth(vendor: Sandbox) -> None:
     assert dates(eod(vendor)) == dates(final(vendor))[:-1]
 
 
-def test_a_share_of_the_assets_is_drawn_by_the_seed() -> None:
-    def drawn(seed: int, *behaviours: str) -> dict[str, set[str]]:
-        with sandbox(symbols=300, clean=True, seed=seed, behaviour=behaviours) as vendor:
-            found = vendor.get("/behaviours")
-            return {name: set(each["symbols"]) for name, each in found.items()}
-
-    chosen = drawn(1, "late=0.1", "provisional:2=0.1", "partial=AAPL.US,MSFT.US")
-    assert chosen["partial"] == {SYMBOL, "MSFT.US"}
-    assert all(15 < len(chosen[name]) < 45 for name in ("late", "provisional"))
-    assert chosen["late"] != chosen["provisional"]
-    assert chosen["doubled"] == set()
-    assert drawn(1, "late=0.1")["late"] == chosen["late"]
-    assert not drawn(2, "late=0.1")["late"] >= chosen["late"]
-
-
 def test_the_same_seed_gives_the_same_answers() -> None:
     def answers() -> list[list[Row]]:
         names = ("late", "provisional", "withdrawn-bars", "doubled", "late-actions:3", "partial")
@@ -364,25 +347,3 @@ def test_the_same_seed_gives_the_same_answers() -> None:
             return [eod(vendor, f"{code}.US") for code in ("AAPL", "MSFT", "VTI")]
 
     assert answers() == answers()
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        b'{"name": "sleepy", "share": 0.1}',
-        b'{"name": "late", "share": 2}',
-        b'{"name": "late", "share": 0.1, "sessions": 0}',
-        b'{"name": "late", "symbols": ["NOPE.US"]}',
-    ],
-)
-def test_what_is_no_behaviour_is_refused(vendor: Sandbox, body: bytes) -> None:
-    reply = fetch(f"{vendor.control}/behaviours", "POST", body)
-    assert (reply.status, bool(reply.json()["error"])) == (400, True)
-
-
-@pytest.mark.parametrize("option", ["sleepy=0.1", "late", "late:x=0.1", "late=NOPE.US"])
-def test_an_option_that_is_no_behaviour_is_a_usage_error(option: str) -> None:
-    command = [sys.executable, "-m", "data_nexus.sandbox", "--behaviour", option]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert ended.returncode == 2
-    assert "Error:" in ended.stderr

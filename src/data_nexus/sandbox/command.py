@@ -24,11 +24,11 @@ from data_nexus.sandbox.faults.faults import Faults
 from data_nexus.sandbox.listeners import HOST, Ports, serve
 from data_nexus.sandbox.market.action_days import ActionDays
 from data_nexus.sandbox.market.behaviours import MEANINGS, NoSuchBehaviour, parsed
+from data_nexus.sandbox.market.calendar import AS_CALENDAR, Departures
 from data_nexus.sandbox.market.files import Files, FilesUniverse, files_below
 from data_nexus.sandbox.market.files_reading import NotReadable
 from data_nexus.sandbox.market.market import Market
 from data_nexus.sandbox.market.synthetic import Recipe, SyntheticUniverse
-from data_nexus.sandbox.market.trading_days import AS_CALENDAR, Departures
 from data_nexus.sandbox.market.universe import Universe
 from data_nexus.sandbox.request_log import RequestLog
 from data_nexus.sandbox.server import RestServer

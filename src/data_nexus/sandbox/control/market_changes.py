@@ -7,8 +7,8 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from data_nexus.sandbox.market.behaviours import Behaviour
+from data_nexus.sandbox.market.calendar import Departures
 from data_nexus.sandbox.market.tape import FIELDS, Dividend, Listing
-from data_nexus.sandbox.market.trading_days import Departures
 from data_nexus.sandbox.vendor import Vendor
 
 Body = Mapping[str, Any]

@@ -66,48 +66,53 @@ class History:
 def history_at(tape: Tape, amended: Amendments, moment: Moment) -> History:
     """What the vendor serves of the tape at the moment."""
     tape = _known(repriced(held_sessions(tape, moment.departures), amended.splits), moment)
-    splits = sorted((*tape.splits, *amended.splits), key=lambda split: split.date)
-    dividends = sorted((*tape.dividends, *amended.dividends), key=lambda each: each.date)
-    is_derived = tape.adjusted_close is None
-    worked = worked_in(splits if is_derived else amended.splits, amended, moment)
-    paid = worked_in(dividends if is_derived else amended.dividends, amended, moment)
+    splits = _out((*tape.splits, *amended.splits), amended, moment)
+    dividends = _out((*tape.dividends, *amended.dividends), amended, moment)
+    worked, paid = worked_in(splits, moment), worked_in(dividends, moment)
+    followed = worked
+    if tape.adjusted_close is not None:  # which follows the tape's own actions already
+        worked = worked_in(_out(tuple(amended.splits), amended, moment), moment)
+        paid = worked_in(_out(tuple(amended.dividends), amended, moment), moment)
+        followed = (*tape.splits, *worked)
     served = served_bars(early_values(tape, moment), worked, paid)
     bars = _without(_amended(served, amended), amended, moment)
-    followed = worked if is_derived else (*tape.splits, *worked)
     return History(
         bars,
         doubled(bars, moment),
-        listed(splits, amended, moment),
-        tuple(
-            (each, _value(each, followed, worked)) for each in listed(dividends, amended, moment)
-        ),
+        tuple(split for split in splits if split.reported),
+        tuple((each, _value(each, followed, worked)) for each in dividends if each.reported),
     )
 
 
-def listed(actions: Iterable[Action], amended: Amendments, moment: Moment) -> tuple[Action, ...]:
-    """The actions that the vendor lists at the moment."""
-    return tuple(each for each in actions if each.reported and is_out(each, amended, moment))
-
-
-def worked_in(actions: Iterable[Action], amended: Amendments, moment: Moment) -> tuple[Action, ...]:
-    """The actions that the vendor has worked into the history at the moment."""
+def worked_in(actions: tuple[Action, ...], moment: Moment) -> tuple[Action, ...]:
+    """The actions that the vendor has worked into the history, of those that it knows."""
+    if not moment.behaviours:
+        return actions
     return tuple(
         each
         for each in actions
-        if is_out(each, amended, moment)
-        and not moment.is_young("late-rebasing", each.date)
+        if not moment.is_young("late-rebasing", each.date)
         and not moment.concerns("unadjusted", each.date)
     )
 
 
 def is_out(action: Split | Dividend, amended: Amendments, moment: Moment) -> bool:
     """Whether the vendor knows the action at the moment, and has not withdrawn it."""
+    if action.date > moment.through:
+        return False
+    if not (moment.behaviours or amended.withdrawn):
+        return True
     return (
-        action.date <= moment.through
-        and (action.kind, action.date) not in amended.withdrawn
+        (action.kind, action.date) not in amended.withdrawn
         and not moment.is_young("late-actions", action.date)
         and not moment.is_old("withdrawn-actions", action.date)
     )
+
+
+def _out(actions: tuple[Action, ...], amended: Amendments, moment: Moment) -> tuple[Action, ...]:
+    """The actions that the vendor knows, oldest first."""
+    known = (each for each in actions if is_out(each, amended, moment))
+    return tuple(sorted(known, key=lambda each: each.date))
 
 
 def _known(tape: Tape, moment: Moment) -> Tape:

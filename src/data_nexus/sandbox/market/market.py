@@ -15,14 +15,14 @@ from zlib import crc32
 from data_nexus.sandbox.clock import Clock
 from data_nexus.sandbox.market.as_served import Amendments, History, history_at, is_out
 from data_nexus.sandbox.market.behaviours import NONE, Behaviour, Behaviours, checked
-from data_nexus.sandbox.market.moment import Moment, running_session
-from data_nexus.sandbox.market.tape import EMPTY, Dividend, Listing, Split, SymbolChange
-from data_nexus.sandbox.market.trading_days import (
+from data_nexus.sandbox.market.calendar import (
     AS_CALENDAR,
     Departures,
     sessions_held,
     younger_than,
 )
+from data_nexus.sandbox.market.moment import Moment, running_session
+from data_nexus.sandbox.market.tape import EMPTY, Dividend, Listing, Split, SymbolChange
 from data_nexus.sandbox.market.universe import Universe
 
 # Codes in paths that hold part of the virtual exchange US (vendor documentation), by venue.

@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_nexus.sandbox.market.behaviours import Behaviours, settled
-from data_nexus.sandbox.market.calendar import Days
-from data_nexus.sandbox.market.exchanges import exchange_facts
-from data_nexus.sandbox.market.trading_days import (
+from data_nexus.sandbox.market.calendar import (
     AS_CALENDAR,
     LAST,
+    Days,
     Departures,
     sessions_held,
     younger_than,
 )
+from data_nexus.sandbox.market.exchanges import exchange_facts
 
 Mask = NDArray[np.bool_]
 

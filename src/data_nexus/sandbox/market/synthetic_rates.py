@@ -12,7 +12,7 @@ from data_nexus.sandbox.market.tape import Floats, Tape
 PERIOD = 60  # sessions between two visits at zero
 AMPLITUDE, NOISE = 1.5, 0.02
 NEAR_ZERO = 0.06
-PLUNGE = -0.37  # the close of a commodity that nobody can store, by its former price
+PLUNGE = -0.37  # the close of a commodity that cannot be stored, in its former price
 SPREAD = 0.01
 
 

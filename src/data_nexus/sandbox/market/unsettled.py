@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from data_nexus.sandbox.market.calendar import DAY
+from data_nexus.sandbox.market.calendar import DAY, Departures
 from data_nexus.sandbox.market.moment import Mask, Moment
 from data_nexus.sandbox.market.tape import FIELDS, RAW, Bars, Floats, Tape
-from data_nexus.sandbox.market.trading_days import Departures
 
 # How far the early close is from the final one, and how much of the volume is counted by then.
 PARTIAL, PARTIAL_VOLUME = 0.985, 0.35
