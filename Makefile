@@ -1,14 +1,14 @@
 # Everything starts here, and `make` alone tells what there is. Needs make and Python 3.11 or
 # newer with venv and pip; each target brings its own set-up into .venv, `make test` and
 # `make campaign` also the tools that tests speak to into .venv-tools. To do without one:
-# make test TOOLS='moto nautilus qlib'.
+# make test TOOLS='eodhd moto nautilus qlib'.
 
 PYTHON ?= python3
 BIN    := .venv/bin
 QUIET  := install --quiet --quiet --disable-pip-version-check --no-input
 PIP    := $(BIN)/pip $(QUIET)
 CODE   := $(wildcard src tests bench tools bin scripts)
-TOOLS  := moto nautilus qlib zipline
+TOOLS  := eodhd moto nautilus qlib zipline
 
 # The first of these that is new enough and complete. (A name in PATH may be an empty shim, and
 # Debian's python3 comes without venv.)

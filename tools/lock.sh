@@ -27,6 +27,7 @@ compile_tool() {
         --output-file "tests/tools/$name.txt" "$@"
 }
 : > "$scratch/unread"
+compile_tool eodhd
 compile_tool moto
 printf '%s\n' cvxpy fire gym jupyter lightgbm matplotlib mlflow nbconvert pyarrow pymongo \
     > "$scratch/unread"

@@ -100,3 +100,17 @@ def test_the_help_tells_costs_and_limits() -> None:
     flowing = " ".join(told.split())
     assert "eod-bulk-last-day 100" in flowing
     assert "all-world 100,000 and 0 extra; free 20 and 500 extra" in flowing
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"name": "sleepy", "share": 0.1}',
+        b'{"name": "late", "share": 2}',
+        b'{"name": "late", "share": 0.1, "sessions": 0}',
+        b'{"name": "late", "symbols": ["NOPE.US"]}',
+    ],
+)
+def test_what_is_no_behaviour_is_refused(vendor: Sandbox, body: bytes) -> None:
+    reply = fetch(f"{vendor.control}/behaviours", "POST", body)
+    assert (reply.status, bool(reply.json()["error"])) == (400, True)

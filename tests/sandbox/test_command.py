@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.source import ROOT
 from tests.support.vendor.sandbox import TOKEN, fetch, sandbox
 
 COMMAND = [sys.executable, "-m", "data_nexus.sandbox", "--symbols", "5", "--clean"]
@@ -80,3 +81,37 @@ def test_a_file_without_the_columns_is_a_usage_error(tmp_path: Path) -> None:
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 2
     assert "bars.csv has no column symbol, date" in ended.stderr
+
+
+def test_a_share_of_the_assets_is_drawn_by_the_seed() -> None:
+    def drawn(seed: int, *behaviours: str) -> dict[str, set[str]]:
+        with sandbox(symbols=300, clean=True, seed=seed, behaviour=behaviours) as vendor:
+            found = vendor.get("/behaviours")
+            return {name: set(each["symbols"]) for name, each in found.items()}
+
+    chosen = drawn(1, "late=0.1", "provisional:2=0.1", "partial=AAPL.US,MSFT.US")
+    assert chosen["partial"] == {"AAPL.US", "MSFT.US"}
+    assert all(15 < len(chosen[name]) < 45 for name in ("late", "provisional"))
+    assert chosen["late"] != chosen["provisional"]
+    assert chosen["doubled"] == set()
+    assert drawn(1, "late=0.1")["late"] == chosen["late"]
+    assert not drawn(2, "late=0.1")["late"] >= chosen["late"]
+
+
+@pytest.mark.parametrize("option", ["sleepy=0.1", "late", "late:x=0.1", "late=NOPE.US"])
+def test_an_option_that_is_no_behaviour_is_a_usage_error(option: str) -> None:
+    command = [sys.executable, "-m", "data_nexus.sandbox", "--behaviour", option]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert "Error:" in ended.stderr
+
+
+def test_every_behaviour_stands_in_the_help_and_in_the_docs() -> None:
+    command = [sys.executable, "-m", "data_nexus.sandbox", "--help"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    page = (ROOT / "docs" / "testing.md").read_text(encoding="utf-8")
+    with sandbox(symbols=1, clean=True) as vendor:
+        meanings = {name: each["meaning"] for name, each in vendor.get("/behaviours").items()}
+    for name, meaning in meanings.items():
+        assert f"| `{name}` |" in page
+        assert f"{name} ({meaning})".replace(" ", "") in "".join(shown.split())

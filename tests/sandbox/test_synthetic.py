@@ -193,3 +193,34 @@ def test_renamed_symbols_are_told(world: Sandbox) -> None:
     assert changes
     assert {row["new_symbol"] for row in changes} <= set(codes(world))
     assert json.dumps(changes[0]).startswith('{"exchange": "US", "old_symbol": ')
+
+
+def test_yields_and_commodities_are_zero_and_negative_at_times() -> None:
+    options = {"symbols": 3, "clean": True, "years": 1, "now": "2026-11-20T12:00:00"}
+    with sandbox(exchange=["US", "GBOND", "COMM"], **options) as vendor:  # type: ignore[arg-type]
+        for exchange, kind in (("GBOND", "BOND"), ("COMM", "Commodity")):
+            listed = vendor.ask(f"/exchange-symbol-list/{exchange}", fmt="json").json()
+            assert {row["Type"] for row in listed} == {kind}
+            for code in (row["Code"] for row in listed):
+                rows = vendor.ask(f"/eod/{code}.{exchange}", fmt="json").json()
+                closes = [row["close"] for row in rows]
+                assert min(closes) < 0 < max(closes)
+                assert 0 in closes
+                assert closes == [row["adjusted_close"] for row in rows]
+                assert all(row["low"] <= min(row["open"], row["close"]) for row in rows)
+                assert all(row["high"] >= max(row["open"], row["close"]) for row in rows)
+                assert vendor.ask(f"/splits/{code}.{exchange}", fmt="json").json() == []
+        bulk = vendor.ask("/eod-bulk-last-day/GBOND").json()
+        assert len(bulk) == 3
+
+
+def test_behaviours_hold_for_prices_at_zero_and_below() -> None:
+    names = ("provisional", "partial", "doubled")
+    for day in ("2026-08-03", "2026-09-14"):
+        options = {"symbols": 20, "clean": True, "years": 1, "now": f"{day}T16:00:00"}
+        every = [f"{name}=1" for name in names]
+        with sandbox(exchange="GBOND", behaviour=every, **options) as vendor:  # type: ignore[arg-type]
+            for row in vendor.ask("/eod-bulk-last-day/GBOND").json():
+                assert row["low"] <= row["close"] <= row["high"]
+                columns = vendor.get(f"/truth/{row['code']}.GBOND?final=1")
+                assert row["close"] != columns["close"][-1]

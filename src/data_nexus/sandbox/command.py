@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import json
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from data_nexus.sandbox.endpoints.table import costs
 from data_nexus.sandbox.faults.faults import Faults
 from data_nexus.sandbox.listeners import HOST, Ports, serve
 from data_nexus.sandbox.market.action_days import ActionDays
+from data_nexus.sandbox.market.behaviours import MEANINGS, NoSuchBehaviour, parsed
+from data_nexus.sandbox.market.calendar import AS_CALENDAR, Departures
 from data_nexus.sandbox.market.files import Files, FilesUniverse, files_below
 from data_nexus.sandbox.market.files_reading import NotReadable
 from data_nexus.sandbox.market.market import Market
@@ -32,15 +35,18 @@ from data_nexus.sandbox.server import RestServer
 from data_nexus.sandbox.vendor import Account, Vendor
 
 TOKEN_VARIABLE = "NEXUS_SANDBOX_TOKEN"  # noqa: S105 - a name, not a token  # nosec B105
-DEFAULT_TOKEN = "sandbox-token"  # noqa: S105 - valid nowhere else  # nosec B105
+# In the vendor's form, which its own client insists on.
+DEFAULT_TOKEN = "sandboxtoken00.00000000"  # noqa: S105 - valid nowhere else  # nosec B105
 MIB = 1 << 20
 MOMENT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"])
+DAY = click.DateTime(["%Y-%m-%d"])
 EXISTING = click.Path(exists=True, path_type=Path)
 
 
 def _help() -> str:
     prices = ", ".join(f"{name} {calls}" for name, calls in costs().items())
     plans = "; ".join(f"{name} {plan.day:,} and {plan.extra} extra" for name, plan in PLANS.items())
+    behaviours = "; ".join(f"{name} ({meaning})" for name, meaning in MEANINGS.items())
     return inspect.cleandoc(f"""
         Simulate EODHD's REST API with made-up data or files.
 
@@ -49,6 +55,8 @@ def _help() -> str:
 
         Every request counts against the minute's limit. Its cost in calls of the day: {prices}.
         Calls a day by plan: {plans}. GET / of the controls lists what can be changed while it runs.
+
+        What the vendor does late or wrong, with N sessions, by default 1: {behaviours}.
         """)
 
 
@@ -67,6 +75,19 @@ def _help() -> str:
     "--clean", is_flag=True, help="No delisted, late, empty, missing or illiquid symbols."
 )
 @click.option("--seed", default=1, show_default=True, help="Seed of the made-up data.")
+@click.option(
+    "--behaviour",
+    "behaviours",
+    multiple=True,
+    metavar="NAME[:SESSIONS]=SHARE|SYMBOL,…",
+    help="Something late or wrong, for a share of the assets or some; repeatable.",
+)
+@click.option(
+    "--extra-session", "extra", type=DAY, multiple=True, help="A day of trade in no calendar."
+)
+@click.option(
+    "--missing-session", "missing", type=DAY, multiple=True, help="A session that is not held."
+)
 @click.option("--data", "folder", type=EXISTING, help="A folder of files: bars*, splits*, …")
 @click.option("--bars", type=EXISTING, multiple=True, help="A file of bars; repeatable.")
 @click.option("--splits", type=EXISTING, multiple=True, help="A file of splits.")
@@ -101,7 +122,7 @@ def _help() -> str:
 def sandbox(**options: Any) -> None:  # noqa: ANN401 - each option is checked by click
     """Build the vendor, and serve until the end."""
     clock = Clock(options["now"])
-    market = Market(_universe(clock, options), clock)
+    market = _market(clock, options)
     vendor = Vendor(
         market=market,
         bodies=Bodies(market, options["cache"] * MIB),
@@ -125,6 +146,29 @@ def sandbox(**options: Any) -> None:  # noqa: ANN401 - each option is checked by
         )
     finally:
         log.close()
+
+
+def _market(clock: Clock, options: dict[str, Any]) -> Market:
+    market = Market(_universe(clock, options), clock, options["seed"])
+    try:
+        for text in options["behaviours"]:
+            market.behave(*parsed(text))
+    except NoSuchBehaviour as error:
+        raise click.UsageError(str(error)) from error
+    except KeyError as error:
+        raise click.UsageError(f"no symbol {error} in this market") from error
+    departures = _departures(options)
+    for exchange in market.exchanges if departures != AS_CALENDAR else ():
+        market.depart(exchange, departures)
+    return market
+
+
+def _departures(options: dict[str, Any]) -> Departures:
+    missing = (day.date() for day in options["missing"])
+    return Departures(
+        extra=frozenset(day.date() for day in options["extra"]),
+        closures=tuple((day, day + timedelta(1)) for day in sorted(missing)),
+    )
 
 
 def _account(clock: Clock, options: dict[str, Any]) -> Account:

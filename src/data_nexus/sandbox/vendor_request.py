@@ -11,6 +11,7 @@ from multidict import MultiMapping
 from yarl import URL
 
 ROOT = "/api"
+CALENDAR = "calendar"  # the part of a path before an endpoint's own name
 
 
 class Invalid(Exception):
@@ -26,6 +27,8 @@ class Invalid(Exception):
 class VendorRequest:
     """A request: `/api/{endpoint}/{subject}` with its parameters, the token kept apart.
 
+    The calendars are endpoints of two parts, such as `calendar/splits`.
+
     `url` is the request's URL with the token in it, as the vendor's own 404 page repeats it.
     """
 
@@ -39,8 +42,12 @@ class VendorRequest:
 
     @classmethod
     def of(cls, url: URL, headers: MultiMapping[str]) -> Self:
-        """Read a request; a trailing slash is ignored (recordings)."""
-        endpoint, _, subject = url.path.removeprefix(ROOT).strip("/").partition("/")
+        """Read a request; doubled and trailing slashes are ignored (the vendor's own client)."""
+        path = url.path.removeprefix(ROOT)
+        endpoint, *parts = [part for part in path.split("/") if part] or [""]
+        if endpoint == CALENDAR and parts:
+            endpoint = f"{endpoint}/{parts.pop(0)}"
+        subject = "/".join(parts)
         query = dict(url.query)
         token = query.pop("api_token", "")
         accepted = headers.get("Accept-Encoding", "").lower()
@@ -50,7 +57,7 @@ class VendorRequest:
 
     def format(self, default: str) -> str:
         """`json` or `csv`: as requested, or the endpoint's default."""
-        return "csv" if self.query.get("fmt", default).lower() == "csv" else "json"
+        return "csv" if (self.query.get("fmt") or default).lower() == "csv" else "json"
 
     def date(self, name: str) -> date | None:
         """A date among the parameters; None if it is absent or empty."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import psycopg
 import pyarrow as pa
@@ -23,9 +24,31 @@ def codes(vendor: Sandbox, exchange: str = "US") -> list[str]:
     return sorted(row["Code"] for row in listed)
 
 
-def truth(vendor: Sandbox) -> pa.Table:
-    """Every bar that the vendor serves now: symbol, date and the six numbers."""
-    return pa.ipc.open_stream(io.BytesIO(vendor.get("/truth"))).read_all()
+def truth(vendor: Sandbox, *, final: bool = False) -> pa.Table:
+    """Every bar that the vendor serves now: symbol, date and the six numbers.
+
+    `final`: every bar of the days published so far, as it will be once nothing is late any more.
+    """
+    stream = vendor.get("/truth?final=1" if final else "/truth")
+    return pa.ipc.open_stream(io.BytesIO(stream)).read_all()
+
+
+def now_and_final(vendor: Sandbox) -> pa.Table:
+    """By symbol and date the six numbers that are served now, and the final ones as `final_close`.
+
+    The first are null where the bar is late, the others where it will be withdrawn or its session
+    is not published.
+    """
+    final = truth(vendor, final=True)
+    names = ["symbol", "date", *(f"final_{name}" for name in COLUMNS)]
+    keys = ["symbol", "date"]
+    joined = truth(vendor).join(final.rename_columns(names), keys, join_type="full outer")
+    return joined.sort_by([(key, "ascending") for key in keys])
+
+
+def listed_actions(vendor: Sandbox, *, final: bool = False) -> list[dict[str, Any]]:
+    """Every split and dividend that the vendor lists now, or finally."""
+    return list(vendor.get("/actions?final=1" if final else "/actions"))
 
 
 def differences(url: str, bars: pa.Table) -> dict[str, int]:

@@ -62,8 +62,8 @@ class Bodies:
         edition, history = self._market.edition(symbol), self._market.history(symbol)
         if history is None:
             return None
-        days = history.bars.date
-        rendered = render(bars_json(history.bars), days) if len(days) else NO_BARS
+        days = history.sent.date
+        rendered = render(bars_json(history.sent), days) if len(days) else NO_BARS
         self._keep(symbol, edition, rendered)
         return rendered
 

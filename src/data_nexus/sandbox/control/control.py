@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import io
 import json
 import re
 import time
@@ -12,24 +11,19 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
-import pyarrow as pa
 from aiohttp import web
 
 from data_nexus.sandbox.account.plans import PLANS
 from data_nexus.sandbox.control.account_changes import ACCOUNT_CHANGES, other_spender
 from data_nexus.sandbox.control.market_changes import CHANGES, Body, NotUnderstood
+from data_nexus.sandbox.control.truth import actions_of_all, bars_of_all, bars_of_one
 from data_nexus.sandbox.endpoints.table import costs
 from data_nexus.sandbox.faults.faults import Faults
-from data_nexus.sandbox.market.tape import FIELDS, Bars
+from data_nexus.sandbox.market.behaviours import MEANINGS
 from data_nexus.sandbox.request_log import RequestLog
 from data_nexus.sandbox.variants import POSSIBLE
 from data_nexus.sandbox.vendor import Vendor
 
-ARROW = "application/vnd.apache.arrow.stream"
-SCHEMA = pa.schema(
-    [("symbol", pa.string()), ("date", pa.date32()), *((name, pa.float64()) for name in FIELDS)]
-)
 # By another name a page of the web could reach this port: its name server may say 127.0.0.1.
 LOCAL_HOST = re.compile(r"(?:127\.0\.0\.1|localhost|\[::1\])(?::\d+)?", re.IGNORECASE)
 # The second is what curl and Python's urllib send unless another type is given.
@@ -62,8 +56,10 @@ class Control:
                 web.get("/faults", self._list_faults),
                 web.delete("/faults", self._clear_faults),
                 web.get("/log", self._log),
-                web.get("/truth", self._truth),
-                web.get("/truth/{symbol}", self._truth_of),
+                web.get("/truth", partial(bars_of_all, self.vendor.market)),
+                web.get("/truth/{symbol}", partial(bars_of_one, self.vendor.market)),
+                web.get("/actions", partial(actions_of_all, self.vendor.market)),
+                web.get("/behaviours", self._list_behaviours),
                 web.get("/stats", self._stats),
             ]
         )
@@ -88,6 +84,14 @@ class Control:
                 "choices": POSSIBLE,
             }
         )
+
+    async def _list_behaviours(self, _: web.Request) -> web.Response:
+        """Every behaviour, with the symbols with which the vendor is late or wrong so."""
+        concerned = {
+            name: {"meaning": meaning, "symbols": self.vendor.market.concerned(name)}
+            for name, meaning in MEANINGS.items()
+        }
+        return web.json_response(concerned)
 
     async def _warm(self, _: web.Request) -> web.Response:
         """Render every history now; other requests are served in between."""
@@ -122,30 +126,6 @@ class Control:
     async def _log(self, request: web.Request) -> web.Response:
         """The requests so far, with `since=n` without the first n."""
         return web.json_response(self.log.entries[int(request.query.get("since", 0)) :])
-
-    async def _truth_of(self, request: web.Request) -> web.Response:
-        symbol = request.match_info["symbol"]
-        history = self.vendor.market.history(symbol)
-        if history is None:
-            raise NotUnderstood(f"no history of {symbol!r} in this market")
-        columns = _arrow(symbol, history.bars).drop_columns("symbol").to_pydict()
-        columns["date"] = [str(day) for day in columns["date"]]
-        return web.json_response(columns)
-
-    async def _truth(self, request: web.Request) -> web.StreamResponse:
-        """Every bar as an Arrow IPC stream, a batch a symbol."""
-        response = web.StreamResponse(headers={"Content-Type": ARROW})
-        await response.prepare(request)
-        sink = io.BytesIO()
-        with pa.ipc.new_stream(sink, SCHEMA) as writer:
-            for symbol in self.vendor.market.symbols():
-                history = self.vendor.market.history(symbol)
-                if history is not None and len(history.bars):
-                    writer.write_batch(_arrow(symbol, history.bars))
-                    await response.write(_emptied(sink))
-        await response.write(_emptied(sink))
-        await response.write_eof()
-        return response
 
     async def _stats(self, _: web.Request) -> web.Response:
         market, entries = self.vendor.market, self.log.entries
@@ -198,19 +178,3 @@ async def _body_of(request: web.Request) -> Body:
     if not isinstance(body, dict):
         raise NotUnderstood("a JSON object is needed")
     return body
-
-
-def _arrow(symbol: str, bars: Bars) -> pa.RecordBatch:
-    columns = [
-        pa.array(np.full(len(bars), symbol, dtype=object), pa.string()),
-        pa.array(bars.date, pa.date32()),
-        *(pa.array(getattr(bars, name), from_pandas=True) for name in FIELDS),
-    ]
-    return pa.record_batch(columns, schema=SCHEMA)
-
-
-def _emptied(sink: io.BytesIO) -> bytes:
-    content = sink.getvalue()
-    sink.seek(0)
-    sink.truncate()
-    return content

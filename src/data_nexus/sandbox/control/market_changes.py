@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
+from data_nexus.sandbox.market.behaviours import Behaviour
+from data_nexus.sandbox.market.calendar import Departures
 from data_nexus.sandbox.market.tape import FIELDS, Dividend, Listing
 from data_nexus.sandbox.vendor import Vendor
 
 Body = Mapping[str, Any]
 Reply = dict[str, Any]
 LISTING_TEXTS = ("name", "type", "country", "venue", "currency", "isin")
+KINDS = ("bar", "split", "dividend")
 
 
 class NotUnderstood(ValueError):
@@ -148,6 +151,52 @@ _LIST_VERBS: dict[str, Callable[[Vendor, Body], str]] = {
     "remove": _remove,
 }
 
+
+def _withdraw(vendor: Vendor, body: Body) -> Reply:
+    """`{"symbol", "date"}`: the bar is served no more; `"kind"`: bar, split or dividend."""
+    symbol, kind = _known(vendor, body["symbol"]), body.get("kind", "bar")
+    if kind not in KINDS:
+        raise NotUnderstood(f"no kind {kind!r}; there are {', '.join(KINDS)}")
+    vendor.market.withdraw(symbol, kind, date.fromisoformat(body["date"]))
+    return {}
+
+
+def _behaviours(vendor: Vendor, body: Body) -> Reply:
+    """`{"name", "symbols": […], "share": 0.02, "sessions": 1, "since"}`: late or wrong with them.
+
+    It concerns sessions and ex-dates after `since`, by default the last day published; null: all.
+    Without symbols and share it ends. GET lists the names, and which symbols they concern.
+    """
+    symbols = frozenset(_known(vendor, symbol) for symbol in body.get("symbols", ()))
+    through = max(map(vendor.market.published_through, vendor.market.exchanges))
+    behaviour = Behaviour(
+        symbols=symbols,
+        share=float(body.get("share", 0)),
+        sessions=int(body.get("sessions", 1)),
+        since=_maybe_date(body["since"]) if "since" in body else through,
+    )
+    vendor.market.behave(body["name"], behaviour)
+    return {"symbols": vendor.market.concerned(body["name"])}
+
+
+def _sessions(vendor: Vendor, body: Body) -> Reply:
+    """`{"exchange", "extra": [dates], "missing": [dates], "shut_from": date, "reopens": date}`.
+
+    The exchange trades on the extra days and not on the missing ones; from `shut_from` on it is
+    shut until the day of `reopens`, which may be given later. No calendar shows any of it.
+    """
+    exchange = body.get("exchange", "US")
+    before = vendor.market.departures(exchange)
+    closures = dict(before.closures)
+    for text in body.get("missing", ()):
+        closures[date.fromisoformat(text)] = date.fromisoformat(text) + timedelta(1)
+    if "shut_from" in body:
+        closures[date.fromisoformat(body["shut_from"])] = _maybe_date(body.get("reopens"))
+    extra = before.extra | {date.fromisoformat(text) for text in body.get("extra", ())}
+    vendor.market.depart(exchange, Departures(extra, tuple(sorted(closures.items()))))
+    return {"last_session": str(vendor.market.last_session(exchange))}
+
+
 CHANGES: dict[str, Callable[[Vendor, Body], Reply]] = {
     "/clock": _clock,
     "/publish": _publish,
@@ -155,6 +204,9 @@ CHANGES: dict[str, Callable[[Vendor, Body], Reply]] = {
     "/restate": _restate,
     "/factor": _factor,
     "/hold": _hold,
+    "/withdraw": _withdraw,
+    "/behaviours": _behaviours,
+    "/sessions": _sessions,
     "/shrink": _shrink,
     "/list": _list,
 }

@@ -9,7 +9,6 @@ from datetime import date, timedelta
 from data_nexus.sandbox.answers.render import HTML, JSON, document, number, table, unpacked
 from data_nexus.sandbox.answers.wire import Answer, Served
 from data_nexus.sandbox.endpoints.actions import day_text, ratio
-from data_nexus.sandbox.market.calendar import sessions
 from data_nexus.sandbox.market.market import US_VENUES
 from data_nexus.sandbox.market.tape import FIELDS, Listing
 from data_nexus.sandbox.vendor import NO_EXCHANGE, Vendor
@@ -55,10 +54,7 @@ def bulk_last_day(vendor: Vendor, request: VendorRequest) -> Answer:
 
 
 def _last_session(vendor: Vendor, exchange: str) -> date:
-    home = "US" if exchange in US_VENUES else exchange
-    through = vendor.market.published_through(home)
-    last: date = sessions(home, through - A_WHILE, through)[-1].item()
-    return last
+    return vendor.market.last_session("US" if exchange in US_VENUES else exchange)
 
 
 def _chosen(vendor: Vendor, request: VendorRequest, exchange: str) -> list[Listing]:
@@ -85,11 +81,12 @@ def _traded(
 
 
 def _up_to(vendor: Vendor, symbol: str, day: date) -> list[Row]:
-    """The bars of two weeks; this renders no history that is not rendered yet."""
+    """The bars of two weeks, none doubled; this renders no history that is not rendered yet."""
     if vendor.bodies.keeps(symbol):
         rendered = vendor.bodies.window(symbol, day - A_WHILE, day)
         rows: list[Row] = json.loads(unpacked(rendered.gzip)) if rendered else []
-        return rows
+        is_doubled = len(rows) > 1 and rows[-1]["date"] == rows[-2]["date"]
+        return rows[:-1] if is_doubled else rows
     history = vendor.market.history(symbol)
     if history is None:
         return []

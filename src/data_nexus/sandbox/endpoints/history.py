@@ -45,7 +45,7 @@ def _bars(
     history = vendor.market.history(symbol)
     if history is None:
         return vendor.no_ticker()
-    bars = in_periods(history.bars.between(*span), period)
+    bars = in_periods(history.sent.between(*span), period)
     return _shown(bars, request)
 
 

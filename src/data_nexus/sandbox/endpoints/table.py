@@ -10,6 +10,7 @@ from data_nexus.sandbox.answers.render import JSON, document
 from data_nexus.sandbox.answers.wire import Answer
 from data_nexus.sandbox.endpoints.actions import dividends, splits, symbol_change_history
 from data_nexus.sandbox.endpoints.bulk import bulk_last_day
+from data_nexus.sandbox.endpoints.calendars import calendar_splits
 from data_nexus.sandbox.endpoints.history import eod
 from data_nexus.sandbox.endpoints.symbol_list import exchange_symbol_list
 from data_nexus.sandbox.endpoints.user import (
@@ -41,6 +42,7 @@ ENDPOINTS = {
     "splits": Endpoint(1, splits),
     "exchange-details": Endpoint(5, exchange_details),
     "symbol-change-history": Endpoint(5, symbol_change_history),
+    "calendar/splits": Endpoint(1, calendar_splits),
     "user": Endpoint(0, user),
     "internal-user": Endpoint(0, internal_user),
 }

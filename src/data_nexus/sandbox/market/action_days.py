@@ -28,11 +28,17 @@ class ActionDays:
         """The dividends of a day that are known by now, each with its symbol."""
         return [(symbol, each) for symbol, each in self._on(day) if isinstance(each, Dividend)]
 
+    def splits_between(self, first: date, last: date) -> list[tuple[str, Split]]:
+        """The splits of a range of days that are known by now, oldest first."""
+        self._on(first)
+        days = sorted(day for day in self._by_day if first <= day <= last)
+        return [found for day in days for found in self.splits(day)]
+
     def _on(self, day: date) -> list[tuple[str, Split | Dividend]]:
         if self._version != self._market.version:
             self._read_again()
         found = self._by_day.get(day, [])
-        return [(symbol, each) for symbol, each in found if self._market.has_out(symbol, day)]
+        return [(symbol, each) for symbol, each in found if self._market.lists(symbol, each)]
 
     def _read_again(self) -> None:
         market = self._market

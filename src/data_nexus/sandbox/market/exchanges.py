@@ -8,7 +8,10 @@ from datetime import time
 
 @dataclass(frozen=True, slots=True)
 class ExchangeFacts:
-    """An exchange as the vendor's lists describe it; `hours` are local, first and last trade."""
+    """An exchange as the vendor's lists describe it; `hours` are local, first and last trade.
+
+    `type`: the one of all its listings, where they have no other.
+    """
 
     name: str
     mic: str | None
@@ -19,6 +22,7 @@ class ExchangeFacts:
     timezone: str
     hours: tuple[time, time]
     venues: tuple[str, ...] = ()
+    type: str | None = None
 
 
 _NEW_YORK = ("America/New_York", (time(9, 30), time(16, 0)))
@@ -47,6 +51,12 @@ EXCHANGES = {
     "TO": ExchangeFacts(
         *("Toronto Exchange", "XTSE", "Canada", "CAD", "CA", "CAN"),
         *("America/Toronto", (time(9, 30), time(16, 0))),
+    ),
+    "GBOND": ExchangeFacts(
+        *("Government Bonds", None, "Unknown", "Unknown", "", "", "UTC", _EUROPE), type="BOND"
+    ),
+    "COMM": ExchangeFacts(
+        *("Commodities", None, "Unknown", "USD", "", ""), *_NEW_YORK, type="Commodity"
     ),
     "AU": ExchangeFacts(
         *("Australian Securities Exchange", "XASX", "Australia", "AUD", "AU", "AUS"),

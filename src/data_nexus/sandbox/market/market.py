@@ -1,31 +1,28 @@
 """Serve the market as of now: a universe, the changes of the control port, and the clock.
 
-A listing's bars are always computed anew from its tape, the actions known and the session
-published through, so that a split which becomes known re-bases the whole history.
+A listing's bars are always computed anew from its tape and the moment: the actions known, the
+session published through, and what the vendor does late or wrong with the asset.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from itertools import count
-
-import numpy as np
+from zlib import crc32
 
 from data_nexus.sandbox.clock import Clock
-from data_nexus.sandbox.market.tape import (
-    EMPTY,
-    FIELDS,
-    Bars,
-    Dividend,
-    Listing,
-    Split,
-    SymbolChange,
-    Tape,
-    served_bars,
-    split_factor_after,
+from data_nexus.sandbox.market.as_served import Amendments, History, history_at, is_out
+from data_nexus.sandbox.market.behaviours import NONE, Behaviour, Behaviours, checked
+from data_nexus.sandbox.market.calendar import (
+    AS_CALENDAR,
+    Departures,
+    sessions_held,
+    younger_than,
 )
+from data_nexus.sandbox.market.moment import Moment, running_session
+from data_nexus.sandbox.market.tape import EMPTY, Dividend, Listing, Split, SymbolChange
 from data_nexus.sandbox.market.universe import Universe
 
 # Codes in paths that hold part of the virtual exchange US (vendor documentation), by venue.
@@ -37,6 +34,7 @@ US_VENUES = {
     "OTC": "OTC",
     "PINK": "PINK",
 }
+UNAMENDED = Amendments()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,33 +47,16 @@ class ListedInterval:
     ended: date | None = None
 
 
-@dataclass(slots=True)
-class Amendments:
-    """What the control port added to a symbol; `edition` rises with every change."""
-
-    splits: list[Split] = field(default_factory=list)
-    dividends: list[Dividend] = field(default_factory=list)
-    restated: dict[date, dict[str, float]] = field(default_factory=dict)
-    factors: list[tuple[date, float]] = field(default_factory=list)
-    held: dict[date, date] = field(default_factory=dict)
-    edition: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """What the vendor serves of one symbol now: bars, and the actions known and reported."""
-
-    bars: Bars
-    splits: tuple[Split, ...]
-    dividends: tuple[tuple[Dividend, float], ...]  # each with its split-adjusted value
-
-
 class Market:
     """The truth that the vendor serves; `version` counts every change to it."""
 
-    def __init__(self, universe: Universe, clock: Clock) -> None:
+    def __init__(self, universe: Universe, clock: Clock, seed: int = 1) -> None:
         self.clock = clock
         self.version = 0
+        self.behaviours: dict[str, Behaviour] = {}
+        self._seed = seed
+        self._concerned: dict[str, Behaviours] = {}
+        self._departures: dict[str, Departures] = {}
         self._universe = universe
         self._intervals = {
             listing.symbol: ListedInterval(listing, listing.symbol)
@@ -131,55 +112,92 @@ class Market:
         """The renamed symbols, oldest first."""
         return sorted(self._changes, key=lambda change: change.effective)
 
+    def last_session(self, exchange: str) -> date:
+        """The newest session published, by the sessions that the exchange held."""
+        held = sessions_held(exchange, self.departures(exchange))
+        return younger_than(held, self.published_through(exchange), 1)
+
+    def departures(self, exchange: str) -> Departures:
+        """How the exchange departs from its calendar."""
+        return self._departures.get(exchange, AS_CALENDAR)
+
     def edition(self, symbol: str) -> tuple[object, ...]:
         """A value that stays equal exactly as long as the symbol's history does."""
         interval = self._intervals.get(symbol)
-        exchange = symbol.rpartition(".")[2]
         amended = self._amendments.get(symbol)
-        return (interval, self.published_through(exchange), amended.edition if amended else 0)
+        moment = self._moment(interval) if interval else None
+        return (interval, moment, amended.edition if amended else 0)
 
     def actions_edition(self, symbol: str) -> tuple[object, ...]:
         """A value that stays equal as long as `actions` does."""
         amended = self._amendments.get(symbol)
         return (self._intervals[symbol], amended.edition if amended else 0)
 
-    def history(self, symbol: str) -> History | None:
-        """What the vendor serves of the symbol now; None where it answers `not found`."""
+    def history(self, symbol: str, *, final: bool = False) -> History | None:
+        """What the vendor serves of the symbol now; None where it answers `not found`.
+
+        `final`: what it will serve of the same days once all is settled.
+        """
         interval = self._intervals.get(symbol)
         tape = self._universe.tape(interval.source, interval.listed) if interval else None
         if interval is None or tape is None:
             return None
-        through = self.published_through(interval.listing.exchange)
-        amended = self._amendments.get(symbol, Amendments())
-        tape = _known(tape, min(through, interval.ended or through))
-        posted = [split for split in amended.splits if split.date <= through]
-        cash = [dividend for dividend in amended.dividends if dividend.date <= through]
-        bars = _scaled(
-            _restated(served_bars(tape, posted, cash), amended.restated), amended.factors
-        )
-        bars = _without(bars, {day for day, until in amended.held.items() if through < until})
-        splits = sorted((*tape.splits, *posted), key=lambda split: split.date)
-        dividends = sorted((*tape.dividends, *cash), key=lambda dividend: dividend.date)
-        valued = (
-            (each, _value(each, tuple(splits), posted)) for each in dividends if each.reported
-        )
-        return History(bars, tuple(split for split in splits if split.reported), tuple(valued))
+        moment = self._moment(interval)
+        amended = self._amendments.get(symbol, UNAMENDED)
+        return history_at(tape, amended, moment.final() if final else moment)
 
     def actions(self, symbol: str) -> tuple[Split | Dividend, ...]:
         """All reported actions of the symbol, future ones included."""
         interval = self._intervals[symbol]
         tape = self._universe.tape(interval.source, interval.listed) or EMPTY
-        amended = self._amendments.get(symbol, Amendments())
+        amended = self._amendments.get(symbol, UNAMENDED)
         splits, dividends = (*tape.splits, *amended.splits), (*tape.dividends, *amended.dividends)
         return (
             *(split for split in splits if split.reported),
             *(dividend for dividend in dividends if dividend.reported),
         )
 
-    def has_out(self, symbol: str, day: date) -> bool:
-        """Whether the symbol's answers may include the day by now."""
-        interval = self._intervals[symbol]
-        return day <= min(self.published_through(interval.listing.exchange), interval.ended or day)
+    def lists(self, symbol: str, action: Split | Dividend) -> bool:
+        """Whether the vendor lists one of the symbol's actions by now."""
+        amended = self._amendments.get(symbol, UNAMENDED)
+        return is_out(action, amended, self._moment(self._intervals[symbol]))
+
+    def concerned(self, name: str) -> list[str]:
+        """The symbols with which the vendor is late or wrong in a way."""
+        return [
+            symbol
+            for symbol, interval in self._intervals.items()
+            if name in self._concerning(interval.source)
+        ]
+
+    def _concerning(self, source: str) -> Behaviours:
+        if not self.behaviours:
+            return NONE
+        if source not in self._concerned:
+            self._concerned[source] = {
+                name: each
+                for name, each in self.behaviours.items()
+                if each.concerns(name, source, self._seed)
+            }
+        return self._concerned[source]
+
+    def _moment(self, interval: ListedInterval) -> Moment:
+        exchange, ended = interval.listing.exchange, interval.ended
+        through, departures = self.published_through(exchange), self.departures(exchange)
+        behaviours = self._concerning(interval.source)
+        moment = Moment(
+            exchange=exchange,
+            through=min(through, ended or through),
+            departures=departures,
+            behaviours=behaviours,
+            number=crc32(interval.source.encode()) + self._seed if behaviours else 0,
+        )
+        if "partial" not in behaviours or moment.through < through:
+            return moment
+        running = running_session(exchange, departures, through, self.clock.now())
+        if running is None or running > (ended or running):
+            return moment
+        return replace(moment, running=running)
 
     # Changed by the control port.
 
@@ -214,6 +232,25 @@ class Market:
     def hold(self, symbol: str, day: date, until: date) -> None:
         """Serve the bar of a day late: once the sessions up to another day are published."""
         self._amended(symbol).held[day] = until
+
+    def withdraw(self, symbol: str, kind: str, day: date) -> None:
+        """Serve a day's `bar`, `split` or `dividend` no more."""
+        self._amended(symbol).withdrawn.add((kind, day))
+
+    def behave(self, name: str, behaviour: Behaviour) -> None:
+        """Let the vendor be late or wrong in a way, or with no asset concerned end it."""
+        checked(name, behaviour)
+        self.version += 1
+        self._concerned.clear()
+        self.behaviours.pop(name, None)
+        if behaviour.symbols or behaviour.share:
+            sources = {each: self._intervals[each].source for each in behaviour.symbols}
+            self.behaviours[name] = replace(behaviour, symbols=frozenset(sources.values()))
+
+    def depart(self, exchange: str, departures: Departures) -> None:
+        """Let the exchange trade on other days than its calendar has."""
+        self.version += 1
+        self._departures[exchange] = departures
 
     def shrink(self, exchange: str, share: float) -> None:
         """Serve only the first part of the exchange's lists; 1 serves them whole again."""
@@ -273,49 +310,3 @@ class Market:
         amended = self._amendments.setdefault(symbol, Amendments())
         amended.edition += 1
         return amended
-
-
-def _known(tape: Tape, through: date) -> Tape:
-    """The tape as published: no later row, no later action."""
-    end = int(np.searchsorted(tape.date, np.datetime64(through, "D"), side="right"))
-    known = replace(
-        tape if len(tape.date) else EMPTY,
-        splits=tuple(split for split in tape.splits if split.date <= through),
-        dividends=tuple(each for each in tape.dividends if each.date <= through),
-    )
-    return known.rows(slice(end))
-
-
-def _restated(bars: Bars, restated: Mapping[date, Mapping[str, float]]) -> Bars:
-    if not restated:
-        return bars
-    columns = {name: getattr(bars, name).copy() for name in FIELDS}
-    for day, values in restated.items():
-        rows = bars.date == np.datetime64(day, "D")
-        if "close" in values and "adjusted_close" not in values:
-            factor = columns["adjusted_close"][rows] / columns["close"][rows]
-            columns["adjusted_close"][rows] = np.round(values["close"] * factor, 4)
-        for name, value in values.items():
-            columns[name][rows] = value
-    return Bars(date=bars.date, **columns)
-
-
-def _scaled(bars: Bars, factors: Iterable[tuple[date, float]]) -> Bars:
-    adjusted = bars.adjusted_close
-    for day, factor in factors:
-        before = bars.date < np.datetime64(day, "D")
-        adjusted = np.where(before, np.round(adjusted * factor, 4), adjusted)
-    return replace(bars, adjusted_close=adjusted)
-
-
-def _without(bars: Bars, held: Collection[date]) -> Bars:
-    if not held:
-        return bars
-    out = np.isin(bars.date, np.array(sorted(held), dtype="datetime64[D]"), invert=True)
-    return bars.take(np.flatnonzero(out))
-
-
-def _value(dividend: Dividend, splits: tuple[Split, ...], posted: list[Split]) -> float:
-    if dividend.stated is not None:
-        return dividend.stated * split_factor_after(dividend.date, posted)
-    return round(dividend.unadjusted * split_factor_after(dividend.date, splits), 6)

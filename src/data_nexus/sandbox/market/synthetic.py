@@ -18,6 +18,7 @@ import numpy as np
 
 from data_nexus.sandbox.market.calendar import Days, sessions
 from data_nexus.sandbox.market.synthetic_names import KNOWN_CODES, Named, made_up
+from data_nexus.sandbox.market.synthetic_rates import BELOW_ZERO, PERIOD
 from data_nexus.sandbox.market.synthetic_tape import Nature, make_tape
 from data_nexus.sandbox.market.tape import EMPTY, Listing, SymbolChange, Tape
 
@@ -102,7 +103,10 @@ class SyntheticUniverse:
                 return EMPTY
             days = _lifetime(named, days, recipe.new_year)
             nature = replace(nature, illiquid=bool(named.draws[1] < ILLIQUID_SHARE))
-        return _last_bars(make_tape(rng, days, nature), recipe)
+        tape = make_tape(rng, days, nature)
+        if exchange in BELOW_ZERO:
+            tape = BELOW_ZERO[exchange](tape, crc32(symbol.encode()) % PERIOD)
+        return _last_bars(tape, recipe)
 
     def symbol_changes(self) -> Sequence[SymbolChange]:
         """Some of the listed US symbols once had another code."""

@@ -74,7 +74,7 @@ def _listing(exchange: str, position: int, row: Floats) -> Listing:
     if exchange == "US" and position < len(KNOWN):
         code, name, kind, venue, isin = KNOWN[position]
         return Listing(code=code, exchange="US", name=name, type=kind, venue=venue, isin=isin)
-    kind, suffix = _type(row[0])
+    kind, suffix = (facts.type, "") if facts.type else _type(row[0])
     words = (_pick(FIRST, row[1]), _pick(SECOND, row[2]), _pick(FORMS, row[3]), suffix)
     venues = facts.venues[:-1] or (exchange,)
     return Listing(

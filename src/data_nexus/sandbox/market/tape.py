@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +53,7 @@ class Split:
     that is not `reported` shows in the bars and in no list of splits.
     """
 
+    kind: ClassVar[str] = "split"
     date: dt.date
     new: float
     old: float
@@ -71,6 +73,7 @@ class Dividend:
     One that is not `reported` shows in the bars and in no list of dividends.
     """
 
+    kind: ClassVar[str] = "dividend"
     date: dt.date
     unadjusted: float
     stated: float | None = None
@@ -137,6 +140,13 @@ class Bars:
         """Some of the rows, in the given order."""
         return Bars(**{name: getattr(self, name)[chosen] for name in ("date", *FIELDS)})
 
+    def and_then(self, other: Bars) -> Bars:
+        """These rows, and those of another after them."""
+        names = ("date", *FIELDS)
+        return Bars(
+            **{name: np.append(getattr(self, name), getattr(other, name)) for name in names}
+        )
+
     def between(self, first: dt.date | None, last: dt.date | None) -> Bars:
         """The rows of a window, both ends included."""
         low = 0 if first is None else np.searchsorted(self.date, np.datetime64(first, "D"))
@@ -160,16 +170,13 @@ EMPTY = Tape(
 )
 
 
-def served_bars(tape: Tape, posted_splits: Iterable[Split], posted: Iterable[Dividend]) -> Bars:
-    """The bars as served once all the given actions are known; the tape holds no later rows."""
-    derived = tape.adjusted_close is None
-    posted_splits = tuple(posted_splits)
-    if derived:
-        tape = _repriced(tape, posted_splits)
-    splits = (*tape.splits, *posted_splits) if derived else posted_splits
-    dividends = (*tape.dividends, *posted) if derived else tuple(posted)
+def served_bars(tape: Tape, splits: Iterable[Split], dividends: Iterable[Dividend]) -> Bars:
+    """The tape's rows as served once the actions are worked in: adjusted closes and volumes.
+
+    Of a given `adjusted_close` these are only the actions that it does not follow yet.
+    """
     shares = _product_after(tape.date, [(split.date, split.factor) for split in splits])
-    total = shares * _dividend_factors(tape, dividends)
+    total = shares * _dividend_factors(tape, tuple(dividends))
     adjusted = tape.close if tape.adjusted_close is None else tape.adjusted_close
     return Bars(
         date=tape.date,
@@ -187,9 +194,12 @@ def split_factor_after(day: dt.date, splits: Iterable[Split]) -> float:
     return float(np.prod([split.factor for split in splits if split.date > day]))
 
 
-def _repriced(tape: Tape, splits: Iterable[Split]) -> Tape:
-    """Let prices and volumes follow the splits that were announced before their date."""
-    for split in splits:
+def repriced(tape: Tape, splits: Iterable[Split]) -> Tape:
+    """Let prices and volumes follow the splits that were announced before their date.
+
+    Given adjusted closes stay as they are, and the prices beside them.
+    """
+    for split in splits if tape.adjusted_close is None else ():
         if split.announced:
             after = tape.date >= np.datetime64(split.date, "D")
             prices = {
