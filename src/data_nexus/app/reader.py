@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING
 
-from data_nexus.domain.dates import given_day
+from data_nexus.domain.dates import GivenDate, given_day
 from data_nexus.domain.symbol import exchange_code
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ class Reader(ABC):
     def universe(
         self,
         exchange: str,
-        on: str | date | None = None,
+        on: GivenDate | None = None,
         type: str | None = None,  # noqa: A002 - the word of the contract
     ) -> pa.Table:
         """Return the assets listed on an exchange on a day, those delisted since included.
@@ -49,7 +49,7 @@ class Reader(ABC):
         return self._coverage(symbols)
 
     def calendar(
-        self, exchange: str, start: str | date | None = None, end: str | date | None = None
+        self, exchange: str, start: GivenDate | None = None, end: GivenDate | None = None
     ) -> pa.Table:
         """Return an exchange's sessions from `start` to `end`, both included.
 

@@ -16,7 +16,8 @@ class Lease:
     of its last one. `published` is the last session that the vendor must have published, if the
     calendar was consulted. The worker stops trusting the lease after `trusted_until`, a moment of
     its monotonic clock, unless it was renewed. `cause` says why the whole history is read again
-    although nothing is due: *audit* or *repair*; None if it is due.
+    although nothing is due: *audit* or *repair*; None if it is due. `asset_type` is the vendor's
+    word.
     """
 
     asset_id: int
@@ -29,3 +30,4 @@ class Lease:
     last_bar: date | None = None
     published: date | None = None
     cause: str | None = None
+    asset_type: str = ""

@@ -90,6 +90,7 @@ class _Claimed:
     id: int
     symbol: str
     exchange: str
+    asset_type: str
     fence: int
     synced_through: date | None
     times_empty: int
@@ -115,6 +116,7 @@ class _Claimed:
             last_bar=self.last_bar,
             published=self.published,
             cause=cause,
+            asset_type=self.asset_type,
         )
 
 

@@ -103,7 +103,7 @@ SET lease_owner = %(owner)s,
     fence = a.fence + 1
 FROM candidates c
 WHERE a.id = c.id
-RETURNING a.id, a.symbol, a.exchange, a.fence, a.synced_through, a.times_empty, a.last_bar,
+RETURNING a.id, a.symbol, a.exchange, a.asset_type, a.fence, a.synced_through, a.times_empty, a.last_bar,
           c.published, c.position
 
 -- name: count_due

@@ -28,6 +28,7 @@ from data_nexus.domain.validation.bulk_session import (
     is_out,
     reference_day,
 )
+from data_nexus.domain.validation.price_kinds import PriceKinds
 from data_nexus.eodhd.decode_bulk import decode_bulk_dividends, decode_bulk_splits
 from data_nexus.eodhd.requests import Request, bulk_request
 from data_nexus.errors import (
@@ -93,6 +94,7 @@ class BulkUpdate:
     drainable: DrainableRequester
     observe: Observer
     redact: Callable[[str], str]
+    kinds: PriceKinds
     run_id: int
     writers: int
     named: set[Symbol] = field(default_factory=set)
@@ -133,9 +135,7 @@ class BulkUpdate:
         since, last = date.min, date.min
         for session in sessions:
             before = await asyncio.to_thread(session_before, self.exchange, session)
-            if before != last:
-                since = before
-            last = session
+            since, last = (before if before != last else since), session
             self.held_back = self._empty[0].scope.session if self._empty else session
             if await self._advance(self._scope(session, since)):
                 since, self.held_back = session, None
@@ -156,7 +156,7 @@ class BulkUpdate:
         if reference is None:
             # No asset is left to advance; what is held back stays so.
             return not self._empty
-        bulk_session = await self._prices(scope.session, needed=CALLS_A_SESSION)
+        bulk_session = await self._prices(scope.session, survey, needed=CALLS_A_SESSION)
         self._empty.append(PricedSession(scope, survey, bulk_session, reference))
         expected = [code for code, day in last_bars.items() if day and day >= reference]
         if not is_out(bulk_session, expected):
@@ -168,11 +168,9 @@ class BulkUpdate:
         return True
 
     async def _commit(self, priced: PricedSession) -> None:
-        bulk_session = (
-            await self._with_actions(priced.bulk_session)
-            if priced.bulk_session.position
-            else priced.bulk_session
-        )
+        bulk_session = priced.bulk_session
+        if bulk_session.position:
+            bulk_session = await self._with_actions(bulk_session)
         await self.store.requeue(priced.scope, bulk_session.position)
         unbroken_since = await self._recheck(priced, bulk_session.named)
         done = await self._write(priced.scope, priced.survey, bulk_session, unbroken_since)
@@ -190,7 +188,7 @@ class BulkUpdate:
                 len(rechecks.sessions) * CALLS[Endpoint.BULK]
             )
             for session in rechecks.sessions:
-                bulk_session = replace(await self._prices(session), named=named)
+                bulk_session = replace(await self._prices(session, priced.survey), named=named)
                 scope = replace(priced.scope, session=session, late=True)
                 await self._write(scope, priced.survey, bulk_session, rechecks.still_open)
                 await self.store.mark_rechecked(self.exchange, session)
@@ -235,10 +233,11 @@ class BulkUpdate:
             raise foreseen(group) from None
         return done
 
-    async def _prices(self, session: date, needed: int = 0) -> BulkSession:
+    async def _prices(self, session: date, survey: CandidateIndex, needed: int = 0) -> BulkSession:
+        signed = self.kinds.signed_codes(self.exchange, survey.asset_types)
         return await self._fetch(
             bulk_request(self.exchange, session),
-            lambda body: decode_session(body, self.exchange, session, self.redact),
+            lambda body: decode_session(body, self.exchange, session, self.redact, signed),
             needed,
         )
 

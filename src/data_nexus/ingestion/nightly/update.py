@@ -168,6 +168,7 @@ async def _in_bulk(
         drainable=run.drainable,
         observe=run.observe,
         redact=run.reader.redact,
+        kinds=run.reader.kinds,
         run_id=run.run_id,
         writers=run.settings.writers,
     )
