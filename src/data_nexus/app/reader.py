@@ -42,9 +42,11 @@ class Reader(ABC):
         """Return how complete each asset's history is: now; of a snapshot, at its moment.
 
         Columns: asset_id, ticker, first_bar, last_bar, synced_through, expected (sessions from the
-        first bar to the last one published), stored, absent (known to have no bar), missing (not
-        read yet), unexpected (bars on days that are not sessions), is_exact (whether the exchange's
-        holidays are known for all of it). Raises `UsageError` for an unknown symbol.
+        first bar to the last one published, and earlier ones of which a row was rejected), stored,
+        absent (known to have no bar), missing (not read yet, or its row was rejected; a snapshot
+        has no rejected rows, and counts such sessions as absent), unexpected (bars on days that are
+        not sessions), is_exact (whether the exchange's holidays are known for all of it). Raises
+        `UsageError` for an unknown symbol.
         """
         return self._coverage(symbols)
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 # A date as a caller may give it; pandas' `Timestamp` is a `datetime`, which is a `date`.
 GivenDate: TypeAlias = "str | date | np.datetime64"
+# A missing value of a library, which is not the same as no limit.
+_NOTHING = float("nan")
 
 
 def parse_moment(text: str) -> datetime:
@@ -72,15 +74,15 @@ def given_day(value: GivenDate | None) -> date | None:
 def _plain(value: Any) -> object:  # noqa: ANN401 - whatever a caller has
     """Return what a library's date stands for: a `date`, a `datetime`, a text, or what it is."""
     if hasattr(value, "as_py"):  # Arrow
-        value = value.as_py()
+        value = _NOTHING if (found := value.as_py()) is None else found
     if type(value).__name__ == "datetime64":  # numpy
-        value = value.astype("datetime64[us]").item()
+        value = _NOTHING if (found := value.astype("datetime64[us]").item()) is None else found
     if not isinstance(value, date):
         return value
     try:
         day = date(value.year, value.month, value.day)
     except (TypeError, ValueError):  # pandas' NaT, a moment that is none
-        return float("nan")
+        return _NOTHING
     if not isinstance(value, datetime):
         return day
     moment = time(value.hour, value.minute, value.second, value.microsecond, value.tzinfo)

@@ -130,7 +130,7 @@ YIELDS = SignedCodes(codes=frozenset("A"))
 def test_a_yield_is_carried_on_over_zero_unless_its_adjustment_changes(
     before: tuple[float, float], after: dict[str, float], outcome: str
 ) -> None:
-    rows = [row("A", **after)]  # type: ignore[arg-type]
+    rows = [row("A", **after)]
     received = decode_session(json.dumps(rows).encode(), "US", MONDAY, str, YIELDS)
     last_day = NO_DAY if np.isnan(before[0]) else days(FRIDAY)
     assert outcome_of(received, ("A", last_day, *before)) == outcome

@@ -170,7 +170,7 @@ def test_zeros_of_a_yield_agree_and_a_change_of_sign_does_not() -> None:
     again = (*zero[:-1], zero[-1] + 1)
     assert records_of(check(bars_of(zero, again), WINDOW, PriceKind.SIGNED).kept) == [again]
     tenth = record(open=0.1, high=0.1, low=0.1, close=0.1, adjusted_close=0.1)
-    below = (tenth[0], *(-price for price in tenth[1:-1]), tenth[-1])
+    below = record(open=-0.1, high=-0.1, low=-0.1, close=-0.1, adjusted_close=-0.1)
     assert len(check(bars_of(tenth, below), WINDOW, PriceKind.SIGNED).rejects) == 2
 
 
