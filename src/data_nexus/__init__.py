@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from data_nexus.app.frames import to_frame
     from data_nexus.app.lake import Lake, lake
     from data_nexus.app.nexus import Nexus, connect
     from data_nexus.database.models import (
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
         Split,
         Sync,
     )
-    from data_nexus.research.frames import to_frame
 
 __version__ = "0.1.0"
 __all__ = [
@@ -50,7 +50,7 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the public name is
     if name in _MODELS:
         return getattr(import_module("data_nexus.database.models"), name)
     if name == "to_frame":
-        return import_module("data_nexus.research.frames").to_frame
+        return import_module("data_nexus.app.frames").to_frame
     if name in {"Lake", "lake"}:
         return getattr(import_module("data_nexus.app.lake"), name)
     if name in __all__:

@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, get_args
 
-import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pytest
 
@@ -16,14 +13,9 @@ import data_nexus as nexus
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.queries import query
 from data_nexus.database.store.actions import VendorActions
-from data_nexus.database.store.batch import RejectedRow
 from data_nexus.domain.actions import Dividend, Split
-from data_nexus.domain.bars import days
 from data_nexus.errors import AdjustmentRefused, UsageError
 from data_nexus.research.columns import ACTIONS_SCHEMA, BARS_SCHEMA
-from data_nexus.research.coverage import read_coverage
-from data_nexus.research.returns import ReturnKind
-from data_nexus.research.views import Adjust, Direction
 from tests.support.postgres.tables import add_assets, execute, rows
 from tests.support.postgres.workers import Worker, bars_from, batch_for
 from tests.support.vendor.listings import day, listings, store
@@ -231,129 +223,6 @@ def test_a_calendar_has_the_sessions_and_their_closes(db: nexus.Nexus) -> None:
         db.calendar("UX")
     with pytest.raises(UsageError, match="ends before it begins"):
         db.calendar("US", "2024-07-02", "2024-07-01")
-
-
-def test_coverage_tells_stored_absent_and_missing_sessions(
-    worker: Worker, database_url: str
-) -> None:
-    """Tuesday 2 to Saturday 6 January 2024, without the Thursday; the cursor stands on Friday."""
-    add_assets(database_url, "A", "DEAD", "NONE", currency="USD")
-    leases = {lease.symbol.code: lease for lease in worker.claim()}
-    week = bars_from(FIRST, 1, 2, 3, 4, 5).take(np.array([0, 1, 3, 4]))
-    worker.commit(batch_for(leases["A"], week), batch_for(leases["DEAD"], week))
-    execute(
-        database_url,
-        "UPDATE assets SET synced_through = '2024-01-05' WHERE symbol <> 'NONE'",
-        "UPDATE assets SET is_delisted = true WHERE symbol = 'DEAD'",
-    )
-    # Monday and Tuesday are out, Wednesday is not.
-    moment = datetime(2024, 1, 10, 15, tzinfo=UTC)
-    wanted = ["A.US", "DEAD.US", "NONE.US"]
-    table = read_coverage(PostgresConnection(database_url), wanted, moment)
-    columns = ("expected", "stored", "absent", "missing", "unexpected", "is_exact")
-    found = {row["ticker"]: tuple(row[name] for name in columns) for row in table.to_pylist()}
-    assert found == {
-        "A.US": (6, 3, 1, 2, 1, True),
-        "DEAD.US": (4, 3, 1, 0, 1, True),
-        "NONE.US": (0, 0, 0, 0, 0, None),
-    }
-    first = table.to_pylist()[0]
-    assert (first["first_bar"], first["last_bar"]) == (FIRST, date(2024, 1, 6))
-    assert first["synced_through"] == date(2024, 1, 5)
-
-
-def test_a_session_whose_row_was_rejected_is_missing_before_the_first_bar_too(
-    worker: Worker, database_url: str
-) -> None:
-    """Bars from Tuesday on; rows of the Friday before, of a holiday and of Wednesday rejected."""
-    add_assets(database_url, "A", "NONE", currency="USD", is_delisted=True)
-    leases = {lease.symbol.code: lease for lease in worker.claim()}
-    week = bars_from(FIRST, 1, 2, 3, 4).take(np.array([0, 2, 3]))
-    dates = ("2023-12-29", "2024-01-01", "2024-01-02", "2024-01-03")
-    rejects = tuple(
-        RejectedRow(days(date.fromisoformat(day)), "close is above zero", "{}") for day in dates
-    )
-    worker.commit(
-        replace(batch_for(leases["A"], week), rejects=rejects),
-        replace(batch_for(leases["NONE"], week.take(np.array([], np.intp))), rejects=rejects),
-    )
-    moment = datetime(2024, 1, 10, 15, tzinfo=UTC)
-    table = read_coverage(PostgresConnection(database_url), ["A.US", "NONE.US"], moment)
-    columns = ("first_bar", "expected", "stored", "absent", "missing")
-    assert [tuple(row[name] for name in columns) for row in table.to_pylist()] == [
-        (FIRST, 5, 3, 0, 2),
-        (None, 3, 0, 0, 3),
-    ]
-
-
-def test_dates_of_any_type_and_a_frame_by_date(
-    worker: Worker, database_url: str, db: nexus.Nexus
-) -> None:
-    add_assets(database_url, "A")
-    load(worker, A=[1, 2, 3, 4])
-    expected = db.bars("A.US", "2024-01-03", "2024-01-04")
-    assert len(expected) == 2
-    pairs = [
-        (date(2024, 1, 3), pd.Timestamp("2024-01-04 15:30")),
-        (pd.Timestamp("2024-01-03", tz="UTC"), np.datetime64("2024-01-04")),
-        (expected["date"][0], datetime(2024, 1, 4, 12, tzinfo=UTC)),
-    ]
-    for start, end in pairs:
-        assert db.bars("A.US", start, end).equals(expected)
-        assert len(db.calendar("US", start, end)) == 2
-    later = pd.Timestamp.now() + pd.Timedelta(days=1)
-    for moment in (later, later.to_datetime64(), later.date()):
-        assert db.bars("A.US", "2024-01-03", "2024-01-04", as_of=moment).equals(expected)
-    odd: list[Any] = [pd.NaT, 20240103]
-    for given in odd:
-        with pytest.raises(UsageError, match="not a date"):
-            db.bars("A.US", given)
-        with pytest.raises(UsageError, match="not a moment"):
-            db.bars("A.US", as_of=given)
-    assert nexus.to_frame(expected).loc["2024-01-03":, "close"].to_list() == [2, 3]
-
-
-@pytest.fixture
-def yields(worker: Worker, database_url: str) -> str:
-    """A yield that falls below zero; an oil price that does, with a split after it; the URL."""
-    add_assets(database_url, "Y", exchange="GBOND")
-    add_assets(database_url, "OIL", exchange="COMM")
-    load(worker, Y=[0.5, -0.5, 0.0, 0.4], OIL=[18.27, -37.63, 10.01, 12.0])
-    act(worker, database_url, "OIL", Split(FIRST + timedelta(3), 2, 1))
-    execute(database_url, "UPDATE market_data SET adjusted_close = close")
-    return database_url
-
-
-def test_a_yield_without_actions_is_the_same_in_every_view(yields: str, db: nexus.Nexus) -> None:
-    del yields
-    closes = [0.5, -0.5, 0.0, 0.4]
-    for adjust in get_args(Adjust):
-        for direction in get_args(Direction):
-            shown = db.bars("Y.GBOND", adjust=adjust, direction=direction)
-            assert shown["close"].to_pylist() == shown["open"].to_pylist() == closes
-    for kind in get_args(ReturnKind):
-        changes = db.returns("Y.GBOND", kind=kind)["return"].to_pylist()
-        assert changes == [None, -2.0 if kind == "simple" else None, None, None]
-
-
-def test_an_action_after_a_close_below_zero_is_refused_with_the_close(
-    yields: str, db: nexus.Nexus
-) -> None:
-    del yields
-    for adjust in ("splits", "total"):
-        with pytest.raises(AdjustmentRefused, match=r"OIL\.COMM.*a close of -37\.63 on 2024-01-03"):
-            db.bars("OIL.COMM", adjust=adjust)
-    assert db.bars("OIL.COMM", FIRST + timedelta(3), adjust="total")["close"].to_pylist() == [12.0]
-    assert db.bars("OIL.COMM")["close"].to_pylist() == [18.27, -37.63, 10.01, 12.0]
-
-
-def test_an_adjusted_close_of_another_sign_is_not_shown_as_an_adjustment(
-    yields: str, db: nexus.Nexus
-) -> None:
-    execute(yields, "UPDATE market_data SET adjusted_close = 0.5 WHERE close = -0.5")
-    with pytest.raises(AdjustmentRefused, match=r"a close of -0\.5 with an adjusted close of 0\.5"):
-        db.bars("Y.GBOND", adjust="vendor")
-    assert len(db.bars("Y.GBOND", FIRST + timedelta(2), adjust="vendor")) == 2
 
 
 @pytest.mark.usefixtures("two")

@@ -137,6 +137,7 @@ def test_identical_repeats_collapse_into_one_bar(times: int) -> None:
 def test_repeats_without_a_volume_are_repeats_too() -> None:
     checked = check(bars_of(record(volume=math.nan), record(volume=math.nan)), WINDOW)
     assert (checked.rejects, checked.repeats, len(checked.kept)) == ((), 1, 1)
+    assert checked.flags == {"volume is above zero": 1}
 
 
 @pytest.mark.parametrize("other", [math.nan, 0.0, GOOD[-1] - 13])
