@@ -39,7 +39,8 @@ def test_a_day_on_which_more_than_half_traded_is_one_whatever_the_calendar_says(
 
 def test_assets_that_came_later_or_have_left_do_not_count() -> None:
     more = (FRIDAY, SATURDAY, TUESDAY)
-    assert SATURDAY in found("US", more, more, (TUESDAY, WEDNESDAY), (FRIDAY,), (WEDNESDAY,))
+    left, later = [(FRIDAY,)] * 3, [(TUESDAY, WEDNESDAY)] * 3
+    assert SATURDAY in found("US", more, more, *left, *later)
 
 
 def test_a_session_without_any_bar_is_a_day_of_it() -> None:

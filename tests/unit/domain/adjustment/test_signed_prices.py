@@ -46,11 +46,12 @@ def test_an_action_after_a_close_of_zero_or_below_is_a_finding_and_one_before_is
 
 
 def test_adjusted_closes_below_zero_agree_if_they_are_the_closes() -> None:
-    bars = Bars(DATES, YIELD, YIELD, YIELD, YIELD, YIELD, np.zeros(7))
-    nothing = factors(DATES, YIELD, [], [])
+    oil = 100 * YIELD
+    bars = Bars(DATES, oil, oil, oil, oil, oil, np.zeros(7))
+    nothing = factors(DATES, oil, [], [])
     assert disagreements(bars, nothing) == ()
-    # A yield of zero has the same adjusted close either way.
-    found = disagreements(replace(bars, adjusted_close=-YIELD), nothing)
+    # A price of zero has the same adjusted close either way.
+    found = disagreements(replace(bars, adjusted_close=-oil), nothing)
     assert [(each.first, each.bars, each.worst) for each in found] == [
         (SESSIONS[0], 3, -2),
         (SESSIONS[4], 3, -2),
