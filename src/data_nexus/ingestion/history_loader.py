@@ -117,13 +117,14 @@ async def compare(
     `announce` receives the price in calls before anything is spent. A day that does not hold it
     ends the comparison before it begins.
     """
-    kinds = price_kinds(settings.signed_prices)
     async with open_run(settings, url, observe) as (store, requester):
         asset_ids = await _known_ids(store, scope.symbols)
         assets = await store.repairs.loaded(scope.exchange, asset_ids, scope.limit)
         price = len(assets) * CALLS[Endpoint.EOD]
         announce(price)
-        comparison = HistoryComparison(store, requester, observe, kinds)
+        comparison = HistoryComparison(
+            store, requester, observe, price_kinds(settings.signed_prices)
+        )
         try:
             if assets:
                 await requester.quota.require(price)

@@ -12,8 +12,9 @@ import pytest
 import data_nexus as nexus
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.reader.invariants import broken_invariants, inspect_database
+from data_nexus.errors import UsageError
 from data_nexus.research.views import Adjust
-from tests.support.postgres.tables import add_assets, rows, value
+from tests.support.postgres.tables import add_assets, rows, snapshot, value
 from tests.support.vendor.nights import load_all
 from tests.support.vendor.sandbox import Sandbox, sandbox
 
@@ -123,3 +124,13 @@ def test_a_setting_names_more_of_them_and_what_was_rejected_lately_comes_with_th
     monkeypatch.setenv("NEXUS_SIGNED_PRICES", "US:Common Stock")
     load_all(vendor, loaded)
     assert closes(loaded, "SHARE") == [(FRIDAY, -1.0), (MONDAY, 1.0)]
+
+
+def test_a_setting_that_names_no_assets_is_refused_before_anything_is_written(
+    loaded: str, vendor: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, asked = snapshot(loaded), len(vendor.log())
+    monkeypatch.setenv("NEXUS_SIGNED_PRICES", "US;COMM")
+    with pytest.raises(UsageError, match="NEXUS_SIGNED_PRICES: not an exchange"):
+        load_all(vendor, loaded)
+    assert (snapshot(loaded), len(vendor.log())) == (before, asked)
