@@ -23,6 +23,7 @@ from data_nexus.database.models import Tables
 from data_nexus.domain.actions import ACTION_RULES, BULK_RULES
 from data_nexus.domain.adjustment.findings import FINDING_RULES
 from data_nexus.domain.endpoints import CALLS, MEANINGS
+from data_nexus.domain.validation.price_kinds import SETTING, SIGNED_ASSETS
 from data_nexus.domain.validation.rules import BAR_RULES, Grade
 
 FOLDER = Path(__file__).parent.parent / "docs" / "reference"
@@ -174,13 +175,22 @@ def _settings() -> str:
 
 
 def _rules() -> str:
-    rows = [(rule.name, rule.grade.value, rule.meaning, _EFFECTS[rule.grade]) for rule in BAR_RULES]
+    rows = [
+        (rule.name, rule.grade.value, rule.kind or "all", rule.meaning, _EFFECTS[rule.grade])
+        for rule in BAR_RULES
+    ]
+    signed = [(f"`{each}`", each.meaning) for each in SIGNED_ASSETS]
     holds = ("rule", "it holds when")
     return (
         "# Rules\n\nWritten from the code by `make docs`.\n\n## Bars\n\nWhat is checked of every"
         " bar that the vendor sends, in this order; a rejected row carries the first rule that it"
         " broke.\n\n"
-        + _table(("rule", "grade", "it holds when", "if it does not"), rows)
+        + _table(("rule", "grade", "prices", "it holds when", "if it does not"), rows)
+        + "\nPrices are *positive*, except those of the following assets, which are *signed*: zero"
+        f" and below are prices too. `{SETTING}` names more of them: exchanges, types of an"
+        " exchange and symbols. What was rejected before is read again by `nexus repair"
+        " --exchange …` or `--symbols …`.\n\n"
+        + _table(("assets", "what they are"), signed)
         + "\n## Splits and dividends\n\nWhat is checked of every split and dividend. A row that"
         " breaks a rule is not stored; from an asset's own answer it is rejected into"
         " `rejected_rows`.\n\n"

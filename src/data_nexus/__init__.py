@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from data_nexus.app.frames import to_frame
     from data_nexus.app.lake import Lake, lake
     from data_nexus.app.nexus import Nexus, connect
     from data_nexus.database.models import (
@@ -39,6 +40,7 @@ __all__ = [
     "Sync",
     "connect",
     "lake",
+    "to_frame",
 ]
 _MODELS = frozenset({"Asset", "Bar", "Dividend", "Rebasing", "Revision", "Run", "Split", "Sync"})
 
@@ -47,6 +49,8 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the public name is
     """Load a public name on first use, so that what needs little also loads little."""
     if name in _MODELS:
         return getattr(import_module("data_nexus.database.models"), name)
+    if name == "to_frame":
+        return import_module("data_nexus.app.frames").to_frame
     if name in {"Lake", "lake"}:
         return getattr(import_module("data_nexus.app.lake"), name)
     if name in __all__:

@@ -6,6 +6,7 @@ from tools.mutants.mutant import Mutant
 
 _OVERLAP = "src/data_nexus/domain/validation/overlap.py"
 _RULES = "src/data_nexus/domain/validation/rules.py"
+_DUPLICATES = "src/data_nexus/domain/validation/duplicates.py"
 _CHECK = "src/data_nexus/domain/validation/check.py"
 _FACTORS = "src/data_nexus/domain/adjustment/factors.py"
 _FINDINGS = "src/data_nexus/domain/adjustment/findings.py"
@@ -76,7 +77,7 @@ MUTANTS = (
     Mutant(
         name="an open of 0 makes every low a wrong one",
         file=_RULES,
-        before="choose(np.where(bars.open > 0, bars.open, bars.close), bars.close)",
+        before="choose(np.where(bars.open != 0, bars.open, bars.close), bars.close)",
         after="choose(bars.open, bars.close)",
         harm="old bars without an open are flagged for their lows",
         tests=(
@@ -85,11 +86,33 @@ MUTANTS = (
         circumstances=2,
     ),
     Mutant(
-        name="repeats without a volume contradict each other",
+        name="a negative price is a price of every asset",
         file=_RULES,
-        before="(c[1:] == c[:-1]) | (np.isnan(c[1:]) & np.isnan(c[:-1]))",
-        after="(c[1:] == c[:-1])",
-        harm="two equal rows without a volume are both rejected",
+        before="        lambda b, _: _all_prices(b, lambda p: ~(p < 0)),\n        PriceKind.POSITIVE,",
+        after="        lambda b, _: _all_prices(b, lambda p: ~(p < 0)),\n        PriceKind.SIGNED,",
+        harm="a share's price of -1 is stored, and a yield of -0.45 is lost",
+        tests=(
+            "tests/unit/domain/validation/test_rules.py::test_yields_and_commodities_may_be_zero_or_negative_and_are_flagged",
+        ),
+        circumstances=2,
+    ),
+    Mutant(
+        name="of two rows for a session the smaller volume is kept",
+        file=_DUPLICATES,
+        before="-_ranked(bars.volume), keys",
+        after="_ranked(bars.volume), keys",
+        harm="the volume of the last bar is the one from before it was settled",
+        tests=(
+            "tests/unit/domain/validation/test_check.py::test_of_rows_that_differ_in_volume_alone_the_larger_one_is_the_bar",
+        ),
+        circumstances=2,
+    ),
+    Mutant(
+        name="repeats without a volume contradict each other",
+        file=_DUPLICATES,
+        before="(highest == lowest) | np.logical_and.reduceat(is_missing, firsts)",
+        after="highest == lowest",
+        harm="two equal rows without a volume count as rows that differ",
         tests=(
             "tests/unit/domain/validation/test_check.py::test_repeats_without_a_volume_are_repeats_too",
         ),

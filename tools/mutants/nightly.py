@@ -47,8 +47,8 @@ MUTANTS = (
     Mutant(
         name="a survey counts a retired asset",
         file=_SESSIONS_SQL,
-        before="SELECT q.id, q.symbol AS code, q.last_bar\nFROM queued_assets q",
-        after="SELECT q.id, q.symbol AS code, q.last_bar\nFROM assets q",
+        before="SELECT q.id, q.symbol AS code, q.last_bar, q.asset_type\nFROM queued_assets q",
+        after="SELECT q.id, q.symbol AS code, q.last_bar, q.asset_type\nFROM assets q",
         harm="an old last bar stands for that of the asset that has the code now",
         tests=(f"{_STORE_TESTS}::test_a_bar_is_of_the_asset_that_has_its_code_now",),
         circumstances=2,
@@ -112,8 +112,8 @@ MUTANTS = (
     Mutant(
         name="a tenfold price continues a history",
         file=_CLASSES,
-        before="    return is_alike & is_near",
-        after="    return is_alike",
+        before="is_raw | is_alike, is_alike & is_near)",
+        after="is_raw | is_alike, is_alike)",
         harm="an unreported split, or another company under the code, continues a history",
         tests=(f"{_CLASS_TESTS}::test_only_what_is_unbroken_is_carried_on", _CLASS_TESTS),
         circumstances=2,

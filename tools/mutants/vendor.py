@@ -93,9 +93,9 @@ MUTANTS = (
     ),
     Mutant(
         name="a bulk code's contradicting rows keep the first",
-        file="src/data_nexus/eodhd/decode_bulk.py",
-        before="for firsts in first_rows.values() if len(firsts) == 1}",
-        after="for firsts in first_rows.values()}",
+        file="src/data_nexus/domain/validation/duplicates.py",
+        before="        kept=rows[firsts[agrees]],\n        is_merged=~is_equal[agrees],",
+        after="        kept=rows[firsts],\n        is_merged=~is_equal,",
         harm="of two prices for one code the first is believed",
         tests=(
             "tests/unit/eodhd/test_decode_bulk.py::test_different_rows_of_a_code_reject_each_other",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from data_nexus.app.calendar_files import keep_calendars_at_home
 from data_nexus.app.reader import Reader
 from data_nexus.config import load_settings
-from data_nexus.domain.dates import given_day
+from data_nexus.domain.dates import GivenDate, given_day
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,8 +33,8 @@ class Lake(Reader):
     def bars(
         self,
         symbols: str | Sequence[str] | pa.Table,
-        start: str | date | None = None,
-        end: str | date | None = None,
+        start: GivenDate | None = None,
+        end: GivenDate | None = None,
         *,
         adjust: Adjust = "raw",
         direction: Direction = "backward",
@@ -56,8 +56,8 @@ class Lake(Reader):
     def returns(
         self,
         symbols: str | Sequence[str] | pa.Table,
-        start: str | date | None = None,
-        end: str | date | None = None,
+        start: GivenDate | None = None,
+        end: GivenDate | None = None,
         *,
         adjust: Adjust = "total",
         kind: ReturnKind = "simple",
@@ -72,8 +72,8 @@ class Lake(Reader):
     def actions(
         self,
         symbols: str | Sequence[str] | pa.Table,
-        start: str | date | None = None,
-        end: str | date | None = None,
+        start: GivenDate | None = None,
+        end: GivenDate | None = None,
     ) -> pa.Table:
         """Return splits and dividends with an ex-date from `start` to `end`, both included.
 

@@ -17,7 +17,7 @@ from data_nexus.database.open import open_database
 from data_nexus.database.reader.changes import Changes, changes_since
 from data_nexus.database.reader.findings import read_findings
 from data_nexus.database.reader.status import overview
-from data_nexus.domain.dates import aware, given_day, parse_moment
+from data_nexus.domain.dates import GivenDate, given_day, given_moment
 from data_nexus.domain.symbol import parse_symbol
 
 if TYPE_CHECKING:
@@ -50,12 +50,12 @@ class Nexus(Reader):
     def bars(  # noqa: PLR0913 - each is a question of its own
         self,
         symbols: str | Sequence[str] | pa.Table,
-        start: str | date | None = None,
-        end: str | date | None = None,
+        start: GivenDate | None = None,
+        end: GivenDate | None = None,
         *,
         adjust: Adjust = "raw",
         direction: Direction = "backward",
-        as_of: str | datetime | None = None,
+        as_of: GivenDate | None = None,
         settled: bool = False,
         columns: Sequence[str] | None = None,
         layout: Layout = "long",
@@ -63,7 +63,8 @@ class Nexus(Reader):
         """Return daily bars as an Arrow table, sorted by ticker and date.
 
         `symbols` are `"AAPL.US"`, several of them, a table of `universe()`, or `"US@2019-06-28"`:
-        all assets listed there on that day. `start` and `end` are included. Columns: ticker, date,
+        all assets listed there on that day. `start` and `end` are included; like all dates here
+        they are ISO 8601 texts, or of any type of date or moment. Columns: ticker, date,
         open, high, low, close, adjusted_close, volume, or those of `columns` (also asset_id, and
         volume_basis: the unit of the asset's volumes); wide: date, and one column for each ticker.
         `adjust` is *raw* (as traded), *splits*, *total* (splits and dividends) or *vendor* (by the
@@ -88,12 +89,12 @@ class Nexus(Reader):
     def returns(
         self,
         symbols: str | Sequence[str] | pa.Table,
-        start: str | date | None = None,
-        end: str | date | None = None,
+        start: GivenDate | None = None,
+        end: GivenDate | None = None,
         *,
         adjust: Adjust = "total",
         kind: ReturnKind = "simple",
-        as_of: str | datetime | None = None,
+        as_of: GivenDate | None = None,
         layout: Layout = "long",
     ) -> pa.Table:
         """Return how much the close changed since the bar before: ticker, date, return.
@@ -112,10 +113,10 @@ class Nexus(Reader):
     def actions(
         self,
         symbols: str | Sequence[str] | pa.Table,
-        start: str | date | None = None,
-        end: str | date | None = None,
+        start: GivenDate | None = None,
+        end: GivenDate | None = None,
         *,
-        as_of: str | datetime | None = None,
+        as_of: GivenDate | None = None,
     ) -> pa.Table:
         """Return splits and dividends with an ex-date from `start` to `end`, both included.
 
@@ -145,11 +146,11 @@ class Nexus(Reader):
     def plot(
         self,
         symbols: str | Sequence[str],
-        start: str | date | None = None,
-        end: str | date | None = None,
+        start: GivenDate | None = None,
+        end: GivenDate | None = None,
         *,
         adjust: Adjust | None = None,
-        as_of: str | datetime | None = None,
+        as_of: GivenDate | None = None,
         compare: bool = False,
         log: bool = False,
     ) -> alt.VConcatChart:
@@ -176,15 +177,15 @@ class Nexus(Reader):
         return draw(chart.chart_of(histories, chart.MOST_CANDLES), basis, log=log)
 
     def changes(
-        self, since: str | datetime, exchange: str | None = None, most: int | None = None
+        self, since: GivenDate, exchange: str | None = None, most: int | None = None
     ) -> Changes:
         """Return what the vendor changed since a moment (UTC if it has no zone).
 
         Of one exchange or of all; `most` limits each kind of change, the latest first.
         """
-        return changes_since(self._database, _moment(since), exchange, most)
+        return changes_since(self._database, given_moment(since), exchange, most)
 
-    def changes_table(self, since: str | datetime, exchange: str | None = None) -> pa.Table:
+    def changes_table(self, since: GivenDate, exchange: str | None = None) -> pa.Table:
         """Return what the vendor changed since a moment as one table, the oldest first.
 
         Columns: moment, kind (as in `changes`), ticker, date, field, old, new, text. A restated bar
@@ -260,9 +261,5 @@ def connect(url: str | None = None) -> Nexus:
     return Nexus(url)
 
 
-def _moment_or_none(value: str | datetime | None) -> datetime | None:
-    return None if value is None else _moment(value)
-
-
-def _moment(value: str | datetime) -> datetime:
-    return parse_moment(value) if isinstance(value, str) else aware(value)
+def _moment_or_none(value: GivenDate | None) -> datetime | None:
+    return None if value is None else given_moment(value)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING
 
-from data_nexus.domain.dates import given_day
+from data_nexus.domain.dates import GivenDate, given_day
 from data_nexus.domain.symbol import exchange_code
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ class Reader(ABC):
     def universe(
         self,
         exchange: str,
-        on: str | date | None = None,
+        on: GivenDate | None = None,
         type: str | None = None,  # noqa: A002 - the word of the contract
     ) -> pa.Table:
         """Return the assets listed on an exchange on a day, those delisted since included.
@@ -42,15 +42,17 @@ class Reader(ABC):
         """Return how complete each asset's history is: now; of a snapshot, at its moment.
 
         Columns: asset_id, ticker, first_bar, last_bar, synced_through, settled_through, expected
-        (sessions from the first bar to the last one published), stored, provisional (stored, and
-        not final yet; of a snapshot none), absent (known to have no bar), missing (not read or not
-        sent yet), unexpected (bars on days that are not sessions), is_exact (whether the exchange's
-        holidays are known for all of it). Raises `UsageError` for an unknown symbol.
+        (sessions from the first bar to the last one published, and earlier ones of which a row was
+        rejected), stored, provisional (stored, and not final yet; of a snapshot none), absent
+        (known to have no bar), missing (not read or not sent yet, or its row was rejected; a
+        snapshot has no rejected rows, and counts such sessions as absent), unexpected (bars on days
+        that are not sessions), is_exact (whether the exchange's holidays are known for all of it).
+        Raises `UsageError` for an unknown symbol.
         """
         return self._coverage(symbols)
 
     def calendar(
-        self, exchange: str, start: str | date | None = None, end: str | date | None = None
+        self, exchange: str, start: GivenDate | None = None, end: GivenDate | None = None
     ) -> pa.Table:
         """Return an exchange's sessions from `start` to `end`, both included.
 

@@ -25,7 +25,7 @@ _AboveZero = Annotated[float, Meta(gt=0)]
 # Fields that have the name of their variable; every other variable is NEXUS_ and the field.
 _NAMED_AS_VARIABLE = frozenset({"database_url", "eodhd_base_url", "nexus_home"})
 # Any other text may name a place, so that a new setting is guarded unless it is listed here.
-_HARMLESS_TEXTS = frozenset({"log_format", "log_level"})
+_HARMLESS_TEXTS = frozenset({"log_format", "log_level", "signed_prices"})
 
 
 # No repr: it would show the password in a database URL.
@@ -114,6 +114,13 @@ class Settings:
         _AtLeastZero,
         Meta(description="days until an update reads a symbol list again; 0: after every session"),
     ] = 7.0
+    signed_prices: Annotated[
+        str,
+        Meta(
+            description="more assets whose prices may be zero or negative: exchanges, types and"
+            " symbols, as in `NYM, US:Note, TICK.INDX`"
+        ),
+    ] = ""
     max_shrink: Annotated[
         _AtLeastZero, Meta(description="share of a symbol list that may disappear at once")
     ] = 0.2

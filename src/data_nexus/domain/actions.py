@@ -94,7 +94,7 @@ BULK_RULES = {
     CODE_IS_CODE: "there is a code, and it can be a symbol's",
     EXCHANGE_IS_REQUESTED: "the row is of the requested exchange",
     DATE_IS_REQUESTED: "the row is of the requested day",
-    CODE_HAS_ONE_BAR: "no other row says something else about the same code",
+    CODE_HAS_ONE_BAR: "no other row has other prices for the same code",
 }
 
 

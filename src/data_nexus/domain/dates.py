@@ -1,10 +1,23 @@
-"""Parse moments and dates as a person writes them. Pure."""
+"""Parse moments and dates as a person or a program gives them. Pure.
+
+Programs have dates in many types: `date`, `datetime`, pandas' `Timestamp`, numpy's `datetime64`,
+Arrow's scalars. None of these libraries is needed to read their values.
+"""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from data_nexus.errors import UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+# A date as a caller may give it; pandas' `Timestamp` is a `datetime`, which is a `date`.
+GivenDate: TypeAlias = "str | date | np.datetime64"
+# A missing value of a library, which is not the same as no limit.
+_NOTHING = float("nan")
 
 
 def parse_moment(text: str) -> datetime:
@@ -15,8 +28,24 @@ def parse_moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise UsageError(f"not a moment: {text!r}; write 2026-11-01T12:00, in UTC") from None
+        raise _not_a_moment(text) from None
     return aware(moment)
+
+
+def given_moment(value: GivenDate) -> datetime:
+    """Return a moment in UTC, of a text or of any type of date or moment.
+
+    As `parse_moment` reads it: UTC without a zone, a date alone is its first instant. Raises
+    `UsageError` for anything else.
+    """
+    plain = _plain(value)
+    if isinstance(plain, str):
+        return parse_moment(plain)
+    if isinstance(plain, datetime):
+        return aware(plain)
+    if isinstance(plain, date):
+        return datetime.combine(plain, time(), UTC)
+    raise _not_a_moment(value)
 
 
 def aware(moment: datetime) -> datetime:
@@ -24,11 +53,45 @@ def aware(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
-def given_day(value: str | date | None) -> date | None:
-    """Parse a date in ISO 8601; raise `UsageError` for other text."""
-    if not isinstance(value, str):
+def given_day(value: GivenDate | None) -> date | None:
+    """Return a date, of a text in ISO 8601 or of any type of date or moment.
+
+    Of a moment it is the date in its own zone. Raises `UsageError` for anything else.
+    """
+    plain = _plain(value)
+    if isinstance(plain, str):
+        try:
+            return datetime.fromisoformat(plain).date()
+        except ValueError:
+            raise _not_a_date(value) from None
+    if isinstance(plain, datetime):
+        return plain.date()
+    if plain is None or isinstance(plain, date):
+        return plain
+    raise _not_a_date(value)
+
+
+def _plain(value: Any) -> object:  # noqa: ANN401 - whatever a caller has
+    """Return what a library's date stands for: a `date`, a `datetime`, a text, or what it is."""
+    if hasattr(value, "as_py"):  # Arrow
+        value = _NOTHING if (found := value.as_py()) is None else found
+    if type(value).__name__ == "datetime64":  # numpy
+        value = _NOTHING if (found := value.astype("datetime64[us]").item()) is None else found
+    if not isinstance(value, date):
         return value
     try:
-        return date.fromisoformat(value)
-    except ValueError:
-        raise UsageError(f"not a date: {value!r}; write it like 2019-06-28") from None
+        day = date(value.year, value.month, value.day)
+    except (TypeError, ValueError):  # pandas' NaT, a moment that is none
+        return _NOTHING
+    if not isinstance(value, datetime):
+        return day
+    moment = time(value.hour, value.minute, value.second, value.microsecond, value.tzinfo)
+    return datetime.combine(day, moment.replace(fold=value.fold))
+
+
+def _not_a_moment(value: object) -> UsageError:
+    return UsageError(f"not a moment: {value!r}; write 2026-11-01T12:00, in UTC")
+
+
+def _not_a_date(value: object) -> UsageError:
+    return UsageError(f"not a date: {value!r}; write it like 2019-06-28")

@@ -13,11 +13,12 @@ class Lease:
     """A claimed asset: its identity, its fence, and what is stored of it so far.
 
     `is_first` says that the asset has no bars, so that a plain COPY will do. `last_bar` is the date
-    of its last one, and up to `settled_through` the bars are final. `venue` and `asset_type` decide
-    when its sessions are published. `published` is the last session that the vendor must have
-    published, if the calendar was consulted. The worker stops trusting the lease after
-    `trusted_until`, a moment of its monotonic clock, unless it was renewed. `cause` says why the
-    whole history is read again although nothing is due: *audit* or *repair*; None if it is due.
+    of its last one, and up to `settled_through` the bars are final. `venue` and `asset_type`, the
+    vendor's words, decide when its sessions are published and what prices it may have. `published`
+    is the last session that the vendor must have published, if the calendar was consulted. The
+    worker stops trusting the lease after `trusted_until`, a moment of its monotonic clock, unless
+    it was renewed. `cause` says why the whole history is read again although nothing is due:
+    *audit*, *repair* or *suspicion*; None if it is due.
     """
 
     asset_id: int

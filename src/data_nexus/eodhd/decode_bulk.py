@@ -19,8 +19,9 @@ import numpy as np
 
 from data_nexus.domain import actions as rules
 from data_nexus.domain.actions import Dividend, Split
-from data_nexus.domain.bars import Bars, days
+from data_nexus.domain.bars import Bars, Mask, days
 from data_nexus.domain.symbol import is_code
+from data_nexus.domain.validation.duplicates import one_row_each
 from data_nexus.eodhd.answer import NOT_JSON, Row, code_in, sent_rows
 from data_nexus.eodhd.decode_actions import (
     Action,
@@ -55,12 +56,14 @@ class BulkBars:
     """A day's bars: `codes[i]` is the code of bar `i` and `rows[i]` its position in the answer.
 
     Codes are unique; received = bars + repeats + rejects. The prices are as sent, NaN for what is
-    not a number: `BAR_RULES` decide what can be a bar.
+    not a number: `BAR_RULES` decide what can be a bar. `is_merged` are the bars that stand for rows
+    of equal prices and other volumes.
     """
 
     codes: tuple[str, ...]
     rows: tuple[int, ...]
     bars: Bars
+    is_merged: Mask
     rejects: tuple[UndecodedRow, ...]
     repeats: int
 
@@ -95,21 +98,25 @@ _Label = tuple[str, object, object] | None
 def decode_bulk_bars(body: bytes, exchange: str, day: date) -> BulkBars:
     """Return the bars of a bulk answer (JSON) for the requested day.
 
-    Equal rows of one code are one bar, different ones are all rejected. Raises `BrokenAnswer` for
-    what is not JSON, `NotAnAnswer` for JSON of another shape, `WrongSubject` if no row is of the
-    exchange and the day.
+    Rows of one code whose prices agree are one bar, others are all rejected. Raises `BrokenAnswer`
+    for what is not JSON, `NotAnAnswer` for JSON of another shape, `WrongSubject` if no row is of
+    the exchange and the day.
     """
     labels, numbers = _columns(body, exchange)
     wrong = _wrong_rows(body, labels, exchange, day)
     rejected = {reject.row for reject in wrong}
     codes = [label[0] if label else "" for label in labels]
     labelled = [row for row in range(len(codes)) if row not in rejected]
-    rows, contradicted = _one_bar_a_code(labelled, codes, numbers)
-    columns = [np.array(column, np.float64)[rows] for column in numbers]
+    bars = Bars(
+        np.full(len(codes), days(day), np.int32),
+        *(np.array(column, np.float64) for column in numbers),
+    )
+    rows, merged, contradicted = _one_bar_a_code(labelled, codes, bars)
     return BulkBars(
         codes=tuple(codes[row] for row in rows),
         rows=tuple(rows),
-        bars=Bars(np.full(len(rows), days(day), np.int32), *columns),
+        bars=bars.take(np.array(rows, np.intp)),
+        is_merged=np.isin(rows, merged),
         rejects=_in_order(wrong + contradicted),
         repeats=len(labelled) - len(rows) - len(contradicted),
     )
@@ -211,23 +218,23 @@ def _wrong_rows(
 
 
 def _one_bar_a_code(
-    rows: list[int], codes: Sequence[str], numbers: Sequence[Sequence[float | None]]
-) -> tuple[list[int], list[UndecodedRow]]:
-    """Return the rows to keep, the first of equal ones, and those that contradict each other."""
+    rows: list[int], codes: Sequence[str], bars: Bars
+) -> tuple[list[int], list[int], list[UndecodedRow]]:
+    """Return the rows to keep, which of them stand for unequal ones, and those that contradict."""
     repeated = {code for code, times in Counter(codes[row] for row in rows).items() if times > 1}
     if not repeated:
-        return rows, []
-    first_rows: dict[str, dict[object, int]] = {code: {} for code in repeated}
-    for row in rows:
-        if codes[row] in repeated:
-            first_rows[codes[row]].setdefault(tuple(column[row] for column in numbers), row)
-    agreed = {min(firsts.values()) for firsts in first_rows.values() if len(firsts) == 1}
+        return rows, [], []
+    doubled = np.array([row for row in rows if codes[row] in repeated], np.intp)
+    _, keys = np.unique([codes[row] for row in doubled], return_inverse=True)
+    found = one_row_each(keys, bars.take(doubled))
+    kept = doubled[found.kept]
+    once = [row for row in rows if codes[row] not in repeated]
     return (
-        [row for row in rows if codes[row] not in repeated or row in agreed],
+        sorted([*once, *kept.tolist()]),
+        kept[found.is_merged].tolist(),
         [
             UndecodedRow(row, rules.CODE_HAS_ONE_BAR, codes[row])
-            for row in rows
-            if codes[row] in repeated and len(first_rows[codes[row]]) > 1
+            for row in doubled[found.contradicted].tolist()
         ],
     )
 

@@ -14,6 +14,7 @@ from data_nexus.config import Settings
 from data_nexus.database.store import Due, Store
 from data_nexus.domain.endpoints import CALLS, Endpoint
 from data_nexus.domain.symbol import Symbol, parse_symbol
+from data_nexus.domain.validation.price_kinds import price_kinds
 from data_nexus.errors import QuotaSpent, UsageError
 from data_nexus.events import Observer, RunFinished, RunStarted, ignore, observers
 from data_nexus.ingestion.fetching.drain import Drain
@@ -121,7 +122,9 @@ async def compare(
         assets = await store.repairs.loaded(scope.exchange, asset_ids, scope.limit)
         price = len(assets) * CALLS[Endpoint.EOD]
         announce(price)
-        comparison = HistoryComparison(store, requester, observe)
+        comparison = HistoryComparison(
+            store, requester, observe, price_kinds(settings.signed_prices)
+        )
         try:
             if assets:
                 await requester.quota.require(price)
@@ -242,4 +245,5 @@ def reader_of(
 ) -> HistoryReader:
     """Return what gets a run's answers."""
     redact = settings.require_token().redact
-    return HistoryReader(store, requester, settings.reread_days, redact, observe)
+    kinds = price_kinds(settings.signed_prices)
+    return HistoryReader(store, requester, settings.reread_days, redact, observe, kinds)

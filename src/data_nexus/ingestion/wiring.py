@@ -14,6 +14,7 @@ from data_nexus.database.connection import repeated
 from data_nexus.database.open import database_url, open_database
 from data_nexus.database.store import Store, open_store
 from data_nexus.domain.limits.backoff import Backoff
+from data_nexus.domain.validation.price_kinds import price_kinds
 from data_nexus.eodhd.client import VendorClient, Wire
 from data_nexus.errors import ClocksDiffer, NexusError
 from data_nexus.events import Observer, Warned
@@ -74,9 +75,11 @@ async def open_run(
 ) -> AsyncIterator[tuple[Store, Requester]]:
     """Open what a run works with: the store, and the requester with its limits.
 
-    Raises `ClocksDiffer` if this machine's `clock` and the database's differ by more than a day.
+    Raises `ClocksDiffer` if this machine's `clock` and the database's differ by more than a day,
+    and `UsageError` for signed prices that name no assets, before anything is written.
     """
     token = settings.require_token()
+    price_kinds(settings.signed_prices)
     wire = Wire(
         base_url=settings.eodhd_base_url,
         concurrency=settings.concurrency,

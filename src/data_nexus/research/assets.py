@@ -32,6 +32,11 @@ class NamedAsset:
     asset_id: int
     currency: str = ""
 
+    @property
+    def exchange(self) -> str:
+        """The exchange of its symbol: `US` of `AAPL.US`."""
+        return self.ticker.rpartition(".")[2]
+
 
 def find_assets(connection: psycopg.Connection, selection: Selection) -> list[NamedAsset]:
     """Return the selected assets, by ticker, each once.

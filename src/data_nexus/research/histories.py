@@ -18,6 +18,8 @@ import pyarrow as pa
 from data_nexus.domain.actions import Dividend, Split
 from data_nexus.domain.adjustment.factors import (
     DIVIDEND_IS_IN_CURRENCY,
+    DIVIDEND_IS_OF_PRICES,
+    SPLIT_IS_OF_PRICES,
     SPLIT_IS_USABLE,
     Factors,
     Finding,
@@ -134,7 +136,8 @@ def refuse(ticker_findings: Iterable[tuple[str, Finding]], adjust: str) -> None:
 
 def needed(findings: Iterable[Finding], adjust: str) -> list[Finding]:
     """Return the findings that affect a kind of view: of splits alone, or of dividends too."""
-    return [each for each in findings if adjust == "total" or each.rule == SPLIT_IS_USABLE]
+    of_splits = (SPLIT_IS_USABLE, SPLIT_IS_OF_PRICES)
+    return [each for each in findings if adjust == "total" or each.rule in of_splits]
 
 
 def _reason(finding: Finding) -> str:
@@ -142,4 +145,6 @@ def _reason(finding: Finding) -> str:
         return f"a dividend in {finding.detail}, and no exchange rate is known"
     if finding.rule == SPLIT_IS_USABLE:
         return f"a split of {finding.detail}"
+    if finding.rule in (SPLIT_IS_OF_PRICES, DIVIDEND_IS_OF_PRICES):
+        return f"an action after a close of {finding.detail}, which no action scales"
     return f"a dividend of {finding.detail}, the close before it"

@@ -25,7 +25,8 @@ def view_returns(
     *simple* is P / P before - 1, *log* its continuous equivalent, both as fractions (0.01 is one
     percent). `stored` and `actions` are as `view_bars` takes them, with one bar of each asset
     before the window, if it has one: the first bar of an asset has no return, nor has one after a
-    close of 0. Raises `AdjustmentRefused` where an action between two shown bars cannot be applied.
+    close of 0 or below, of a yield or a commodity. Raises `AdjustmentRefused` where an action
+    between two shown bars cannot be applied.
     """
     if kind not in get_args(ReturnKind):
         raise UsageError(
@@ -48,7 +49,7 @@ def view_returns(
             ]
         refuse(refused, view.adjust)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        grown = close[1:] / close[:-1]
+        grown = np.where(close[:-1] > 0, close[1:] / close[:-1], np.nan)
         change = np.full(len(close), np.nan)
         change[1:] = np.log(grown) if kind == "log" else grown - 1
     for _, rows in segments(stored):

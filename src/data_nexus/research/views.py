@@ -19,7 +19,7 @@ from pyarrow import compute
 
 from data_nexus.domain.adjustment.factors import Factors, Finding, VolumeBasis, volume_basis
 from data_nexus.domain.bars import Days, Floats, days
-from data_nexus.domain.dates import given_day
+from data_nexus.domain.dates import GivenDate, given_day
 from data_nexus.errors import AdjustmentRefused, UsageError
 from data_nexus.research.columns import (
     BARS_SCHEMA,
@@ -74,11 +74,11 @@ class View:
     @classmethod
     def of(
         cls,
-        start: str | date | None,
-        end: str | date | None,
+        start: GivenDate | None,
+        end: GivenDate | None,
         **choices: Unpack[ViewChoices],
     ) -> View:
-        """Return the view from `start` to `end`, dates or ISO 8601 texts, both included."""
+        """Return the view from `start` to `end`, as `given_day` reads them, both included."""
         return cls(first=given_day(start), last=given_day(end), **choices)
 
     @property
@@ -116,7 +116,7 @@ def view_bars(stored: pa.Table, actions: pa.Table, view: View) -> pa.Table:
     shown = _within(dates, view)
     columns = dict(zip(stored.column_names, stored.columns, strict=True))
     if view.adjust == "vendor":
-        changed = _as_vendor(stored, view)
+        changed = _as_vendor(stored, view, shown)
     else:
         changed = _by_actions(stored, dates, actions, view, shown)
     table = pa.table(columns | changed, schema=STORED_SCHEMA)
@@ -224,11 +224,12 @@ def _counted_in(stored: pa.Table, actions: pa.Table) -> pa.DictionaryArray:
     return pa.DictionaryArray.from_arrays(indices, pa.array([*map(str, words)]))
 
 
-def _as_vendor(stored: pa.Table, view: View) -> dict[str, pa.Array]:
+def _as_vendor(stored: pa.Table, view: View, shown: NDArray[np.bool_]) -> dict[str, pa.Array]:
     """Return prices by the vendor's own factors, which are those of `adjusted_close`."""
     close, adjusted = stored["close"].to_numpy(), stored["adjusted_close"].to_numpy()
+    _refuse_unpriced(stored, (close <= 0) & (adjusted != close) & shown)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        scale = np.where(close > 0, adjusted / close, 1.0)
+        scale = np.where(close != 0, adjusted / close, 1.0)
     forward = np.ones(len(close))
     if view.direction == "forward":
         for _, rows in segments(stored):
@@ -237,6 +238,20 @@ def _as_vendor(stored: pa.Table, view: View) -> dict[str, pa.Array]:
         factor = scale * forward
     columns = {name: _times(stored[name].to_numpy(), factor) for name in PRICES[:3]}
     return columns | {"close": _times(adjusted, forward)}
+
+
+def _refuse_unpriced(stored: pa.Table, is_odd: NDArray[np.bool_]) -> None:
+    """Raise `AdjustmentRefused` for a close of zero or below that the vendor has adjusted."""
+    if not is_odd.any():
+        return
+    odd = stored.filter(pa.array(is_odd))
+    named = odd.slice(0, 1).to_pylist()[0]
+    raise AdjustmentRefused(
+        f"adjust='vendor' cannot be computed: {named['ticker']}, {named['date']}: a close of"
+        f" {named['close']:g} with an adjusted close of {named['adjusted_close']:g}; use"
+        " adjust='raw'",
+        tuple(sorted({*odd["ticker"].to_pylist()})),
+    )
 
 
 def _within(dates: Days, view: View) -> NDArray[np.bool_]:

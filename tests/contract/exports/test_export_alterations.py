@@ -138,3 +138,79 @@ def test_an_adjusted_number_beyond_a_double_is_refused_and_not_infinite(
     assert "use adjust='raw'" in reason
     later = written(database_url, "csv", tmp_path, SHARE, adjust=adjust, first=DAYS[2])
     assert (later.bars, later.left_out) == (2, ())
+
+
+YIELD = Symbol("Y", "GBOND")
+BELOW = bars([0.5, -0.5, 0.0, 0.4], [0] * 4)
+
+
+@pytest.mark.parametrize(("form", "tool"), [("zipline", "zipline"), ("lean", "LEAN")])
+def test_a_tool_of_prices_above_zero_refuses_a_yield_below(
+    database_url: str, tmp_path: Path, form: str, tool: str
+) -> None:
+    put(database_url, Share("Y", BELOW, exchange="GBOND"))
+    done = written(database_url, form, tmp_path, YIELD)
+    assert done.left_out == (("Y.GBOND", f"{tool} holds prices above 0, and 2 bars have others"),)
+    assert not done.is_whole
+
+
+def test_qlib_and_csv_hold_a_yield_below_zero(database_url: str, tmp_path: Path) -> None:
+    put(database_url, Share("Y", BELOW, exchange="GBOND"))
+    assert written(database_url, "qlib", tmp_path / "qlib", YIELD).is_whole
+    folder = tmp_path / "qlib/features/y.gbond"
+    assert np.fromfile(folder / "close.day.bin", "<f4").tolist()[1:] == [
+        0.5,
+        -0.5,
+        0.0,
+        pytest.approx(0.4),
+    ]
+    assert np.fromfile(folder / "factor.day.bin", "<f4").tolist()[1:] == [1.0] * 4
+    assert written(database_url, "backtrader", tmp_path / "feeds", YIELD).is_whole
+    assert column(tmp_path / "feeds/bars/Y.GBOND.csv", "Close") == [0.5, -0.5, 0.0, 0.4]
+
+
+def test_nautilus_holds_a_yield_below_zero_in_its_own_decimals(
+    database_url: str, tmp_path: Path
+) -> None:
+    put(database_url, Share("Y", BELOW, exchange="GBOND"))
+    assert catalog_written(database_url, tmp_path, "--symbols", str(YIELD))["altered"] == []
+    found = read_back("nautilus", "nautilus_trader", tmp_path)
+    assert found["instruments"] == [["Y.GBOND", "USD", 2]]
+    closes = [row[4] for row in found["rows"]["Y.GBOND-1-DAY-LAST-EXTERNAL"]]
+    assert closes == [0.5, -0.5, 0.0, 0.4]
+
+
+HOLIDAY, MONDAY = date(2024, 1, 15), date(2024, 1, 22)
+WEEK = [date(2024, 1, 16) + timedelta(n) for n in range(4)]
+
+
+def flat(*dates: date) -> dict[date, Bar]:
+    return dict.fromkeys(dates, (10.0, 10.0, 10.0, 10.0, 10.0, 5.0))
+
+
+def test_a_bar_on_a_holiday_is_left_out_of_qlib_s_calendar_and_said(
+    database_url: str, tmp_path: Path
+) -> None:
+    shares = [Share(code, flat(date(2024, 1, 12), *WEEK, MONDAY)) for code in ("A", "B")]
+    index = Share("IDX", flat(date(2024, 1, 12), HOLIDAY, *WEEK, MONDAY))
+    put(database_url, *shares, index)
+    symbols = [Symbol(code, "US") for code in ("A", "B", "IDX")]
+    done = written(database_url, "qlib", tmp_path, *symbols)
+    listed = (tmp_path / "calendars/day.txt").read_text().split()
+    assert listed == [*map(str, (date(2024, 1, 12), *WEEK, MONDAY))]
+    assert [*map(str, done.altered)] == [
+        "IDX.US: 1 bars left out: the exchange had no session on 2024-01-15"
+    ]
+    assert (done.bars, done.is_whole) == (18, False)
+    assert len(np.fromfile(tmp_path / "features/idx.us/close.day.bin", "<f4")) == 7
+    assert written(database_url, "qlib", tmp_path, *symbols[:2]).is_whole
+
+
+def test_zipline_says_which_bars_its_calendar_has_no_session_for(
+    database_url: str, tmp_path: Path
+) -> None:
+    put(database_url, Share("IDX", flat(HOLIDAY, *WEEK)))
+    done = written(database_url, "zipline", tmp_path, Symbol("IDX", "US"))
+    assert [*map(str, done.altered)] == [
+        "IDX.US: 1 bars left out: zipline's calendar XNYS has no session on 2024-01-15"
+    ]

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from data_nexus.database.connection import PostgresConnection
+from data_nexus.domain.bars import days
 from data_nexus.domain.symbol import Symbol
 from data_nexus.errors import StorageUnavailable, UsageError
 from data_nexus.research.exports.export import export
@@ -177,8 +178,8 @@ def test_an_export_is_one_moment_of_the_database(database_url: str) -> None:
         before = reader.series(assets[0])
         execute(database_url, "DELETE FROM market_data")
         assert reader.series(assets[0]).bars.close.tolist() == before.bars.close.tolist() != []
-        assert reader.dates(assets, View()) == [DAY + timedelta(n) for n in range(4)]
-        assert reader.dates(assets, View(last=DAY)) == [DAY]
+        assert [*reader.trading_days(assets, View())] == [days(DAY) + n for n in range(4)]
+        assert [*reader.trading_days(assets, View(last=DAY))] == [days(DAY)]
 
 
 def chosen(url: str, whom: ExportScope) -> list[str]:

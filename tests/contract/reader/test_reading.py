@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
-import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -17,7 +16,6 @@ from data_nexus.database.store.actions import VendorActions
 from data_nexus.domain.actions import Dividend, Split
 from data_nexus.errors import AdjustmentRefused, UsageError
 from data_nexus.research.columns import ACTIONS_SCHEMA, BARS_SCHEMA
-from data_nexus.research.coverage import read_coverage
 from tests.support.postgres.tables import add_assets, execute, rows
 from tests.support.postgres.workers import Worker, bars_from, batch_for
 from tests.support.vendor.listings import day, listings, store
@@ -225,35 +223,6 @@ def test_a_calendar_has_the_sessions_and_their_closes(db: nexus.Nexus) -> None:
         db.calendar("UX")
     with pytest.raises(UsageError, match="ends before it begins"):
         db.calendar("US", "2024-07-02", "2024-07-01")
-
-
-def test_coverage_tells_stored_absent_and_missing_sessions(
-    worker: Worker, database_url: str
-) -> None:
-    """Tuesday 2 to Saturday 6 January 2024, without the Thursday; the cursor stands on Friday."""
-    add_assets(database_url, "A", "DEAD", "NONE", currency="USD")
-    leases = {lease.symbol.code: lease for lease in worker.claim()}
-    week = bars_from(FIRST, 1, 2, 3, 4, 5).take(np.array([0, 1, 3, 4]))
-    worker.commit(batch_for(leases["A"], week), batch_for(leases["DEAD"], week))
-    execute(
-        database_url,
-        "UPDATE assets SET synced_through = '2024-01-05' WHERE symbol <> 'NONE'",
-        "UPDATE assets SET is_delisted = true WHERE symbol = 'DEAD'",
-    )
-    # Monday and Tuesday are out, Wednesday is not.
-    moment = datetime(2024, 1, 10, 15, tzinfo=UTC)
-    wanted = ["A.US", "DEAD.US", "NONE.US"]
-    table = read_coverage(PostgresConnection(database_url), wanted, moment)
-    columns = ("expected", "stored", "absent", "missing", "unexpected", "is_exact")
-    found = {row["ticker"]: tuple(row[name] for name in columns) for row in table.to_pylist()}
-    assert found == {
-        "A.US": (6, 3, 1, 2, 1, True),
-        "DEAD.US": (4, 3, 1, 0, 1, True),
-        "NONE.US": (0, 0, 0, 0, 0, None),
-    }
-    first = table.to_pylist()[0]
-    assert (first["first_bar"], first["last_bar"]) == (FIRST, date(2024, 1, 6))
-    assert first["synced_through"] == date(2024, 1, 5)
 
 
 @pytest.mark.usefixtures("two")

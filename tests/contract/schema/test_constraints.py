@@ -25,13 +25,20 @@ def insert(url: str, **values: str | None) -> None:
 
 
 @pytest.mark.parametrize("column", COLUMNS)
-def test_no_column_takes_what_is_no_number_or_negative(database_url: str, column: str) -> None:
-    for number in ("NaN", "Infinity", "-Infinity", "-0.0001"):
+def test_no_column_takes_what_is_no_number(database_url: str, column: str) -> None:
+    for number in ("NaN", "Infinity", "-Infinity"):
         with pytest.raises(psycopg.errors.CheckViolation, match=f"{column}_is_a_number"):
             insert(database_url, **{column: number})
     with pytest.raises(psycopg.errors.NotNullViolation):
         insert(database_url, **{column: None})
     insert(database_url)
+
+
+def test_a_volume_is_never_negative_and_a_yield_may_be(database_url: str) -> None:
+    with pytest.raises(psycopg.errors.CheckViolation, match="volume_is_a_number"):
+        insert(database_url, volume="-1")
+    insert(database_url, **dict.fromkeys(COLUMNS[:-1], "-0.45"))
+    assert rows(database_url, "SELECT low, close FROM market_data") == [(-0.45, -0.45)]
 
 
 def test_zero_and_very_large_numbers_are_numbers(database_url: str) -> None:

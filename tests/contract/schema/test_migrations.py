@@ -133,6 +133,20 @@ def test_alembic_upgrade_head_works_from_the_project(blank_url: str) -> None:
     assert alembic("check", url=blank_url).returncode == 0
 
 
+def test_yields_whose_rows_an_older_version_rejected_are_read_again(blank_url: str) -> None:
+    assert alembic("upgrade", "0011", url=blank_url).returncode == 0
+    for code, exchange in (("DE10Y", "GBOND"), ("CL", "COMM"), ("A", "US"), ("TNX", "INDX")):
+        add_assets(blank_url, code, exchange=exchange)
+    put = "INSERT INTO rejected_rows (asset_id, rule, excerpt) VALUES (%s, %s, '')"
+    for asset_id, rule in ((1, "close is above zero"), (2, "date is readable")):
+        rows(blank_url, put, asset_id, rule)
+    for asset_id in (3, 4):
+        rows(blank_url, put, asset_id, "prices are not negative")
+    upgrade(blank_url)
+    read = "SELECT symbol FROM assets WHERE repair_wanted_at IS NOT NULL ORDER BY 1"
+    assert rows(blank_url, read) == [("DE10Y",), ("TNX",)]
+
+
 def test_when_an_older_database_read_its_histories_is_told_by_its_log(blank_url: str) -> None:
     """Or, where the log has lost it, by the asset's own age; what was never loaded has none."""
     assert alembic("upgrade", "0005", url=blank_url).returncode == 0

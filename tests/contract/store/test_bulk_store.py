@@ -113,7 +113,9 @@ def test_a_survey_tells_who_lacks_the_session_and_none_before_it(
         "UPDATE assets SET synced_through = '2026-11-09' WHERE symbol = 'B'",
         "UPDATE assets SET venue = 'PINK' WHERE symbol = 'C'",
     )
-    assert bulk.survey() == CandidateIndex({"D": FRIDAY}, ((assets["D"], assets["D"]),))
+    assert bulk.survey() == CandidateIndex(
+        {"D": FRIDAY}, ((assets["D"], assets["D"]),), {"D": "Common Stock"}
+    )
 
 
 def test_who_is_left_and_who_is_leased_is_not_touched(
@@ -278,7 +280,11 @@ def test_a_bar_is_of_the_asset_that_has_its_code_now(
     bulk: Bulk, assets: dict[str, int], retired: int, database_url: str
 ) -> None:
     survey = bulk.survey()
-    assert survey == CandidateIndex(dict.fromkeys("ABCD", FRIDAY), ((assets["A"], assets["D"]),))
+    assert survey == CandidateIndex(
+        dict.fromkeys("ABCD", FRIDAY),
+        ((assets["A"], assets["D"]),),
+        dict.fromkeys("ABCD", "Common Stock"),
+    )
     bulk.advance(*map(told, "ABCD"))
     new = "SELECT asset_id FROM market_data WHERE date = %s ORDER BY 1"
     assert rows(database_url, new, MONDAY) == [(asset_id,) for asset_id in assets.values()]

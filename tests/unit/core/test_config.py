@@ -43,6 +43,7 @@ OTHER: dict[str, tuple[str, object]] = {
     "NEXUS_LEASE_SECONDS": ("15", 15.0),
     "NEXUS_REREAD_DAYS": ("3", 3),
     "NEXUS_LIST_DAYS": ("3.5", 3.5),
+    "NEXUS_SIGNED_PRICES": ("NYM, US:Note", "NYM, US:Note"),
     "NEXUS_MAX_SHRINK": ("0.5", 0.5),
     "NEXUS_GRACE_SECONDS": ("5", 5.0),
     "NEXUS_LOG_FORMAT": ("json", "json"),

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Any
 
+import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pytest
 
-from data_nexus.domain.dates import aware, given_day, parse_moment
+from data_nexus.domain.dates import aware, given_day, given_moment, parse_moment
 from data_nexus.errors import UsageError
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -43,3 +47,67 @@ def test_a_day_is_a_date_or_its_text_and_nothing_else() -> None:
     assert given_day(None) is None
     with pytest.raises(UsageError, match="write it like 2019-06-28"):
         given_day("2026-13-01")
+
+
+TOKYO = timezone(timedelta(hours=9))
+# The same day in every type that a program may have it in.
+DAYS = {
+    "a text": "2026-11-01",
+    "a text with a time": "2026-11-01T00:00",
+    "date": date(2026, 11, 1),
+    "datetime": datetime(2026, 11, 1),  # noqa: DTZ001 - as programs have it
+    "datetime with a time": NOON.replace(tzinfo=None),
+    "aware datetime": datetime(2026, 11, 1, 1, tzinfo=TOKYO),
+    "Timestamp": pd.Timestamp("2026-11-01"),
+    "Timestamp with a zone": pd.Timestamp("2026-11-01", tz="America/New_York"),
+    "datetime64[D]": np.datetime64("2026-11-01"),
+    "datetime64[ns]": np.datetime64("2026-11-01T13:00", "ns"),
+    "date32": pa.array([date(2026, 11, 1)])[0],
+    "timestamp": pa.scalar(NOON.replace(tzinfo=None), pa.timestamp("us")),
+}
+NO_DATES = [
+    pd.NaT,
+    np.datetime64("NaT"),
+    pa.scalar(None, pa.date32()),
+    20261101,
+    1.5,
+    b"2026-11-01",
+]
+
+
+@pytest.mark.parametrize("value", DAYS.values(), ids=DAYS.keys())
+def test_a_day_is_read_from_any_type_of_date(value: Any) -> None:  # noqa: ANN401
+    day = given_day(value)
+    assert (day, type(day)) == (date(2026, 11, 1), date)
+
+
+@pytest.mark.parametrize("value", NO_DATES, ids=repr)
+def test_what_is_no_date_is_refused_with_an_example(value: Any) -> None:  # noqa: ANN401
+    with pytest.raises(UsageError, match=r"not a date: .*; write it like 2019-06-28"):
+        given_day(value)
+    with pytest.raises(UsageError, match=r"not a moment: .*; write 2026-11-01T12:00, in UTC"):
+        given_moment(value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "2026-11-01T12:00",
+        NOON,
+        NOON.astimezone(TOKYO),
+        NOON.replace(tzinfo=None),
+        pd.Timestamp("2026-11-01 12:00"),
+        pd.Timestamp(NOON.astimezone(TOKYO)),
+        np.datetime64("2026-11-01T12:00"),
+        pa.scalar(NOON, pa.timestamp("us", "UTC")),
+    ],
+    ids=repr,
+)
+def test_a_moment_is_read_from_any_type_of_moment(value: Any) -> None:  # noqa: ANN401
+    moment = given_moment(value)
+    assert (moment, type(moment), moment.tzinfo) == (NOON, datetime, UTC)
+
+
+def test_a_date_alone_is_its_first_instant() -> None:
+    assert given_moment(date(2026, 11, 1)) == NOON.replace(hour=0)
+    assert given_moment(np.datetime64("2026-11-01")) == NOON.replace(hour=0)

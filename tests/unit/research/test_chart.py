@@ -212,5 +212,12 @@ def test_an_axis_leaves_room_and_a_logarithmic_one_refuses_0() -> None:
     below, above = price_bounds(low, high, log=True)
     assert below < 10
     assert below * above == pytest.approx(10 * 110)
-    with pytest.raises(UsageError, match="leave out --log"):
-        price_bounds(np.array([0.0]), high, log=True)
+    for none in (0.0, -0.45):
+        with pytest.raises(UsageError, match=f"a price of {none:g}; leave out --log"):
+            price_bounds(np.array([none]), high, log=True)
+
+
+def test_an_axis_of_prices_below_zero_leaves_room_on_both_sides() -> None:
+    flat = np.array([-0.5])
+    assert price_bounds(flat, flat, log=False) == pytest.approx((-0.52, -0.48))
+    assert price_bounds(flat, -flat, log=False) == pytest.approx((-0.54, 0.54))

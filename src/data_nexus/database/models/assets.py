@@ -29,9 +29,9 @@ _IN_QUEUE = (
 
 
 def _finite(*columns: str) -> tuple[CheckConstraint, ...]:
-    """Refuse negative numbers, NaN and infinity: PostgreSQL sorts NaN above infinity."""
+    """Refuse NaN and infinity: PostgreSQL sorts NaN above infinity."""
     return tuple(
-        CheckConstraint(f"{name} >= 0 AND {name} < 'Infinity'", name=f"{name}_is_a_number")
+        CheckConstraint(f"{name} > '-Infinity' AND {name} < 'Infinity'", name=f"{name}_is_a_number")
         for name in columns
     )
 
@@ -144,7 +144,9 @@ class Bar(Tables):
 
     __tablename__ = "market_data"
     __table_args__ = (
-        *_finite(*_PRICES, "volume"),
+        # Which assets may have a price below zero, the rules for bars say (ADR 33).
+        *_finite(*_PRICES),
+        CheckConstraint("volume >= 0 AND volume < 'Infinity'", name="volume_is_a_number"),
         {"comment": "daily bars as the vendor sends them; prices raw, volume split-adjusted"},
     )
 

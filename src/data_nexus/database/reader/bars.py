@@ -69,8 +69,17 @@ def last_bars_before(
 
 def fetch_dates(connection: psycopg.Connection, asset_ids: Sequence[int]) -> Dates:
     """Return the dates of assets' bars; an asset without bars is left out."""
+    return _packed_dates(connection, "read_dates", asset_ids)
+
+
+def fetch_rejected_dates(connection: psycopg.Connection, asset_ids: Sequence[int]) -> Dates:
+    """Return the dates of assets' rejected rows, each once; an asset without any is left out."""
+    return _packed_dates(connection, "read_rejected_dates", asset_ids)
+
+
+def _packed_dates(connection: psycopg.Connection, name: str, asset_ids: Sequence[int]) -> Dates:
     cursor = connection.cursor(binary=True)
-    rows = cursor.execute(query("read_dates"), {"asset_ids": [*asset_ids]}).fetchall()
+    rows = cursor.execute(query(name), {"asset_ids": [*asset_ids]}).fetchall()
     return {asset_id: np.frombuffer(sent, ">i4") + EPOCH_DAY for asset_id, sent in rows}
 
 

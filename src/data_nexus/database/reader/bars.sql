@@ -108,3 +108,13 @@ CROSS JOIN LATERAL (
     ORDER BY m.date DESC
     LIMIT 1
 ) AS before
+
+-- name: read_rejected_dates
+-- The dates of some assets' rejected rows, packed as in `read_bars`.
+SELECT asset_id, string_agg(date_send(date), ''::bytea ORDER BY date)
+FROM (
+    SELECT DISTINCT asset_id, date
+    FROM rejected_rows
+    WHERE asset_id = ANY (%(asset_ids)s::int[]) AND date IS NOT NULL
+) AS rejected
+GROUP BY asset_id

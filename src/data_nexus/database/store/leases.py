@@ -96,13 +96,13 @@ class _Claimed:
     id: int
     symbol: str
     exchange: str
+    asset_type: str
     fence: int
     synced_through: date | None
     times_empty: int
     last_bar: date | None
     settled_through: date | None
     venue: str
-    asset_type: str
     published: date | None
     position: datetime | None
 
@@ -124,9 +124,9 @@ class _Claimed:
             last_bar=self.last_bar,
             settled_through=self.settled_through,
             venue=self.venue,
-            asset_type=self.asset_type,
             published=self.published,
             cause=cause,
+            asset_type=self.asset_type,
         )
 
 

@@ -14,10 +14,11 @@ from data_nexus.domain.symbol import Symbol
 
 @dataclass(frozen=True, slots=True)
 class LoadedAsset:
-    """An asset of which bars are stored."""
+    """An asset of which bars are stored; `asset_type` is the vendor's word."""
 
     asset_id: int
     symbol: Symbol
+    asset_type: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,5 +58,5 @@ class Repairs:
         return await self._pool.rows("loaded_assets", asked, args_row(_loaded))
 
 
-def _loaded(asset_id: int, code: str, exchange: str) -> LoadedAsset:
-    return LoadedAsset(asset_id, Symbol(code, exchange))
+def _loaded(asset_id: int, code: str, exchange: str, asset_type: str) -> LoadedAsset:
+    return LoadedAsset(asset_id, Symbol(code, exchange), asset_type)

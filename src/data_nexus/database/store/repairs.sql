@@ -21,7 +21,7 @@ WHERE repair_wanted_at <= %(moment)s
 
 -- name: loaded_assets
 -- Loaded histories that the vendor can be asked for: some assets, or some by chance of an exchange.
-SELECT id, symbol, exchange
+SELECT id, symbol, exchange, asset_type
 FROM assets
 WHERE last_bar IS NOT NULL
   AND parked_at IS NULL

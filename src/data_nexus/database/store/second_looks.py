@@ -148,7 +148,9 @@ async def _continuing(
         is_damaged=np.zeros(len(late), np.bool_),
     )
     rows = np.array([bulk_session.position[code] for code in candidates.codes], np.intp)
-    fits = is_continued(candidates, bulk_session.bars.take(rows), np.ones(len(late), np.bool_))
+    is_signed = np.array([code in bulk_session.signed for code in candidates.codes], np.bool_)
+    every = np.ones(len(late), np.bool_)
+    fits = is_continued(candidates, bulk_session.bars.take(rows), every, is_signed)
     return late[fits], late[~fits]
 
 

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Collection, Container, Mapping, Seque
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from sys import intern
 from typing import Any, TypeVar
 
 import numpy as np
@@ -99,11 +100,13 @@ NOTHING_SETTLED = Settling()
 class CandidateIndex:
     """The assets that a session can advance: the date of each one's last bar, by code.
 
-    `parts` are ranges of ids, first and last, each of as many assets as share a transaction.
+    `parts` are ranges of ids, first and last, each of as many assets as share a transaction;
+    `asset_types` are the vendor's words, by code.
     """
 
     last_bars: Mapping[str, date | None]
     parts: tuple[tuple[int, int], ...]
+    asset_types: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +123,7 @@ class _Surveyed:
     id: int
     code: str
     last_bar: date | None
+    asset_type: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +176,7 @@ class BulkSessions:
         return CandidateIndex(
             {asset.code: asset.last_bar for asset in found},
             tuple((part[0].id, part[-1].id) for part in parts),
+            {asset.code: intern(asset.asset_type) for asset in found},
         )
 
     async def advance(

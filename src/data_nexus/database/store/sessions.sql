@@ -9,7 +9,7 @@ ORDER BY exchange, venue, asset_type, synced_through
 
 -- name: survey_session
 -- The assets that a session in bulk can advance: those that lack no session before it.
-SELECT q.id, q.symbol AS code, q.last_bar
+SELECT q.id, q.symbol AS code, q.last_bar, q.asset_type
 FROM queued_assets q
 JOIN unnest(%(venues)s::text[], %(asset_types)s::text[]) AS p (venue, asset_type)
   USING (venue, asset_type)

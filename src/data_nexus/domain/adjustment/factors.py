@@ -32,6 +32,8 @@ _LARGEST_STEP = 1e9
 SPLIT_IS_USABLE = "split moves a price to a price"
 DIVIDEND_IS_IN_CURRENCY = "dividend is in the currency of the bars"
 DIVIDEND_IS_BELOW_PRICE = "dividend is below the close before it"
+SPLIT_IS_OF_PRICES = "closes before a split are above zero"
+DIVIDEND_IS_OF_PRICES = "closes before a dividend are above zero"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +92,12 @@ def factors(
 
     `currency` is that of the bars, "" if unknown: a dividend in another one is a finding, not
     applied. Actions count up to `through`, by default the last bar's date. One without a bar on
-    its ex-date works from the next bar on; one not later than the first bar changes nothing.
+    its ex-date works from the next bar on; one not later than the first bar changes nothing. A
+    close of zero or below, of a yield or a commodity, is no price that an action could scale: one
+    after it is a finding.
     """
     last = days(through) if through else _last(dates)
+    splits, dividends, of_none = _of_prices(dates, close, splits, dividends)
     usable, findings = usable_splits(splits)
     split_steps = np.ones(len(dates) + 1)
     for split in usable:
@@ -111,7 +116,7 @@ def factors(
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         shares = _after(split_steps)
         total = shares * _after(dividend_steps)
-    return Factors(shares, total, (*findings, *too_large))
+    return Factors(shares, total, (*findings, *too_large, *of_none))
 
 
 def disagreements(
@@ -124,7 +129,7 @@ def disagreements(
     """
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         expected = bars.close * computed.total
-        allowed = tolerance * expected + HALF_A_UNIT * (1 + computed.total)
+        allowed = tolerance * np.abs(expected) + HALF_A_UNIT * (1 + computed.total)
         off = ~(np.abs(bars.adjusted_close - expected) <= allowed) | np.isinf(expected)
         quotients = bars.adjusted_close / expected
     edges = np.flatnonzero(np.diff(np.concatenate(([False], off, [False]))))
@@ -183,6 +188,29 @@ def cash_paid(dividend: Dividend, splits: Iterable[Split], currency: str) -> flo
     if MINOR_UNITS.get(currency) == paid_in:
         return paid * 100
     return paid / 100 if MINOR_UNITS.get(paid_in) == currency else None
+
+
+def _of_prices(
+    dates: Days, close: Floats, splits: Sequence[Split], dividends: Sequence[Dividend]
+) -> tuple[Sequence[Split], Sequence[Dividend], list[Finding]]:
+    """Leave out the actions with a close of zero or below before them."""
+    not_prices = np.flatnonzero(close <= 0)
+    if not len(not_prices):
+        return splits, dividends, []
+    first = int(not_prices[0])
+    day = EPOCH + dt.timedelta(days=int(dates[first]))
+    detail = f"{float(close[first]):g} on {day}"
+    findings = [
+        Finding(action.date, rule, detail)
+        for actions, rule in ((splits, SPLIT_IS_OF_PRICES), (dividends, DIVIDEND_IS_OF_PRICES))
+        for action in actions
+        if action.date > day
+    ]
+    return (
+        [split for split in splits if split.date <= day],
+        [dividend for dividend in dividends if dividend.date <= day],
+        findings,
+    )
 
 
 def _dividend_steps(

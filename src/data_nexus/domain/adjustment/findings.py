@@ -20,7 +20,9 @@ from data_nexus.domain.actions import Dividend, Split
 from data_nexus.domain.adjustment.factors import (
     DIVIDEND_IS_BELOW_PRICE,
     DIVIDEND_IS_IN_CURRENCY,
+    DIVIDEND_IS_OF_PRICES,
     HALF_A_UNIT,
+    SPLIT_IS_OF_PRICES,
     SPLIT_IS_USABLE,
     TOLERANCE,
     Disagreement,
@@ -45,6 +47,8 @@ FINDING_RULES = {
     SPLIT_IS_USABLE: "the split's ratio turns a price into a price",
     DIVIDEND_IS_IN_CURRENCY: "the dividend is paid in the currency of the bars, or a hundredth",
     DIVIDEND_IS_BELOW_PRICE: "what is paid is less than the close of the bar before the ex-date",
+    SPLIT_IS_OF_PRICES: "no bar before a split has a close of 0 or below",
+    DIVIDEND_IS_OF_PRICES: "no bar before a dividend has a close of 0 or below",
 }
 
 
@@ -144,7 +148,7 @@ def verdict(bars: Bars, known: KnownActions) -> Verdict:
 
 def _is_unadjusted(bars: Bars) -> bool:
     """Whether every adjusted close is the close, to the tolerance of `disagreements`."""
-    off = np.abs(bars.adjusted_close - bars.close) - TOLERANCE * bars.close
+    off = np.abs(bars.adjusted_close - bars.close) - TOLERANCE * np.abs(bars.close)
     return not len(bars) or bool(off.max() <= 2 * HALF_A_UNIT)
 
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from data_nexus.domain.bars import Bars, Floats, Mask, days
 from data_nexus.domain.planning.suspicion import is_leap
+from data_nexus.domain.validation.price_kinds import NO_CODES, SignedCodes
 
 # The vendor states four decimals.
 _ROUNDING = 0.00005
@@ -50,7 +51,7 @@ class BulkSession:
     `position` is the row of a code's bar in `bars`; `rejected` has the rule and the excerpt of a
     rejected row, for codes without a bar; `rejected_rows` has all rejected rows; `flags` has the
     odd rows by rule. For `named` codes the bar alone cannot be trusted: they have actions, or rows
-    that contradict each other.
+    that contradict each other. The prices of `signed` codes may be zero or negative.
     """
 
     session: dt.date
@@ -61,6 +62,7 @@ class BulkSession:
     named: frozenset[str]
     body_sha256: str
     rejected_rows: tuple[RejectedBulkRow, ...] = ()
+    signed: SignedCodes = NO_CODES
 
     @cached_property
     def is_odd(self) -> Mask:
@@ -146,9 +148,11 @@ def classify(bulk_session: BulkSession, candidates: Candidates, reference: int) 
     is_named = np.array([code in bulk_session.named for code in candidates.codes], np.bool_)
     is_named |= candidates.is_damaged
     is_refused = np.array([code in bulk_session.rejected for code in candidates.codes], np.bool_)
+    is_signed = np.array([code in bulk_session.signed for code in candidates.codes], np.bool_)
     has_bar = rows >= 0
+    bars = bulk_session.bars.take(rows[has_bar])
     continues = np.zeros(len(candidates), np.bool_)
-    continues[has_bar] = is_continued(candidates, bulk_session.bars.take(rows[has_bar]), has_bar)
+    continues[has_bar] = is_continued(candidates, bars, has_bar, is_signed[has_bar])
     reaches_up = (reference <= candidates.last_day) & (
         candidates.last_day < days(bulk_session.session)
     )
@@ -165,23 +169,33 @@ def classify(bulk_session: BulkSession, candidates: Candidates, reference: int) 
         rejected=np.flatnonzero(is_rejected),
         to_fetch=np.flatnonzero(~(is_stored | is_absent | is_rejected)),
         to_reload=frozenset(candidates.codes[at] for at in np.flatnonzero(is_changed)),
-        leaping=stored[leaps],
+        leaping=stored[leaps & ~is_signed[stored]],
     )
 
 
-def is_continued(candidates: Candidates, bars: Bars, chosen: Mask) -> Mask:
+def is_continued(candidates: Candidates, bars: Bars, chosen: Mask, is_signed: Mask) -> Mask:
     """Say of which of the chosen assets a new bar continues the last stored one.
 
     Its adjustment is the same, as far as four decimals can show, and its price is of the same
     order: a large move may be a split that no feed reported, or another company under the same
-    code. False for assets without a stored bar.
+    code. Prices that may be zero or negative, `is_signed`, move by any factor, and most of their
+    histories are not adjusted at all. False for assets without a stored bar.
     """
     before, after = candidates.close[chosen], bars.close
-    factor = bars.adjusted_close / after
-    difference = np.abs(candidates.adjusted_close[chosen] / before - factor)
-    is_alike = difference <= _TOLERANCE * factor + _ROUNDING / before + _ROUNDING / after
+    adjusted_before, adjusted_after = candidates.adjusted_close[chosen], bars.adjusted_close
+    with np.errstate(divide="ignore", invalid="ignore"):
+        factor = adjusted_after / after
+        difference = np.abs(adjusted_before / before - factor)
+        rounding = _ROUNDING / np.abs(before) + _ROUNDING / np.abs(after)
+        is_alike = difference <= _TOLERANCE * np.abs(factor) + rounding
     is_near: Mask = (after <= _LARGEST_MOVE * before) & (before <= _LARGEST_MOVE * after)
-    return is_alike & is_near
+    is_raw = _is_unadjusted(before, adjusted_before) & _is_unadjusted(after, adjusted_after)
+    return np.where(is_signed, is_raw | is_alike, is_alike & is_near)
+
+
+def _is_unadjusted(close: Floats, adjusted_close: Floats) -> Mask:
+    unadjusted: Mask = np.abs(adjusted_close - close) <= 2 * _ROUNDING + _TOLERANCE * np.abs(close)
+    return unadjusted
 
 
 def reference_day(last_bars: Collection[dt.date | None]) -> dt.date | None:

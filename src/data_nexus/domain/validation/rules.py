@@ -3,7 +3,8 @@
 A rule's name is what `rejected_rows.rule` stores, what the sync log counts and what the docs list.
 Two grades: a row that breaks a `REJECT` rule cannot be a bar and is stored as a rejected row with
 its reason; one that breaks a `FLAG` rule is odd, may be all that the vendor has, and is stored as
-sent and counted.
+sent and counted. Some rules hold for one kind of prices only: a yield may be negative, a share's
+price may not.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from functools import reduce
 import numpy as np
 
 from data_nexus.domain.bars import NO_DATE, NO_ROW, Bars, Floats, Mask, days
+from data_nexus.domain.validation.duplicates import HIGHEST_VOLUME, one_row_each
+from data_nexus.domain.validation.price_kinds import PriceKind
 from data_nexus.domain.window import Window
 
 # What the vendor sends where it has no price; seen in public clients' issue threads.
@@ -24,9 +27,8 @@ PLACEHOLDER = 999_999.9999
 HIGHEST_PRICE = 1e12
 # Crypto currencies have prices of 1.2e-9, and what a subtraction of prices leaves is about 1e-14.
 LOWEST_PRICE = 1e-12
-# Fits the 64 bits of a file's integer. Of a token worth 1e-9, 1e17 may be traded in a day.
-_HIGHEST_VOLUME = 1e18
 ROW_IS_READABLE = "row is readable JSON"
+BAR_COMES_ONCE = "bar comes once"
 
 
 class Grade(StrEnum):
@@ -38,12 +40,20 @@ class Grade(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule about each bar: `holds` returns a mask of the rows that keep it."""
+    """A rule about each bar: `holds` returns a mask of the rows that keep it.
+
+    `kind` is the kind of prices that it is about; None is every kind.
+    """
 
     name: str
     grade: Grade
     meaning: str
     holds: Callable[[Bars, Window], Mask]
+    kind: PriceKind | None = None
+
+    def concerns(self, kind: PriceKind) -> bool:
+        """Say whether it is about prices of a kind."""
+        return self.kind in (None, kind)
 
 
 def _all_prices(bars: Bars, holds: Callable[[Floats], Mask]) -> Mask:
@@ -51,23 +61,25 @@ def _all_prices(bars: Bars, holds: Callable[[Floats], Mask]) -> Mask:
 
 
 def _one_bar_per_date(bars: Bars, _: Window) -> Mask:
-    """Two different rows for one date contradict each other: neither can be trusted."""
-    order = np.argsort(bars.date, kind="stable")
-    ordered = bars.take(order)
-    same_date = ordered.date[1:] == ordered.date[:-1]
-    agrees = reduce(
-        np.logical_and,
-        [(c[1:] == c[:-1]) | (np.isnan(c[1:]) & np.isnan(c[:-1])) for c in ordered.columns()],
-    )
-    contradicted = ordered.date[1:][same_date & ~agrees]
-    return ~np.isin(bars.date, contradicted)
+    """Rows for one date whose prices differ contradict each other: none can be trusted."""
+    holds: Mask = np.ones(len(bars), np.bool_)
+    holds[one_row_each(bars.date, bars).contradicted] = False
+    return holds
+
+
+def _comes_once(bars: Bars, _: Window) -> Mask:
+    """Of rows for one date that agree, the one that is kept breaks the rule for all."""
+    found = one_row_each(bars.date, bars)
+    holds: Mask = np.ones(len(bars), np.bool_)
+    holds[found.kept[found.is_merged]] = False
+    return holds
 
 
 def _open_or_close(
     bars: Bars, choose: Callable[[np.ndarray, np.ndarray], np.ndarray]
 ) -> np.ndarray:
     """Choose between open and close; an open of 0 counts as missing (it has a rule of its own)."""
-    return choose(np.where(bars.open > 0, bars.open, bars.close), bars.close)
+    return choose(np.where(bars.open != 0, bars.open, bars.close), bars.close)
 
 
 def _is_plausible(price: Floats) -> Mask:
@@ -118,7 +130,7 @@ BAR_RULES = (
     Rule(
         "prices are plausible",
         Grade.REJECT,
-        "no price is beyond 1,000,000,000,000, and none but 0 below 0.000000000001",
+        "no price is beyond 1,000,000,000,000, and none but 0 is nearer to 0 than 0.000000000001",
         lambda b, _: _all_prices(b, _is_plausible),
     ),
     Rule(
@@ -126,12 +138,14 @@ BAR_RULES = (
         Grade.REJECT,
         "no price is below zero",
         lambda b, _: _all_prices(b, lambda p: ~(p < 0)),
+        PriceKind.POSITIVE,
     ),
     Rule(
         "close is above zero",
         Grade.REJECT,
         "the close is not 0",
         lambda b, _: b.close != 0,
+        PriceKind.POSITIVE,
     ),
     Rule(
         "no price is the placeholder",
@@ -155,31 +169,48 @@ BAR_RULES = (
         "volume is plausible",
         Grade.REJECT,
         "the volume is not beyond 1,000,000,000,000,000,000",
-        lambda b, _: ~(b.volume > _HIGHEST_VOLUME),
+        lambda b, _: ~(b.volume > HIGHEST_VOLUME),
     ),
     Rule(
         "date has one bar",
         Grade.REJECT,
-        "no other row says something else about the same date",
+        "no other row has other prices for the same date",
         _one_bar_per_date,
+    ),
+    Rule(
+        BAR_COMES_ONCE,
+        Grade.FLAG,
+        "no other row of its date (in bulk: of its code) has the same prices, to a millionth, and"
+        " another volume; of such rows the one with the larger volume is kept",
+        _comes_once,
+    ),
+    Rule(
+        "prices are above zero",
+        Grade.FLAG,
+        "no price is 0 or below",
+        lambda b, _: _all_prices(b, lambda p: p > 0),
+        PriceKind.SIGNED,
     ),
     Rule(
         "open is above zero",
         Grade.FLAG,
         "the open is not 0; old bars often have none",
         lambda b, _: b.open > 0,
+        PriceKind.POSITIVE,
     ),
     Rule(
         "low is above zero",
         Grade.FLAG,
         "the low is not 0",
         lambda b, _: b.low > 0,
+        PriceKind.POSITIVE,
     ),
     Rule(
         "adjusted close is above zero",
         Grade.FLAG,
         "the adjusted close is not 0; long histories may be rounded down to it",
         lambda b, _: b.adjusted_close > 0,
+        PriceKind.POSITIVE,
     ),
     Rule(
         "high is highest",
@@ -201,4 +232,5 @@ BAR_RULES = (
     ),
 )
 # The rules that need one row only: for rows of different assets, of one date.
-ROW_RULES = tuple(rule for rule in BAR_RULES if rule.holds is not _one_bar_per_date)
+_ABOUT_DATES = (_one_bar_per_date, _comes_once)
+ROW_RULES = tuple(rule for rule in BAR_RULES if rule.holds not in _ABOUT_DATES)

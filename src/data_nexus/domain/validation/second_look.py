@@ -76,7 +76,8 @@ def look_again(bulk_session: BulkSession, stored: StoredSession) -> SecondLook:
     both = np.flatnonzero(has_row & has_bar & ~is_named)
     before, after = stored.bars.take(both), bulk_session.bars.take(rows[both])
     differs = raw_values_differ(before, after)
-    is_near = _is_near(before.close, after.close)
+    is_signed = np.array([stored.codes[at] in bulk_session.signed for at in both], np.bool_)
+    is_near = is_signed | _is_near(before.close, after.close)
     changed = both[differs & is_near]
     unsent = np.flatnonzero(~has_row & has_bar & ~is_rejected)
     is_cut = len(unsent) > max(_FEW, _LARGEST_UNSENT_SHARE * int(has_bar.sum()))
@@ -111,4 +112,6 @@ def _in_proportion(before: Bars, after: Bars) -> Bars:
     with np.errstate(divide="ignore", invalid="ignore"):
         adjusted = after.close * (before.adjusted_close / before.close)
     usable = np.isfinite(adjusted) & (before.close != after.close)
-    return replace(after, adjusted_close=np.where(usable, adjusted, before.adjusted_close))
+    kept = np.where(usable, adjusted, before.adjusted_close)
+    is_unadjusted = before.adjusted_close == before.close
+    return replace(after, adjusted_close=np.where(is_unadjusted, after.close, kept))

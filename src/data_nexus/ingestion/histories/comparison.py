@@ -11,6 +11,7 @@ from data_nexus.database.store import Store
 from data_nexus.database.store.repairs import LoadedAsset
 from data_nexus.domain.validation.check import check
 from data_nexus.domain.validation.overlap import Divergence, divergence
+from data_nexus.domain.validation.price_kinds import PriceKinds
 from data_nexus.domain.window import EARLIEST, whole_window
 from data_nexus.eodhd.decode_bars import decode_bars
 from data_nexus.eodhd.requests import history_request
@@ -30,6 +31,7 @@ class HistoryComparison:
     store: Store
     requester: Requester
     observe: Observer
+    kinds: PriceKinds
     compared: int = 0
     unanswered: int = 0
     differing: dict[str, Divergence] = field(default_factory=dict)
@@ -71,4 +73,5 @@ class HistoryComparison:
         )
         # Read after the answer: what another worker has written meanwhile is from an older one.
         stored = await self.store.commits.stored_bars(asset.asset_id, EARLIEST)
-        return divergence(stored, check(answer.decoded.bars, window).kept)
+        kind = self.kinds.of(asset.symbol, asset.asset_type)
+        return divergence(stored, check(answer.decoded.bars, window, kind).kept)

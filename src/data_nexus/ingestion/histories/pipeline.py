@@ -11,6 +11,7 @@ from data_nexus.domain.lease import Lease
 from data_nexus.domain.limits.backoff import absence_days
 from data_nexus.domain.planning.cursor import Reach
 from data_nexus.domain.validation.check import Checked, check
+from data_nexus.domain.validation.price_kinds import PriceKinds
 from data_nexus.domain.window import Window
 from data_nexus.eodhd.decode_bars import NO_BARS, ReceivedHistory, excerpts
 from data_nexus.errors import WrongSubject
@@ -31,14 +32,14 @@ class CheckedHistory:
 
 
 def checked_history(
-    lease: Lease, window: Window, answer: Answer[ReceivedHistory]
+    lease: Lease, window: Window, answer: Answer[ReceivedHistory], kinds: PriceKinds
 ) -> CheckedHistory:
-    """Return an answer's bars, checked.
+    """Return an answer's bars, checked by the rules for the kind of the asset's prices.
 
     Raises `WrongSubject` for an answer of which every row lies outside the window that was asked
     for: a mix-up, not data.
     """
-    checked = check(answer.decoded.bars, window)
+    checked = check(answer.decoded.bars, window, kinds.of(lease.symbol, lease.asset_type))
     broken = {reject.rule for reject in checked.rejects}
     if broken and broken <= _OUTSIDE and not len(checked.kept):
         text = f"{lease.symbol}: every row lies outside the dates asked for"

@@ -24,6 +24,7 @@ from data_nexus.domain.planning.suspicion import (
 from data_nexus.domain.symbol import Symbol
 from data_nexus.domain.texts import NOTICE_CHARS, excerpt, one_line
 from data_nexus.domain.validation.overlap import Break, overlap_break
+from data_nexus.domain.validation.price_kinds import PriceKind, PriceKinds
 from data_nexus.domain.window import Window, whole_window, window_to_ask
 from data_nexus.eodhd.decode_bars import decode_bars
 from data_nexus.eodhd.requests import history_request
@@ -44,7 +45,8 @@ from data_nexus.ingestion.histories.pipeline import (
 class HistoryReader:
     """Brings answers as batches to commit; `redact` removes the token from the vendor's texts.
 
-    `named` are assets whose history is known to have changed: all of it is fetched at once.
+    `kinds` says whose prices may be zero or negative. `named` are assets whose history is known to
+    have changed: all of it is fetched at once.
     `seen` is the latest session of each exchange of which any bar has been received: a session of
     which no asset has a bar may be late, whatever the calendar says. `too_early` are the assets
     fetched before the first bar of their session was received, each with what will be known of it
@@ -57,6 +59,7 @@ class HistoryReader:
     reread_days: int
     redact: Callable[[str], str]
     observe: Observer
+    kinds: PriceKinds
     named: set[Symbol] = field(default_factory=set)
     seen: dict[str, date] = field(default_factory=dict)
     now: datetime | None = None
@@ -111,7 +114,7 @@ class HistoryReader:
             notice = excerpt(one_line(answer.decoded.notice), NOTICE_CHARS, self.redact)
             self.observe(Warned(str(lease.symbol), notice))
         try:
-            return checked_history(lease, window, answer)
+            return checked_history(lease, window, answer, self.kinds)
         except Park as unfit:
             unfit.request = request.text
             raise
@@ -154,7 +157,8 @@ class HistoryReader:
             return replace(
                 batch, settled=settled(noted, batch.bars, moment, is_explained=is_explained)
             )
-        if not is_unusual(batch.bars.close.tolist()):
+        kind = self.kinds.of(lease.symbol, lease.asset_type)
+        if kind is PriceKind.SIGNED or not is_unusual(batch.bars.close.tolist()):
             return batch
         session = batch.bars.last_date() or moment.date()
         later = moment + (wait_after(1) or timedelta())

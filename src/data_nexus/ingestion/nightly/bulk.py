@@ -125,9 +125,7 @@ class BulkUpdate:
         since, last = date.min, date.min
         for session in sessions:
             before = await asyncio.to_thread(session_before, self.exchange, session)
-            if before != last:
-                since = before
-            last = session
+            since, last = (before if before != last else since), session
             self.held_back = self._empty[0].scope.session if self._empty else session
             if await self._advance(self._scope(session, since)):
                 since, self.held_back = session, None
@@ -148,23 +146,27 @@ class BulkUpdate:
         if reference is None:
             # No asset is left to advance; what is held back stays so.
             return not self._empty
-        bulk_session = await self.feeds.prices(scope.session, needed=CALLS_A_SESSION)
+        bulk_session = await self.feeds.prices(
+            scope.session, survey.asset_types, needed=CALLS_A_SESSION
+        )
         self._empty.append(PricedSession(scope, survey, bulk_session, reference))
         expected = [code for code, day in last_bars.items() if day and day >= reference]
         if not is_out(bulk_session, expected):
             self._note(self._empty[-1], [])
             return False
-        await self._look_back(self._empty[0].scope)
+        await self._look_back(self._empty[0])
         for priced in self._empty:
             await self._commit(priced)
         self._empty.clear()
         return True
 
-    async def _look_back(self, scope: SessionScope) -> None:
+    async def _look_back(self, priced: PricedSession) -> None:
         """Compare the sessions before the first one that is out, once in an update."""
         if self.looked_back is None:
             looking = LookingBack(self.store, self.feeds, self.observe, self.run_id, self.now)
-            self.looked_back = await looking.before(scope, self.look_back)
+            self.looked_back = await looking.before(
+                priced.scope, self.look_back, priced.survey.asset_types
+            )
             self.named |= {Symbol(code, self.exchange) for code in self.looked_back.named}
 
     async def _commit(self, priced: PricedSession) -> None:
@@ -196,7 +198,8 @@ class BulkUpdate:
                 len(rechecks.sessions) * CALLS[Endpoint.BULK]
             )
             for session in rechecks.sessions:
-                bulk_session = replace(await self.feeds.prices(session), named=named)
+                again = await self.feeds.prices(session, priced.survey.asset_types)
+                bulk_session = replace(again, named=named)
                 scope = replace(priced.scope, session=session, late=True)
                 await self._write(scope, priced.survey, bulk_session, rechecks.still_open)
                 await self.sessions.mark_rechecked(self.exchange, session)

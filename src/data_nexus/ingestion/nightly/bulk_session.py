@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Generic
 
+import numpy as np
+
 from data_nexus.domain.actions import CODE_HAS_ONE_BAR, Dividend, Split
 from data_nexus.domain.validation.bulk_session import BulkSession, RejectedBulkRow
 from data_nexus.domain.validation.check import check_session
-from data_nexus.domain.validation.rules import ROW_RULES
+from data_nexus.domain.validation.price_kinds import NO_CODES, SignedCodes
+from data_nexus.domain.validation.rules import BAR_COMES_ONCE, ROW_RULES
 from data_nexus.domain.window import Window
 from data_nexus.eodhd.decode_actions import Action, excerpts
 from data_nexus.eodhd.decode_bulk import BulkActions, UndecodedRow, decode_bulk_bars
@@ -26,14 +29,21 @@ class Feed(Generic[Action]):
 
 
 def decode_session(
-    body: bytes, exchange: str, session: date, redact: Callable[[str], str]
+    body: bytes,
+    exchange: str,
+    session: date,
+    redact: Callable[[str], str],
+    signed: SignedCodes = NO_CODES,
 ) -> BulkSession:
     """Return a session's prices; `redact` removes the token from the text of rejected rows.
 
-    Raises a typed refusal for an answer that is not what was requested.
+    `signed` are the codes whose prices may be zero or negative. Raises a typed refusal for an
+    answer that is not what was requested.
     """
     received = decode_bulk_bars(body, exchange, session)
-    checked = check_session(received.bars, Window(session, session))
+    is_signed = np.array([code in signed for code in received.codes], np.bool_)
+    checked = check_session(received.bars, Window(session, session), is_signed)
+    merged = {BAR_COMES_ONCE: received.is_merged} if received.is_merged.any() else {}
     reasons = checked.reasons.tolist()
     position = {code: at for at, code in enumerate(received.codes) if reasons[at] < 0}
     unfit = [
@@ -51,10 +61,11 @@ def decode_session(
             for each in rejected_rows
             if each.code and each.code not in position
         },
-        flags=checked.flags,
+        flags=checked.flags | merged,
         named=frozenset(each.code for each in received.rejects if each.rule == CODE_HAS_ONE_BAR),
         body_sha256=hashlib.sha256(body).hexdigest(),
         rejected_rows=rejected_rows,
+        signed=signed,
     )
 
 

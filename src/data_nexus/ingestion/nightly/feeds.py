@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import TypeVar
 
 from data_nexus.domain.actions import Dividend, Split
 from data_nexus.domain.validation.bulk_session import BulkSession, RejectedBulkRow
+from data_nexus.domain.validation.price_kinds import PriceKinds
 from data_nexus.eodhd.decode_bulk import decode_bulk_dividends, decode_bulk_splits
 from data_nexus.eodhd.requests import Request, bulk_request
 from data_nexus.ingestion.fetching.drain import DrainableRequester
@@ -38,13 +39,20 @@ class BulkFeeds:
     exchange: str
     drainable: DrainableRequester
     redact: Callable[[str], str]
+    kinds: PriceKinds
     calls: int = 0
 
-    async def prices(self, session: date, needed: int = 0) -> BulkSession:
-        """Return a session's prices; nothing is fetched on a day without the calls `needed`."""
+    async def prices(
+        self, session: date, asset_types: Mapping[str, str], needed: int = 0
+    ) -> BulkSession:
+        """Return a session's prices; `asset_types`, by code, say which may be negative.
+
+        Nothing is fetched on a day without the calls `needed`.
+        """
+        signed = self.kinds.signed_codes(self.exchange, asset_types)
         return await self._fetch(
             bulk_request(self.exchange, session),
-            lambda body: decode_session(body, self.exchange, session, self.redact),
+            lambda body: decode_session(body, self.exchange, session, self.redact, signed),
             replace(self.drainable, needed=needed),
         )
 

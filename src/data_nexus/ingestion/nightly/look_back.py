@@ -7,6 +7,7 @@ before with the stored actions. Whatever is in doubt afterwards is noted, to be 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
@@ -55,7 +56,9 @@ class LookingBack:
     run_id: int
     now: datetime
 
-    async def before(self, scope: SessionScope, plan: LookBack) -> LookedBack:
+    async def before(
+        self, scope: SessionScope, plan: LookBack, asset_types: Mapping[str, str]
+    ) -> LookedBack:
         """Look back from a session that is out, as far as the plan allows.
 
         Trouble is reported and costs no more than what could not be compared: it stays provisional.
@@ -67,17 +70,20 @@ class LookingBack:
             named = await self._actions(scope.exchange, session, plan)
             found = replace(found, named=frozenset(named))
             if plan.prices:
-                found = await self._prices(replace(scope, session=session), found.named)
+                scope = replace(scope, session=session)
+                found = await self._prices(scope, found.named, asset_types)
         except (Drained, Retry, Postpone, Park, Pause, NotListed, RowsRefused) as error:
             self.observe(Warned(scope.exchange, f"sessions before were not compared: {error}"))
         if found.report is None:
             return found
         return replace(found, report=replace(found.report, calls=self.feeds.calls - calls))
 
-    async def _prices(self, scope: SessionScope, named: frozenset[str]) -> LookedBack:
+    async def _prices(
+        self, scope: SessionScope, named: frozenset[str], asset_types: Mapping[str, str]
+    ) -> LookedBack:
         exchange, session = scope.exchange, scope.session
         before = await asyncio.to_thread(session_before, exchange, session)
-        answer = await self.feeds.prices(session)
+        answer = await self.feeds.prices(session, asset_types)
         answer = replace(answer, named=answer.named | named)
         looked = await self.store.second_looks.compare(scope, answer, self.run_id)
         await self.store.sessions.mark_rechecked(exchange, session)

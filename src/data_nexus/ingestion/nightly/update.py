@@ -172,7 +172,7 @@ async def _in_bulk(
         published={p: day for p, day in published.items() if p.exchange == exchange},
         store=run.store,
         sessions=bulk,
-        feeds=BulkFeeds(exchange, run.drainable, run.reader.redact),
+        feeds=BulkFeeds(exchange, run.drainable, run.reader.redact, run.reader.kinds),
         observe=run.observe,
         run_id=run.run_id,
         now=run.now,

@@ -163,7 +163,7 @@ def chart_of(histories: Sequence[ChartHistory], most: int) -> Chart:
 def rebased(chart: Chart) -> tuple[Line, ...]:
     """Return the closes of all panels, each 100 at the first place at which all have a candle.
 
-    Raises `UsageError` without such a place, or if a close there is 0.
+    Raises `UsageError` without such a place, or if a close there is 0 or below.
     """
     shared = set.intersection(*({*panel.candles.place.tolist()} for panel in chart.panels))
     if not shared:
@@ -176,14 +176,14 @@ def rebased(chart: Chart) -> tuple[Line, ...]:
 def price_bounds(lows: Floats, highs: Floats, *, log: bool) -> tuple[float, float]:
     """Return the ends of a price axis, with a little room at both.
 
-    Raises `UsageError` for a price of 0 on a logarithmic axis.
+    Raises `UsageError` for a price of 0 or below on a logarithmic axis.
     """
     low, high = float(lows.min()), float(highs.max())
     if not log:
-        margin = (high - low or high or 1.0) * 0.04
+        margin = (high - low or abs(high) or 1.0) * 0.04
         return low - margin, high + margin
     if low <= 0:
-        raise UsageError("a logarithmic axis cannot show a price of 0; leave out --log")
+        raise UsageError(f"a logarithmic axis cannot show a price of {low:g}; leave out --log")
     factor = (high / low) ** 0.04 if high > low else 1.04
     return low / factor, high * factor
 
@@ -317,6 +317,7 @@ def _line(panel: Panel, start: int) -> Line:
     close = candles.close[shown]
     if close[0] <= 0:
         raise UsageError(
-            f"{panel.symbol} begins with a close of 0 and cannot be compared; choose other dates"
+            f"{panel.symbol} begins with a close of {close[0]:g} and cannot be compared; choose"
+            " other dates"
         )
     return Line(panel.symbol, candles.place[shown], close / close[0] * 100)

@@ -25,7 +25,8 @@ Watch = Callable[[Sequence[NamedAsset]], Iterable[NamedAsset]]
 class Exported:
     """What an export wrote; `left_out` gives the reason for each missing asset or action.
 
-    `altered` are the numbers that the format cannot hold as they are stored.
+    `altered` are the numbers that the format cannot hold as they are stored, and the bars that its
+    calendar has no day for.
     """
 
     assets: int
@@ -63,12 +64,11 @@ def export(
         form.tool()
     with one_moment(database, as_of) as reader, _place_errors(out):
         assets = reader.choose(scope)
-        exchanges = {each.ticker.rpartition(".")[2] for each in assets}
-        if form.is_of_one_exchange and len(exchanges) > 1:
+        if form.is_of_one_exchange and len({each.exchange for each in assets}) > 1:
             raise UsageError(f"{form.name}: export each exchange to a folder of its own")
         altered: list[Alteration] = []
         request = ExportRequest(
-            view=view, sessions=lambda: reader.dates(assets, view), note=altered.extend
+            view=view, calendar=lambda: reader.trading_days(assets, view), note=altered.extend
         )
         if is_file and form.one_file:
             with (

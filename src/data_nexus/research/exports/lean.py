@@ -22,7 +22,7 @@ import pyarrow.csv
 from data_nexus.domain.bars import Bars, Floats, days
 from data_nexus.domain.calendar.sessions import day_date
 from data_nexus.errors import UsageError
-from data_nexus.research.exports.alterations import altered
+from data_nexus.research.exports.alterations import altered, refuse_unpriced
 from data_nexus.research.exports.names import file_name
 from data_nexus.research.exports.series import AssetSeries, CodePeriod, ExportRequest
 from data_nexus.research.exports.target import ExportFolder
@@ -81,6 +81,7 @@ class LeanFolder:
     def _note(self, ticker: str, bars: Bars) -> None:
         """Note what the lines do not hold as it is; raise `UsageError` for what they cannot."""
         prices = [bars.open, bars.high, bars.low, bars.close]
+        refuse_unpriced("LEAN", prices)
         if beyond := sum(int((each > _LARGEST_PRICE).sum()) for each in prices):
             raise UsageError(
                 f"LEAN holds prices up to {_LARGEST_PRICE:g}, and {beyond:,} are larger"

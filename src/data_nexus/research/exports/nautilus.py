@@ -148,7 +148,7 @@ def _decimals(bars: Bars) -> int:
     """Return how many decimals represent all prices exactly; at most eight."""
     prices = np.concatenate((bars.open, bars.high, bars.low, bars.close))
     for decimals in _DECIMALS:
-        if (np.abs(np.round(prices, decimals) - prices) <= _SAME * prices).all():
+        if (np.abs(np.round(prices, decimals) - prices) <= _SAME * np.abs(prices)).all():
             return decimals
     return _DECIMALS[-1]
 

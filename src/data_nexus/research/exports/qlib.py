@@ -1,4 +1,4 @@
-"""Write qlib's binary format: a calendar, the instruments, one file of float32 a field.
+"""Write qlib's binary format: one calendar, the instruments, one file of float32 a field.
 
 Source: qlib's documentation of its data layer and its `dump_bin.py`. A `.day.bin` file begins with
 the position of its first value in the calendar, itself a little-endian float32; a date of the
@@ -14,9 +14,9 @@ from typing import TextIO
 
 import numpy as np
 
-from data_nexus.domain.bars import Bars, Days, Floats, days
+from data_nexus.domain.bars import Bars, Days, Floats
 from data_nexus.domain.calendar.sessions import day_date
-from data_nexus.research.exports.alterations import altered
+from data_nexus.research.exports.alterations import altered, left_out
 from data_nexus.research.exports.names import file_name
 from data_nexus.research.exports.series import AssetSeries, ExportRequest
 from data_nexus.research.exports.target import ExportFolder
@@ -29,10 +29,9 @@ FIELDS = ("open", "high", "low", "close", "volume", "factor")
 @contextmanager
 def qlib_folder(folder: ExportFolder, request: ExportRequest) -> Iterator[QlibFolder]:
     """Write a folder that `qlib.init(provider_uri=…)` takes."""
-    sessions = request.sessions()
+    calendar = request.calendar()
     with folder.file("calendars", "day.txt") as path:
-        path.write_text("".join(f"{day}\n" for day in sessions), "utf-8")
-    calendar = np.array([days(day) for day in sessions], np.int32)
+        path.write_text("".join(f"{day_date(day)}\n" for day in calendar.tolist()), "utf-8")
     with folder.file("instruments", "all.txt") as path, path.open("w", encoding="utf-8") as listed:
         yield QlibFolder(folder, request, calendar, listed)
 
@@ -48,7 +47,7 @@ class QlibFolder:
 
     def add(self, series: AssetSeries) -> int:
         """Write an asset; return how many bars were written."""
-        bars = self._request.bars(series)
+        bars = self._on_calendar(series.ticker, self._request.bars(series))
         if not len(bars):
             return 0
         name = file_name(series.ticker)
@@ -65,6 +64,12 @@ class QlibFolder:
         first, last = (day_date(int(day)) for day in (bars.date[0], bars.date[-1]))
         self._instruments.write(f"{name.upper()}\t{first}\t{last}\n")
         return len(bars)
+
+    def _on_calendar(self, ticker: str, bars: Bars) -> Bars:
+        """Return the bars on days of the calendar; note the others, which are left out."""
+        is_day = np.isin(bars.date, self._calendar)
+        self._request.note(left_out(ticker, bars.date[~is_day], "the exchange had no session"))
+        return bars.take(is_day)
 
     def _note(self, ticker: str, fields: dict[str, Floats], held: dict[str, Floats]) -> None:
         """Note which numbers are beyond 32 bits; all others lose digits that no price has."""
@@ -83,8 +88,7 @@ def _single(values: Floats) -> Floats:
 
 def _fields(series: AssetSeries, bars: Bars) -> dict[str, Floats]:
     """Return the fields of qlib's own data; `factor` is the adjusted price over the raw one."""
-    first = int(np.searchsorted(series.bars.date, bars.date[0]))
-    raw = series.bars.close[first : first + len(bars)]
+    raw = series.bars.close[np.searchsorted(series.bars.date, bars.date)]
     with np.errstate(over="ignore"):
-        factor: Floats = np.divide(bars.close, raw, out=np.ones(len(bars)), where=raw > 0)
+        factor: Floats = np.divide(bars.close, raw, out=np.ones(len(bars)), where=raw != 0)
     return {name: factor if name == "factor" else getattr(bars, name) for name in FIELDS}

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
+from itertools import groupby
+from operator import attrgetter
 
 import numpy as np
 import psycopg
@@ -23,13 +25,16 @@ from data_nexus.database.reader.exports import (
 )
 from data_nexus.database.reader.universe import require_assets
 from data_nexus.domain.adjustment.factors import Factors
-from data_nexus.domain.bars import Bars
+from data_nexus.domain.bars import Bars, Days, days
+from data_nexus.domain.calendar.exchanges import sessions_of
+from data_nexus.domain.calendar.sessions import day_date
 from data_nexus.domain.symbol import Symbol
 from data_nexus.errors import UsageError
 from data_nexus.research.actions import fetch_actions
 from data_nexus.research.assets import NamedAsset, find_assets
 from data_nexus.research.columns import ACTIONS_SCHEMA, NUMBERS, STORED_SCHEMA
 from data_nexus.research.exports.alterations import Alteration
+from data_nexus.research.exports.trading_days import calendar_days, traded_days
 from data_nexus.research.histories import AssetHistory, histories
 from data_nexus.research.universe import fetch_universe
 from data_nexus.research.views import View, view_bars
@@ -113,15 +118,19 @@ def _unnoted(_: Iterable[Alteration]) -> None:
     """Note nothing."""
 
 
+def _no_days() -> Days:
+    return np.empty(0, np.int32)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportRequest:
-    """What an export holds: a view of bars, and, computed on demand, every date with a bar.
+    """What an export holds: a view of bars, and, computed on demand, the days of its calendar.
 
-    A writer notes which numbers its format cannot hold.
+    A writer notes which numbers its format cannot hold, and which bars its tool leaves out.
     """
 
     view: View = View()  # noqa: RUF009 - a frozen value
-    sessions: Callable[[], Sequence[date]] = tuple
+    calendar: Callable[[], Days] = _no_days
     note: Callable[[Iterable[Alteration]], None] = _unnoted
 
     def table(self, series: AssetSeries) -> pa.Table:
@@ -184,16 +193,25 @@ class SeriesReader:
             listings=_code_periods(fetch_listing_intervals(self._connection, asset.asset_id)),
         )
 
-    def dates(self, assets: Sequence[NamedAsset], view: View) -> list[date]:
-        """Return every date of a view's window on which one of the assets has a bar, ascending."""
+    def trading_days(self, assets: Sequence[NamedAsset], view: View) -> Days:
+        """Return the days of a calendar for assets within a view's window, as `calendar_days`.
+
+        Of assets of several exchanges it has the days of each.
+        """
         found = np.empty(0, np.int32)
-        for start in range(0, len(assets), _DATES_AT_ONCE):
-            some = [each.asset_id for each in assets[start : start + _DATES_AT_ONCE]]
-            by_asset = fetch_dates(self._connection, some)
-            found = np.unique(np.concatenate((found, *by_asset.values())))
-        days: list[date] = pa.array(found, pa.int32()).view(pa.date32()).to_pylist()
-        first, last = view.first or date.min, view.last or date.max
-        return [day for day in days if first <= day <= last]
+        by_exchange = attrgetter("exchange")
+        for exchange, group in groupby(sorted(assets, key=by_exchange), by_exchange):
+            traded = traded_days(self._dates([each.asset_id for each in group]))
+            last = day_date(int(traded.days[-1])) if len(traded.days) else date.min
+            found = np.union1d(found, calendar_days(sessions_of(exchange, last), traded))
+        first = days(view.first or date.min)
+        return found[(found >= first) & (found <= days(view.last or date.max))].astype(np.int32)
+
+    def _dates(self, asset_ids: Sequence[int]) -> Iterator[Days]:
+        """Yield the dates of each asset's bars."""
+        for start in range(0, len(asset_ids), _DATES_AT_ONCE):
+            some = asset_ids[start : start + _DATES_AT_ONCE]
+            yield from fetch_dates(self._connection, some).values()
 
 
 @contextmanager

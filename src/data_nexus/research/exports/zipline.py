@@ -16,9 +16,10 @@ import numpy as np
 import pyarrow as pa
 
 from data_nexus.domain.adjustment.factors import DIVIDEND_IS_BELOW_PRICE, cash_paid, usable_splits
-from data_nexus.domain.calendar.exchanges import LIBRARY
+from data_nexus.domain.calendar.exchanges import LIBRARY, sessions_of
+from data_nexus.domain.calendar.sessions import day_date
 from data_nexus.errors import UsageError
-from data_nexus.research.exports.alterations import altered
+from data_nexus.research.exports.alterations import altered, left_out, refuse_unpriced
 from data_nexus.research.exports.names import file_name
 from data_nexus.research.exports.series import AssetSeries, ExportRequest
 from data_nexus.research.exports.tables import TableFile, table_file
@@ -99,10 +100,9 @@ class ZiplineFolder:
 
     def bundle(self) -> dict[str, object]:
         """Return what the extension reads: a calendar, its country, first and last date."""
-        calendar = LIBRARY.get(self._exchange) or _RULES.get(self._exchange, _WEEKDAYS)
-        country = _COUNTRIES.get(calendar, _UNKNOWN_COUNTRY)
+        country = _COUNTRIES.get(self._calendar, _UNKNOWN_COUNTRY)
         first, last = self._dates or (None, None)
-        return {"calendar": calendar, "country": country, "first": first, "last": last}
+        return {"calendar": self._calendar, "country": country, "first": first, "last": last}
 
     def add(self, series: AssetSeries) -> int:
         """Write an asset; return how many bars were written."""
@@ -110,6 +110,7 @@ class ZiplineFolder:
         table = self._request.table(series).select(PRICES.names)
         if not len(table):
             return 0
+        self._note_off_calendar(series.ticker, table)
         table = self._holdable(series.ticker, table)
         name = f"{file_name(series.ticker)}.csv"
         with self._folder.file("bars", name) as path, table_file("csv", path, PRICES) as rows:
@@ -122,9 +123,23 @@ class ZiplineFolder:
         self._dividends.write_table(_dividends(series, held))
         return len(table)
 
+    def _note_off_calendar(self, ticker: str, table: pa.Table) -> None:
+        """Note the bars that the bundle leaves out: its calendar has no other days."""
+        dates = table["date"].cast(pa.int32()).to_numpy()
+        sessions = sessions_of(self._exchange, day_date(int(dates[-1]))).days
+        is_off = (dates >= sessions[0]) & ~np.isin(dates, sessions)
+        reason = f"zipline's calendar {self._calendar} has no session"
+        self._request.note(left_out(ticker, dates[is_off], reason))
+
+    @property
+    def _calendar(self) -> str:
+        """The name of the exchange's calendar in zipline."""
+        return LIBRARY.get(self._exchange) or _RULES.get(self._exchange, _WEEKDAYS)
+
     def _holdable(self, ticker: str, table: pa.Table) -> pa.Table:
         """Return bars with volumes that zipline holds; note what it does not hold as it is."""
         prices = [table[name].to_numpy() for name in ("open", "high", "low", "close")]
+        refuse_unpriced("zipline", prices)
         if beyond := sum(int((each * _A_UNIT > _LARGEST).sum()) for each in prices):
             raise UsageError(
                 f"zipline holds prices up to {_LARGEST / _A_UNIT:,}, and {beyond:,} are larger"

@@ -52,6 +52,14 @@ def test_bars_that_were_never_adjusted_want_nothing() -> None:
     assert verdict(bars_by(FLAT), NOTHING_KNOWN) == Verdict(wants_actions=False)
 
 
+def test_yields_below_zero_that_were_never_adjusted_want_nothing() -> None:
+    close = np.linspace(0.5, -0.4, 10)
+    bars = replace(bars_by(FLAT), close=close, adjusted_close=close)
+    assert verdict(bars, NOTHING_KNOWN) == Verdict(wants_actions=False)
+    odd = replace(bars, adjusted_close=-close)
+    assert verdict(odd, NOTHING_KNOWN) == Verdict(wants_actions=True)
+
+
 def test_bars_that_no_stored_action_explains_want_actions() -> None:
     assert verdict(bars_by(BY_SPLIT), NOTHING_KNOWN) == Verdict(wants_actions=True)
 

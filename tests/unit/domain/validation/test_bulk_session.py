@@ -18,6 +18,7 @@ from data_nexus.domain.validation.bulk_session import (
     is_out,
     reference_day,
 )
+from data_nexus.domain.validation.price_kinds import SignedCodes
 from data_nexus.errors import WrongSubject
 from data_nexus.ingestion.nightly.bulk_session import decode_session
 
@@ -105,6 +106,56 @@ def test_an_adjustment_continues_as_far_as_four_decimals_show(
     before = (0.003, 0.3) if close < 1 else (24.68, 12.34)
     received = session_of(row("A", close, adjusted_close=adjusted))
     assert (outcome_of(received, ("A", days(FRIDAY), *before)) == "stored") is holds
+
+
+YIELDS = SignedCodes(codes=frozenset("A"))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "outcome"),
+    [
+        ((0.5, 0.5), {"close": -0.5}, "stored"),
+        ((-0.45, -0.45), {"close": 0.0}, "stored"),
+        ((0.0, 0.0), {"close": 0.0}, "stored"),
+        ((0.0, 0.0), {"close": 0.4}, "stored"),
+        ((0.02, 0.02), {"close": 0.5}, "stored"),
+        ((18.27, 18.27), {"close": -37.63}, "stored"),
+        ((-37.63, -37.63), {"close": 10.01}, "stored"),
+        ((20.0, 10.0), {"close": 21.0, "adjusted_close": 10.5}, "stored"),
+        ((20.0, 10.0), {"close": 21.0}, "to_fetch and reloaded"),
+        ((0.5, 0.5), {"close": -0.5, "adjusted_close": 0.5}, "to_fetch and reloaded"),
+        ((np.nan, np.nan), {"close": -0.5}, "to_fetch"),
+    ],
+)
+def test_a_yield_is_carried_on_over_zero_unless_its_adjustment_changes(
+    before: tuple[float, float], after: dict[str, float], outcome: str
+) -> None:
+    rows = [row("A", **after)]
+    received = decode_session(json.dumps(rows).encode(), "US", MONDAY, str, YIELDS)
+    last_day = NO_DAY if np.isnan(before[0]) else days(FRIDAY)
+    assert outcome_of(received, ("A", last_day, *before)) == outcome
+
+
+def test_a_session_holds_prices_of_zero_and_below_of_the_codes_that_may_have_them() -> None:
+    rows = [row("A", -0.5), row("B", -0.5), row("A2", 0.0)]
+    received = decode_session(json.dumps(rows).encode(), "US", MONDAY, str, YIELDS)
+    assert [*received.position] == ["A"]
+    assert {code: rule for code, (rule, _) in received.rejected.items()} == {
+        "B": "prices are not negative",
+        "A2": "close is above zero",
+    }
+    assert json.loads(received.flagged(received.position["A"])) == {"prices are above zero": 1}
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_rows_of_a_code_that_agree_in_prices_are_one_bar_of_the_larger_volume(order: int) -> None:
+    rows = [row("A", volume=987), row("A", 10.000001, volume=1003), row("B")][::order]
+    received = session_of(*rows)
+    assert outcome_of(received, ("A", *UNBROKEN)) == "stored"
+    at = received.position["A"]
+    assert (received.bars.volume[at], received.bars.close[at]) == (1003, 10.000001)
+    assert json.loads(received.flagged(at)) == {"bar comes once": 1}
+    assert (received.rejected, received.named) == ({}, frozenset())
 
 
 def test_an_asset_that_a_worker_has_leased_meanwhile_is_not_classified() -> None:

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data_nexus.domain.validation.check import Checked, Reject, check
+from data_nexus.domain.validation.price_kinds import PriceKind
 from tests.unit.eodhd.answers import DAY, GOOD, WINDOW, Record, bars_of, record, records_of
 
 ONE_DAY = dt.timedelta(days=1)
@@ -26,18 +27,21 @@ VOLUMES = st.sampled_from([5.0, 5.0, 0.0, 0.5, -1.0, math.nan, math.inf, -math.i
 ROWS = st.lists(st.tuples(DATES, PRICES, PRICES, PRICES, PRICES, PRICES, VOLUMES), max_size=12)
 
 
-def received(row: Record) -> tuple[str, ...]:
+def received(row: Sequence[object]) -> tuple[str, ...]:
     """A row as text, so that NaN equals NaN and a row can be counted."""
     return tuple(map(str, row))
 
 
 def verdicts(rows: Sequence[Record]) -> list[str | None]:
-    """The rule for which each row is rejected, read row by row; None where it is kept."""
+    """The rule for which each row is rejected, read row by row; None where it is kept.
+
+    Rows for one date contradict each other by their prices; volumes are settled later.
+    """
     alone = [verdict_alone(row) for row in rows]
     said: dict[object, set[tuple[str, ...]]] = {}
     for row, verdict in zip(rows, alone, strict=True):
         if verdict is None:
-            said.setdefault(row[0], set()).add(received(row))
+            said.setdefault(row[0], set()).add(received(row[:-1]))
     return [
         "date has one bar" if verdict is None and len(said[row[0]]) > 1 else verdict
         for row, verdict in zip(rows, alone, strict=True)
@@ -107,7 +111,8 @@ def test_a_check_of_what_was_kept_keeps_it_all(rows: list[Record]) -> None:
     once = check(bars_of(*rows), WINDOW)
     twice = check(once.kept, WINDOW)
     assert records_of(twice.kept) == records_of(once.kept)
-    assert (twice.rejects, twice.flags, twice.repeats) == ((), once.flags, 0)
+    flags = {rule: n for rule, n in once.flags.items() if rule != "bar comes once"}
+    assert (twice.rejects, twice.flags, twice.repeats) == ((), flags, 0)
 
 
 def test_two_rows_that_contradict_each_other_are_both_rejected() -> None:
@@ -132,11 +137,42 @@ def test_identical_repeats_collapse_into_one_bar(times: int) -> None:
 def test_repeats_without_a_volume_are_repeats_too() -> None:
     checked = check(bars_of(record(volume=math.nan), record(volume=math.nan)), WINDOW)
     assert (checked.rejects, checked.repeats, len(checked.kept)) == ((), 1, 1)
+    assert checked.flags == {"volume is above zero": 1}
 
 
-def test_a_missing_volume_contradicts_a_stated_one() -> None:
-    checked = check(bars_of(GOOD, record(volume=math.nan)), WINDOW)
-    assert [reject.rule for reject in checked.rejects] == ["date has one bar"] * 2
+@pytest.mark.parametrize("other", [math.nan, 0.0, GOOD[-1] - 13])
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_rows_that_differ_in_volume_alone_the_larger_one_is_the_bar(
+    other: float, order: int
+) -> None:
+    rows = [GOOD, record(volume=other), record(date=NEXT_DAY)][::order]
+    checked = check(bars_of(*rows), WINDOW)
+    assert records_of(checked.kept) == [GOOD, record(date=NEXT_DAY)]
+    assert (checked.rejects, checked.flags, checked.repeats) == ((), {"bar comes once": 1}, 1)
+    assert checked.received == 3
+
+
+@pytest.mark.parametrize(("share", "agrees"), [(0.9e-6, True), (1.1e-6, False)])
+def test_prices_agree_to_a_millionth(share: float, *, agrees: bool) -> None:
+    checked = check(bars_of(GOOD, record(low=GOOD[3] * (1 + share))), WINDOW)
+    assert len(checked.rejects) == (0 if agrees else 2)
+    assert len(checked.kept) == agrees
+
+
+def test_rows_of_which_only_some_agree_are_all_rejected() -> None:
+    steps = [record(close=GOOD[4] * (1 + n * 0.9e-6)) for n in range(3)]
+    assert [reject.rule for reject in check(bars_of(*steps), WINDOW).rejects] == [
+        "date has one bar"
+    ] * 3
+
+
+def test_zeros_of_a_yield_agree_and_a_change_of_sign_does_not() -> None:
+    zero = record(open=0.0, high=0.0, low=0.0, close=0.0, adjusted_close=0.0)
+    again = (*zero[:-1], zero[-1] + 1)
+    assert records_of(check(bars_of(zero, again), WINDOW, PriceKind.SIGNED).kept) == [again]
+    tenth = record(open=0.1, high=0.1, low=0.1, close=0.1, adjusted_close=0.1)
+    below = record(open=-0.1, high=-0.1, low=-0.1, close=-0.1, adjusted_close=-0.1)
+    assert len(check(bars_of(tenth, below), WINDOW, PriceKind.SIGNED).rejects) == 2
 
 
 def test_a_missing_volume_is_stored_as_zero_and_flagged() -> None:

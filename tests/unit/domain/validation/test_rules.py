@@ -5,11 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import math
 
+import numpy as np
 import pytest
 
 from data_nexus.domain.bars import PRICES
-from data_nexus.domain.validation.check import Reject, check
-from data_nexus.domain.validation.rules import BAR_RULES, Grade
+from data_nexus.domain.validation.check import Reject, check, check_session
+from data_nexus.domain.validation.price_kinds import PriceKind
+from data_nexus.domain.validation.rules import BAR_RULES, ROW_RULES, Grade
 from tests.unit.eodhd.answers import GOOD, UNREAD, WINDOW, Record, bars_of, record, records_of
 
 ONE_DAY = dt.timedelta(days=1)
@@ -28,7 +30,9 @@ BREAKERS: dict[str, tuple[Record, ...]] = {
     "volume is not negative": (record(volume=-1.0),),
     "volume is finite": (record(volume=math.inf),),
     "volume is plausible": (record(volume=1.01e18),),
-    "date has one bar": (GOOD, record(volume=GOOD[-1] + 1)),
+    "date has one bar": (GOOD, record(close=GOOD[4] + 0.01)),
+    "bar comes once": (record(volume=GOOD[-1] - 1), GOOD),
+    "prices are above zero": (record(low=-0.0001),),
     "open is above zero": (record(open=0.0),),
     "low is above zero": (record(low=0.0),),
     "adjusted close is above zero": (record(adjusted_close=0.0),),
@@ -38,6 +42,7 @@ BREAKERS: dict[str, tuple[Record, ...]] = {
 }
 REJECTING = [rule.name for rule in BAR_RULES if rule.grade is Grade.REJECT]
 FLAGGING = [rule.name for rule in BAR_RULES if rule.grade is Grade.FLAG]
+KINDS = {rule.name: rule.kind or PriceKind.POSITIVE for rule in BAR_RULES}
 # Odd enough to be looked at twice, and yet a bar in order.
 IN_ORDER = {
     "first day of the window": record(date=WINDOW.first),
@@ -73,9 +78,10 @@ def test_a_row_that_cannot_be_a_bar_is_rejected_with_its_rule(name: str) -> None
 
 @pytest.mark.parametrize("name", FLAGGING)
 def test_an_odd_row_is_kept_as_sent_and_counted(name: str) -> None:
-    checked = check(bars_of(*BREAKERS[name]), WINDOW)
-    assert (checked.rejects, checked.flags, checked.repeats) == ((), {name: 1}, 0)
-    assert records_of(checked.kept) == list(BREAKERS[name])
+    *others, kept = BREAKERS[name]
+    checked = check(bars_of(*BREAKERS[name]), WINDOW, KINDS[name])
+    assert (checked.rejects, checked.flags, checked.repeats) == ((), {name: 1}, len(others))
+    assert records_of(checked.kept) == [kept]
 
 
 @pytest.mark.parametrize("price", PRICES)
@@ -120,6 +126,48 @@ def test_high_and_low_bracket_the_others_of_which_an_open_of_zero_is_none(
     bar: Record, flags: set[str]
 ) -> None:
     assert check(bars_of(bar), WINDOW).flags == dict.fromkeys(flags, 1)
+
+
+@pytest.mark.parametrize(
+    "bar",
+    [
+        record(open=17.73, high=17.85, low=-40.32, close=-37.63, adjusted_close=-37.63),
+        record(open=-0.45, high=-0.43, low=-0.5, close=-0.45, adjusted_close=-0.45),
+        record(open=0.001, high=0.01, low=-0.01, close=0.0, adjusted_close=0.0),
+        record(open=0.0, high=0.0, low=0.0, close=0.0, adjusted_close=0.0),
+    ],
+    ids=["oil", "a yield", "a yield of zero", "zero all day"],
+)
+def test_yields_and_commodities_may_be_zero_or_negative_and_are_flagged(bar: Record) -> None:
+    checked = check(bars_of(bar), WINDOW, PriceKind.SIGNED)
+    assert records_of(checked.kept) == [bar]
+    assert (checked.rejects, checked.flags) == ((), {"prices are above zero": 1})
+    (strict,) = check(bars_of(bar), WINDOW).rejects
+    assert strict.rule in ("prices are not negative", "close is above zero")
+
+
+@pytest.mark.parametrize(
+    ("bar", "rule"),
+    [
+        (record(close=-1.1e12), "prices are plausible"),
+        (record(low=-math.inf), "prices are finite"),
+        (record(volume=-1.0), "volume is not negative"),
+        (record(high=999999.9999), "no price is the placeholder"),
+    ],
+)
+def test_what_is_no_number_of_the_market_is_rejected_of_every_kind(bar: Record, rule: str) -> None:
+    assert check(bars_of(bar), WINDOW, PriceKind.SIGNED).rejects == (Reject(0, rule),)
+
+
+def test_the_rows_of_a_session_are_judged_each_by_the_kind_of_its_asset() -> None:
+    below = record(open=-0.4, high=-0.3, low=-0.5, close=-0.4, adjusted_close=-0.4)
+    is_signed = np.array([True, False, True, False])
+    checked = check_session(bars_of(below, below, GOOD, GOOD), WINDOW, is_signed)
+    broken = [ROW_RULES[at].name if at >= 0 else None for at in checked.reasons]
+    assert broken == [None, "prices are not negative", None, None]
+    assert {rule: rows.tolist() for rule, rows in checked.flags.items() if rows.any()} == {
+        "prices are above zero": [True, False, False, False]
+    }
 
 
 def test_a_row_is_rejected_for_the_first_rule_that_it_breaks() -> None:
