@@ -30,7 +30,7 @@ MORNING_AFTER = {
     MONDAY: datetime(2026, 11, 10, 12, tzinfo=UTC),
     TUESDAY: datetime(2026, 11, 11, 12, tzinfo=UTC),
 }
-SYMBOLS = 640
+SYMBOLS = 740
 # So few rows share a transaction that a session has several.
 BATCH_ROWS = 50
 # What must be equal however an update was disturbed. Whether an asset came in bulk or by itself may

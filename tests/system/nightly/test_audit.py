@@ -250,13 +250,13 @@ def test_an_update_of_one_exchange_audits_that_exchange(vendor: Sandbox, loaded:
 
 @pytest.fixture(scope="module")
 def many_loaded(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    yield from loaded_by(400, cluster, tmp_path_factory.mktemp("many"), 1000)
+    yield from loaded_by(420, cluster, tmp_path_factory.mktemp("many"), 1000)
 
 
 @pytest.fixture
 def many() -> Iterator[Sandbox]:
     """A vendor whose exchange is cheaper in bulk: an update asks for few histories."""
-    with vendor_on_friday(400) as running:
+    with vendor_on_friday(420) as running:
         running.post("/limits", {"daily": 1000})
         yield running
 
@@ -276,7 +276,7 @@ def test_after_a_session_in_bulk_the_audit_is_the_same_and_its_troubles_are_no_o
     assert (report.ended_by, report.failed) == (None, 0)
     assert (audit["calls"], audit["failed"], audit["assets"]) == (20, 2, 12)
     asked = [entry for entry in many.log()[before:] if entry["endpoint"] == "eod"]
-    assert len(asked) == report.calls - 300
+    assert len(asked) == report.calls - 400
     assert value(many_loaded, "SELECT count(*) FROM market_data_revisions") == 1
     assert value(many_loaded, "SELECT min(synced_through) FROM assets") == MONDAY
 
