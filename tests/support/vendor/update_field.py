@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -62,7 +62,9 @@ class UpdateField:
         """Begin again with what was loaded; commands on it."""
         with self.cluster.fresh_database(filled=self.loaded) as self.url:
             self.vendor.delete("/faults")
-            yield commands_at(self.folder, self.vendor, self.url)
+            commands = commands_at(self.folder, self.vendor, self.url)
+            # Only the prices of the session before are compared again.
+            yield replace(commands, environment={**commands.environment, "NEXUS_LOOK_BACK": "0"})
 
     def update(self, commands: Commands, **settings: object) -> int | None:
         """Run an update to its end; its exit code."""

@@ -141,9 +141,7 @@ def test_rows_that_contradict_each_other_are_put_aside_and_the_asset_is_read_by_
         {"open": 1e300, "high": 1e301, "low": 1e299, "close": 1e300, "adjusted_close": 1e300},
     ],
 )
-def test_absurd_prices_are_asked_for_individually(
-    field: UpdateField, absurd: Row
-) -> None:
+def test_absurd_prices_are_asked_for_individually(field: UpdateField, absurd: Row) -> None:
     prices = told(field)
     (code,) = without_actions(field, prices, 1)
     of(prices, code).update(absurd)

@@ -15,7 +15,7 @@ from tests.support.programs.commands import Commands
 from tests.support.programs.forked_commands import forked_update
 from tests.support.vendor.update_field import FRIDAY, MONDAY, TUESDAY, UpdateField, update_field
 
-SYMBOLS = 700
+SYMBOLS = 740
 BULK = "eod-bulk-last-day"
 
 
@@ -52,23 +52,27 @@ def stop(running: BaseProcess) -> int | None:
     return running.exitcode
 
 
-@pytest.mark.parametrize(("request_number", "bytes_per_sec"), [(1, 100_000), (2, 500), (3, 500)])
+@pytest.mark.parametrize(
+    ("request_number", "bytes_per_sec", "in_all"),
+    # Asked to stop while the new session is fetched, the one before is not compared again.
+    [(1, 100_000, 3), (2, 100_000, 4), (3, 500, 4), (4, 500, 4)],
+)
 def test_a_session_that_is_being_paid_for_is_finished_and_the_next_one_not_begun(
-    field: UpdateField, commands: Commands, request_number: int, bytes_per_sec: int
+    field: UpdateField, commands: Commands, request_number: int, bytes_per_sec: int, in_all: int
 ) -> None:
     slow_at(field, request_number, bytes_per_sec=bytes_per_sec)
     begun = field.requests()
     with forked_update(commands, field.now, batch_rows=50, grace_seconds=40) as running:
         eventually(lambda: in_bulk(field, begun) == request_number)
         assert stop(running) == 75
-    assert in_bulk(field, begun) == 3
+    assert in_bulk(field, begun) == in_all
     left = "SELECT count(*) FROM assets WHERE synced_through = %s"
     assert value(field.url, left, TUESDAY) == 0
     assert value(field.url, left, MONDAY) > SYMBOLS * 0.9
     field.assert_sound()
     field.assert_paid(begun)
     assert field.update(commands) == 0
-    assert in_bulk(field, begun) == 6, "no session is paid for twice"
+    assert in_bulk(field, begun) == in_all + 4, "no session is paid for twice"
     field.assert_true()
 
 
@@ -86,15 +90,15 @@ def test_a_signal_while_a_session_is_written_lets_all_of_it_be_written(
     with forked_update(commands, field.now, batch_rows=20) as running:
         eventually(lambda: value(field.url, carried, MONDAY))
         assert stop(running) == 75
-    assert in_bulk(field, begun) == 3
+    assert in_bulk(field, begun) == 4
     assert value(field.url, carried, MONDAY) > SYMBOLS * 0.9
     field.assert_sound()
     assert field.update(commands) == 0
-    assert in_bulk(field, begun) == 6
+    assert in_bulk(field, begun) == 8
     field.assert_true()
 
 
-@pytest.mark.parametrize("request_number", [1, 2])
+@pytest.mark.parametrize("request_number", [1, 3])
 def test_a_request_that_hangs_does_not_outlast_the_grace(
     field: UpdateField, commands: Commands, request_number: int
 ) -> None:
