@@ -100,9 +100,17 @@ def update_plan(
     left = on_day(known.quota, known.moment.date()).left
     chosen = fetch_plans(behind, no_bulk, known.quota.calls_a_day, left, settings.look_back)
 
+    suspected = database.rows(*queries.suspected_assets(exchange, known.moment))
+
     def planned(audits: Mapping[str, int] | None = None) -> Plan:
         return plan_update(
-            chosen, known.quota, known.moment, lists=lists, wanting=wanting, audits=audits
+            chosen,
+            known.quota,
+            known.moment,
+            lists=lists,
+            wanting=wanting,
+            suspected=dict(suspected) if exchanges else {},
+            audits=audits,
         )
 
     if not exchanges:

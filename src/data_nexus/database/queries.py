@@ -80,6 +80,11 @@ def wanted_actions(exchange: str | None) -> Select[tuple[str, int]]:
     return Select("count_wanted", {"exchange": exchange}, args_row(_count))
 
 
+def suspected_assets(exchange: str | None, moment: datetime) -> Select[tuple[str, int]]:
+    """Select the number of assets that are to be read again because of a doubt, by exchange."""
+    return Select("count_suspected", {"exchange": exchange, "moment": moment}, args_row(_count))
+
+
 def refused_exchanges(token: str | None, endpoint: Endpoint, since: datetime) -> Select[str]:
     """Select the exchanges for which a token, by its id, was refused an endpoint since a moment.
 

@@ -27,23 +27,29 @@ def test_coverage_tells_stored_absent_and_missing_sessions(
     worker.commit(batch_for(leases["A"], week), batch_for(leases["DEAD"], week))
     execute(
         database_url,
-        "UPDATE assets SET synced_through = '2024-01-05' WHERE symbol <> 'NONE'",
+        "UPDATE assets SET synced_through = '2024-01-05', settled_through = '2024-01-04'"
+        " WHERE symbol <> 'NONE'",
         "UPDATE assets SET is_delisted = true WHERE symbol = 'DEAD'",
     )
     # Monday and Tuesday are out, Wednesday is not.
     moment = datetime(2024, 1, 10, 15, tzinfo=UTC)
     wanted = ["A.US", "DEAD.US", "NONE.US"]
     table = read_coverage(PostgresConnection(database_url), wanted, moment)
-    columns = ("expected", "stored", "absent", "missing", "unexpected", "is_exact")
+    columns = (
+        *("expected", "stored", "provisional", "absent", "missing", "unexpected"),
+        "is_exact",
+    )
     found = {row["ticker"]: tuple(row[name] for name in columns) for row in table.to_pylist()}
     assert found == {
-        "A.US": (6, 3, 1, 2, 1, True),
-        "DEAD.US": (4, 3, 1, 0, 1, True),
-        "NONE.US": (0, 0, 0, 0, 0, None),
+        # Friday's bar may still be corrected, of what is dead no more.
+        "A.US": (6, 3, 1, 1, 2, 1, True),
+        "DEAD.US": (4, 3, 0, 1, 0, 1, True),
+        "NONE.US": (0, 0, 0, 0, 0, 0, None),
     }
     first = table.to_pylist()[0]
     assert (first["first_bar"], first["last_bar"]) == (FIRST, date(2024, 1, 6))
     assert first["synced_through"] == date(2024, 1, 5)
+    assert first["settled_through"] == date(2024, 1, 4)
 
 
 def test_a_session_whose_row_was_rejected_is_missing_before_the_first_bar_too(

@@ -31,7 +31,7 @@ def bulk(database_url: str) -> Iterator[Bulk]:
         stack = AsyncExitStack()
         store = runner.run(stack.enter_async_context(open_store(database_url, "public", 2, 60)))
         try:
-            yield Bulk(store.sessions, runner)
+            yield Bulk(store.sessions, store.session_feeds, runner)
         finally:
             runner.run(stack.aclose())
 
@@ -249,7 +249,7 @@ def test_actions_of_a_day_are_stored_once_and_replaced(
     split = {"A": (Split(MONDAY, 4, 1),), "X": (Split(MONDAY, 2, 1),)}
     paid = [Dividend(date=MONDAY, value=each, currency="USD") for each in (0.5, 2.0)]
     for told_now in (paid, paid, paid[:1]):
-        bulk.runner.run(bulk.store.store_actions("US", split, {"B": told_now}))
+        bulk.runner.run(bulk.feeds.store_actions("US", split, {"B": told_now}))
     split_rows = "SELECT asset_id, date, numerator, denominator FROM splits"
     assert rows(database_url, split_rows) == [(assets["A"], MONDAY, 4, 1)]
     assert rows(database_url, "SELECT asset_id, value FROM dividends") == [(assets["B"], 0.5)]
@@ -300,9 +300,9 @@ def test_actions_and_rejected_rows_are_of_the_asset_that_has_their_code_now(
     for touched in (retired, assets["A"]):
         rows(database_url, "UPDATE assets SET name = name WHERE id = %s", touched)
         actions = ({"A": (Split(MONDAY, 4, 1),)}, {"A": (paid,)})
-        bulk.runner.run(bulk.store.store_actions("US", *actions))
+        bulk.runner.run(bulk.feeds.store_actions("US", *actions))
         unread = [RejectedBulkRow("A", "some rule", "{}"), RejectedBulkRow("X", "some rule", "{}")]
-        assert bulk.runner.run(bulk.store.store_rejects("US", MONDAY, unread)) == 1
+        assert bulk.runner.run(bulk.feeds.store_rejects("US", MONDAY, unread)) == 1
     found = (
         "SELECT asset_id FROM splits UNION ALL SELECT asset_id FROM dividends"
         " UNION ALL SELECT asset_id FROM rejected_rows"
@@ -316,7 +316,7 @@ def test_a_day_s_actions_leave_those_of_other_days(
     for day in (FRIDAY, MONDAY, THURSDAY):
         paid = dict.fromkeys(assets, (Dividend(date=day, value=0.5, currency="USD"),))
         split = dict.fromkeys(assets, (Split(day, 2, 1),))
-        bulk.runner.run(bulk.store.store_actions("US", split, paid))
+        bulk.runner.run(bulk.feeds.store_actions("US", split, paid))
     stored = "SELECT s.date FROM splits s JOIN dividends d USING (asset_id, date) ORDER BY 1"
     assert rows(database_url, stored) == [(d,) for d in (THURSDAY, FRIDAY, MONDAY) for _ in assets]
 

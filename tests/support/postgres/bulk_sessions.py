@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 from datetime import date
 
+from data_nexus.database.store.session_feeds import SessionFeeds
 from data_nexus.database.store.sessions import Advanced, BulkSessions, CandidateIndex, SessionScope
 from data_nexus.domain.planning.due import MarketSegment
 from data_nexus.ingestion.nightly.bulk_session import decode_session
@@ -21,6 +22,7 @@ class Bulk:
     """The verbs, run to their end one by one."""
 
     store: BulkSessions
+    feeds: SessionFeeds
     runner: asyncio.Runner
 
     def advance(self, *told: dict[str, object]) -> Advanced:

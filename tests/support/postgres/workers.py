@@ -79,7 +79,7 @@ class Worker:
         self, splits: Mapping[str, Sequence[Split]], dividends: Mapping[str, Sequence[Dividend]]
     ) -> None:
         """Store a day's actions of the United States, by code, as a bulk feed has them."""
-        self._runner.run(self.store.sessions.store_actions("US", splits, dividends))
+        self._runner.run(self.store.session_feeds.store_actions("US", splits, dividends))
 
     def known_actions(self, asset_id: int) -> KnownActions:
         """What is stored of an asset's actions."""

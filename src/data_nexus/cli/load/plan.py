@@ -74,6 +74,8 @@ def _say(report: PlanReport) -> None:
 def _what(step: Step) -> str:
     if step.purpose is Purpose.AUDIT:
         return f"the audit reads {step.assets:,} histories again"
+    if step.purpose is Purpose.SUSPICION:
+        return f"{step.assets:,} histories in doubt"
     if step.kind is StepKind.SYMBOLS:
         return f"the symbol lists, of {step.assets:,} symbols when last read"
     if not step.sessions:

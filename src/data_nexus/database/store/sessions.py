@@ -8,12 +8,12 @@ then its fence is not what it was.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Container, Mapping, Sequence
+from collections.abc import AsyncIterator, Container, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from sys import intern
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import psycopg
@@ -23,9 +23,7 @@ from psycopg.rows import class_row, scalar_row, tuple_row
 from data_nexus.database.connection import AsyncConn
 from data_nexus.database.pool import Pool, copy_to, rows_of
 from data_nexus.database.queries import query, queued
-from data_nexus.database.store.actions import dividend_columns, split_columns
 from data_nexus.database.store.copy_format import encode_bars, framed
-from data_nexus.domain.actions import Dividend, Split
 from data_nexus.domain.bars import days
 from data_nexus.domain.lease import Lease
 from data_nexus.domain.planning.cursor import Reach
@@ -34,7 +32,6 @@ from data_nexus.domain.validation.bulk_session import (
     BulkSession,
     Candidates,
     Classified,
-    RejectedBulkRow,
     classify,
 )
 
@@ -43,7 +40,6 @@ TOGETHER = 10_000
 # How often a run that waits for another update looks whether it has ended.
 _TURN_SEC = 0.2
 _NO_DAY = np.iinfo(np.int32).min
-Action = TypeVar("Action", Split, Dividend)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,72 +237,6 @@ class BulkSessions:
         if absent:
             await self._pool.execute("mark_absent_through", parameters)
 
-    async def store_actions(
-        self,
-        exchange: str,
-        splits: Mapping[str, Sequence[Split]],
-        dividends: Mapping[str, Sequence[Dividend]],
-    ) -> None:
-        """Store a day's actions by code; doing it again changes nothing."""
-        asked = {"exchange": exchange, "codes": [*{*splits, *dividends}]}
-        known: dict[str, int] = dict(await self._pool.rows("current_ids", asked, tuple_row))
-        # A day's answer never has all actions of an asset.
-        for name, columns in (
-            ("store_splits", split_columns(_by_asset(splits, known))),
-            ("store_dividends", dividend_columns(_by_asset(dividends, known))),
-        ):
-            await self._pool.execute(name, columns | {"whole_ids": []})
-
-    async def unknown_actions(
-        self,
-        exchange: str,
-        splits: Mapping[str, Sequence[Split]],
-        dividends: Mapping[str, Sequence[Dividend]],
-    ) -> dict[str, int]:
-        """Return the codes, with their ids, of assets with an action that is not stored like it."""
-        asked = {"exchange": exchange, "codes": [*{*splits, *dividends}]}
-        known: dict[str, int] = dict(await self._pool.rows("current_ids", asked, tuple_row))
-        sent = {
-            (known[code], each.date, each.numerator, each.denominator)
-            for code, actions in splits.items()
-            for each in actions
-            if code in known
-        } | {
-            (known[code], each.date, each.value, each.unadjusted_value, each.currency)
-            for code, paid in dividends.items()
-            for each in paid
-            if code in known
-        }
-        held = {"asset_ids": [*known.values()], "dates": [*{each[1] for each in sent}]}
-        stored = {
-            tuple(row)
-            for name in ("read_splits_on", "read_dividends_on")
-            for row in await self._pool.rows(name, held, tuple_row)
-        }
-        unknown = {each[0] for each in sent - stored}
-        return {code: asset_id for code, asset_id in known.items() if asset_id in unknown}
-
-    async def ids_of(self, exchange: str, codes: Collection[str]) -> dict[str, int]:
-        """Return the ids of the assets that have some codes now."""
-        asked = {"exchange": exchange, "codes": list(codes)}
-        return dict(await self._pool.rows("current_ids", asked, tuple_row))
-
-    async def store_rejects(
-        self, exchange: str, session: date, rows: Sequence[RejectedBulkRow]
-    ) -> int:
-        """Store rows that cannot be read for the assets that they name; return how many name none.
-
-        Doing it again changes nothing.
-        """
-        parameters = {
-            "exchange": exchange,
-            "session": session,
-            "codes": [row.code for row in rows],
-            "rules": [row.rule for row in rows],
-            "excerpts": [row.excerpt for row in rows],
-        }
-        return await self._pool.one("store_rejects", parameters, scalar_row)
-
 
 async def _read(connection: AsyncConn, scope: SessionScope, ids: tuple[int, int]) -> Candidates:
     parameters = scope.parameters() | {"first_id": ids[0], "last_id": ids[1]}
@@ -386,9 +316,3 @@ def _settle_parameters(
 def _array(numbers: np.ndarray) -> str:
     """Return numbers as PostgreSQL writes an array: parsed there, and quickly written here."""
     return f"{{{','.join(map(str, numbers.tolist()))}}}"
-
-
-def _by_asset(
-    by_code: Mapping[str, Sequence[Action]], known: Mapping[str, int]
-) -> dict[int, Sequence[Action]]:
-    return {known[code]: actions for code, actions in by_code.items() if code in known}

@@ -24,6 +24,7 @@ from data_nexus.database.store.quota import QuotaLedger
 from data_nexus.database.store.repairs import Repairs
 from data_nexus.database.store.runs import Runs
 from data_nexus.database.store.second_looks import SecondLooks
+from data_nexus.database.store.session_feeds import SessionFeeds
 from data_nexus.database.store.sessions import BulkSessions
 from data_nexus.database.store.suspicions import Suspicions
 
@@ -43,6 +44,7 @@ class Store:
     clock: DatabaseClock
     repairs: Repairs
     second_looks: SecondLooks
+    session_feeds: SessionFeeds
     suspicions: Suspicions
     _pool: Pool
 
@@ -72,6 +74,7 @@ async def open_store(url: str, schema: str, writers: int, lease_sec: float) -> A
                 clock=clock_at(moment),
                 repairs=Repairs(pool),
                 second_looks=SecondLooks(pool),
+                session_feeds=SessionFeeds(pool),
                 suspicions=Suspicions(pool),
                 _pool=pool,
             )

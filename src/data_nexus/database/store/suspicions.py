@@ -10,6 +10,7 @@ from typing import Any
 from psycopg.rows import args_row, tuple_row
 
 from data_nexus.database.pool import Pool
+from data_nexus.database.queries import suspected_assets
 from data_nexus.domain.adjustment.findings import ADJUSTED_CLOSE_IS_EXPLAINED
 from data_nexus.domain.planning.suspicion import (
     NotedSuspicion,
@@ -37,8 +38,7 @@ class Suspicions:
 
     async def counts(self, exchange: str | None, moment: datetime) -> dict[str, int]:
         """Return how many assets are to be read again at a moment, by exchange."""
-        asked = {"exchange": exchange, "moment": moment}
-        return dict(await self._pool.rows("count_suspected", asked, tuple_row))
+        return dict(await self._pool.rows(*suspected_assets(exchange, moment)))
 
     async def end(self, reason: Reason, asset_ids: Sequence[int]) -> None:
         """Forget one reason to read assets again."""

@@ -35,6 +35,7 @@ class Purpose(StrEnum):
 
     DUE = "due"
     LOOK_BACK = "look back"
+    SUSPICION = "suspicion"
     AUDIT = "audit"
 
 
@@ -82,14 +83,16 @@ def plan_update(
     *,
     lists: Iterable[KnownList] = (),
     wanting: Mapping[str, int] | None = None,
+    suspected: Mapping[str, int] | None = None,
     audits: Mapping[str, int] | None = None,
 ) -> Plan:
     """Plan an update: symbol lists, sessions in bulk, and the assets that these do not cover.
 
     The lists are counted with the renames, which are fetched only if symbols disappeared and
-    appeared. `wanting` is how many assets' actions are to be fetched, `audits` how many histories
-    the audit reads after that. An asset that is new on a list, has an action or a gap in its bars
-    costs one call more; which ones is known only when the list or the session is received.
+    appeared. `wanting` is how many assets' actions are to be fetched, `suspected` how many are read
+    again because of a doubt, `audits` how many histories the audit reads after that. An asset that
+    is new on a list, has an action or a gap in its bars costs one call more; which ones is known
+    only when the list or the session is received.
     """
     steps = [_lists(name, list(each)) for name, each in groupby(lists, lambda one: one.exchange)]
     for exchange, fetch_plan in fetch_plans.items():
@@ -106,6 +109,8 @@ def plan_update(
     for exchange, assets in (wanting or {}).items():
         for kind, endpoint in _ACTIONS.items():
             steps.append(Step(kind, exchange, assets, assets * CALLS[endpoint], assets))
+    for exchange, assets in (suspected or {}).items():
+        steps.append(_histories(exchange, assets, Purpose.SUSPICION))
     for exchange, assets in (audits or {}).items():
         steps.append(_histories(exchange, assets, Purpose.AUDIT))
     return _plan(steps, quota, moment)

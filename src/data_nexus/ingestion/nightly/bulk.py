@@ -232,7 +232,7 @@ class BulkUpdate:
         """Fetch the session's actions, store them, and name the assets that have one."""
         exchange, session = self.exchange, bulk_session.session
         found = await self.feeds.actions(session)
-        await self.sessions.store_actions(exchange, found.splits, found.dividends)
+        await self.store.session_feeds.store_actions(exchange, found.splits, found.dividends)
         if found.rejects:
             counts = Counter(row.rule for row in found.rejects)
             self.observe(FeedRejected(exchange, session.isoformat(), counts))
@@ -241,7 +241,7 @@ class BulkUpdate:
 
     async def _store_rejects(self, session: date, rows: Sequence[RejectedBulkRow]) -> None:
         if rows:
-            unmatched = await self.sessions.store_rejects(self.exchange, session, rows)
+            unmatched = await self.store.session_feeds.store_rejects(self.exchange, session, rows)
             text = f"{len(rows):,} rows of {session} cannot be read"
             self.observe(Warned(self.exchange, f"{text}; {unmatched:,} of them name no asset"))
 

@@ -121,8 +121,8 @@ class LookingBack:
                 splits[code] = (*splits.get(code, ()), *split)
             for code, paid in found.dividends.items():
                 dividends[code] = (*dividends.get(code, ()), *paid)
-        unknown = await self.store.sessions.unknown_actions(exchange, splits, dividends)
-        await self.store.sessions.store_actions(
+        unknown = await self.store.session_feeds.unknown_actions(exchange, splits, dividends)
+        await self.store.session_feeds.store_actions(
             exchange,
             {code: each for code, each in splits.items() if code in unknown},
             {code: each for code, each in dividends.items() if code in unknown},
@@ -145,6 +145,6 @@ class LookingBack:
         )
         for reason, codes in doubts:
             if codes:
-                ids = await store.sessions.ids_of(exchange, codes)
+                ids = await store.session_feeds.ids_of(exchange, codes)
                 found = [Suspicion(each, reason, scope.session, self.now) for each in ids.values()]
                 await store.suspicions.note(found)

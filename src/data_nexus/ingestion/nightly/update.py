@@ -103,7 +103,8 @@ async def _advance_due(run: UpdateRun, exchange: str | None) -> None:
     if due:
         await _read_sessions(run, behind, published)
     await read_actions(run, exchange)
-    await read_suspected(run, exchange)
+    if lacking_a_session(behind):
+        await read_suspected(run, exchange)
     if lacking_a_session(behind) and not run.paused_by:
         await audit(run, exchange)
         # What it found is explained in the same update: the next one may cost nothing.
