@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-HEAD = "0011"
+HEAD = "0013"
 FOLDER = Path(__file__).parent
 
 
