@@ -184,16 +184,15 @@ def believed(received: VendorActions, known: KnownActions, bars: Bars) -> Vendor
     dividends = _needed(received.dividends, known.dividends, with_dividends)
     if not (splits or dividends):
         return received
-    lacking = [("splits", received.splits)] if splits else []
-    lacking += [("dividends", received.dividends)] if dividends else []
-    said = " and ".join(f"{'fewer' if sent else 'no'} {kind}" for kind, sent in lacking)
+    kinds = (("splits", received.splits, splits), ("dividends", received.dividends, dividends))
+    said = " and ".join(f"{'fewer' if sent else 'no'} {kind}" for kind, sent, kept in kinds if kept)
     unfit = f"the vendor sent {said}, although its adjusted closes need those that are stored"
     return replace(
         received,
         splits=_by_date(received.splits, splits) if splits else received.splits,
         dividends=_by_date(received.dividends, dividends) if dividends else received.dividends,
         unfit=received.unfit or unfit,
-        kept=tuple(each.date for each in (*splits, *dividends)),
+        kept=(*(each.date for each in splits), *(each.date for each in dividends)),
     )
 
 
@@ -213,7 +212,7 @@ def _needed(
 
 
 def _by_date(sent: tuple[Action, ...] | None, kept: tuple[Action, ...]) -> tuple[Action, ...]:
-    return tuple(sorted([*(sent or ()), *kept], key=attrgetter("date")))
+    return tuple(sorted((sent or ()) + kept, key=attrgetter("date")))
 
 
 def _unexplained(bars: Bars, known: KnownActions) -> int:

@@ -73,22 +73,25 @@ def compare(stored: AssetBars, answered: AssetBars) -> Change:
     unless the volumes of its asset were multiplied by one ratio, as by a split.
     """
     place, is_new = _places(stored.keys(), answered.keys())
-    old, new = stored.take(place[~is_new]), answered.take(~is_new)
-    differs = _differs(old.bars, new.bars)
+    new, known = np.flatnonzero(is_new), np.flatnonzero(~is_new)
+    # Equal histories, by far the most, are compared where they lie.
+    old = stored if len(known) == len(stored) else stored.take(place[known])
+    now = answered if len(known) == len(answered) else answered.take(known)
+    differs = np.flatnonzero(_differs(old.bars, now.bars))
     is_written = is_new.copy()
-    is_written[~is_new] = differs
+    is_written[known[differs]] = True
     is_gone = np.ones(len(stored), np.bool_)
-    is_gone[place[~is_new]] = False
-    changed = new.take(differs)
+    is_gone[place[known]] = False
+    changed = now.take(differs)
     restated, rebasings = _judged(old.take(differs), changed)
     return Change(
-        written=answered.take(is_written),
-        inserted=_counted(answered.asset_id[is_new]),
+        written=answered.take(np.flatnonzero(is_written)),
+        inserted=_counted(answered.asset_id[new]),
         revised=_counted(changed.asset_id),
-        arrived=_arrived(answered.take(is_new), place[is_new]),
+        arrived=_arrived(answered.take(new), place[new]),
         restated=restated,
         rebasings=rebasings,
-        gone=stored.take(is_gone),
+        gone=stored.take(np.flatnonzero(is_gone)),
     )
 
 
