@@ -12,8 +12,9 @@ from datetime import date
 from operator import attrgetter
 from typing import Any, TypeVar
 
+import msgspec
 import numpy as np
-from psycopg.rows import class_row, scalar_row, tuple_row
+from psycopg.rows import scalar_row, tuple_row
 
 from data_nexus.database.connection import AsyncConn, repeated
 from data_nexus.database.pool import Pool, rows_of
@@ -118,20 +119,13 @@ def finding_parameters(
 
 
 async def _known(connection: AsyncConn, asset_id: int) -> KnownActions:
-    asset: dict[str, Any] = {"asset_id": asset_id}
-    splits = await rows_of(connection, "read_splits", asset, class_row(Split))
-    dividends = await rows_of(connection, "read_dividends", asset, class_row(Dividend))
-    asked = asset | {"rule": ADJUSTED_CLOSE_IS_EXPLAINED}
-    unexplained = await rows_of(connection, "read_finding", asked, class_row(AssetFinding))
-    asked = asset | {"days": REREAD_AFTER_DAYS}
-    ((currency, is_recent),) = await rows_of(connection, "read_currency", asked, tuple_row)
-    return KnownActions(
-        splits=tuple(splits),
-        dividends=tuple(dividends),
-        currency=currency,
-        unexplained=unexplained[0] if unexplained else None,
-        is_recent=is_recent,
-    )
+    asked = {
+        "asset_id": asset_id,
+        "rule": ADJUSTED_CLOSE_IS_EXPLAINED,
+        "days": REREAD_AFTER_DAYS,
+    }
+    (known,) = await rows_of(connection, "known_actions", asked, scalar_row)
+    return msgspec.json.decode(known, type=KnownActions)
 
 
 async def _settle(

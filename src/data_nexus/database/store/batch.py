@@ -166,7 +166,7 @@ class LoggedHistory:
         """Return how many bars of the log were not stored.
 
         Less than none: bars that no entry of the log has inserted, if the vendor sends all of them.
-        One that the vendor does not send either stays unaccounted for.
+        One that stays although the vendor does not send it either is not accounted for.
         """
         missing = self.bars - written.stored
         left = written.stored + written.inserted - written.withdrawn
