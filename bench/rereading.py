@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from statistics import median
 
 import click
@@ -52,7 +53,8 @@ def _round(place: Place, vendor: SandboxVendor, listed: str, bare: str) -> dict[
     }
     for together in _TOGETHER:
         with place.copy_of(bare) as url:
-            arguments = (MEASURED / "recommit.py", *map(str, (_ASSETS, _BARS, together, 3)))
+            sizes = map(str, (_ASSETS, _BARS, together, 3))
+            arguments: tuple[str | Path, ...] = (MEASURED / "recommit.py", *sizes)
             answer = run_python(arguments, {"DATABASE_URL": url}, place.folder).answer
         name = f"the commit alone, {together * _BARS:,} rows to a transaction"
         rates[name] = answer["rows"] / median(answer["seconds"])

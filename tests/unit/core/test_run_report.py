@@ -62,7 +62,11 @@ def test_an_update_has_its_steps_besides() -> None:
         "fetched_individually": 1,
     }
     assert figures["audit"] == {
-        "assets": 3, "failed": 1, "inserted": 0, "revised": 2, "calls": 4,
+        "assets": 3,
+        "failed": 1,
+        "inserted": 0,
+        "revised": 2,
+        "calls": 4,
         "withdrawn": 0,
     }
 
