@@ -118,7 +118,7 @@ MUTANTS = (
     ),
     Mutant(
         name="a withdrawn bar leaves no revision",
-        file="src/data_nexus/database/store/bar_changes.py",
+        file="src/data_nexus/database/store/stored_bars.py",
         before="    await _keep_old(connection, withdrawn, are_withdrawn=True)\n",
         after="",
         harm="as of an earlier moment, a bar that was known then is missing",

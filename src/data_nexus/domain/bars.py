@@ -7,7 +7,7 @@ encoding run without a Python loop.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from operator import itemgetter
 
@@ -105,6 +105,26 @@ def joined(histories: Iterable[tuple[int, Bars]]) -> AssetBars:
     parts = [bars.columns() for _, bars in ordered] or [NO_BARS.columns()]
     columns = (np.concatenate(column) for column in zip(*parts, strict=True))
     return AssetBars(asset_id, Bars(*columns))
+
+
+def unpacked(rows: Sequence[Sequence[bytes]], epoch_day: int) -> tuple[NDArray[np.int64], Bars]:
+    """Return how many bars each row holds, and the bars of all in turn.
+
+    A row is the bytes of each column, big-endian: dates as days since `epoch_day`, which itself
+    counts from 1970-01-01, then the numbers. There is no loop over bars.
+    """
+    counts = np.array([len(row[0]) // 4 for row in rows], np.int64)
+    total = int(counts.sum())
+    dates = np.empty(total, np.int32)
+    numbers = tuple(np.empty(total, np.float64) for _ in NO_BARS.columns()[1:])
+    end = 0
+    for row, count in zip(rows, counts.tolist(), strict=True):
+        part = slice(end, end := end + count)
+        dates[part] = np.frombuffer(row[0], ">i4")
+        for column, sent in zip(numbers, row[1:], strict=True):
+            column[part] = np.frombuffer(sent, ">f8")
+    dates += epoch_day
+    return counts, Bars(dates, *numbers)
 
 
 def days(moment: dt.date) -> int:

@@ -1,4 +1,8 @@
-"""Read bars quickly: one row an asset, whose columns are decoded without a loop."""
+"""Read bars quickly: one row an asset, whose columns are decoded without a loop.
+
+PostgreSQL concatenates each column's numbers in its wire format, big-endian; numpy swaps
+them. A million bars cost some thousand Python objects instead of eight million (ADR 0023).
+"""
 
 from __future__ import annotations
 
@@ -12,9 +16,8 @@ import psycopg
 from numpy.typing import NDArray
 
 from data_nexus.database.connection import EPOCH_DAY
-from data_nexus.database.packed import unpacked
 from data_nexus.database.queries import query
-from data_nexus.domain.bars import Bars, Days
+from data_nexus.domain.bars import Bars, Days, unpacked
 
 _TOGETHER = 500
 
@@ -95,7 +98,7 @@ def _then(
 def _decoded(rows: list[tuple[Any, ...]], order: Sequence[int]) -> StoredBars:
     position = {asset_id: at for at, asset_id in enumerate(order)}
     rows.sort(key=lambda row: position[row[0]])
-    counts, bars = unpacked(rows)
+    counts, bars = unpacked([row[1:] for row in rows], EPOCH_DAY)
     return StoredBars(np.array([row[0] for row in rows], np.int32), counts, bars)
 
 

@@ -13,7 +13,6 @@ from data_nexus.database.connection import AsyncConn, repeated
 from data_nexus.database.pool import Pool, copy_to, rows_of
 from data_nexus.database.queries import query
 from data_nexus.database.store.actions import finding_parameters, read_bars
-from data_nexus.database.store.bar_changes import write_change
 from data_nexus.database.store.batch import (
     Batch,
     LoggedHistory,
@@ -27,7 +26,7 @@ from data_nexus.database.store.batch import (
 from data_nexus.database.store.compared import Compared, compare_group
 from data_nexus.database.store.copy_format import encode_bars, framed
 from data_nexus.database.store.leases import Leases
-from data_nexus.database.store.stored_windows import read_windows
+from data_nexus.database.store.stored_bars import read_windows, write_change
 from data_nexus.domain.adjustment.findings import (
     ADJUSTMENT_RULES,
     BARS_ARE_STILL_SENT,

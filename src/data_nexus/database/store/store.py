@@ -18,9 +18,9 @@ from data_nexus.database.queries import token_id
 from data_nexus.database.store.actions import StoredActions
 from data_nexus.database.store.clock import DatabaseClock, clock_at
 from data_nexus.database.store.commits import Commits
+from data_nexus.database.store.copy_format import accept_arrays
 from data_nexus.database.store.leases import Leases
 from data_nexus.database.store.listings import Listings
-from data_nexus.database.store.packed_arrays import accept_arrays
 from data_nexus.database.store.quota import QuotaLedger
 from data_nexus.database.store.repairs import Repairs
 from data_nexus.database.store.runs import Runs

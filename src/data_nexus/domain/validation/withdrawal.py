@@ -25,7 +25,7 @@ SMALL_SHARE = 0.01
 PLAN_DAYS, PLAN_SLACK_DAYS = 365, 10
 
 
-class Doubt(StrEnum):
+class WithdrawalDoubt(StrEnum):
     """Why bars that an answer lacks are not believed to be withdrawn."""
 
     UNDATED = "the answer has rows without a readable date"
@@ -63,27 +63,27 @@ def sent_dates(
     return SentDates(window, dates, int(np.count_nonzero(~is_dated)), has_notice)
 
 
-def doubt(stored: Days, lacking: Days, sent: SentDates) -> Doubt | None:
+def doubt(stored: Days, lacking: Days, sent: SentDates) -> WithdrawalDoubt | None:
     """Return why an answer's lack of some stored bars is not believed; None: they are withdrawn.
 
     `stored` are the dates of all stored bars of the asset.
     """
     kept = np.setdiff1d(stored, lacking)
     if sent.undated:
-        return Doubt.UNDATED
+        return WithdrawalDoubt.UNDATED
     if not len(kept):
-        return Doubt.MANY
+        return WithdrawalDoubt.MANY
     before, after = lacking[lacking < kept[0]], lacking[lacking > kept[-1]]
     if len(before) and _is_of_plan(sent):
-        return Doubt.PLAN
+        return WithdrawalDoubt.PLAN
     if len(before) > A_FEW:
-        return Doubt.CUT_BEFORE
+        return WithdrawalDoubt.CUT_BEFORE
     if len(after) > A_FEW:
-        return Doubt.CUT_AFTER
-    return Doubt.MANY if len(lacking) > max(A_FEW, SMALL_SHARE * len(stored)) else None
+        return WithdrawalDoubt.CUT_AFTER
+    return WithdrawalDoubt.MANY if len(lacking) > max(A_FEW, SMALL_SHARE * len(stored)) else None
 
 
-def lack_finding(lacking: Days, why: Doubt) -> AssetFinding:
+def lack_finding(lacking: Days, why: WithdrawalDoubt) -> AssetFinding:
     """Return the finding of bars that stay although the vendor sends them no more."""
     first, last = (EPOCH + timedelta(days=int(day)) for day in (lacking[0], lacking[-1]))
     return AssetFinding(

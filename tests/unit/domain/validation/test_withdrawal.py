@@ -16,8 +16,8 @@ from data_nexus.domain.validation.withdrawal import (
     PLAN_DAYS,
     PLAN_SLACK_DAYS,
     SMALL_SHARE,
-    Doubt,
     SentDates,
+    WithdrawalDoubt,
     doubt,
     lack_finding,
     sent_dates,
@@ -35,7 +35,7 @@ def history(length: int, first: int = FIRST) -> Days:
     return np.arange(first, first + length, dtype=np.int32)
 
 
-def found(stored: Days, sent: Days, **facts: object) -> Doubt | None:
+def found(stored: Days, sent: Days, **facts: object) -> WithdrawalDoubt | None:
     """The doubt about all that an answer with these dates lacks."""
     answer = SentDates(WINDOW, sent, **facts)  # type: ignore[arg-type]
     lacking = answer.lacking(stored)
@@ -54,19 +54,19 @@ def test_a_small_share_is_withdrawn_and_one_bar_more_is_not() -> None:
     most = int(SMALL_SHARE * len(stored))
     gone = np.arange(100, 100 + 20 * most, 20)
     assert found(stored, np.delete(stored, gone)) is None
-    assert found(stored, np.delete(stored, [*gone, 900])) is Doubt.MANY
+    assert found(stored, np.delete(stored, [*gone, 900])) is WithdrawalDoubt.MANY
     short = history(100)
     assert found(short, np.delete(short, np.arange(10, 10 + A_FEW))) is None
-    assert found(short, np.delete(short, np.arange(10, 11 + A_FEW))) is Doubt.MANY
+    assert found(short, np.delete(short, np.arange(10, 11 + A_FEW))) is WithdrawalDoubt.MANY
 
 
 def test_an_answer_that_lacks_more_than_a_few_bars_at_an_end_is_cut() -> None:
     """However small their share is: so it is also with an asset whose past was split off."""
     stored = history(3000)
     assert found(stored, stored[A_FEW:]) is None
-    assert found(stored, stored[A_FEW + 1 :]) is Doubt.CUT_BEFORE
+    assert found(stored, stored[A_FEW + 1 :]) is WithdrawalDoubt.CUT_BEFORE
     assert found(stored, stored[:-A_FEW]) is None
-    assert found(stored, stored[: -A_FEW - 1]) is Doubt.CUT_AFTER
+    assert found(stored, stored[: -A_FEW - 1]) is WithdrawalDoubt.CUT_AFTER
 
 
 @pytest.mark.parametrize(
@@ -83,23 +83,23 @@ def test_an_answer_that_begins_a_year_ago_is_of_a_plan_that_shows_no_more(
 ) -> None:
     begin = days(LAST - timedelta(PLAN_DAYS)) + off
     stored = history(300, begin - 1)
-    assert found(stored, stored[1:]) is (Doubt.PLAN if is_plan else None)
+    assert found(stored, stored[1:]) is (WithdrawalDoubt.PLAN if is_plan else None)
 
 
 def test_a_notice_with_an_answer_makes_a_later_begin_the_plan_s() -> None:
     stored = history(10)
-    assert found(stored, stored[1:], has_notice=True) is Doubt.PLAN
+    assert found(stored, stored[1:], has_notice=True) is WithdrawalDoubt.PLAN
     assert found(stored, stored[:-1], has_notice=True) is None
 
 
 def test_a_row_without_a_date_may_be_the_bar_that_is_lacking() -> None:
     stored = history(10)
-    assert found(stored, stored[1:], undated=1) is Doubt.UNDATED
+    assert found(stored, stored[1:], undated=1) is WithdrawalDoubt.UNDATED
 
 
 def test_an_answer_with_none_of_the_stored_bars_withdraws_nothing() -> None:
     stored = history(2)
-    assert found(stored, stored + 10) is Doubt.MANY
+    assert found(stored, stored + 10) is WithdrawalDoubt.MANY
 
 
 def test_what_lies_outside_the_window_is_not_lacking() -> None:
@@ -118,7 +118,7 @@ def test_a_rejected_row_was_sent_and_one_without_a_date_is_counted() -> None:
 
 def test_bars_that_stay_are_a_finding_with_their_reason() -> None:
     lacking = history(4)
-    each = lack_finding(lacking, Doubt.CUT_BEFORE)
+    each = lack_finding(lacking, WithdrawalDoubt.CUT_BEFORE)
     assert each.rule in FINDING_RULES
     assert (each.first, each.last, each.count) == (date(2015, 1, 2), date(2015, 1, 5), 4)
     assert each.detail == "all before a date are lacking"
