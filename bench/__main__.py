@@ -17,11 +17,13 @@ from bench.planning import measure_planning
 from bench.reading import measure_reading
 from bench.real import SYMBOLS, measure_real
 from bench.report import Section, origin, publish
+from bench.rereading import measure_rereading
 from bench.snapshot import measure_snapshot
 from bench.throughput import WAYS, measure_throughput
 
 SCENARIOS = (
     *WAYS,
+    "again",
     "memory",
     "dispatch",
     "plan",
@@ -33,6 +35,7 @@ SCENARIOS = (
     "real",
 )
 _BY_ROUNDS = {
+    "again": measure_rereading,
     "plan": measure_planning,
     "night": measure_night_in_bulk,
     "snapshot": measure_snapshot,

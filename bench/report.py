@@ -25,6 +25,7 @@ the processors. `make bench` measures anew and writes this page, section by sect
 """
 _ORDER = (
     "Throughput",
+    "Reading again",
     "Memory",
     "Dispatch",
     "Planning",

@@ -33,7 +33,8 @@ class Requested:
 class Committed:
     """One asset's answer is in the database; `flagged` and `rejected_by_rule` count rows by rule.
 
-    `is_reread`: it is a whole history of which some was stored before.
+    `is_reread`: it is a whole history of which some was stored before. `withdrawn` counts stored
+    bars that the vendor sends no more and that left, `doubted` those that stay all the same.
     """
 
     symbol: str
@@ -45,6 +46,8 @@ class Committed:
     is_reread: bool = False
     flagged: Mapping[str, int] = field(default_factory=dict)
     rejected_by_rule: Mapping[str, int] = field(default_factory=dict)
+    withdrawn: int = 0
+    doubted: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,6 @@ STANDING: LiteralString = (
 )
 # The statement at which the engine stands, and the lock that keeps it there.
 MOMENTS: dict[str, tuple[LiteralString, LiteralString]] = {
-    "opens": ("%bars wait to be compared%", "LOCK market_data IN ACCESS EXCLUSIVE MODE"),
     "puts the queue in order": ("%UPDATE assets%", "LOCK assets IN SHARE MODE"),
     "claims": ("%claim the next due%", "SELECT pg_advisory_xact_lock(43)"),
     "copies a first load": ("%first load%", "LOCK market_data IN EXCLUSIVE MODE"),
@@ -36,8 +35,9 @@ MOMENTS: dict[str, tuple[LiteralString, LiteralString]] = {
     "commits": ("COMMIT", "SELECT pg_advisory_xact_lock(42)"),
 }
 RE_READ_MOMENTS: dict[str, tuple[LiteralString, LiteralString]] = {
-    "merges": ("%re-read: add new bars%", "LOCK market_data IN EXCLUSIVE MODE"),
-    "keeps revisions": ("%re-read: add new bars%", "LOCK market_data_revisions IN EXCLUSIVE MODE"),
+    "reads an overlap": ("%comparison with an answer%", "LOCK market_data"),
+    "keeps revisions": ("%what bars said%", "LOCK market_data_revisions IN EXCLUSIVE MODE"),
+    "stores what differs": ("%store new bars%", "LOCK market_data IN EXCLUSIVE MODE"),
     "settles a re-read": ("%move the cursors%", "LOCK sync_log IN EXCLUSIVE MODE"),
     "commits a re-read": ("COMMIT", "SELECT pg_advisory_xact_lock(42)"),
 }

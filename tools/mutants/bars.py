@@ -59,8 +59,8 @@ MUTANTS = (
     Mutant(
         name="a withdrawn window continues what is stored",
         file=_OVERLAP,
-        before="        return Break.WITHDRAWN",
-        after="        return None",
+        before="    if not len(old):\n        return Break.WITHDRAWN",
+        after="    if not len(old):\n        return None",
         harm="bars that the vendor withdrew stay without a word",
         tests=(f"{_OVERLAP_TESTS}::test_an_answer_without_any_of_the_stored_bars_is_a_break",),
     ),

@@ -11,6 +11,9 @@ _TESTS = "tests/contract/store/test_commits.py"
 _ACTIONS_TESTS = "tests/contract/store/test_actions.py"
 _TRAVEL = "tests/contract/reader/test_time_travel.py"
 _LOST = "tests/contract/store/test_lost_commits.py"
+_WITHDRAWALS = "tests/contract/store/test_withdrawals.py"
+_CHANGE = "src/data_nexus/domain/validation/change.py"
+_WITHDRAWAL = "src/data_nexus/domain/validation/withdrawal.py"
 
 MUTANTS = (
     Mutant(
@@ -70,9 +73,9 @@ MUTANTS = (
     ),
     Mutant(
         name="a revision holds the new values",
-        file=_SQL,
-        before="SELECT asset_id, date, now(), old_open, old_high, old_low, old_close, old_adjusted_close, old_volume\n",
-        after="SELECT asset_id, date, now(), open, high, low, close, adjusted_close, volume\n",
+        file=_CHANGE,
+        before="    return old.take(is_restated), tuple(rebasings)",
+        after="    return new.take(is_restated), tuple(rebasings)",
         harm="what the vendor said before is lost",
         tests=(
             f"{_TESTS}::test_new_changed_and_equal_bars_are_told_apart_and_old_raw_values_kept",
@@ -80,37 +83,84 @@ MUTANTS = (
     ),
     Mutant(
         name="a re-basing swaps its factors",
-        file=_SQL,
-        before="WHEN least(close, adjusted_close) > 1e-9 THEN adjusted_close / close END",
-        after="WHEN least(close, adjusted_close) > 1e-9 THEN old_adjusted_close / old_close END",
+        file=_CHANGE,
+        before="        new_factor=factor(float(after.close[0]), float(after.adjusted_close[0])),",
+        after="        new_factor=factor(float(before.close[0]), float(before.adjusted_close[0])),",
         harm="a re-basing says that nothing was re-based",
         tests=(f"{_TRAVEL}::test_a_rebasing_is_one_row_however_long_the_history",),
     ),
     Mutant(
         name="a restated volume passes for a split's",
-        file=_SQL,
-        before="THEN coalesce(abs(c.volume - c.old_volume * r.ratio) > 1 + 0.001 * c.volume, true)",
-        after="THEN coalesce(abs(c.volume - c.old_volume * r.ratio) > 1 + 0.1 * c.volume, true)",
+        file=_CHANGE,
+        before="_VOLUME_ROUNDING = 0.001",
+        after="_VOLUME_ROUNDING = 0.1",
         harm="a volume restated by up to 10 % together with a split loses its old value",
         tests=(_TRAVEL,),
         circumstances=2,
     ),
     Mutant(
         name="volumes restated with a dividend pass for a split's",
-        file=_SQL,
-        before="    WHERE quartiles[3] <= quartiles[1] * 1.002 AND abs(quartiles[2] - 1) > 0.002",
-        after="    WHERE abs(quartiles[2] - 1) > 0.002",
+        file=_CHANGE,
+        before="    agrees = (count > 1) & (upper <= lower * (1 + _RATIO_SPREAD))",
+        after="    agrees = (count > 1) & (upper >= lower)",
         harm="restated volumes lose their old values if a dividend came with them",
         tests=(f"{_TRAVEL}::test_volumes_restated_together_with_a_dividend_are_revisions",),
         circumstances=2,
     ),
     Mutant(
         name="a stored bar among new ones is not seen",
-        file=_SQL,
-        before="                 CASE WHEN n.inserted > 1 THEN (",
-        after="                 CASE WHEN n.inserted > 9 THEN (",
+        file=_CHANGE,
+        before="    for part in _runs(new.asset_id, place):",
+        after="    for part in _runs(new.asset_id):",
         harm="as of an earlier moment, bars that were known then are missing",
         tests=(f"{_TRAVEL}::test_what_arrives_is_logged_in_ranges_between_stored_bars",),
+        circumstances=2,
+    ),
+    Mutant(
+        name="a withdrawn bar leaves no revision",
+        file="src/data_nexus/database/store/stored_bars.py",
+        before="    await _keep_old(connection, withdrawn, are_withdrawn=True)\n",
+        after="",
+        harm="as of an earlier moment, a bar that was known then is missing",
+        tests=(f"{_WITHDRAWALS}::test_each_moment_shows_a_bar_as_long_as_the_vendor_sent_it",),
+    ),
+    Mutant(
+        name="a bar that came again was never away",
+        file="src/data_nexus/database/reader/bars.sql",
+        before="        WHERE a.asset_id = p.asset_id AND a.committed_at < p.valid_until AND a.arrived @> p.date",
+        after="        WHERE a.asset_id = p.asset_id AND a.committed_at > p.valid_until AND a.arrived @> p.date",
+        harm="as of a moment between withdrawal and return, the bar is shown",
+        tests=(f"{_WITHDRAWALS}::test_each_moment_shows_a_bar_as_long_as_the_vendor_sent_it",),
+        circumstances=2,
+    ),
+    Mutant(
+        name="withdrawn bars are not logged",
+        file=_SQL,
+        before="           passes_to, cause, lost, withdrawn\n",
+        after="           passes_to, cause, lost, 0\n",
+        harm="`verify` finds bars missing that the vendor withdrew",
+        tests=(f"{_WITHDRAWALS}::test_a_withdrawn_bar_is_a_revision_and_is_counted_beside",),
+    ),
+    Mutant(
+        name="an answer that was cut withdraws what it lacks",
+        file=_WITHDRAWAL,
+        before="    if len(after) > A_FEW:",
+        after="    if len(after) > len(stored):",
+        harm="the last bars of a history go because an answer was cut",
+        tests=(
+            "tests/unit/domain/validation/test_withdrawal.py::test_an_answer_that_lacks_more_than_a_few_bars_at_an_end_is_cut",
+        ),
+        circumstances=2,
+    ),
+    Mutant(
+        name="the window of a plan withdraws what lies before it",
+        file=_WITHDRAWAL,
+        before="    if len(before) and _is_of_plan(sent):",
+        after="    if len(before) > A_FEW and _is_of_plan(sent):",
+        harm="a free key loses a bar a day",
+        tests=(
+            "tests/unit/domain/validation/test_withdrawal.py::test_a_notice_with_an_answer_makes_a_later_begin_the_plan_s",
+        ),
         circumstances=2,
     ),
     Mutant(

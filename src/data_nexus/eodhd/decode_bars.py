@@ -51,9 +51,6 @@ class _Row(msgspec.Struct, gc=False, forbid_unknown_fields=True):
 _typed = msgspec.json.Decoder(list[_Row])
 
 
-NO_BARS = Bars(np.empty(0, np.int32), *(np.empty(0) for _ in NUMBERS))
-
-
 @dataclass(frozen=True, slots=True)
 class ReceivedHistory:
     """An eod answer: its bars in the order sent, and the vendor's notice if it sent one."""

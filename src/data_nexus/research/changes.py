@@ -29,7 +29,8 @@ _Change = tuple[str, float | None, float | None, str | None]
 def changes_table(listed: dict[str, list[_Row]]) -> pa.Table:
     """Return listed changes, by kind, as `CHANGES_SCHEMA`, the oldest first.
 
-    A restated bar has a row for each value that differs; a re-based history one with its factors
+    A restated bar has a row for each value that differs; what was withdrawn one with its last
+    close, ratio or amount as `old`; a re-based history one with its factors
     before and after, dated by its last bar; an action its new numbers; a listing its name or its
     new symbol as `text`.
     """
@@ -48,6 +49,10 @@ def _restated(row: _Row) -> Iterator[_Change]:
     for name in NUMBERS:
         if old[name] != new[name]:
             yield name, old[name], new[name], None
+
+
+def _withdrawn(row: _Row) -> Iterator[_Change]:
+    yield row["what"], row["value"], None, None
 
 
 def _rebased(row: _Row) -> Iterator[_Change]:
@@ -73,6 +78,7 @@ def _renamed(row: _Row) -> Iterator[_Change]:
 
 _CHANGES: dict[str, Callable[[_Row], Iterator[_Change]]] = {
     "restated": _restated,
+    "withdrawn": _withdrawn,
     "rebased": _rebased,
     "splits": _split,
     "dividends": _dividend,

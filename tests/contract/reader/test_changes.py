@@ -14,8 +14,10 @@ from click.testing import CliRunner
 from data_nexus.cli.main import nexus
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.reader.changes import Changes, changes_since
+from data_nexus.database.store.actions import VendorActions
+from data_nexus.domain.actions import Dividend, Split
 from data_nexus.domain.bars import Bars
-from tests.support.postgres.tables import add_assets, rows, value
+from tests.support.postgres.tables import add_assets, execute, rows, value
 from tests.support.postgres.workers import Worker, bars_from, batch_for
 
 DAY = date(2024, 1, 2)
@@ -201,3 +203,35 @@ def test_bars_are_shown_as_of_a_moment(restated_url: str) -> None:
         asked = ("bars", "A.US", "--to", "2024-01-03", "--as-of", moment, "--json")
         answer = json.loads(run(restated_url, *asked))
         assert [row["close"] for row in answer["bars"]] == closes
+
+
+def test_an_action_is_withdrawn_only_if_no_other_came_in_its_place(
+    worker: Worker, database_url: str
+) -> None:
+    """Of two splits one was changed; of two dividends of a day one remains, as it was."""
+    add_assets(database_url, "A", actions_wanted_at=LONG_AGO)
+    deliver(worker, database_url, bars_from(DAY, 10.0, 20.0))
+    later = DAY + timedelta(30)
+    paid = [
+        Dividend(date=day, value=value, unadjusted_value=value, currency="USD")
+        for day, value in ((DAY, 0.25), (later, 0.5), (later, 0.75))
+    ]
+    splits = (Split(DAY, 2.0, 1.0), Split(later, 3.0, 1.0))
+    settle(worker, database_url, VendorActions(splits=splits, dividends=tuple(paid)))
+    changed = (Split(later, 4.0, 1.0),)
+    settle(worker, database_url, VendorActions(splits=changed, dividends=tuple(paid[1:2])))
+    found = told(database_url).listed["withdrawn"]
+    assert sorted((row["what"], row["date"], row["value"]) for row in found) == [
+        ("dividend", DAY, 0.25),
+        ("dividend", later, 0.75),
+        ("split", DAY, 2.0),
+    ]
+    assert {row["ticker"] for row in found} == {"A.US"}
+    shown = run(database_url, "changes", "--since", "2000-01-01")
+    assert "withdrawn" in shown
+
+
+def settle(worker: Worker, url: str, received: VendorActions) -> None:
+    execute(url, "UPDATE assets SET actions_wanted_at = now()")
+    (lease,) = worker.claim_wanted()
+    assert worker.settle_actions(lease, received) is not None

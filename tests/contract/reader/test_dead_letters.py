@@ -17,9 +17,10 @@ from data_nexus.database.reader.dead_letters import (
     retry_dead_letters,
 )
 from data_nexus.database.store.batch import DeadLetter, Outcome
+from data_nexus.domain.bars import NO_BARS
 from data_nexus.domain.symbol import Symbol
 from tests.support.postgres.tables import add_assets, execute, rows, snapshot, value
-from tests.support.postgres.workers import NO_BARS, Worker, bars_from, batch_for, worker_on
+from tests.support.postgres.workers import Worker, bars_from, batch_for, worker_on
 
 LETTER = DeadLetter("eod", "/eod/A.US", 422, "A.US: 422", '{"error":"no"}', "ab")
 PARKED: LiteralString = (

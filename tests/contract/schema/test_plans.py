@@ -213,3 +213,20 @@ def test_lost_leases_are_found_by_an_index_of_their_own(queues: dict[int, str]) 
 def test_leases_are_renewed_without_a_look_at_other_assets(queues: dict[int, str]) -> None:
     plan = explain(queues[LONG], "renew_leases", asset_ids=[59, 109])
     assert [scan for scan in scans(plan) if scan.startswith("Seq Scan")] == []
+
+
+def test_the_stored_bars_of_windows_are_read_by_their_key_and_no_others(database_url: str) -> None:
+    """Whole histories of some assets in one statement, or the last bars of many."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO market_data SELECT a, '2020-01-01'::date + n, 1, 1, 1, 1, 1, 1"
+            " FROM generate_series(1, 500) a, generate_series(1, 400) n"
+        )
+        connection.execute("VACUUM ANALYZE market_data")
+    for count, first, bars in ((5, date(1700, 1, 1), 400), (200, date(2021, 1, 26), 10)):
+        asked = {"asset_ids": [*range(1, count + 1)], "first": first}
+        plan = explain(database_url, "read_windows", **asked)
+        assert any("market_data_pkey" in scan for scan in scans(plan))
+        assert [scan for scan in scans(plan) if scan.startswith("Seq Scan")] == []
+        read = [node for node in plan if node["Node Type"] in ("Index Scan", "Bitmap Heap Scan")]
+        assert [node["Actual Rows"] for node in read] == [count * bars]

@@ -7,10 +7,11 @@ from datetime import date, timedelta
 from typing import Any
 
 from data_nexus.database.store import QueuePosition
+from data_nexus.domain.bars import NO_BARS
 from data_nexus.domain.lease import Lease
 from data_nexus.domain.window import Window
 from tests.support.postgres.tables import add_assets, rows, value
-from tests.support.postgres.workers import NO_BARS, Worker, ago, bars_from, batch_for
+from tests.support.postgres.workers import Worker, ago, bars_from, batch_for
 
 DAY = date(2024, 1, 2)
 LOADED: dict[str, Any] = {"last_bar": DAY, "synced_through": DAY, "last_synced": ago(0.1)}

@@ -92,16 +92,17 @@ def test_an_answer_without_bars_leaves_the_cursor(
 
 def test_an_older_answer_never_moves_the_cursor_back(worker: Worker, database_url: str) -> None:
     add_assets(database_url, "A")
-    worker.commit(batch_for(worker.claim()[0], bars_from(DAY, 1.0)))
+    worker.commit(batch_for(worker.claim()[0], bars_from(DAY, *range(1, 6))))
+    last = DAY + timedelta(4)
     (lease,) = worker.claim(days_old=0)
     older = batch_for(lease, bars_from(DAY - timedelta(9), 1.0))
     part = Window(DAY - timedelta(9), DAY)
     worker.commit(replace(older, window=part, passes_to=DAY - timedelta(5)))
-    assert rows(database_url, "SELECT synced_through, last_bar FROM assets") == [(DAY, DAY)]
+    assert rows(database_url, "SELECT synced_through, last_bar FROM assets") == [(last, last)]
     (lease,) = worker.claim(days_old=0)
     whole = batch_for(lease, bars_from(DAY - timedelta(9), 1.0))
     worker.commit(replace(whole, passes_to=DAY - timedelta(5)))
-    assert rows(database_url, "SELECT synced_through, last_bar FROM assets") == [(DAY, DAY)]
+    assert rows(database_url, "SELECT synced_through, last_bar FROM assets") == [(last, last)]
 
 
 def test_bars_under_an_asset_without_a_cursor_are_merged(worker: Worker, database_url: str) -> None:

@@ -9,7 +9,7 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from typing import LiteralString
 
 import pytest
@@ -17,7 +17,6 @@ import pytest
 from data_nexus.config import Secret
 from data_nexus.database.store import Due, QueuePosition, open_store
 from data_nexus.database.store.batch import Batch, Receipt, RejectedRow
-from data_nexus.domain.bars import NO_DATE
 from data_nexus.errors import StorageUnavailable
 from data_nexus.events import ignore
 from data_nexus.ingestion.fetching.quota_ledger import Ledger
@@ -108,6 +107,7 @@ EVENTS: tuple[LiteralString, ...] = (
     "INSERT ON sync_log",
     "UPDATE ON assets",
     "INSERT ON market_data_revisions",
+    "DELETE ON market_data",
 )
 
 
@@ -115,7 +115,7 @@ def assert_cut_leaves_nothing(url: str, event: LiteralString) -> None:
     """Have the session of a commit cut at each of its attempts; the next commit works."""
     with worker_on(url) as worker:
         add_assets(url, "A")
-        worker.commit(batch_for(worker.claim()[0], bars_from(DAY, 1.0)))
+        worker.commit(batch_for(worker.claim()[0], bars_from(DAY - timedelta(1), 5.0, 1.0)))
         (lease,) = worker.claim(days_old=0)
         execute(
             url,
@@ -124,12 +124,12 @@ def assert_cut_leaves_nothing(url: str, event: LiteralString) -> None:
             f"CREATE TRIGGER cut AFTER {event} EXECUTE FUNCTION cut()",
         )
         before = snapshot(url)
-        batch = batch_for(lease, bars_from(DAY, 7.0, 8.0), RejectedRow(int(NO_DATE), "rule", "x"))
+        batch = batch_for(lease, bars_from(DAY, 7.0, 8.0), RejectedRow(20_000, "rule", "x"))
         with pytest.raises(StorageUnavailable):
             worker.commit(batch)
         assert snapshot(url) == before, event
         execute(url, "DROP FUNCTION cut CASCADE")
-        assert worker.commit(batch) == [Receipt(1, 1, 0, 1)], event
+        assert worker.commit(batch) == [Receipt(1, 1, 0, 1, withdrawn=1)], event
 
 
 def test_a_session_cut_at_any_statement_leaves_nothing_and_the_next_one_works(

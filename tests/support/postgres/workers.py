@@ -19,14 +19,13 @@ from data_nexus.database.store.batch import Batch, DeadLetter, Outcome, Receipt,
 from data_nexus.database.store.runs import Breach
 from data_nexus.domain.actions import Dividend, Split
 from data_nexus.domain.adjustment.findings import AssetFinding, KnownActions
-from data_nexus.domain.bars import EPOCH, Bars
+from data_nexus.domain.bars import EPOCH, NO_BARS, Bars
 from data_nexus.domain.lease import Lease
 from data_nexus.domain.planning.audit import Record
 from data_nexus.domain.window import Window
 from data_nexus.ingestion.histories.queue import LeaseQueue
 
 WINDOW = Window(date(1700, 1, 1), date(2026, 1, 1))
-NO_BARS = Bars(np.empty(0, np.int32), *(np.empty(0) for _ in range(6)))
 
 
 def ago(days: float) -> datetime:

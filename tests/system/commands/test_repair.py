@@ -99,8 +99,8 @@ def test_a_bar_deleted_or_edited_by_hand_is_found_and_healed_and_its_value_kept(
     assert len(asked(vendor, begun)) == SYMBOLS + 3, "one call an asset, and the checks' own"
     assert bars_of(database_url) == before, "it writes nothing"
     assert found.code == 8
-    deleted = {"missing": 1, "changed": 0, "withdrawn": 0}
-    changed = {"missing": 0, "changed": 1, "withdrawn": 0}
+    deleted = {"missing": 1, "changed": 0, "withdrawn": 0, "doubted": 0}
+    changed = {"missing": 0, "changed": 1, "withdrawn": 0, "doubted": 0}
     differing = sorted(found.answer["deep"].pop("differing"), key=lambda each: -each["missing"])
     assert differing == [
         {"symbol": f"{symbols[0]}.US", **deleted},

@@ -201,6 +201,32 @@ def test_bars_that_are_lost_far_before_the_overlap_are_found_by_verify_and_repai
     assert not any(broken_invariants(PostgresConnection(database_url)).values())
 
 
+@pytest.mark.parametrize("day", ["2026-11-01", "2021-12-25"], ids=["in the overlap", "long ago"])
+def test_a_stored_bar_that_the_vendor_sends_no_more_is_withdrawn(
+    commands: Commands, vendor: Sandbox, database_url: str, day: str
+) -> None:
+    """A session that was none. Long ago, only a whole history shows it."""
+    rows(database_url, "INSERT INTO market_data VALUES (1, %s, 9, 9, 9, 9, 9, 9)", day)
+    rows(
+        database_url,
+        "UPDATE sync_log SET inserted = inserted + 1, received = received + 1 WHERE asset_id = 1",
+    )
+    if day < "2026":
+        assert commands.run("verify", "--symbols", "AAPL.US", "--deep", "--json").code == 8
+        figures = commands.run("repair", "--json").answer
+    else:
+        figures, asked = catch_up(commands, vendor)
+        assert (figures["reread"], asked["AAPL.US"]) == (1, 2), "it takes two answers"
+    assert (figures["withdrawn"], figures["doubted"], figures["inserted"]) == (1, 0, 0)
+    assert_true(database_url, vendor)
+    assert commands.run("verify", "--json").code == 0
+    changes = commands.run("changes", "--since", "2020-01-01", "--json").answer
+    assert changes["counts"]["withdrawn"] == 1
+    assert changes["withdrawn"][0]["date"] == day
+    figures, asked = catch_up(commands, vendor)
+    assert (figures["reread"], asked.total()) == (0, SYMBOLS), "once is enough"
+
+
 def test_an_empty_answer_once_costs_a_loaded_asset_one_call_and_no_day(
     commands: Commands, vendor: Sandbox, database_url: str
 ) -> None:

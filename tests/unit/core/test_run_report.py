@@ -19,7 +19,8 @@ from data_nexus.ingestion.reports.run_totals import RunTotals
 FIGURES = (
     *("total_assets", "synced", "absent", "failed", "parked", "fenced", "reread"),
     *("actions", "actions_failed", "findings"),
-    *("total_rows", "inserted", "revised", "unchanged", "rejected", "flagged", "rejected_by_rule"),
+    *("total_rows", "inserted", "revised", "unchanged", "rejected", "withdrawn", "doubted"),
+    *("flagged", "rejected_by_rule"),
     *("calls", "requests", "commits", "duration_sec"),
 )
 SESSION = SessionReport(
@@ -60,7 +61,14 @@ def test_an_update_has_its_steps_besides() -> None:
         "absent": 1,
         "fetched_individually": 1,
     }
-    assert figures["audit"] == {"assets": 3, "failed": 1, "inserted": 0, "revised": 2, "calls": 4}
+    assert figures["audit"] == {
+        "assets": 3,
+        "failed": 1,
+        "inserted": 0,
+        "revised": 2,
+        "calls": 4,
+        "withdrawn": 0,
+    }
 
 
 def test_an_update_without_an_audit_has_an_empty_one() -> None:

@@ -22,7 +22,7 @@ NOTHING = VendorActions(splits=(), dividends=())
 def test_a_split_that_explains_the_bars_stays() -> None:
     known = KnownActions(splits=(SPLIT,), currency="USD")
     found = believed(NOTHING, known, BARS)
-    assert (found.splits, found.dividends) == (None, ())
+    assert (found.splits, found.dividends, found.kept) == ((SPLIT,), (), (SPLIT.date,))
     assert found.unfit.startswith("the vendor sent no splits, although")
 
 
@@ -30,8 +30,23 @@ def test_a_dividend_that_explains_the_bars_stays() -> None:
     bars = replace(BARS, adjusted_close=BARS.close * [0.5, 0.5, 1.0])
     known = KnownActions(dividends=(PAID,), currency="USD")
     found = believed(NOTHING, known, bars)
-    assert (found.splits, found.dividends) == ((), None)
+    assert (found.splits, found.dividends, found.kept) == ((), (PAID,), (PAID.date,))
     assert found.unfit.startswith("the vendor sent no dividends, although")
+
+
+def test_a_split_that_is_lacking_among_others_stays_if_the_bars_need_it() -> None:
+    later = Split(date(2023, 1, 9), 3.0, 1.0)
+    known = KnownActions(splits=(SPLIT,), currency="USD")
+    found = believed(VendorActions(splits=(later,), dividends=()), known, BARS)
+    assert found.splits == (SPLIT, later)
+    assert found.unfit.startswith("the vendor sent fewer splits, although")
+
+
+def test_an_action_that_the_bars_do_not_need_any_more_is_withdrawn() -> None:
+    bars = replace(BARS, adjusted_close=BARS.close)
+    received = VendorActions(splits=(), dividends=())
+    known = KnownActions(splits=(SPLIT,), dividends=(PAID,), currency="USD")
+    assert believed(received, known, bars) is received
 
 
 @pytest.mark.parametrize(

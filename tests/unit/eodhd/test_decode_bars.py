@@ -7,8 +7,9 @@ import math
 
 import pytest
 
+from data_nexus.domain.bars import NO_BARS
 from data_nexus.domain.validation.check import check
-from data_nexus.eodhd.decode_bars import NO_BARS, decode_bars, excerpts
+from data_nexus.eodhd.decode_bars import decode_bars, excerpts
 from data_nexus.errors import BrokenAnswer, NexusError, NotAnAnswer, WrongSubject
 from tests.unit.eodhd.answers import GOOD, MCD, TEXTS, WINDOW, answer, record, records_of, row
 

@@ -57,6 +57,12 @@ def _print_histories(report: RunReport) -> None:
         f" {report.revised:,} revised, {report.unchanged:,} unchanged,"
         f" {report.rejected:,} rejected"
     )
+    if report.withdrawn:
+        console.print(
+            f"{report.withdrawn:,} stored bars withdrawn: the vendor does not send them any more"
+        )
+    if report.doubted:
+        console.print(f"{report.doubted:,} stored bars were not sent and stay, as findings")
     if report.reread:
         console.print(
             f"{report.reread:,} histories read again as a whole: their last bars had changed"

@@ -64,5 +64,6 @@ def _print_steps(steps: UpdateSteps) -> None:
     if audit := steps.audit:
         console.print(
             f"{audit.assets:,} histories read again by the audit: {audit.revised:,} bars had been"
-            f" silently changed, {audit.failed:,} could not be read, {audit.calls:,} calls"
+            f" silently changed, {audit.withdrawn:,} withdrawn,"
+            f" {audit.failed:,} could not be read, {audit.calls:,} calls"
         )

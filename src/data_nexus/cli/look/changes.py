@@ -33,8 +33,8 @@ def changes(
 ) -> None:
     """Show what the vendor changed: bars, actions, listings.
 
-    Restated bars, re-based histories, splits and dividends, appeared, vanished and renamed
-    listings.
+    Restated bars, withdrawn bars and actions, re-based histories, splits and dividends, appeared,
+    vanished and renamed listings.
 
     Without --json the counts are complete, and the latest of each kind are shown.
     """
@@ -71,6 +71,10 @@ def _restated(row: _Row) -> tuple[str, ...]:
         if old[name] != new[name]
     ]
     return str(row["date"]), ", ".join(changed)
+
+
+def _withdrawn(row: _Row) -> tuple[str, ...]:
+    return row["what"], str(row["date"]), _number(row["value"])
 
 
 def _rebased(row: _Row) -> tuple[str, ...]:
@@ -114,6 +118,7 @@ class _Look:
 
 _LOOKS = {
     "restated": _Look("restated bars", ("date", "what changed"), _restated),
+    "withdrawn": _Look("withdrawn", ("what", "date", "close, ratio or amount"), _withdrawn),
     "rebased": _Look(
         "re-based histories", ("factor of the oldest bar", "volumes", "bars", "dates"), _rebased
     ),

@@ -102,11 +102,14 @@ class DividendRevision(_DividendTerms, _Revised, Tables):
 
 
 class Finding(Tables):
-    """A rule that an asset's bars and actions break together."""
+    """A rule that an asset's bars break, by themselves or together with its actions."""
 
     __tablename__ = "findings"
     __table_args__ = (
-        {"comment": "where stored actions do not explain the vendor's adjusted closes"},
+        {
+            "comment": "where stored actions do not explain the vendor's adjusted closes,"
+            " or stored bars are not sent"
+        },
     )
 
     asset_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)

@@ -1,4 +1,4 @@
-"""The tables of what the vendor said before: restated bars and re-based histories."""
+"""The tables of what the vendor said before: restated and withdrawn bars, re-based histories."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from data_nexus.database.models.tables import Tables
 
 
 class Revision(Tables):
-    """What a stored bar said before the vendor changed it."""
+    """What a stored bar said before the vendor changed or withdrew it."""
 
     __tablename__ = "market_data_revisions"
     __table_args__ = (
         Index("market_data_revisions_by_moment", "valid_until", postgresql_using="brin"),
-        {"comment": "old values of bars that the vendor restated"},
+        {"comment": "old values of bars that the vendor restated or withdrew"},
     )
 
     asset_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
@@ -30,6 +30,9 @@ class Revision(Tables):
     close: Mapped[float]
     adjusted_close: Mapped[float]
     volume: Mapped[float]
+    is_withdrawn: Mapped[bool] = mapped_column(
+        server_default="false", comment="the vendor sent the bar no more; otherwise it was restated"
+    )
 
 
 class Rebasing(Tables):

@@ -65,6 +65,10 @@ class Sync(Tables):
         server_default="0",
         comment="bars that earlier entries had inserted and that were not stored any more",
     )
+    withdrawn: Mapped[int] = mapped_column(
+        server_default="0",
+        comment="stored bars that the vendor sends no more and that left the table",
+    )
 
 
 class Run(Tables):

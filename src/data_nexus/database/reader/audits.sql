@@ -16,7 +16,7 @@ WITH loaded AS (
            count(*) FILTER (WHERE s.revised > 0 AND EXISTS (
                SELECT
                FROM market_data_revisions r
-               WHERE r.asset_id = s.asset_id AND r.valid_until = s.committed_at
+               WHERE r.asset_id = s.asset_id AND r.valid_until = s.committed_at AND NOT r.is_withdrawn
            )) AS restated,
            count(*) FILTER (WHERE s.revised > 0 AND EXISTS (
                SELECT

@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 
 from data_nexus.database.connection import EPOCH_DAY
 from data_nexus.database.queries import query
-from data_nexus.domain.bars import Bars, Days
+from data_nexus.domain.bars import Bars, Days, unpacked
 
-_NUMBERS = 6
 _TOGETHER = 500
 
 # The dates of some assets' bars, ascending, by asset.
@@ -108,19 +107,8 @@ def _then(
 def _decoded(rows: list[tuple[Any, ...]], order: Sequence[int]) -> StoredBars:
     position = {asset_id: at for at, asset_id in enumerate(order)}
     rows.sort(key=lambda row: position[row[0]])
-    counts = np.array([len(row[1]) // 4 for row in rows], np.int64)
-    total = int(counts.sum())
-    dates = np.empty(total, np.int32)
-    numbers = tuple(np.empty(total, np.float64) for _ in range(_NUMBERS))
-    end = 0
-    for row, count in zip(rows, counts.tolist(), strict=True):
-        part = slice(end, end := end + count)
-        dates[part] = np.frombuffer(row[1], ">i4")
-        for column, sent in zip(numbers, row[2:], strict=True):
-            column[part] = np.frombuffer(sent, ">f8")
-    dates += EPOCH_DAY
-    asset_ids = np.array([row[0] for row in rows], np.int32)
-    return StoredBars(asset_ids, counts, Bars(dates, *numbers))
+    counts, bars = unpacked([row[1:] for row in rows], EPOCH_DAY)
+    return StoredBars(np.array([row[0] for row in rows], np.int32), counts, bars)
 
 
 def _joined(parts: Sequence[StoredBars]) -> StoredBars:

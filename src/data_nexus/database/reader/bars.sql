@@ -20,11 +20,12 @@ CROSS JOIN LATERAL (
 
 -- name: read_bars_as_of
 -- The bars of some assets within dates as they were known at a moment, packed as in `read_bars`.
-WITH later AS MATERIALIZED (
-    SELECT asset_id, range_agg(arrived) AS dates
+WITH arrivals AS MATERIALIZED (
+    SELECT asset_id, committed_at, arrived
     FROM sync_log
     WHERE asset_id = ANY (%(asset_ids)s::int[]) AND committed_at > %(as_of)s AND arrived IS NOT NULL
-    GROUP BY asset_id
+), later AS MATERIALIZED (
+    SELECT asset_id, range_agg(arrived) AS dates FROM arrivals GROUP BY asset_id
 ), restated AS (
     SELECT asset_id, date, valid_until, open, high, low, close, adjusted_close, volume
     FROM market_data_revisions
@@ -60,20 +61,35 @@ WITH later AS MATERIALIZED (
         SELECT asset_id, date, valid_until, volume FROM rebased WHERE volume IS NOT NULL
     ) AS either
     ORDER BY asset_id, date, valid_until
+), known_then AS (
+    -- A bar was known before its old values ended, unless it arrived in between: it may have been
+    -- withdrawn, and may have come again since.
+    SELECT p.*
+    FROM old_prices p
+    WHERE NOT EXISTS (
+        SELECT
+        FROM arrivals a
+        WHERE a.asset_id = p.asset_id AND a.committed_at < p.valid_until AND a.arrived @> p.date
+    )
 ), known AS (
-    SELECT m.asset_id, m.date,
-           coalesce(p.open, m.open) AS open, coalesce(p.high, m.high) AS high,
-           coalesce(p.low, m.low) AS low, coalesce(p.close, m.close) AS close,
+    SELECT m.asset_id, m.date, m.open, m.high, m.low, m.close,
            coalesce(c.adjusted_close, m.adjusted_close) AS adjusted_close,
            coalesce(v.volume, m.volume) AS volume
-    FROM market_data m
-    LEFT JOIN later l ON l.asset_id = m.asset_id
-    LEFT JOIN old_prices p ON p.asset_id = m.asset_id AND p.date = m.date
+    FROM (
+        SELECT p.asset_id, p.date, p.open, p.high, p.low, p.close, p.adjusted_close, p.volume
+        FROM known_then p
+        UNION ALL
+        SELECT m.asset_id, m.date, m.open, m.high, m.low, m.close, m.adjusted_close, m.volume
+        FROM market_data m
+        LEFT JOIN later l ON l.asset_id = m.asset_id
+        LEFT JOIN old_prices p ON p.asset_id = m.asset_id AND p.date = m.date
+        WHERE m.asset_id = ANY (%(asset_ids)s::int[])
+          AND m.date BETWEEN coalesce(%(first)s::date, '-infinity') AND coalesce(%(last)s::date, 'infinity')
+          AND (l.dates IS NULL OR NOT l.dates @> m.date)
+          AND p.date IS NULL
+    ) AS m
     LEFT JOIN old_closes c ON c.asset_id = m.asset_id AND c.date = m.date
     LEFT JOIN old_volumes v ON v.asset_id = m.asset_id AND v.date = m.date
-    WHERE m.asset_id = ANY (%(asset_ids)s::int[])
-      AND m.date BETWEEN coalesce(%(first)s::date, '-infinity') AND coalesce(%(last)s::date, 'infinity')
-      AND (l.dates IS NULL OR NOT l.dates @> m.date)
 )
 SELECT asset_id,
        string_agg(date_send(date), ''::bytea ORDER BY date),

@@ -1,4 +1,4 @@
-"""Report what the vendor changed: restated bars, re-based histories, actions and listings."""
+"""Report what the vendor changed: bars, actions and listings."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from data_nexus.database.queries import query
 # The statement that lists each kind of change.
 KINDS = {
     "restated": "changes_restated",
+    "withdrawn": "changes_withdrawn",
     "rebased": "changes_rebased",
     "splits": "changes_splits",
     "dividends": "changes_dividends",
@@ -48,7 +49,8 @@ def changes_since(
 
     `most` bounds each kind's list. Each row has `ticker` and the `moment` at which the change was
     stored; a restated bar has its values before (`old`) and after it (`new`), whatever became of
-    it since.
+    it since. What was withdrawn is a `bar`, a `split` or a `dividend`, with its last close, ratio
+    or amount as `value`.
     """
     parameters = {"since": since, "exchange": exchange, "most": most}
     with database.connect() as connection:

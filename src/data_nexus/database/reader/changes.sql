@@ -38,6 +38,7 @@ WITH restated AS (
     FROM market_data_revisions r
     JOIN assets a ON a.id = r.asset_id
     WHERE r.valid_until > %(since)s
+      AND NOT r.is_withdrawn
       AND (%(exchange)s::text IS NULL OR a.exchange = %(exchange)s)
     ORDER BY r.valid_until DESC, ticker, r.date
     LIMIT %(most)s
@@ -49,8 +50,9 @@ SELECT r.ticker, r.date, r.valid_until AS moment, r.total,
        coalesce(c.adjusted_close, n.adjusted_close, m.adjusted_close) AS new_adjusted_close,
        coalesce(v.volume, n.volume, m.volume) AS new_volume
 FROM restated r
-JOIN market_data m ON m.asset_id = r.asset_id AND m.date = r.date
--- What it became has been restated since, or re-based before that; both show what it was then.
+LEFT JOIN market_data m ON m.asset_id = r.asset_id AND m.date = r.date
+-- What it became has been restated or withdrawn since, or re-based before that; all show what it
+-- was then.
 LEFT JOIN LATERAL (
     SELECT *
     FROM market_data_revisions n
@@ -77,6 +79,46 @@ LEFT JOIN LATERAL (
     LIMIT 1
 ) AS v ON true
 ORDER BY r.valid_until DESC, r.ticker, r.date
+
+-- name: changes_withdrawn
+-- The bars, splits and dividends that the vendor has not sent any more after a moment, the latest
+-- first. A split or dividend in place of which another was reported for its day was changed.
+WITH withdrawn AS (
+    SELECT asset_id, valid_until, 'bar' AS what, date, close AS value
+    FROM market_data_revisions
+    WHERE is_withdrawn AND valid_until > %(since)s
+    UNION ALL
+    SELECT r.asset_id, r.valid_until, 'split', r.date, r.numerator / nullif(r.denominator, 0)
+    FROM split_revisions r
+    WHERE r.valid_until > %(since)s
+      AND NOT EXISTS (
+          SELECT FROM splits s
+          WHERE s.asset_id = r.asset_id AND s.date = r.date AND s.reported_at = r.valid_until
+      )
+      AND NOT EXISTS (
+          SELECT FROM split_revisions s
+          WHERE s.asset_id = r.asset_id AND s.date = r.date AND s.reported_at = r.valid_until
+      )
+    UNION ALL
+    SELECT r.asset_id, r.valid_until, 'dividend', r.date, r.value
+    FROM dividend_revisions r
+    WHERE r.valid_until > %(since)s
+      AND NOT EXISTS (
+          SELECT FROM dividends d
+          WHERE d.asset_id = r.asset_id AND d.date = r.date AND d.reported_at = r.valid_until
+      )
+      AND NOT EXISTS (
+          SELECT FROM dividend_revisions d
+          WHERE d.asset_id = r.asset_id AND d.date = r.date AND d.reported_at = r.valid_until
+      )
+)
+SELECT a.symbol || '.' || a.exchange AS ticker, w.what, w.date, w.valid_until AS moment, w.value,
+       count(*) OVER () AS total
+FROM withdrawn w
+JOIN assets a ON a.id = w.asset_id
+WHERE %(exchange)s::text IS NULL OR a.exchange = %(exchange)s
+ORDER BY w.valid_until DESC, ticker, w.date, w.what
+LIMIT %(most)s
 
 -- name: changes_rebased
 -- The histories that the vendor re-based after a moment, the latest first.

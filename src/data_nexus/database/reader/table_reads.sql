@@ -9,7 +9,7 @@ FROM unnest(ARRAY['enable_indexscan', 'enable_indexonlyscan', 'enable_bitmapscan
 
 -- name: logged_by_asset
 -- How many bars each asset should have by the sync log.
-SELECT asset_id, sum(inserted - lost) FROM sync_log GROUP BY asset_id
+SELECT asset_id, sum(inserted - lost - withdrawn) FROM sync_log GROUP BY asset_id
 
 -- name: stored_by_asset
 -- How many bars each asset has.

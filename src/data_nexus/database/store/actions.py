@@ -6,13 +6,15 @@ no other worker has claimed the asset since.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
+from operator import attrgetter
+from typing import Any, TypeVar
 
+import msgspec
 import numpy as np
-from psycopg.rows import class_row, scalar_row, tuple_row
+from psycopg.rows import scalar_row, tuple_row
 
 from data_nexus.database.connection import AsyncConn, repeated
 from data_nexus.database.pool import Pool, rows_of
@@ -21,7 +23,9 @@ from data_nexus.database.store.batch import RejectedRow, reject_parameters
 from data_nexus.database.store.leases import Leases
 from data_nexus.domain.actions import Dividend, Split
 from data_nexus.domain.adjustment.findings import (
+    ACTIONS_ARE_STILL_SENT,
     ADJUSTED_CLOSE_IS_EXPLAINED,
+    ADJUSTMENT_RULES,
     REREAD_AFTER_DAYS,
     RETRY_AFTER_DAYS,
     AssetFinding,
@@ -31,13 +35,16 @@ from data_nexus.domain.adjustment.findings import (
 from data_nexus.domain.bars import Bars
 from data_nexus.domain.lease import Lease
 
+Action = TypeVar("Action", Split, Dividend)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VendorActions:
     """The splits and dividends of an asset that the vendor sent.
 
     None: no answer, what is stored stays. `are_all`: what is stored and was not sent any more goes.
-    `unfit` is why an answer could not be read, "" if none was.
+    `unfit` is why an answer could not be read or believed, "" if none was. `kept` are the days of
+    stored actions among them that were not sent.
     """
 
     splits: tuple[Split, ...] | None = None
@@ -45,6 +52,7 @@ class VendorActions:
     are_all: bool = True
     rejects: tuple[RejectedRow, ...] = ()
     unfit: str = ""
+    kept: tuple[date, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,36 +98,34 @@ async def read_bars(connection: AsyncConn, asset_id: int, first: date) -> Bars:
     return Bars(np.array(columns[0], np.int32), *(np.array(c, np.float64) for c in columns[1:]))
 
 
-def finding_parameters(found: Mapping[int, Sequence[AssetFinding]]) -> dict[str, Any]:
-    """Return the arrays that the statement `replace_findings` takes, from the findings by asset."""
-    rows = [(asset_id, each) for asset_id, group in found.items() for each in group]
+def finding_parameters(
+    judged: Sequence[tuple[int, str]], found: Sequence[tuple[int, AssetFinding]]
+) -> dict[str, Any]:
+    """Return the arrays that the statement `replace_findings` takes.
+
+    `judged` are the assets and the rules that they were judged by; what is not found then, goes.
+    """
     return {
-        "asset_ids": list(found),
-        "found_ids": [asset_id for asset_id, _ in rows],
-        "rules": [each.rule for _, each in rows],
-        "firsts": [each.first for _, each in rows],
-        "lasts": [each.last for _, each in rows],
-        "counts": [each.count for _, each in rows],
-        "worsts": [each.worst for _, each in rows],
-        "details": [each.detail for _, each in rows],
+        "judged_ids": [asset_id for asset_id, _ in judged],
+        "judged_rules": [rule for _, rule in judged],
+        "found_ids": [asset_id for asset_id, _ in found],
+        "rules": [each.rule for _, each in found],
+        "firsts": [each.first for _, each in found],
+        "lasts": [each.last for _, each in found],
+        "counts": [each.count for _, each in found],
+        "worsts": [each.worst for _, each in found],
+        "details": [each.detail for _, each in found],
     }
 
 
 async def _known(connection: AsyncConn, asset_id: int) -> KnownActions:
-    asset: dict[str, Any] = {"asset_id": asset_id}
-    splits = await rows_of(connection, "read_splits", asset, class_row(Split))
-    dividends = await rows_of(connection, "read_dividends", asset, class_row(Dividend))
-    asked = asset | {"rule": ADJUSTED_CLOSE_IS_EXPLAINED}
-    unexplained = await rows_of(connection, "read_finding", asked, class_row(AssetFinding))
-    asked = asset | {"days": REREAD_AFTER_DAYS}
-    ((currency, is_recent),) = await rows_of(connection, "read_currency", asked, tuple_row)
-    return KnownActions(
-        splits=tuple(splits),
-        dividends=tuple(dividends),
-        currency=currency,
-        unexplained=unexplained[0] if unexplained else None,
-        is_recent=is_recent,
-    )
+    asked = {
+        "asset_id": asset_id,
+        "rule": ADJUSTED_CLOSE_IS_EXPLAINED,
+        "days": REREAD_AFTER_DAYS,
+    }
+    (known,) = await rows_of(connection, "known_actions", asked, scalar_row)
+    return msgspec.json.decode(known, type=KnownActions)
 
 
 async def _settle(
@@ -139,7 +145,10 @@ async def _settle(
     found = findings_of(bars, await _known(connection, lease.asset_id))
     if received.unfit:
         found = tuple(replace(each, detail=f"{each.detail}; {received.unfit}") for each in found)
-    parameters = finding_parameters({lease.asset_id: found})
+    if received.kept:
+        found = (*found, _kept_finding(received))
+    judged = [(lease.asset_id, rule) for rule in (*ADJUSTMENT_RULES, ACTIONS_ARE_STILL_SENT)]
+    parameters = finding_parameters(judged, [(lease.asset_id, each) for each in found])
     await connection.execute(query("replace_findings"), parameters)
     settled = {
         "asset_id": lease.asset_id,
@@ -151,36 +160,70 @@ async def _settle(
 
 
 def believed(received: VendorActions, known: KnownActions, bars: Bars) -> VendorActions:
-    """Return what to store of an answer: not that there are no actions, if the bars need them.
+    """Return what to store of an answer: not that actions are withdrawn, if the bars need them.
 
-    An answer without any split, or any dividend, where some are stored is believed only if no more
-    of the adjusted closes disagree then, which the vendor itself has sent.
+    An answer that lacks splits, or dividends, on days of stored ones is believed only if no more of
+    the adjusted closes disagree then, which the vendor itself has sent.
     """
     if not received.are_all:
         return received
-    text = ""
-    without_splits = replace(known, splits=())
-    if received.splits == () and known.splits and _explains_less(without_splits, known, bars):
-        received, text = replace(received, splits=None), "splits"
-    without_paid = replace(known, dividends=())
-    if received.dividends == () and known.dividends and _explains_less(without_paid, known, bars):
-        received, text = replace(received, dividends=None), "dividends"
-    if not text:
+
+    def with_splits(splits: tuple[Split, ...]) -> int:
+        return _unexplained(bars, replace(known, splits=splits))
+
+    def with_dividends(dividends: tuple[Dividend, ...]) -> int:
+        return _unexplained(bars, replace(known, dividends=dividends))
+
+    splits = _needed(received.splits, known.splits, with_splits)
+    dividends = _needed(received.dividends, known.dividends, with_dividends)
+    if not (splits or dividends):
         return received
-    unfit = f"the vendor sent no {text}, although its adjusted closes need those that are stored"
-    return replace(received, unfit=received.unfit or unfit)
+    kinds = (("splits", received.splits, splits), ("dividends", received.dividends, dividends))
+    said = " and ".join(f"{'fewer' if sent else 'no'} {kind}" for kind, sent, kept in kinds if kept)
+    unfit = f"the vendor sent {said}, although its adjusted closes need those that are stored"
+    return replace(
+        received,
+        splits=_by_date(received.splits, splits) if splits else received.splits,
+        dividends=_by_date(received.dividends, dividends) if dividends else received.dividends,
+        unfit=received.unfit or unfit,
+        kept=(*(each.date for each in splits), *(each.date for each in dividends)),
+    )
 
 
-def _explains_less(fewer: KnownActions, known: KnownActions, bars: Bars) -> bool:
-    unexplained = [
-        sum(
-            each.count
-            for each in findings_of(bars, actions)
-            if each.rule == ADJUSTED_CLOSE_IS_EXPLAINED
-        )
-        for actions in (fewer, known)
-    ]
-    return unexplained[0] > unexplained[1]
+def _needed(
+    sent: tuple[Action, ...] | None,
+    stored: tuple[Action, ...],
+    unexplained: Callable[[tuple[Action, ...]], int],
+) -> tuple[Action, ...]:
+    """Return the stored actions that an answer lacks and without which more bars disagree."""
+    if sent is None:
+        return ()
+    dates = {each.date for each in sent}
+    lacking = tuple(each for each in stored if each.date not in dates)
+    if not lacking or unexplained(sent) <= unexplained(_by_date(sent, lacking)):
+        return ()
+    return lacking
+
+
+def _by_date(sent: tuple[Action, ...] | None, kept: tuple[Action, ...]) -> tuple[Action, ...]:
+    return tuple(sorted((sent or ()) + kept, key=attrgetter("date")))
+
+
+def _unexplained(bars: Bars, known: KnownActions) -> int:
+    """Return how many adjusted closes actions do not explain."""
+    found = findings_of(bars, known)
+    return sum(each.count for each in found if each.rule == ADJUSTED_CLOSE_IS_EXPLAINED)
+
+
+def _kept_finding(received: VendorActions) -> AssetFinding:
+    """Return the finding of stored actions that stay although the vendor sends them no more."""
+    return AssetFinding(
+        rule=ACTIONS_ARE_STILL_SENT,
+        first=min(received.kept),
+        last=max(received.kept),
+        count=len(received.kept),
+        detail=received.unfit,
+    )
 
 
 async def _store(connection: AsyncConn, asset_id: int, received: VendorActions) -> None:

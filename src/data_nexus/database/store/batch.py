@@ -9,11 +9,13 @@ from enum import StrEnum
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from data_nexus.domain.adjustment.findings import Verdict
 from data_nexus.domain.bars import EPOCH, NO_DATE, NO_ROW, Bars
 from data_nexus.domain.lease import Lease
 from data_nexus.domain.planning.suspicion import SettledSuspicion, Suspicion
+from data_nexus.domain.validation.withdrawal import SentDates, sent_dates
 from data_nexus.domain.window import Window
 
 
@@ -75,6 +77,7 @@ class Batch:
     moment: datetime | None = None
     suspected: tuple[Suspicion, ...] = ()
     settled: tuple[SettledSuspicion, ...] = ()
+    has_notice: bool = False
 
     @property
     def is_quiet(self) -> bool:
@@ -96,6 +99,16 @@ class Batch:
         """Whether it is all of a history of which some was stored."""
         return self.window.is_whole and not self.lease.is_first
 
+    @property
+    def shows_withdrawals(self) -> bool:
+        """Whether a stored bar that it lacks may have been withdrawn."""
+        return self.is_whole_again and self.outcome is Outcome.STORED
+
+    def sent_dates(self) -> SentDates:
+        """Return the dates of its rows, kept or rejected."""
+        rejected = np.array([row.date for row in self.rejects], np.int32)
+        return sent_dates(self.window, self.bars.date, rejected, has_notice=self.has_notice)
+
     def as_reread(self) -> Batch:
         """Return the same batch as one that meets bars already stored."""
         return replace(self, lease=replace(self.lease, is_first=False))
@@ -108,12 +121,18 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What a commit did with one batch: received = inserted + revised + unchanged + rejected."""
+    """What a commit did with one batch: received = inserted + revised + unchanged + rejected.
+
+    `withdrawn` counts stored bars that left the table, `doubted` those that stay although the
+    answer lacks them.
+    """
 
     inserted: int
     revised: int
     unchanged: int
     rejected: int
+    withdrawn: int = 0
+    doubted: int = 0
 
     @property
     def received(self) -> int:
@@ -126,36 +145,38 @@ class WrittenBars:
     """What a commit did with the bars of one asset.
 
     `arrived` are the ranges of dates between which the new ones lie, as a multirange of PostgreSQL.
+    `stored` were there before in the answer's window, and `last_bar` is the last of those that
+    stayed. `withdrawn` left, and `doubted` stayed although the answer lacks them.
     """
 
-    asset_id: int
     inserted: int = 0
     revised: int = 0
     arrived: str | None = None
+    withdrawn: int = 0
+    doubted: int = 0
+    stored: int = 0
+    last_bar: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class StoredHistory:
-    """What there was of an asset before its whole history was read again.
+class LoggedHistory:
+    """What the sync log says of an asset before its whole history is read again.
 
-    `bars` were stored and `last_bar` is the last of them; by the sync log there were `logged`, and
-    what has no bar up to `passed_to` is known absent.
+    There should be so many `bars`, and what has no bar up to `passed_to` is known absent.
     """
 
     bars: int = 0
-    last_bar: date | None = None
-    logged: int = 0
     passed_to: date | None = None
 
     def lost(self, batch: Batch, written: WrittenBars) -> int:
         """Return how many bars of the log were not stored.
 
         Less than none: bars that no entry of the log has inserted, if the vendor sends all of them.
-        One that the vendor does not send either stays unaccounted for.
+        One that stays although the vendor does not send it either is not accounted for.
         """
-        missing = self.logged - self.bars
-        is_vendors = self.bars + written.inserted == len(batch.bars)
-        return missing if is_vendors else max(0, missing)
+        missing = self.bars - written.stored
+        left = written.stored + written.inserted - written.withdrawn
+        return missing if left == len(batch.bars) else max(0, missing)
 
 
 def receipt(batch: Batch, written: WrittenBars) -> Receipt:
@@ -166,23 +187,31 @@ def receipt(batch: Batch, written: WrittenBars) -> Receipt:
         written.revised,
         batch.received - rejected - written.inserted - written.revised,
         rejected,
+        written.withdrawn,
+        written.doubted,
     )
 
 
-def arrival(bars: Bars) -> str:
-    """Return the dates of an asset's first bars as a multirange of PostgreSQL."""
-    first, last = (EPOCH + timedelta(days=int(day)) for day in (bars.date.min(), bars.date.max()))
-    return f"{{[{first},{last}]}}"
+def first_bars(bars: Bars) -> WrittenBars:
+    """Return what a commit did with bars of an asset that had none."""
+    ends = int(bars.date.min()), int(bars.date.max())
+    return WrittenBars(inserted=len(bars), arrived=multirange([ends]))
+
+
+def multirange(ranges: Iterable[tuple[int, int]]) -> str:
+    """Return ranges of days since 1970-01-01, both ends included, as a multirange of PostgreSQL."""
+    dates = ((EPOCH + timedelta(days=day) for day in each) for each in ranges)
+    return f"{{{','.join(f'[{first},{last}]' for first, last in dates)}}}"
 
 
 def settle_parameters(
     settled: Sequence[tuple[Batch, WrittenBars]],
-    before: Mapping[int, StoredHistory],
+    before: Mapping[int, LoggedHistory],
     run_id: int | None,
 ) -> dict[str, Any]:
     """Return what the statement `settle_batch` takes, one element a batch.
 
-    `before` is what there was of the histories that were read whole again.
+    `before` is what the log says of the histories that were read whole again.
     """
     rows = [
         _settled(batch, written) | _counted(batch, written, before.get(batch.lease.asset_id))
@@ -217,14 +246,14 @@ def _settled(batch: Batch, written: WrittenBars) -> dict[str, Any]:
     }
 
 
-def _counted(batch: Batch, written: WrittenBars, before: StoredHistory | None) -> dict[str, Any]:
+def _counted(batch: Batch, written: WrittenBars, before: LoggedHistory | None) -> dict[str, Any]:
     """Return what `settle_batch` needs to put the cursor where the bars and the log put it."""
     if before is None:
         return {"is_counted": False, "lost": 0}
     return {
         "is_counted": True,
         "lost": before.lost(batch, written),
-        "stored_to": before.last_bar,
+        "stored_to": written.last_bar,
         "known_to": before.passed_to,
     }
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 import psycopg
-from psycopg.rows import class_row, scalar_row, tuple_row
+from psycopg.rows import scalar_row, tuple_row
 
 from data_nexus.database.connection import AsyncConn, repeated
 from data_nexus.database.pool import Pool, copy_to, rows_of
@@ -15,17 +15,24 @@ from data_nexus.database.queries import query
 from data_nexus.database.store.actions import finding_parameters, read_bars
 from data_nexus.database.store.batch import (
     Batch,
+    LoggedHistory,
     Receipt,
-    StoredHistory,
     WrittenBars,
-    arrival,
+    first_bars,
     receipt,
     reject_parameters,
     settle_parameters,
 )
+from data_nexus.database.store.compared import Compared, compare_group
 from data_nexus.database.store.copy_format import encode_bars, framed
 from data_nexus.database.store.leases import Leases
+from data_nexus.database.store.stored_bars import read_windows, write_change
 from data_nexus.database.store.suspicions import noted_parameters, settled_parameters
+from data_nexus.domain.adjustment.findings import (
+    ADJUSTMENT_RULES,
+    BARS_ARE_STILL_SENT,
+    AssetFinding,
+)
 from data_nexus.domain.bars import Bars
 from data_nexus.errors import StorageUnavailable
 
@@ -100,41 +107,18 @@ async def _write(
     if not held:
         return {}
     first = [batch for batch in held if batch.lease.is_first and len(batch.bars)]
-    again = [batch for batch in held if not batch.lease.is_first and len(batch.bars)]
-    before = await _stored_before(connection, [batch for batch in held if batch.is_whole_again])
-    written = await _insert(connection, first) | await _merge(connection, again)
+    again = [batch for batch in held if not batch.lease.is_first]
+    found = await _bring_in_line(connection, [b for b in again if len(b.bars) or b.window.is_whole])
+    written = {**await _insert(connection, first), **found.written}
     rejects = [(batch.lease.asset_id, row) for batch in held for row in batch.rejects]
     if rejects:
         await connection.execute(query("insert_rejects"), reject_parameters(rejects))
-    # An asset without bars before has no findings, and one whose actions are wanted keeps its own.
-    judged = {b.lease.asset_id: b.verdict for b in again if b.verdict is not None}
-    found = {each: v.findings for each, v in judged.items() if not v.wants_actions}
-    if found:
-        await connection.execute(query("replace_findings"), finding_parameters(found))
-    if suspected := [each for batch in held for each in batch.suspected]:
-        await connection.execute(query("note_suspicions"), noted_parameters(suspected))
-    if doubts := [each for batch in held for each in batch.settled]:
-        await connection.execute(query("settle_suspicions"), settled_parameters(doubts))
-    settled = [(b, written.get(b.lease.asset_id) or WrittenBars(b.lease.asset_id)) for b in held]
-    await connection.execute(query("settle_batch"), settle_parameters(settled, before, run_id))
+    await _write_findings(connection, again, found.doubts)
+    await _write_suspicions(connection, held)
+    logged = await _logged(connection, [batch for batch in again if batch.window.is_whole])
+    settled = [(batch, written.get(batch.lease.asset_id, WrittenBars())) for batch in held]
+    await connection.execute(query("settle_batch"), settle_parameters(settled, logged, run_id))
     return {batch.lease.asset_id: receipt(batch, each) for batch, each in settled}
-
-
-async def _stored_before(
-    connection: AsyncConn, batches: Sequence[Batch]
-) -> dict[int, StoredHistory]:
-    """Return what there is, and what the log says that there is, of the assets of batches."""
-    if not batches:
-        return {}
-    asked = {"asset_ids": [batch.lease.asset_id for batch in batches]}
-    stored = {
-        row[0]: row[1:] for row in await rows_of(connection, "count_stored", asked, tuple_row)
-    }
-    log = {row[0]: row[1:] for row in await rows_of(connection, "count_logged", asked, tuple_row)}
-    return {
-        asset_id: StoredHistory(*stored.get(asset_id, (0, None)), *log.get(asset_id, (0, None)))
-        for asset_id in asked["asset_ids"]
-    }
 
 
 async def _insert(connection: AsyncConn, batches: Sequence[Batch]) -> dict[int, WrittenBars]:
@@ -145,21 +129,53 @@ async def _insert(connection: AsyncConn, batches: Sequence[Batch]) -> dict[int, 
         await copy_to(connection, "copy_bars", _copied(batches))
     except psycopg.errors.UniqueViolation:
         raise _CursorMoved from None
-    return {
-        batch.lease.asset_id: WrittenBars(
-            batch.lease.asset_id, len(batch.bars), arrived=arrival(batch.bars)
-        )
-        for batch in batches
-    }
+    return {batch.lease.asset_id: first_bars(batch.bars) for batch in batches}
 
 
-async def _merge(connection: AsyncConn, batches: Sequence[Batch]) -> dict[int, WrittenBars]:
+async def _bring_in_line(connection: AsyncConn, batches: Sequence[Batch]) -> Compared:
     """Bring the stored bars of assets in line with those of their batches."""
+    windows = [(batch.lease.asset_id, batch.window) for batch in batches]
+    found = compare_group(batches, await read_windows(connection, windows))
+    await write_change(connection, found.change, found.withdrawn)
+    return found
+
+
+async def _write_suspicions(connection: AsyncConn, batches: Sequence[Batch]) -> None:
+    """Note what answers make suspect, and end or put off what was suspected."""
+    if suspected := [each for batch in batches for each in batch.suspected]:
+        await connection.execute(query("note_suspicions"), noted_parameters(suspected))
+    if settled := [each for batch in batches for each in batch.settled]:
+        await connection.execute(query("settle_suspicions"), settled_parameters(settled))
+
+
+async def _write_findings(
+    connection: AsyncConn, batches: Sequence[Batch], doubts: Mapping[int, AssetFinding]
+) -> None:
+    """Store what was found of whole histories that were read again.
+
+    An asset whose actions are wanted keeps what its bars and actions were found to break.
+    """
+    judged: list[tuple[int, str]] = []
+    found = [*doubts.items()]
+    for batch in batches:
+        asset_id, verdict = batch.lease.asset_id, batch.verdict
+        if batch.shows_withdrawals:
+            judged.append((asset_id, BARS_ARE_STILL_SENT))
+        if verdict is not None and not verdict.wants_actions:
+            judged += [(asset_id, rule) for rule in ADJUSTMENT_RULES]
+            found += [(asset_id, each) for each in verdict.findings]
+    if judged:
+        await connection.execute(query("replace_findings"), finding_parameters(judged, found))
+
+
+async def _logged(connection: AsyncConn, batches: Sequence[Batch]) -> dict[int, LoggedHistory]:
+    """Return what the log says of the assets of batches."""
     if not batches:
         return {}
-    await copy_to(connection, "stage_bars", _copied(batches))
-    merged = await rows_of(connection, "merge_bars", {}, class_row(WrittenBars))
-    return {row.asset_id: row for row in merged}
+    asked = {"asset_ids": [batch.lease.asset_id for batch in batches]}
+    rows = await rows_of(connection, "count_logged", asked, tuple_row)
+    known = {asset_id: LoggedHistory(*each) for asset_id, *each in rows}
+    return {asset_id: known.get(asset_id, LoggedHistory()) for asset_id in asked["asset_ids"]}
 
 
 def _copied(batches: Sequence[Batch]) -> bytes:

@@ -12,122 +12,9 @@ FOR UPDATE OF a
 -- First load: bars go straight into the table, in the order of its key.
 COPY market_data (asset_id, date, open, high, low, close, adjusted_close, volume) FROM STDIN (FORMAT binary)
 
--- name: create_staging
--- Where a re-read's bars wait to be compared with the stored ones; emptied at each commit.
-CREATE TEMPORARY TABLE IF NOT EXISTS staged_bars (LIKE market_data) ON COMMIT DELETE ROWS
-
--- name: stage_bars
--- Re-read: bars go into the staging table first.
-COPY staged_bars (asset_id, date, open, high, low, close, adjusted_close, volume) FROM STDIN (FORMAT binary)
-
--- name: merge_bars
--- Re-read: add new bars, replace changed ones, keep what they were, leave the same untouched; count per asset.
-WITH compared AS MATERIALIZED (
-    SELECT s.*,
-           m.asset_id IS NULL AS is_new,
-           (m.open, m.high, m.low, m.close, m.adjusted_close, m.volume)
-               IS DISTINCT FROM (s.open, s.high, s.low, s.close, s.adjusted_close, s.volume) AS differs,
-           m.open AS old_open, m.high AS old_high, m.low AS old_low, m.close AS old_close,
-           m.adjusted_close AS old_adjusted_close, m.volume AS old_volume
-    FROM staged_bars s
-    LEFT JOIN market_data m ON m.asset_id = s.asset_id AND m.date = s.date
-), changed AS MATERIALIZED (
-    SELECT *,
-           (open, high, low, close) <> (old_open, old_high, old_low, old_close) AS is_repriced
-    FROM compared
-    WHERE NOT is_new AND differs
-), rescaled AS (
-    -- A split multiplies the volumes before it by one ratio. It is distinguished from restated
-    -- volumes by the middle half of the re-based bars' ratios, which agree; volumes below 1000 are
-    -- too coarse to take part.
-    SELECT asset_id, quartiles[2] AS ratio
-    FROM (
-        SELECT asset_id, percentile_disc(ARRAY[0.25, 0.5, 0.75]) WITHIN GROUP (ORDER BY volume / old_volume) AS quartiles
-        FROM changed
-        WHERE NOT is_repriced AND adjusted_close <> old_adjusted_close AND least(volume, old_volume) >= 1000
-        GROUP BY asset_id
-        HAVING count(*) > 1
-    ) AS rebased
-    WHERE quartiles[3] <= quartiles[1] * 1.002 AND abs(quartiles[2] - 1) > 0.002
-), judged AS MATERIALIZED (
-    SELECT c.*,
-           r.ratio,
-           c.is_repriced
-               OR c.volume <> c.old_volume
-                  AND CASE
-                      -- Outside of what any volume or price is, PostgreSQL refuses to compute.
-                      WHEN c.volume BETWEEN 1e-9 AND 1e18 AND c.old_volume BETWEEN 1e-9 AND 1e18
-                      THEN coalesce(abs(c.volume - c.old_volume * r.ratio) > 1 + 0.001 * c.volume, true)
-                      ELSE true
-                  END AS is_restated
-    FROM changed c
-    LEFT JOIN rescaled r ON r.asset_id = c.asset_id
-), revised AS (
-    INSERT INTO market_data_revisions
-        (asset_id, date, valid_until, open, high, low, close, adjusted_close, volume)
-    SELECT asset_id, date, now(), old_open, old_high, old_low, old_close, old_adjusted_close, old_volume
-    FROM judged
-    WHERE is_restated
-), rebased AS (
-    INSERT INTO rebasings
-        (asset_id, valid_until, bars, first_date, last_date, old_factor, new_factor, volume_ratio,
-         dates, adjusted_closes, volumes)
-    SELECT asset_id, now(), count(*), min(date), max(date),
-           (array_agg(CASE WHEN least(old_close, old_adjusted_close) > 1e-9 THEN old_adjusted_close / old_close END
-                      ORDER BY date))[1],
-           (array_agg(CASE WHEN least(close, adjusted_close) > 1e-9 THEN adjusted_close / close END
-                      ORDER BY date))[1],
-           CASE WHEN bool_or(volume <> old_volume) THEN min(ratio) END,
-           array_agg(date ORDER BY date),
-           array_agg(old_adjusted_close ORDER BY date),
-           CASE WHEN bool_or(volume <> old_volume) THEN array_agg(old_volume ORDER BY date) END
-    FROM judged
-    WHERE NOT is_restated
-    GROUP BY asset_id
-), merged AS (
-    INSERT INTO market_data (asset_id, date, open, high, low, close, adjusted_close, volume)
-    SELECT asset_id, date, open, high, low, close, adjusted_close, volume
-    FROM compared
-    WHERE is_new OR differs
-    ORDER BY asset_id, date
-    ON CONFLICT (asset_id, date) DO UPDATE
-    SET open = excluded.open, high = excluded.high, low = excluded.low, close = excluded.close,
-        adjusted_close = excluded.adjusted_close, volume = excluded.volume
-), counted AS (
-    SELECT asset_id,
-           count(*) FILTER (WHERE is_new) AS inserted,
-           count(*) FILTER (WHERE NOT is_new AND differs) AS revised
-    FROM compared
-    GROUP BY asset_id
-), arrived AS (
-    -- New bars make one range as long as no stored bar lies between them. A single one needs no check.
-    SELECT asset_id, range_agg(dates) AS ranges
-    FROM (
-        SELECT c.asset_id, daterange(min(c.date), max(c.date), '[]') AS dates
-        FROM compared c
-        JOIN counted n ON n.asset_id = c.asset_id
-        WHERE c.is_new
-        GROUP BY c.asset_id,
-                 CASE WHEN n.inserted > 1 THEN (
-                     SELECT max(m.date) FROM market_data m WHERE m.asset_id = c.asset_id AND m.date < c.date
-                 ) END
-    ) AS runs
-    GROUP BY asset_id
-)
-SELECT n.asset_id, n.inserted, n.revised, a.ranges::text AS arrived
-FROM counted n
-LEFT JOIN arrived a ON a.asset_id = n.asset_id
-
--- name: count_stored
--- How many bars some assets have, and the last of each.
-SELECT asset_id, count(*) AS bars, max(date) AS last_bar
-FROM market_data
-WHERE asset_id = ANY (%(asset_ids)s::int[])
-GROUP BY asset_id
-
 -- name: count_logged
 -- How many bars some assets should have by the sync log, and up to where each is known absent.
-SELECT asset_id, sum(inserted - lost)::int AS bars, max(passed_to) AS passed_to
+SELECT asset_id, sum(inserted - lost - withdrawn)::int AS bars, max(passed_to) AS passed_to
 FROM sync_log
 WHERE asset_id = ANY (%(asset_ids)s::int[])
 GROUP BY asset_id
@@ -140,7 +27,8 @@ FROM unnest(%(asset_ids)s::int[], %(dates)s::date[], %(rules)s::text[], %(excerp
 ON CONFLICT DO NOTHING
 
 -- name: replace_findings
--- Make the findings of some assets what was found now; one that was found before keeps its moment.
+-- Make the findings of some assets, by the rules that they were judged by, what was found now; one
+-- that was found before keeps its moment.
 WITH found AS (
     SELECT *
     FROM unnest(
@@ -149,7 +37,9 @@ WITH found AS (
     ) AS t (asset_id, rule, first_date, last_date, count, worst, detail)
 ), gone AS (
     DELETE FROM findings f
-    WHERE f.asset_id = ANY (%(asset_ids)s::int[])
+    USING unnest(%(judged_ids)s::int[], %(judged_rules)s::text[]) AS judged (asset_id, rule)
+    WHERE f.asset_id = judged.asset_id
+      AND f.rule = judged.rule
       AND NOT EXISTS (SELECT FROM found n WHERE n.asset_id = f.asset_id AND n.rule = f.rule)
 )
 INSERT INTO findings AS f (asset_id, rule, first_date, last_date, count, worst, detail)
@@ -174,17 +64,17 @@ WITH settled AS (
         received int, inserted int, revised int, unchanged int, rejected int, flagged jsonb,
         calls int, requests int, body_sha256 text, last_date date, absent_days float8,
         arrived datemultirange, passes_to date, settles_to date, is_quiet bool, wants_actions bool, is_whole bool,
-        cause text, moment timestamptz, is_counted bool, lost int, stored_to date, known_to date
+        cause text, moment timestamptz, is_counted bool, lost int, withdrawn int, stored_to date, known_to date
     )
 ), logged AS (
     INSERT INTO sync_log (
         asset_id, fence, run_id, outcome, window_first, window_last, received, inserted, revised,
         unchanged, rejected, flagged, calls, requests, body_sha256, arrived, passed_to,
-        cause, lost
+        cause, lost, withdrawn
     )
     SELECT asset_id, fence, %(run_id)s::int, outcome, window_first, window_last, received, inserted,
            revised, unchanged, rejected, flagged, calls, requests, body_sha256, arrived,
-           passes_to, cause, lost
+           passes_to, cause, lost, withdrawn
     FROM settled
 ), healed AS (
     DELETE FROM dead_letters d USING settled s WHERE d.asset_id = s.asset_id

@@ -14,10 +14,11 @@ from psycopg.rows import tuple_row
 from data_nexus.config import Secret
 from data_nexus.database.connection import AsyncConn, connect_async, storage_errors
 from data_nexus.database.pool import Pool, open_pool, rows_of
-from data_nexus.database.queries import query, token_id
+from data_nexus.database.queries import token_id
 from data_nexus.database.store.actions import StoredActions
 from data_nexus.database.store.clock import DatabaseClock, clock_at
 from data_nexus.database.store.commits import Commits
+from data_nexus.database.store.copy_format import accept_arrays
 from data_nexus.database.store.leases import Leases
 from data_nexus.database.store.listings import Listings
 from data_nexus.database.store.quota import QuotaLedger
@@ -81,7 +82,7 @@ async def open_store(url: str, schema: str, writers: int, lease_sec: float) -> A
 
 
 async def _prepare(connection: AsyncConn) -> None:
-    await connection.execute(query("create_staging"))
+    accept_arrays(connection)
     # Rows for PostgreSQL leave in few large pieces, as far as the system allows: with small ones
     # it would wait for the event loop, which is busy decoding, after each of them.
     with socket.socket(fileno=os.dup(connection.fileno())) as line:

@@ -39,8 +39,11 @@ REREAD_AFTER_DAYS = 30
 RETRY_AFTER_DAYS = 7
 
 ADJUSTED_CLOSE_IS_EXPLAINED = "actions explain the adjusted close"
+BARS_ARE_STILL_SENT = "stored bars are still sent"
+ACTIONS_ARE_STILL_SENT = "stored actions are still sent"
 
-FINDING_RULES = {
+# The rules that bars and actions are judged by together.
+ADJUSTMENT_RULES = {
     ADJUSTED_CLOSE_IS_EXPLAINED: (
         "close times the factors of the stored splits and dividends is the vendor's adjusted close"
     ),
@@ -50,14 +53,22 @@ FINDING_RULES = {
     SPLIT_IS_OF_PRICES: "no bar before a split has a close of 0 or below",
     DIVIDEND_IS_OF_PRICES: "no bar before a dividend has a close of 0 or below",
 }
+FINDING_RULES = ADJUSTMENT_RULES | {
+    BARS_ARE_STILL_SENT: (
+        "a whole answer has the stored bars of its range, or lacks so few that they were withdrawn"
+    ),
+    ACTIONS_ARE_STILL_SENT: (
+        "an answer has the stored splits and dividends that the adjusted closes need"
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssetFinding:
     """How an asset breaks one of `FINDING_RULES`, from the date `first` to `last`.
 
-    `count` is of bars that disagree or of actions that are left out; `worst` the largest relative
-    difference of a bar, signed, None if it cannot be computed.
+    `count` is of bars that disagree or are not sent, or of actions that are left out; `worst` the
+    largest relative difference of a bar, signed, None if it cannot be computed.
     """
 
     rule: str

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from data_nexus.domain.bars import Bars, Mask
+from data_nexus.domain.bars import Bars, Days, Mask
 from data_nexus.domain.validation.duplicates import one_row_each
 from data_nexus.domain.validation.price_kinds import PriceKind
 from data_nexus.domain.validation.rules import BAR_COMES_ONCE, BAR_RULES, ROW_RULES, Grade, Rule
@@ -41,6 +41,10 @@ class Checked:
     def received(self) -> int:
         """The number of rows that the answer held."""
         return len(self.kept) + self.repeats + len(self.rejects)
+
+    def rejected_dates(self, answered: Bars) -> Days:
+        """Return the dates of the rejected rows of the answer that was checked."""
+        return answered.date[[reject.row for reject in self.rejects]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -14,7 +14,8 @@ from enum import StrEnum
 
 import numpy as np
 
-from data_nexus.domain.bars import Bars, days
+from data_nexus.domain.bars import NO_BARS, Bars, Days, days
+from data_nexus.domain.validation.withdrawal import SentDates, doubt
 
 
 class Break(StrEnum):
@@ -22,17 +23,20 @@ class Break(StrEnum):
 
     REBASED = "its adjusted closes were re-based"
     RESTATED = "its bars were restated"
-    WITHDRAWN = "its last bars have disappeared"
+    WITHDRAWN = "stored bars of it are not sent any more"
     MISSING = "bars of it are not stored"
 
 
-def overlap_break(stored: Bars, answered: Bars, last_bar: dt.date) -> Break | None:
+def overlap_break(
+    stored: Bars, answered: Bars, last_bar: dt.date, rejected: Days = NO_BARS.date
+) -> Break | None:
     """Return how the answer breaks with the stored bars of its window; None if it continues them.
 
-    The window holds `last_bar`, up to which bars were stored: that it is not there any more, or
-    that the answer has bars before it that are stored nowhere, is a break too. Raw values of the
-    last stored bar may change alone: the vendor corrects a session's prices and volume in the days
-    after it (its documentation; `docs/DATA_FORMAT_SPEC.md`).
+    The window holds `last_bar`, up to which bars were stored: that it is not there any more, that
+    the answer has bars before it that are stored nowhere, or lacks one that is stored, is a break
+    too; of the date of a `rejected` row it lacks none. Raw values of the last stored bar may change
+    alone: the vendor corrects a session's prices and volume in the days after it (its
+    documentation; `docs/DATA_FORMAT_SPEC.md`).
     """
     if not len(stored) or stored.date.max() != days(last_bar):
         return Break.MISSING
@@ -47,6 +51,8 @@ def overlap_break(stored: Bars, answered: Bars, last_bar: dt.date) -> Break | No
         return Break.REBASED
     if (_raw_differs(before, after) & earlier).any():
         return Break.RESTATED
+    if len(np.setdiff1d(stored.date, np.concatenate([answered.date, rejected]))):
+        return Break.WITHDRAWN
     known = int((answered.date <= stored.date.max()).sum())
     return Break.MISSING if known > len(old) else None
 
@@ -55,35 +61,41 @@ def overlap_break(stored: Bars, answered: Bars, last_bar: dt.date) -> Break | No
 class Divergence:
     """How many bars of a whole history differ from the vendor's, up to the last stored one.
 
-    `missing` are not stored, `changed` have other values, `withdrawn` are not sent any more.
+    `missing` are not stored, `changed` have other values, `withdrawn` are not sent any more, and
+    neither are `doubted` ones, which stay.
     """
 
     missing: int
     changed: int
     withdrawn: int
+    doubted: int = 0
 
     @property
     def is_mended_by_reading(self) -> bool:
-        """Whether reading the whole history again makes it the vendor's; withdrawn bars stay."""
-        return bool(self.missing or self.changed)
+        """Whether reading the whole history again makes it the vendor's; doubted bars stay."""
+        return bool(self.missing or self.changed or self.withdrawn)
 
 
-def divergence(stored: Bars, answered: Bars) -> Divergence | None:
+def divergence(stored: Bars, answered: Bars, sent: SentDates) -> Divergence | None:
     """Return how a stored history differs from a whole one that the vendor sends; None: in nothing.
 
-    The last stored bar may have other values: the next re-read corrects it.
+    The last stored bar may have other values: the next re-read corrects it. `sent` are the dates
+    of all rows of the answer.
     """
     if not len(stored):
         return None
     last = stored.date.max()
-    sent = answered.take(answered.date <= last)
-    _, old, new = np.intersect1d(stored.date, sent.date, assume_unique=True, return_indices=True)
-    before, after = stored.take(old), sent.take(new)
+    known = answered.take(answered.date <= last)
+    _, old, new = np.intersect1d(stored.date, known.date, assume_unique=True, return_indices=True)
+    before, after = stored.take(old), known.take(new)
     differs = _raw_differs(before, after) | (before.adjusted_close != after.adjusted_close)
+    lacking = sent.lacking(stored.date)
+    why = doubt(stored.date, lacking, sent) if len(lacking) else None
     found = Divergence(
-        missing=len(sent) - len(old),
+        missing=len(known) - len(old),
         changed=int((differs & (before.date < last)).sum()),
-        withdrawn=len(stored) - len(old),
+        withdrawn=0 if why else len(lacking),
+        doubted=len(lacking) if why else 0,
     )
     return found if found != Divergence(0, 0, 0) else None
 

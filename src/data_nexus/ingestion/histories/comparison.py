@@ -12,6 +12,7 @@ from data_nexus.database.store.repairs import LoadedAsset
 from data_nexus.domain.validation.check import check
 from data_nexus.domain.validation.overlap import Divergence, divergence
 from data_nexus.domain.validation.price_kinds import PriceKinds
+from data_nexus.domain.validation.withdrawal import sent_dates
 from data_nexus.domain.window import EARLIEST, whole_window
 from data_nexus.eodhd.decode_bars import decode_bars
 from data_nexus.eodhd.requests import history_request
@@ -74,4 +75,8 @@ class HistoryComparison:
         # Read after the answer: what another worker has written meanwhile is from an older one.
         stored = await self.store.commits.stored_bars(asset.asset_id, EARLIEST)
         kind = self.kinds.of(asset.symbol, asset.asset_type)
-        return divergence(stored, check(answer.decoded.bars, window, kind).kept)
+        bars, notice = answer.decoded.bars, answer.decoded.notice
+        checked = check(bars, window, kind)
+        rejected = checked.rejected_dates(bars)
+        sent = sent_dates(window, checked.kept.date, rejected, has_notice=bool(notice))
+        return divergence(stored, checked.kept, sent)

@@ -337,4 +337,6 @@ def _settled(batch: Batch, receipt: Receipt) -> Committed | Absent:
         is_reread=is_reread,
         flagged=batch.flags,
         rejected_by_rule=Counter(row.rule for row in batch.rejects),
+        withdrawn=receipt.withdrawn,
+        doubted=receipt.doubted,
     )

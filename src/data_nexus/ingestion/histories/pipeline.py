@@ -7,13 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from data_nexus.database.store.batch import Batch, Outcome, RejectedRow
+from data_nexus.domain.bars import NO_BARS, Days
 from data_nexus.domain.lease import Lease
 from data_nexus.domain.limits.backoff import absence_days
 from data_nexus.domain.planning.cursor import Reach
 from data_nexus.domain.validation.check import Checked, check
 from data_nexus.domain.validation.price_kinds import PriceKinds
 from data_nexus.domain.window import Window
-from data_nexus.eodhd.decode_bars import NO_BARS, ReceivedHistory, excerpts
+from data_nexus.eodhd.decode_bars import ReceivedHistory, excerpts
 from data_nexus.errors import WrongSubject
 from data_nexus.ingestion.fetching.requester import Answer, FetchState
 
@@ -29,6 +30,11 @@ class CheckedHistory:
     window: Window
     answer: Answer[ReceivedHistory]
     checked: Checked
+
+    @property
+    def rejected_dates(self) -> Days:
+        """The dates of the rejected rows, as far as they have one."""
+        return self.checked.rejected_dates(self.answer.decoded.bars)
 
 
 def checked_history(
@@ -68,6 +74,7 @@ def batch_of(
         requests=len(state.sent),
         body_sha256=hashlib.sha256(history.answer.body).hexdigest(),
         absent_days=_absent_days(lease, outcome),
+        has_notice=bool(history.answer.decoded.notice),
     )
 
 

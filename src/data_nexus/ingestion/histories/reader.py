@@ -132,7 +132,8 @@ class HistoryReader:
         else:
             first = history.window.first
             stored = await self.store.commits.stored_bars(lease.asset_id, first)
-            found = overlap_break(stored, history.checked.kept, lease.last_bar)
+            kept, rejected = history.checked.kept, history.rejected_dates
+            found = overlap_break(stored, kept, lease.last_bar, rejected)
         if found is not None:
             self.observe(Reread(str(lease.symbol), found.value))
         return found is not None

@@ -68,6 +68,7 @@ async def _read_again(run: UpdateRun, ledger: Ledger, exchange: str | None, turn
             failed=apart.totals.failed,
             inserted=apart.totals.inserted,
             revised=apart.totals.revised,
+            withdrawn=apart.totals.withdrawn,
             calls=run.totals.calls - calls_before,
         )
     if isinstance(apart.ended_by, Stop):

@@ -41,13 +41,14 @@ class LookBackReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditReport:
-    """What the audit of an update read and found; `revised` counts bars."""
+    """What the audit of an update read and found; `revised` and `withdrawn` count bars."""
 
     assets: int
     failed: int
     inserted: int
     revised: int
     calls: int
+    withdrawn: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,8 @@ class UpdateSteps:
 class RunReport:
     """A run's figures, the error that ended it early, the signal that drained it.
 
-    `total_rows` were received: inserted + revised + unchanged + rejected. `flagged` and
+    `total_rows` were received: inserted + revised + unchanged + rejected. Of the stored bars that
+    the vendor sends no more, `withdrawn` left the table and `doubted` stayed. `flagged` and
     `rejected_by_rule` count rows by rule. `steps` is None for a run that is no update.
     """
 
@@ -92,6 +94,8 @@ class RunReport:
     revised: int
     unchanged: int
     rejected: int
+    withdrawn: int
+    doubted: int
     flagged: Mapping[str, int]
     rejected_by_rule: Mapping[str, int]
     calls: int

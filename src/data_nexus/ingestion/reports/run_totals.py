@@ -28,6 +28,9 @@ from data_nexus.ingestion.reports.run_report import RunReport
 class RunTotals:
     """The counts of a run's events; `received` = inserted + revised + unchanged + rejected.
 
+    `withdrawn` counts stored bars that the vendor sends no more and that left the table, `doubted`
+    those that stay all the same.
+
     `answers` counts the requests that were answered, however; `last_failure` is why an asset last
     got no usable answer. `actions` counts the assets whose splits and dividends were read,
     `actions_failed` those of which no usable answer came, and `findings` those that they leave
@@ -48,6 +51,8 @@ class RunTotals:
     revised: int = 0
     unchanged: int = 0
     rejected: int = 0
+    withdrawn: int = 0
+    doubted: int = 0
     calls: int = 0
     requests: int = 0
     answers: int = 0
@@ -94,6 +99,8 @@ class RunTotals:
         self.revised += audit.revised
         self.unchanged += audit.unchanged
         self.rejected += audit.rejected
+        self.withdrawn += audit.withdrawn
+        self.doubted += audit.doubted
         self.commits += audit.commits
         self.flagged.update(audit.flagged)
         self.rejected_by_rule.update(audit.rejected_by_rule)
@@ -124,6 +131,8 @@ class RunTotals:
             revised=self.revised,
             unchanged=self.unchanged,
             rejected=self.rejected,
+            withdrawn=self.withdrawn,
+            doubted=self.doubted,
             flagged=dict(self.flagged),
             rejected_by_rule=dict(self.rejected_by_rule),
             calls=self.calls,
@@ -145,6 +154,8 @@ class RunTotals:
         self.revised += event.revised
         self.unchanged += event.unchanged
         self.rejected += event.rejected
+        self.withdrawn += event.withdrawn
+        self.doubted += event.doubted
         self.flagged.update(event.flagged)
         self.rejected_by_rule.update(event.rejected_by_rule)
 

@@ -8,13 +8,19 @@ from datetime import date
 import numpy as np
 import pytest
 
-from data_nexus.domain.bars import PRICES, Bars
+from data_nexus.domain.bars import NO_BARS, PRICES, Bars
 from data_nexus.domain.validation.overlap import Break, Divergence, divergence, overlap_break
-from tests.support.postgres.workers import NO_BARS, bars_from
+from data_nexus.domain.validation.withdrawal import sent_dates
+from tests.support.postgres.workers import WINDOW, bars_from
 
 STORED = bars_from(date(2024, 1, 2), 10.0, 11.0, 12.0)
 LAST = date(2024, 1, 4)
 COLUMNS = (*PRICES, "volume")
+
+
+def diverged(stored: Bars, answered: Bars) -> Divergence | None:
+    sent = sent_dates(WINDOW, answered.date, NO_BARS.date)
+    return divergence(stored, answered, sent)
 
 
 def changed(bars: Bars, column: str, row: int, by: float) -> Bars:
@@ -26,7 +32,6 @@ def changed(bars: Bars, column: str, row: int, by: float) -> Bars:
 def test_an_answer_that_continues_what_is_stored_breaks_nothing() -> None:
     longer = bars_from(date(2024, 1, 2), 10.0, 11.0, 12.0, 13.0)
     assert overlap_break(STORED, longer, LAST) is None
-    assert overlap_break(STORED, longer.take(np.array([1, 2, 3])), LAST) is None
 
 
 @pytest.mark.parametrize("column", [name for name in COLUMNS if name != "adjusted_close"])
@@ -74,7 +79,7 @@ def test_stored_bars_that_are_lost_are_a_break(kept: list[int], why: str) -> Non
 def test_bars_after_the_last_stored_one_are_news_and_no_break() -> None:
     """Also where days lie between: a name that seldom trades."""
     later = bars_from(date(2024, 3, 1), 13.0)
-    answer = STORED.take(np.array([2])), later
+    answer = STORED, later
     columns = zip(*(bars.columns() for bars in answer), strict=True)
     joined = Bars(*(np.concatenate(pair) for pair in columns))
     assert overlap_break(STORED, joined, LAST) is None
@@ -89,6 +94,15 @@ def test_an_answer_without_any_of_the_stored_bars_is_a_break() -> None:
     assert overlap_break(STORED, later, LAST) is Break.WITHDRAWN
 
 
+@pytest.mark.parametrize("row", [0, 1, 2])
+def test_a_stored_bar_that_is_not_sent_any_more_is_a_break(row: int) -> None:
+    longer = bars_from(date(2024, 1, 2), 10.0, 11.0, 12.0, 13.0)
+    lacking = longer.take(np.array([each for each in range(4) if each != row]))
+    assert overlap_break(STORED, lacking, LAST) is Break.WITHDRAWN
+    rejected = longer.date[[row]]
+    assert overlap_break(STORED, lacking, LAST, rejected) is None, "it was sent"
+
+
 def test_the_order_of_the_answer_does_not_matter() -> None:
     backwards = STORED.take(np.array([2, 1, 0]))
     assert overlap_break(STORED, backwards, LAST) is None
@@ -97,18 +111,24 @@ def test_the_order_of_the_answer_does_not_matter() -> None:
 
 def test_equal_histories_do_not_diverge_whatever_comes_after_them() -> None:
     longer = bars_from(date(2024, 1, 2), 10.0, 11.0, 12.0, 13.0)
-    assert divergence(STORED, longer) is None
-    assert divergence(STORED, changed(longer, "close", 2, 1.0)) is None, "the last may be corrected"
-    assert divergence(NO_BARS, longer) is None
+    assert diverged(STORED, longer) is None
+    assert diverged(STORED, changed(longer, "close", 2, 1.0)) is None, "the last may be corrected"
+    assert diverged(NO_BARS, longer) is None
 
 
 @pytest.mark.parametrize("column", COLUMNS)
 def test_each_column_that_was_changed_by_hand_diverges(column: str) -> None:
-    assert divergence(changed(STORED, column, 1, 0.01), STORED) == Divergence(0, 1, 0)
+    assert diverged(changed(STORED, column, 1, 0.01), STORED) == Divergence(0, 1, 0)
 
 
 def test_missing_and_withdrawn_bars_are_counted_apart() -> None:
-    found = divergence(STORED.take(np.array([0, 2])), STORED.take(np.array([1, 2])))
+    found = diverged(STORED.take(np.array([0, 2])), STORED.take(np.array([1, 2])))
     assert found == Divergence(missing=1, changed=0, withdrawn=1)
     assert found.is_mended_by_reading
-    assert not Divergence(0, 0, 3).is_mended_by_reading
+
+
+def test_bars_whose_withdrawal_is_doubted_diverge_and_are_not_mended() -> None:
+    stored = bars_from(date(2024, 1, 2), *(float(n) for n in range(1, 9)))
+    found = diverged(stored, stored.take(np.arange(4)))
+    assert found == Divergence(missing=0, changed=0, withdrawn=0, doubted=4)
+    assert not found.is_mended_by_reading
