@@ -11,9 +11,9 @@ from data_nexus.database.queries import FOLDERS, included, named_statements, que
 from tests.support.source import PACKAGE, files, modules, read
 
 DATABASE = f"{PACKAGE}/database"
-SQL_FILES = [
-    path for folder in FOLDERS for path in files(f"{DATABASE}/{folder}") if path.endswith(".sql")
-]
+SQL_FILES = sorted(
+    {path for room in FOLDERS for path in files(f"{DATABASE}/{room}") if path.endswith(".sql")}
+)
 STATEMENTS = [pair for path in SQL_FILES for pair in named_statements(read(path))]
 
 

@@ -37,8 +37,8 @@ MUTANTS = (
     Mutant(
         name="an older answer moves the cursor back",
         file=_SQL,
-        before="        CASE WHEN s.is_counted THEN greatest(s.stored_to, s.known_to) ELSE a.synced_through END,\n        s.last_date",
-        after="        CASE WHEN s.is_counted THEN greatest(s.stored_to, s.known_to) END,\n        s.last_date",
+        before="            ELSE a.synced_through\n        END,\n        s.passes_to",
+        after="        END,\n        s.passes_to",
         harm="sessions that are stored are fetched again, and `verify` finds a broken cursor",
         tests=(f"{_TESTS}::test_an_older_answer_never_moves_the_cursor_back",),
         circumstances=2,

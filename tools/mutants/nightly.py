@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tools.mutants.mutant import Mutant
 
-_SESSIONS_SQL = "src/data_nexus/database/store/sessions.sql"
+_SESSIONS_SQL = "src/data_nexus/database/store/bulk/sessions.sql"
 _CLASSES = "src/data_nexus/domain/validation/bulk_session.py"
 _BULK = "src/data_nexus/ingestion/nightly/bulk.py"
 _STORE_TESTS = "tests/contract/store/test_bulk_store.py"

@@ -33,7 +33,7 @@ Row = TypeVar("Row")
 ASSUMED_MINUTE_LIMIT = 300
 _HASH_KEY = b"data-nexus quota ledger"
 # The folders of this package with statements.
-FOLDERS = ("store", "reader")
+FOLDERS = ("store", "store/bulk", "reader")
 _NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 _INCLUDED = re.compile(r"^\{(\w+)\}$", re.MULTILINE)
 

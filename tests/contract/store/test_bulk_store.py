@@ -14,7 +14,7 @@ import pytest
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.reader.invariants import broken_invariants
 from data_nexus.database.store import open_store
-from data_nexus.database.store.sessions import Advanced, CandidateIndex
+from data_nexus.database.store.bulk.sessions import Advanced, CandidateIndex
 from data_nexus.domain.actions import Dividend, Split
 from data_nexus.domain.validation.bulk_session import RejectedBulkRow
 from data_nexus.errors import RowsRefused

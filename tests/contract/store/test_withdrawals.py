@@ -115,9 +115,9 @@ def test_each_moment_shows_a_bar_as_long_as_the_vendor_sent_it(worker: Worker, l
     assert closes(loaded)[dated(2)] == 3.0
 
 
-def test_the_last_bar_and_the_cursor_go_back_with_it(worker: Worker, loaded: str) -> None:
+def test_the_last_bar_goes_with_it_and_its_session_stays_known(worker: Worker, loaded: str) -> None:
     deliver(worker, without(BARS, 4, 5))
-    assert rows(loaded, CURSOR) == [(dated(3), dated(3))]
+    assert rows(loaded, CURSOR) == [(dated(3), dated(5))]
     assert_sound(loaded)
 
 

@@ -7,8 +7,13 @@ import json
 from dataclasses import dataclass
 from datetime import date
 
-from data_nexus.database.store.session_feeds import SessionFeeds
-from data_nexus.database.store.sessions import Advanced, BulkSessions, CandidateIndex, SessionScope
+from data_nexus.database.store.bulk.feeds import SessionFeeds
+from data_nexus.database.store.bulk.sessions import (
+    Advanced,
+    BulkSessions,
+    CandidateIndex,
+    SessionScope,
+)
 from data_nexus.domain.planning.due import MarketSegment
 from data_nexus.ingestion.nightly.bulk_session import decode_session
 

@@ -42,6 +42,7 @@ OTHER: dict[str, tuple[str, object]] = {
     "NEXUS_POLL_SECONDS": ("2", 2.0),
     "NEXUS_LEASE_SECONDS": ("15", 15.0),
     "NEXUS_REREAD_DAYS": ("3", 3),
+    "NEXUS_LOOK_BACK": ("3", 3),
     "NEXUS_LIST_DAYS": ("3.5", 3.5),
     "NEXUS_SIGNED_PRICES": ("NYM, US:Note", "NYM, US:Note"),
     "NEXUS_MAX_SHRINK": ("0.5", 0.5),

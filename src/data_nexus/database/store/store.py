@@ -16,6 +16,9 @@ from data_nexus.database.connection import AsyncConn, connect_async, storage_err
 from data_nexus.database.pool import Pool, open_pool, rows_of
 from data_nexus.database.queries import token_id
 from data_nexus.database.store.actions import StoredActions
+from data_nexus.database.store.bulk.feeds import SessionFeeds
+from data_nexus.database.store.bulk.second_looks import SecondLooks
+from data_nexus.database.store.bulk.sessions import BulkSessions
 from data_nexus.database.store.clock import DatabaseClock, clock_at
 from data_nexus.database.store.commits import Commits
 from data_nexus.database.store.copy_format import accept_arrays
@@ -24,9 +27,6 @@ from data_nexus.database.store.listings import Listings
 from data_nexus.database.store.quota import QuotaLedger
 from data_nexus.database.store.repairs import Repairs
 from data_nexus.database.store.runs import Runs
-from data_nexus.database.store.second_looks import SecondLooks
-from data_nexus.database.store.session_feeds import SessionFeeds
-from data_nexus.database.store.sessions import BulkSessions
 from data_nexus.database.store.suspicions import Suspicions
 
 _SEND_BUFFER = 1 << 22

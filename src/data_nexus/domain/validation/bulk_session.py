@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_nexus.domain.bars import Bars, Floats, Mask, days
-from data_nexus.domain.planning.suspicion import is_leap
+from data_nexus.domain.validation.leaps import is_leap
 from data_nexus.domain.validation.price_kinds import NO_CODES, SignedCodes
 
 # The vendor states four decimals.

@@ -1,6 +1,6 @@
 """Compare a session in bulk with the bars of it that are stored already, once it is settled. Pure.
 
-The vendor settles volumes and corrects prices in the night after a session, and some of its rows
+The vendor settles volumes and corrects prices in the hours after a session; some of its rows
 come a session late. A session is fetched once more when the next one is published: what differs is
 restated, what has no bar yet is late, and what is not sent any more is in doubt.
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from data_nexus.database.store import Store
 from data_nexus.database.store.batch import Batch, Outcome
@@ -14,13 +14,6 @@ from data_nexus.domain.calendar.publication import Published, kind_of, last_publ
 from data_nexus.domain.lease import Lease
 from data_nexus.domain.planning.cursor import Reach, reach_of_due, reach_of_history
 from data_nexus.domain.planning.due import rest_days
-from data_nexus.domain.planning.suspicion import (
-    Reason,
-    Suspicion,
-    is_unusual,
-    settled,
-    wait_after,
-)
 from data_nexus.domain.symbol import Symbol
 from data_nexus.domain.texts import NOTICE_CHARS, excerpt, one_line
 from data_nexus.domain.validation.overlap import Break, overlap_break
@@ -39,6 +32,7 @@ from data_nexus.ingestion.histories.pipeline import (
     resting,
     with_reach,
 )
+from data_nexus.ingestion.histories.suspected import settled, suspicions_of
 
 
 @dataclass(slots=True)
@@ -155,15 +149,11 @@ class HistoryReader:
         if batch.window.is_whole:
             noted = await self.store.suspicions.of_asset(lease.asset_id)
             is_explained = batch.verdict is not None and batch.verdict.is_explained
-            return replace(
-                batch, settled=settled(noted, batch.bars, moment, is_explained=is_explained)
-            )
-        kind = self.kinds.of(lease.symbol, lease.asset_type)
-        if kind is PriceKind.SIGNED or not is_unusual(batch.bars.close.tolist()):
+            ended = settled(noted, batch.bars, moment, is_explained=is_explained)
+            return replace(batch, settled=ended)
+        if self.kinds.of(lease.symbol, lease.asset_type) is PriceKind.SIGNED:
             return batch
-        session = batch.bars.last_date() or moment.date()
-        later = moment + (wait_after(1) or timedelta())
-        return replace(batch, suspected=(Suspicion(lease.asset_id, Reason.LEAP, session, later),))
+        return replace(batch, suspected=suspicions_of(batch, moment))
 
     async def _timed(self, batch: Batch, sent: datetime) -> Batch:
         """Date an answer, and say up to which session it speaks and how long the asset rests."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 from data_nexus.database.store import Store
-from data_nexus.database.store.sessions import (
+from data_nexus.database.store.bulk.sessions import (
     Advanced,
     BulkSessions,
     CandidateIndex,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from data_nexus.database.store.sessions import Advanced
+from data_nexus.database.store.bulk.sessions import Advanced
 from data_nexus.events import ExchangeAdvanced
 from data_nexus.ingestion.reports.run_report import SessionReport
 

@@ -7,8 +7,8 @@ from datetime import datetime
 
 from data_nexus.config import Settings
 from data_nexus.database.store import Due, Store
+from data_nexus.database.store.bulk.sessions import BulkSessions
 from data_nexus.database.store.quota import QuotaLedger
-from data_nexus.database.store.sessions import BulkSessions
 from data_nexus.errors import NexusError
 from data_nexus.events import Observer, observers
 from data_nexus.ingestion.fetching.drain import Drain, DrainableRequester

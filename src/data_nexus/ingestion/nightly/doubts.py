@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from data_nexus.database.store import Store
-from data_nexus.database.store.sessions import Advanced
+from data_nexus.database.store.bulk.sessions import Advanced
 from data_nexus.domain.planning.due import sessions_up_to
-from data_nexus.domain.planning.suspicion import Reason, Suspicion, is_unusual, wait_after
+from data_nexus.domain.planning.suspicion import Reason, Suspicion, wait_after
 from data_nexus.domain.validation.bulk_session import BulkSession, Positions
+from data_nexus.domain.validation.leaps import is_unusual
 
 # An asset trades if it has bars of at least so many of its last sessions.
 _LAST, _LEAST = 5, 3

@@ -16,7 +16,7 @@ from datetime import date, datetime
 
 from data_nexus.config import Settings
 from data_nexus.database.store import Due
-from data_nexus.database.store.sessions import BulkSessions
+from data_nexus.database.store.bulk.sessions import BulkSessions
 from data_nexus.domain.endpoints import Endpoint
 from data_nexus.domain.planning.bulk_or_single import BacklogGroup, FetchPlan
 from data_nexus.domain.planning.due import (

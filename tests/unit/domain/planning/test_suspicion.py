@@ -12,12 +12,10 @@ from data_nexus.domain.planning.suspicion import (
     MOST_READINGS,
     NotedSuspicion,
     Reason,
-    is_leap,
-    is_unusual,
-    leap_at,
-    settled,
     wait_after,
 )
+from data_nexus.domain.validation.leaps import is_leap, is_unusual, leap_at
+from data_nexus.ingestion.histories.suspected import settled
 
 SESSION = date(2026, 11, 9)
 

@@ -13,8 +13,8 @@ from psycopg.rows import scalar_row, tuple_row
 from data_nexus.database.connection import AsyncConn
 from data_nexus.database.pool import Pool, copy_to, rows_of
 from data_nexus.database.queries import query
+from data_nexus.database.store.bulk.sessions import SessionScope
 from data_nexus.database.store.copy_format import encode_bars, framed
-from data_nexus.database.store.sessions import SessionScope
 from data_nexus.domain.bars import Bars, days
 from data_nexus.domain.validation.bulk_session import BulkSession, Candidates, is_continued
 from data_nexus.domain.validation.second_look import SecondLook, StoredSession, look_again

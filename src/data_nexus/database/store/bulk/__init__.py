@@ -1,0 +1,1 @@
+"""Sessions of whole exchanges: advance by them, compare them again, store their feeds."""
