@@ -233,7 +233,7 @@ BREACHES = {
     "fences": "SELECT count(*) FROM (SELECT FROM sync_log WHERE fence IS NOT NULL"
     " GROUP BY asset_id, fence HAVING count(*) > 1) AS twice",
     "rows": "SELECT count(*) FROM (SELECT asset_id, count(*) AS n FROM market_data GROUP BY 1) m"
-    " FULL JOIN (SELECT asset_id, sum(inserted) AS n FROM sync_log GROUP BY 1) l"
+    " FULL JOIN (SELECT asset_id, sum(inserted - lost - withdrawn) AS n FROM sync_log GROUP BY 1) l"
     " USING (asset_id) WHERE coalesce(m.n, 0) <> coalesce(l.n, 0)",
     "not a number": "SELECT count(*) FROM market_data WHERE 'NaN' IN (open, high, low, close,"
     " adjusted_close, volume)",
