@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
 
 import pytest
 
 from data_nexus.database.store.actions import VendorActions
 from data_nexus.database.store.batch import RejectedRow
 from data_nexus.domain.actions import Dividend, Split
-from data_nexus.domain.adjustment.findings import (
-    ACTIONS_ARE_STILL_SENT,
-    Verdict,
-)
+from data_nexus.domain.adjustment.findings import Verdict
 from data_nexus.domain.bars import NO_DATE
 from tests.support.postgres.judged_assets import (
     AFTER,
@@ -238,24 +234,3 @@ def test_an_answer_that_cannot_be_read_is_asked_for_again_in_a_week(
         "UPDATE assets SET actions_wanted_at = actions_wanted_at - interval '7 days'",
     )
     assert worker.wanted_actions() == {"US": 1}
-
-
-def test_an_action_that_stays_although_it_is_not_sent_is_a_finding(
-    worker: Worker, database_url: str
-) -> None:
-    """Of all splits one is lacking without which the adjusted closes are not explained."""
-    worker.settle_actions(claimed(worker, database_url), VendorActions(splits=(SPLIT,)))
-    want_again(database_url)
-    other = Split(date(2023, 2, 1), 3.0, 3.0)
-    partial = VendorActions(splits=(other,), dividends=())
-    found = worker.settle_actions(worker.claim_wanted()[0], partial) or ()
-    kept = next(each for each in found if each.rule == ACTIONS_ARE_STILL_SENT)
-    assert (kept.first, kept.last, kept.count) == (AFTER, AFTER, 1)
-    assert kept.detail.startswith("the vendor sent fewer splits, although")
-    assert rows(database_url, "SELECT date FROM splits ORDER BY date") == [(AFTER,), (other.date,)]
-    again(worker, EXPLAINED)
-    rule = "SELECT count(*) FROM findings WHERE rule = %s"
-    assert rows(database_url, rule, ACTIONS_ARE_STILL_SENT) == [(1,)], "no bars decide that"
-    want_again(database_url)
-    worker.settle_actions(worker.claim_wanted()[0], VendorActions(splits=(SPLIT,), dividends=()))
-    assert rows(database_url, rule, ACTIONS_ARE_STILL_SENT) == [(0,)]

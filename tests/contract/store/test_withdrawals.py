@@ -12,8 +12,15 @@ import pytest
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.reader.changes import changes_since
 from data_nexus.database.reader.invariants import BARS_ARE_LOGGED, inspect_database
+from data_nexus.database.store.actions import VendorActions
 from data_nexus.database.store.batch import Batch, Outcome, Receipt, RejectedRow
-from data_nexus.domain.adjustment.findings import BARS_ARE_STILL_SENT
+from data_nexus.domain.actions import Split
+from data_nexus.domain.adjustment.findings import (
+    ACTIONS_ARE_STILL_SENT,
+    BARS_ARE_STILL_SENT,
+    AssetFinding,
+    Verdict,
+)
 from data_nexus.domain.bars import NO_DATE, Bars
 from data_nexus.domain.lease import Lease
 from data_nexus.domain.symbol import Symbol
@@ -212,3 +219,33 @@ def test_changes_list_what_was_withdrawn_and_what_was_restated_before(
         *(dated(2), 9.0),
     )
     assert (restated["old"]["close"], restated["new"]["close"]) == (3.0, 9.0)
+
+
+SPLIT, OTHER = Split(date(2015, 2, 2), 2.0, 1.0), Split(date(2015, 3, 2), 3.0, 3.0)
+
+
+def settle(worker: Worker, url: str, *splits: Split) -> tuple[AssetFinding, ...]:
+    """Store an answer with all splits, and no dividends, of the only asset."""
+    execute(url, "UPDATE assets SET actions_wanted_at = now()")
+    (lease,) = worker.claim_wanted()
+    return worker.settle_actions(lease, VendorActions(splits=splits, dividends=())) or ()
+
+
+def test_an_action_that_stays_although_it_is_not_sent_is_a_finding(
+    worker: Worker, loaded: str
+) -> None:
+    """Of all splits one is lacking without which the adjusted closes are not explained."""
+    settle(worker, loaded, SPLIT)
+    (kept,) = [
+        each for each in settle(worker, loaded, OTHER) if each.rule == ACTIONS_ARE_STILL_SENT
+    ]
+    assert (kept.first, kept.last, kept.count) == (SPLIT.date, SPLIT.date, 1)
+    assert kept.detail.startswith("the vendor sent fewer splits, although")
+    stored = "SELECT date FROM splits ORDER BY date"
+    assert rows(loaded, stored) == [(SPLIT.date,), (OTHER.date,)]
+    deliver(worker, BARS, verdict=Verdict(wants_actions=False))
+    rules = "SELECT rule FROM findings"
+    assert rows(loaded, rules) == [(ACTIONS_ARE_STILL_SENT,)], "no bars decide that"
+    settle(worker, loaded, SPLIT)
+    assert rows(loaded, rules) == []
+    assert rows(loaded, stored) == [(SPLIT.date,)], "the other explained nothing"

@@ -38,7 +38,7 @@ EVE = date(2025, 11, 3)
 DAY = timedelta(1)
 SESSIONS: list[date] = [day.item() for day in sessions("US", EVE + DAY, EVE + 380 * DAY)]
 # A session in bulk costs as much as 300 assets.
-IN_BULK, SINGLY = 335, 80
+IN_BULK, SINGLY = 440, 80
 # The audit reads so many histories a night, none of them again within so many days.
 TURNS, RESTING_DAYS = {IN_BULK: 60, SINGLY: 10}, 7
 SHARE = 0.02

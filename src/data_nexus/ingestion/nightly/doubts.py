@@ -28,7 +28,7 @@ async def note_doubts(
     *,
     is_newest: bool,
 ) -> None:
-    """Note which assets of a session are to be read individually on the next nights.
+    """Note which assets of a session are to be read individually later.
 
     A row that is lacking from the newest session may come when it is compared once more; of an
     earlier one it is absent.

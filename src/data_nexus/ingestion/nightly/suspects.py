@@ -1,4 +1,4 @@
-"""Read again what is suspected: assets of which something could not be told from the truth."""
+"""Read again what is suspected: assets of which something looked right and may be wrong."""
 
 from __future__ import annotations
 
