@@ -9,7 +9,7 @@ each; in the campaign all, in both ways.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 
 import pytest
@@ -24,13 +24,13 @@ from tests.support.postgres.statement_proxy import (
     proxy_that_cuts,
 )
 from tests.support.postgres.tables import value
-from tests.support.programs.commands import commands_at
+from tests.support.programs.commands import Commands
 from tests.support.vendor.update_field import MONDAY, UpdateField, update_field
 
 # Just enough that a session is cheaper in bulk, in two parts.
-SYMBOLS, BATCH_ROWS = 320, 80
+SYMBOLS, BATCH_ROWS = 420, 105
 # A run that survives a cut has paid for no answer twice.
-BULK_REQUESTS = 3
+BULK_REQUESTS = 4
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +38,11 @@ def field(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     folder = tmp_path_factory.mktemp("field")
     with update_field(cluster, folder, SYMBOLS, through=MONDAY) as field:
         yield field
+
+
+def commands_behind(commands: Commands, url: str) -> Commands:
+    """The same commands on the database as a proxy gives it."""
+    return replace(commands, environment={**commands.environment, "DATABASE_URL": url})
 
 
 def figures(url: str) -> dict[str, object]:
@@ -57,7 +62,7 @@ class Undisturbed:
 @pytest.fixture(scope="module")
 def undisturbed(field: UpdateField) -> Undisturbed:
     with field.round() as commands, proxy_that_cuts(field.url) as proxy:
-        behind = commands_at(commands.folder, field.vendor, proxy.url)
+        behind = commands_behind(commands, proxy.url)
         assert field.update(behind, batch_rows=BATCH_ROWS) == 0
         parts = "SELECT count(DISTINCT xmin::text) FROM sync_log WHERE calls = 0"
         assert value(field.url, parts) == 2
@@ -71,7 +76,7 @@ def has_cut(field: UpdateField, place: Place, undisturbed: Undisturbed) -> bool:
     with field.round() as commands, proxy_that_cuts(field.url, place) as proxy:
         begun = field.requests()
         try:
-            behind = commands_at(commands.folder, field.vendor, proxy.url)
+            behind = commands_behind(commands, proxy.url)
             code = field.update(behind, batch_rows=BATCH_ROWS)
             assert code in (0, 7)
             field.assert_sound()
