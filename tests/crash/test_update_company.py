@@ -76,9 +76,7 @@ def test_two_updates_of_one_exchange_do_the_work_once(
     stored = "SELECT count(*) FROM market_data WHERE date > %s"
     assert value(field.url, inserted) == value(field.url, stored, FRIDAY), "each bar counted once"
     asked = [entry["endpoint"] for entry in field.vendor.log()[begun:]]
-    assert asked.count("eod-bulk-last-day") == 2 * 3 + 1, (
-        "each session paid once"
-    )
+    assert asked.count("eod-bulk-last-day") == 2 * 3 + 1, "each session paid once"
 
 
 def test_an_update_beside_a_worker_and_a_backfill(field: UpdateField, commands: Commands) -> None:
