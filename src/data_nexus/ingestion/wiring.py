@@ -14,6 +14,7 @@ from data_nexus.database.connection import repeated
 from data_nexus.database.open import database_url, open_database
 from data_nexus.database.store import Store, open_store
 from data_nexus.domain.limits.backoff import Backoff
+from data_nexus.domain.limits.first_contact import FIRST_CONNECT_SEC
 from data_nexus.eodhd.client import VendorClient, Wire
 from data_nexus.errors import ClocksDiffer, NexusError
 from data_nexus.events import Observer, Warned
@@ -84,6 +85,7 @@ async def open_run(
         answer_sec=settings.answer_seconds,
         answer_cap=settings.answer_cap,
         proxy=vendor_proxy(settings.eodhd_base_url, os.environ),
+        first_connect_sec=None if policy.waits else FIRST_CONNECT_SEC,
     )
     async with (
         open_store(url, settings.schema, settings.writers, settings.lease_seconds) as store,
