@@ -24,7 +24,10 @@ _CERTIFICATE = (
     " clock right? If a proxy of yours reads TLS, name its certificates by SSL_CERT_FILE"
 )
 _CAUSES: tuple[tuple[type[Exception], str], ...] = (
-    (aiohttp.ConnectionTimeoutError, "nothing answered in time; is a firewall in the way?"),
+    (
+        aiohttp.ConnectionTimeoutError,
+        "nothing answered in time; is a firewall in the way, is a proxy needed?",
+    ),
     (
         aiohttp.ClientConnectorDNSError,
         "the host's name is not known; is there a network, is EODHD_BASE_URL right?",
@@ -45,7 +48,7 @@ def cause_of(error: Exception, proxy: str | None = None) -> str:
     if isinstance(error, aiohttp.ClientHttpProxyError):
         if error.status == _WANTS_PASSWORD:
             return f"{way} asks for a user and a password ({error.status}); are they in it?"
-        return f"{way} does not let it pass ({error.status}); ask who runs it, or set NO_PROXY"
+        return f"{way} refuses the way to the vendor ({error.status}); is it allowed there?"
     if isinstance(error, aiohttp.ClientProxyConnectionError):
         return f"{way} refuses it or cannot be reached; is HTTPS_PROXY right?"
     if isinstance(error, aiohttp.ClientConnectorDNSError):

@@ -1,7 +1,7 @@
 """Look up names in threads that no one waits for.
 
-A name server that does not answer holds a look-up for half a minute. In the event loop's own threads
-it would hold the end of the command for as long, after the request was given up.
+A name server that does not answer holds a look-up for half a minute. In the event loop's own
+threads it would hold the end of the command for as long, after the request was given up.
 """
 
 from __future__ import annotations

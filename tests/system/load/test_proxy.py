@@ -103,7 +103,9 @@ def test_a_proxy_that_refuses_is_named_with_its_answer_and_without_its_password(
         named = f"127.0.0.1:{proxy.port}"
         with pytest.raises(NotSent) as refused:
             fetch(wire(f"https://{HOST}/api", f"http://me:hidden@{named}"))
-    assert f"({status[:3]}), through the proxy {named} (HTTPS_PROXY)" in str(refused.value)
+    said = str(refused.value)
+    assert said.startswith(f"user: no connection: the proxy {named} (HTTPS_PROXY) ")
+    assert f"({status[:3]}); " in said
     assert "hidden" not in str(refused.value)
     assert b"Proxy-Authorization: Basic" in proxy.seen
     assert disguises(bytes(proxy.seen), TOKEN) == []
@@ -113,8 +115,17 @@ def test_a_proxy_that_is_not_there_is_named() -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         named = f"127.0.0.1:{closed.getsockname()[1]}"
-        with pytest.raises(NotSent, match=f"through the proxy {named} "):
+        with pytest.raises(NotSent, match=rf"the proxy {named} \(HTTPS_PROXY\) refuses it"):
             fetch(wire(f"https://{HOST}/api", f"http://{named}"))
+
+
+def test_a_proxy_whose_name_is_not_known_is_named() -> None:
+    way = wire(f"https://{HOST}/api", "http://me:hidden@no-such-proxy.invalid:3128")
+    with pytest.raises(NotSent) as refused:
+        fetch(way)
+    named = "the proxy no-such-proxy.invalid:3128 (HTTPS_PROXY)"
+    assert f"the name of {named} is not known; is HTTPS_PROXY right?" in str(refused.value)
+    assert "hidden" not in str(refused.value)
 
 
 class Vendor(BaseHTTPRequestHandler):
