@@ -108,6 +108,10 @@ class RetryBudget:
         """Note a request that was sent and not a retry."""
         return replace(self, saved=min(_MOST_RETRIES_SAVED, self.saved + _RETRY_SHARE))
 
+    def refilled(self) -> RetryBudget:
+        """Return it full, as after an outage: what failed in it is to be requested again."""
+        return replace(self, saved=_MOST_RETRIES_SAVED)
+
     def spend(self, moment: float) -> tuple[RetryBudget, float]:
         """Take one retry, or return the seconds until time has earned one; 0 means taken."""
         earned = max(0.0, moment - self.counted_at) / _SECONDS_A_RETRY

@@ -96,7 +96,7 @@ class Requester:
     def __post_init__(self) -> None:
         usage = UsagePoll(self._fetch_user, self.ledger, self.observe)
         self.quota = DailyQuota(self.ledger, usage, self.observe, self.waits)
-        self.breakers.recovered = self.gate.restore
+        self.breakers.recovered = self._note_recovery
 
     def state(self) -> dict[str, Any]:
         """Return how the worker stands with the vendor, as `nexus status` shows it."""
@@ -151,6 +151,10 @@ class Requester:
         """Take one retry of the budget: 0 if there was one, else the seconds until there is."""
         self.budget, empty_sec = self.budget.spend(time.monotonic())
         return empty_sec
+
+    def _note_recovery(self) -> None:
+        self.gate.restore()
+        self.budget = self.budget.refilled()
 
     def _note_attempt(self, attempt: int, *, is_sent: bool = True) -> None:
         if attempt == 1 and is_sent:
