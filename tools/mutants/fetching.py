@@ -86,6 +86,28 @@ MUTANTS = (
         circumstances=2,
     ),
     Mutant(
+        name="requests sleep through the answer to a probe",
+        file="src/data_nexus/ingestion/fetching/circuit_breakers.py",
+        before="            self.recovered()\n            self._wake()\n",
+        after="            self.recovered()\n",
+        harm="after an outage one fetcher works, and the others sleep for a minute",
+        tests=(
+            "tests/unit/ingestion/test_circuit_breakers.py::test_a_waiting_request_goes_on_as_soon_as_the_probe_is_answered",
+        ),
+        circumstances=2,
+    ),
+    Mutant(
+        name="work that was cancelled is resumed",
+        file="src/data_nexus/ingestion/histories/turns.py",
+        before="self._resting[0][2].resumed.done()",
+        after="self._resting[0][2].work.done()",
+        harm="a run that is drained ends with an internal error",
+        tests=(
+            "tests/unit/ingestion/test_turns.py::test_work_that_is_cancelled_while_it_rests_is_not_resumed",
+        ),
+        circumstances=2,
+    ),
+    Mutant(
         name="workers leave no reserve",
         file="src/data_nexus/ingestion/wiring.py",
         before="            keep_share=settings.reserve if policy.leaves_reserve else 0.0,",

@@ -9,7 +9,13 @@ from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from data_nexus.config import Secret, Settings, load_settings, vendor_proxy
+from data_nexus.config import (
+    Secret,
+    Settings,
+    check_certificates,
+    load_settings,
+    vendor_proxy,
+)
 from data_nexus.database.connection import repeated
 from data_nexus.database.open import database_url, open_database
 from data_nexus.database.store import Store, open_store
@@ -78,6 +84,7 @@ async def open_run(
     Raises `ClocksDiffer` if this machine's `clock` and the database's differ by more than a day.
     """
     token = settings.require_token()
+    check_certificates(settings.eodhd_base_url, os.environ)
     wire = Wire(
         base_url=settings.eodhd_base_url,
         concurrency=settings.concurrency,

@@ -1,7 +1,7 @@
-"""Loads from a vendor in trouble: one that spoils 15 answers in 100, and one that is down for a while.
+"""Loads from a vendor in trouble: one that spoils 15 answers in 100, one that is down for a while.
 
-A load takes the time that its requests need at the vendor's limit, and the time of the outage; little
-more, whatever has to be sent again. The sizes are seconds here, minutes in the campaign.
+A load takes the time that its requests need at the vendor's limit, and the time of the outage;
+little more, whatever has to be sent again. The sizes are seconds here, minutes in the campaign.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.campaign import is_campaign, sized
+from tests.support.campaign import sized
 from tests.support.postgres.database import Cluster
 from tests.support.postgres.tables import add_assets, eventually, rows, value
 from tests.support.programs.commands import commands_at

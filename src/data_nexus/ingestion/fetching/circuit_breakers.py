@@ -47,7 +47,7 @@ def _nothing() -> None:
 class CircuitBreakers:
     """The breakers of a run. `waits`: a vendor out of reach is waited for, however long.
 
-    `recovered` is called when an answer closes a breaker.
+    `recovered` is called when an answer closes a breaker; `clock` gives seconds.
     """
 
     observe: Observer
@@ -55,6 +55,7 @@ class CircuitBreakers:
     waits: bool = False
     chance: random.Random = field(default_factory=random.Random)
     recovered: Callable[[], None] = _nothing
+    clock: Callable[[], float] = time.monotonic
     _by_endpoint: dict[Endpoint, Breaker] = field(init=False)
     _last: dict[Endpoint, str] = field(default_factory=dict)
     _contact: FirstContact = field(default_factory=FirstContact)
@@ -67,7 +68,7 @@ class CircuitBreakers:
     async def admit(self, endpoint: Endpoint) -> None:
         """Wait until requests may go out; raise `VendorUnavailable` if that takes too long."""
         while True:
-            breaker, wait = admit(self._by_endpoint[endpoint], time.monotonic())
+            breaker, wait = admit(self._by_endpoint[endpoint], self.clock())
             self._by_endpoint[endpoint] = breaker
             if not wait:
                 return
@@ -83,7 +84,7 @@ class CircuitBreakers:
     @contextmanager
     def watch(self, endpoint: Endpoint) -> Iterator[None]:
         """Note how one request ends: a refusal is an answer too, a rate limit is neither."""
-        begun = time.monotonic()
+        begun = self.clock()
         try:
             yield
         except (ConnectionFailed, AnswerTimedOut, VendorFailed, Redirected) as error:
@@ -107,7 +108,7 @@ class CircuitBreakers:
 
     @property
     def _is_out_of_reach(self) -> bool:
-        return not self.waits and is_out_of_reach(self._contact, time.monotonic())
+        return not self.waits and is_out_of_reach(self._contact, self.clock())
 
     def _note_failure(self, endpoint: Endpoint, error: NexusError, begun: float) -> None:
         is_reached = not isinstance(error, NotSent)
@@ -115,7 +116,7 @@ class CircuitBreakers:
         self._last[endpoint] = str(error)
         breaker = self._by_endpoint[endpoint]
         self._by_endpoint[endpoint] = failed(
-            breaker, time.monotonic(), self.chance.random(), reached=is_reached
+            breaker, self.clock(), self.chance.random(), reached=is_reached
         )
         if breaker.state == "probing":
             self._wake()
@@ -123,7 +124,7 @@ class CircuitBreakers:
     def _note_answer(self, endpoint: Endpoint) -> None:
         self._contact = made(self._contact)
         breaker = self._by_endpoint[endpoint]
-        self._by_endpoint[endpoint] = answered(breaker, time.monotonic())
+        self._by_endpoint[endpoint] = answered(breaker, self.clock())
         if breaker.state != "closed":
             self.recovered()
             self._wake()
