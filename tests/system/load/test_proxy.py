@@ -128,6 +128,29 @@ def test_a_proxy_whose_name_is_not_known_is_named() -> None:
     assert "hidden" not in str(refused.value)
 
 
+def test_a_command_behind_a_proxy_that_is_not_there_ends_with_its_name_and_no_password(
+    vendor: Sandbox, commands_for: Placed, certificates: Certificates
+) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        named = f"127.0.0.1:{closed.getsockname()[1]}"
+        way = {"HTTPS_PROXY": f"http://me:hidden@{named}"}
+        done = through(commands_for(vendor), certificates, **way).run_process(
+            "discover", "--exchange", "US"
+        )
+    assert done.code == 6
+    assert f"the proxy {named} (HTTPS_PROXY) refuses it" in done.stderr.splitlines()[-1]
+    assert "hidden" not in done.stderr
+
+
+def test_certificates_that_are_missing_end_a_command_before_any_request(
+    vendor: Sandbox, commands_for: Placed, certificates: Certificates
+) -> None:
+    commands = through(commands_for(vendor), certificates, SSL_CERT_FILE="/missing.pem")
+    done = commands.run("discover", "--exchange", "US")
+    assert (done.code, "SSL_CERT_FILE: /missing.pem: No such file" in done.stderr) == (2, True)
+
+
 class Vendor(BaseHTTPRequestHandler):
     """Answers everything with a cookie, and keeps the headers that it was sent."""
 

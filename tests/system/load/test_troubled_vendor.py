@@ -157,7 +157,3 @@ def test_what_is_stored_is_what_the_vendor_serves(load: Load) -> None:
     mask = [symbol in loaded for symbol in served["symbol"].to_pylist()]
     counts = differences(load.url, served.filter(mask))
     assert (counts["lost"], counts["invented"]) == (0, 0)
-
-
-def test_the_long_form_is_as_large_as_it_is_said_to_be() -> None:
-    assert ((5000, 120) if is_campaign() else (200, 3)) == (ASSETS, OUTAGE_SEC)
