@@ -21,8 +21,8 @@ MUTANTS = (
     Mutant(
         name="a slot behind midnight is charged to the day before",
         file=_LEDGER,
-        before="            Slot(slot.timestamp() + offset, slot.date(), calls) for slot in found.slots",
-        after="            Slot(slot.timestamp() + offset, moment.date(), calls) for slot in found.slots",
+        before="            Slot(slot.timestamp() + offset, slot.date(), calls, self.minute_limit)",
+        after="            Slot(slot.timestamp() + offset, moment.date(), calls, self.minute_limit)",
         harm="a slot reserved before midnight and given back stays charged to the new day",
         tests=(f"{_SLOTS}::test_a_slot_behind_midnight_is_given_back_to_the_new_day",),
         circumstances=2,
@@ -39,8 +39,8 @@ MUTANTS = (
     Mutant(
         name="a full minute with the same limit is ignored",
         file=_LEDGER,
-        before="        if limit == self.minute_limit and remaining > 0:",
-        after="        if limit == self.minute_limit:",
+        before="        if limit == self.minute_limit and remaining > 0 and planned_under <= limit:",
+        after="        if limit == self.minute_limit and planned_under <= limit:",
         harm="when another client fills the minute, every worker runs into 429",
         tests=(
             f"{_SLOTS}::test_a_full_minute_moves_the_next_slot_whether_the_limit_is_new_or_not",

@@ -72,10 +72,12 @@ MUTANTS = (
     Mutant(
         name="a cut limit is not waited for",
         file=_ARITHMETIC,
-        before="next_slot += MINUTE * (1 - limit / quota.minute_limit)",
-        after="next_slot += MINUTE * (limit / quota.minute_limit - 1)",
+        before="    if limit < max(quota.minute_limit, reserved_under):",
+        after="    if limit > max(quota.minute_limit, reserved_under):",
         harm="after a cut the minute is overfull, and the vendor refuses with 429",
-        tests=(f"{_QUOTA_TESTS}::test_a_cut_of_the_limit_waits_until_the_minute_has_room",),
+        tests=(
+            "tests/unit/domain/limits/test_cut_minutes.py::test_a_cut_of_the_limit_waits_until_the_minute_has_room",
+        ),
     ),
     Mutant(
         name="the reserve is of what is left",
@@ -134,7 +136,7 @@ MUTANTS = (
         after="",
         harm="after a cut of the limit a minute holds more than it",
         tests=(
-            f"{_QUOTA_TESTS}::test_slots_that_are_handed_out_and_not_used_yet_count_as_used_after_a_cut",
+            "tests/unit/domain/limits/test_cut_minutes.py::test_slots_that_are_handed_out_and_not_used_yet_count_as_used_after_a_cut",
         ),
         circumstances=2,
     ),

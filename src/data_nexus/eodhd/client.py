@@ -20,10 +20,10 @@ from yarl import URL
 from data_nexus.config import Secret
 from data_nexus.domain.endpoints import Endpoint
 from data_nexus.eodhd.body import plain
-from data_nexus.eodhd.connection_causes import NO_CONNECTION, cause_of
+from data_nexus.eodhd.connection.causes import NO_CONNECTION, cause_of
+from data_nexus.eodhd.connection.resolver import ThreadResolver
 from data_nexus.eodhd.refusals import refusal
 from data_nexus.eodhd.requests import Request
-from data_nexus.eodhd.resolver import ThreadResolver
 from data_nexus.errors import (
     AnswerTimedOut,
     AnswerTooLarge,

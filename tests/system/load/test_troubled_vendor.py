@@ -35,7 +35,6 @@ TEN_KINDS = (
 # Ten of them, one after the other, strike 15 in 100.
 SHARE = 0.016
 DOWN: dict[str, Fault] = {"down with 503": status(503), "down with resets": {"kind": "rst_before"}}
-pytestmark = pytest.mark.sized(ASSETS, "assets")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,31 +103,37 @@ def strike_in_mid_load(vendor: Sandbox, fault: Fault) -> tuple[float, float]:
     return begun, time.monotonic()
 
 
+@pytest.mark.sized(ASSETS, "assets")
 def test_a_load_takes_the_time_of_its_requests_and_of_the_outage(load: Load) -> None:
     needed = len(load.sent) / (MINUTE / 60) + load.outage_sec + ANSWER_SEC
     assert load.seconds <= 1.3 * needed
 
 
+@pytest.mark.sized(ASSETS, "assets")
 def test_at_most_a_quarter_more_is_sent_than_there_are_assets(load: Load) -> None:
     assert len(load.sent) <= 1.25 * ASSETS
 
 
+@pytest.mark.sized(ASSETS, "assets")
 def test_one_run_leaves_one_asset_in_a_hundred_due_at_most(load: Load) -> None:
     due = int(value(load.url, "SELECT count(*) FROM assets WHERE last_synced IS NULL"))
     assert due <= 0.01 * ASSETS
     assert load.code == (3 if due else 0)
 
 
+@pytest.mark.sized(ASSETS, "assets")
 def test_one_wire_request_is_one_paid_attempt(load: Load) -> None:
     assert load.figure("requests") == len(load.log)
 
 
+@pytest.mark.sized(ASSETS, "assets")
 def test_no_minute_holds_more_than_the_limit(load: Load) -> None:
     moments = [entry["monotonic"] for entry in load.log]
     assert all(b - a >= 60 for a, b in zip(moments, moments[MINUTE:], strict=False))
     assert 429 not in {entry["status"] for entry in load.log}
 
 
+@pytest.mark.sized(ASSETS, "assets")
 def test_each_new_asset_is_asked_while_others_wait_for_their_retries(load: Load) -> None:
     """No pause of the first attempts is longer than an answer or an outage takes."""
     seen, first = set(), list[float]()
@@ -140,6 +145,7 @@ def test_each_new_asset_is_asked_while_others_wait_for_their_retries(load: Load)
     assert longest <= load.outage_sec + BREAKER_SEC + ANSWER_SEC + 1
 
 
+@pytest.mark.sized(ASSETS, "assets")
 def test_after_an_outage_the_load_is_at_full_speed_within_one_breaker_period(load: Load) -> None:
     if load.down is None:
         return
@@ -150,6 +156,7 @@ def test_after_an_outage_the_load_is_at_full_speed_within_one_breaker_period(loa
     assert second >= 0.6 * MINUTE / 60
 
 
+@pytest.mark.sized(ASSETS, "assets")
 def test_what_is_stored_is_what_the_vendor_serves(load: Load) -> None:
     answered = rows(load.url, "SELECT symbol FROM assets WHERE last_synced IS NOT NULL")
     loaded = {f"{symbol}.US" for (symbol,) in answered}

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import pytest
 
-from data_nexus.eodhd.resolver import ThreadResolver
+from data_nexus.eodhd.connection.resolver import ThreadResolver
 
 
 def test_a_name_is_resolved_to_its_addresses() -> None:

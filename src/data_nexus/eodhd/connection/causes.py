@@ -1,4 +1,4 @@
-"""Say why there is no connection to the vendor, and what to do: a sentence for each cause. Pure.
+"""Say why there is no connection to the vendor, and what to do: a sentence for each cause.
 
 The errors' own texts hold the address, and with a proxy its password: none of them is repeated.
 """
