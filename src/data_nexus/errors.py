@@ -49,7 +49,14 @@ class ConnectionFailed(Retry):
 
 
 class NotSent(ConnectionFailed):
-    """No connection was made: nothing was sent, and no call is charged."""
+    """No connection was made: nothing was sent, and no call is charged.
+
+    `cause` says why, and the remedy, without the subject.
+    """
+
+    def __init__(self, message: str, cause: str = "") -> None:
+        super().__init__(message)
+        self.cause = cause or message
 
 
 class AnswerTimedOut(Retry):

@@ -21,8 +21,8 @@ MUTANTS = (
     Mutant(
         name="a slot behind midnight is charged to the day before",
         file=_LEDGER,
-        before="            Slot(slot.timestamp() + offset, slot.date(), calls) for slot in found.slots",
-        after="            Slot(slot.timestamp() + offset, moment.date(), calls) for slot in found.slots",
+        before="            Slot(slot.timestamp() + offset, slot.date(), calls, self.minute_limit)",
+        after="            Slot(slot.timestamp() + offset, moment.date(), calls, self.minute_limit)",
         harm="a slot reserved before midnight and given back stays charged to the new day",
         tests=(f"{_SLOTS}::test_a_slot_behind_midnight_is_given_back_to_the_new_day",),
         circumstances=2,
@@ -39,8 +39,8 @@ MUTANTS = (
     Mutant(
         name="a full minute with the same limit is ignored",
         file=_LEDGER,
-        before="        if limit == self.minute_limit and remaining > 0:",
-        after="        if limit == self.minute_limit:",
+        before="        if limit == self.minute_limit and remaining > 0 and planned_under <= limit:",
+        after="        if limit == self.minute_limit and planned_under <= limit:",
         harm="when another client fills the minute, every worker runs into 429",
         tests=(
             f"{_SLOTS}::test_a_full_minute_moves_the_next_slot_whether_the_limit_is_new_or_not",
@@ -83,6 +83,28 @@ MUTANTS = (
         after="            raise Fenced",
         harm="a machine that slept spends the calls of all that it had leased",
         tests=(f"{_SLOTS}::test_a_lease_lost_while_its_turn_came_costs_no_call",),
+        circumstances=2,
+    ),
+    Mutant(
+        name="requests sleep through the answer to a probe",
+        file="src/data_nexus/ingestion/fetching/circuit_breakers.py",
+        before="            self.recovered()\n            self._wake()\n",
+        after="            self.recovered()\n",
+        harm="after an outage one fetcher works, and the others sleep for a minute",
+        tests=(
+            "tests/unit/ingestion/test_circuit_breakers.py::test_a_waiting_request_goes_on_as_soon_as_the_probe_is_answered",
+        ),
+        circumstances=2,
+    ),
+    Mutant(
+        name="work that was cancelled is resumed",
+        file="src/data_nexus/ingestion/histories/turns.py",
+        before="self._resting[0][2].resumed.done()",
+        after="self._resting[0][2].work.done()",
+        harm="a run that is drained ends with an internal error",
+        tests=(
+            "tests/unit/ingestion/test_turns.py::test_work_that_is_cancelled_while_it_rests_is_not_resumed",
+        ),
         circumstances=2,
     ),
     Mutant(

@@ -72,10 +72,12 @@ MUTANTS = (
     Mutant(
         name="a cut limit is not waited for",
         file=_ARITHMETIC,
-        before="next_slot += MINUTE * (1 - limit / quota.minute_limit)",
-        after="next_slot += MINUTE * (limit / quota.minute_limit - 1)",
+        before="    if limit < max(quota.minute_limit, reserved_under):",
+        after="    if limit > max(quota.minute_limit, reserved_under):",
         harm="after a cut the minute is overfull, and the vendor refuses with 429",
-        tests=(f"{_QUOTA_TESTS}::test_a_cut_of_the_limit_waits_until_the_minute_has_room",),
+        tests=(
+            "tests/unit/domain/limits/test_cut_minutes.py::test_a_cut_of_the_limit_waits_until_the_minute_has_room",
+        ),
     ),
     Mutant(
         name="the reserve is of what is left",
@@ -111,7 +113,40 @@ MUTANTS = (
         before="        times_opened=breaker.times_opened + 1,",
         after="        times_opened=1,",
         harm="a vendor that stays down is probed as often as at first, for ever",
-        tests=(f"{_BREAKER_TESTS}::test_a_good_probe_closes_it_and_a_bad_one_opens_it_for_longer",),
+        tests=(
+            f"{_BREAKER_TESTS}::test_the_pauses_stay_the_same_for_minutes_and_then_double_to_ten_minutes",
+        ),
+        circumstances=2,
+    ),
+    Mutant(
+        name="an outage after good answers is seen late",
+        file=_BREAKER,
+        before="    is_cut_off = noted.unreached >= _UNREACHED_IN_A_ROW or noted.failed >= _FAILED_IN_A_ROW",
+        after="    is_cut_off = noted.unreached >= _UNREACHED_IN_A_ROW",
+        harm="hundreds of requests are lost to an outage that begins in the middle of a load",
+        tests=(
+            f"{_BREAKER_TESTS}::test_many_failures_in_a_row_open_it_however_many_answers_came_before",
+        ),
+        circumstances=2,
+    ),
+    Mutant(
+        name="slots handed out before a cut are forgotten",
+        file=_ARITHMETIC,
+        before="    used += math.ceil((next_slot - moment) / step(quota.minute_limit))\n",
+        after="",
+        harm="after a cut of the limit a minute holds more than it",
+        tests=(
+            "tests/unit/domain/limits/test_cut_minutes.py::test_slots_that_are_handed_out_and_not_used_yet_count_as_used_after_a_cut",
+        ),
+        circumstances=2,
+    ),
+    Mutant(
+        name="a lonely timeout halves what is allowed",
+        file="src/data_nexus/domain/limits/concurrency.py",
+        before="    if limit.clean >= _CLEAN_BETWEEN:\n        return replace(limit, clean=0)\n",
+        after="",
+        harm="a vendor that leaves one request in fifty without an answer is loaded one by one",
+        tests=(f"{_BREAKER_TESTS}::test_a_timeout_among_many_answers_is_its_own_trouble",),
         circumstances=2,
     ),
     Mutant(

@@ -8,6 +8,7 @@ from data_nexus.config.addresses import (
     without_user,
 )
 from data_nexus.config.allowances import Allowances, user_allowances
+from data_nexus.config.certificates import check_certificates
 from data_nexus.config.key import TOKEN_VARIABLES
 from data_nexus.config.secret import Secret
 from data_nexus.config.settings import SETTINGS, Setting, Settings
@@ -27,6 +28,7 @@ __all__ = [
     "Setting",
     "Settings",
     "allow_folder_file",
+    "check_certificates",
     "check_schema_name",
     "load_settings",
     "setting_sources",

@@ -17,9 +17,11 @@ from typing import Self
 import aiohttp
 from yarl import URL
 
-from data_nexus.config import Secret, without_user
+from data_nexus.config import Secret
 from data_nexus.domain.endpoints import Endpoint
 from data_nexus.eodhd.body import plain
+from data_nexus.eodhd.connection.causes import NO_CONNECTION, cause_of
+from data_nexus.eodhd.connection.resolver import ThreadResolver
 from data_nexus.eodhd.refusals import refusal
 from data_nexus.eodhd.requests import Request
 from data_nexus.errors import (
@@ -42,7 +44,8 @@ _REFUSAL_CAP = 1 << 20
 class Wire:
     """How to reach the vendor, and the limits: deadlines in seconds, the cap in bytes.
 
-    `proxy` is one for https: the request goes through it inside TLS.
+    `proxy` is one for https: the request goes through it inside TLS. `first_connect_sec` is the
+    deadline for connections until the first answer; None: as for all others.
     """
 
     base_url: str
@@ -51,6 +54,16 @@ class Wire:
     answer_sec: float
     answer_cap: int
     proxy: str | None = None
+    first_connect_sec: float | None = None
+
+    def timeout(self, *, is_first: bool) -> aiohttp.ClientTimeout:
+        """Return the deadlines of a request; `is_first`: none was answered yet."""
+        sec = self.connect_sec
+        if is_first and self.first_connect_sec is not None:
+            sec = min(sec, self.first_connect_sec)
+        # `connect` covers the look-up of the name as well; the wait for a free connection, too, but
+        # there are as many as requests in flight.
+        return aiohttp.ClientTimeout(total=self.answer_sec, connect=sec, sock_connect=sec)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +82,17 @@ class VendorClient:
         self._token = token
         self._observe = observe
         self.minute: MinuteLimit | None = None
+        self._is_reached = False
 
     async def __aenter__(self) -> Self:
         wire = self._wire
         self._session = aiohttp.ClientSession(
             auto_decompress=False,
-            connector=aiohttp.TCPConnector(limit=wire.concurrency),
+            connector=aiohttp.TCPConnector(limit=wire.concurrency, resolver=ThreadResolver()),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=_HEADERS,
             proxy=wire.proxy,
             read_bufsize=_CHUNK,
-            timeout=aiohttp.ClientTimeout(total=wire.answer_sec, sock_connect=wire.connect_sec),
             trust_env=False,
         )
         # aiohttp resends a GET that was dropped on a kept-alive connection, unasked: a paid call
@@ -105,9 +118,9 @@ class VendorClient:
         try:
             status, headers, body = await self._send(request)
             size = len(body)
-        except NotSent as error:
+        except NotSent:
             is_sent = False
-            raise self._with_proxy(error) from None
+            raise
         finally:
             if is_sent:
                 elapsed = time.monotonic() - started
@@ -129,13 +142,14 @@ class VendorClient:
         subject = request.name
         try:
             target = URL(url, encoded=True).with_query(params)
-            async with self._session.get(target, allow_redirects=False) as answer:
+            timeout = self._wire.timeout(is_first=not self._is_reached)
+            async with self._session.get(target, allow_redirects=False, timeout=timeout) as answer:
+                self._is_reached = True
                 body = await self._read(answer, subject)
                 return answer.status, dict(answer.headers), body
-        except aiohttp.ClientHttpProxyError as error:
-            raise NotSent(f"{subject}: the proxy does not let it pass ({error.status})") from None
-        except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError) as error:
-            raise NotSent(f"{subject}: no connection: {_cause(error)}") from None
+        except NO_CONNECTION as error:
+            cause = cause_of(error, self._wire.proxy)
+            raise NotSent(f"{subject}: no connection: {cause}", cause) from None
         except TimeoutError:
             raise AnswerTimedOut(f"{subject}: no complete answer in time") from None
         except aiohttp.ClientPayloadError:
@@ -145,11 +159,6 @@ class VendorClient:
         except (aiohttp.ClientError, OSError, asyncio.IncompleteReadError) as error:
             reason = type(error).__name__
             raise ConnectionFailed(f"{subject}: connection failed ({reason})") from None
-
-    def _with_proxy(self, error: NotSent) -> NotSent:
-        if self._wire.proxy is None:
-            return error
-        return NotSent(f"{error}, through the proxy {without_user(self._wire.proxy)} (HTTPS_PROXY)")
 
     async def _read(self, answer: aiohttp.ClientResponse, subject: str) -> bytes:
         cap = self._wire.answer_cap
@@ -161,33 +170,6 @@ class VendorClient:
             if len(body) > cap:
                 raise AnswerTooLarge(f"{subject}: more than {cap} bytes")
         return bytes(body)
-
-
-def _cause(error: Exception) -> str:
-    """Return why there is no connection, in words, and the remedy where there is one."""
-    for kind, words in _CAUSES:
-        if isinstance(error, kind):
-            return words
-    return type(error).__name__
-
-
-_CAUSES: tuple[tuple[type[Exception], str], ...] = (
-    (aiohttp.ConnectionTimeoutError, "nothing answered in time; is a firewall in the way?"),
-    (
-        aiohttp.ClientConnectorDNSError,
-        "the host's name is not known; is there a network, is EODHD_BASE_URL right?",
-    ),
-    (
-        aiohttp.ClientConnectorCertificateError,
-        (
-            "the certificate is not trusted; is a login page of this network in the way, is this"
-            " machine's clock right? If a proxy of yours reads TLS, name its certificates by"
-            " SSL_CERT_FILE"
-        ),
-    ),
-    (aiohttp.ClientConnectorSSLError, "no TLS; is EODHD_BASE_URL right, is a proxy in the way?"),
-    (aiohttp.ClientConnectorError, "the host refuses it or cannot be reached"),
-)
 
 
 def minute_limit(headers: Mapping[str, str]) -> MinuteLimit | None:

@@ -9,11 +9,18 @@ from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from data_nexus.config import Secret, Settings, load_settings, vendor_proxy
+from data_nexus.config import (
+    Secret,
+    Settings,
+    check_certificates,
+    load_settings,
+    vendor_proxy,
+)
 from data_nexus.database.connection import repeated
 from data_nexus.database.open import database_url, open_database
 from data_nexus.database.store import Store, open_store
 from data_nexus.domain.limits.backoff import Backoff
+from data_nexus.domain.limits.first_contact import FIRST_CONNECT_SEC
 from data_nexus.domain.validation.price_kinds import price_kinds
 from data_nexus.eodhd.client import VendorClient, Wire
 from data_nexus.errors import ClocksDiffer, NexusError
@@ -80,6 +87,7 @@ async def open_run(
     """
     token = settings.require_token()
     price_kinds(settings.signed_prices)
+    check_certificates(settings.eodhd_base_url, os.environ)
     wire = Wire(
         base_url=settings.eodhd_base_url,
         concurrency=settings.concurrency,
@@ -87,6 +95,7 @@ async def open_run(
         answer_sec=settings.answer_seconds,
         answer_cap=settings.answer_cap,
         proxy=vendor_proxy(settings.eodhd_base_url, os.environ),
+        first_connect_sec=None if policy.waits else FIRST_CONNECT_SEC,
     )
     async with (
         open_store(url, settings.schema, settings.writers, settings.lease_seconds) as store,

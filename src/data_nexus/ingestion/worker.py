@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from data_nexus.config import Settings
 from data_nexus.database.store import Due, Store
+from data_nexus.domain.limits.backoff import poll_sec
 from data_nexus.errors import NexusError, StorageUnavailable
 from data_nexus.events import Observer, RunFinished, RunStarted, Waiting, observers
 from data_nexus.ingestion.fetching.drain import Drain
@@ -94,18 +95,20 @@ class WorkerSession:
         """Work until drained; return the error that ended it, if one did."""
         run_id = await self.store.runs.start("worker")
         started = time.monotonic()
-        engine = self._engine(run_id)
+        engine, fruitless = self._engine(run_id), 0
         while not (self.drain.requested.is_set() or engine.ended_by):
             check = await RunCheck.begin(self.store, self.settings.require_token(), self.totals)
-            before = self.totals.assets
+            before = self.totals.assets, self.totals.failed
             await engine.report()
             await self.store.leases.requeue_absent()
             synced_before = await self.store.runs.moment(self.settings.days_old)
             await engine.run(Due(synced_before, exchange), None)
             engine.ended_by = await check.breach(run_id) or engine.ended_by
-            if self.totals.assets == before:
+            assets, failed = (self.totals.assets - before[0], self.totals.failed - before[1])
+            fruitless = fruitless + 1 if assets == failed > 0 else 0
+            if assets == failed:
                 await self.store.leases.free_lost()
-                await _sleep(self.drain, self.settings.poll_seconds)
+                await _sleep(self.drain, poll_sec(self.settings.poll_seconds, fruitless))
         report = self.totals.report(time.monotonic() - started)
         outcome = str(engine.ended_by or "drained")
         await self.store.runs.finish(run_id, outcome, report.as_dict())

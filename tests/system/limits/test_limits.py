@@ -60,6 +60,21 @@ def leases(url: str) -> int:
     return int(value(url, "SELECT count(*) FROM assets WHERE lease_owner IS NOT NULL"))
 
 
+def test_the_first_request_of_a_key_does_not_wait_for_a_minute_that_nobody_has_used(
+    commands_for: Placed,
+) -> None:
+    """Of 60 requests a minute; more are assumed until the first answer."""
+    with sandbox(symbols=1, bars_per_symbol=1, clean=True, minute_limit=60) as vendor:
+        commands = commands_for(vendor)
+        assert commands.run("discover", "--exchange", "US").code == 0
+        assert commands.run("backfill").code == 0
+        moments = [entry["monotonic"] for entry in vendor.log()]
+        asked = [entry["endpoint"] for entry in vendor.log()]
+    assert asked == ["user", "exchange-symbol-list", "user", "eod"]
+    assert moments[1] - moments[0] < 5
+    assert moments[3] - moments[2] < 5
+
+
 def test_a_refused_token_ends_the_run_at_once_with_5(
     commands: Commands, vendor: Sandbox, database_url: str
 ) -> None:

@@ -8,8 +8,9 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,13 +23,15 @@ from data_nexus.eodhd.requests import Request, symbol_changes_request, user_requ
 from data_nexus.errors import NotSent
 from data_nexus.events import Event, Waiting, ignore
 from data_nexus.ingestion.fetching.drain import Drain
+from data_nexus.ingestion.history_loader import BackfillScope, backfill
 from data_nexus.ingestion.reports.run_report import RunReport
+from data_nexus.ingestion.wiring import WAIT
 from data_nexus.ingestion.worker import work
 from tests.support.postgres.postgres_proxy import proxy_before
 from tests.support.postgres.tables import add_assets
-from tests.support.programs.commands import commands_at
+from tests.support.programs.commands import Commands, commands_at
 from tests.support.vendor.nights import settings_of
-from tests.support.vendor.sandbox import sandbox
+from tests.support.vendor.sandbox import Sandbox, sandbox
 from tests.support.vendor.truth import codes
 
 TOKEN = "canary5f3a9c01e7.28841620"  # noqa: S105 - of no worth anywhere
@@ -56,9 +59,23 @@ def listener(greet: Callable[[socket.socket], object]) -> Iterator[int]:
         listening.shutdown(socket.SHUT_RDWR)
 
 
-def refusal(base_url: str, request: Request) -> str:
+@contextmanager
+def deaf_port() -> Iterator[int]:
+    """A port of this machine where no connection comes about: its queue is full."""
+    with ExitStack() as stack:
+        listening = stack.enter_context(socket.socket())
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(0)
+        for _ in range(8):
+            waiting = stack.enter_context(socket.socket())
+            waiting.settimeout(0)
+            waiting.connect_ex(listening.getsockname())
+        yield int(listening.getsockname()[1])
+
+
+def refusal(base_url: str, request: Request, connect_sec: float = 5) -> str:
     """What is said when a request cannot be sent."""
-    wire = Wire(base_url, 1, connect_sec=5, answer_sec=5, answer_cap=1000)
+    wire = Wire(base_url, 1, connect_sec=connect_sec, answer_sec=5, answer_cap=1000)
 
     async def send() -> None:
         async with VendorClient(wire, Secret(TOKEN), ignore) as client:
@@ -72,7 +89,16 @@ def refusal(base_url: str, request: Request) -> str:
 
 def test_a_refused_connection_is_named_with_its_subject() -> None:
     said = refusal(f"http://127.0.0.1:{closed_port()}/api", user_request())
-    assert said == "user: no connection: the host refuses it or cannot be reached"
+    assert said.startswith("user: no connection: the host refuses it or cannot be reached; is ")
+    assert "EODHD_BASE_URL" in said
+
+
+def test_a_host_that_does_not_answer_is_named_with_its_remedy() -> None:
+    with deaf_port() as port:
+        said = refusal(f"http://127.0.0.1:{port}/api", user_request(), connect_sec=0.2)
+    assert said.startswith(
+        "user: no connection: nothing answered in time; is a firewall in the way"
+    )
 
 
 def test_a_name_that_is_not_known_is_named_with_its_remedy() -> None:
@@ -99,6 +125,82 @@ def test_a_certificate_that_is_not_trusted_is_named_with_its_remedy(tmp_path: Pa
         said = refusal(f"https://127.0.0.1:{port}/api", user_request())
     assert said.startswith("user: no connection: the certificate is not trusted")
     assert "SSL_CERT_FILE" in said
+
+
+REFUSED = "the host refuses it or cannot be reached"
+UNKNOWN = "the host's name is not known"
+SILENT = "nothing answered in time"
+
+
+@pytest.fixture(scope="module")
+def addresses() -> Iterator[dict[str, str]]:
+    """Roots of the vendor's API that cannot be reached, by the cause."""
+    with deaf_port() as silent:
+        yield {
+            REFUSED: f"http://127.0.0.1:{closed_port()}/api",
+            UNKNOWN: "https://no-such-host.invalid/api",
+            SILENT: f"http://127.0.0.1:{silent}/api",
+        }
+
+
+@pytest.fixture
+def stranded(database_url: str, tmp_path: Path) -> Commands:
+    """Commands that know assets and hear of no vendor."""
+    add_assets(database_url, *(f"S{n}" for n in range(40)))
+    nowhere = Sandbox("http://127.0.0.1:1/api", "", 0, TOKEN)
+    commands = commands_at(tmp_path, nowhere, database_url)
+    # The waits between attempts as they are for a user.
+    defaults = {k: v for k, v in commands.environment.items() if k != "NEXUS_BACKOFF_SECONDS"}
+    return replace(commands, environment=defaults)
+
+
+BACKFILL, UPDATE, DISCOVER = ("backfill",), ("update",), ("discover", "--exchange", "US")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "cause"),
+    [
+        *((BACKFILL, cause) for cause in (REFUSED, UNKNOWN, SILENT)),
+        (UPDATE, REFUSED),
+        (DISCOVER, SILENT),
+    ],
+    ids=str,
+)
+def test_a_vendor_out_of_reach_ends_a_command_within_ten_seconds_with_the_cause(
+    stranded: Commands, addresses: dict[str, str], arguments: tuple[str, ...], cause: str
+) -> None:
+    environment = {**stranded.environment, "EODHD_BASE_URL": addresses[cause]}
+    begun = time.monotonic()
+    done = replace(stranded, environment=environment).run(*arguments)
+    assert time.monotonic() - begun < 10
+    assert done.code == 6, done.stderr
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("error: ")
+    assert cause in last
+    assert "://" not in done.stderr
+
+
+def test_a_run_that_waits_goes_on_without_the_vendor(
+    stranded: Commands, addresses: dict[str, str]
+) -> None:
+    variables = {**stranded.environment, "EODHD_BASE_URL": addresses[REFUSED]}
+    settings = load_settings({"breaker_seconds": 0.2}, variables)
+    begun = time.monotonic()
+
+    async def run() -> RunReport:
+        drain = Drain(ignore)
+
+        def watch(event: Event) -> None:
+            # Longer than a run that does not wait would have gone on.
+            if isinstance(event, Waiting) and time.monotonic() - begun > 6:
+                drain.request("test")
+
+        async with asyncio.timeout(60):
+            url = settings.database_url or ""
+            return await backfill(settings, url, BackfillScope(), watch, drain, WAIT)
+
+    report = asyncio.run(run())
+    assert (report.ended_by, report.drained_by) == (None, "test")
 
 
 def run_worker(

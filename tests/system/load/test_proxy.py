@@ -103,7 +103,9 @@ def test_a_proxy_that_refuses_is_named_with_its_answer_and_without_its_password(
         named = f"127.0.0.1:{proxy.port}"
         with pytest.raises(NotSent) as refused:
             fetch(wire(f"https://{HOST}/api", f"http://me:hidden@{named}"))
-    assert f"({status[:3]}), through the proxy {named} (HTTPS_PROXY)" in str(refused.value)
+    said = str(refused.value)
+    assert said.startswith(f"user: no connection: the proxy {named} (HTTPS_PROXY) ")
+    assert f"({status[:3]}); " in said
     assert "hidden" not in str(refused.value)
     assert b"Proxy-Authorization: Basic" in proxy.seen
     assert disguises(bytes(proxy.seen), TOKEN) == []
@@ -113,8 +115,40 @@ def test_a_proxy_that_is_not_there_is_named() -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         named = f"127.0.0.1:{closed.getsockname()[1]}"
-        with pytest.raises(NotSent, match=f"through the proxy {named} "):
+        with pytest.raises(NotSent, match=rf"the proxy {named} \(HTTPS_PROXY\) refuses it"):
             fetch(wire(f"https://{HOST}/api", f"http://{named}"))
+
+
+def test_a_proxy_whose_name_is_not_known_is_named() -> None:
+    way = wire(f"https://{HOST}/api", "http://me:hidden@no-such-proxy.invalid:3128")
+    with pytest.raises(NotSent) as refused:
+        fetch(way)
+    named = "the proxy no-such-proxy.invalid:3128 (HTTPS_PROXY)"
+    assert f"the name of {named} is not known; is HTTPS_PROXY right?" in str(refused.value)
+    assert "hidden" not in str(refused.value)
+
+
+def test_a_command_behind_a_proxy_that_is_not_there_ends_with_its_name_and_no_password(
+    vendor: Sandbox, commands_for: Placed, certificates: Certificates
+) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        named = f"127.0.0.1:{closed.getsockname()[1]}"
+        way = {"HTTPS_PROXY": f"http://me:hidden@{named}"}
+        done = through(commands_for(vendor), certificates, **way).run_process(
+            "discover", "--exchange", "US"
+        )
+    assert done.code == 6
+    assert f"the proxy {named} (HTTPS_PROXY) refuses it" in done.stderr.splitlines()[-1]
+    assert "hidden" not in done.stderr
+
+
+def test_certificates_that_are_missing_end_a_command_before_any_request(
+    vendor: Sandbox, commands_for: Placed, certificates: Certificates
+) -> None:
+    commands = through(commands_for(vendor), certificates, SSL_CERT_FILE="/missing.pem")
+    done = commands.run("discover", "--exchange", "US")
+    assert (done.code, "SSL_CERT_FILE: /missing.pem: No such file" in done.stderr) == (2, True)
 
 
 class Vendor(BaseHTTPRequestHandler):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from data_nexus.config import load_settings, vendor_proxy, without_user
+from data_nexus.config import check_certificates, load_settings, vendor_proxy, without_user
 from data_nexus.errors import UsageError
 
 ROOT = "https://eodhd.com/api"
@@ -112,3 +112,18 @@ def test_a_proxy_of_another_kind_is_refused_and_not_repeated(proxy: str) -> None
 
 def test_a_proxy_is_shown_without_its_user() -> None:
     assert without_user("http://me:p%40w@proxy.example:3128") == "proxy.example:3128"
+
+
+def test_certificates_that_are_not_there_are_refused_with_the_file_s_name(tmp_path: Path) -> None:
+    missing, other = tmp_path / "missing.pem", tmp_path / "other.pem"
+    other.write_text("no certificate")
+    for file, words in ((missing, "No such file"), (other, "holds no certificates")):
+        with pytest.raises(UsageError, match=words) as refused:
+            check_certificates(ROOT, {"SSL_CERT_FILE": str(file)})
+        assert str(refused.value).startswith(f"SSL_CERT_FILE: {file}")
+
+
+def test_certificates_do_not_matter_for_plain_http_or_if_none_are_named() -> None:
+    check_certificates("http://127.0.0.1:7801/api", {"SSL_CERT_FILE": "/missing"})
+    check_certificates(ROOT, {})
+    check_certificates(ROOT, {"SSL_CERT_FILE": ""})

@@ -23,7 +23,7 @@ from data_nexus.domain.symbol import Symbol
 from data_nexus.domain.window import whole_window
 from data_nexus.eodhd.client import MinuteLimit, VendorClient
 from data_nexus.eodhd.requests import Request, history_request
-from data_nexus.errors import Fenced, QuotaSpent
+from data_nexus.errors import Fenced, NotSent, QuotaSpent, VendorUnavailable
 from data_nexus.events import Event, Waiting, Warned, ignore
 from data_nexus.ingestion.fetching.circuit_breakers import CircuitBreakers
 from data_nexus.ingestion.fetching.concurrency_gate import concurrency_gate
@@ -123,6 +123,35 @@ def test_a_full_minute_moves_the_next_slot_whether_the_limit_is_new_or_not() -> 
     run(heard())
 
 
+def test_the_first_request_does_not_wait_for_a_minute_that_is_not_used() -> None:
+    """The limit is assumed to be larger until the first answer says what it is."""
+    kept = row(minute_limit=300)
+
+    async def begin() -> None:
+        ours = ledger(kept)
+        slot = await ours.admit(0)
+        await ours.note_minute_limit(60, 59, slot.minute_limit)
+        await ours.admit(1)
+
+    run(begin())
+    assert kept.quota.minute_limit == 60
+    assert kept.quota.next_slot < NOON + timedelta(seconds=10)
+
+
+def test_an_answer_to_a_slot_of_an_older_limit_is_heard_although_the_limit_is_known() -> None:
+    kept = row(minute_limit=60)
+
+    async def heard() -> None:
+        ours = ledger(kept)
+        await ours.note_minute_limit(60, 59)
+        await ours.note_minute_limit(60, 40, 60)
+        assert kept.quota.next_slot == NOON
+        await ours.note_minute_limit(60, 40, 300)
+        assert kept.quota.next_slot == NOON + timedelta(seconds=20)
+
+    run(heard())
+
+
 def test_a_pause_holds_for_every_worker() -> None:
     kept = row()
 
@@ -201,6 +230,44 @@ class Vendor:
         if request.subject:
             return b"[]"
         return b'{"apiRequests": 0, "apiRequestsDate": "2026-03-10", "dailyRateLimit": 1000}'
+
+
+def requester_of(vendor: Vendor, kept: Row, **breakers: object) -> Requester:
+    return Requester(
+        client=cast("VendorClient", vendor),
+        ledger=ledger(kept),
+        backoff=Backoff(4, 0.0),
+        observe=ignore,
+        gate=concurrency_gate(1),
+        breakers=CircuitBreakers(ignore, **breakers),  # type: ignore[arg-type]
+        chance=random.Random(1),  # noqa: S311 - no secret
+    )
+
+
+@dataclass(slots=True)
+class Lost(Vendor):
+    """A vendor to which no connection comes about."""
+
+    async def fetch(self, request: Request) -> bytes:
+        """Fail."""
+        self.sent.append(request)
+        raise NotSent("no connection: refused", "refused")
+
+
+def test_what_is_given_up_as_the_vendor_cannot_be_reached_costs_no_call() -> None:
+    kept, vendor, moments = row(), Lost(), iter(range(0, 1000, 3))
+
+    async def fetch() -> None:
+        requester = requester_of(vendor, kept, clock=lambda: float(next(moments)))
+        request = history_request(Symbol("A", "US"), whole_window(NOON))
+        with pytest.raises(VendorUnavailable, match="cannot be reached: refused"):
+            await requester.fetch(request, bytes, FetchState())
+        assert requester.requests == 0
+        await requester.ledger.close()
+
+    run(fetch())
+    assert kept.quota.spent == 0
+    assert [request.name for request in vendor.sent] == ["user", "A.US"]
 
 
 def test_a_lease_lost_while_its_turn_came_costs_no_call() -> None:

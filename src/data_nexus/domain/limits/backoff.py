@@ -11,6 +11,7 @@ SHORTEST_WAIT_SEC = 1.0
 UNSTATED_WAIT_SEC = 5.0
 _LONGEST_BACKOFF_SEC = 30.0
 LONGEST_ABSENCE_DAYS = 64.0
+_LONGEST_POLL_SEC = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,15 @@ def retry_after_sec(header: str | None, moment: datetime) -> float:
     if wait < 0:
         return UNSTATED_WAIT_SEC
     return min(max(wait, SHORTEST_WAIT_SEC), LONGEST_WAIT_SEC)
+
+
+def poll_sec(base_sec: float, fruitless: int) -> float:
+    """Return how long a worker waits before its next walk along the queue.
+
+    Longer after each of the `fruitless` walks in a row in which all assets failed: their first
+    attempts are bounded by nothing else.
+    """
+    return max(base_sec, min(base_sec * 2.0**fruitless, _LONGEST_POLL_SEC))
 
 
 def absence_days(times_empty: int) -> float:

@@ -9,6 +9,7 @@ charging each request's calls to the day of its slot.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -182,18 +183,40 @@ def refund(quota: Quota, calls: int, day: date, *, is_audit: bool = False) -> Qu
     return replace(quota, spent=max(0, quota.spent - calls), audited=max(0, audited))
 
 
-def with_minute_limit(quota: Quota, limit: int, remaining: int, moment: datetime) -> Quota:
+def with_minute_limit(
+    quota: Quota, limit: int, remaining: int, moment: datetime, *, reserved_under: int = 0
+) -> Quota:
     """Return the quota with the minute's limit from an answer's headers; wait if it is nearly full.
 
-    After a cut the minute still holds what the old limit allowed: nothing is sent until enough of
-    it has passed.
+    After a cut the minute still holds what was sent under the old limit, as far as it was used:
+    nothing is sent until there is room. `reserved_under` is the limit under which the answered
+    request got its slot.
     """
     next_slot = max(quota.next_slot, moment)
-    if limit < quota.minute_limit:
-        next_slot += MINUTE * (1 - limit / quota.minute_limit)
+    if limit < max(quota.minute_limit, reserved_under):
+        next_slot = _after_cut(quota, limit, remaining, moment, reserved_under)
     if remaining <= 0:
         next_slot = max(next_slot, moment + _CROWDED)
     return replace(quota, minute_limit=max(limit, 1), next_slot=next_slot)
+
+
+def _after_cut(
+    quota: Quota, limit: int, remaining: int, moment: datetime, reserved_under: int
+) -> datetime:
+    """Return when the minute has room under a lower limit.
+
+    The vendor's own count says how much of the minute is used; slots that are handed out and not
+    used yet, one step after the other, come on top. It is never more than the old limit allowed.
+    """
+    next_slot = max(quota.next_slot, moment)
+    used = max(1, min(limit, limit - remaining))
+    if limit >= quota.minute_limit:
+        # Others have learned of it before: what they were given lies ahead already.
+        by_count = moment + MINUTE * (used / max(limit, 1))
+        return max(next_slot, min(by_count, moment + MINUTE * (1 - limit / reserved_under)))
+    used += math.ceil((next_slot - moment) / step(quota.minute_limit))
+    by_count = max(next_slot, moment + MINUTE * (used / max(limit, 1)))
+    return min(by_count, next_slot + MINUTE * (1 - limit / quota.minute_limit))
 
 
 def with_account(

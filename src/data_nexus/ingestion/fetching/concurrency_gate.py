@@ -1,4 +1,4 @@
-"""Bound the requests in flight: fewer after a timeout or a rate limit, more while all goes well."""
+"""Bound the requests in flight: fewer after timeouts or a rate limit, more while all goes well."""
 
 from __future__ import annotations
 
@@ -8,7 +8,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
-from data_nexus.domain.limits.concurrency import ConcurrencyLimit, decreased, increased
+from data_nexus.domain.limits.concurrency import (
+    ConcurrencyLimit,
+    decreased,
+    increased,
+    restored,
+    timed_out,
+)
 from data_nexus.errors import AnswerTimedOut, RateLimited
 
 # Failures within this time belong together: they decrease the limit once.
@@ -32,8 +38,11 @@ class ConcurrencyGate:
             self.in_flight += 1
         try:
             yield
-        except (AnswerTimedOut, RateLimited):
+        except RateLimited:
             self.limit = decreased(self.limit, time.monotonic(), _ROUND_SEC)
+            raise
+        except AnswerTimedOut:
+            self.limit = timed_out(self.limit, time.monotonic(), _ROUND_SEC)
             raise
         else:
             self.limit = increased(self.limit)
@@ -41,6 +50,10 @@ class ConcurrencyGate:
             async with self._changed:
                 self.in_flight -= 1
                 self._changed.notify_all()
+
+    def restore(self) -> None:
+        """Allow again what was allowed before an outage; the answer that ends it lets all see."""
+        self.limit = restored(self.limit)
 
 
 def concurrency_gate(concurrency: int) -> ConcurrencyGate:

@@ -45,11 +45,15 @@ _WORTH_REPORTING_SEC = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A paid right to send one request: not before `at` (monotonic seconds), charged to `day`."""
+    """A paid right to send one request: not before `at` (monotonic seconds), charged to `day`.
+
+    It was planned under `minute_limit`.
+    """
 
     at: float
     day: date
     calls: int
+    minute_limit: int = 0
 
     @property
     def is_stale(self) -> bool:
@@ -128,11 +132,21 @@ class Ledger:
         """Return the quota as all workers know it now."""
         return (await self._change(lambda q, moment: (q, on_day(q, moment.date()))))[0]
 
-    async def note_minute_limit(self, limit: int, remaining: int) -> None:
-        """Learn from an answer's headers what the minute allows."""
-        if limit == self.minute_limit and remaining > 0:
+    async def note_minute_limit(self, limit: int, remaining: int, planned_under: int = 0) -> None:
+        """Learn from an answer's headers what the minute allows.
+
+        `planned_under` is the limit under which the request got its slot.
+        """
+        if limit == self.minute_limit and remaining > 0 and planned_under <= limit:
             return
-        await self._change(lambda q, moment: (with_minute_limit(q, limit, remaining, moment), None))
+
+        def decide(quota: Quota, moment: datetime) -> tuple[Quota, None]:
+            changed = with_minute_limit(
+                quota, limit, remaining, moment, reserved_under=planned_under
+            )
+            return changed, None
+
+        await self._change(decide)
         self.minute_limit = limit
 
     async def note_account(
@@ -258,7 +272,8 @@ class Ledger:
             raise _spent("the day's calls are used up", found, moment)
         offset = time.monotonic() - moment.timestamp()
         self._ready.extend(
-            Slot(slot.timestamp() + offset, slot.date(), calls) for slot in found.slots
+            Slot(slot.timestamp() + offset, slot.date(), calls, self.minute_limit)
+            for slot in found.slots
         )
 
     async def _sleep_until(self, moment: float) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -26,6 +26,7 @@ from data_nexus.ingestion.fetching.daily_quota import DailyQuota
 from data_nexus.ingestion.fetching.quota_ledger import Ledger
 from data_nexus.ingestion.fetching.usage import UsagePoll
 
+FEW_RETRIES = "the vendor to recover (few retries are left)"
 _MOST_POSTPONEMENTS = 12
 Decoded = TypeVar("Decoded")
 Decoded_co = TypeVar("Decoded_co", covariant=True)
@@ -46,9 +47,12 @@ class FetchState:
 
     `begun` (monotonic) is when it began.
     `is_wanted` is asked before each request: False when the answer would be of no use any more.
+    `rest` waits for a retry at least so many seconds while others go on, and returns False if there
+    is none; None waits in place.
     """
 
     is_wanted: Callable[[], bool] = lambda: True
+    rest: Callable[[float], Awaitable[bool]] | None = None
     sent: list[Request] = field(default_factory=list)
     is_waiting: bool = True
     begun: float = field(default_factory=time.monotonic)
@@ -92,6 +96,7 @@ class Requester:
     def __post_init__(self) -> None:
         usage = UsagePoll(self._fetch_user, self.ledger, self.observe)
         self.quota = DailyQuota(self.ledger, usage, self.observe, self.waits)
+        self.breakers.recovered = self._note_recovery
 
     def state(self) -> dict[str, Any]:
         """Return how the worker stands with the vendor, as `nexus status` shows it."""
@@ -135,12 +140,25 @@ class Requester:
                 raise
             except Retry as error:
                 state.is_waiting = True
-                await self._wait_to_retry(request, error, attempt)
+                self._note_attempt(attempt, is_sent=not isinstance(error, NotSent))
+                await self._wait_to_retry(request, error, attempt, state)
                 attempt += 1
             else:
-                if attempt == 1:
-                    self.budget = self.budget.earn()
+                self._note_attempt(attempt)
                 return answer
+
+    def spend_retry(self) -> float:
+        """Take one retry of the budget: 0 if there was one, else the seconds until there is."""
+        self.budget, empty_sec = self.budget.spend(time.monotonic())
+        return empty_sec
+
+    def _note_recovery(self) -> None:
+        self.gate.restore()
+        self.budget = self.budget.refilled()
+
+    def _note_attempt(self, attempt: int, *, is_sent: bool = True) -> None:
+        if attempt == 1 and is_sent:
+            self.budget = self.budget.earn()
 
     async def _send_when_allowed(self, request: Request, state: FetchState) -> bytes:
         await self.breakers.admit(request.endpoint)
@@ -157,18 +175,24 @@ class Requester:
         state.sent.append(request)
         self.requests += 1
         self.quota.usage.calls += request.calls
+        is_sent = True
         try:
             with self.breakers.watch(request.endpoint):
-                return await self.client.fetch(request)
-        except NotSent:
-            state.sent.pop()
-            self.requests -= 1
-            await self.ledger.refund(slot)
-            raise
+                try:
+                    return await self.client.fetch(request)
+                except NotSent:
+                    is_sent = False
+                    raise
         finally:
+            if not is_sent:
+                state.sent.pop()
+                self.requests -= 1
+                await self.ledger.refund(slot)
             if self.client.minute is not None:
                 minute = self.client.minute
-                await self.ledger.note_minute_limit(minute.limit, minute.remaining)
+                await self.ledger.note_minute_limit(
+                    minute.limit, minute.remaining, slot.minute_limit
+                )
 
     async def _decoded(self, body: bytes, decode: Decode[Decoded]) -> Decoded:
         async with self._decoding:
@@ -182,19 +206,24 @@ class Requester:
             await asyncio.sleep(0)
         return decoded
 
-    async def _wait_to_retry(self, request: Request, error: Retry, attempt: int) -> None:
+    async def _wait_to_retry(
+        self, request: Request, error: Retry, attempt: int, state: FetchState
+    ) -> None:
         if attempt >= self.backoff.attempts:
             raise error
-        while True:
-            self.budget, empty_sec = self.budget.spend(time.monotonic())
-            if not empty_sec:
-                break
-            self.observe(Waiting("the vendor to recover (few retries are left)", empty_sec))
-            await asyncio.sleep(empty_sec)
-        self.retries += 1
         wait = self.backoff.wait_sec(attempt, self.chance.random())
+        if not await (state.rest or self._rest)(wait):
+            raise error
+        self.retries += 1
         self.observe(Retried(request.name, str(error), attempt, wait))
-        await asyncio.sleep(wait)
+
+    async def _rest(self, seconds: float) -> bool:
+        """Wait for a retry in place."""
+        while empty_sec := self.spend_retry():
+            self.observe(Waiting(FEW_RETRIES, empty_sec))
+            await asyncio.sleep(empty_sec)
+        await asyncio.sleep(seconds)
+        return True
 
     async def _fetch_user(self) -> bytes:
         return await self._send_when_allowed(user_request(), FetchState())

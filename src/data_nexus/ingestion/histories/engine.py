@@ -1,15 +1,14 @@
 """Run over due assets: claim, fetch, commit, stop. One asset's failure never touches another's.
 
-Fetchers ask the vendor, writers commit; a third task renews the leases. An error that concerns
-the whole run (quota, credentials, storage, the vendor out of reach) stops the claiming; what has
-been paid for is still committed.
+Fetchers ask the vendor, writers commit; a third task renews the leases. An asset that waits for its
+retry keeps its lease and no fetcher. An error that concerns the whole run (quota, credentials,
+storage, the vendor out of reach) stops the claiming; what has been paid for is still committed.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -32,8 +31,6 @@ from data_nexus.errors import (
     VendorUnavailable,
 )
 from data_nexus.events import (
-    Absent,
-    Committed,
     Failed,
     LeaseLost,
     Observer,
@@ -45,8 +42,10 @@ from data_nexus.ingestion.fetching.requester import FetchState, Requester
 from data_nexus.ingestion.histories.committer import Committer
 from data_nexus.ingestion.histories.dead_letter import dead_letter_of
 from data_nexus.ingestion.histories.doubtful_answers import Doubtful, DoubtfulAnswers
+from data_nexus.ingestion.histories.pipeline import event_of
 from data_nexus.ingestion.histories.queue import LeaseQueue
 from data_nexus.ingestion.histories.reader import HistoryReader
+from data_nexus.ingestion.histories.turns import Rest, Turn, Turns, first_of
 
 # Writers that are behind take this many times `batch_rows` at once (ADR 0017).
 _WHEN_BEHIND = 10
@@ -132,8 +131,7 @@ class Engine:
                 for n in range(self.limits.writers)
             ]
             watching = tasks.create_task(self.store.leases.watch(), name="watch the session")
-            fetchers = (self._fetch_due(queue, committer) for _ in range(self.limits.concurrency))
-            await self._in_time(*fetchers, self._watch_suspects(queue, committer))
+            await self._walk(queue, committer)
             await self._free_lost_leases()
             await self._in_time(self._fetch_suspects(queue, committer))
             await self._settle_doubts()
@@ -184,16 +182,34 @@ class Engine:
         for fetcher in fetchers:
             fetcher.cancel()
 
-    async def _fetch_due(self, queue: LeaseQueue, committer: Committer) -> None:
-        while self._claims and (lease := await queue.next()):
-            await self._settle_one(lease, committer)
+    async def _walk(self, queue: LeaseQueue, committer: Committer) -> None:
+        """Fetch along the queue to its end, and what was to be fetched again."""
+        over = (self._ended, self.drain.requested)
+        turns = Turns(self.requester.spend_retry, self.observe, over)
+        fetchers = (
+            self._fetch_due(queue, committer, turns) for _ in range(self.limits.concurrency)
+        )
+        try:
+            await self._in_time(*fetchers, self._watch_suspects(queue, committer))
+        finally:
+            await turns.end()
+
+    async def _fetch_due(self, queue: LeaseQueue, committer: Committer, turns: Turns) -> None:
+        async def first() -> Turn | None:
+            if queue.spent.is_set() or not (lease := await queue.next()):
+                return None
+            return turns.begin(lambda rest: self._settle_one(lease, committer, rest=rest))
+
+        while self._claims and (turn := turns.take() or await first() or await turns.last()):
+            await turns.attend(turn)
 
     async def _watch_suspects(self, queue: LeaseQueue, committer: Committer) -> None:
         """Fetch suspects as they appear, for as long as the walk along the queue lasts."""
         while self._claims and not queue.spent.is_set():
             self._freed.clear()
             await self._fetch_suspects(queue, committer)
-            await _any_of(self._freed, queue.spent, self._ended, self.drain.requested)
+            events = (self._freed, queue.spent, self._ended, self.drain.requested)
+            await first_of(events, _SUSPECTS_SEC)
 
     async def _fetch_suspects(self, queue: LeaseQueue, committer: Committer) -> None:
         """Fetch the assets that a lost worker held, one at a time.
@@ -210,10 +226,15 @@ class Engine:
             self._freed.set()
 
     async def _settle_one(
-        self, lease: Lease, committer: Committer, *, is_suspect: bool = False
+        self,
+        lease: Lease,
+        committer: Committer,
+        *,
+        rest: Rest | None = None,
+        is_suspect: bool = False,
     ) -> None:
         """Take one lease to its end: an answer for the committer, or an error settled."""
-        state = FetchState(is_wanted=lambda: self.store.leases.trusts(lease))
+        state = FetchState(is_wanted=lambda: self.store.leases.trusts(lease), rest=rest)
         fetcher = asyncio.current_task()
         assert fetcher  # noqa: S101 - what awaits runs in a task
         self._fetching[fetcher] = state
@@ -303,7 +324,7 @@ class Engine:
             letter = dead_letter_of(batch.lease, result, self.reader.redact)
             await self._park(batch.lease, letter, str(result))
         else:
-            self.observe(_settled(batch, result))
+            self.observe(event_of(batch, result))
 
     async def _renew(self) -> None:
         while True:
@@ -311,32 +332,3 @@ class Engine:
             await self.store.leases.renew()
             await self._free_lost_leases()
             await self.report()
-
-
-async def _any_of(*events: asyncio.Event) -> None:
-    """Wait until something happened, or until it is time to look for suspects."""
-    waiting = [asyncio.ensure_future(event.wait()) for event in events]
-    try:
-        await asyncio.wait(waiting, timeout=_SUSPECTS_SEC, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for one in waiting:
-            one.cancel()
-
-
-def _settled(batch: Batch, receipt: Receipt) -> Committed | Absent:
-    name, is_reread = str(batch.lease.symbol), batch.is_whole_again
-    if batch.outcome is not Outcome.STORED:
-        return Absent(name, batch.outcome.value, batch.absent_days or 0.0, is_reread)
-    return Committed(
-        symbol=name,
-        received=receipt.received,
-        inserted=receipt.inserted,
-        revised=receipt.revised,
-        unchanged=receipt.unchanged,
-        rejected=receipt.rejected,
-        is_reread=is_reread,
-        flagged=batch.flags,
-        rejected_by_rule=Counter(row.rule for row in batch.rejects),
-        withdrawn=receipt.withdrawn,
-        doubted=receipt.doubted,
-    )

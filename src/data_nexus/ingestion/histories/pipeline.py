@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from data_nexus.database.store.batch import Batch, Outcome, RejectedRow
+from data_nexus.database.store.batch import Batch, Outcome, Receipt, RejectedRow
 from data_nexus.domain.bars import NO_BARS, Days
 from data_nexus.domain.lease import Lease
 from data_nexus.domain.limits.backoff import absence_days
@@ -16,6 +17,7 @@ from data_nexus.domain.validation.price_kinds import PriceKinds
 from data_nexus.domain.window import Window
 from data_nexus.eodhd.decode_bars import ReceivedHistory, excerpts
 from data_nexus.errors import WrongSubject
+from data_nexus.events import Absent, Committed
 from data_nexus.ingestion.fetching.requester import Answer, FetchState
 
 # After this many answers in a row without a new bar, an asset is fetched less often.
@@ -107,6 +109,26 @@ def resting(covering: Batch) -> Batch:
     if covering.outcome is not Outcome.STORED or not covering.is_quiet or times < 1:
         return covering
     return replace(covering, absent_days=absence_days(times))
+
+
+def event_of(batch: Batch, receipt: Receipt) -> Committed | Absent:
+    """Return what is reported of a batch that was committed."""
+    name, is_reread = str(batch.lease.symbol), batch.is_whole_again
+    if batch.outcome is not Outcome.STORED:
+        return Absent(name, batch.outcome.value, batch.absent_days or 0.0, is_reread)
+    return Committed(
+        symbol=name,
+        received=receipt.received,
+        inserted=receipt.inserted,
+        revised=receipt.revised,
+        unchanged=receipt.unchanged,
+        rejected=receipt.rejected,
+        is_reread=is_reread,
+        flagged=batch.flags,
+        rejected_by_rule=Counter(row.rule for row in batch.rejects),
+        withdrawn=receipt.withdrawn,
+        doubted=receipt.doubted,
+    )
 
 
 def _rejected_rows(

@@ -14,6 +14,7 @@ from data_nexus.domain.limits.backoff import (
     UNSTATED_WAIT_SEC,
     Backoff,
     absence_days,
+    poll_sec,
     retry_after_sec,
 )
 
@@ -106,3 +107,8 @@ def test_an_absent_asset_is_left_alone_ever_longer_up_to_64_days(
     times_empty: int, days: float
 ) -> None:
     assert absence_days(times_empty) == days
+
+
+def test_a_worker_all_of_whose_assets_fail_walks_less_and_less_often() -> None:
+    assert [poll_sec(15.0, times) for times in (0, 1, 2, 5, 1000)] == [15, 30, 60, 300, 300]
+    assert poll_sec(900.0, 3) == 900.0

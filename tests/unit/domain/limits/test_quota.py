@@ -125,12 +125,6 @@ def test_extra_calls_are_drawn_when_the_day_is_spent_and_do_not_come_back() -> N
     assert (tomorrow.spent, tomorrow.extra) == (1, 10)
 
 
-def test_a_cut_of_the_limit_waits_until_the_minute_has_room() -> None:
-    cut = with_minute_limit(quota(minute_limit=1200), 600, 0, NOON)
-    assert cut.minute_limit == 600
-    assert cut.next_slot == NOON + timedelta(seconds=30)
-
-
 def test_a_crowded_minute_makes_everybody_wait() -> None:
     assert with_minute_limit(quota(), 1000, 0, NOON).next_slot == NOON + timedelta(seconds=2)
 

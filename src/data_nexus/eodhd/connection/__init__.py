@@ -1,0 +1,1 @@
+"""The connection to the vendor: names looked up, and failures explained."""
