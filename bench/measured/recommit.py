@@ -57,7 +57,7 @@ def _bars(seed: int, count: int) -> Bars:
         low=close - 1,
         close=close,
         adjusted_close=np.round(close * 0.9, 4),
-        volume=np.round(random.random(count) * 1e6),
+        volume=np.round(1e6 * random.uniform(size=count)),
     )
 
 
