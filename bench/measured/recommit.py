@@ -48,8 +48,8 @@ async def _commit(store: Store, histories: Sequence[Bars], together: int) -> flo
 
 
 def _bars(seed: int, count: int) -> Bars:
-    random = np.random.default_rng(seed)
-    close = np.round(100 + 0.1 * random.standard_normal(count).cumsum(), 4)
+    noise = np.random.default_rng(seed)
+    close = np.round(100 + 0.1 * noise.standard_normal(count).cumsum(), 4)
     return Bars(
         date=np.arange(_FIRST_DAY, _FIRST_DAY + count, dtype=np.int32),
         open=close,
@@ -57,7 +57,7 @@ def _bars(seed: int, count: int) -> Bars:
         low=close - 1,
         close=close,
         adjusted_close=np.round(close * 0.9, 4),
-        volume=np.round(1e6 * random.uniform(size=count)),
+        volume=np.round(1e6 * noise.uniform(size=count)),
     )
 
 
