@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
-from data_nexus.events import Event, Waiting
+from data_nexus.events import Event, Waiting, ignore
 from data_nexus.ingestion.histories.turns import Rest, Turn, Turns
 
 LONG = 100.0
@@ -60,7 +61,7 @@ class Walk:
         self.said.append(event)
         self.noted.set()
 
-    def work(self, name: str) -> Callable[[Rest], Awaitable[None]]:
+    def work(self, name: str) -> Callable[[Rest], Coroutine[Any, Any, None]]:
         """The work on an asset."""
 
         async def request(rest: Rest) -> None:
@@ -73,7 +74,7 @@ class Walk:
                     return
             self.log.append(f"{name} answered")
 
-        return request  # type: ignore[return-value]
+        return request
 
 
 def walk(fetchers: int = 1, **values: object) -> list[str]:
@@ -142,7 +143,7 @@ def test_the_end_of_a_run_ends_the_waits_and_the_work() -> None:
 
 def test_an_error_of_the_work_reaches_the_run() -> None:
     async def run() -> None:
-        turns = Turns(lambda: 0.0, [].append, ())
+        turns = Turns(lambda: 0.0, ignore, ())
 
         async def broken(rest: Rest) -> None:
             await rest(0.0)
@@ -162,7 +163,7 @@ def test_a_fetcher_that_is_cancelled_cancels_the_work_it_attends_to() -> None:
     ended = list[str]()
 
     async def run() -> None:
-        turns = Turns(lambda: 0.0, [].append, ())
+        turns = Turns(lambda: 0.0, ignore, ())
 
         async def endless(_: Rest) -> None:
             try:
@@ -182,7 +183,7 @@ def test_a_fetcher_that_is_cancelled_cancels_the_work_it_attends_to() -> None:
 
 def test_work_that_is_cancelled_while_it_rests_is_not_resumed() -> None:
     async def run() -> None:
-        turns = Turns(lambda: 0.0, [].append, ())
+        turns = Turns(lambda: 0.0, ignore, ())
 
         async def resting(rest: Rest) -> None:
             await rest(0.0)
