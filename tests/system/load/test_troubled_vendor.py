@@ -72,13 +72,10 @@ def load(
     request: pytest.FixtureRequest, cluster: Cluster, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Load]:
     """One run over all assets of such a vendor."""
-    options: dict[str, Any] = {
-        "symbols": ASSETS,
-        "bars_per_symbol": BARS,
-        "clean": True,
-        "minute_limit": MINUTE,
-    }
-    with cluster.fresh_database() as url, sandbox(minute_limit=MINUTE, **options) as vendor:
+    with (
+        cluster.fresh_database() as url,
+        sandbox(symbols=ASSETS, bars_per_symbol=BARS, clean=True, minute_limit=MINUTE) as vendor,
+    ):
         commands = commands_at(tmp_path_factory.mktemp("trouble"), vendor, url)
         add_assets(url, *codes(vendor))
         vendor.post("/warm")
