@@ -1,0 +1,145 @@
+"""What a vendor reports too late: right one session after it has corrected itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from data_nexus.config import load_settings
+from data_nexus.database.connection import PostgresConnection
+from data_nexus.database.reader.status import overview
+from tests.support.postgres.database import Cluster
+from tests.support.postgres.tables import execute, value
+from tests.support.programs.commands import commands_at
+from tests.support.vendor.nights import load_all, update_at
+from tests.support.vendor.sandbox import Sandbox, sandbox
+from tests.support.vendor.truth import differences, truth
+
+FRIDAY, MONDAY, TUESDAY, WEDNESDAY = (
+    date(2026, 11, 6),
+    date(2026, 11, 9),
+    date(2026, 11, 10),
+    date(2026, 11, 11),
+)
+IN_BULK, SINGLY = 640, 40
+
+
+@pytest.fixture(scope="module", params=[IN_BULK, SINGLY], ids=["in bulk", "singly"])
+def symbols(request: pytest.FixtureRequest) -> int:
+    return int(request.param)
+
+
+@pytest.fixture
+def vendor(symbols: int) -> Iterator[Sandbox]:
+    """A vendor on Friday evening."""
+    with sandbox(
+        now="2026-11-12T22:00:00",
+        symbols=symbols,
+        bars_per_symbol=25,
+        clean=True,
+        minute_limit=1_000_000,
+    ) as running:
+        running.post("/limits", {"daily": 10_000_000})
+        publish(running, FRIDAY)
+        yield running
+
+
+@pytest.fixture(scope="module")
+def loaded_once(
+    cluster: Cluster, tmp_path_factory: pytest.TempPathFactory, symbols: int
+) -> Iterator[str]:
+    with (
+        cluster.fresh_database() as url,
+        sandbox(
+            now="2026-11-12T22:00:00",
+            symbols=symbols,
+            bars_per_symbol=25,
+            clean=True,
+            minute_limit=1_000_000,
+        ) as running,
+    ):
+        publish(running, FRIDAY)
+        commands = commands_at(tmp_path_factory.mktemp("home"), running, url)
+        assert commands.run("discover", "--exchange", "US").code == 0
+        load_all(running, url)
+        execute(url, "DELETE FROM quota_ledger", "UPDATE assets SET actions_wanted_at = NULL")
+        yield url
+
+
+@pytest.fixture
+def loaded(cluster: Cluster, loaded_once: str) -> Iterator[str]:
+    with cluster.fresh_database(filled=loaded_once) as url:
+        yield url
+
+
+def publish(vendor: Sandbox, session: date) -> None:
+    vendor.post("/publish", {"exchange": "US", "date": str(session)})
+
+
+def night(vendor: Sandbox, url: str, session: date) -> dict[str, Any]:
+    """Update in the morning after a session."""
+    publish(vendor, session)
+    now = datetime(session.year, session.month, session.day, 12, tzinfo=UTC) + timedelta(1)
+    report = update_at(now, vendor, url, look_back=1)
+    assert report.ended_by is None
+    return report.as_dict()
+
+
+@pytest.mark.parametrize("ratio", ["2/1", "4/1"])
+def test_a_split_that_is_told_a_session_late_is_worked_in_then(
+    vendor: Sandbox, loaded: str, ratio: str
+) -> None:
+    vendor.post("/behaviours", {"name": "late-actions", "symbols": ["AAPL.US"], "sessions": 1})
+    vendor.post("/actions", {"symbol": "AAPL.US", "date": str(MONDAY), "split": ratio})
+    night(vendor, loaded, MONDAY)
+    assert value(loaded, "SELECT count(*) FROM splits WHERE date = %s", MONDAY) == 0
+    night(vendor, loaded, TUESDAY)
+    assert value(loaded, "SELECT count(*) FROM splits WHERE date = %s", MONDAY) == 1
+    counts = differences(loaded, truth(vendor))
+    assert (counts["lost"], counts["invented"]) == (0, 0)
+    assert value(loaded, "SELECT count(*) FROM suspicions WHERE reason LIKE 'an action%%'") == 0
+
+
+def test_a_volume_that_is_settled_overnight_is_the_settled_one_a_session_later(
+    vendor: Sandbox, loaded: str
+) -> None:
+    vendor.post("/behaviours", {"name": "unsettled-volume", "symbols": ["AAPL.US"]})
+    night(vendor, loaded, MONDAY)
+    evening = value(loaded, _VOLUME, MONDAY)
+    night(vendor, loaded, TUESDAY)
+    assert value(loaded, _VOLUME, MONDAY) != evening
+    before = (
+        "SELECT count(*) FROM market_data_revisions r JOIN assets a ON a.id = r.asset_id"
+        " WHERE a.symbol = 'AAPL' AND r.date = %s AND r.volume = %s"
+    )
+    assert value(loaded, before, MONDAY, evening) == 1
+    counts = differences(loaded, truth(vendor))
+    assert (counts["lost"], counts["invented"]) == (0, 0)
+
+
+_VOLUME = (
+    "SELECT m.volume FROM market_data m JOIN assets a ON a.id = m.asset_id"
+    " WHERE a.symbol = 'AAPL' AND m.date = %s"
+)
+
+
+def test_an_asset_that_is_always_a_session_late_lacks_one_session_and_never_two(
+    vendor: Sandbox, loaded: str
+) -> None:
+    vendor.post("/behaviours", {"name": "late", "symbols": ["AAPL.US"]})
+    last = "SELECT last_bar FROM assets WHERE symbol = 'AAPL'"
+    for before, session in ((FRIDAY, MONDAY), (MONDAY, TUESDAY), (TUESDAY, WEDNESDAY)):
+        night(vendor, loaded, session)
+        assert value(loaded, last) == before
+    settled = "SELECT settled_through FROM assets WHERE symbol = 'AAPL'"
+    assert value(loaded, settled) <= TUESDAY
+
+
+def test_what_is_not_settled_is_counted_as_provisional(vendor: Sandbox, loaded: str) -> None:
+    """By the real clock, weeks before the vendor's: the bars are all ahead of it."""
+    night(vendor, loaded, MONDAY)
+    assets = overview(PostgresConnection(loaded), load_settings({"database_url": loaded})).assets
+    assert assets["provisional"] == assets["with_data"]
