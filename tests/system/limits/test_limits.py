@@ -204,8 +204,8 @@ def test_a_vendor_that_only_fails_ends_the_run_with_6_after_few_requests(
     # With so few attempts, no retry has to be saved up for.
     done = commands.run("backfill", "--no-limit", "--json", attempts=2, breaker_seconds=0.05)
     assert done.code == 6
-    # Ten open the breaker, five are under way then; each later opening is one probe.
-    assert 10 <= len(eod(vendor, since)) <= 10 + 5 + 4
+    # Ten open the breaker, five are under way then; each of seven pauses ends with one probe.
+    assert 10 <= len(eod(vendor, since)) <= 10 + 5 + 7
     assert leases(database_url) == 0
 
 
