@@ -242,7 +242,7 @@ MUTANTS = (
         after="WHERE id = %(asset_id)s AND fence = %(fence)s AND %(code)s::text IS NOT NULL AND exchange = %(exchange)s\nFOR UPDATE",
         harm="actions fetched under the old code are stored for the company that has it now",
         tests=(
-            "tests/contract/store/test_action_claims.py::test_nothing_is_written_when_the_asset_is_not_what_was_asked_for",
+            "tests/contract/queue/test_action_claims.py::test_nothing_is_written_when_the_asset_is_not_what_was_asked_for",
         ),
         circumstances=2,
     ),

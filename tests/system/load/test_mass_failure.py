@@ -98,6 +98,31 @@ def test_an_answer_alike_for_all_ends_the_run_with_6_and_all_stay_due(
     assert differences(database_url, truth(vendor))["lost"] == 0
 
 
+@pytest.mark.parametrize("half", [True, False], ids=["half of them refused", "all alike"])
+def test_empty_answers_for_loaded_assets_are_not_believed_while_nothing_else_is_answered(
+    commands: Commands, vendor: Sandbox, database_url: str, *, half: bool
+) -> None:
+    """Neither do they show that the vendor is well, so that refusals among them are believed."""
+    add_assets(database_url, *codes(vendor))
+    assert commands.run("backfill", "--no-limit", "--json").code == 0
+    kept = snapshot(database_url, "market_data")
+    if half:
+        refusal = {"kind": "status", "status": 405, "share": 0.5}
+        vendor.post("/faults", {**refusal, "endpoint": "eod"})
+    vendor.post("/faults", {"kind": "hostile_json", "body": "[]", "endpoint": "eod"})
+    done = commands.run(
+        *("backfill", "--no-limit", "--days-old", "0", "--json"), attempts=1, breaker_seconds=0.05
+    )
+    assert done.code == 6, done.stderr
+    assert (done.answer["parked"], done.answer["absent"], done.answer["synced"]) == (0, 0, 0)
+    moved = "SELECT count(*) FROM assets WHERE parked_at IS NOT NULL OR ask_after IS NOT NULL"
+    assert value(database_url, moved) == 0
+    assert snapshot(database_url, "market_data") == kept
+    vendor.delete("/faults")
+    again = commands.run("backfill", "--no-limit", "--days-old", "0", "--json")
+    assert (again.code, again.answer["failed"]) == (0, 0)
+
+
 def test_the_error_names_the_reason_and_the_remedy(
     commands: Commands, vendor: Sandbox, database_url: str
 ) -> None:

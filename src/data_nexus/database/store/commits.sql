@@ -90,7 +90,10 @@ SET last_synced = CASE WHEN s.outcome = 'stored' THEN now() ELSE a.last_synced E
         END,
         s.passes_to
     ),
-    settled_through = greatest(a.settled_through, s.settles_to),
+    -- One that is ahead of the cursor was not set by an answer.
+    settled_through = greatest(
+        least(a.settled_through, greatest(a.synced_through, s.passes_to)), s.settles_to
+    ),
     last_bar = greatest(CASE WHEN s.is_counted THEN s.stored_to ELSE a.last_bar END, s.last_date),
     repair_wanted_at = CASE
         WHEN s.is_whole AND s.outcome = 'stored' THEN NULL

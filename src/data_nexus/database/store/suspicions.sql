@@ -1,10 +1,14 @@
 -- name: note_suspicions
--- Note why assets are to be read again; one that is noted already keeps its place.
-INSERT INTO suspicions (asset_id, reason, session, read_after)
+-- Note why assets are to be read again; one that is noted already keeps its place, and with a later
+-- session it begins anew.
+INSERT INTO suspicions AS s (asset_id, reason, session, read_after)
 SELECT DISTINCT ON (asset_id, reason) asset_id, reason, session, read_after
 FROM unnest(%(asset_ids)s::int[], %(reasons)s::text[], %(sessions)s::date[], %(moments)s::timestamptz[])
     AS t (asset_id, reason, session, read_after)
-ON CONFLICT (asset_id, reason) DO NOTHING
+ORDER BY asset_id, reason, session DESC
+ON CONFLICT (asset_id, reason) DO UPDATE
+SET session = excluded.session, times = 0, read_after = least(s.read_after, excluded.read_after)
+WHERE excluded.session > s.session
 
 -- name: read_suspicions
 -- Why some assets are to be read again, and how often they have been.

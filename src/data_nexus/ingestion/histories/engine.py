@@ -251,13 +251,18 @@ class Engine:
     async def _settle_answer(
         self, batch: Batch, committer: Committer, begun: float, *, is_suspect: bool
     ) -> None:
-        """Have an answer committed; *not found* only once it is seen to be the asset's own."""
-        if batch.outcome is Outcome.NOT_LISTED:
+        """Have an answer committed; that there is nothing only once it is seen to be its own.
+
+        An empty answer for an asset that never had bars says nothing of the vendor.
+        """
+        is_lost = batch.outcome is Outcome.EMPTY and batch.lease.last_bar is not None
+        if batch.outcome is Outcome.NOT_LISTED or is_lost:
             absent = NotListed(f"{batch.lease.symbol}: {batch.outcome}")
             doubtful = Doubtful(batch.lease, absent, begun, lambda: committer.submit(batch))
             await self._doubt(doubtful, is_suspect=is_suspect)
             return
-        await self._doubts.note_good()
+        if batch.outcome is Outcome.STORED:
+            await self._doubts.note_good()
         await committer.submit(batch)
 
     async def _settle_error(

@@ -77,11 +77,16 @@ class HistoryReader:
         return await self._timed(await self._suspected(batch, self.now or moment), moment)
 
     async def ask_witness(self, symbol: Symbol) -> None:
-        """Fetch a symbol's last bars, only to see whether the vendor answers; none are kept."""
-        last = self.store.clock.now().date()
-        window = window_to_ask(last, self.reread_days, self.store.clock.now())
-        request = history_request(symbol, window)
-        await self.requester.fetch(request, lambda body: decode_bars(body, symbol), FetchState())
+        """Fetch a symbol's bars, only to see whether the vendor answers; none are kept.
+
+        Raises `NotListed` for an answer without any.
+        """
+        request = history_request(symbol, whole_window(self.store.clock.now()))
+        answer = await self.requester.fetch(
+            request, lambda body: decode_bars(body, symbol), FetchState()
+        )
+        if not len(answer.decoded.bars):
+            raise NotListed(f"{symbol}: no bars")
 
     def known_absent(self) -> list[tuple[Lease, Reach]]:
         """Return what was asked too early, and what its answer is known to mean by now."""
