@@ -30,6 +30,7 @@ from data_nexus.database.open import open_database
 from data_nexus.database.reader.status import Overview, overview
 from data_nexus.domain.planning.bulk_or_single import CALLS_A_SESSION
 from data_nexus.domain.planning.due import session_before
+from data_nexus.domain.planning.look_back import LookBack
 from data_nexus.domain.symbol import parse_symbol
 from data_nexus.errors import InvariantBroken, VendorUnavailable
 from data_nexus.events import Observer
@@ -176,10 +177,11 @@ def _update(
     )
     morning = _morning_after(session)
     update = run_update(vendor.settings, None, observe, now=morning)
+    in_bulk = CALLS_A_SESSION + LookBack().calls
     say(
         f"8  update: {update.synced} assets are fresh again for {update.calls} calls, fetched"
-        f" individually (in bulk: {CALLS_A_SESSION}); the {update.reread} with changed adjusted"
-        " closes were read again as a whole, with their actions"
+        f" individually (in bulk: {in_bulk}); the {update.reread} with changed adjusted closes were"
+        " read again as a whole, with their actions"
     )
     bars = _prove_equal(vendor, database)
     once_more = run_update(vendor.settings, None, observe, now=morning)

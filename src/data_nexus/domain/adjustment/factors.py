@@ -93,7 +93,7 @@ def factors(
     `currency` is that of the bars, "" if unknown: a dividend in another one is a finding, not
     applied. Actions count up to `through`, by default the last bar's date. One without a bar on
     its ex-date works from the next bar on; one not later than the first bar changes nothing. A
-    close of zero or below, of a yield or a commodity, is no price that an action could scale: one
+    close of zero or below, of a yield or a commodity, is not a price that an action can scale: one
     after it is a finding.
     """
     last = days(through) if through else _last(dates)

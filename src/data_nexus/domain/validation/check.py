@@ -86,7 +86,7 @@ def check(bars: Bars, window: Window, kind: PriceKind = PriceKind.POSITIVE) -> C
 def check_session(bars: Bars, window: Window, is_signed: Mask | None = None) -> CheckedSession:
     """Check the rows of a session, each of another asset; the rows keep their positions.
 
-    `is_signed` are those of assets whose prices may be zero or negative; None is no such row.
+    `is_signed` are those of assets whose prices may be zero or negative; None: of none.
     """
     reasons: NDArray[np.int8] = np.full(len(bars), -1, np.int8)
     flags: dict[str, Mask] = {}

@@ -62,5 +62,5 @@ def _plain_cause(error: Exception) -> str:
             return words
     number = error.errno if isinstance(error, OSError) else None
     if number in _NO_WAY_OUT:
-        return "there is no way to the host; is there a network?"
+        return "there is no route to the host; is there a network?"
     return "the host refuses it or cannot be reached; is EODHD_BASE_URL right, is a proxy needed?"

@@ -17,6 +17,7 @@ from datetime import date, datetime
 
 from data_nexus.database.store import Store
 from data_nexus.database.store.bulk.sessions import (
+    NOTHING_SETTLED,
     Advanced,
     BulkSessions,
     CandidateIndex,
@@ -215,12 +216,12 @@ class BulkUpdate:
         survey: CandidateIndex,
         bulk_session: BulkSession,
         unbroken_since: date,
-        settling: Settling | None = None,
+        settling: Settling = NOTHING_SETTLED,
     ) -> list[Advanced]:
         async def write(part: tuple[int, int]) -> Advanced:
             started = time.monotonic()
             advanced = await self.sessions.advance(
-                scope, bulk_session, unbroken_since, self.run_id, part, settling or Settling()
+                scope, bulk_session, unbroken_since, self.run_id, part, settling
             )
             self._report(bulk_session, advanced, time.monotonic() - started)
             self.totals.add(advanced)

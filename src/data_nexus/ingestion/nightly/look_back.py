@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from data_nexus.database.store import Store
 from data_nexus.database.store.bulk.second_looks import LookedAgain
-from data_nexus.database.store.bulk.sessions import SessionScope, Settling
+from data_nexus.database.store.bulk.sessions import NOTHING_SETTLED, SessionScope, Settling
 from data_nexus.domain.actions import Dividend, Split
 from data_nexus.domain.planning.due import session_before, sessions_up_to
 from data_nexus.domain.planning.look_back import LookBack
@@ -41,7 +41,7 @@ class LookedBack:
     def settling(self, session: date, newest: date) -> Settling:
         """Return what advancing by a session settles; `newest` is the last one published."""
         if self.session is None:
-            return Settling()
+            return NOTHING_SETTLED
         settles_to = session if session < newest else self.session
         return Settling(settles_to, self.session, self.before, self.compared)
 

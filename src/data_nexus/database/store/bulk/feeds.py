@@ -30,8 +30,7 @@ class SessionFeeds:
         dividends: Mapping[str, Sequence[Dividend]],
     ) -> None:
         """Store a day's actions by code; doing it again changes nothing."""
-        asked = {"exchange": exchange, "codes": [*{*splits, *dividends}]}
-        known: dict[str, int] = dict(await self._pool.rows("current_ids", asked, tuple_row))
+        known = await self.ids_of(exchange, {*splits, *dividends})
         # A day's answer never has all actions of an asset.
         for name, columns in (
             ("store_splits", split_columns(_by_asset(splits, known))),
@@ -46,8 +45,7 @@ class SessionFeeds:
         dividends: Mapping[str, Sequence[Dividend]],
     ) -> dict[str, int]:
         """Return the codes, with their ids, of assets with an action that is not stored like it."""
-        asked = {"exchange": exchange, "codes": [*{*splits, *dividends}]}
-        known: dict[str, int] = dict(await self._pool.rows("current_ids", asked, tuple_row))
+        known = await self.ids_of(exchange, {*splits, *dividends})
         sent = {
             (known[code], each.date, each.numerator, each.denominator)
             for code, actions in splits.items()

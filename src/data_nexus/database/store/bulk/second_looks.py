@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -63,12 +63,6 @@ class SecondLooks:
             return await _write(connection, scope, bulk_session, stored, found, run_id)
 
         return await self._pool.transaction(work)
-
-    async def mark_settled(self, asset_ids: Sequence[int], session: date, since: date) -> None:
-        """Settle assets up to a session, where everything up to `since` is settled."""
-        await self._pool.execute(
-            "mark_settled", {"asset_ids": list(asset_ids), "session": session, "since": since}
-        )
 
 
 async def _read(connection: AsyncConn, scope: SessionScope) -> StoredSession:

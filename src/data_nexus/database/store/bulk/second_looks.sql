@@ -74,13 +74,3 @@ SET open = r.open, high = r.high, low = r.low, close = r.close,
     adjusted_close = r.adjusted_close, volume = r.volume
 FROM restated r
 WHERE m.asset_id = r.asset_id AND m.date = %(session)s
-
--- name: mark_settled
--- Move the settled cursors of assets that were compared up to a session, if nothing before it is open.
-UPDATE assets
-SET settled_through = %(session)s
-WHERE id = ANY (%(asset_ids)s::int[])
-  AND settled_through >= %(since)s
-  AND settled_through < %(session)s
-  AND synced_through >= %(session)s
-  AND lease_owner IS NULL
