@@ -17,10 +17,11 @@ from data_nexus.domain.symbol import Symbol, parse_symbol
 from data_nexus.domain.validation.price_kinds import price_kinds
 from data_nexus.errors import QuotaSpent, UsageError
 from data_nexus.events import Observer, RunFinished, RunStarted, ignore, observers
+from data_nexus.ingestion.engine.engine import Engine
 from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.fetching.requester import Requester
 from data_nexus.ingestion.histories.comparison import HistoryComparison
-from data_nexus.ingestion.histories.engine import Engine, EngineLimits
+from data_nexus.ingestion.histories.history_work import HistoryWork, WriteLimits
 from data_nexus.ingestion.histories.reader import HistoryReader
 from data_nexus.ingestion.reports.run_check import RunCheck
 from data_nexus.ingestion.reports.run_report import RunReport
@@ -155,14 +156,15 @@ class HistoryRun:
         self.observe(RunStarted(self.command, await store.leases.count_due(due, most)))
         run_id = await store.runs.start(self.command)
         check = await RunCheck.begin(store, self.settings.require_token(), self.totals)
+        reader = reader_of(self.settings, store, self.requester, self.observe)
         engine = Engine(
             store=store,
             requester=self.requester,
-            limits=engine_limits(self.settings),
+            work=history_work(self.settings, store, reader, self.observe, run_id),
+            concurrency=self.settings.concurrency,
+            grace_sec=self.settings.grace_seconds,
             observe=self.observe,
             drain=self.drain,
-            run_id=run_id,
-            reader=reader_of(self.settings, store, self.requester, self.observe),
         )
         try:
             await engine.run(due, limit)
@@ -228,16 +230,17 @@ async def _known_ids(store: Store, symbols: Sequence[Symbol] | None) -> list[int
     return list(known.values())
 
 
-def engine_limits(settings: Settings) -> EngineLimits:
-    """Return how a run works by the settings."""
-    return EngineLimits(
-        concurrency=settings.concurrency,
+def history_work(
+    settings: Settings, store: Store, reader: HistoryReader, observe: Observer, run_id: int
+) -> HistoryWork:
+    """Return an engine's work on histories by the settings."""
+    limits = WriteLimits(
         writers=settings.writers,
         batch_rows=settings.batch_rows,
         linger_sec=settings.batch_seconds,
         bytes_in_flight=settings.bytes_in_flight,
-        grace_sec=settings.grace_seconds,
     )
+    return HistoryWork(store, reader, limits, observe, run_id)
 
 
 def reader_of(

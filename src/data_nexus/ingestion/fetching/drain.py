@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, field
 
 from data_nexus.eodhd.requests import Request
+from data_nexus.errors import Park, Pause, Postpone, Retry
 from data_nexus.events import Draining, Observer
 from data_nexus.ingestion.fetching.requester import (
     Answer,
@@ -44,6 +45,10 @@ class Drained(Exception):
 
     def __str__(self) -> str:
         return "the run is to stop"
+
+
+# Why a request brought nothing without ending the run: what it was for waits for another run.
+NOT_FETCHED = (Drained, Retry, Postpone, Park, Pause)
 
 
 @dataclass(frozen=True, slots=True)

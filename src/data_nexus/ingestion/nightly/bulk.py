@@ -9,42 +9,28 @@ has leased.
 from __future__ import annotations
 
 import asyncio
-import time
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date
 
-from data_nexus.database.store import Store
-from data_nexus.database.store.bulk.sessions import (
-    NOTHING_SETTLED,
-    Advanced,
-    BulkSessions,
-    CandidateIndex,
-    SessionScope,
-    Settling,
-)
+from data_nexus.database.store.bulk.sessions import Advanced, CandidateIndex, SessionScope
 from data_nexus.domain.endpoints import CALLS, Endpoint
 from data_nexus.domain.planning.bulk_or_single import CALLS_A_SESSION
 from data_nexus.domain.planning.due import MarketSegment, session_before, sessions_up_to
 from data_nexus.domain.planning.gaps import DEEPEST, recheck_gaps
 from data_nexus.domain.planning.look_back import LookBack
 from data_nexus.domain.symbol import Symbol
-from data_nexus.domain.validation.bulk_session import (
-    BulkSession,
-    RejectedBulkRow,
-    flag_counts,
-    is_out,
-    reference_day,
-)
-from data_nexus.errors import NexusError, NotInPlan, NotListed, Park, Pause, Postpone, Retry
-from data_nexus.events import FeedRejected, Observer, SessionAdvanced, TransactionCommitted, Warned
-from data_nexus.ingestion.fetching.drain import Drained
+from data_nexus.domain.validation.bulk_session import BulkSession, is_out, reference_day
+from data_nexus.errors import NexusError, NotInPlan, NotListed, Park, Pause, Postpone, Retry, Stop
+from data_nexus.events import Warned
+from data_nexus.ingestion.fetching.drain import NOT_FETCHED, Drained
 from data_nexus.ingestion.nightly.bulk_totals import BulkTotals
-from data_nexus.ingestion.nightly.bulk_writes import in_parts
+from data_nexus.ingestion.nightly.context import UpdateRun
 from data_nexus.ingestion.nightly.doubts import note_doubts
 from data_nexus.ingestion.nightly.feeds import BulkFeeds
 from data_nexus.ingestion.nightly.look_back import LookedBack, LookingBack
+from data_nexus.ingestion.nightly.session_writer import SessionWriter
+from data_nexus.ingestion.reports.run_report import UpdateSteps
 
 # This many sessions in a row may be empty before they count as not published yet: markets close
 # without notice for days, but seldom for a week.
@@ -67,87 +53,108 @@ class PricedSession:
         return [day for code, day in self.survey.last_bars.items() if day and code in position]
 
 
-@dataclass(slots=True)
-class BulkUpdate:
-    """Advances one exchange by sessions in bulk, at the moment `now` of an update.
+@dataclass(frozen=True, slots=True)
+class BulkResult:
+    """What an update of an exchange in bulk brought, and what it leaves to others.
 
-    When it is to stop, a session whose prices were received is finished: they are paid for.
-    `published` is the last published session by market segment. What the update leaves behind:
-    `named`, the assets to reload; `held_back`, the first session that it could not advance by, as
-    it is late or failed; `ended_by`, the `Pause` if that is why; `totals`, what each session cost
-    and brought; `looked_back`, what comparing the session before has brought.
+    `has_bulk`: the vendor's plan has bulk for it. `held_back` is the first session that it could
+    not advance by, as it is late or failed. `named` are the assets to reload.
     """
 
+    has_bulk: bool
+    held_back: date | None
+    named: frozenset[Symbol]
+    steps: UpdateSteps
+
+
+@dataclass(slots=True)
+class BulkUpdate:
+    """Advances one exchange by sessions in bulk.
+
+    When it is to stop, a session whose prices were received is finished: they are paid for.
+    `published` is the last published session by market segment.
+    """
+
+    run: UpdateRun
     exchange: str
     published: Mapping[MarketSegment, date]
-    store: Store
-    sessions: BulkSessions
-    feeds: BulkFeeds
-    observe: Observer
-    run_id: int
-    now: datetime
-    writers: int
     look_back: LookBack
-    named: set[Symbol] = field(default_factory=set)
-    held_back: date | None = None
-    ended_by: Pause | None = None
-    looked_back: LookedBack | None = None
-    totals: BulkTotals = field(init=False)
+    _feeds: BulkFeeds = field(init=False)
+    _totals: BulkTotals = field(init=False)
+    _writer: SessionWriter = field(init=False)
+    _held_back: date | None = None
+    _looked_back: LookedBack | None = None
     _empty: list[PricedSession] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.totals = BulkTotals(self.exchange)
+        run, exchange = self.run, self.exchange
+        self._feeds = BulkFeeds(exchange, run.drainable, run.reader.redact, run.reader.kinds)
+        self._totals = BulkTotals(exchange)
+        self._writer = SessionWriter(
+            exchange=exchange,
+            store=run.store,
+            sessions=run.bulk,
+            observe=run.observe,
+            run_id=run.run_id,
+            writers=run.settings.writers,
+            totals=self._totals,
+        )
 
-    async def run(self, sessions: tuple[date, ...]) -> bool:
-        """Advance the exchange over sessions, ascending; False if the plan has no bulk for it.
+    async def over(self, sessions: tuple[date, ...]) -> BulkResult:
+        """Advance the exchange over sessions, ascending.
 
-        Raises what ends a run. Any other failure is reported, and holds the session and those
-        after it back for the next run.
+        Any failure but one that ends the run is reported, and holds the session and those after it
+        back for the next run.
         """
+        ended_by: NexusError | None = None
         try:
             await self._advance_over(sessions)
         except Drained:
-            return True
-        except NexusError as error:
-            if isinstance(error, NotListed | NotInPlan):
-                return False
-            if isinstance(error, Pause):
-                self.ended_by = error
-                return True
-            if not isinstance(error, Retry | Postpone | Park):
-                raise
-            self.observe(Warned(self.exchange, f"no update in bulk: {error}"))
-            self.totals.fail()
+            pass
+        except (Stop, Pause, NotListed, NotInPlan) as error:
+            ended_by = error
+        except (Retry, Postpone, Park) as error:
+            self.run.observe(Warned(self.exchange, f"no update in bulk: {error}"))
+            self._totals.fail()
         finally:
-            self.observe(self.totals.ends())
-        return True
+            self.run.observe(self._totals.ends())
+        has_bulk = not isinstance(ended_by, NotListed | NotInPlan)
+        looked = self._looked_back.report if self._looked_back else None
+        steps = UpdateSteps(
+            bulk=tuple(self._totals.sessions),
+            looked_back=(looked,) if looked else (),
+            ended_by=ended_by if has_bulk and isinstance(ended_by, Stop) else None,
+            paused_by=ended_by if isinstance(ended_by, Pause) else None,
+            held_back=(self.exchange,) if self._held_back else (),
+        )
+        return BulkResult(has_bulk, self._held_back, frozenset(self._writer.named), steps)
 
     async def _advance_over(self, sessions: tuple[date, ...]) -> None:
         since, last = date.min, date.min
         for session in sessions:
             before = await asyncio.to_thread(session_before, self.exchange, session)
             since, last = (before if before != last else since), session
-            self.held_back = self._empty[0].scope.session if self._empty else session
+            self._held_back = self._empty[0].scope.session if self._empty else session
             if await self._advance(self._scope(session, since)):
-                since, self.held_back = session, None
+                since, self._held_back = session, None
             elif len(self._empty) == _MOST_EMPTY:
                 break
         if self._empty:
-            self.observe(Warned(self.exchange, f"the session {self.held_back} is not out yet"))
+            self.run.observe(Warned(self.exchange, f"the session {self._held_back} is not out yet"))
 
     async def _advance(self, scope: SessionScope) -> bool:
         """Advance by a session and the empty ones before it; False if it is empty as well.
 
         An empty session was none after all if a later one is published; else it may be late.
         """
-        survey = await self.sessions.survey(scope)
+        survey = await self.run.bulk.survey(scope)
         last_bars = survey.last_bars
-        self.totals.begin(last_bars)
+        self._totals.begin(last_bars)
         reference = reference_day(last_bars.values())
         if reference is None:
             # No asset is left to advance; what is held back stays so.
             return not self._empty
-        bulk_session = await self.feeds.prices(
+        bulk_session = await self._feeds.prices(
             scope.session, survey.asset_types, needed=CALLS_A_SESSION
         )
         self._empty.append(PricedSession(scope, survey, bulk_session, reference))
@@ -163,112 +170,64 @@ class BulkUpdate:
 
     async def _look_back(self, priced: PricedSession) -> None:
         """Compare the sessions before the first one that is out, once in an update."""
-        if self.looked_back is None:
-            looking = LookingBack(self.store, self.feeds, self.observe, self.run_id, self.now)
-            self.looked_back = await looking.before(
+        if self._looked_back is None:
+            run = self.run
+            looking = LookingBack(run.store, self._feeds, run.observe, run.run_id, run.now)
+            self._looked_back = await looking.before(
                 priced.scope, self.look_back, priced.survey.asset_types
             )
-            self.named |= {Symbol(code, self.exchange) for code in self.looked_back.named}
+            self._writer.named.update(
+                Symbol(code, self.exchange) for code in self._looked_back.named
+            )
 
     async def _commit(self, priced: PricedSession) -> None:
         scope, bulk_session = priced.scope, priced.bulk_session
         if bulk_session.position:
-            bulk_session = await self._with_actions(bulk_session)
-        looked_back = self.looked_back or LookedBack()
+            bulk_session = await self._writer.with_actions(bulk_session, self._feeds)
+        looked_back = self._looked_back or LookedBack()
         bulk_session = replace(bulk_session, named=bulk_session.named | looked_back.named)
-        await self.sessions.requeue(scope, bulk_session.position)
+        await self.run.bulk.requeue(scope, bulk_session.position)
         unbroken_since = await self._recheck(priced, bulk_session.named)
         newest = min(self.published[segment] for segment in scope.segments)
         settling = looked_back.settling(scope.session, newest)
-        done = await self._write(scope, priced.survey, bulk_session, unbroken_since, settling)
+        done = await self._writer.advance(
+            scope, priced.survey, bulk_session, unbroken_since, settling
+        )
         self._note(priced, done)
         if scope.session < max(self.published.values()):
-            await self.sessions.mark_rechecked(self.exchange, scope.session)
+            await self.run.bulk.mark_rechecked(self.exchange, scope.session)
         is_newest = scope.session == newest
         await note_doubts(
-            self.store, self.exchange, bulk_session, done, self.now, is_newest=is_newest
+            self.run.store, self.exchange, bulk_session, done, self.run.now, is_newest=is_newest
         )
 
     async def _recheck(self, priced: PricedSession, named: frozenset[str]) -> date:
         """Fetch late bars where many assets have a gap; return since when there is none."""
         earlier = await asyncio.to_thread(sessions_up_to, self.exchange, priced.reference, DEEPEST)
-        rechecked = await self.sessions.rechecked(self.exchange, earlier[0])
+        rechecked = await self.run.bulk.rechecked(self.exchange, earlier[0])
         rechecks = recheck_gaps(priced.trading_again, earlier, rechecked)
         try:
-            await self.feeds.drainable.requester.ledger.require(
+            await self._feeds.drainable.requester.ledger.require(
                 len(rechecks.sessions) * CALLS[Endpoint.BULK]
             )
             for session in rechecks.sessions:
-                again = await self.feeds.prices(session, priced.survey.asset_types)
+                again = await self._feeds.prices(session, priced.survey.asset_types)
                 bulk_session = replace(again, named=named)
                 scope = replace(priced.scope, session=session, late=True)
-                await self._write(scope, priced.survey, bulk_session, rechecks.still_open)
-                await self.sessions.mark_rechecked(self.exchange, session)
-        except (Drained, Retry, Postpone, Park, Pause) as error:
+                await self._writer.advance(scope, priced.survey, bulk_session, rechecks.still_open)
+                await self.run.bulk.mark_rechecked(self.exchange, session)
+        except NOT_FETCHED as error:
             # The present session is paid for. Assets with a gap are fetched individually.
-            self.observe(Warned(self.exchange, f"no recheck of gaps: {error}"))
+            self.run.observe(Warned(self.exchange, f"no recheck of gaps: {error}"))
             return rechecks.sessions[-1]
         return rechecks.still_open
-
-    async def _write(
-        self,
-        scope: SessionScope,
-        survey: CandidateIndex,
-        bulk_session: BulkSession,
-        unbroken_since: date,
-        settling: Settling = NOTHING_SETTLED,
-    ) -> list[Advanced]:
-        async def write(part: tuple[int, int]) -> Advanced:
-            started = time.monotonic()
-            advanced = await self.sessions.advance(
-                scope, bulk_session, unbroken_since, self.run_id, part, settling
-            )
-            self._report(bulk_session, advanced, time.monotonic() - started)
-            self.totals.add(advanced)
-            return advanced
-
-        return await in_parts(survey.parts, write, self.writers)
-
-    async def _with_actions(self, bulk_session: BulkSession) -> BulkSession:
-        """Fetch the session's actions, store them, and name the assets that have one."""
-        exchange, session = self.exchange, bulk_session.session
-        found = await self.feeds.actions(session)
-        await self.store.session_feeds.store_actions(exchange, found.splits, found.dividends)
-        if found.rejects:
-            counts = Counter(row.rule for row in found.rejects)
-            self.observe(FeedRejected(exchange, session.isoformat(), counts))
-        await self._store_rejects(session, bulk_session.rejected_rows + found.rejects)
-        return replace(bulk_session, named=bulk_session.named | found.named)
-
-    async def _store_rejects(self, session: date, rows: Sequence[RejectedBulkRow]) -> None:
-        if rows:
-            unmatched = await self.store.session_feeds.store_rejects(self.exchange, session, rows)
-            text = f"{len(rows):,} rows of {session} cannot be read"
-            self.observe(Warned(self.exchange, f"{text}; {unmatched:,} of them name no asset"))
 
     def _scope(self, session: date, since: date) -> SessionScope:
         segments = [segment for segment, last in self.published.items() if last >= session]
         return SessionScope(exchange=self.exchange, session=session, since=since, segments=segments)
 
-    def _report(self, bulk_session: BulkSession, advanced: Advanced, seconds: float) -> None:
-        found = advanced.classified
-        self.named.update(Symbol(code, self.exchange) for code in found.to_reload)
-        assets = len(found.stored) + len(found.rejected) + len(found.absent)
-        self.observe(TransactionCommitted(assets, len(found.stored), seconds))
-        self.observe(
-            SessionAdvanced(
-                exchange=self.exchange,
-                session=str(bulk_session.session),
-                assets=assets,
-                stored=len(found.stored),
-                rejected=len(found.rejected),
-                flagged=flag_counts(bulk_session, found.rows),
-                rejected_by_rule=Counter(advanced.rejected_rules),
-            )
-        )
-
     def _note(self, priced: PricedSession, done: list[Advanced]) -> None:
-        report = self.looked_back.report if self.looked_back else None
-        calls = self.feeds.calls - (report.calls if report else 0)
+        report = self._looked_back.report if self._looked_back else None
+        calls = self._feeds.calls - (report.calls if report else 0)
         rows = len(priced.bulk_session.bars)
-        self.totals.add_session(priced.scope.session, rows, done, calls)
+        self._totals.add_session(priced.scope.session, rows, done, calls)

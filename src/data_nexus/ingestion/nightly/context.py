@@ -1,8 +1,8 @@
-"""`UpdateRun`: what every step of an update works with."""
+"""`UpdateRun`: what every step of an update works with; each step returns what it brought."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from data_nexus.config import Settings
@@ -11,18 +11,13 @@ from data_nexus.database.store.bulk.sessions import BulkSessions
 from data_nexus.database.store.quota import QuotaLedger
 from data_nexus.errors import NexusError
 from data_nexus.events import Observer, observers
+from data_nexus.ingestion.engine.asset_work import AssetWork, Read
+from data_nexus.ingestion.engine.engine import Engine
 from data_nexus.ingestion.fetching.drain import Drain, DrainableRequester
 from data_nexus.ingestion.fetching.requester import Requester
-from data_nexus.ingestion.histories.engine import Engine
 from data_nexus.ingestion.histories.reader import HistoryReader
-from data_nexus.ingestion.history_loader import engine_limits
-from data_nexus.ingestion.reports.discovered import Discovered
-from data_nexus.ingestion.reports.run_report import (
-    AuditReport,
-    LookBackReport,
-    SessionReport,
-    UpdateSteps,
-)
+from data_nexus.ingestion.history_loader import history_work
+from data_nexus.ingestion.reports.run_report import UpdateSteps
 from data_nexus.ingestion.reports.run_totals import RunTotals
 from data_nexus.ingestion.wiring import foreseen
 
@@ -33,34 +28,24 @@ _REQUESTS_A_GRACE = 4
 _BATCHES_TOGETHER = 2
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class UpdateRun:
-    """One update at the moment `now`; its steps share the totals and the requester.
+    """One update at the moment `now`: what its steps share.
 
-    Whatever its steps report goes to the totals and to `listener`.
-
-    `lists` and `log` say what each symbol list and each session in bulk cost and brought, `audit`
-    what the audit did; `ended_by` is the `Stop` or `Pause` that made it claim nothing more;
-    `paused_by` one that concerns sessions in bulk only: what needs fewer calls continues.
-    `without_bulk` are the exchanges for which bulk was refused.
+    What they report is counted in `totals` and handed to `listener`. `rest_days` is how long an
+    asset rests that has answered and is behind all the same.
     """
 
     settings: Settings
     store: Store
     requester: Requester
     listener: Observer
+    totals: RunTotals
     drain: Drain
     now: datetime
     run_id: int
     reader: HistoryReader
-    totals: RunTotals = field(default_factory=RunTotals)
-    ended_by: NexusError | None = None
-    paused_by: NexusError | None = None
-    log: list[SessionReport] = field(default_factory=list)
-    looked_back: list[LookBackReport] = field(default_factory=list)
-    lists: list[Discovered] = field(default_factory=list)
-    audit: AuditReport | None = None
-    without_bulk: list[str] = field(default_factory=list)
+    rest_days: float = 0.0
 
     @property
     def observe(self) -> Observer:
@@ -78,37 +63,40 @@ class UpdateRun:
         return self.store.sessions.in_parts_of(_BATCHES_TOGETHER * self.settings.batch_rows)
 
     @property
-    def is_over(self) -> bool:
-        """Whether nothing more is to be fetched."""
-        return self.ended_by is not None or self.drain.requested.is_set()
-
-    @property
     def drainable(self) -> DrainableRequester:
         """The requester, cut short by a drain."""
         grace_sec = self.settings.grace_seconds / _REQUESTS_A_GRACE
         return DrainableRequester(self.requester, self.drain, grace_sec)
 
-    def steps(self) -> UpdateSteps:
-        """Return what the steps have reported so far."""
-        return UpdateSteps(tuple(self.lists), tuple(self.log), tuple(self.looked_back), self.audit)
+    def goes_on(self, done: UpdateSteps) -> bool:
+        """Whether more is to be fetched after these steps."""
+        return done.ended_by is None and not self.drain.requested.is_set()
 
-    async def read_histories(self, due: Due, limit: int | None = None) -> None:
-        """Fetch the histories of what is due individually; note what ended the run early."""
-        if self.is_over:
-            return
-        engine = Engine(
-            store=self.store,
-            requester=self.requester,
-            limits=engine_limits(self.settings),
-            observe=self.observe,
-            drain=self.drain,
-            run_id=self.run_id,
-            reader=self.reader,
-        )
-        try:
-            await engine.run(due, limit)
-        except BaseExceptionGroup as group:
-            raise foreseen(group) from None
-        self.ended_by = engine.ended_by
-        await self.bulk.mark_absent_through(self.reader.known_absent())
-        self.reader.too_early.clear()
+
+async def run_engine(
+    run: UpdateRun, work: AssetWork[Read], due: Due, limit: int | None = None
+) -> NexusError | None:
+    """Do some work on the due assets; return what ended it early, if anything did."""
+    engine = Engine(
+        store=run.store,
+        requester=run.requester,
+        work=work,
+        concurrency=run.settings.concurrency,
+        grace_sec=run.settings.grace_seconds,
+        observe=run.observe,
+        drain=run.drain,
+    )
+    try:
+        await engine.run(due, limit)
+    except BaseExceptionGroup as group:
+        raise foreseen(group) from None
+    return engine.ended_by
+
+
+async def read_histories(run: UpdateRun, due: Due, limit: int | None = None) -> UpdateSteps:
+    """Fetch the histories of what is due individually."""
+    work = history_work(run.settings, run.store, run.reader, run.observe, run.run_id)
+    ended_by = await run_engine(run, work, due, limit)
+    await run.bulk.mark_absent_through(run.reader.known_absent())
+    run.reader.too_early.clear()
+    return UpdateSteps(ended_by=ended_by)

@@ -21,9 +21,8 @@ from data_nexus.domain.actions import Dividend, Split
 from data_nexus.domain.planning.due import session_before, sessions_up_to
 from data_nexus.domain.planning.look_back import LookBack
 from data_nexus.domain.planning.suspicion import Reason, Suspicion
-from data_nexus.errors import Park, Pause, Postpone, Retry, RowsRefused
 from data_nexus.events import Observer, Warned
-from data_nexus.ingestion.fetching.drain import Drained
+from data_nexus.ingestion.fetching.drain import NOT_FETCHED
 from data_nexus.ingestion.nightly.feeds import BulkFeeds
 from data_nexus.ingestion.reports.run_report import LookBackReport
 
@@ -72,7 +71,7 @@ class LookingBack:
             if plan.prices:
                 scope = replace(scope, session=session)
                 found = await self._prices(scope, found.named, asset_types)
-        except (Drained, Retry, Postpone, Park, Pause, RowsRefused) as error:
+        except NOT_FETCHED as error:
             self.observe(Warned(scope.exchange, f"sessions before were not compared: {error}"))
         if found.report is None:
             return found

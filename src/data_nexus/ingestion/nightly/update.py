@@ -3,20 +3,19 @@
 First the symbol lists that are old, as what is new on them is due as well. Then exchange by
 exchange: sessions in bulk where that costs less, then everything that is left due, asset by asset,
 by the engine that also loads histories. Then the actions of assets whose bars show that some are
-not stored, and last the audit.
+not stored, what is suspected, and last the audit.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import date, datetime
 
 from data_nexus.config import Settings
 from data_nexus.database.store import Due
-from data_nexus.database.store.bulk.sessions import BulkSessions
 from data_nexus.domain.endpoints import Endpoint
 from data_nexus.domain.planning.bulk_or_single import BacklogGroup, FetchPlan
 from data_nexus.domain.planning.due import (
@@ -28,21 +27,22 @@ from data_nexus.domain.planning.due import (
     published_at,
     session_before,
 )
-from data_nexus.errors import Pause, Stop, VendorUnavailable
+from data_nexus.errors import VendorUnavailable
 from data_nexus.events import Observer, RunFinished, RunStarted, Warned, observers
 from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.history_loader import reader_of
 from data_nexus.ingestion.nightly.actions import read_actions, wanting
 from data_nexus.ingestion.nightly.audit import audit
-from data_nexus.ingestion.nightly.bulk import BulkUpdate
-from data_nexus.ingestion.nightly.context import UpdateRun
-from data_nexus.ingestion.nightly.feeds import BulkFeeds
+from data_nexus.ingestion.nightly.bulk import BulkResult, BulkUpdate
+from data_nexus.ingestion.nightly.context import UpdateRun, read_histories
 from data_nexus.ingestion.nightly.suspects import read_suspected
 from data_nexus.ingestion.nightly.symbol_lists import refresh_lists
 from data_nexus.ingestion.reports.run_check import RunCheck
-from data_nexus.ingestion.reports.run_report import RunReport
+from data_nexus.ingestion.reports.run_report import RunReport, UpdateSteps
 from data_nexus.ingestion.reports.run_totals import RunTotals
 from data_nexus.ingestion.wiring import FAIL_FAST, LimitPolicy, open_run
+
+Published = dict[MarketSegment, date]
 
 
 async def update(
@@ -72,63 +72,97 @@ async def update(
             store=store,
             requester=requester,
             listener=observe,
+            totals=totals,
             drain=drain,
             now=now,
             run_id=await store.runs.start("update"),
-            totals=totals,
             reader=replace(reader_of(settings, store, requester, observe), now=now),
         )
         check = await RunCheck.begin(store, settings.require_token(), totals)
-        try:
-            await _advance_due(run, exchange)
-        except (Stop, Pause) as error:
-            run.ended_by = error
-        ended_by = await check.breach(run.run_id) or run.ended_by or totals.out_of_reach()
+        steps = await advance_due(
+            run, exchange, lambda assets: run.observe(RunStarted("update", assets))
+        )
+        ended_by = (
+            await check.breach(run.run_id)
+            or steps.ended_by
+            or steps.paused_by
+            or totals.out_of_reach()
+        )
         counted = totals.report(time.monotonic() - started, ended_by, drain.reason)
-        report = replace(counted, steps=run.steps())
+        report = replace(counted, steps=steps)
         await store.runs.finish(run.run_id, report.outcome, report.as_dict())
         observe(RunFinished("update", report.outcome, report.duration_sec))
         return report
 
 
-async def _advance_due(run: UpdateRun, exchange: str | None) -> None:
-    """Load what is due, of one exchange or of all, and read the wanted actions."""
+async def advance_due(
+    run: UpdateRun,
+    exchange: str | None,
+    announce: Callable[[int], None],
+    resting: Collection[str] = (),
+) -> UpdateSteps:
+    """Load what is due, of one exchange or of all, and read the wanted actions.
+
+    `announce` receives how many assets that is, before anything but symbol lists is fetched. No
+    session is fetched in bulk of the `resting` exchanges.
+    """
     published, behind = await _due(run, exchange)
-    await refresh_lists(run, lacking_a_session(behind))
-    if run.lists:
+    done = await refresh_lists(run, lacking_a_session(behind))
+    if done.lists:
         published, behind = await _due(run, exchange)
     due = sum(group.assets for groups in behind.values() for group in groups)
-    wanted = sum((await wanting(run, exchange)).values())
-    run.observe(RunStarted("update", due + wanted))
-    if due:
-        await _read_sessions(run, behind, published)
-    await read_actions(run, exchange)
+    announce(due + sum((await wanting(run, exchange)).values()))
+    if due and run.goes_on(done):
+        done += await _read_sessions(run, behind, published, resting)
+    steps = [read_actions]
     if lacking_a_session(behind):
-        await read_suspected(run, exchange)
-    if lacking_a_session(behind) and not run.paused_by:
-        await audit(run, exchange)
-        # What it found is explained in the same update: the next one may cost nothing.
-        await read_actions(run, exchange)
-    run.ended_by = run.ended_by or run.paused_by
+        steps.append(read_suspected)
+        if not done.paused_by:
+            # What the audit finds is explained in the same update: the next may cost nothing.
+            steps += [audit, read_actions]
+    for step in steps:
+        if run.goes_on(done):
+            done += await step(run, exchange)
+    return done
 
 
 async def _read_sessions(
-    run: UpdateRun, behind: Mapping[str, list[BacklogGroup]], published: dict[MarketSegment, date]
-) -> None:
+    run: UpdateRun,
+    behind: Mapping[str, list[BacklogGroup]],
+    published: Published,
+    resting: Collection[str],
+) -> UpdateSteps:
     """Load what is due: in bulk where that costs less, then asset by asset."""
-    bulk = run.bulk
+    done, without_bulk = UpdateSteps(), list[str]()
     for name, fetch_plan in (await _fetch_plans(run, behind)).items():
-        if fetch_plan.sessions and not run.is_over:
-            async with bulk.alone_with(name, run.drain.requested) as waited:
-                # Another update was at work: what the assets lack is read again.
-                still = await _fetch_plan_now(run, name) if waited else fetch_plan
-                published = await _in_bulk(run, bulk, name, still, published)
-    run.reader.seen |= await bulk.sightings()
-    await run.read_histories(Due(await run.store.runs.moment(), published=published))
-    if not isinstance(run.ended_by, VendorUnavailable):
+        if not fetch_plan.sessions or not run.goes_on(done):
+            continue
+        if name in resting:
+            published = await _before(name, fetch_plan.sessions[0], published)
+            continue
+        async with run.bulk.alone_with(name, run.drain.requested) as waited:
+            # Another update was at work: what the assets lack is read again.
+            still = await _fetch_plan_now(run, name) if waited else fetch_plan
+            if not still.sessions or not run.goes_on(done):
+                continue
+            result = await _in_bulk(run, name, still, published)
+        done += result.steps
+        run.reader.named |= result.named
+        if not result.has_bulk:
+            without_bulk.append(name)
+        elif result.held_back:
+            # What is not published in bulk, or waits for the calls of a bulk session, is not
+            # fetched individually.
+            published = await _before(name, result.held_back, published)
+    run.reader.seen |= await run.bulk.sightings()
+    if run.goes_on(done):
+        before = await run.store.runs.moment(run.rest_days)
+        done += await read_histories(run, Due(before, published=published))
+    if not isinstance(done.ended_by, VendorUnavailable):
         # Only now: a vendor or an address that knows nothing has refused bulk to no key.
-        for name in run.without_bulk:
+        for name in without_bulk:
             await run.quota.note_refusal(Endpoint.BULK, name, run.now)
+    return done
 
 
 async def _fetch_plans(
@@ -151,7 +185,7 @@ async def _fetch_plan_now(run: UpdateRun, exchange: str) -> FetchPlan:
 
 async def _due(
     run: UpdateRun, exchange: str | None
-) -> tuple[dict[MarketSegment, date], dict[str, list[BacklogGroup]]]:
+) -> tuple[Published, dict[str, list[BacklogGroup]]]:
     """Return the last published session by segment, and what is due by exchange."""
     queued = await run.bulk.queued(exchange, run.now)
     published = await asyncio.to_thread(published_at, {group.segment for group in queued}, run.now)
@@ -159,45 +193,20 @@ async def _due(
 
 
 async def _in_bulk(
-    run: UpdateRun,
-    bulk: BulkSessions,
-    exchange: str,
-    fetch_plan: FetchPlan,
-    published: Mapping[MarketSegment, date],
-) -> dict[MarketSegment, date]:
-    """Advance an exchange in bulk; return through which session the rest is due, by segment."""
-    if not fetch_plan.sessions or run.is_over:
-        return dict(published)
-    update = BulkUpdate(
-        exchange=exchange,
-        published={p: day for p, day in published.items() if p.exchange == exchange},
-        store=run.store,
-        sessions=bulk,
-        feeds=BulkFeeds(exchange, run.drainable, run.reader.redact, run.reader.kinds),
-        observe=run.observe,
-        run_id=run.run_id,
-        now=run.now,
-        writers=run.settings.writers,
-        look_back=fetch_plan.look_back,
-    )
-    try:
-        has_bulk = await update.run(fetch_plan.sessions)
-    finally:
-        run.log += update.totals.sessions
-        if update.looked_back and update.looked_back.report:
-            run.looked_back.append(update.looked_back.report)
-        run.reader.named |= update.named
-    run.paused_by = run.paused_by or update.ended_by
-    if has_bulk:
+    run: UpdateRun, exchange: str, fetch_plan: FetchPlan, published: Published
+) -> BulkResult:
+    """Advance an exchange in bulk as planned."""
+    own = {segment: last for segment, last in published.items() if segment.exchange == exchange}
+    result = await BulkUpdate(run, exchange, own, fetch_plan.look_back).over(fetch_plan.sessions)
+    if result.has_bulk:
         await run.quota.note_refusal(Endpoint.BULK, exchange, None)
     else:
-        run.without_bulk.append(exchange)
         text = f"the plan has no bulk: {fetch_plan.in_bulk:,} assets are fetched individually"
         run.observe(Warned(exchange, text))
-        return dict(published)
-    if update.held_back is None:
-        return dict(published)
-    # What is not published in bulk, or waits for the calls of a bulk session, is not fetched
-    # individually.
-    last = await asyncio.to_thread(session_before, exchange, update.held_back)
+    return result
+
+
+async def _before(exchange: str, session: date, published: Published) -> Published:
+    """Return through which session assets are due if those from one on are not of an exchange."""
+    last = await asyncio.to_thread(session_before, exchange, session)
     return {p: min(d, last) if p.exchange == exchange else d for p, d in published.items()}

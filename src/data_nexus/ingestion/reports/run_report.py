@@ -53,12 +53,32 @@ class AuditReport:
 
 @dataclass(frozen=True, slots=True)
 class UpdateSteps:
-    """The steps that only an update has; `audit` is None if it read nothing."""
+    """What the steps of an update brought; a later step is added to those before it.
+
+    `audit` is None if it read nothing. `ended_by` is the `Stop` or `Pause` after which nothing more
+    is fetched, `paused_by` one that concerns sessions in bulk only: what needs fewer calls
+    continues. `held_back` are the exchanges whose next session is late in bulk.
+    """
 
     lists: tuple[Discovered, ...] = ()
     bulk: tuple[SessionReport, ...] = ()
     looked_back: tuple[LookBackReport, ...] = ()
     audit: AuditReport | None = None
+    ended_by: NexusError | None = None
+    paused_by: NexusError | None = None
+    held_back: tuple[str, ...] = ()
+
+    def __add__(self, later: UpdateSteps) -> UpdateSteps:
+        """Return what both brought."""
+        return UpdateSteps(
+            lists=self.lists + later.lists,
+            bulk=self.bulk + later.bulk,
+            looked_back=self.looked_back + later.looked_back,
+            audit=later.audit or self.audit,
+            ended_by=self.ended_by or later.ended_by,
+            paused_by=self.paused_by or later.paused_by,
+            held_back=self.held_back + later.held_back,
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Return them under the names of the command's JSON."""

@@ -144,8 +144,8 @@ class Turns:
         turn.stop()
 
 
-async def first_of(events: Sequence[asyncio.Event], seconds: float) -> None:
-    """Wait until one of the events happened, at most so many seconds."""
+async def first_of(events: Sequence[asyncio.Event], seconds: float | None = None) -> None:
+    """Wait until one of the events happened, at most so many seconds, or for ever."""
     waiting = [asyncio.ensure_future(event.wait()) for event in events]
     try:
         await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)

@@ -1,0 +1,1 @@
+"""Run over leased assets: claim, read, keep, settle."""
