@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,8 @@ from hypothesis import Phase, settings
 
 _MARKERS = frozenset({"campaign", "sized"})
 _SIZE = "size"
+# So much of a failure's text is shown at once, from its end.
+_LAST_CHARS = 2000
 _WORST_FIRST = ("failed", "skipped", "passed")
 
 
@@ -85,6 +88,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     for marker in item.iter_markers():
         if marker.name in _MARKERS and marker.args:
             item.user_properties.append((_SIZE, " ".join(map(str, marker.args))))
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Show a failure when it happens: the end may be an hour away."""
+    if report.failed:
+        sys.stderr.write(f"\n{report.nodeid} failed:\n{report.longreprtext[-_LAST_CHARS:]}\n")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

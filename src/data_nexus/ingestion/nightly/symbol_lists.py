@@ -33,13 +33,13 @@ async def refresh_lists(run: UpdateRun, exchanges: Collection[str]) -> UpdateSte
             found = await _refresh(run, each)
         except Drained:
             break
-        except (Stop, Pause) as error:
-            return replace(done, ended_by=error)
         except (Retry, Postpone, Park, UsageError, NotInPlan) as error:
             run.observe(Warned(each.exchange, f"the symbol list was not read again: {error}"))
             if isinstance(error, Retry | Postpone):
                 break  # requesting others now is of no use
             continue
+        except (Stop, Pause) as error:
+            return replace(done, ended_by=error)
         if found.changes.is_shrunk:
             run.observe(Warned(each.exchange, found.reason))
         done += UpdateSteps(lists=(found,))
