@@ -17,6 +17,7 @@ from data_nexus.domain.symbol import Symbol, parse_symbol
 from data_nexus.domain.validation.price_kinds import price_kinds
 from data_nexus.errors import QuotaSpent, UsageError
 from data_nexus.events import Observer, RunFinished, RunStarted, ignore, observers
+from data_nexus.ingestion.engine.asset_work import AssetWork, Read
 from data_nexus.ingestion.engine.engine import Engine
 from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.fetching.requester import Requester
@@ -157,15 +158,8 @@ class HistoryRun:
         run_id = await store.runs.start(self.command)
         check = await RunCheck.begin(store, self.settings.require_token(), self.totals)
         reader = reader_of(self.settings, store, self.requester, self.observe)
-        engine = Engine(
-            store=store,
-            requester=self.requester,
-            work=history_work(self.settings, store, reader, self.observe, run_id),
-            concurrency=self.settings.concurrency,
-            grace_sec=self.settings.grace_seconds,
-            observe=self.observe,
-            drain=self.drain,
-        )
+        work = history_work(self.settings, store, reader, self.observe, run_id)
+        engine = engine_of(self.settings, store, self.requester, work, self.observe, self.drain)
         try:
             await engine.run(due, limit)
         except BaseExceptionGroup as group:
@@ -228,6 +222,26 @@ async def _known_ids(store: Store, symbols: Sequence[Symbol] | None) -> list[int
     if unknown := [str(symbol) for symbol in symbols if symbol not in known]:
         raise UsageError(f"not in the database: {', '.join(unknown)}; run: nexus discover")
     return list(known.values())
+
+
+def engine_of(
+    settings: Settings,
+    store: Store,
+    requester: Requester,
+    work: AssetWork[Read],
+    observe: Observer,
+    drain: Drain,
+) -> Engine[Read]:
+    """Return the engine of a run by the settings."""
+    return Engine(
+        store=store,
+        requester=requester,
+        work=work,
+        concurrency=settings.concurrency,
+        grace_sec=settings.grace_seconds,
+        observe=observe,
+        drain=drain,
+    )
 
 
 def history_work(

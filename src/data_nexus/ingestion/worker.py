@@ -1,8 +1,7 @@
-"""Run a worker: one of a fleet, updating whatever is due until it is asked to stop.
+"""Run a worker: one of a fleet, loading whatever is due until it is asked to stop.
 
-A fleet does one update together: a session in bulk is fetched by one of its workers, what is read
-individually is shared. A worker waits for quota, for a vendor that recovers and for a database that
-comes back; it ends for refused credentials and for a drain.
+It waits for quota, for a vendor that recovers and for a database that comes back; it ends for
+refused credentials and for a drain.
 """
 
 from __future__ import annotations
@@ -11,27 +10,24 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass
 
 from data_nexus.config import Settings
-from data_nexus.database.store import Store
+from data_nexus.database.store import Due, Store
+from data_nexus.database.store.batch import Batch
 from data_nexus.domain.limits.backoff import poll_sec
 from data_nexus.errors import NexusError, StorageUnavailable
 from data_nexus.events import Observer, RunFinished, RunStarted, Waiting, observers
+from data_nexus.ingestion.engine.engine import Engine
 from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.fetching.requester import Requester
-from data_nexus.ingestion.history_loader import reader_of
-from data_nexus.ingestion.nightly.context import UpdateRun
-from data_nexus.ingestion.nightly.update import advance_due
+from data_nexus.ingestion.history_loader import engine_of, history_work, reader_of
 from data_nexus.ingestion.reports.run_check import RunCheck
-from data_nexus.ingestion.reports.run_report import RunReport, UpdateSteps
+from data_nexus.ingestion.reports.run_report import RunReport
 from data_nexus.ingestion.reports.run_totals import RunTotals
 from data_nexus.ingestion.wiring import WORKER, foreseen, open_database_async, open_run
 
 _DATABASE_SEC = 3.0
-# When what the vendor did not have yet is asked for again.
-_LATE_DAYS = 1 / 24
 
 
 async def work(
@@ -39,13 +35,13 @@ async def work(
 ) -> RunReport:
     """Load what becomes due until a drain is requested or the vendor refuses the key; report."""
     started, totals = time.monotonic(), RunTotals()
-    observing = observers(observe, totals.note)
+    observe = observers(observe, totals.note)
     ended_by: NexusError | None = None
     async with _database(settings, observe, drain) as url:
         observe(RunStarted("worker", 0))
         while not (drain.requested.is_set() or ended_by):
             try:
-                async with open_run(settings, url, observing, WORKER) as (store, requester):
+                async with open_run(settings, url, observe, WORKER) as (store, requester):
                     session = WorkerSession(settings, store, requester, observe, drain, totals)
                     ended_by = await session.work(exchange)
             except (StorageUnavailable, BaseExceptionGroup) as error:
@@ -85,14 +81,11 @@ async def _wait_for_database(
     await _sleep(drain, seconds)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class WorkerSession:
-    """A worker's time with one open store: one update after the other, of what is due by then.
+    """A worker's time with one open store: pass after pass over the queue.
 
-    What they report is counted in `totals` and handed to `observe`.
-
-    An exchange whose session is late in bulk, and an asset that has answered and is behind all the
-    same, is asked for again after an hour.
+    What the passes report is handed to `observe`, which also counts it in `totals`.
     """
 
     settings: Settings
@@ -101,54 +94,35 @@ class WorkerSession:
     observe: Observer
     drain: Drain
     totals: RunTotals
-    _late_until: dict[str, datetime] = field(default_factory=dict)
 
     async def work(self, exchange: str | None) -> NexusError | None:
         """Work until drained; return the error that ended it, if one did."""
         run_id = await self.store.runs.start("worker")
         started, fruitless = time.monotonic(), 0
-        ended_by: NexusError | None = None
-        while not (self.drain.requested.is_set() or ended_by):
+        engine = self._engine(run_id)
+        while not (self.drain.requested.is_set() or engine.ended_by):
             check = await RunCheck.begin(self.store, self.settings.require_token(), self.totals)
             before = self.totals.assets, self.totals.failed
-            await self.store.runs.report(self.requester.state())
-            steps = await self._update(exchange, run_id)
-            ended_by = await check.breach(run_id) or steps.ended_by
-            if isinstance(ended_by, StorageUnavailable):
-                raise ended_by
+            await engine.report()
+            await self.store.leases.requeue_absent()
+            synced_before = await self.store.runs.moment(self.settings.days_old)
+            await engine.run(Due(synced_before, exchange), None)
+            engine.ended_by = await check.breach(run_id) or engine.ended_by
             assets, failed = (self.totals.assets - before[0], self.totals.failed - before[1])
             fruitless = fruitless + 1 if assets == failed > 0 else 0
             if assets == failed:
                 await self.store.leases.free_lost()
                 await _sleep(self.drain, poll_sec(self.settings.poll_seconds, fruitless))
         report = self.totals.report(time.monotonic() - started)
-        await self.store.runs.finish(run_id, str(ended_by or "drained"), report.as_dict())
-        return ended_by
+        outcome = str(engine.ended_by or "drained")
+        await self.store.runs.finish(run_id, outcome, report.as_dict())
+        return engine.ended_by
 
-    async def _update(self, exchange: str | None, run_id: int) -> UpdateSteps:
-        """Load what is due at this moment."""
-        store, settings = self.store, self.settings
-        now = await store.runs.moment()
-        await store.leases.requeue_absent(now)
-        rest_days = min(settings.days_old, _LATE_DAYS)
+    def _engine(self, run_id: int) -> Engine[Batch]:
+        settings, store = self.settings, self.store
         reader = reader_of(settings, store, self.requester, self.observe)
-        run = UpdateRun(
-            settings=settings,
-            store=store,
-            requester=self.requester,
-            listener=self.observe,
-            totals=self.totals,
-            drain=self.drain,
-            now=now,
-            run_id=run_id,
-            reader=replace(reader, now=now),
-            rest_days=rest_days,
-        )
-        late = {name for name, until in self._late_until.items() if now < until}
-        steps = await advance_due(run, exchange, lambda _: None, late)
-        until = now + timedelta(days=rest_days)
-        self._late_until |= dict.fromkeys(steps.held_back, until)
-        return steps
+        work = history_work(settings, store, reader, self.observe, run_id)
+        return engine_of(settings, store, self.requester, work, self.observe, self.drain)
 
 
 async def _sleep(drain: Drain, seconds: float) -> None:

@@ -125,7 +125,6 @@ class BulkUpdate:
             looked_back=(looked,) if looked else (),
             ended_by=ended_by if has_bulk and isinstance(ended_by, Stop) else None,
             paused_by=ended_by if isinstance(ended_by, Pause) else None,
-            held_back=(self.exchange,) if self._held_back else (),
         )
         return BulkResult(has_bulk, self._held_back, frozenset(self._writer.named), steps)
 

@@ -12,11 +12,10 @@ from data_nexus.database.store.quota import QuotaLedger
 from data_nexus.errors import NexusError
 from data_nexus.events import Observer, observers
 from data_nexus.ingestion.engine.asset_work import AssetWork, Read
-from data_nexus.ingestion.engine.engine import Engine
 from data_nexus.ingestion.fetching.drain import Drain, DrainableRequester
 from data_nexus.ingestion.fetching.requester import Requester
 from data_nexus.ingestion.histories.reader import HistoryReader
-from data_nexus.ingestion.history_loader import history_work
+from data_nexus.ingestion.history_loader import engine_of, history_work
 from data_nexus.ingestion.reports.run_report import UpdateSteps
 from data_nexus.ingestion.reports.run_totals import RunTotals
 from data_nexus.ingestion.wiring import foreseen
@@ -32,8 +31,7 @@ _BATCHES_TOGETHER = 2
 class UpdateRun:
     """One update at the moment `now`: what its steps share.
 
-    What they report is counted in `totals` and handed to `listener`. `rest_days` is how long an
-    asset rests that has answered and is behind all the same.
+    What they report is counted in `totals` and handed to `listener`.
     """
 
     settings: Settings
@@ -45,7 +43,6 @@ class UpdateRun:
     now: datetime
     run_id: int
     reader: HistoryReader
-    rest_days: float = 0.0
 
     @property
     def observe(self) -> Observer:
@@ -77,15 +74,7 @@ async def run_engine(
     run: UpdateRun, work: AssetWork[Read], due: Due, limit: int | None = None
 ) -> NexusError | None:
     """Do some work on the due assets; return what ended it early, if anything did."""
-    engine = Engine(
-        store=run.store,
-        requester=run.requester,
-        work=work,
-        concurrency=run.settings.concurrency,
-        grace_sec=run.settings.grace_seconds,
-        observe=run.observe,
-        drain=run.drain,
-    )
+    engine = engine_of(run.settings, run.store, run.requester, work, run.observe, run.drain)
     try:
         await engine.run(due, limit)
     except BaseExceptionGroup as group:

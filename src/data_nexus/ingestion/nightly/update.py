@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date, datetime
 
@@ -79,7 +79,7 @@ async def update(
             reader=replace(reader_of(settings, store, requester, observe), now=now),
         )
         check = await RunCheck.begin(store, settings.require_token(), totals)
-        steps = await advance_due(
+        steps = await _advance_due(
             run, exchange, lambda assets: run.observe(RunStarted("update", assets))
         )
         ended_by = (
@@ -95,16 +95,14 @@ async def update(
         return report
 
 
-async def advance_due(
+async def _advance_due(
     run: UpdateRun,
     exchange: str | None,
     announce: Callable[[int], None],
-    resting: Collection[str] = (),
 ) -> UpdateSteps:
     """Load what is due, of one exchange or of all, and read the wanted actions.
 
-    `announce` receives how many assets that is, before anything but symbol lists is fetched. No
-    session is fetched in bulk of the `resting` exchanges.
+    `announce` receives how many assets that is, before anything but symbol lists is fetched.
     """
     published, behind = await _due(run, exchange)
     done = await refresh_lists(run, lacking_a_session(behind))
@@ -113,7 +111,7 @@ async def advance_due(
     due = sum(group.assets for groups in behind.values() for group in groups)
     announce(due + sum((await wanting(run, exchange)).values()))
     if due and run.goes_on(done):
-        done += await _read_sessions(run, behind, published, resting)
+        done += await _read_sessions(run, behind, published)
     steps = [read_actions]
     if lacking_a_session(behind):
         steps.append(read_suspected)
@@ -130,15 +128,11 @@ async def _read_sessions(
     run: UpdateRun,
     behind: Mapping[str, list[BacklogGroup]],
     published: Published,
-    resting: Collection[str],
 ) -> UpdateSteps:
     """Load what is due: in bulk where that costs less, then asset by asset."""
     done, without_bulk = UpdateSteps(), list[str]()
     for name, fetch_plan in (await _fetch_plans(run, behind)).items():
         if not fetch_plan.sessions or not run.goes_on(done):
-            continue
-        if name in resting:
-            published = await _before(name, fetch_plan.sessions[0], published)
             continue
         async with run.bulk.alone_with(name, run.drain.requested) as waited:
             # Another update was at work: what the assets lack is read again.
@@ -156,8 +150,8 @@ async def _read_sessions(
             published = await _before(name, result.held_back, published)
     run.reader.seen |= await run.bulk.sightings()
     if run.goes_on(done):
-        before = await run.store.runs.moment(run.rest_days)
-        done += await read_histories(run, Due(before, published=published))
+        due = Due(await run.store.runs.moment(), published=published)
+        done += await read_histories(run, due)
     if not isinstance(done.ended_by, VendorUnavailable):
         # Only now: a vendor or an address that knows nothing has refused bulk to no key.
         for name in without_bulk:

@@ -57,7 +57,7 @@ class UpdateSteps:
 
     `audit` is None if it read nothing. `ended_by` is the `Stop` or `Pause` after which nothing more
     is fetched, `paused_by` one that concerns sessions in bulk only: what needs fewer calls
-    continues. `held_back` are the exchanges whose next session is late in bulk.
+    continues.
     """
 
     lists: tuple[Discovered, ...] = ()
@@ -66,7 +66,6 @@ class UpdateSteps:
     audit: AuditReport | None = None
     ended_by: NexusError | None = None
     paused_by: NexusError | None = None
-    held_back: tuple[str, ...] = ()
 
     def __add__(self, later: UpdateSteps) -> UpdateSteps:
         """Return what both brought."""
@@ -77,7 +76,6 @@ class UpdateSteps:
             audit=later.audit or self.audit,
             ended_by=self.ended_by or later.ended_by,
             paused_by=self.paused_by or later.paused_by,
-            held_back=self.held_back + later.held_back,
         )
 
     def as_dict(self) -> dict[str, Any]:
