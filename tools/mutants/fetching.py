@@ -98,7 +98,7 @@ MUTANTS = (
     ),
     Mutant(
         name="work that was cancelled is resumed",
-        file="src/data_nexus/ingestion/engine/turns.py",
+        file="src/data_nexus/ingestion/histories/turns.py",
         before="self._resting[0][2].resumed.done()",
         after="self._resting[0][2].work.done()",
         harm="a run that is drained ends with an internal error",
@@ -171,9 +171,9 @@ MUTANTS = (
     ),
     Mutant(
         name="requests outlast the grace",
-        file="src/data_nexus/ingestion/engine/engine.py",
-        before="            async with asyncio.timeout(self.limits.grace_sec / 2):",
-        after="            async with asyncio.timeout(self.limits.grace_sec * 2):",
+        file="src/data_nexus/ingestion/histories/fetchers.py",
+        before="            async with asyncio.timeout(self.grace_sec / 2):",
+        after="            async with asyncio.timeout(self.grace_sec * 2):",
         harm="an operator's system kills a run that takes longer to end than it may",
         tests=(
             "tests/system/commands/test_signals.py::test_requests_that_outlast_the_grace_are_given_up_and_their_assets_stay_due",

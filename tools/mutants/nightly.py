@@ -206,8 +206,8 @@ MUTANTS = (
     Mutant(
         name="of two late sessions the second is held back",
         file=_BULK,
-        before="            self.held_back = self._empty[0].scope.session if self._empty else session",
-        after="            self.held_back = session",
+        before="            self._held_back = self._empty[0].scope.session if self._empty else session",
+        after="            self._held_back = session",
         harm="sessions that are late are asked for asset by asset",
         tests=(f"{_UPDATE_TESTS}::test_missed_nights_are_made_up_for_when_they_are_out",),
         circumstances=2,

@@ -47,7 +47,7 @@ MUTANTS = (
     ),
     Mutant(
         name="suspects do not count towards the limit",
-        file="src/data_nexus/ingestion/engine/queue.py",
+        file="src/data_nexus/ingestion/histories/queue.py",
         before="        self.taken += len(leases)\n",
         after="        self.taken += 0 if suspect else len(leases)\n",
         harm="a run with a limit takes more assets than it was asked for",

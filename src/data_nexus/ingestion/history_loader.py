@@ -17,11 +17,11 @@ from data_nexus.domain.symbol import Symbol, parse_symbol
 from data_nexus.domain.validation.price_kinds import price_kinds
 from data_nexus.errors import QuotaSpent, UsageError
 from data_nexus.events import Observer, RunFinished, RunStarted, ignore, observers
-from data_nexus.ingestion.engine.asset_work import AssetWork, Read
-from data_nexus.ingestion.engine.engine import Engine
 from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.fetching.requester import Requester
+from data_nexus.ingestion.histories.asset_work import AssetWork, Read
 from data_nexus.ingestion.histories.comparison import HistoryComparison
+from data_nexus.ingestion.histories.engine import Engine
 from data_nexus.ingestion.histories.history_work import HistoryWork, WriteLimits
 from data_nexus.ingestion.histories.reader import HistoryReader
 from data_nexus.ingestion.reports.run_check import RunCheck

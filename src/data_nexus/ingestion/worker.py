@@ -18,9 +18,9 @@ from data_nexus.database.store.batch import Batch
 from data_nexus.domain.limits.backoff import poll_sec
 from data_nexus.errors import NexusError, StorageUnavailable
 from data_nexus.events import Observer, RunFinished, RunStarted, Waiting, observers
-from data_nexus.ingestion.engine.engine import Engine
 from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.fetching.requester import Requester
+from data_nexus.ingestion.histories.engine import Engine
 from data_nexus.ingestion.history_loader import engine_of, history_work, reader_of
 from data_nexus.ingestion.reports.run_check import RunCheck
 from data_nexus.ingestion.reports.run_report import RunReport

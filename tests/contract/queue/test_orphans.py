@@ -11,7 +11,7 @@ import psycopg
 
 from data_nexus.database.store import Due, QueuePosition, open_store
 from data_nexus.domain.lease import Lease
-from data_nexus.ingestion.engine.queue import LeaseQueue
+from data_nexus.ingestion.histories.queue import LeaseQueue
 from tests.support.postgres.database import Cluster
 from tests.support.postgres.tables import add_assets, eventually, rows, value
 from tests.support.postgres.workers import Worker, ago, bars_from, batch_for, worker_on

@@ -23,7 +23,7 @@ from data_nexus.domain.bars import EPOCH, NO_BARS, Bars
 from data_nexus.domain.lease import Lease
 from data_nexus.domain.planning.audit import Record
 from data_nexus.domain.window import Window
-from data_nexus.ingestion.engine.queue import LeaseQueue
+from data_nexus.ingestion.histories.queue import LeaseQueue
 
 WINDOW = Window(date(1700, 1, 1), date(2026, 1, 1))
 

@@ -24,8 +24,8 @@ from data_nexus.errors import (
     VendorUnavailable,
 )
 from data_nexus.events import Event, Waiting
-from data_nexus.ingestion.engine.doubtful_answers import Doubtful, DoubtfulAnswers
 from data_nexus.ingestion.fetching.drain import Drain, Drained
+from data_nexus.ingestion.histories.doubtful_answers import Doubtful, DoubtfulAnswers
 
 REFUSED = "405 Method Not Allowed"
 

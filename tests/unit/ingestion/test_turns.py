@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from data_nexus.events import Event, Waiting, ignore
-from data_nexus.ingestion.engine.turns import Rest, Turn, Turns
+from data_nexus.ingestion.histories.turns import Rest, Turn, Turns
 
 LONG = 100.0
 

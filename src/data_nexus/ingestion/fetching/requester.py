@@ -94,7 +94,9 @@ class Requester:
     _decoding: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
-        usage = UsagePoll(self._fetch_user, self.ledger, self.observe)
+        usage = UsagePoll(
+            lambda: self._send_when_allowed(user_request(), FetchState()), self.ledger, self.observe
+        )
         self.quota = DailyQuota(self.ledger, usage, self.observe, self.waits)
         self.breakers.recovered = self._note_recovery
 
@@ -197,14 +199,14 @@ class Requester:
     async def _decoded(self, body: bytes, decode: Decode[Decoded]) -> Decoded:
         async with self._decoding:
             try:
-                decoded = decode(body)
+                return decode(body)
             except Park as unfit:
                 unfit.status, unfit.body = 200, body
                 raise
-            # A pause after each answer: else the answers that arrived together keep the loop so
-            # busy that the writers' sockets starve while PostgreSQL waits for rows.
-            await asyncio.sleep(0)
-        return decoded
+            finally:
+                # Else the answers that arrived together keep the loop so busy that the writers'
+                # sockets starve while PostgreSQL waits for rows.
+                await asyncio.sleep(0)
 
     async def _wait_to_retry(
         self, request: Request, error: Retry, attempt: int, state: FetchState
@@ -224,6 +226,3 @@ class Requester:
             await asyncio.sleep(empty_sec)
         await asyncio.sleep(seconds)
         return True
-
-    async def _fetch_user(self) -> bytes:
-        return await self._send_when_allowed(user_request(), FetchState())

@@ -13,44 +13,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 
-from data_nexus.database.store.bulk.sessions import Advanced, CandidateIndex, SessionScope
-from data_nexus.domain.endpoints import CALLS, Endpoint
+from data_nexus.database.store.bulk.sessions import Advanced, SessionScope
 from data_nexus.domain.planning.bulk_or_single import CALLS_A_SESSION
-from data_nexus.domain.planning.due import MarketSegment, session_before, sessions_up_to
-from data_nexus.domain.planning.gaps import DEEPEST, recheck_gaps
+from data_nexus.domain.planning.due import MarketSegment, session_before
 from data_nexus.domain.planning.look_back import LookBack
 from data_nexus.domain.symbol import Symbol
-from data_nexus.domain.validation.bulk_session import BulkSession, is_out, reference_day
+from data_nexus.domain.validation.bulk_session import is_out, reference_day
 from data_nexus.errors import NexusError, NotInPlan, NotListed, Park, Pause, Postpone, Retry, Stop
 from data_nexus.events import Warned
-from data_nexus.ingestion.fetching.drain import NOT_FETCHED, Drained
+from data_nexus.ingestion.fetching.drain import Drained
 from data_nexus.ingestion.nightly.bulk_totals import BulkTotals
 from data_nexus.ingestion.nightly.context import UpdateRun
 from data_nexus.ingestion.nightly.doubts import note_doubts
 from data_nexus.ingestion.nightly.feeds import BulkFeeds
 from data_nexus.ingestion.nightly.look_back import LookedBack, LookingBack
-from data_nexus.ingestion.nightly.session_writer import SessionWriter
+from data_nexus.ingestion.nightly.session_writer import PricedSession, SessionWriter
 from data_nexus.ingestion.reports.run_report import UpdateSteps
 
 # This many sessions in a row may be empty before they count as not published yet: markets close
 # without notice for days, but seldom for a week.
 _MOST_EMPTY = 5
-
-
-@dataclass(frozen=True, slots=True)
-class PricedSession:
-    """A session's prices, the assets that it can advance, and up to where their bars reach."""
-
-    scope: SessionScope
-    survey: CandidateIndex
-    bulk_session: BulkSession
-    reference: date
-
-    @property
-    def trading_again(self) -> list[date]:
-        """The last bars of the assets that have one now, with a gap before it or without."""
-        position = self.bulk_session.position
-        return [day for code, day in self.survey.last_bars.items() if day and code in position]
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +168,7 @@ class BulkUpdate:
         looked_back = self._looked_back or LookedBack()
         bulk_session = replace(bulk_session, named=bulk_session.named | looked_back.named)
         await self.run.bulk.requeue(scope, bulk_session.position)
-        unbroken_since = await self._recheck(priced, bulk_session.named)
+        unbroken_since = await self._writer.recheck(priced, self._feeds, bulk_session.named)
         newest = min(self.published[segment] for segment in scope.segments)
         settling = looked_back.settling(scope.session, newest)
         done = await self._writer.advance(
@@ -199,27 +181,6 @@ class BulkUpdate:
         await note_doubts(
             self.run.store, self.exchange, bulk_session, done, self.run.now, is_newest=is_newest
         )
-
-    async def _recheck(self, priced: PricedSession, named: frozenset[str]) -> date:
-        """Fetch late bars where many assets have a gap; return since when there is none."""
-        earlier = await asyncio.to_thread(sessions_up_to, self.exchange, priced.reference, DEEPEST)
-        rechecked = await self.run.bulk.rechecked(self.exchange, earlier[0])
-        rechecks = recheck_gaps(priced.trading_again, earlier, rechecked)
-        try:
-            await self._feeds.drainable.requester.ledger.require(
-                len(rechecks.sessions) * CALLS[Endpoint.BULK]
-            )
-            for session in rechecks.sessions:
-                again = await self._feeds.prices(session, priced.survey.asset_types)
-                bulk_session = replace(again, named=named)
-                scope = replace(priced.scope, session=session, late=True)
-                await self._writer.advance(scope, priced.survey, bulk_session, rechecks.still_open)
-                await self.run.bulk.mark_rechecked(self.exchange, session)
-        except NOT_FETCHED as error:
-            # The present session is paid for. Assets with a gap are fetched individually.
-            self.run.observe(Warned(self.exchange, f"no recheck of gaps: {error}"))
-            return rechecks.sessions[-1]
-        return rechecks.still_open
 
     def _scope(self, session: date, since: date) -> SessionScope:
         segments = [segment for segment, last in self.published.items() if last >= session]

@@ -11,9 +11,9 @@ from data_nexus.database.store.bulk.sessions import BulkSessions
 from data_nexus.database.store.quota import QuotaLedger
 from data_nexus.errors import NexusError
 from data_nexus.events import Observer, observers
-from data_nexus.ingestion.engine.asset_work import AssetWork, Read
 from data_nexus.ingestion.fetching.drain import Drain, DrainableRequester
 from data_nexus.ingestion.fetching.requester import Requester
+from data_nexus.ingestion.histories.asset_work import AssetWork, Read
 from data_nexus.ingestion.histories.reader import HistoryReader
 from data_nexus.ingestion.history_loader import engine_of, history_work
 from data_nexus.ingestion.reports.run_report import UpdateSteps

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from typing import TypeVar
 
 from data_nexus.database.store import Store
 from data_nexus.database.store.bulk.sessions import (
@@ -17,12 +19,37 @@ from data_nexus.database.store.bulk.sessions import (
     SessionScope,
     Settling,
 )
+from data_nexus.domain.endpoints import CALLS, Endpoint
+from data_nexus.domain.planning.due import sessions_up_to
+from data_nexus.domain.planning.gaps import DEEPEST, recheck_gaps
 from data_nexus.domain.symbol import Symbol
 from data_nexus.domain.validation.bulk_session import BulkSession, RejectedBulkRow, flag_counts
+from data_nexus.errors import RowsRefused
 from data_nexus.events import FeedRejected, Observer, SessionAdvanced, TransactionCommitted, Warned
+from data_nexus.ingestion.fetching.drain import NOT_FETCHED
 from data_nexus.ingestion.nightly.bulk_totals import BulkTotals
-from data_nexus.ingestion.nightly.bulk_writes import in_parts
 from data_nexus.ingestion.nightly.feeds import BulkFeeds
+from data_nexus.ingestion.wiring import foreseen
+
+Result = TypeVar("Result")
+# A range of ids, first and last.
+Part = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class PricedSession:
+    """A session's prices, the assets that it can advance, and up to where their bars reach."""
+
+    scope: SessionScope
+    survey: CandidateIndex
+    bulk_session: BulkSession
+    reference: date
+
+    @property
+    def trading_again(self) -> list[date]:
+        """The last bars of the assets that have one now, with a gap before it or without."""
+        position = self.bulk_session.position
+        return [day for code, day in self.survey.last_bars.items() if day and code in position]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +87,28 @@ class SessionWriter:
             self.totals.add(advanced)
             return advanced
 
-        return await in_parts(survey.parts, write, self.writers)
+        return await _in_parts(survey.parts, write, self.writers)
+
+    async def recheck(self, priced: PricedSession, feeds: BulkFeeds, named: frozenset[str]) -> date:
+        """Fetch late bars where many assets have a gap; return since when there is none."""
+        earlier = await asyncio.to_thread(sessions_up_to, self.exchange, priced.reference, DEEPEST)
+        rechecked = await self.sessions.rechecked(self.exchange, earlier[0])
+        rechecks = recheck_gaps(priced.trading_again, earlier, rechecked)
+        try:
+            await feeds.drainable.requester.ledger.require(
+                len(rechecks.sessions) * CALLS[Endpoint.BULK]
+            )
+            for session in rechecks.sessions:
+                again = await feeds.prices(session, priced.survey.asset_types)
+                bulk_session = replace(again, named=named)
+                scope = replace(priced.scope, session=session, late=True)
+                await self.advance(scope, priced.survey, bulk_session, rechecks.still_open)
+                await self.sessions.mark_rechecked(self.exchange, session)
+        except NOT_FETCHED as error:
+            # The present session is paid for. Assets with a gap are fetched individually.
+            self.observe(Warned(self.exchange, f"no recheck of gaps: {error}"))
+            return rechecks.sessions[-1]
+        return rechecks.still_open
 
     async def with_actions(self, bulk_session: BulkSession, feeds: BulkFeeds) -> BulkSession:
         """Fetch the session's actions, store them, and name the assets that have one."""
@@ -95,3 +143,31 @@ class SessionWriter:
                 rejected_by_rule=Counter(advanced.rejected_rules),
             )
         )
+
+
+async def _in_parts(
+    parts: Sequence[Part], write: Callable[[Part], Awaitable[Result]], writers: int
+) -> list[Result]:
+    """Write each part; return what was written.
+
+    Fewer and fewer assets are tried together where PostgreSQL refuses a row: one must not hold the
+    others back. What is left in the end is not written.
+    """
+    left, done = [*reversed(parts)], list[Result]()
+
+    async def work() -> None:
+        while left:
+            first, last = part = left.pop()
+            try:
+                done.append(await write(part))
+            except RowsRefused:
+                middle = (first + last) // 2
+                left.extend([(first, middle), (middle + 1, last)] if first < last else [])
+
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            for n in range(writers):
+                tasks.create_task(work(), name=f"bulk writer {n}")
+    except BaseExceptionGroup as group:
+        raise foreseen(group) from None
+    return done

@@ -25,11 +25,39 @@ from data_nexus.ingestion.reports.run_report import RunReport
 
 
 @dataclass(slots=True)
-class RunTotals:
-    """The counts of a run's events; `received` = inserted + revised + unchanged + rejected.
+class RowCounts:
+    """Counts of rows; `received` = inserted + revised + unchanged + rejected.
 
     `withdrawn` counts stored bars that the vendor sends no more and that left the table, `doubted`
     those that stay all the same.
+    """
+
+    received: int = 0
+    inserted: int = 0
+    revised: int = 0
+    unchanged: int = 0
+    rejected: int = 0
+    withdrawn: int = 0
+    doubted: int = 0
+    flagged: Counter[str] = field(default_factory=Counter)
+    rejected_by_rule: Counter[str] = field(default_factory=Counter)
+
+    def add_rows(self, others: Committed | RowCounts) -> None:
+        """Add the rows of one answer, or of many."""
+        self.received += others.received
+        self.inserted += others.inserted
+        self.revised += others.revised
+        self.unchanged += others.unchanged
+        self.rejected += others.rejected
+        self.withdrawn += others.withdrawn
+        self.doubted += others.doubted
+        self.flagged.update(others.flagged)
+        self.rejected_by_rule.update(others.rejected_by_rule)
+
+
+@dataclass(slots=True)
+class RunTotals(RowCounts):
+    """The counts of a run's events.
 
     `answers` counts the requests that were answered, however; `last_failure` is why an asset last
     got no usable answer. `actions` counts the assets whose splits and dividends were read,
@@ -46,20 +74,11 @@ class RunTotals:
     actions: int = 0
     actions_failed: int = 0
     findings: int = 0
-    received: int = 0
-    inserted: int = 0
-    revised: int = 0
-    unchanged: int = 0
-    rejected: int = 0
-    withdrawn: int = 0
-    doubted: int = 0
     calls: int = 0
     requests: int = 0
     answers: int = 0
     commits: int = 0
     last_failure: str = ""
-    flagged: Counter[str] = field(default_factory=Counter)
-    rejected_by_rule: Counter[str] = field(default_factory=Counter)
 
     @property
     def assets(self) -> int:
@@ -94,16 +113,8 @@ class RunTotals:
     def add_audit(self, audit: RunTotals) -> None:
         """Add what an audit wrote; of its assets only those that a person must see."""
         self.parked += audit.parked
-        self.received += audit.received
-        self.inserted += audit.inserted
-        self.revised += audit.revised
-        self.unchanged += audit.unchanged
-        self.rejected += audit.rejected
-        self.withdrawn += audit.withdrawn
-        self.doubted += audit.doubted
+        self.add_rows(audit)
         self.commits += audit.commits
-        self.flagged.update(audit.flagged)
-        self.rejected_by_rule.update(audit.rejected_by_rule)
 
     def out_of_reach(self) -> VendorUnavailable | None:
         """Return the error of a run whose assets failed without any answer of the vendor."""
@@ -149,15 +160,7 @@ class RunTotals:
             self.absent += 1
             return
         self.synced += 1
-        self.received += event.received
-        self.inserted += event.inserted
-        self.revised += event.revised
-        self.unchanged += event.unchanged
-        self.rejected += event.rejected
-        self.withdrawn += event.withdrawn
-        self.doubted += event.doubted
-        self.flagged.update(event.flagged)
-        self.rejected_by_rule.update(event.rejected_by_rule)
+        self.add_rows(event)
 
     def _note_actions(self, event: ActionsRead | ActionsFailed) -> None:
         if isinstance(event, ActionsFailed):

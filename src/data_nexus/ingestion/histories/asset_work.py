@@ -37,7 +37,7 @@ class AssetWork(Protocol[Read]):
         """Wait until all that was to be kept is written."""
 
     def parking(self, lease: Lease, unfit: Park) -> Callable[[], Awaitable[None]]:
-        """Return what puts an asset aside for an unfit answer; the answer's body is let go."""
+        """Return what parks an asset for an unfit answer, whose body is let go."""
 
     def failure(self, lease: Lease, error: NexusError) -> Event:
         """Return what is reported of an asset that got no answer, or lost its lease."""

@@ -8,24 +8,22 @@ out of reach) stops the claiming; what has been paid for is still kept.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Generic
+from typing import Generic
 
 from data_nexus.database.store import Due, Store
 from data_nexus.domain.lease import Lease
 from data_nexus.errors import NexusError, Pause, StorageUnavailable
 from data_nexus.events import Observer
-from data_nexus.ingestion.engine.asset_work import AssetWork, Read
-from data_nexus.ingestion.engine.queue import LeaseQueue
-from data_nexus.ingestion.engine.settlement import Settlement
-from data_nexus.ingestion.engine.turns import Rest, Turn, Turns, first_of
 from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.fetching.requester import FetchState, Requester
+from data_nexus.ingestion.histories.asset_work import AssetWork, Read
+from data_nexus.ingestion.histories.fetchers import Fetchers
+from data_nexus.ingestion.histories.queue import LeaseQueue
+from data_nexus.ingestion.histories.settlement import Settlement
+from data_nexus.ingestion.histories.turns import Rest, Turn, Turns, first_of
 
-# How often a run that is to stop checks which fetchers may be ended.
-_POLL_SEC = 0.05
 # How often a run looks for suspects that another worker has freed.
 _SUSPECTS_SEC = 10.0
 
@@ -49,10 +47,10 @@ class Engine(Generic[Read]):
     _ended: asyncio.Event = field(default_factory=asyncio.Event)
     _cut: asyncio.Event = field(default_factory=asyncio.Event)
     _settlement: Settlement[Read] = field(init=False)
-    # How far each fetcher has come; it may be cancelled at will while it waits.
-    _fetching: dict[asyncio.Task[Any], FetchState] = field(default_factory=dict)
+    _fetchers: Fetchers = field(init=False)
 
     def __post_init__(self) -> None:
+        self._fetchers = Fetchers((self.drain.requested, self._cut), self.grace_sec)
         self._settlement = Settlement(
             self.store, self.work, self.requester, self.observe, self.drain, self._end
         )
@@ -79,7 +77,7 @@ class Engine(Generic[Read]):
             async with self.work.keeping():
                 await self._walk(queue)
                 await self._free_lost_leases()
-                await self._in_time(self._fetch_suspects(queue))
+                await self._fetchers.run(self._fetch_suspects(queue))
                 await self._settlement.finish(self.ended_by)
             await self.store.leases.release_all()
             renewing.cancel()
@@ -100,39 +98,13 @@ class Engine(Generic[Read]):
     def _claims(self) -> bool:
         return not (self._ended.is_set() or self.drain.requested.is_set())
 
-    async def _in_time(self, *work: Coroutine[Any, Any, None]) -> None:
-        """Do work that fetches, and cut it short if the run is asked to stop."""
-        async with asyncio.TaskGroup() as fetching:
-            fetchers = [fetching.create_task(one, name="fetcher") for one in work]
-            watching = fetching.create_task(self._cut_short(fetchers), name="drain")
-            await asyncio.wait(fetchers)
-            watching.cancel()
-
-    async def _cut_short(self, fetchers: Sequence[asyncio.Task[None]]) -> None:
-        """Once the run is asked to stop, end who waits; requests under way may finish.
-
-        They have half of the grace for it.
-        """
-        await first_of((self.drain.requested, self._cut))
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self.grace_sec / 2):
-                while True:
-                    for fetcher in [
-                        one for one, state in self._fetching.items() if state.is_waiting
-                    ]:
-                        del self._fetching[fetcher]
-                        fetcher.cancel()
-                    await asyncio.sleep(_POLL_SEC)
-        for fetcher in fetchers:
-            fetcher.cancel()
-
     async def _walk(self, queue: LeaseQueue) -> None:
         """Fetch along the queue to its end, and what was to be fetched again."""
         over = (self._ended, self.drain.requested)
         turns = Turns(self.requester.spend_retry, self.observe, over)
         fetchers = (self._fetch_due(queue, turns) for _ in range(self.concurrency))
         try:
-            await self._in_time(*fetchers, self._watch_suspects(queue))
+            await self._fetchers.run(*fetchers, self._watch_suspects(queue))
         finally:
             await turns.end()
 
@@ -172,19 +144,14 @@ class Engine(Generic[Read]):
     ) -> None:
         """Take one lease to its end: an answer kept, or an error settled."""
         state = FetchState(is_wanted=lambda: self.store.leases.trusts(lease), rest=rest)
-        fetcher = asyncio.current_task()
-        assert fetcher  # noqa: S101 - what awaits runs in a task
-        self._fetching[fetcher] = state
         settlement = self._settlement
         try:
-            answer = await self.work.read(lease, state)
+            with self._fetchers.fetching(state):
+                answer = await self.work.read(lease, state)
         except NexusError as error:
-            self._fetching.pop(fetcher, None)
             await settlement.error(lease, error, state.begun, is_suspect=is_suspect)
         else:
             await settlement.answer(lease, answer, state.begun, is_suspect=is_suspect)
-        finally:
-            self._fetching.pop(fetcher, None)
 
     async def _renew(self) -> None:
         while True:

@@ -20,10 +20,10 @@ from data_nexus.errors import (
     VendorUnavailable,
 )
 from data_nexus.events import Observer
-from data_nexus.ingestion.engine.asset_work import AssetWork, Read
-from data_nexus.ingestion.engine.doubtful_answers import Doubtful, DoubtfulAnswers
 from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.fetching.requester import Requester
+from data_nexus.ingestion.histories.asset_work import AssetWork, Read
+from data_nexus.ingestion.histories.doubtful_answers import Doubtful, DoubtfulAnswers
 
 
 @dataclass(slots=True)

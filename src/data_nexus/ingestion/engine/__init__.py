@@ -1,1 +1,0 @@
-"""Run over leased assets: claim, read, keep, settle."""
