@@ -31,9 +31,9 @@ class Suspicions:
         if suspicions:
             await self._pool.execute("note_suspicions", noted_parameters(suspicions))
 
-    async def of_asset(self, asset_id: int) -> list[NotedSuspicion]:
-        """Return what is noted of an asset."""
-        asked = {"asset_ids": [asset_id]}
+    async def of_asset(self, asset_id: int, moment: datetime) -> list[NotedSuspicion]:
+        """Return what is noted of an asset, and what of it is due at a moment."""
+        asked = {"asset_ids": [asset_id], "moment": moment}
         return await self._pool.rows("read_suspicions", asked, args_row(_noted))
 
     async def counts(self, exchange: str | None, moment: datetime) -> dict[str, int]:
@@ -83,6 +83,7 @@ def settled_parameters(settled: Sequence[SettledSuspicion]) -> dict[str, Any]:
         "asset_ids": [each.asset_id for each in settled],
         "reasons": [each.reason for each in settled],
         "moments": [None if each.is_ended else _moment(each.read_after) for each in settled],
+        "are_readings": [each.is_reading for each in settled],
     }
 
 
@@ -90,5 +91,5 @@ def _moment(moment: datetime | None) -> str:
     return moment.isoformat() if moment else "infinity"
 
 
-def _noted(asset_id: int, reason: str, session: date, times: int) -> NotedSuspicion:
-    return NotedSuspicion(asset_id, Reason(reason), session, times)
+def _noted(asset_id: int, reason: str, session: date, times: int, is_due: object) -> NotedSuspicion:
+    return NotedSuspicion(asset_id, Reason(reason), session, times, bool(is_due))

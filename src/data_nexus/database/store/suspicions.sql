@@ -11,22 +11,26 @@ SET session = excluded.session, times = 0, read_after = least(s.read_after, excl
 WHERE excluded.session > s.session
 
 -- name: read_suspicions
--- Why some assets are to be read again, and how often they have been.
-SELECT asset_id, reason, session, times FROM suspicions WHERE asset_id = ANY (%(asset_ids)s::int[])
+-- Why some assets are to be read again, how often they have been, and whether it is time for it.
+SELECT asset_id, reason, session, times, read_after <= %(moment)s AS is_due
+FROM suspicions
+WHERE asset_id = ANY (%(asset_ids)s::int[])
 
 -- name: settle_suspicions
--- Forget the suspicions that an answer has ended, and put the others off.
+-- Forget the suspicions that an answer has ended, and give the others their next moment.
 WITH answered AS (
     SELECT *
-    FROM unnest(%(asset_ids)s::int[], %(reasons)s::text[], %(moments)s::timestamptz[])
-        AS t (asset_id, reason, read_after)
+    FROM unnest(
+        %(asset_ids)s::int[], %(reasons)s::text[], %(moments)s::timestamptz[],
+        %(are_readings)s::bool[]
+    ) AS t (asset_id, reason, read_after, is_reading)
 ), ended AS (
     DELETE FROM suspicions s
     USING answered a
     WHERE s.asset_id = a.asset_id AND s.reason = a.reason AND a.read_after IS NULL
 )
 UPDATE suspicions s
-SET times = s.times + 1, read_after = a.read_after
+SET times = CASE WHEN is_reading THEN s.times + 1 ELSE 0 END, read_after = a.read_after
 FROM answered a
 WHERE s.asset_id = a.asset_id AND s.reason = a.reason AND a.read_after IS NOT NULL
 

@@ -9,9 +9,11 @@ import pytest
 
 from data_nexus.domain.bars import Bars, days
 from data_nexus.domain.planning.suspicion import (
+    CONFIRMING_READINGS,
     MOST_READINGS,
     NotedSuspicion,
     Reason,
+    is_end_confirmed,
     wait_after,
 )
 from data_nexus.domain.validation.leaps import is_leap, is_unusual, leap_at
@@ -70,6 +72,30 @@ def test_readings_are_a_day_apart_and_then_two_four_and_eight_and_end() -> None:
         None,
         None,
     ]
+
+
+def end(times: int, session: date = SESSION, *, is_due: bool = True) -> NotedSuspicion:
+    return NotedSuspicion(7, Reason.END, session, times, is_due)
+
+
+def test_a_last_bar_that_is_not_sent_is_confirmed_by_readings_over_a_week() -> None:
+    waits = [wait_after(1), *(wait_after(times) for times in range(1, CONFIRMING_READINGS))]
+    assert sum((each for each in waits if each), timedelta()) >= timedelta(days=7)
+    most = CONFIRMING_READINGS - 1
+    assert is_end_confirmed([end(most)], SESSION)
+    assert not is_end_confirmed([end(most - 1)], SESSION)
+    assert not is_end_confirmed([end(most, is_due=False)], SESSION)
+    assert not is_end_confirmed([end(most, SESSION - timedelta(1))], SESSION), "newer ones came"
+    assert not is_end_confirmed([NotedSuspicion(7, Reason.UNSENT, SESSION, most)], SESSION)
+
+
+def test_only_a_reading_at_its_time_counts_towards_a_week() -> None:
+    moment, bars = datetime(2026, 11, 10, tzinfo=UTC), history([100.0, 101.0])
+    (again,) = settled([end(2)], bars, moment, is_explained=True, is_behind=True)
+    assert (again.is_ended, again.read_after) == (False, moment + timedelta(days=4, hours=-6))
+    assert settled([end(2, is_due=False)], bars, moment, is_explained=True, is_behind=True) == ()
+    (over,) = settled([end(2, is_due=False)], bars, moment, is_explained=True)
+    assert over.is_ended, "the bar is sent again"
 
 
 @pytest.mark.parametrize(
