@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -12,12 +12,17 @@ from psycopg.rows import args_row, tuple_row
 from data_nexus.database.pool import Pool
 from data_nexus.database.queries import suspected_assets
 from data_nexus.domain.adjustment.findings import ADJUSTED_CLOSE_IS_EXPLAINED
+from data_nexus.domain.calendar.publication import Published
+from data_nexus.domain.planning.due import MarketSegment
 from data_nexus.domain.planning.suspicion import (
     NotedSuspicion,
     Reason,
     SettledSuspicion,
     Suspicion,
 )
+
+# No look back reaches a session that is older.
+_DEEPEST_DAYS = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,23 @@ class Suspicions:
             "moment": read_after,
         }
         await self._pool.execute("suspect_unexplained", parameters)
+
+    async def note_open(
+        self, expected: Mapping[MarketSegment, Published], read_after: datetime, most: int
+    ) -> None:
+        """Note assets that have passed their last published session with one before it open."""
+        parameters = {
+            "exchanges": [segment.exchange for segment in expected],
+            "venues": [segment.venue for segment in expected],
+            "asset_types": [segment.asset_type for segment in expected],
+            "published": [each.last for each in expected.values()],
+            "settled": [each.before for each in expected.values()],
+            "reason": Reason.OPEN,
+            "moment": read_after,
+            "deepest_days": _DEEPEST_DAYS,
+            "most": most,
+        }
+        await self._pool.execute("note_open", parameters)
 
     async def recent_bars(self, asset_ids: Sequence[int], since: date) -> dict[int, int]:
         """Return how many bars assets have since a day; one without any is left out."""

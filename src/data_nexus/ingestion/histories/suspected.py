@@ -72,6 +72,8 @@ def is_ended(
     """Say whether a whole history ends a suspicion; `is_explained` by its stored actions."""
     if noted.reason is Reason.END:
         return not is_behind
+    if noted.reason is Reason.OPEN:
+        return False  # The cursor says so, once the answer is stored.
     if noted.reason in _ENDED_BY_AN_ANSWER:
         return True
     return is_explained if noted.reason is Reason.UNEXPLAINED else not leap_at(bars, noted.session)

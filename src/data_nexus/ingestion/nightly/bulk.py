@@ -75,7 +75,7 @@ class BulkUpdate:
     `published` is the last published session by market segment. What the update leaves behind:
     `named`, the assets to reload; `held_back`, the first session that it could not advance by, as
     it is late or failed; `ended_by`, the `Pause` if that is why; `totals`, what each session cost
-    and brought; `looked_back`, what comparing the session before has brought.
+    and brought; `looked_back`, what comparing sessions before has brought.
     """
 
     exchange: str
@@ -268,7 +268,6 @@ class BulkUpdate:
         )
 
     def _note(self, priced: PricedSession, done: list[Advanced]) -> None:
-        report = self.looked_back.report if self.looked_back else None
-        calls = self.feeds.calls - (report.calls if report else 0)
+        calls = self.feeds.calls - (self.looked_back.calls if self.looked_back else 0)
         rows = len(priced.bulk_session.bars)
         self.totals.add_session(priced.scope.session, rows, done, calls)

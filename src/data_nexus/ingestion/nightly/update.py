@@ -37,7 +37,7 @@ from data_nexus.ingestion.nightly.audit import audit
 from data_nexus.ingestion.nightly.bulk import BulkUpdate
 from data_nexus.ingestion.nightly.context import UpdateRun
 from data_nexus.ingestion.nightly.feeds import BulkFeeds
-from data_nexus.ingestion.nightly.suspects import read_suspected
+from data_nexus.ingestion.nightly.suspects import note_open, read_suspected
 from data_nexus.ingestion.nightly.symbol_lists import refresh_lists
 from data_nexus.ingestion.reports.run_check import RunCheck
 from data_nexus.ingestion.reports.run_report import RunReport
@@ -109,6 +109,8 @@ async def _advance_due(run: UpdateRun, exchange: str | None) -> None:
         await audit(run, exchange)
         # What it found is explained in the same update: the next one may cost nothing.
         await read_actions(run, exchange)
+    if lacking_a_session(behind) and not run.is_over:
+        await note_open(run, published)
     run.ended_by = run.ended_by or run.paused_by
 
 
@@ -139,8 +141,9 @@ async def _fetch_plans(
     refused = await run.quota.refused(Endpoint.BULK, since)
     whole_day = await run.requester.quota.calls_a_day()
     left = (await run.requester.ledger.known()).left
+    unsettled = await run.bulk.unsettled()
     return await asyncio.to_thread(
-        fetch_plans, behind, refused, whole_day, left, run.settings.look_back
+        fetch_plans, behind, refused, whole_day, left, run.settings.look_back, unsettled
     )
 
 
@@ -184,8 +187,8 @@ async def _in_bulk(
         has_bulk = await update.run(fetch_plan.sessions)
     finally:
         run.log += update.totals.sessions
-        if update.looked_back and update.looked_back.report:
-            run.looked_back.append(update.looked_back.report)
+        if update.looked_back:
+            run.looked_back += update.looked_back.reports
         run.reader.named |= update.named
     run.paused_by = run.paused_by or update.ended_by
     if has_bulk:
