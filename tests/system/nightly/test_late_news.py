@@ -105,6 +105,22 @@ def test_a_split_that_is_told_a_session_late_is_worked_in_then(
     assert value(loaded, "SELECT count(*) FROM suspicions WHERE reason LIKE 'an action%%'") == 0
 
 
+def test_a_split_that_lies_among_several_new_bars_is_suspected_until_it_is_worked_in(
+    vendor: Sandbox, loaded: str
+) -> None:
+    vendor.post("/behaviours", {"name": "late-rebasing", "symbols": ["AAPL.US"], "sessions": 2})
+    vendor.post("/actions", {"symbol": "AAPL.US", "date": str(MONDAY), "split": "2/1"})
+    publish(vendor, MONDAY)
+    night(vendor, loaded, TUESDAY)
+    leap = "SELECT min(session) FROM suspicions WHERE reason = 'its price leaps'"
+    assert value(loaded, leap) == MONDAY
+    night(vendor, loaded, WEDNESDAY)
+    night(vendor, loaded, THURSDAY)
+    assert value(loaded, leap) is None
+    counts = differences(loaded, truth(vendor))
+    assert (counts["lost"], counts["invented"]) == (0, 0)
+
+
 def test_a_volume_that_is_settled_overnight_is_the_settled_one_a_session_later(
     vendor: Sandbox, loaded: str
 ) -> None:

@@ -32,7 +32,7 @@ from data_nexus.ingestion.histories.pipeline import (
     resting,
     with_reach,
 )
-from data_nexus.ingestion.histories.suspected import continued, suspicions_of, weighed
+from data_nexus.ingestion.histories.suspected import continued, weighed, with_leaps
 
 
 @dataclass(slots=True)
@@ -152,13 +152,12 @@ class HistoryReader:
         if lease.is_first or not len(batch.bars):
             return batch
         if batch.window.is_whole:
-            return weighed(
-                batch, await self.store.suspicions.of_asset(lease.asset_id, moment), moment
-            )
-        batch = continued(batch, moment)
-        if self.kinds.of(lease.symbol, lease.asset_type) is PriceKind.SIGNED:
-            return batch
-        return replace(batch, suspected=suspicions_of(batch, moment))
+            noted = await self.store.suspicions.of_asset(lease.asset_id, moment)
+            batch = weighed(batch, noted, moment)
+        else:
+            batch = continued(batch, moment)
+        is_signed = self.kinds.of(lease.symbol, lease.asset_type) is PriceKind.SIGNED
+        return batch if is_signed else with_leaps(batch, moment)
 
     async def _timed(self, batch: Batch, sent: datetime) -> Batch:
         """Date an answer, and say up to which session it speaks and how long the asset rests."""

@@ -16,7 +16,7 @@ from data_nexus.domain.planning.suspicion import (
     is_end_confirmed,
     wait_after,
 )
-from data_nexus.domain.validation.leaps import is_unusual, leap_at
+from data_nexus.domain.validation.leaps import first_leap
 
 # What a whole answer ends, whatever it says: it speaks of the session itself.
 _ENDED_BY_AN_ANSWER = frozenset({Reason.LATE, Reason.REJECTED, Reason.UNSENT, Reason.ACTION})
@@ -76,15 +76,24 @@ def is_ended(
         return False  # The cursor says so, once the answer is stored.
     if noted.reason in _ENDED_BY_AN_ANSWER:
         return True
-    return is_explained if noted.reason is Reason.UNEXPLAINED else not leap_at(bars, noted.session)
+    if noted.reason is Reason.UNEXPLAINED:
+        return is_explained
+    return first_leap(bars, noted.session) is None
 
 
-def suspicions_of(batch: Batch, moment: datetime) -> tuple[Suspicion, ...]:
-    """Return what the last bars of an asset make suspect: a price that leaps into the newest."""
-    session = batch.bars.last_date()
-    if session is None or not is_unusual(batch.bars.close.tolist()):
-        return ()
-    return (_noted_now(batch, Reason.LEAP, session, moment),)
+def with_leaps(batch: Batch, moment: datetime) -> Batch:
+    """Return an answer with the first leap of the price into its new bars as a suspicion.
+
+    New are those after the last stored one, and provisional ones: of first loads none.
+    """
+    last, settled = batch.lease.last_bar, batch.lease.settled_through
+    if last is None:
+        return batch
+    leap = first_leap(batch.bars, min(last, settled or last) + timedelta(days=1))
+    if leap is None:
+        return batch
+    noted = _noted_now(batch, Reason.LEAP, leap, moment)
+    return replace(batch, suspected=(*batch.suspected, noted))
 
 
 def _noted_now(batch: Batch, reason: Reason, session: date, moment: datetime) -> Suspicion:
