@@ -153,6 +153,28 @@ MUTANTS = (
         circumstances=2,
     ),
     Mutant(
+        name="one answer that may be old withdraws the last bars",
+        file=_WITHDRAWAL,
+        before=" and not is_confirmed\n",
+        after=" and False\n",
+        harm="a copy of the vendor that is behind takes the last bars of all assets",
+        tests=(
+            "tests/unit/domain/validation/test_withdrawal.py::test_last_bars_stay_until_earlier_answers_lacked_them_too",
+        ),
+        circumstances=2,
+    ),
+    Mutant(
+        name="an answer that may be old settles the sessions after its end",
+        file="src/data_nexus/ingestion/histories/reader.py",
+        before="        if batch.is_behind:\n",
+        after="        if batch.is_behind and False:\n",
+        harm="a session that was never compared is called settled",
+        tests=(
+            "tests/system/nightly/test_old_answers.py::test_answers_that_lack_the_last_bar_of_every_asset_withdraw_none",
+        ),
+        circumstances=2,
+    ),
+    Mutant(
         name="the window of a plan withdraws what lies before it",
         file=_WITHDRAWAL,
         before="    if len(before) and _is_of_plan(sent):",

@@ -14,6 +14,28 @@ _UPDATE_TESTS = "tests/system/nightly/test_update.py"
 
 MUTANTS = (
     Mutant(
+        name="a second look settles what was open before it",
+        file="src/data_nexus/database/store/bulk/second_looks.sql",
+        before="  AND settled_through >= %(before)s\n",
+        after="",
+        harm="an asset that missed a settlement is called settled without it",
+        tests=(
+            "tests/system/nightly/test_late_news.py::test_an_asset_that_misses_one_settlement_is_read_in_the_next_update_and_goes_on",
+        ),
+        circumstances=2,
+    ),
+    Mutant(
+        name="of several new bars only the newest may leap",
+        file="src/data_nexus/domain/validation/leaps.py",
+        before="    first = max(1, int(np.searchsorted(bars.date, days(since))))\n",
+        after="    first = max(1, len(bars) - 1)\n",
+        harm="a split that was not worked in is not found where several sessions came at once",
+        tests=(
+            "tests/unit/domain/planning/test_suspicion.py::test_the_first_leap_among_several_new_bars_is_found_wherever_it_lies",
+        ),
+        circumstances=2,
+    ),
+    Mutant(
         name="actions of a day go to a retired asset",
         file=_SESSIONS_SQL,
         before="WHERE exchange = %(exchange)s AND symbol = ANY(%(codes)s::text[]) AND retired_at IS NULL",

@@ -98,7 +98,10 @@ def update_plan(
     read = database.rows(*queries.known_lists())
     lists = lists_due(read, exchanges, settings.list_days, known.moment)
     left = on_day(known.quota, known.moment.date()).left
-    chosen = fetch_plans(behind, no_bulk, known.quota.calls_a_day, left, settings.look_back)
+    unsettled = database.rows(*queries.unsettled(exchange))
+    chosen = fetch_plans(
+        behind, no_bulk, known.quota.calls_a_day, left, settings.look_back, unsettled
+    )
 
     suspected = database.rows(*queries.suspected_assets(exchange, known.moment))
 

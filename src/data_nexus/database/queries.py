@@ -26,6 +26,7 @@ from data_nexus.domain.endpoints import Endpoint
 from data_nexus.domain.listings.symbol_lists import KnownList
 from data_nexus.domain.planning.audit import RECORD_DAYS, Record
 from data_nexus.domain.planning.due import PROBED_AFTER, MarketSegment, Queued
+from data_nexus.domain.planning.look_back import Unsettled
 from data_nexus.domain.symbol import Symbol
 
 Row = TypeVar("Row")
@@ -73,6 +74,11 @@ def included(text: str) -> list[str]:
 def queued(exchange: str | None, moment: datetime) -> Select[Queued]:
     """Select what the queue may hand out at a moment, by market segment and cursor."""
     return Select("count_queued", {"exchange": exchange, "moment": moment}, args_row(_queued))
+
+
+def unsettled(exchange: str | None) -> Select[Unsettled]:
+    """Select the assets whose last sessions are not settled, by exchange."""
+    return Select("count_unsettled", {"exchange": exchange}, args_row(Unsettled))
 
 
 def wanted_actions(exchange: str | None) -> Select[tuple[str, int]]:

@@ -123,9 +123,33 @@ def test_each_moment_shows_a_bar_as_long_as_the_vendor_sent_it(worker: Worker, l
 
 
 def test_the_last_bar_goes_with_it_and_its_session_stays_known(worker: Worker, loaded: str) -> None:
-    deliver(worker, without(BARS, 4, 5))
+    """That it is absent is as final as its values were."""
+    rows(loaded, "UPDATE assets SET settled_through = %s", dated(5))
+    deliver(worker, without(BARS, 4, 5), is_end_confirmed=True)
     assert rows(loaded, CURSOR) == [(dated(3), dated(5))]
+    assert value(loaded, "SELECT settled_through FROM assets") == dated(5)
     assert_sound(loaded)
+
+
+def test_last_bars_that_an_answer_ends_before_stay_at_first(worker: Worker, loaded: str) -> None:
+    assert deliver(worker, without(BARS, 2, 5)) == Receipt(0, 0, 4, 0, doubted=2)
+    detail = "the answer ends before them and may be old"
+    assert rows(loaded, LACKED) == [(BARS_ARE_STILL_SENT, dated(2), dated(5), 2, detail)]
+    assert rows(loaded, CURSOR) == [(dated(5), dated(5))]
+    assert_sound(loaded)
+
+
+def test_a_cursor_that_comes_back_takes_what_is_settled_with_it(
+    worker: Worker, loaded: str
+) -> None:
+    """Neither was set by an answer."""
+    execute(
+        loaded, "UPDATE assets SET synced_through = '2030-01-01', settled_through = '2029-12-31'"
+    )
+    deliver(worker, BARS)
+    assert rows(loaded, "SELECT synced_through, settled_through FROM assets") == [
+        (dated(5), dated(5))
+    ]
 
 
 def test_a_bar_that_comes_later_is_stored_while_another_goes(worker: Worker, loaded: str) -> None:

@@ -11,18 +11,20 @@ import pytest
 from data_nexus.config import load_settings
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.reader.status import overview
+from data_nexus.domain.planning.plan import Purpose, StepKind
 from tests.support.postgres.database import Cluster
 from tests.support.postgres.tables import execute, value
 from tests.support.programs.commands import commands_at
-from tests.support.vendor.nights import load_all, update_at
+from tests.support.vendor.nights import load_all, plan_at, update_at
 from tests.support.vendor.sandbox import Sandbox, sandbox
 from tests.support.vendor.truth import differences, truth
 
-FRIDAY, MONDAY, TUESDAY, WEDNESDAY = (
+FRIDAY, MONDAY, TUESDAY, WEDNESDAY, THURSDAY = (
     date(2026, 11, 6),
     date(2026, 11, 9),
     date(2026, 11, 10),
     date(2026, 11, 11),
+    date(2026, 11, 12),
 )
 IN_BULK, SINGLY = 640, 40
 
@@ -103,6 +105,22 @@ def test_a_split_that_is_told_a_session_late_is_worked_in_then(
     assert value(loaded, "SELECT count(*) FROM suspicions WHERE reason LIKE 'an action%%'") == 0
 
 
+def test_a_split_that_lies_among_several_new_bars_is_suspected_until_it_is_worked_in(
+    vendor: Sandbox, loaded: str
+) -> None:
+    vendor.post("/behaviours", {"name": "late-rebasing", "symbols": ["AAPL.US"], "sessions": 2})
+    vendor.post("/actions", {"symbol": "AAPL.US", "date": str(MONDAY), "split": "2/1"})
+    publish(vendor, MONDAY)
+    night(vendor, loaded, TUESDAY)
+    leap = "SELECT min(session) FROM suspicions WHERE reason = 'its price leaps'"
+    assert value(loaded, leap) == MONDAY
+    night(vendor, loaded, WEDNESDAY)
+    night(vendor, loaded, THURSDAY)
+    assert value(loaded, leap) is None
+    counts = differences(loaded, truth(vendor))
+    assert (counts["lost"], counts["invented"]) == (0, 0)
+
+
 def test_a_volume_that_is_settled_overnight_is_the_settled_one_a_session_later(
     vendor: Sandbox, loaded: str
 ) -> None:
@@ -143,3 +161,45 @@ def test_what_is_not_settled_is_counted_as_provisional(vendor: Sandbox, loaded: 
     night(vendor, loaded, MONDAY)
     assets = overview(PostgresConnection(loaded), load_settings({"database_url": loaded})).assets
     assert assets["provisional"] == assets["with_data"]
+
+
+OPEN_ONES = "SELECT count(*) FROM suspicions WHERE reason = 'its last bars were not compared again'"
+SETTLED = "SELECT settled_through FROM assets WHERE symbol = 'AAPL'"
+NOT_SETTLED = "SELECT count(*) FROM assets WHERE last_bar = %s AND settled_through < %s"
+
+
+def test_an_asset_that_misses_one_settlement_is_read_in_the_next_update_and_goes_on(
+    vendor: Sandbox, loaded: str
+) -> None:
+    night(vendor, loaded, MONDAY)
+    execute(loaded, "UPDATE assets SET settled_through = '2026-11-04' WHERE symbol = 'AAPL'")
+    night(vendor, loaded, TUESDAY)
+    in_bulk = value(loaded, "SELECT count(*) FROM assets") > SINGLY
+    assert value(loaded, OPEN_ONES) == int(in_bulk), "an individual read leaves nothing open"
+    plan = plan_at(datetime(2026, 11, 12, 12, tzinfo=UTC), vendor, loaded, look_back=1)
+    suspected = [each.calls for each in plan.steps if each.purpose is Purpose.SUSPICION]
+    assert suspected == [1] * in_bulk
+    night(vendor, loaded, WEDNESDAY)
+    assert value(loaded, OPEN_ONES) == 0
+    assert value(loaded, SETTLED) == TUESDAY
+    night(vendor, loaded, THURSDAY)
+    assert value(loaded, SETTLED) == WEDNESDAY
+
+
+def test_a_session_that_many_were_not_compared_at_is_compared_in_bulk_later(
+    vendor: Sandbox, loaded: str, symbols: int
+) -> None:
+    """As after a look back that failed: that costs one bulk request, and no single history."""
+    in_bulk = symbols == IN_BULK
+    night(vendor, loaded, MONDAY)
+    execute(loaded, "UPDATE assets SET settled_through = '2026-11-04'")
+    plan = plan_at(datetime(2026, 11, 11, 12, tzinfo=UTC), vendor, loaded, look_back=1)
+    looked = {each.kind: each.sessions for each in plan.steps if each.purpose is Purpose.LOOK_BACK}
+    steps = {StepKind.BULK: 3, StepKind.SPLITS: 1, StepKind.DIVIDENDS: 1}
+    assert looked == (steps if in_bulk else {})
+    figures = night(vendor, loaded, TUESDAY)
+    compared = [each["session"] for each in figures["looked_back"]]
+    assert compared == (["2026-11-05", "2026-11-06", "2026-11-09"] if in_bulk else [])
+    assert sum(each["calls"] for each in figures["looked_back"]) == 500 * in_bulk
+    assert value(loaded, NOT_SETTLED, TUESDAY, MONDAY) == 0
+    assert value(loaded, OPEN_ONES) == 0

@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from data_nexus.domain.adjustment.findings import Verdict
-from data_nexus.domain.bars import EPOCH, NO_DATE, NO_ROW, Bars
+from data_nexus.domain.bars import EPOCH, NO_DATE, NO_ROW, Bars, days
 from data_nexus.domain.lease import Lease
 from data_nexus.domain.planning.suspicion import SettledSuspicion, Suspicion
 from data_nexus.domain.validation.withdrawal import SentDates, sent_dates
@@ -57,7 +57,8 @@ class Batch:
     `passes_to` is the last session that the answer covers: what has no bar up to it is absent;
     `settles_to` the last one whose values are final. `verdict` says of a whole history how the
     stored actions explain it. `suspected` is why the asset is to be read again, `settled` what the
-    answer does to what was suspected before.
+    answer does to what was suspected before; `is_end_confirmed`: like this one, answers of the days
+    before ended before the last stored bar.
     """
 
     lease: Lease
@@ -78,6 +79,7 @@ class Batch:
     suspected: tuple[Suspicion, ...] = ()
     settled: tuple[SettledSuspicion, ...] = ()
     has_notice: bool = False
+    is_end_confirmed: bool = False
 
     @property
     def is_quiet(self) -> bool:
@@ -103,6 +105,14 @@ class Batch:
     def shows_withdrawals(self) -> bool:
         """Whether a stored bar that it lacks may have been withdrawn."""
         return self.is_whole_again and self.outcome is Outcome.STORED
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether it is a whole history that may be old: it ends before the last stored bar."""
+        last = self.lease.last_bar
+        if last is None or self.is_end_confirmed or not self.shows_withdrawals:
+            return False
+        return self.sent_dates().ends_before(days(last))
 
     def sent_dates(self) -> SentDates:
         """Return the dates of its rows, kept or rejected."""

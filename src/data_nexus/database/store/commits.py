@@ -142,10 +142,11 @@ async def _bring_in_line(connection: AsyncConn, batches: Sequence[Batch]) -> Com
 
 async def _write_suspicions(connection: AsyncConn, batches: Sequence[Batch]) -> None:
     """Note what answers make suspect, and end or put off what was suspected."""
-    if suspected := [each for batch in batches for each in batch.suspected]:
-        await connection.execute(query("note_suspicions"), noted_parameters(suspected))
     if settled := [each for batch in batches for each in batch.settled]:
         await connection.execute(query("settle_suspicions"), settled_parameters(settled))
+    # Last, as a later session begins a suspicion anew that was put off for an earlier one.
+    if suspected := [each for batch in batches for each in batch.suspected]:
+        await connection.execute(query("note_suspicions"), noted_parameters(suspected))
 
 
 async def _write_findings(

@@ -78,22 +78,24 @@ WITH settled AS (
     FROM settled
 ), healed AS (
     DELETE FROM dead_letters d USING settled s WHERE d.asset_id = s.asset_id
-)
-UPDATE assets a
-SET last_synced = CASE WHEN s.outcome = 'stored' THEN now() ELSE a.last_synced END,
+), moved AS (
     -- Of a history that was read whole again it is known what is stored: a cursor ahead of that
     -- comes back.
-    synced_through = greatest(
+    SELECT s.*, greatest(
         CASE
             WHEN s.is_counted THEN greatest(least(s.stored_to, a.synced_through), s.known_to)
             ELSE a.synced_through
         END,
         s.passes_to
-    ),
+    ) AS synced_to
+    FROM settled s
+    JOIN assets a ON a.id = s.asset_id
+)
+UPDATE assets a
+SET last_synced = CASE WHEN s.outcome = 'stored' THEN now() ELSE a.last_synced END,
+    synced_through = s.synced_to,
     -- One that is ahead of the cursor was not set by an answer.
-    settled_through = greatest(
-        least(a.settled_through, greatest(a.synced_through, s.passes_to)), s.settles_to
-    ),
+    settled_through = least(greatest(a.settled_through, s.settles_to), s.synced_to),
     last_bar = greatest(CASE WHEN s.is_counted THEN s.stored_to ELSE a.last_bar END, s.last_date),
     repair_wanted_at = CASE
         WHEN s.is_whole AND s.outcome = 'stored' THEN NULL
@@ -119,7 +121,7 @@ SET last_synced = CASE WHEN s.outcome = 'stored' THEN now() ELSE a.last_synced E
     END,
     lease_owner = NULL,
     lease_until = NULL
-FROM settled s
+FROM moved s
 WHERE a.id = s.asset_id
 
 -- name: settled_fences

@@ -57,7 +57,7 @@ def _lacking(batch: Batch, stored: Days) -> Days:
 def _doubt_of(batch: Batch, stored: Days, lacking: Days) -> AssetFinding | None:
     if not len(lacking):
         return None
-    why = doubt(stored, lacking, batch.sent_dates())
+    why = doubt(stored, lacking, batch.sent_dates(), is_confirmed=batch.is_end_confirmed)
     return None if why is None else lack_finding(lacking, why)
 
 

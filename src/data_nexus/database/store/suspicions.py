@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -12,12 +12,17 @@ from psycopg.rows import args_row, tuple_row
 from data_nexus.database.pool import Pool
 from data_nexus.database.queries import suspected_assets
 from data_nexus.domain.adjustment.findings import ADJUSTED_CLOSE_IS_EXPLAINED
+from data_nexus.domain.calendar.publication import Published
+from data_nexus.domain.planning.due import MarketSegment
 from data_nexus.domain.planning.suspicion import (
     NotedSuspicion,
     Reason,
     SettledSuspicion,
     Suspicion,
 )
+
+# No look back reaches a session that is older.
+_DEEPEST_DAYS = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +36,9 @@ class Suspicions:
         if suspicions:
             await self._pool.execute("note_suspicions", noted_parameters(suspicions))
 
-    async def of_asset(self, asset_id: int) -> list[NotedSuspicion]:
-        """Return what is noted of an asset."""
-        asked = {"asset_ids": [asset_id]}
+    async def of_asset(self, asset_id: int, moment: datetime) -> list[NotedSuspicion]:
+        """Return what is noted of an asset, and what of it is due at a moment."""
+        asked = {"asset_ids": [asset_id], "moment": moment}
         return await self._pool.rows("read_suspicions", asked, args_row(_noted))
 
     async def counts(self, exchange: str | None, moment: datetime) -> dict[str, int]:
@@ -53,6 +58,23 @@ class Suspicions:
             "moment": read_after,
         }
         await self._pool.execute("suspect_unexplained", parameters)
+
+    async def note_open(
+        self, expected: Mapping[MarketSegment, Published], read_after: datetime, most: int
+    ) -> None:
+        """Note assets that have passed their last published session with one before it open."""
+        parameters = {
+            "exchanges": [segment.exchange for segment in expected],
+            "venues": [segment.venue for segment in expected],
+            "asset_types": [segment.asset_type for segment in expected],
+            "published": [each.last for each in expected.values()],
+            "settled": [each.before for each in expected.values()],
+            "reason": Reason.OPEN,
+            "moment": read_after,
+            "deepest_days": _DEEPEST_DAYS,
+            "most": most,
+        }
+        await self._pool.execute("note_open", parameters)
 
     async def recent_bars(self, asset_ids: Sequence[int], since: date) -> dict[int, int]:
         """Return how many bars assets have since a day; one without any is left out."""
@@ -83,6 +105,7 @@ def settled_parameters(settled: Sequence[SettledSuspicion]) -> dict[str, Any]:
         "asset_ids": [each.asset_id for each in settled],
         "reasons": [each.reason for each in settled],
         "moments": [None if each.is_ended else _moment(each.read_after) for each in settled],
+        "are_readings": [each.is_reading for each in settled],
     }
 
 
@@ -90,5 +113,5 @@ def _moment(moment: datetime | None) -> str:
     return moment.isoformat() if moment else "infinity"
 
 
-def _noted(asset_id: int, reason: str, session: date, times: int) -> NotedSuspicion:
-    return NotedSuspicion(asset_id, Reason(reason), session, times)
+def _noted(asset_id: int, reason: str, session: date, times: int, is_due: object) -> NotedSuspicion:
+    return NotedSuspicion(asset_id, Reason(reason), session, times, bool(is_due))

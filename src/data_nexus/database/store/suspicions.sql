@@ -11,22 +11,26 @@ SET session = excluded.session, times = 0, read_after = least(s.read_after, excl
 WHERE excluded.session > s.session
 
 -- name: read_suspicions
--- Why some assets are to be read again, and how often they have been.
-SELECT asset_id, reason, session, times FROM suspicions WHERE asset_id = ANY (%(asset_ids)s::int[])
+-- Why some assets are to be read again, how often they have been, and whether it is time for it.
+SELECT asset_id, reason, session, times, read_after <= %(moment)s AS is_due
+FROM suspicions
+WHERE asset_id = ANY (%(asset_ids)s::int[])
 
 -- name: settle_suspicions
--- Forget the suspicions that an answer has ended, and put the others off.
+-- Forget the suspicions that an answer has ended, and give the others their next moment.
 WITH answered AS (
     SELECT *
-    FROM unnest(%(asset_ids)s::int[], %(reasons)s::text[], %(moments)s::timestamptz[])
-        AS t (asset_id, reason, read_after)
+    FROM unnest(
+        %(asset_ids)s::int[], %(reasons)s::text[], %(moments)s::timestamptz[],
+        %(are_readings)s::bool[]
+    ) AS t (asset_id, reason, read_after, is_reading)
 ), ended AS (
     DELETE FROM suspicions s
     USING answered a
     WHERE s.asset_id = a.asset_id AND s.reason = a.reason AND a.read_after IS NULL
 )
 UPDATE suspicions s
-SET times = s.times + 1, read_after = a.read_after
+SET times = CASE WHEN is_reading THEN s.times + 1 ELSE 0 END, read_after = a.read_after
 FROM answered a
 WHERE s.asset_id = a.asset_id AND s.reason = a.reason AND a.read_after IS NOT NULL
 
@@ -73,6 +77,41 @@ SELECT asset_id, %(reason)s, last_date, %(moment)s
 FROM findings
 WHERE rule = %(rule)s AND last_date >= %(since)s
 ON CONFLICT (asset_id, reason) DO NOTHING
+
+-- name: note_open
+-- Forget the assets that are settled by now, and note some that should be after an update in bulk and
+-- are not. What many have in common is left to the next look back, unless it is too old for that.
+WITH expected AS (
+    SELECT *
+    FROM unnest(
+        %(exchanges)s::text[], %(venues)s::text[], %(asset_types)s::text[],
+        %(published)s::date[], %(settled)s::date[]
+    ) AS t (exchange, venue, asset_type, published, settled)
+), ended AS (
+    DELETE FROM suspicions s
+    USING assets a
+    WHERE s.reason = %(reason)s AND a.id = s.asset_id AND a.settled_through >= s.session
+), open_ones AS (
+    SELECT q.id, q.settled_through, e.settled,
+           count(*) OVER (PARTITION BY q.exchange, q.settled_through) AS alike
+    FROM queued_assets q
+    JOIN expected e USING (exchange, venue, asset_type)
+    WHERE q.synced_through >= e.published
+      AND coalesce(q.settled_through, '-infinity') < e.settled
+      AND q.last_bar IS NOT NULL
+      AND q.ask_after IS NULL
+)
+INSERT INTO suspicions (asset_id, reason, session, read_after)
+SELECT id, %(reason)s, settled, %(moment)s
+FROM open_ones
+WHERE (alike <= %(most)s OR coalesce(settled_through, '-infinity') < settled - %(deepest_days)s::int)
+  AND NOT EXISTS (
+      SELECT FROM suspicions s
+      WHERE s.asset_id = id AND (s.reason = %(reason)s OR s.read_after < 'infinity')
+  )
+ORDER BY coalesce(settled_through, '-infinity'), id
+LIMIT %(most)s
+ON CONFLICT DO NOTHING
 
 -- name: count_recent_bars
 -- How many bars some assets have since a day.

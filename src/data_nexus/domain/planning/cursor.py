@@ -33,6 +33,13 @@ def reach_of_due(published: Published, seen: date) -> Reach:
     return Reach(proved, settled)
 
 
+def limited(reach: Reach, last: date | None) -> Reach:
+    """Return the reach of an answer that speaks of no session after a day; None: of none at all."""
+    if last is None:
+        return Reach(None, None)
+    return Reach(*(each and min(each, last) for each in (reach.passes_to, reach.settles_to)))
+
+
 def reach_of_history(published: Published, last_bar: date | None) -> Reach:
     """Return the reach of an answer that was requested whatever the calendar says.
 

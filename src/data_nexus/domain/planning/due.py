@@ -8,7 +8,12 @@ from datetime import date, datetime, timedelta
 
 from data_nexus.domain.bars import days
 from data_nexus.domain.calendar.exchanges import sessions_of
-from data_nexus.domain.calendar.publication import kind_of, last_published, published_through
+from data_nexus.domain.calendar.publication import (
+    Published,
+    kind_of,
+    last_published,
+    published_through,
+)
 from data_nexus.domain.calendar.sessions import Sessions, day_date
 from data_nexus.domain.planning.bulk_or_single import (
     CALLS_A_SESSION,
@@ -18,10 +23,13 @@ from data_nexus.domain.planning.bulk_or_single import (
     cheapest_plan,
 )
 from data_nexus.domain.planning.look_back import (
+    MOST_COMPARED,
     NO_LOOK_BACK,
     SESSIONS,
     LookBack,
+    Unsettled,
     affordable,
+    sessions_to_compare,
 )
 
 # After how long a refused endpoint is tried again: subscriptions change.
@@ -58,14 +66,19 @@ def published_at(segments: Collection[MarketSegment], now: datetime) -> dict[Mar
     }
 
 
-def settled_at(segments: Collection[MarketSegment], now: datetime) -> dict[MarketSegment, date]:
-    """Return the last session of each segment whose values can be final at `now` (aware)."""
+def last_published_of(
+    segments: Collection[MarketSegment], now: datetime
+) -> dict[MarketSegment, Published]:
+    """Return the last sessions that each segment must have published by `now` (aware)."""
     return {
-        segment: last_published(
-            segment.exchange, kind_of(segment.venue, segment.asset_type), now
-        ).before
+        segment: last_published(segment.exchange, kind_of(segment.venue, segment.asset_type), now)
         for segment in segments
     }
+
+
+def settled_at(segments: Collection[MarketSegment], now: datetime) -> dict[MarketSegment, date]:
+    """Return the last session of each segment whose values can be final at `now` (aware)."""
+    return {segment: each.before for segment, each in last_published_of(segments, now).items()}
 
 
 def behind_by_exchange(
@@ -95,12 +108,14 @@ def fetch_plans(
     calls_a_day: int | None,
     left: int | None = None,
     look_back: int = SESSIONS,
+    unsettled: Collection[Unsettled] = (),
 ) -> dict[str, FetchPlan]:
     """Return the cheapest fetch plan of each exchange.
 
     Nothing is fetched in bulk where bulk is `refused`, or if a whole day cannot pay for a session.
     Where it is, the sessions before are compared again, with the actions of `look_back` of them, as
-    far as the calls suffice that are `left` today and that new sessions do not need.
+    far as the calls suffice that are `left` today and that new sessions do not need. Among them are
+    sessions that many `unsettled` assets were not compared at.
     """
     is_unaffordable = calls_a_day is not None and calls_a_day < CALLS_A_SESSION
     full = LookBack(actions=look_back)
@@ -111,7 +126,12 @@ def fetch_plans(
         for exchange, groups in backlog.items()
     }
     rest = None if left is None else left - sum(plan.calls for plan in plans.values())
-    granted = affordable([name for name, plan in plans.items() if plan.sessions], rest, look_back)
+    wanted = {
+        name: replace(full, prices=_compared(name, plan.sessions[0], unsettled))
+        for name, plan in plans.items()
+        if plan.sessions
+    }
+    granted = affordable(wanted, rest)
     return {
         exchange: replace(plan, look_back=granted.get(exchange, NO_LOOK_BACK))
         for exchange, plan in plans.items()
@@ -142,6 +162,12 @@ def sessions_up_to(exchange: str, session: date, before: int) -> list[date]:
     sessions = sessions_of(exchange, session)
     end = int(sessions.days.searchsorted(days(session) + 1))
     return [day_date(day) for day in sessions.days[max(0, end - before - 1) : end].tolist()]
+
+
+def _compared(exchange: str, first: date, unsettled: Collection[Unsettled]) -> int:
+    """Return of how many sessions before a `first` new one the prices are to be compared."""
+    before = sessions_up_to(exchange, first, MOST_COMPARED + 1)[:-1]
+    return sessions_to_compare(before, [each for each in unsettled if each.exchange == exchange])
 
 
 def _cheapest(exchange: str, backlog: list[BacklogGroup], look_back: LookBack) -> FetchPlan:

@@ -126,7 +126,7 @@ def _looking_back(exchange: str, fetch_plan: FetchPlan) -> Iterator[Step]:
     """Give the steps that fetch sessions before the new ones again."""
     back, calls = fetch_plan.look_back, CALLS[Endpoint.BULK]
     sessions = {
-        StepKind.BULK: int(back.prices),
+        StepKind.BULK: back.prices,
         StepKind.SPLITS: back.actions,
         StepKind.DIVIDENDS: back.actions,
     }

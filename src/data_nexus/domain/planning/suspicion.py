@@ -8,6 +8,7 @@ distances, until the reason is gone.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -16,6 +17,8 @@ from enum import StrEnum
 MOST_READINGS = 6
 # Adjusted closes that are unexplained since longer than this will not be mended by waiting.
 RECENT = timedelta(days=30)
+# After so many readings that end before the last bar as well, it is withdrawn: a week.
+CONFIRMING_READINGS = 4
 
 
 class Reason(StrEnum):
@@ -24,8 +27,10 @@ class Reason(StrEnum):
     LATE = "no row although it trades"
     REJECTED = "its row was rejected"
     UNSENT = "a stored bar is not sent any more"
+    END = "its last bar is not sent any more"
     LEAP = "its price leaps"
     ACTION = "an action was reported late"
+    OPEN = "its last bars were not compared again"
     UNEXPLAINED = "actions do not explain its adjusted closes"
 
 
@@ -41,12 +46,30 @@ class Suspicion:
 
 @dataclass(frozen=True, slots=True)
 class NotedSuspicion:
-    """A suspicion as it is stored: how many `times` the asset was read because of it."""
+    """A suspicion as it is stored: how many `times` the asset was read because of it.
+
+    `is_due`: it is time for the next reading.
+    """
 
     asset_id: int
     reason: Reason
     session: date
     times: int
+    is_due: bool = True
+
+
+def is_end_confirmed(noted: Iterable[NotedSuspicion], last_bar: date) -> bool:
+    """Say whether a reading that ends before the last stored bar confirms those of a week before.
+
+    Not if another bar was last then: newer ones have been stored, and the answers are old.
+    """
+    return any(
+        each.reason is Reason.END
+        and each.session == last_bar
+        and each.is_due
+        and each.times + 1 >= CONFIRMING_READINGS
+        for each in noted
+    )
 
 
 def wait_after(times: int) -> timedelta | None:
@@ -59,12 +82,14 @@ def wait_after(times: int) -> timedelta | None:
 
 @dataclass(frozen=True, slots=True)
 class SettledSuspicion:
-    """What an answer does to a suspicion: it ends, or the next reading is put off.
+    """What an answer does to a suspicion: it ends, or the next reading has another moment.
 
-    Without a moment it is put off for good.
+    Without a moment it is put off for good. `is_reading`: the answer counts as one because of it;
+    otherwise the count begins anew.
     """
 
     asset_id: int
     reason: Reason
     is_ended: bool
     read_after: datetime | None = None
+    is_reading: bool = True

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from data_nexus.domain.bars import Bars, Floats, Mask, days
+from data_nexus.domain.bars import EPOCH, Bars, Floats, Mask, days
 
 # A price that moves by more than this, and by more than is usual for it, may be a split.
 LARGEST_STEP = 1.4
@@ -36,22 +36,24 @@ def is_unusual(closes: Sequence[float]) -> bool:
     return bool(steps[-1] > max(LARGEST_STEP, usual))
 
 
-def leap_at(bars: Bars, session: dt.date) -> bool:
-    """Say whether the close leaps into a session and the vendor's adjustment does not explain it.
+def first_leap(bars: Bars, since: dt.date) -> dt.date | None:
+    """Return the first day since one into which a close leaps without an adjustment; None: no day.
 
-    `bars` are a whole history, ascending. A leap is not suspicious if the asset has made such a
-    step within its last bars before.
+    `bars` are the last ones of a history, ascending. A leap is not suspicious if the asset has made
+    such a step within its last bars before.
     """
-    at = int(np.searchsorted(bars.date, days(session)))
-    if at == 0 or at == len(bars) or bars.date[at] != days(session):
-        return False
+    first = max(1, int(np.searchsorted(bars.date, days(since))))
+    if first >= len(bars):
+        return None
+    leaps = np.flatnonzero(is_leap(bars.close[first - 1 : -1], bars.close[first:])) + first
     with np.errstate(divide="ignore", invalid="ignore"):
         raw = bars.close[1:] / bars.close[:-1]
         adjusted = bars.adjusted_close[1:] / bars.adjusted_close[:-1]
-    if not is_leap(bars.close[at - 1 : at], bars.close[at : at + 1])[0]:
-        return False
-    sizes = np.maximum(adjusted, 1 / adjusted)
-    step, usual = sizes[at - 1], sizes[max(0, at - 1 - _USUAL_BARS) : at - 1]
-    is_adjusted = abs(raw[at - 1] / adjusted[at - 1] - 1) > _PLAIN_WITHIN
-    largest = float(usual.max(initial=1.0))
-    return bool(np.isfinite(step) and step > LARGEST_STEP and not is_adjusted and step > largest)
+        sizes = np.maximum(adjusted, 1 / adjusted)
+        is_adjusted = np.abs(raw / adjusted - 1) > _PLAIN_WITHIN
+    for at in leaps.tolist():
+        step, usual = sizes[at - 1], sizes[max(0, at - 1 - _USUAL_BARS) : at - 1]
+        largest = max(LARGEST_STEP, float(np.nanmax(usual, initial=1.0)))
+        if np.isfinite(step) and step > largest and not is_adjusted[at - 1]:
+            return EPOCH + dt.timedelta(days=int(bars.date[at]))
+    return None

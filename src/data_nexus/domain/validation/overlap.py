@@ -90,7 +90,8 @@ def divergence(stored: Bars, answered: Bars, sent: SentDates) -> Divergence | No
     before, after = stored.take(old), known.take(new)
     differs = _raw_differs(before, after) | (before.adjusted_close != after.adjusted_close)
     lacking = sent.lacking(stored.date)
-    why = doubt(stored.date, lacking, sent) if len(lacking) else None
+    # Last bars that are lacking are withdrawn by readings, although not by the first one.
+    why = doubt(stored.date, lacking, sent, is_confirmed=True) if len(lacking) else None
     found = Divergence(
         missing=len(known) - len(old),
         changed=int((differs & (before.date < last)).sum()),

@@ -1,8 +1,9 @@
 """Decide whether bars that the vendor sends no more were withdrawn, or the answer is partial. Pure.
 
-A bar of a holiday that was none, or a wrong last one, is withdrawn. An answer that lacks all before
-or after a date, or many bars, is rather cut, the window of a plan, or the history of an asset that
-was split off: such bars stay, and the asset has a finding.
+A bar of a holiday that was none is withdrawn. An answer that lacks all before or after a date, or
+many bars, is rather cut, the window of a plan, or the history of an asset that was split off: such
+bars stay, and the asset has a finding. So do last bars until they have been lacking for a week: an
+answer that ends before them may come from a copy of the vendor that is behind.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ class WithdrawalDoubt(StrEnum):
     CUT_BEFORE = "all before a date are lacking"
     CUT_AFTER = "all after a date are lacking"
     MANY = "too many are lacking"
+    BEHIND = "the answer ends before them and may be old"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,6 +55,10 @@ class SentDates:
         is_within = (stored >= days(self.window.first)) & (stored <= last)
         return np.setdiff1d(stored[is_within], self.dates)
 
+    def ends_before(self, day: int) -> bool:
+        """Whether the answer ends before a day (since 1970-01-01) that its window holds."""
+        return day <= days(self.window.last) and int(self.dates.max(initial=NO_DATE)) < day
+
 
 def sent_dates(
     window: Window, kept: Days, rejected: Days, *, has_notice: bool = False
@@ -63,24 +69,25 @@ def sent_dates(
     return SentDates(window, dates, int(np.count_nonzero(~is_dated)), has_notice)
 
 
-def doubt(stored: Days, lacking: Days, sent: SentDates) -> WithdrawalDoubt | None:
+def doubt(
+    stored: Days, lacking: Days, sent: SentDates, *, is_confirmed: bool
+) -> WithdrawalDoubt | None:
     """Return why an answer's lack of some stored bars is not believed; None: they are withdrawn.
 
-    `stored` are the dates of all stored bars of the asset.
+    `stored` are the dates of all stored bars of the asset. `is_confirmed`: answers of the days
+    before ended before the last one as well.
     """
     kept = np.setdiff1d(stored, lacking)
     if sent.undated:
         return WithdrawalDoubt.UNDATED
     if not len(kept):
         return WithdrawalDoubt.MANY
-    before, after = lacking[lacking < kept[0]], lacking[lacking > kept[-1]]
-    if len(before) and _is_of_plan(sent):
-        return WithdrawalDoubt.PLAN
-    if len(before) > A_FEW:
-        return WithdrawalDoubt.CUT_BEFORE
-    if len(after) > A_FEW:
-        return WithdrawalDoubt.CUT_AFTER
-    return WithdrawalDoubt.MANY if len(lacking) > max(A_FEW, SMALL_SHARE * len(stored)) else None
+    if why := _doubt_of_ends(lacking[lacking < kept[0]], lacking[lacking > kept[-1]], sent):
+        return why
+    if len(lacking) > max(A_FEW, SMALL_SHARE * len(stored)):
+        return WithdrawalDoubt.MANY
+    is_behind = sent.ends_before(int(lacking[-1])) and not is_confirmed
+    return WithdrawalDoubt.BEHIND if is_behind else None
 
 
 def lack_finding(lacking: Days, why: WithdrawalDoubt) -> AssetFinding:
@@ -89,6 +96,17 @@ def lack_finding(lacking: Days, why: WithdrawalDoubt) -> AssetFinding:
     return AssetFinding(
         rule=BARS_ARE_STILL_SENT, first=first, last=last, count=len(lacking), detail=why.value
     )
+
+
+def _doubt_of_ends(before: Days, after: Days, sent: SentDates) -> WithdrawalDoubt | None:
+    """Return the doubt about bars that an answer lacks before its first one, or after its last."""
+    if len(before) and _is_of_plan(sent):
+        return WithdrawalDoubt.PLAN
+    if len(before) > A_FEW:
+        return WithdrawalDoubt.CUT_BEFORE
+    if len(after) > A_FEW:
+        return WithdrawalDoubt.CUT_AFTER
+    return None
 
 
 def _is_of_plan(sent: SentDates) -> bool:

@@ -12,7 +12,7 @@ from data_nexus.database.store.batch import Batch, Outcome
 from data_nexus.domain.adjustment.findings import NOTHING_KNOWN, verdict
 from data_nexus.domain.calendar.publication import Published, kind_of, last_published
 from data_nexus.domain.lease import Lease
-from data_nexus.domain.planning.cursor import Reach, reach_of_due, reach_of_history
+from data_nexus.domain.planning.cursor import Reach, limited, reach_of_due, reach_of_history
 from data_nexus.domain.planning.due import rest_days
 from data_nexus.domain.symbol import Symbol
 from data_nexus.domain.texts import NOTICE_CHARS, excerpt, one_line
@@ -32,7 +32,7 @@ from data_nexus.ingestion.histories.pipeline import (
     resting,
     with_reach,
 )
-from data_nexus.ingestion.histories.suspected import settled, suspicions_of
+from data_nexus.ingestion.histories.suspected import continued, weighed, with_leaps
 
 
 @dataclass(slots=True)
@@ -152,13 +152,12 @@ class HistoryReader:
         if lease.is_first or not len(batch.bars):
             return batch
         if batch.window.is_whole:
-            noted = await self.store.suspicions.of_asset(lease.asset_id)
-            is_explained = batch.verdict is not None and batch.verdict.is_explained
-            ended = settled(noted, batch.bars, moment, is_explained=is_explained)
-            return replace(batch, settled=ended)
-        if self.kinds.of(lease.symbol, lease.asset_type) is PriceKind.SIGNED:
-            return batch
-        return replace(batch, suspected=suspicions_of(batch, moment))
+            noted = await self.store.suspicions.of_asset(lease.asset_id, moment)
+            batch = weighed(batch, noted, moment)
+        else:
+            batch = continued(batch, moment)
+        is_signed = self.kinds.of(lease.symbol, lease.asset_type) is PriceKind.SIGNED
+        return batch if is_signed else with_leaps(batch, moment)
 
     async def _timed(self, batch: Batch, sent: datetime) -> Batch:
         """Date an answer, and say up to which session it speaks and how long the asset rests."""
@@ -188,6 +187,9 @@ class HistoryReader:
         seen = max(batch.bars.last_date() or date.min, self.seen.get(exchange, date.min))
         self.seen[exchange] = seen
         reach = reach_of_due(published, seen)
+        if batch.is_behind:
+            # It may be old: of what comes after its end it says nothing.
+            return with_reach(batch, limited(reach, batch.bars.last_date()))
         if reach.passes_to != published.last:
             is_compared = batch.outcome is Outcome.STORED
             later = Reach(published.last, published.before if is_compared else None)

@@ -101,10 +101,9 @@ class BulkUpdate:
         finally:
             self.run.observe(self._totals.ends())
         has_bulk = not isinstance(ended_by, NotListed | NotInPlan)
-        looked = self._looked_back.report if self._looked_back else None
         steps = UpdateSteps(
             bulk=tuple(self._totals.sessions),
-            looked_back=(looked,) if looked else (),
+            looked_back=self._looked_back.reports if self._looked_back else (),
             ended_by=ended_by if has_bulk and isinstance(ended_by, Stop) else None,
             paused_by=ended_by if isinstance(ended_by, Pause) else None,
         )
@@ -187,7 +186,6 @@ class BulkUpdate:
         return SessionScope(exchange=self.exchange, session=session, since=since, segments=segments)
 
     def _note(self, priced: PricedSession, done: list[Advanced]) -> None:
-        report = self._looked_back.report if self._looked_back else None
-        calls = self._feeds.calls - (report.calls if report else 0)
+        calls = self._feeds.calls - (self._looked_back.calls if self._looked_back else 0)
         rows = len(priced.bulk_session.bars)
         self._totals.add_session(priced.scope.session, rows, done, calls)

@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime
-
-import numpy as np
-from numpy.typing import NDArray
 
 from data_nexus.database.store import Store
 from data_nexus.database.store.bulk.second_looks import LookedAgain
@@ -29,20 +26,27 @@ from data_nexus.ingestion.reports.run_report import LookBackReport
 
 @dataclass(frozen=True, slots=True)
 class LookedBack:
-    """What a look back brought: the assets `compared` at `session`, and the codes to reload."""
+    """What a look back brought: the last `session` compared, and the codes to reload."""
 
     session: date | None = None
-    before: date | None = None
-    compared: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
     named: frozenset[str] = frozenset()
-    report: LookBackReport | None = None
+    reports: tuple[LookBackReport, ...] = ()
+
+    @property
+    def calls(self) -> int:
+        """What the sessions that were compared cost, with the actions."""
+        return sum(each.calls for each in self.reports)
+
+    def then(self, looked: LookedBack, calls: int) -> LookedBack:
+        """Return this with what the next session has brought, and cost."""
+        reports = (replace(each, calls=calls) for each in looked.reports)
+        return LookedBack(looked.session, self.named | looked.named, (*self.reports, *reports))
 
     def settling(self, session: date, newest: date) -> Settling:
         """Return what advancing by a session settles; `newest` is the last one published."""
         if self.session is None:
             return NOTHING_SETTLED
-        settles_to = session if session < newest else self.session
-        return Settling(settles_to, self.session, self.before, self.compared)
+        return Settling(session if session < newest else self.session, self.session)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,20 +66,19 @@ class LookingBack:
 
         Trouble is reported and costs no more than what could not be compared: it stays provisional.
         """
-        calls = self.feeds.calls
-        session = await asyncio.to_thread(session_before, scope.exchange, scope.session)
-        found = LookedBack()
-        try:
-            named = await self._actions(scope.exchange, session, plan)
-            found = replace(found, named=frozenset(named))
-            if plan.prices:
-                scope = replace(scope, session=session)
-                found = await self._prices(scope, found.named, asset_types)
-        except NOT_FETCHED as error:
-            self.observe(Warned(scope.exchange, f"sessions before were not compared: {error}"))
-        if found.report is None:
-            return found
-        return replace(found, report=replace(found.report, calls=self.feeds.calls - calls))
+        exchange, found, named = scope.exchange, LookedBack(), frozenset[str]()
+        sessions = await asyncio.to_thread(sessions_up_to, exchange, scope.session, plan.prices)
+        for session in sessions[:-1]:
+            calls = self.feeds.calls
+            try:
+                if session == sessions[-2]:
+                    named = frozenset(await self._actions(exchange, session, plan))
+                looked = await self._prices(replace(scope, session=session), named, asset_types)
+            except NOT_FETCHED as error:
+                self.observe(Warned(exchange, f"the session {session} was not compared: {error}"))
+                looked = LookedBack(named=named)
+            found = found.then(looked, self.feeds.calls - calls)
+        return found
 
     async def _prices(
         self, scope: SessionScope, named: frozenset[str], asset_types: Mapping[str, str]
@@ -84,7 +87,7 @@ class LookingBack:
         before = await asyncio.to_thread(session_before, exchange, session)
         answer = await self.feeds.prices(session, asset_types)
         answer = replace(answer, named=answer.named | named)
-        looked = await self.store.second_looks.compare(scope, answer, self.run_id)
+        looked = await self.store.second_looks.compare(scope, answer, self.run_id, before)
         await self.store.sessions.mark_rechecked(exchange, session)
         if looked.is_cut:
             text = f"the prices of {session} lack {len(looked.unsent):,} stored bars"
@@ -93,17 +96,17 @@ class LookingBack:
         await self._note_doubts(scope, looked, {*answer.rejected})
         return LookedBack(
             session=session,
-            before=before,
-            compared=np.array(looked.compared, np.int32),
             named=named | looked.to_reload,
-            report=LookBackReport(
-                exchange=exchange,
-                session=session.isoformat(),
-                calls=0,
-                rows=len(answer.bars),
-                revised=looked.revised,
-                late=looked.late,
-                unsent=len(looked.unsent),
+            reports=(
+                LookBackReport(
+                    exchange=exchange,
+                    session=session.isoformat(),
+                    calls=0,
+                    rows=len(answer.bars),
+                    revised=looked.revised,
+                    late=looked.late,
+                    unsent=len(looked.unsent),
+                ),
             ),
         )
 

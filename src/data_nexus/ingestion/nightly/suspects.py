@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Collection
+
 from data_nexus.database.store import Due
+from data_nexus.domain.endpoints import CALLS, Endpoint
+from data_nexus.domain.planning.due import MarketSegment, last_published_of
 from data_nexus.domain.planning.suspicion import RECENT, wait_after
 from data_nexus.ingestion.nightly.context import UpdateRun, read_histories
 from data_nexus.ingestion.reports.run_report import UpdateSteps
+
+# More would cost more than to compare the session once more in bulk.
+_MOST_OPEN = CALLS[Endpoint.BULK]
 
 
 async def read_suspected(run: UpdateRun, exchange: str | None) -> UpdateSteps:
@@ -16,3 +24,14 @@ async def read_suspected(run: UpdateRun, exchange: str | None) -> UpdateSteps:
     if not await run.store.suspicions.counts(exchange, run.now):
         return UpdateSteps()
     return await read_histories(run, Due(run.now, exchange, is_suspected=True))
+
+
+async def note_open(run: UpdateRun, segments: Collection[MarketSegment]) -> None:
+    """Note assets of which a session is open that this update should have settled.
+
+    The next update reads them, and the plan counts them until then.
+    """
+    wait = wait_after(1)
+    assert wait  # noqa: S101 - the first reading is never the last
+    expected = await asyncio.to_thread(last_published_of, segments, run.now)
+    await run.store.suspicions.note_open(expected, run.now + wait, _MOST_OPEN)

@@ -35,7 +35,7 @@ from data_nexus.ingestion.nightly.actions import read_actions, wanting
 from data_nexus.ingestion.nightly.audit import audit
 from data_nexus.ingestion.nightly.bulk import BulkResult, BulkUpdate
 from data_nexus.ingestion.nightly.context import UpdateRun, read_histories
-from data_nexus.ingestion.nightly.suspects import read_suspected
+from data_nexus.ingestion.nightly.suspects import note_open, read_suspected
 from data_nexus.ingestion.nightly.symbol_lists import refresh_lists
 from data_nexus.ingestion.reports.run_check import RunCheck
 from data_nexus.ingestion.reports.run_report import RunReport, UpdateSteps
@@ -121,6 +121,8 @@ async def _advance_due(
     for step in steps:
         if run.goes_on(done):
             done += await step(run, exchange)
+    if lacking_a_session(behind) and run.goes_on(done):
+        await note_open(run, published)
     return done
 
 
@@ -167,8 +169,9 @@ async def _fetch_plans(
     refused = await run.quota.refused(Endpoint.BULK, since)
     whole_day = await run.requester.quota.calls_a_day()
     left = (await run.requester.ledger.known()).left
+    unsettled = await run.bulk.unsettled()
     return await asyncio.to_thread(
-        fetch_plans, behind, refused, whole_day, left, run.settings.look_back
+        fetch_plans, behind, refused, whole_day, left, run.settings.look_back, unsettled
     )
 
 

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pytest
 
 from data_nexus.domain.bars import Bars, days
+from data_nexus.domain.lease import Lease
 from data_nexus.domain.planning.suspicion import (
+    CONFIRMING_READINGS,
     MOST_READINGS,
     NotedSuspicion,
     Reason,
+    Suspicion,
+    is_end_confirmed,
     wait_after,
 )
-from data_nexus.domain.validation.leaps import is_leap, is_unusual, leap_at
-from data_nexus.ingestion.histories.suspected import settled
+from data_nexus.domain.symbol import Symbol
+from data_nexus.domain.validation.leaps import first_leap, is_leap, is_unusual
+from data_nexus.domain.window import EARLIEST, Window
+from data_nexus.ingestion.histories.suspected import settled, with_leaps
+from tests.support.postgres.workers import batch_for
 
 SESSION = date(2026, 11, 9)
 
@@ -56,11 +64,52 @@ def test_a_leap_is_unusual_unless_the_price_does_it_all_the_time() -> None:
 
 def test_a_leap_that_the_vendor_has_adjusted_for_is_explained() -> None:
     quiet = [100.0, 101.0, 100.0]
-    assert leap_at(history([*quiet, 50.0]), SESSION)
-    assert not leap_at(history([*quiet, 50.0], [50.0, 50.5, 50.0, 50.0]), SESSION)
-    assert not leap_at(history([*quiet, 99.0]), SESSION)
-    assert not leap_at(history([100.0]), SESSION)
-    assert not leap_at(history([*quiet, 50.0]), SESSION + timedelta(3))
+    assert first_leap(history([*quiet, 50.0]), SESSION) == SESSION
+    assert not first_leap(history([*quiet, 50.0], [50.0, 50.5, 50.0, 50.0]), SESSION)
+    assert not first_leap(history([*quiet, 99.0]), SESSION)
+    assert not first_leap(history([100.0]), SESSION)
+    assert not first_leap(history([*quiet, 50.0]), SESSION + timedelta(3))
+
+
+def test_the_first_leap_among_several_new_bars_is_found_wherever_it_lies() -> None:
+    closes = [100.0, 101.0, 50.0, 50.5, 51.0]
+    leap = SESSION - timedelta(2)
+    assert first_leap(history(closes), SESSION - timedelta(3)) == leap
+    assert first_leap(history(closes), leap) == leap
+    assert first_leap(history(closes), leap + timedelta(1)) is None, "it is no new one"
+    assert first_leap(history([100.0, 50.0, 100.0, 25.0]), SESSION - timedelta(1)) == SESSION
+    assert first_leap(history([0.01, 0.02, 0.01, 0.02]), SESSION) is None, "it does so all the time"
+
+
+@pytest.mark.parametrize("is_whole", [True, False], ids=["whole", "last bars"])
+@pytest.mark.parametrize(
+    ("last_bar", "settled", "leaps"),
+    [
+        (4, 4, True),
+        (4, None, True),
+        (2, 4, True),
+        (2, 3, False),
+        (1, None, False),
+        (None, None, False),
+    ],
+)
+def test_a_leap_between_two_bars_is_suspected_if_it_is_new_or_provisional(
+    last_bar: int | None, settled: int | None, *, leaps: bool, is_whole: bool
+) -> None:
+    """The days are those before the session; the leap is three days before it."""
+    bars = history([100.0, 101.0, 50.0, 50.5, 51.0, 50.0])
+    leap, moment = SESSION - timedelta(3), datetime(2026, 11, 10, tzinfo=UTC)
+    ago = [None if each is None else SESSION - timedelta(each) for each in (last_bar, settled)]
+    lease = Lease(
+        *(7, Symbol("A", "US"), 1, ago[0], 0),
+        is_first=last_bar is None,
+        last_bar=ago[0],
+        settled_through=ago[1],
+    )
+    window = Window(EARLIEST if is_whole else date(2026, 11, 1), SESSION)
+    batch = replace(batch_for(lease, bars), window=window)
+    noted = Suspicion(7, Reason.LEAP, leap, moment + timedelta(hours=18))
+    assert with_leaps(batch, moment).suspected == ((noted,) if leaps else ())
 
 
 def test_readings_are_a_day_apart_and_then_two_four_and_eight_and_end() -> None:
@@ -70,6 +119,30 @@ def test_readings_are_a_day_apart_and_then_two_four_and_eight_and_end() -> None:
         None,
         None,
     ]
+
+
+def end(times: int, session: date = SESSION, *, is_due: bool = True) -> NotedSuspicion:
+    return NotedSuspicion(7, Reason.END, session, times, is_due)
+
+
+def test_a_last_bar_that_is_not_sent_is_confirmed_by_readings_over_a_week() -> None:
+    waits = [wait_after(1), *(wait_after(times) for times in range(1, CONFIRMING_READINGS))]
+    assert sum((each for each in waits if each), timedelta()) >= timedelta(days=7)
+    most = CONFIRMING_READINGS - 1
+    assert is_end_confirmed([end(most)], SESSION)
+    assert not is_end_confirmed([end(most - 1)], SESSION)
+    assert not is_end_confirmed([end(most, is_due=False)], SESSION)
+    assert not is_end_confirmed([end(most, SESSION - timedelta(1))], SESSION), "newer ones came"
+    assert not is_end_confirmed([NotedSuspicion(7, Reason.UNSENT, SESSION, most)], SESSION)
+
+
+def test_only_a_reading_at_its_time_counts_towards_a_week() -> None:
+    moment, bars = datetime(2026, 11, 10, tzinfo=UTC), history([100.0, 101.0])
+    (again,) = settled([end(2)], bars, moment, is_explained=True, is_behind=True)
+    assert (again.is_ended, again.read_after) == (False, moment + timedelta(days=4, hours=-6))
+    assert settled([end(2, is_due=False)], bars, moment, is_explained=True, is_behind=True) == ()
+    (over,) = settled([end(2, is_due=False)], bars, moment, is_explained=True)
+    assert over.is_ended, "the bar is sent again"
 
 
 @pytest.mark.parametrize(

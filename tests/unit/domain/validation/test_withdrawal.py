@@ -40,13 +40,38 @@ def found(stored: Days, sent: Days, **facts: object) -> WithdrawalDoubt | None:
     answer = SentDates(WINDOW, sent, **facts)  # type: ignore[arg-type]
     lacking = answer.lacking(stored)
     assert len(lacking), "nothing is lacking"
-    return doubt(stored, lacking, answer)
+    return doubt(stored, lacking, answer, is_confirmed=True)
 
 
 @pytest.mark.parametrize("gone", [[0], [4], [9], [0, 1, 2], [7, 8, 9], [0, 5, 9]], ids=str)
 def test_a_few_bars_are_withdrawn_wherever_they_lie(gone: list[int]) -> None:
     stored = history(10)
     assert found(stored, np.delete(stored, gone)) is None
+
+
+@pytest.mark.parametrize("gone", [[9], [7, 8, 9], [0, 9], [3, 9]], ids=str)
+def test_last_bars_stay_until_earlier_answers_lacked_them_too(gone: list[int]) -> None:
+    """A copy of the vendor that is behind lacks the last bars of every asset."""
+    stored = history(10)
+    answer = SentDates(WINDOW, np.delete(stored, gone))
+    lacking = answer.lacking(stored)
+    assert doubt(stored, lacking, answer, is_confirmed=False) is WithdrawalDoubt.BEHIND
+    assert doubt(stored, lacking, answer, is_confirmed=True) is None
+
+
+@pytest.mark.parametrize("gone", [[0], [4], [4, 8]], ids=str)
+def test_a_bar_that_later_ones_follow_is_withdrawn_at_once(gone: list[int]) -> None:
+    stored = history(10)
+    for sent in (np.delete(stored, gone), np.append(np.delete(stored, [*gone, 9]), stored[9] + 1)):
+        answer = SentDates(WINDOW, sent)
+        assert doubt(stored, answer.lacking(stored), answer, is_confirmed=False) is None
+
+
+def test_more_than_a_few_last_bars_stay_whatever_was_answered_before() -> None:
+    stored = history(3000)
+    answer = SentDates(WINDOW, stored[: -A_FEW - 1])
+    lacking = answer.lacking(stored)
+    assert doubt(stored, lacking, answer, is_confirmed=False) is WithdrawalDoubt.CUT_AFTER
 
 
 def test_a_small_share_is_withdrawn_and_one_bar_more_is_not() -> None:
@@ -109,6 +134,14 @@ def test_what_lies_outside_the_window_is_not_lacking() -> None:
     assert SentDates(later, NOTHING).lacking(stored).tolist() == [days(LAST)]
 
 
+def test_an_answer_ends_before_a_day_of_its_window_that_is_later_than_its_rows() -> None:
+    answer = SentDates(WINDOW, history(3))
+    assert answer.ends_before(FIRST + 3)
+    assert not answer.ends_before(FIRST + 2)
+    assert not answer.ends_before(days(LAST) + 1)
+    assert SentDates(WINDOW, NOTHING).ends_before(FIRST)
+
+
 def test_a_rejected_row_was_sent_and_one_without_a_date_is_counted() -> None:
     rejected = np.array([FIRST + 1, NO_DATE, NO_ROW], np.int32)
     sent = sent_dates(WINDOW, np.array([FIRST], np.int32), rejected)
@@ -132,6 +165,6 @@ def test_never_more_than_a_few_or_a_small_share_are_withdrawn(
     answer = SentDates(WINDOW, answered)
     lacking = answer.lacking(held)
     assert {*lacking.tolist()} == {*held.tolist()} - {*answered.tolist()}
-    if len(lacking) and doubt(held, lacking, answer) is None:
+    if len(lacking) and doubt(held, lacking, answer, is_confirmed=True) is None:
         assert len(lacking) <= A_FEW
         assert len(lacking) < len(held)

@@ -47,11 +47,12 @@ class SecondLooks:
     _pool: Pool
 
     async def compare(
-        self, scope: SessionScope, bulk_session: BulkSession, run_id: int
+        self, scope: SessionScope, bulk_session: BulkSession, run_id: int, before: date
     ) -> LookedAgain:
         """Compare a session with what is stored of it; store what differs, with its old values.
 
-        Nothing is written of an answer that was cut. Raises `RowsRefused` if PostgreSQL does not
+        What was compared is settled, if it was settled up to the session `before` this one. Nothing
+        is written of an answer that was cut. Raises `RowsRefused` if PostgreSQL does not
         accept one of the rows.
         """
 
@@ -60,7 +61,10 @@ class SecondLooks:
             found = look_again(bulk_session, stored)
             if found.is_cut:
                 return _looked(stored, found)
-            return await _write(connection, scope, bulk_session, stored, found, run_id)
+            looked = await _write(connection, scope, bulk_session, stored, found, run_id)
+            settled = {"asset_ids": list(looked.compared), "before": before}
+            await connection.execute(query("settle_compared"), settled | {"session": scope.session})
+            return looked
 
         return await self._pool.transaction(work)
 

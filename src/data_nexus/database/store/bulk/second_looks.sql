@@ -74,3 +74,14 @@ SET open = r.open, high = r.high, low = r.low, close = r.close,
     adjusted_close = r.adjusted_close, volume = r.volume
 FROM restated r
 WHERE m.asset_id = r.asset_id AND m.date = %(session)s
+
+-- name: settle_compared
+-- Call a session settled of the assets that were compared at it and have nothing open before it. Of
+-- one that a worker has leased meanwhile its answer decides.
+UPDATE assets
+SET settled_through = %(session)s
+WHERE id = ANY (%(asset_ids)s::int[])
+  AND settled_through >= %(before)s
+  AND settled_through < %(session)s
+  AND synced_through >= %(session)s
+  AND lease_owner IS NULL

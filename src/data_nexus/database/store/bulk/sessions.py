@@ -10,24 +10,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Container, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from sys import intern
 from typing import Any
 
 import numpy as np
 import psycopg
-from numpy.typing import NDArray
 from psycopg.rows import class_row, scalar_row, tuple_row
 
 from data_nexus.database.connection import AsyncConn
 from data_nexus.database.pool import Pool, copy_to, rows_of
-from data_nexus.database.queries import query, queued
+from data_nexus.database.queries import query, queued, unsettled
 from data_nexus.database.store.copy_format import encode_bars, framed
 from data_nexus.domain.bars import days
 from data_nexus.domain.lease import Lease
 from data_nexus.domain.planning.cursor import Reach
 from data_nexus.domain.planning.due import MarketSegment, Queued
+from data_nexus.domain.planning.look_back import Unsettled
 from data_nexus.domain.validation.bulk_session import (
     BulkSession,
     Candidates,
@@ -69,24 +69,14 @@ class SessionScope:
 
 @dataclass(frozen=True, slots=True)
 class Settling:
-    """What an advance settles: sessions up to `settles_to`, of assets `compared` at a session.
-
-    Everything up to `before` must be settled already, as the `compared_session` follows it.
-    """
+    """What an advance settles: sessions up to `settles_to`, of assets settled at one before it."""
 
     settles_to: date | None = None
     compared_session: date | None = None
-    before: date | None = None
-    compared: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
 
-    def parameters(self, asset_ids: NDArray[np.int32]) -> dict[str, Any]:
-        """Return what `settle_session` takes, for some assets."""
-        return {
-            "are_compared": _array(np.isin(asset_ids, self.compared).astype(np.int8)),
-            "compared_session": self.compared_session,
-            "settled_before": self.before,
-            "settles_to": self.settles_to,
-        }
+    def parameters(self) -> dict[str, Any]:
+        """Return what `settle_session` takes."""
+        return {"compared_session": self.compared_session, "settles_to": self.settles_to}
 
 
 NOTHING_SETTLED = Settling()
@@ -161,6 +151,10 @@ class BulkSessions:
         """Return what the queue may hand out at a moment, by market segment and cursor."""
         return await self._pool.rows(*queued(exchange, moment))
 
+    async def unsettled(self) -> list[Unsettled]:
+        """Return how many assets have sessions that are not settled, by exchange."""
+        return await self._pool.rows(*unsettled(None))
+
     async def sightings(self) -> dict[str, date]:
         """Return the latest session of each exchange of which any bar is stored."""
         return dict(await self._pool.rows("last_sightings", {}, tuple_row))
@@ -201,10 +195,8 @@ class BulkSessions:
             found = classify(bulk_session, candidates, days(reference))
             if scope.late:
                 found = found.only_stored()
-            settled = settling.parameters(candidates.asset_ids[found.advanced])
-            written = await _write(
-                connection, bulk_session, candidates, found, settled | {"run_id": run_id}
-            )
+            settled = settling.parameters() | {"run_id": run_id}
+            written = await _write(connection, bulk_session, candidates, found, settled)
             return written
 
         return await self._pool.transaction(work)

@@ -7,6 +7,15 @@ WHERE (%(exchange)s::text IS NULL OR exchange = %(exchange)s)
 GROUP BY exchange, venue, asset_type, synced_through
 ORDER BY exchange, venue, asset_type, synced_through
 
+-- name: count_unsettled
+-- Count the assets whose last sessions are not settled, by exchange and the last one that is.
+SELECT exchange, settled_through, count(*) AS assets
+FROM queued_assets
+WHERE settled_through < synced_through
+  AND (%(exchange)s::text IS NULL OR exchange = %(exchange)s)
+GROUP BY exchange, settled_through
+ORDER BY exchange, settled_through
+
 -- name: survey_session
 -- The assets that a session in bulk can advance: those that lack no session before it.
 SELECT q.id, q.symbol AS code, q.last_bar, q.asset_type
@@ -51,18 +60,16 @@ ORDER BY q.id
 WITH settled AS (
     SELECT *
     FROM unnest(
-        %(asset_ids)s::int[], %(fences)s::bigint[], %(are_stored)s::bool[], %(are_rejected)s::bool[],
-        %(are_compared)s::bool[]
-    ) AS t (asset_id, fence, is_stored, is_rejected, is_compared)
+        %(asset_ids)s::int[], %(fences)s::bigint[], %(are_stored)s::bool[], %(are_rejected)s::bool[]
+    ) AS t (asset_id, fence, is_stored, is_rejected)
 ), moved AS (
     UPDATE assets a
     SET fence = a.fence + 1,
         last_synced = CASE WHEN is_stored OR is_rejected THEN now() ELSE a.last_synced END,
         synced_through = greatest(a.synced_through, %(session)s),
-        -- The sessions before are settled if they were compared, and nothing before them is open.
+        -- The sessions before are settled if the first of them was compared.
         settled_through = CASE
             WHEN a.settled_through >= %(compared_session)s::date
-                OR is_compared AND a.settled_through >= %(settled_before)s::date
             THEN greatest(a.settled_through, %(settles_to)s::date)
             ELSE a.settled_through
         END,
