@@ -9,7 +9,6 @@ from datetime import date, datetime
 
 from data_nexus.database.store import Store
 from data_nexus.database.store.batch import Batch, Outcome
-from data_nexus.domain.adjustment.findings import NOTHING_KNOWN, verdict
 from data_nexus.domain.calendar.publication import Published, kind_of, last_published
 from data_nexus.domain.lease import Lease
 from data_nexus.domain.planning.cursor import Reach, limited, reach_of_due, reach_of_history
@@ -32,7 +31,7 @@ from data_nexus.ingestion.histories.pipeline import (
     resting,
     with_reach,
 )
-from data_nexus.ingestion.histories.suspected import continued, weighed, with_leaps
+from data_nexus.ingestion.histories.suspected import judged, suspected
 
 
 @dataclass(slots=True)
@@ -73,8 +72,10 @@ class HistoryReader:
                 history = await self._fetch(lease, window, state)
         except NotListed:
             return await self._timed(absent_batch(lease, window, state), moment)
-        batch = await self._judged(batch_of(lease, history, state, self.redact))
-        return await self._timed(await self._suspected(batch, self.now or moment), moment)
+        batch = await judged(self.store, batch_of(lease, history, state, self.redact))
+        is_signed = self.kinds.of(lease.symbol, lease.asset_type) is PriceKind.SIGNED
+        batch = await suspected(self.store, batch, self.now or moment, is_signed=is_signed)
+        return await self._timed(batch, moment)
 
     async def ask_witness(self, symbol: Symbol) -> None:
         """Fetch a symbol's bars, only to see whether the vendor answers; none are kept.
@@ -136,28 +137,6 @@ class HistoryReader:
         if found is not None:
             self.observe(Reread(str(lease.symbol), found.value))
         return found is not None
-
-    async def _judged(self, batch: Batch) -> Batch:
-        """Say of a whole history whether the stored actions explain its adjusted closes."""
-        if not (batch.window.is_whole and len(batch.bars)):
-            return batch
-        known = NOTHING_KNOWN
-        if not batch.lease.is_first:
-            known = await self.store.actions.known(batch.lease.asset_id)
-        return replace(batch, verdict=verdict(batch.bars, known))
-
-    async def _suspected(self, batch: Batch, moment: datetime) -> Batch:
-        """Say what an answer does to what is suspected of its asset, and what it makes suspect."""
-        lease = batch.lease
-        if lease.is_first or not len(batch.bars):
-            return batch
-        if batch.window.is_whole:
-            noted = await self.store.suspicions.of_asset(lease.asset_id, moment)
-            batch = weighed(batch, noted, moment)
-        else:
-            batch = continued(batch, moment)
-        is_signed = self.kinds.of(lease.symbol, lease.asset_type) is PriceKind.SIGNED
-        return batch if is_signed else with_leaps(batch, moment)
 
     async def _timed(self, batch: Batch, sent: datetime) -> Batch:
         """Date an answer, and say up to which session it speaks and how long the asset rests."""

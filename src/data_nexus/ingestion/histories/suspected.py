@@ -1,4 +1,4 @@
-"""What an answer does to the suspicions of its asset, and what it makes suspect itself. Pure."""
+"""What an answer does to the suspicions of its asset, and what it makes suspect itself."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
+from data_nexus.database.store import Store
 from data_nexus.database.store.batch import Batch
+from data_nexus.domain.adjustment.findings import NOTHING_KNOWN, verdict
 from data_nexus.domain.bars import Bars
 from data_nexus.domain.planning.suspicion import (
     NotedSuspicion,
@@ -20,6 +22,32 @@ from data_nexus.domain.validation.leaps import first_leap
 
 # What a whole answer ends, whatever it says: it speaks of the session itself.
 _ENDED_BY_AN_ANSWER = frozenset({Reason.LATE, Reason.REJECTED, Reason.UNSENT, Reason.ACTION})
+
+
+async def judged(store: Store, batch: Batch) -> Batch:
+    """Say of a whole history whether the stored actions explain its adjusted closes."""
+    if not (batch.window.is_whole and len(batch.bars)):
+        return batch
+    known = NOTHING_KNOWN
+    if not batch.lease.is_first:
+        known = await store.actions.known(batch.lease.asset_id)
+    return replace(batch, verdict=verdict(batch.bars, known))
+
+
+async def suspected(store: Store, batch: Batch, moment: datetime, *, is_signed: bool) -> Batch:
+    """Say what an answer does to what is suspected of its asset, and what it makes suspect.
+
+    `is_signed`: its prices may be zero or negative, and so leap as they like.
+    """
+    lease = batch.lease
+    if lease.is_first or not len(batch.bars):
+        return batch
+    if batch.window.is_whole:
+        noted = await store.suspicions.of_asset(lease.asset_id, moment)
+        batch = weighed(batch, noted, moment)
+    else:
+        batch = continued(batch, moment)
+    return batch if is_signed else with_leaps(batch, moment)
 
 
 def weighed(batch: Batch, noted: Sequence[NotedSuspicion], moment: datetime) -> Batch:
