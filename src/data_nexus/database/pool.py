@@ -20,10 +20,9 @@ from data_nexus.database.connection import (
     conninfo,
     repeated,
     set_meanings,
-    storage_errors,
-    trouble_of,
 )
 from data_nexus.database.queries import query
+from data_nexus.database.troubles import storage_errors, trouble_of
 from data_nexus.errors import RowsRefused, StorageUnavailable, StorageUnfit
 
 Row = TypeVar("Row")
@@ -205,4 +204,6 @@ def _refused_rows() -> Iterator[None]:
     try:
         yield
     except (psycopg.DataError, psycopg.IntegrityError) as error:
+        if trouble_of(error) is not None:
+            raise  # what is stored cannot be read: no fault of these rows
         raise RowsRefused(f"PostgreSQL refused the rows: {type(error).__name__}") from None

@@ -7,8 +7,8 @@ import errno
 import psycopg
 import pytest
 
-from data_nexus.database.connection import trouble_of
 from data_nexus.database.pool import LastFailure
+from data_nexus.database.troubles import trouble_of
 from data_nexus.errors import StorageDamaged, StorageUnavailable, StorageUnfit
 
 # The classes of SQLSTATE (PostgreSQL, appendix A) in which nothing is wrong with the statement or
@@ -92,6 +92,20 @@ def test_only_what_may_pass_is_tried_again() -> None:
         *("40001", "40P01", "55P03", "57014", "57P01", "57P05", "25P03", "08006"),
     }
     assert getattr(trouble_of(psycopg.OperationalError("the connection is lost")), "passes", False)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "date too large (after year 10K): 'infinity'",
+        "timestamp too small (before year 1)",
+        "can't parse date '10000-00-01': month must be in 1..12",
+    ],
+)
+def test_a_stored_date_that_python_lacks_is_damage_with_a_remedy(text: str) -> None:
+    trouble = trouble_of(psycopg.DataError(text))
+    assert type(trouble) is StorageDamaged
+    assert f"{text}; a stored date is infinite" in str(trouble)
 
 
 def test_values_that_the_driver_refuses_are_a_bug() -> None:

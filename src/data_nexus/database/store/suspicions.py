@@ -18,6 +18,8 @@ from data_nexus.domain.planning.suspicion import (
     SettledSuspicion,
     Suspicion,
 )
+from data_nexus.domain.texts import one_line
+from data_nexus.errors import StorageDamaged
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,4 +93,9 @@ def _moment(moment: datetime | None) -> str:
 
 
 def _noted(asset_id: int, reason: str, session: date, times: int) -> NotedSuspicion:
+    if reason not in set(Reason):
+        raise StorageDamaged(
+            f"suspicions: the reason {one_line(reason)[:80]!r} of the asset with the id {asset_id}"
+            " is none of this version; delete the row, or install the version that wrote it"
+        )
     return NotedSuspicion(asset_id, Reason(reason), session, times)
