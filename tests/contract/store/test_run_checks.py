@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from datetime import date
 
 import psycopg
 import pytest
 
+from data_nexus.config import Secret
+from data_nexus.database.store import open_store
 from data_nexus.database.store.runs import Breach
+from data_nexus.errors import NexusError
+from data_nexus.events import QUOTA_LEDGER, Warned
+from data_nexus.ingestion.reports.run_check import RunCheck
+from data_nexus.ingestion.reports.run_totals import RunTotals
 from tests.support.postgres.tables import add_assets, execute
 from tests.support.postgres.workers import Worker, ago, bars_from, batch_for
 
 DAY = date(2024, 1, 2)
 RUN, OTHER = 5, 6
+TOKEN = Secret("canary.1234")
 CURSOR = "no cursor is ahead of its rows"
 
 
@@ -87,3 +96,24 @@ def test_a_lease_that_the_worker_still_holds_is_a_breach(worker: Worker, databas
     assert (found.invariant, found.ticker) == ("no lease of an ended run is left", "A.US")
     worker.release(leases)
     assert worker.breaches(RUN) == []
+
+
+@pytest.mark.parametrize(
+    ("spent", "has_begun_anew", "is_broken"),
+    [(40, False, False), (39, False, True), (0, True, False)],
+)
+def test_a_ledger_that_holds_less_than_the_run_has_spent_is_a_breach_unless_it_began_anew(
+    database_url: str, spent: int, *, has_begun_anew: bool, is_broken: bool
+) -> None:
+    async def ended() -> NexusError | None:
+        totals = RunTotals(calls=7, ledgers_taken_back=1)
+        async with open_store(database_url, "public", 1, lease_sec=60) as store:
+            check = await RunCheck.begin(store, TOKEN, totals)
+            totals.calls += 40
+            if has_begun_anew:
+                totals.note(Warned(QUOTA_LEDGER, "a clock was wrong"))
+            await store.quota(TOKEN).change(lambda quota, _: (replace(quota, spent=spent), None))
+            return await check.breach(RUN)
+
+    found = asyncio.run(ended())
+    assert ("alone has spent 40" in str(found)) is is_broken
