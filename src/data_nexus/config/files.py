@@ -1,9 +1,9 @@
 """Read `nexus.toml` from NEXUS_HOME and from the working folder, and say what each may set.
 
 The file of NEXUS_HOME is trusted. That of the working folder came with whatever was unpacked or
-cloned there: it may set how fast a command works and what it logs, but what says where the key goes,
-which database is used, what is believed, deleted or spent only once a person has allowed this very
-file with this very content.
+cloned there: it may set how fast a command works and what it logs, but what says where the key
+goes, which database is used, what is believed, deleted or spent only once a person has allowed this
+very file with this very content.
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ _TROUBLES: dict[str, Trouble] = {
     "XX001": (StorageDamaged, _BACKUP),
     "XX002": (StorageDamaged, "an index is damaged: run REINDEX DATABASE, or restore a backup"),
 }
-# The driver's only errors about values that it has received: PostgreSQL has dates that Python lacks.
+# What the driver says of received dates: PostgreSQL has some that Python lacks.
 _NO_DATE = re.compile(r"(?:date|timestamp) too (?:large|small)|can't parse (?:date|timestamp)")
 _DATES = (
     "a stored date is infinite or outside the years 1 to 9999: correct it by SQL, or restore a"

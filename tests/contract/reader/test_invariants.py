@@ -159,7 +159,7 @@ def test_a_damaged_page_is_met_wherever_it_lies(home: Path, table: str) -> None:
         found = inspect_database(database, sample=5)
         with pytest.raises(StorageDamaged, match=f"the table {table} is damaged: invalid page"):
             require_readable(database)
-        with pytest.raises(StorageDamaged, match="invalid page in block 0 .* restore a backup"):
+        with pytest.raises(StorageDamaged, match=r"invalid page in block 0 .* restore a backup"):
             ask(database, f"SELECT count(*) FROM {table}")  # noqa: S608 - the test's own
     assert list(found.damaged) == [table]
     assert "invalid page in block 0" in found.damaged[table]

@@ -98,7 +98,7 @@ def test_a_stored_date_that_python_lacks_ends_with_a_sentence(
         " DROP CONSTRAINT moments_are_readable",
     )
     add_assets(database_url, "A", **{column: "-infinity"})
-    with pytest.raises(StorageDamaged, match="a stored date is infinite .* correct it by SQL"):
+    with pytest.raises(StorageDamaged, match=r"a stored date is infinite .* correct it by SQL"):
         worker.claim()
 
 

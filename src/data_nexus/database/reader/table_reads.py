@@ -7,7 +7,8 @@ two numbers an asset.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 
 import psycopg
@@ -71,7 +72,7 @@ def require_readable(database: PostgresConnection) -> None:
         raise StorageDamaged(f"the table {table} is damaged: {cause}; restore a backup")
 
 
-def _read_tables(database: PostgresConnection, damaged: Damage, but: Set[str]) -> None:
+def _read_tables(database: PostgresConnection, damaged: Damage, but: AbstractSet[str]) -> None:
     with database.reading() as connection:
         cursor = connection.cursor(row_factory=tuple_row)
         for table, has_long_values in cursor.execute(query("own_tables")).fetchall():

@@ -24,8 +24,8 @@ _OF_LEASES = "they are free again when this process has ended"
 class RunCheck:
     """What is compared at the end of a run with how things stood at the moment `since`.
 
-    `calls_before` are the calls that `totals` had counted by then, `taken_back_before` how often the
-    ledger had begun anew.
+    `calls_before` are the calls that `totals` had counted by then, `taken_back_before` how often
+    the ledger had begun anew.
     """
 
     store: Store

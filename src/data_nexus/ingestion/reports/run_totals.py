@@ -35,9 +35,9 @@ class RunTotals:
 
     `answers` counts the requests that were answered, however; `last_failure` is why an asset last
     got no usable answer; `ledgers_taken_back` counts how often the quota ledger held what only
-    a wrong clock can have left, and began anew. `actions` counts the assets whose splits and dividends were read,
-    `actions_failed` those of which no usable answer came, and `findings` those that they leave
-    unexplained.
+    a wrong clock can have left, and began anew. `actions` counts the assets whose splits and
+    dividends were read, `actions_failed` those of which no usable answer came, and `findings` those
+    that they leave unexplained.
     """
 
     synced: int = 0
