@@ -1,7 +1,7 @@
 """Check the invariants at the end of a run, for what the run has touched.
 
-It reads what the run itself has committed and no more, so that it costs milliseconds after a few
-assets and less than a second after all of them.
+It reads what the run itself has committed, and the last bars of some of its assets, so that it
+costs milliseconds after a few assets and less than a tenth of a second after 50,000.
 """
 
 from __future__ import annotations
