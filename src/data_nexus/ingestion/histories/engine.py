@@ -21,7 +21,6 @@ from data_nexus.errors import (
     BrokenAnswer,
     Fenced,
     NexusError,
-    NotListed,
     Park,
     Pause,
     Postpone,
@@ -42,7 +41,7 @@ from data_nexus.ingestion.fetching.requester import FetchState, Requester
 from data_nexus.ingestion.histories.committer import Committer
 from data_nexus.ingestion.histories.dead_letter import dead_letter_of
 from data_nexus.ingestion.histories.doubtful_answers import Doubtful, DoubtfulAnswers
-from data_nexus.ingestion.histories.pipeline import event_of
+from data_nexus.ingestion.histories.pipeline import doubt_of, event_of
 from data_nexus.ingestion.histories.queue import LeaseQueue
 from data_nexus.ingestion.histories.reader import HistoryReader
 from data_nexus.ingestion.histories.turns import Rest, Turn, Turns, first_of
@@ -235,6 +234,7 @@ class Engine:
     ) -> None:
         """Take one lease to its end: an answer for the committer, or an error settled."""
         state = FetchState(is_wanted=lambda: self.store.leases.trusts(lease), rest=rest)
+        state.failed = self._doubts.attempts_of(lease, state.begun)
         fetcher = asyncio.current_task()
         assert fetcher  # noqa: S101 - what awaits runs in a task
         self._fetching[fetcher] = state
@@ -251,14 +251,9 @@ class Engine:
     async def _settle_answer(
         self, batch: Batch, committer: Committer, begun: float, *, is_suspect: bool
     ) -> None:
-        """Have an answer committed; that there is nothing only once it is seen to be its own.
-
-        An empty answer for an asset that never had bars says nothing of the vendor.
-        """
-        is_lost = batch.outcome is Outcome.EMPTY and batch.lease.last_bar is not None
-        if batch.outcome is Outcome.NOT_LISTED or is_lost:
-            absent = NotListed(f"{batch.lease.symbol}: {batch.outcome}")
-            doubtful = Doubtful(batch.lease, absent, begun, lambda: committer.submit(batch))
+        """Have an answer committed; that nothing can be stored once it is seen to be its own."""
+        if (doubt := doubt_of(batch)) is not None:
+            doubtful = Doubtful(batch.lease, doubt, begun, lambda: committer.submit(batch))
             await self._doubt(doubtful, is_suspect=is_suspect)
             return
         if batch.outcome is Outcome.STORED:

@@ -47,7 +47,7 @@ from data_nexus.errors import (
 )
 from data_nexus.events import ActionsFailed, ActionsRead, TransactionCommitted, Warned
 from data_nexus.ingestion.fetching.drain import Drained
-from data_nexus.ingestion.fetching.requester import FetchState
+from data_nexus.ingestion.fetching.requester import FetchState, never_again
 from data_nexus.ingestion.histories.doubtful_answers import Doubtful, DoubtfulAnswers
 from data_nexus.ingestion.histories.queue import LeaseQueue
 from data_nexus.ingestion.nightly.context import UpdateRun
@@ -153,6 +153,7 @@ class ActionReader:
         """Take one lease to its end: actions stored together, or an error settled."""
         update_run = self.update_run
         state = FetchState(is_wanted=lambda: update_run.store.leases.trusts(lease))
+        state.failed = self._doubts.attempts_of(lease, state.begun)
         try:
             actions = await self._fetch_actions(lease, state)
             if actions.splits is None and actions.dividends is None:
@@ -194,7 +195,9 @@ class ActionReader:
     async def _ask_witness(self, symbol: Symbol) -> None:
         """Fetch a symbol's splits, only to see whether the vendor answers; none are kept."""
         await self.update_run.drainable.fetch(
-            splits_request(symbol), lambda body: decode_splits(body, symbol), FetchState()
+            splits_request(symbol),
+            lambda body: decode_splits(body, symbol),
+            FetchState(failed=never_again),
         )
 
     async def _fetch_actions(self, lease: Lease, state: FetchState) -> VendorActions:
