@@ -23,7 +23,13 @@ from data_nexus.database.connection import (
 )
 from data_nexus.database.queries import query
 from data_nexus.database.troubles import storage_errors, trouble_of
-from data_nexus.errors import RowsRefused, StorageUnavailable, StorageUnfit
+from data_nexus.errors import (
+    OUT_OF_FILES,
+    RowsRefused,
+    StorageUnavailable,
+    StorageUnfit,
+    out_of_files,
+)
 
 Row = TypeVar("Row")
 Result = TypeVar("Result")
@@ -50,6 +56,8 @@ class LastFailure:
     def as_timeout(self) -> StorageUnavailable | StorageUnfit:
         """Return the error for a pool that had no connection in time, with the cause."""
         waited = f"no connection within {self.wait_sec:g} seconds"
+        if isinstance(self.error, OSError) and self.error.errno in OUT_OF_FILES:
+            return out_of_files(f"PostgreSQL: {waited}")
         if isinstance(self.error, OSError):
             return StorageUnavailable(f"PostgreSQL: {waited}: {self.error.strerror or self.error}")
         cause = None if self.error is None else trouble_of(self.error)

@@ -5,6 +5,7 @@ The table is by SQLSTATE; what is not in it is a mistake of the statement, and s
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,13 @@ from contextlib import contextmanager
 import psycopg
 from psycopg_pool import PoolTimeout
 
-from data_nexus.errors import StorageDamaged, StorageUnavailable, StorageUnfit
+from data_nexus.errors import (
+    OUT_OF_FILES,
+    StorageDamaged,
+    StorageUnavailable,
+    StorageUnfit,
+    out_of_files,
+)
 
 Trouble = tuple[type[StorageUnavailable | StorageUnfit], str]
 # Serialization failure, deadlock, lock timeout, statement timeout, a session that was ended by an
@@ -75,6 +82,8 @@ _DATES = (
     "a stored date is infinite or outside the years 1 to 9999: correct it by SQL, or restore a"
     " backup"
 )
+# libpq's words are the system's.
+_OUT_OF_FILES = tuple(os.strerror(each) for each in OUT_OF_FILES)
 _DENIED = re.compile(r"permission denied (?:for|to create) (\w+ ?\w*?) (?:in database )?(\S+)$")
 
 
@@ -86,18 +95,25 @@ def trouble_of(error: psycopg.Error) -> StorageUnavailable | StorageUnfit | None
     """
     state = error.sqlstate
     if state is None:
-        # The connection was never made, or has broken; otherwise the driver refused our values.
-        if isinstance(error, psycopg.DataError) and _NO_DATE.match(str(error)):
-            return StorageDamaged(_said(error, _DATES))
-        if isinstance(error, (psycopg.ProgrammingError, psycopg.DataError)):
-            return None
-        if isinstance(error, psycopg.NotSupportedError):
-            return None
-        return StorageUnavailable(_said(error, _REACH), passes=True)
+        return _of_driver(error)
     kind, remedy = _TROUBLES.get(state) or _TROUBLES.get(state[:2]) or (None, "")
     if kind is StorageUnavailable:
         return StorageUnavailable(_said(error, remedy), passes=state in _PASSING)
     return None if kind is None else kind(_said(error, remedy or _grant(error)))
+
+
+def _of_driver(error: psycopg.Error) -> StorageUnavailable | StorageUnfit | None:
+    """Return what an error means that no server reported: a connection that was not made or broke.
+
+    Otherwise the driver refused our values, or could not read those that are stored.
+    """
+    if isinstance(error, psycopg.DataError) and _NO_DATE.match(str(error)):
+        return StorageDamaged(_said(error, _DATES))
+    if isinstance(error, psycopg.ProgrammingError | psycopg.DataError | psycopg.NotSupportedError):
+        return None
+    if any(said in str(error) for said in _OUT_OF_FILES):
+        return out_of_files("PostgreSQL")
+    return StorageUnavailable(_said(error, _REACH), passes=True)
 
 
 def _said(error: psycopg.Error, remedy: str) -> str:

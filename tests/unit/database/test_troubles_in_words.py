@@ -121,4 +121,14 @@ def test_a_pool_without_a_connection_names_the_last_cause() -> None:
     assert type(found) is StorageUnfit
     assert str(found).startswith("PostgreSQL: no connection within 10 seconds: permission denied")
     failure.error = OSError(errno.EMFILE, "Too many open files")
-    assert "10 seconds: Too many open files" in str(failure.as_timeout())
+    assert "10 seconds: too many open files; raise the limit (ulimit -n)" in str(
+        failure.as_timeout()
+    )
+
+
+def test_too_many_open_files_are_named_and_do_not_pass() -> None:
+    text = "connection is bad: could not create socket: Too many open files"
+    trouble = trouble_of(psycopg.OperationalError(text))
+    assert isinstance(trouble, StorageUnavailable)
+    assert not trouble.passes
+    assert str(trouble).startswith("PostgreSQL: too many open files; raise the limit (ulimit -n)")

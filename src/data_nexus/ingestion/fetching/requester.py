@@ -26,6 +26,7 @@ from data_nexus.errors import (
     QuotaSpent,
     RateLimited,
     Retry,
+    StorageUnavailable,
 )
 from data_nexus.events import Observer, Retried, Waiting
 from data_nexus.ingestion.fetching.circuit_breakers import CircuitBreakers
@@ -196,7 +197,7 @@ class Requester:
             with self.breakers.watch(request.endpoint):
                 try:
                     return await self.client.fetch(request)
-                except NotSent:
+                except (NotSent, StorageUnavailable):
                     is_sent = False
                     raise
         finally:
