@@ -90,5 +90,5 @@ def _put_off_rights(connection: psycopg.Connection, text: str) -> None:
     except psycopg.errors.InsufficientPrivilege:
         raise UsageError(
             "the user of DATABASE_URL may reach files and programs of the server: for SQL, connect"
-            " as a user that can only read (GRANT pg_read_all_data TO …)"
+            " as a user that can only read (GRANT SELECT ON ALL TABLES IN SCHEMA … TO …)"
         ) from None
