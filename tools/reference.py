@@ -158,13 +158,13 @@ def _settings() -> str:
         )
         for s in SETTINGS
     ]
-    places = [f"`{s.key}`" for s in SETTINGS if s.names_a_place]
+    free = [f"`{s.key}`" for s in SETTINGS if not s.is_guarded]
     return (
         "# Settings\n\n"
         "Written from the code by `make docs`. A setting comes from the command line, the"
         " environment, `nexus.toml` (in the working folder, then in `NEXUS_HOME`) or its default,"
         " in this order; `nexus config` shows what is in force. The working folder's file may set"
-        f" {', '.join(places)} only after `nexus config --trust`"
+        f" {', '.join(free)}; all others only after `nexus config --trust`"
         " ([how](../how-to/keep-key-and-database-safe.md)).\n\n"
         + _table(("variable", "in nexus.toml", "default", "meaning"), rows)
         + "\nThe vendor's key comes from `EODHD_API_KEY`, or from the file that"

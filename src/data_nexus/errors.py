@@ -12,7 +12,11 @@ a URL, because the vendor's URLs carry the token. Five families say what the eng
 
 from __future__ import annotations
 
+import errno
 from datetime import datetime
+
+# What the system says to a process, or to all, that may open no more files.
+OUT_OF_FILES = frozenset({errno.EMFILE, errno.ENFILE})
 
 
 class NexusError(Exception):
@@ -226,6 +230,13 @@ class InvariantBroken(Stop):
 
 class Fenced(NexusError):
     """The lease was lost to another worker: this worker's result is dropped unwritten."""
+
+
+def out_of_files(subject: str) -> StorageUnavailable:
+    """Return the error for a process that may open no more files or connections."""
+    return StorageUnavailable(
+        f"{subject}: too many open files; raise the limit (ulimit -n), or lower --concurrency"
+    )
 
 
 def no_assets(exchange: str) -> UsageError:

@@ -176,6 +176,10 @@ class Draining:
     reason: str
 
 
+# The subject of a warning that the ledger held what only a wrong clock can have left.
+QUOTA_LEDGER = "quota ledger"
+
+
 @dataclass(frozen=True, slots=True)
 class Warned:
     """Something a person should know that changes nothing about the run."""

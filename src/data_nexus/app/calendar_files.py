@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from data_nexus.config import Settings
+from data_nexus.config import Settings, read_regular
 from data_nexus.domain.calendar.exchanges import keep_calendars
 from data_nexus.research.exports.target import whole_file
 
@@ -20,7 +20,7 @@ class CalendarFiles:
     def get(self, name: str) -> bytes | None:
         """Return what is kept under a name, None if nothing is."""
         with suppress(OSError):
-            return (self.folder / name).read_bytes()
+            return read_regular(self.folder / name)
         return None
 
     def put(self, name: str, content: bytes) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 
 from data_nexus.app.signals import draining_on_signals
 from data_nexus.config import Settings
+from data_nexus.database.connection import PostgresConnection
+from data_nexus.database.reader.table_reads import require_readable
 from data_nexus.events import Observer, observers
 from data_nexus.ingestion.asset_discovery import WantedList, discover
 from data_nexus.ingestion.fetching.drain import Drain
@@ -85,7 +87,8 @@ def run_repair(
 ) -> tuple[RunReport, int]:
     """Read damaged histories whole again; return the report and how many are still damaged.
 
-    SIGINT and SIGTERM drain the run.
+    SIGINT and SIGTERM drain the run. Where none is marked, all tables are read: raises
+    `StorageDamaged` for a page that no repair can mend.
     """
     settings.require_token()
     return asyncio.run(_repair(settings, scope, observe, policy))
@@ -112,7 +115,12 @@ async def _repair(
     drain = Drain(observe)
     with draining_on_signals(drain):
         async with open_database_async(settings) as url:
-            return await repair(settings, url, scope, observe, drain, policy)
+            report, left = await repair(settings, url, scope, observe, drain, policy)
+            if not (report.total_assets or left or report.is_cut_short):
+                # Not even `nexus verify` can mark what lies in a page that cannot be read.
+                stored = PostgresConnection(url, settings.schema)
+                await asyncio.to_thread(require_readable, stored)
+            return report, left
 
 
 async def _update(

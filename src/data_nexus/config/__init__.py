@@ -10,6 +10,7 @@ from data_nexus.config.addresses import (
 from data_nexus.config.allowances import Allowances, user_allowances
 from data_nexus.config.certificates import check_certificates
 from data_nexus.config.key import TOKEN_VARIABLES
+from data_nexus.config.regular_files import read_regular
 from data_nexus.config.secret import Secret
 from data_nexus.config.settings import SETTINGS, Setting, Settings
 from data_nexus.config.sources import (
@@ -31,6 +32,7 @@ __all__ = [
     "check_certificates",
     "check_schema_name",
     "load_settings",
+    "read_regular",
     "setting_sources",
     "settings_files",
     "user_allowances",

@@ -1,8 +1,9 @@
 """Read `nexus.toml` from NEXUS_HOME and from the working folder, and say what each may set.
 
 The file of NEXUS_HOME is trusted. That of the working folder came with whatever was unpacked or
-cloned there: it may set numbers and the logs, but what names a place (where the key goes, which
-database or home is used) only once a person has allowed this very file with this very content.
+cloned there: it may set how fast a command works and what it logs, but what says where the key
+goes, which database is used, what is believed, deleted or spent only once a person has allowed this
+very file with this very content.
 """
 
 from __future__ import annotations
@@ -36,19 +37,19 @@ class SettingsFile:
     fault: str = ""
 
     @property
-    def places(self) -> list[str]:
-        """The keys in it that name a place."""
-        return sorted(key for key in self.values if _BY_KEY[key].names_a_place)
+    def guarded(self) -> list[str]:
+        """The keys in it that only a trusted file may set."""
+        return sorted(key for key in self.values if _BY_KEY[key].is_guarded)
 
     def check(self) -> None:
-        """Raise `UsageError` if it names a place and is not trusted."""
-        if self.is_trusted or not self.places:
+        """Raise `UsageError` if it sets what only a trusted file may, and is none."""
+        if self.is_trusted or not self.guarded:
             return
         remedy = self.fault or (
             "read the file, and if it is yours run: nexus config --trust (in this folder)"
         )
         raise UsageError(
-            f"{self.path}: {', '.join(self.places)} cannot be set by a file of the working folder"
+            f"{self.path}: {', '.join(self.guarded)} cannot be set by a file of the working folder"
             f" that was not allowed; {remedy}"
         )
 

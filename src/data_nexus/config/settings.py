@@ -24,8 +24,12 @@ _AtLeastZero = Annotated[float, Meta(ge=0)]
 _AboveZero = Annotated[float, Meta(gt=0)]
 # Fields that have the name of their variable; every other variable is NEXUS_ and the field.
 _NAMED_AS_VARIABLE = frozenset({"database_url", "eodhd_base_url", "nexus_home"})
-# Any other text may name a place, so that a new setting is guarded unless it is listed here.
-_HARMLESS_TEXTS = frozenset({"log_format", "log_level", "signed_prices"})
+# How fast and how visibly a command works. All others choose where the key goes, what is believed,
+# deleted or spent; so does a new setting, unless it is listed here.
+_HARMLESS = frozenset(
+    {"log_format", "log_level", "concurrency", "batch_rows", "batch_seconds", "writers"}
+    | {"poll_seconds", "grace_seconds"}
+)
 
 
 # No repr: it would show the password in a database URL.
@@ -164,13 +168,12 @@ class Setting:
         return self.variable.removeprefix("NEXUS_").lower()
 
     @property
-    def names_a_place(self) -> bool:
-        """Whether it says where the key goes or which database or home is used.
+    def is_guarded(self) -> bool:
+        """Whether it says where the key or the data go, what is believed, deleted or spent.
 
         The working folder's `nexus.toml` may set it only once a person has allowed that file.
         """
-        is_number = isinstance(self.default, int | float)
-        return not is_number and self.field not in _HARMLESS_TEXTS
+        return self.field not in _HARMLESS
 
 
 def _rows() -> Iterator[Setting]:

@@ -16,11 +16,11 @@ import psycopg
 from psycopg import AsyncConnection, IsolationLevel
 from psycopg import conninfo as libpq
 from psycopg.rows import BaseRowFactory
-from psycopg_pool import PoolTimeout
 
 from data_nexus.config import check_schema_name
 from data_nexus.database.queries import query
-from data_nexus.errors import StorageDamaged, StorageUnavailable, StorageUnfit, UsageError
+from data_nexus.database.troubles import storage_errors, trouble_of
+from data_nexus.errors import StorageUnavailable, UsageError
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 AsyncConn = AsyncConnection[tuple[Any, ...]]
 Result = TypeVar("Result")
 Row = TypeVar("Row")
-Trouble = tuple[type[StorageUnavailable | StorageUnfit], str]
 # PostgreSQL counts days from 2000-01-01: that day, counted from 1970-01-01.
 EPOCH_DAY = 10_957
 _SCHEMES = ("postgresql", "postgres", "postgresql+psycopg", "postgresql+psycopg2")
@@ -57,64 +56,9 @@ _SOCKET = {
     "channel_binding": "disable",
     "target_session_attrs": "any",
 }
-# Serialization failure, deadlock, lock timeout, statement timeout, a session that was ended by an
-# operator, by its idleness, or that was cut (no code).
-_PASSING = frozenset({"40001", "40P01", "55P03", "57014", "57P01", "57P05", "25P03", "08006", None})
 _REPEAT_AFTER_SEC = (0.05, 0.5, 2.0)
-_REACH = "check that the server runs and takes connections, and that DATABASE_URL is right"
-_AGAIN = "run it again"
-_OTHER_TABLES = (
-    "the tables are not those of this version: run nexus db upgrade, restore a backup, or name"
-    " another schema by NEXUS_SCHEMA"
-)
-_POOLER = (
-    "a pooler hands each transaction another session: let it pool sessions, or name the server"
-    " itself by DATABASE_URL"
-)
-_BACKUP = "stored rows are damaged: restore a backup; nexus verify looks at every table"
-# What the driver's errors mean for a person, by SQLSTATE or by its class; any other is a bug.
-_TROUBLES: dict[str, Trouble] = {
-    "08": (StorageUnavailable, _REACH),
-    "25006": (StorageUnavailable, "DATABASE_URL must name the primary server, which can write"),
-    "25P03": (StorageUnavailable, _AGAIN),
-    "25P04": (StorageUnavailable, "raise the server's transaction_timeout, then run it again"),
-    "26000": (StorageUnfit, _POOLER),
-    "28": (StorageUnavailable, "check the user and the password of DATABASE_URL"),
-    "2F": (StorageUnfit, "look at the functions that were added to the database"),
-    "34000": (StorageUnfit, _POOLER),
-    "38": (StorageUnfit, "look at the functions that were added to the database"),
-    "39": (StorageUnfit, "look at the triggers that were added to the tables"),
-    "3D": (StorageUnfit, "check the database's name in DATABASE_URL"),
-    "3F": (StorageUnfit, _OTHER_TABLES),
-    "40": (StorageUnavailable, f"another transaction interfered: {_AGAIN}"),
-    "42501": (StorageUnfit, ""),
-    "42703": (StorageUnfit, _OTHER_TABLES),
-    "42883": (StorageUnfit, _OTHER_TABLES),
-    "42P01": (StorageUnfit, _OTHER_TABLES),
-    "42P05": (StorageUnfit, _POOLER),
-    "42P07": (StorageUnfit, _OTHER_TABLES),
-    "53": (StorageUnavailable, f"give the server more of what it lacks, then {_AGAIN}"),
-    "53100": (StorageUnavailable, f"free space on the server's disk, then {_AGAIN}"),
-    "53300": (StorageUnavailable, "raise max_connections or the role's limit, or end a command"),
-    "55": (StorageUnavailable, _AGAIN),
-    "55P03": (
-        StorageUnavailable,
-        f"another session has locked it: let that end (pg_stat_activity shows it), then {_AGAIN}",
-    ),
-    "57": (StorageUnavailable, f"{_AGAIN} when the server takes connections"),
-    "57014": (StorageUnavailable, f"the server was too busy, or a person ended it: {_AGAIN}"),
-    "58": (StorageUnavailable, "look at the server's log, and at its disk"),
-    "58P01": (StorageDamaged, _BACKUP),
-    "F0": (StorageUnavailable, "look at the server's log"),
-    "HV": (StorageUnfit, "look at the foreign tables that were added to the database"),
-    "P0": (StorageUnfit, "look at the triggers that were added to the tables"),
-    "XX": (StorageUnavailable, "PostgreSQL failed inside: look at the server's log"),
-    "XX001": (StorageDamaged, _BACKUP),
-    "XX002": (StorageDamaged, "an index is damaged: run REINDEX DATABASE, or restore a backup"),
-}
 # In a statement of a user's own these are the user's mistakes.
 _OF_STATEMENTS = frozenset({"3F000", "42703", "42883", "42P01", "42P05", "42P07"})
-_DENIED = re.compile(r"permission denied (?:for|to create) (\w+ ?\w*?) (?:in database )?(\S+)$")
 _TCP = {
     "keepalives_idle": 10,
     "keepalives_interval": 5,
@@ -186,67 +130,6 @@ async def connect_async(url: str, schema: str) -> AsyncConn:
     connection = await AsyncConnection.connect(conninfo(url, schema), autocommit=True)
     set_meanings(connection)
     return connection
-
-
-def trouble_of(error: psycopg.Error) -> StorageUnavailable | StorageUnfit | None:
-    """Return what an error of the driver means for a person: subject, cause, remedy.
-
-    None if the statement or its values are wrong, which is a bug of ours. The text holds no
-    password.
-    """
-    state = error.sqlstate
-    if state is None:
-        # The connection was never made, or has broken; otherwise the driver refused our values.
-        if isinstance(error, (psycopg.ProgrammingError, psycopg.DataError)):
-            return None
-        if isinstance(error, psycopg.NotSupportedError):
-            return None
-        return StorageUnavailable(_said(error, _REACH), passes=True)
-    kind, remedy = _TROUBLES.get(state) or _TROUBLES.get(state[:2]) or (None, "")
-    if kind is StorageUnavailable:
-        return StorageUnavailable(_said(error, remedy), passes=state in _PASSING)
-    return None if kind is None else kind(_said(error, remedy or _grant(error)))
-
-
-def _said(error: psycopg.Error, remedy: str) -> str:
-    return f"PostgreSQL: {_cause(error)}; {remedy}"
-
-
-def _cause(error: psycopg.Error) -> str:
-    lines = (error.diag.message_primary or str(error)).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
-
-
-def _grant(error: psycopg.Error) -> str:
-    """Return the statement that gives the role of DATABASE_URL what it lacks."""
-    found = _DENIED.search(_cause(error))
-    kind, name = found.groups() if found else ("", "")
-    right = {
-        "table": f"SELECT, INSERT, UPDATE, DELETE ON {name}",
-        "view": f"SELECT ON {name}",
-        "schema": f"USAGE, CREATE ON SCHEMA {name}",
-        "database": f"CREATE ON DATABASE {name}",
-        "temporary tables": f"TEMPORARY ON DATABASE {name}",
-    }.get(kind)
-    if right is None:
-        return "DATABASE_URL must name a role with this right"
-    return f"run as its owner: GRANT {right} TO the role of DATABASE_URL"
-
-
-@contextmanager
-def storage_errors() -> Iterator[None]:
-    """Translate the driver's errors that a person can mend into `StorageUnavailable` and its kin.
-
-    Errors of our own statements pass: they are bugs.
-    """
-    try:
-        yield
-    except PoolTimeout:
-        raise  # the pool knows the cause
-    except psycopg.Error as error:
-        if (trouble := trouble_of(error)) is None:
-            raise
-        raise trouble from None
 
 
 @contextmanager

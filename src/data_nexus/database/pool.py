@@ -20,11 +20,16 @@ from data_nexus.database.connection import (
     conninfo,
     repeated,
     set_meanings,
-    storage_errors,
-    trouble_of,
 )
 from data_nexus.database.queries import query
-from data_nexus.errors import RowsRefused, StorageUnavailable, StorageUnfit
+from data_nexus.database.troubles import storage_errors, trouble_of
+from data_nexus.errors import (
+    OUT_OF_FILES,
+    RowsRefused,
+    StorageUnavailable,
+    StorageUnfit,
+    out_of_files,
+)
 
 Row = TypeVar("Row")
 Result = TypeVar("Result")
@@ -51,6 +56,8 @@ class LastFailure:
     def as_timeout(self) -> StorageUnavailable | StorageUnfit:
         """Return the error for a pool that had no connection in time, with the cause."""
         waited = f"no connection within {self.wait_sec:g} seconds"
+        if isinstance(self.error, OSError) and self.error.errno in OUT_OF_FILES:
+            return out_of_files(f"PostgreSQL: {waited}")
         if isinstance(self.error, OSError):
             return StorageUnavailable(f"PostgreSQL: {waited}: {self.error.strerror or self.error}")
         cause = None if self.error is None else trouble_of(self.error)
@@ -205,4 +212,6 @@ def _refused_rows() -> Iterator[None]:
     try:
         yield
     except (psycopg.DataError, psycopg.IntegrityError) as error:
+        if trouble_of(error) is not None:
+            raise  # what is stored cannot be read: no fault of these rows
         raise RowsRefused(f"PostgreSQL refused the rows: {type(error).__name__}") from None

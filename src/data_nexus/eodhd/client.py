@@ -25,11 +25,14 @@ from data_nexus.eodhd.connection.resolver import ThreadResolver
 from data_nexus.eodhd.refusals import refusal
 from data_nexus.eodhd.requests import Request
 from data_nexus.errors import (
+    OUT_OF_FILES,
     AnswerTimedOut,
     AnswerTooLarge,
     BrokenAnswer,
     ConnectionFailed,
     NotSent,
+    StorageUnavailable,
+    out_of_files,
 )
 from data_nexus.events import Observer, Requested
 
@@ -111,14 +114,14 @@ class VendorClient:
     async def fetch(self, request: Request) -> bytes:
         """Send one request once and return the answer's body, complete and decompressed.
 
-        Raises a `Retry` for what may pass, and the error of `refusal` for a status other than
-        200.
+        Raises a `Retry` for what may pass, the error of `refusal` for a status other than 200, and
+        `StorageUnavailable` if this process may open no connection.
         """
         started, status, size, is_sent = time.monotonic(), 0, 0, True
         try:
             status, headers, body = await self._send(request)
             size = len(body)
-        except NotSent:
+        except (NotSent, StorageUnavailable):
             is_sent = False
             raise
         finally:
@@ -148,6 +151,8 @@ class VendorClient:
                 body = await self._read(answer, subject)
                 return answer.status, dict(answer.headers), body
         except NO_CONNECTION as error:
+            if isinstance(error, OSError) and error.errno in OUT_OF_FILES:
+                raise out_of_files(subject) from None
             cause = cause_of(error, self._wire.proxy)
             raise NotSent(f"{subject}: no connection: {cause}", cause) from None
         except TimeoutError:

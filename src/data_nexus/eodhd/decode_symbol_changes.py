@@ -14,7 +14,7 @@ from data_nexus.domain.listings.listing import SymbolChange
 from data_nexus.domain.symbol import is_code
 from data_nexus.eodhd.answer import NOT_JSON, Row, read_rows, require_keys
 from data_nexus.eodhd.decode_actions import date_of
-from data_nexus.eodhd.decode_symbols import clean, line_text
+from data_nexus.eodhd.decode_symbols import clean, code_text, line_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,7 @@ class _Line(msgspec.Struct, gc=False):
 
 
 _SUBJECT = "the change history"
+_CODES = ("old_symbol", "new_symbol")
 _KEYS = ("old_symbol", "new_symbol", "effective")
 _lines = msgspec.json.Decoder(list[_Line])
 
@@ -56,7 +57,9 @@ def decode_symbol_changes(body: bytes) -> SymbolChanges:
 def _line_of(row: Row) -> _Line | None:
     """Return a line with its numbers as texts; None if a value is neither."""
     try:
-        return _Line(**{key: line_text(row.get(key)) for key in _Line.__struct_fields__})
+        codes = {key: code_text(row.get(key)) for key in _CODES}
+        others = _Line.__struct_fields__
+        return _Line(**{key: line_text(row.get(key)) for key in others} | codes)
     except TypeError:
         return None
 

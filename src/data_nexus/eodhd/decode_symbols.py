@@ -79,7 +79,7 @@ def _read_json(body: bytes, exchange: str) -> Sequence[_Line | _RefusedLine]:
 def _line_of(row: Row) -> _Line | _RefusedLine:
     """Return a row as a line: numbers as texts, a value of any other type refuses it."""
     try:
-        code = line_text(row.get("Code"))
+        code = code_text(row.get("Code"))
     except TypeError:
         code = None
     if code is None:
@@ -98,6 +98,16 @@ def line_text(value: object) -> str | None:
     if isinstance(value, float | int) and not isinstance(value, bool) and abs(value) < 1e20:
         return str(value)
     raise TypeError
+
+
+def code_text(value: object) -> str | None:
+    """Return a code, that of a whole number too; raise `TypeError` for others.
+
+    A number with a fraction or an exponent is not a code that was sent: `1e5` is no `100000.0`.
+    """
+    if isinstance(value, float):
+        raise TypeError
+    return line_text(value)
 
 
 def clean(text: str | None) -> str:

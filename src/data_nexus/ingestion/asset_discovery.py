@@ -47,8 +47,11 @@ async def discover(
     request = symbol_list_request(exchange, delisted=wanted.delisted)
     try:
         answer = await requester.fetch(request, lambda body: decode_symbols(body, exchange), state)
-    except NotListed:
-        raise UsageError(f"the vendor knows no exchange {exchange!r}") from None
+    except NotListed as error:
+        raise UsageError(
+            f"the vendor knows no exchange {exchange!r} ({error}); is the code right, is"
+            " EODHD_BASE_URL right?"
+        ) from None
     symbols = answer.decoded
     if symbols.refused:
         text = (

@@ -30,6 +30,8 @@ _TYPES = {
     "time": pa.time64("us"),
     "bytea": pa.binary(),
 }
+# The classes of SQLSTATE in which no query is at fault: the system, its files, a damaged page.
+_OF_THE_SERVER = ("58", "F0", "XX")
 _LISTS = {"bool", "int2", "int4", "int8", "float4", "float8", "date", "timestamptz", "text"}
 
 
@@ -42,7 +44,8 @@ def ask(
 
     Columns have the Arrow types of PostgreSQL's; numeric becomes float64, types that Arrow lacks
     become text. Raises `UsageError` for a query that PostgreSQL refuses, that writes, or that
-    returns no table, and for two columns of one name.
+    returns no table, and for two columns of one name; `StorageDamaged` and its kin for trouble of
+    the database.
     """
     with reading_sql(database, query) as connection:
         try:
@@ -51,6 +54,8 @@ def ask(
         except psycopg.OperationalError:
             raise
         except psycopg.Error as error:
+            if (error.sqlstate or "").startswith(_OF_THE_SERVER):
+                raise
             raise UsageError(f"the query is refused: {_first_line(error)}") from None
         if rows is None:
             raise UsageError("the query returns no table; only reading is possible")

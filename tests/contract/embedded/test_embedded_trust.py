@@ -185,6 +185,16 @@ def test_a_cluster_without_its_control_file_is_named_as_damaged(home: Path) -> N
             pass
 
 
+@pytest.mark.parametrize("name", ["global/pg_control", "PG_VERSION", "postmaster.pid"])
+def test_a_pipe_in_a_home_is_not_waited_for(home: Path, name: str) -> None:
+    file = cluster_of(home) / name
+    file.unlink(missing_ok=True)
+    os.mkfifo(file)
+    with pytest.raises(StorageUnavailable, match="not a regular file"), embedded_server(home):
+        pass
+    file.unlink()
+
+
 def test_the_locks_of_a_home_are_its_owner_s_alone(home: Path) -> None:
     with command_using(home):
         locks = list((home / "postgres").glob("*.lock"))

@@ -62,7 +62,7 @@ def test_a_worker_whose_sign_of_life_was_cut_writes_nothing_any_more(
 def test_a_lock_in_another_database_is_no_sign_of_life(
     worker: Worker, database_url: str, cluster: Cluster
 ) -> None:
-    add_assets(database_url, "A", lease_owner=77, lease_until="infinity")
+    add_assets(database_url, "A", lease_owner=77, lease_until="9999-12-31")
     with psycopg.connect(cluster.url) as elsewhere:
         elsewhere.execute("SELECT pg_advisory_lock(77)")
         assert len(worker.free_lost_leases()) == 1

@@ -111,7 +111,7 @@ def test_a_retry_claims_as_usual_under_a_new_fence(
 def test_an_asset_parked_for_its_rescues_is_tried_again_like_any_other(
     worker: Worker, database_url: str, database: PostgresConnection
 ) -> None:
-    add_assets(database_url, "A", lease_owner=1, lease_until="infinity", times_rescued=2)
+    add_assets(database_url, "A", lease_owner=1, lease_until="9999-12-31", times_rescued=2)
     worker.free_lost_leases()
     assert rows(database_url, PARKED) == [("A",)]
     assert retry_dead_letters(database, None) == 1

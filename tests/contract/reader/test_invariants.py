@@ -22,8 +22,11 @@ from data_nexus.database.reader.invariants import (
     inspect_database,
     note_damaged,
 )
+from data_nexus.database.reader.table_reads import require_readable
 from data_nexus.database.upgrade import upgrade
 from data_nexus.domain.adjustment.findings import Verdict
+from data_nexus.errors import StorageDamaged
+from data_nexus.research.sql_query import ask
 from tests.support.postgres.embedded import lay_cluster
 from tests.support.postgres.tables import add_assets, execute, rows, value
 from tests.support.postgres.workers import Worker, bars_from, batch_for, worker_on
@@ -152,7 +155,12 @@ def test_a_damaged_page_is_met_wherever_it_lies(home: Path, table: str) -> None:
         file = value(url, "SELECT pg_relation_filepath(%s::regclass)", table)
     damage(cluster_folder(home) / "cluster" / file)
     with embedded_server(home) as url:
-        found = inspect_database(PostgresConnection(url), sample=5)
+        database = PostgresConnection(url)
+        found = inspect_database(database, sample=5)
+        with pytest.raises(StorageDamaged, match=f"the table {table} is damaged: invalid page"):
+            require_readable(database)
+        with pytest.raises(StorageDamaged, match=r"invalid page in block 0 .* restore a backup"):
+            ask(database, f"SELECT count(*) FROM {table}")  # noqa: S608 - the test's own
     assert list(found.damaged) == [table]
     assert "invalid page in block 0" in found.damaged[table]
 

@@ -12,7 +12,7 @@ import data_nexus as nexus
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.errors import UsageError
 from data_nexus.research.sql_query import ask
-from tests.support.postgres.tables import add_assets, value
+from tests.support.postgres.tables import add_assets, execute, value
 
 NAME = "somebody_s_own"
 
@@ -67,6 +67,27 @@ def test_sql_reads_all_tables_of_the_embedded_server(db: nexus.Nexus, database_u
     for _ in range(2):
         assert db.sql("SELECT count(*) AS n FROM assets")["n"].to_pylist() == [2]
     assert db.sql("SELECT session_user::text AS u")["u"].to_pylist() == ["nexus_reader"]
+
+
+@pytest.mark.parametrize("table", ["pg_authid", "pg_shadow", "pg_statistic", "pg_largeobject"])
+def test_sql_does_not_read_the_embedded_server_s_secrets(
+    db: nexus.Nexus, database_url: str, table: str
+) -> None:
+    """Also where an earlier version has given its user the right to read everything."""
+    execute(
+        database_url,
+        "DO $$ BEGIN CREATE ROLE nexus_reader LOGIN;"
+        " EXCEPTION WHEN duplicate_object THEN NULL; END $$",
+        "GRANT pg_read_all_data TO nexus_reader",
+    )
+    with pytest.raises(UsageError, match=f"permission denied for (table|view) {table}"):
+        db.sql(f"SELECT * FROM {table}")  # noqa: S608 - the test's own
+
+
+def test_sql_reads_a_table_that_was_made_since(db: nexus.Nexus, database_url: str) -> None:
+    db.sql("SELECT 1 AS one")
+    execute(database_url, "CREATE SCHEMA mine", "CREATE TABLE mine.notes AS SELECT 7 AS n")
+    assert db.sql("SELECT n FROM mine.notes")["n"].to_pylist() == [7]
 
 
 @pytest.fixture

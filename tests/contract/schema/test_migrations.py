@@ -34,8 +34,10 @@ CATALOGUE = {
         WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'v')
           AND a.attnum > 0 AND c.relname <> 'alembic_version'
         ORDER BY c.relname, a.attnum""",
+    # What a migration has not checked of old rows (NOT VALID) is checked of new ones all the same.
     "constraints": """
-        SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid)
+        SELECT conrelid::regclass::text, conname,
+               replace(pg_get_constraintdef(oid), ' NOT VALID', '')
         FROM pg_constraint
         WHERE connamespace = 'public'::regnamespace
           AND conrelid::regclass::text <> 'alembic_version'
@@ -76,6 +78,8 @@ def modelled_url(cluster: Cluster) -> Iterator[str]:
         yield url
 
 
+# SQLAlchemy hands on NOT VALID of what it reads, and does not take it back.
+@pytest.mark.filterwarnings("ignore:Can't validate argument 'dialect_options'")
 def test_alembic_finds_nothing_that_the_migrations_lack(database_url: str) -> None:
     database = PostgresConnection(database_url)
     options = {"compare_type": True, "compare_server_default": True}
@@ -206,6 +210,32 @@ def test_actions_from_before_their_revisions_count_as_told_so_since_they_are_kno
         " UNION SELECT reported_at::date::text FROM dividends"
     )
     assert sorted(rows(blank_url, reported)) == [("2024-01-03",), ("2024-01-04",)]
+
+
+def test_an_upgrade_heals_dates_that_no_command_can_read(blank_url: str) -> None:
+    assert alembic("upgrade", "0014", url=blank_url).returncode == 0
+    moment = "2026-01-02 12:00+00"
+    add_assets(blank_url, "SOUND", last_bar="2026-01-02", last_synced=moment)
+    for column in ("last_bar", "synced_through", "last_synced", "read_whole_at", "created_at"):
+        add_assets(blank_url, column.upper(), **{"last_synced": moment, column: "infinity"})
+    add_assets(blank_url, "PARKED", parked_at="-infinity")
+    execute(
+        blank_url,
+        "INSERT INTO market_data SELECT id, '2026-01-05', 1, 1, 1, 1, 1, 1 FROM assets",
+        "INSERT INTO market_data VALUES (2, 'infinity', 1, 1, 1, 1, 1, 1)",
+        "INSERT INTO quota_ledger VALUES ('x', 'infinity', 9, 9, 0, true, 1, '-infinity')",
+        "INSERT INTO suspicions VALUES (1, '', '-infinity', now(), 0, 'infinity')",
+    )
+    upgrade(blank_url)
+    read = "SELECT last_bar::text, repair_wanted_at IS NOT NULL FROM assets ORDER BY id"
+    healed = [("2026-01-05", True)] * 6
+    assert rows(blank_url, read) == [("2026-01-02", False), *healed]
+    dates = "SELECT day, next_slot, reported_at, spent, refused FROM quota_ledger"
+    ((day, next_slot, *others),) = rows(blank_url, dates)
+    assert (day, others) == (next_slot.date(), [None, 0, False])
+    assert rows(blank_url, "SELECT * FROM assets WHERE id > 1 AND last_synced <> %s", moment) == []
+    assert value(blank_url, "SELECT count(*) FROM assets WHERE parked_at IS NOT NULL") == 1
+    assert value(blank_url, "SELECT session FROM suspicions") == day
 
 
 def test_upgrades_at_the_same_moment_make_the_tables_once(blank_url: str) -> None:

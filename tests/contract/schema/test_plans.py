@@ -67,7 +67,7 @@ def fill(url: str, size: int) -> None:
         )
         connection.execute("UPDATE assets SET actions_wanted_at = now() WHERE mod(id, 50) = 4")
         connection.execute(
-            "UPDATE assets SET lease_owner = 1, lease_until = 'infinity'"
+            "UPDATE assets SET lease_owner = 1, lease_until = '9999-12-31'"
             " WHERE id < 1000 AND mod(id, 50) = 9"
         )
         connection.execute(

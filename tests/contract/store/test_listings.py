@@ -91,7 +91,7 @@ def test_what_vanished_rests_and_what_returns_goes_on_where_it_was(database_url:
     store(database_url, listings("A", "B", "C", "D", "E", "F"))
     execute(
         database_url,
-        "UPDATE assets SET last_synced = now(), fence = 4, ask_after = 'infinity'"
+        "UPDATE assets SET last_synced = now(), fence = 4, ask_after = '9999-12-31'"
         " WHERE symbol = 'F'",
     )
     kept = listings("A", "B", "C", "D", "E")

@@ -12,6 +12,7 @@ import pytest
 
 from data_nexus.database.store import Store, open_store
 from data_nexus.domain.planning.suspicion import Reason, Suspicion
+from data_nexus.errors import StorageDamaged
 from tests.support.postgres.tables import add_assets, execute, rows, value
 from tests.support.postgres.workers import Worker, bars_from, batch_for, reread
 
@@ -60,6 +61,14 @@ def test_a_suspicion_keeps_its_place_until_a_later_session_raises_it_again(
     notes.note(leap(asset_id, FRIDAY))
     assert value(database_url, "SELECT (session, times)::text FROM suspicions") == "(2026-11-13,0)"
     assert value(database_url, "SELECT read_after FROM suspicions") == NOW
+
+
+def test_a_reason_that_this_version_does_not_know_is_named_with_the_remedy(
+    notes: Notes, database_url: str
+) -> None:
+    execute(database_url, "INSERT INTO suspicions VALUES (7, 'x\u202ey', now(), now(), 0, now())")
+    with pytest.raises(StorageDamaged, match=r"'x\ufffdy' of the asset with the id 7 .*delete"):
+        notes.runner.run(notes.store.suspicions.of_asset(7, NOW))
 
 
 def test_a_later_session_does_not_put_an_earlier_reading_off(

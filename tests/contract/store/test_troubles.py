@@ -15,7 +15,7 @@ from data_nexus.database.connection import repeated
 from data_nexus.database.queries import query
 from data_nexus.database.store import Due, QueuePosition, Store, open_store
 from data_nexus.database.store.batch import Receipt
-from data_nexus.errors import StorageUnavailable
+from data_nexus.errors import StorageDamaged, StorageUnavailable
 from tests.support.postgres.statement_proxy import Cut, Place, proxy_that_cuts
 from tests.support.postgres.tables import add_assets, eventually, execute, rows, value
 from tests.support.postgres.workers import Worker, ago, bars_from, batch_for, worker_on
@@ -86,6 +86,20 @@ def test_what_does_not_pass_is_not_repeated() -> None:
     with pytest.raises(StorageUnavailable):
         asyncio.run(repeated(fail))
     assert times == 1
+
+
+@pytest.mark.parametrize("column", ["last_bar", "last_synced"])
+def test_a_stored_date_that_python_lacks_ends_with_a_sentence(
+    worker: Worker, database_url: str, column: str
+) -> None:
+    execute(
+        database_url,
+        "ALTER TABLE assets DROP CONSTRAINT dates_are_readable,"
+        " DROP CONSTRAINT moments_are_readable",
+    )
+    add_assets(database_url, "A", **{column: "-infinity"})
+    with pytest.raises(StorageDamaged, match=r"a stored date is infinite .* correct it by SQL"):
+        worker.claim()
 
 
 def test_a_worker_notices_at_once_that_its_sign_of_life_is_gone(database_url: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -137,6 +138,24 @@ def test_a_second_repair_finds_nothing_and_asks_nothing(
     done = commands.run("repair")
     assert (done.code, done.stdout) == (0, "Nothing is due.\n")
     assert vendor.log()[begun:] == []
+
+
+def test_a_page_that_no_repair_can_mend_is_named_instead_of_nothing_is_due(
+    tmp_path: Path, vendor: Sandbox, cluster: Cluster, database_url: str
+) -> None:
+    path = value(database_url, "SELECT pg_relation_filepath('market_data')")
+    with cluster.fresh_database(filled=database_url) as copy:
+        name = copy.rpartition("/")[2].partition("?")[0]
+        oid = value(cluster.url, "SELECT oid::text FROM pg_database WHERE datname = %s", name)
+        folder = Path(value(cluster.url, "SHOW data_directory"))
+        # Nobody has read the copy: no page of it is in the server's memory.
+        with (folder / "base" / oid / Path(path).name).open("r+b") as file:
+            file.seek(4000)
+            file.write(b"\xff" * 64)
+        done = commands_at(tmp_path, vendor, copy).run("repair")
+    assert done.code == 7
+    assert "the table market_data is damaged: invalid page" in " ".join(done.stderr.split())
+    assert "Nothing is due" not in done.stdout
 
 
 def test_a_repair_that_is_cut_short_is_continued(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -52,10 +52,12 @@ def assert_all_work(commands: Commands, url: str) -> None:
     assert value(url, "SELECT next_slot < now() + interval '3 minutes' FROM quota_ledger")
 
 
-@pytest.mark.parametrize("day", ["2036-01-01", "9999-12-31"])
+@pytest.mark.parametrize("day", ["tomorrow", "2036-01-01", "9999-12-31"])
 def test_a_count_of_a_day_to_come_stops_nothing_and_is_ignored_with_a_word(
     commands: Commands, vendor: Sandbox, database_url: str, day: str
 ) -> None:
+    if day == "tomorrow":
+        day = (datetime.now(UTC) + timedelta(days=1)).date().isoformat()
     vendor.post("/faults", account(apiRequests=100_000, apiRequestsDate=day))
     done = commands.run("backfill", "--limit", "3", "--json")
     assert (done.code, done.answer["synced"]) == (0, 3)
@@ -106,8 +108,7 @@ def test_no_number_of_the_account_is_a_bug_of_ours(
     today = datetime.now(UTC).date().isoformat()
     vendor.post("/faults", account(**{"apiRequestsDate": today, **told}))
     done = commands.run("backfill", "--limit", "3", "--json")
-    assert done.code in (0, 4), done.stderr
-    assert (done.code == 4) == (told.get("apiRequests") in (2**31, 10**30)), "all is spent"
+    assert done.code == 0, done.stderr
     assert value(database_url, "SELECT spent BETWEEN 0 AND 500000000 FROM quota_ledger")
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import resource
 import shutil
 import socket
 import ssl
@@ -20,7 +22,7 @@ from psycopg.conninfo import conninfo_to_dict
 from data_nexus.config import Secret, Settings, load_settings
 from data_nexus.eodhd.client import VendorClient, Wire
 from data_nexus.eodhd.requests import Request, symbol_changes_request, user_request
-from data_nexus.errors import NotSent
+from data_nexus.errors import NotSent, StorageUnavailable
 from data_nexus.events import Event, Waiting, ignore
 from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.history_loader import BackfillScope, backfill
@@ -35,6 +37,29 @@ from tests.support.vendor.sandbox import Sandbox, sandbox
 from tests.support.vendor.truth import codes
 
 TOKEN = "canary5f3a9c01e7.28841620"  # noqa: S105 - of no worth anywhere
+
+
+@contextmanager
+def no_more_files() -> Iterator[None]:
+    """This process may open no file and no connection."""
+    free = os.open(os.devnull, os.O_RDONLY)
+    os.close(free)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_a_process_that_may_open_no_more_files_says_so_at_once() -> None:
+    async def ask() -> None:
+        wire = Wire("http://127.0.0.1:9/api", 1, 1.0, 1.0, 1000)
+        async with VendorClient(wire, Secret(TOKEN), ignore) as client:
+            with no_more_files(), pytest.raises(StorageUnavailable, match=r"\(ulimit -n\)"):
+                await client.fetch(user_request())
+
+    asyncio.run(ask())
 
 
 def closed_port() -> int:

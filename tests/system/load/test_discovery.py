@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -166,6 +166,18 @@ def test_an_exchange_that_nobody_knows_is_a_mistake_of_the_command(commands: Com
     done = commands.run("discover", "--exchange", "NOWHERE", "--json")
     assert done.code == 2
     assert "'NOWHERE'" in done.answer["error"]
+
+
+def test_a_root_where_nothing_is_known_is_named_as_the_likely_cause(commands: Commands) -> None:
+    root = f"{commands.environment['EODHD_BASE_URL']}/nowhere"
+    wrong = replace(commands, environment={**commands.environment, "EODHD_BASE_URL": root})
+    done = wrong.run("discover", "--exchange", "US", "--json")
+    assert done.code == 2
+    assert (
+        "knows no exchange 'US' (US: 404); is the code right, is EODHD_BASE_URL right?"
+        in (done.answer["error"])
+    )
+    assert "the vendor has no account there" in done.stderr
 
 
 def test_only_the_types_asked_for_are_listed(commands: Commands, database_url: str) -> None:

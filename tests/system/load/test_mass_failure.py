@@ -24,6 +24,10 @@ SYMBOLS, BARS = 60, 10
 ALIKE, UNFIT, WITNESSES = 10, 40, 3
 ACCOUNT = 1
 REDIRECT = {"kind": "redirect", "location": "http://login.hotel/"}
+BELOW_ZERO = (
+    '[{"date": "2024-01-02", "open": -1, "high": -1, "low": -1, "close": -1,'
+    ' "adjusted_close": -1, "volume": 1}]'
+)
 # What a login page, a proxy, a wrong address or a broken router answer for everybody, and after how
 # many answers the run must end.
 STRUCK: dict[str, tuple[dict[str, Any], int]] = {
@@ -33,6 +37,7 @@ STRUCK: dict[str, tuple[dict[str, Any], int]] = {
     "null": ({"kind": "json_null"}, ALIKE),
     "an object": ({"kind": "json_object"}, ALIKE),
     "a page": ({"kind": "html"}, ALIKE),
+    "prices below zero": ({"kind": "hostile_json", "body": BELOW_ZERO}, ALIKE),
     "404": ({"kind": "status", "status": 404}, UNFIT),
     "404 with a page": ({"kind": "html", "status": 404}, UNFIT),
 }
@@ -98,6 +103,26 @@ def test_an_answer_alike_for_all_ends_the_run_with_6_and_all_stay_due(
     assert differences(database_url, truth(vendor))["lost"] == 0
 
 
+@pytest.mark.parametrize("command", ["backfill", "verify"])
+def test_a_login_page_costs_ten_answers_however_often_each_asset_may_be_asked(
+    commands: Commands, vendor: Sandbox, database_url: str, command: str
+) -> None:
+    add_assets(database_url, *codes(vendor))
+    arguments = {
+        "backfill": ("backfill", "--no-limit", "--days-old", "0"),
+        "verify": ("verify", "--deep", "--no-limit"),
+    }
+    if command == "verify":
+        assert commands.run("backfill", "--no-limit").code == 0
+    vendor.post("/faults", {"kind": "html", "endpoint": "eod"})
+    since = len(vendor.log())
+    done = commands.run(*arguments[command], "--json", attempts=4, backoff_seconds=0.01)
+    assert done.code == 6, done.stderr
+    checks_own = 5 * 4 if command == "verify" else 0
+    assert asked(vendor, since) <= ALIKE + 5 + WITNESSES + checks_own
+    assert "is a login page of this network in the way?" in done.stderr
+
+
 @pytest.mark.parametrize("half", [True, False], ids=["half of them refused", "all alike"])
 def test_empty_answers_for_loaded_assets_are_not_believed_while_nothing_else_is_answered(
     commands: Commands, vendor: Sandbox, database_url: str, *, half: bool
@@ -129,7 +154,7 @@ def test_the_error_names_the_reason_and_the_remedy(
     add_assets(database_url, *codes(vendor))
     vendor.post("/faults", {"kind": "status", "status": 405, "body": "Not here", "endpoint": "eod"})
     said = commands.run("backfill", "--no-limit").stderr
-    assert "10 assets in a row got no usable answer" in said
+    assert "10 answers in a row were of no use" in said
     assert "405 Not here" in said
     assert "EODHD_BASE_URL" in said
 

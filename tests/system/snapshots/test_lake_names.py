@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from importlib import import_module
@@ -136,6 +137,25 @@ def test_a_file_that_is_a_link_is_not_read(lake: Path) -> None:
     (lake / path).symlink_to(lake.parent / "victim" / "secret.parquet")
     with pytest.raises(UsageError, match="is a link"):
         nexus.lake(str(lake)).bars("ONE.US")
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "lake.lock", "a file of bars", "a small table"])
+def test_a_pipe_in_a_snapshot_is_refused_and_not_waited_for(
+    lake: Path, filled: str, name: str
+) -> None:
+    table = {"a file of bars": "bars", "a small table": "assets"}.get(name)
+    path = min(paths(lake, table)) if table else name
+    (lake / path).unlink()
+    os.mkfifo(lake / path)
+
+    def use() -> None:
+        if name == "lake.lock":
+            export(filled, lake)
+        else:
+            nexus.lake(str(lake)).bars("ONE.US")
+
+    with pytest.raises(UsageError, match=f"{path} is not a regular file; remove it"):
+        use()
 
 
 @pytest.mark.parametrize("linked", ["bars", "bars/exchange=US", "splits", "bars/exchange=ZZ"])

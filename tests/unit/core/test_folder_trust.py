@@ -1,4 +1,4 @@
-"""A folder's `nexus.toml` chooses no place until a person has allowed that very file."""
+"""A folder's `nexus.toml` sets nothing that matters until a person has allowed that very file."""
 
 from __future__ import annotations
 
@@ -17,6 +17,10 @@ from data_nexus.config import (
 )
 from data_nexus.errors import UsageError
 
+FREE = {
+    *("log_format", "log_level", "concurrency", "batch_rows", "batch_seconds", "writers"),
+    *("poll_seconds", "grace_seconds"),
+}
 PLACES = {
     "database_url": "postgresql://me@elsewhere.example/x",
     "eodhd_base_url": "https://elsewhere.example/api",
@@ -47,8 +51,27 @@ def allow(folder: Path) -> None:
     allow_folder_file(environment(folder), folder / "cloned")
 
 
-def test_these_settings_name_places_and_a_new_text_does_until_it_is_listed() -> None:
-    assert {setting.key for setting in SETTINGS if setting.names_a_place} == set(PLACES)
+def test_these_settings_are_free_and_a_new_one_is_guarded_until_it_is_listed() -> None:
+    assert {setting.key for setting in SETTINGS if not setting.is_guarded} == FREE
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *('signed_prices = "US"', "look_back = 0", "max_shrink = 9", "reread_days = 0"),
+        *("attempts = 900", "days_old = 0", "reserve = 0", "audit_share = 0.9", "list_days = 0"),
+        *("answer_cap = 9", "lease_seconds = 0.1", "answer_seconds = 0.01"),
+    ],
+)
+def test_what_changes_what_is_believed_deleted_or_spent_needs_an_allowance(
+    tmp_path: Path, text: str
+) -> None:
+    write_file(tmp_path / "cloned", text)
+    with pytest.raises(UsageError, match=r"cannot be set by .* nexus config --trust"):
+        load(tmp_path)
+    allow(tmp_path)
+    key, _, value = text.partition(" = ")
+    assert str(getattr(load(tmp_path), key)) in (value, value.strip('"'), f"{value}.0")
 
 
 @pytest.mark.parametrize(("key", "value"), PLACES.items())

@@ -14,6 +14,7 @@ import msgspec
 import pytest
 
 from data_nexus.config import Secret, Settings, load_settings
+from data_nexus.domain.texts import excerpt
 from data_nexus.errors import UsageError
 from tests.support.vendor.canary import disguises
 
@@ -53,6 +54,38 @@ def test_a_secret_is_read_by_revealing_it() -> None:
 @pytest.mark.parametrize("show", WAYS_TO_SHOW.values(), ids=WAYS_TO_SHOW.keys())
 def test_a_secret_shown_is_three_stars(show: Callable[[Secret], str]) -> None:
     assert disguises(show(SECRET).encode(), TOKEN) == []
+
+
+HIDDEN = {
+    "a zero-width space": "\u200b".join(TOKEN),
+    "a variation selector": "\ufe0f".join(TOKEN),
+    "a NUL": "\0".join(TOKEN),
+    "a tag": TOKEN[:9] + "\U000e0041\U000e0042" + TOKEN[9:],
+    "escaped as JSON": r"\u200b".join(TOKEN),
+    "escaped for a URL": "%E2%80%8B".join(TOKEN),
+    "an entity": "&#8203;".join(TOKEN),
+    "a named entity": "&ZeroWidthSpace;".join(TOKEN),
+    "entities": "".join(f"&#{ord(c)};" for c in TOKEN),
+    "hexadecimal entities": "".join(f"&#x{ord(c):02X};" for c in TOKEN),
+    "entities escaped again": TOKEN.replace(".", "&amp;period;"),
+    "percent-encoded": "".join(f"%{ord(c):02x}" for c in TOKEN),
+}
+
+
+@pytest.mark.parametrize("hidden", HIDDEN.values(), ids=HIDDEN.keys())
+def test_a_token_with_what_nobody_sees_between_is_redacted_whole(hidden: str) -> None:
+    text = f"Schl\u00fcssel {hidden} ist ung\u00fcltig"
+    expected = "Schl\u00fcssel *** ist ung\u00fcltig"
+    assert SECRET.redact(text) == expected
+    assert SECRET.redact_body(text.encode()).decode() == expected
+    assert excerpt(text, 200, SECRET.redact) == expected
+    assert excerpt(text.encode(), 200, SECRET.redact) == expected
+
+
+def test_words_are_not_joined_to_a_token() -> None:
+    text = "made\u00a0mobile, d e m o, dem\no \u00e9"
+    assert Secret("demo").redact(text) == text.replace("de\u00a0mo", "***")
+    assert SECRET.redact_body(f"{TOKEN[:9]} {TOKEN[9:]} \u00e9".encode()).count(b"*") == 0
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))

@@ -7,8 +7,8 @@ import errno
 import psycopg
 import pytest
 
-from data_nexus.database.connection import trouble_of
 from data_nexus.database.pool import LastFailure
+from data_nexus.database.troubles import trouble_of
 from data_nexus.errors import StorageDamaged, StorageUnavailable, StorageUnfit
 
 # The classes of SQLSTATE (PostgreSQL, appendix A) in which nothing is wrong with the statement or
@@ -94,6 +94,20 @@ def test_only_what_may_pass_is_tried_again() -> None:
     assert getattr(trouble_of(psycopg.OperationalError("the connection is lost")), "passes", False)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "date too large (after year 10K): 'infinity'",
+        "timestamp too small (before year 1)",
+        "can't parse date '10000-00-01': month must be in 1..12",
+    ],
+)
+def test_a_stored_date_that_python_lacks_is_damage_with_a_remedy(text: str) -> None:
+    trouble = trouble_of(psycopg.DataError(text))
+    assert type(trouble) is StorageDamaged
+    assert f"{text}; a stored date is infinite" in str(trouble)
+
+
 def test_values_that_the_driver_refuses_are_a_bug() -> None:
     assert trouble_of(psycopg.DataError("NUL")) is None
     assert trouble_of(psycopg.ProgrammingError("no such parameter")) is None
@@ -107,4 +121,14 @@ def test_a_pool_without_a_connection_names_the_last_cause() -> None:
     assert type(found) is StorageUnfit
     assert str(found).startswith("PostgreSQL: no connection within 10 seconds: permission denied")
     failure.error = OSError(errno.EMFILE, "Too many open files")
-    assert "10 seconds: Too many open files" in str(failure.as_timeout())
+    assert "10 seconds: too many open files; raise the limit (ulimit -n)" in str(
+        failure.as_timeout()
+    )
+
+
+def test_too_many_open_files_are_named_and_do_not_pass() -> None:
+    text = "connection is bad: could not create socket: Too many open files"
+    trouble = trouble_of(psycopg.OperationalError(text))
+    assert isinstance(trouble, StorageUnavailable)
+    assert not trouble.passes
+    assert str(trouble).startswith("PostgreSQL: too many open files; raise the limit (ulimit -n)")

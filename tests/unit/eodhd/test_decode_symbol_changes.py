@@ -89,6 +89,7 @@ def test_an_odd_name_costs_nothing(text: bytes) -> None:
 def test_a_number_for_a_code_is_its_text() -> None:
     (change,) = decoded(LINE | {"old_symbol": 600000}).changes
     assert change.old == "600000"
+    assert decoded(LINE | {"old_symbol": 600000.0}) == SymbolChanges((), 1)
 
 
 @pytest.mark.parametrize("body", [b"", b"[{", b'[{"exchange":"US"}', b"Forbidden", b"\xff\xfe"])

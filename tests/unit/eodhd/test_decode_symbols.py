@@ -154,6 +154,8 @@ REFUSED_LINES: dict[str, tuple[bytes, str]] = {
     "code true": (b'{"Code":true}', ""),
     "code an array": (b'{"Code":["A"]}', ""),
     "code 000700 as a number": (b'{"Code":000700}', ""),
+    "a code with an exponent": (b'{"Code":1e5}', ""),
+    "a code with a fraction": (b'{"Code":700.0}', ""),
     "no code": (b'{"Name":"x"}', ""),
     "null": (b"null", ""),
     "a text": (b'"A"', ""),

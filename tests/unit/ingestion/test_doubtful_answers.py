@@ -21,6 +21,7 @@ from data_nexus.errors import (
     ProductNotInPlan,
     QuotaSpent,
     RequestRefused,
+    VendorFailed,
     VendorUnavailable,
 )
 from data_nexus.events import Event, Waiting
@@ -142,7 +143,7 @@ def test_ten_alike_without_a_good_answer_anywhere_end_the_run_and_all_stay_due()
         await made.hold(*range(MOST_ALIKE - 1))
         with pytest.raises(VendorUnavailable) as ended:
             await made.hold(MOST_ALIKE - 1)
-        assert "10 assets in a row" in str(ended.value)
+        assert "10 answers in a row" in str(ended.value)
         assert f"S9.US: {REFUSED}" in str(ended.value)
         assert "EODHD_BASE_URL" in str(ended.value)
 
@@ -201,6 +202,21 @@ def test_broken_answers_count_although_their_assets_are_left_due_already() -> No
         left_due = [replace(made.doubtful(n, e), settle=None) for n, e in enumerate(errors)]
         with pytest.raises(VendorUnavailable):
             await made.hold_all(left_due)
+
+    made = run(scenario, answers=wrong())
+    assert (made.settled, made.left_due, len(made.asked)) == ([], [], 3)
+
+
+def test_attempts_that_bring_nothing_readable_count_one_by_one_and_other_failures_do_not() -> None:
+    async def scenario(made: Run) -> None:
+        lease = made.doubtful(1).lease
+        note = made.doubts.attempts_of(lease, time.monotonic())
+        for _ in range(MOST_ALIKE):
+            await note(VendorFailed("S1.US: 503"))
+        for _ in range(MOST_ALIKE - 1):
+            await note(BrokenAnswer("S1.US: not JSON"))
+        with pytest.raises(VendorUnavailable, match="10 answers in a row"):
+            await note(BrokenAnswer("S1.US: not JSON"))
 
     made = run(scenario, answers=wrong())
     assert (made.settled, made.left_due, len(made.asked)) == ([], [], 3)

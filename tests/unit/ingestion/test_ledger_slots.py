@@ -176,10 +176,13 @@ def test_what_begins_must_be_paid_by_the_day_without_the_reserve() -> None:
     run(ledger(kept).require(60))
 
 
-@pytest.mark.parametrize("day", [date(2026, 3, 12), date(2036, 1, 1), date.max])
+@pytest.mark.parametrize("day", [date(2026, 3, 11), date(2026, 3, 12), date.max])
 def test_a_count_of_a_day_to_come_is_ignored_with_a_word(day: date) -> None:
+    """Of tomorrow, too: what is spent of today would be forgotten."""
     kept, said = row(spent=3), list[Event]()
-    run(ledger(kept, said.append).note_account(1000, day, 1000, 0))
+    ours = ledger(kept, said.append)
+    for _ in range(2):
+        run(ours.note_account(1000, day, 1000, 0))
     assert (kept.quota, kept.reported) == (row(spent=3).quota, 0)
     (warned,) = said
     assert isinstance(warned, Warned)
@@ -187,10 +190,22 @@ def test_a_count_of_a_day_to_come_is_ignored_with_a_word(day: date) -> None:
     assert "2026-03-10 12:00 UTC" in warned.text
 
 
-def test_a_count_of_tomorrow_is_believed_as_clocks_differ() -> None:
-    kept = row(spent=3)
+def test_a_count_of_tomorrow_is_believed_shortly_before_midnight_as_clocks_differ() -> None:
+    kept = row(NOON + timedelta(hours=11, minutes=50, seconds=1), spent=3)
     run(ledger(kept).note_account(5, TODAY + timedelta(days=1), 1000, 0))
     assert (kept.quota.day, kept.quota.spent) == (TODAY + timedelta(days=1), 5)
+
+
+def test_a_count_beyond_reason_is_ignored_with_a_word_and_the_ledger_goes_on() -> None:
+    kept, said = row(spent=3, day_limit=None), list[Event]()
+    ours = ledger(kept, said.append)
+    for _ in range(2):
+        run(ours.note_account(999_999_999, TODAY, 100_000, 0))
+    assert (kept.quota.spent, kept.quota.day_limit) == (3, 100_000)
+    assert run(ours.admit(1)).calls == 1
+    (warned,) = said
+    assert isinstance(warned, Warned)
+    assert "counts 999,999,999 calls of a day that has 100,000" in warned.text
 
 
 @pytest.mark.parametrize(

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
 
-from data_nexus.database.store.batch import Batch
+from data_nexus.database.store.batch import Batch, RejectedRow
+from data_nexus.domain.bars import NO_BARS
 from data_nexus.domain.lease import Lease
 from data_nexus.domain.planning.cursor import Reach
 from data_nexus.domain.symbol import Symbol
+from data_nexus.errors import NotAnAnswer, NotListed
 from data_nexus.ingestion.fetching.requester import FetchState
-from data_nexus.ingestion.histories.pipeline import absent_batch, resting, with_reach
+from data_nexus.ingestion.histories.pipeline import absent_batch, doubt_of, resting, with_reach
 from tests.support.postgres.workers import WINDOW, bars_from, batch_for
 
 LAST_BAR = date(2024, 1, 2)
@@ -41,6 +44,19 @@ def test_who_brings_no_new_bar_is_fetched_as_ever_four_times_and_then_less_and_l
     quiet = batch_for(lease(times_empty), bars_from(LAST_BAR, 1.0))
     assert up_to_session(quiet, SESSION).absent_days == days
     assert up_to_session(quiet, SESSION).passes_to == SESSION
+
+
+def test_an_answer_of_which_nothing_can_be_stored_is_in_doubt_with_its_rules() -> None:
+    rejects = [RejectedRow(0, rule, "") for rule in ("b", "a", "b")]
+    doubt = doubt_of(batch_for(lease(0), NO_BARS, *rejects))
+    assert (type(doubt), str(doubt)) == (NotAnAnswer, "A.US: all rows break a rule (a, b)")
+    good = bars_from(date(2024, 1, 2), 1.0)
+    assert doubt_of(batch_for(lease(0), good, *rejects)) is None
+
+
+def test_no_bars_are_in_doubt_where_there_were_some() -> None:
+    assert isinstance(doubt_of(batch_for(lease(0))), NotListed)
+    assert doubt_of(batch_for(replace(lease(0), last_bar=None))) is None
 
 
 def test_a_new_bar_ends_the_rest() -> None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import cast
 
-from data_nexus.events import ignore
+from data_nexus.errors import NotListed
+from data_nexus.events import Event, Warned, ignore
 from data_nexus.ingestion.fetching.quota_ledger import Ledger
 from data_nexus.ingestion.fetching.usage import UsagePoll
 
@@ -56,6 +57,18 @@ def polled(steps: list[tuple[float, int, int | None, bool]]) -> list[int]:
         return counts
 
     return asyncio.run(poll())
+
+
+def test_a_root_without_an_account_is_named_and_ends_nothing() -> None:
+    said = list[Event]()
+
+    async def ask() -> bytes:
+        raise NotListed("user: 404")
+
+    asyncio.run(UsagePoll(ask, cast("Ledger", Notes()), said.append).keep())
+    (warned,) = said
+    assert isinstance(warned, Warned)
+    assert "no account there (404); is EODHD_BASE_URL right?" in warned.text
 
 
 def test_it_is_asked_for_at_first_and_again_after_ten_minutes() -> None:

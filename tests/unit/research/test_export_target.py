@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -93,6 +94,16 @@ def test_force_writes_among_other_files_and_removes_none(tmp_path: Path) -> None
     (tmp_path / "notes.txt").write_text("mine")
     export(tmp_path, "bars/A.csv", force=True)
     assert names(tmp_path) == {"notes.txt", "bars/A.csv"}
+
+
+def test_pipes_among_the_records_of_an_export_are_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "nexus-export.json")
+    with pytest.raises(UsageError, match="holds files that are not a csv export"):
+        ExportFolder(tmp_path, "csv")
+    ExportFolder(tmp_path, "csv", force=True).finish({})
+    os.mkfifo(tmp_path / "nexus-export.files")
+    with pytest.raises(UsageError, match="not a regular file"):
+        ExportFolder(tmp_path, "csv")
 
 
 def test_a_file_cannot_be_a_folder_nor_a_folder_a_file(tmp_path: Path) -> None:

@@ -28,15 +28,15 @@ from data_nexus.config import (
 @click.option(
     "--trust",
     is_flag=True,
-    help="Allow the nexus.toml of this folder, as it is now, to name places.",
+    help="Allow the nexus.toml of this folder, as it is now, to set anything.",
 )
 @output_options
 def config(as_json: bool, trust: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
     """Show every setting with its value, default and source.
 
-    A nexus.toml in the working folder may set numbers and the logs. What says where the key goes,
-    which database or which home is used, it may set only after --trust, and again after each
-    change of the file.
+    A nexus.toml in the working folder may set how fast commands work, and the logs. What says where
+    the key goes, which database is used, what is believed, deleted or spent, it may set only after
+    --trust, and again after each change of the file.
     """
     allowed = allow_folder_file() if trust else None
     settings = settings_from(options)
@@ -55,7 +55,7 @@ def config(as_json: bool, trust: bool, **options: Any) -> None:  # noqa: ANN401,
         console.print(f"{name}: {place or 'none'}")
     console.print(f"EODHD key: {'set' if settings.token else 'not set'}")
     if allowed is not None:
-        console.print(f"Allowed: {allowed.path} may set {', '.join(allowed.places) or 'no place'}")
+        console.print(f"Allowed: {allowed.path} may set {', '.join(allowed.guarded) or 'no more'}")
 
 
 def _rows(settings: Settings, options: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -69,7 +69,7 @@ def _rows(settings: Settings, options: dict[str, Any]) -> Iterator[dict[str, Any
             "value": getattr(shareable, setting.field),
             "default": setting.default,
             "source": source,
-            # Of a file: whether it may name places.
+            # Of a file: whether it may set anything.
             "is_trusted": trusted.get(source),
             "meaning": setting.meaning,
         }

@@ -21,6 +21,7 @@ from psycopg import pq
 
 from data_nexus.database.embedded.directory import (
     ClusterDirectory,
+    content_of,
     drop_socket_folder,
     make_socket_folder,
     socket_folder,
@@ -176,10 +177,8 @@ def _ping(folder: Path) -> pq.Ping:
 
 
 def _pid_lines(directory: ClusterDirectory) -> list[str]:
-    try:
-        return (directory.cluster / "postmaster.pid").read_text().splitlines()
-    except FileNotFoundError:
-        return []
+    path = directory.cluster / "postmaster.pid"
+    return os.fsdecode(content_of(path)).splitlines() if path.exists() else []
 
 
 def _state(directory: ClusterDirectory) -> str:

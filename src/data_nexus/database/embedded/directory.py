@@ -17,6 +17,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from data_nexus.config import read_regular
 from data_nexus.database.embedded.os_account import (
     MAJOR_VERSION,
     SYSTEM_FOLDER,
@@ -213,7 +214,17 @@ def sync_folder(folder: Path) -> None:
 
 
 def _path_in(record: Path) -> Path:
-    return Path(os.fsdecode(record.read_bytes()))
+    return Path(os.fsdecode(content_of(record)))
+
+
+def content_of(path: Path) -> bytes:
+    """Return the content of a file of a home; raise `StorageUnavailable` if it cannot be read."""
+    try:
+        return read_regular(path)
+    except OSError as error:
+        raise StorageUnavailable(
+            f"embedded PostgreSQL: {path}: {error.strerror}; restore a backup into a new NEXUS_HOME"
+        ) from None
 
 
 def _is_own(folder: Path, home: Path) -> bool:
@@ -245,7 +256,7 @@ def _prove_recorded(home: Path) -> None:
 
 def _prove_usable(directory: ClusterDirectory) -> None:
     version = directory.cluster / "PG_VERSION"
-    found = version.read_text().strip() if version.exists() else "unknown"
+    found = os.fsdecode(content_of(version)).strip() if version.exists() else "unknown"
     if found != MAJOR_VERSION:
         message = (
             f"{directory.cluster} is a cluster of PostgreSQL version {found}; this Data Nexus"

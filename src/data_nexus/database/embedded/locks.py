@@ -14,7 +14,7 @@ import threading
 from pathlib import Path
 
 _LOG = logging.getLogger("data_nexus")
-_FLAGS = os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+_FLAGS = os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 def take_lock(path: Path, operation: int, silent_sec: float = 5.0) -> int:

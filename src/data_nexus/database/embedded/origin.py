@@ -18,7 +18,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from data_nexus.config import Allowances, user_allowances
+from data_nexus.config import Allowances, read_regular, user_allowances
 from data_nexus.database.embedded.directory import ClusterDirectory, known_directory
 from data_nexus.errors import StorageUnavailable, UsageError
 
@@ -64,8 +64,7 @@ def _system_identifier(cluster: Path) -> int:
     """The number that `initdb` drew; it is the first in the control file."""
     control = cluster / "global" / "pg_control"
     try:
-        with control.open("rb") as file:
-            head = file.read(8)
+        head = read_regular(control)[:8]
     except OSError as error:
         raise StorageUnavailable(
             f"embedded PostgreSQL: {control}: {error.strerror}; restore a backup into a new"

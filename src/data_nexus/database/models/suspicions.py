@@ -7,7 +7,7 @@ import datetime as dt
 from sqlalchemy import Integer, SmallInteger, func
 from sqlalchemy.orm import Mapped, mapped_column
 
-from data_nexus.database.models.tables import Tables
+from data_nexus.database.models.tables import Tables, readable
 
 
 class Suspicion(Tables):
@@ -15,6 +15,7 @@ class Suspicion(Tables):
 
     __tablename__ = "suspicions"
     __table_args__ = (
+        *readable(dates=("session",), moments=("noted_at",)),
         {
             "comment": "assets that are to be read again because something about them is in doubt",
         },

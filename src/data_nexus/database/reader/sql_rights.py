@@ -18,13 +18,9 @@ from psycopg import IsolationLevel
 from psycopg import conninfo as libpq
 from psycopg.rows import class_row
 
-from data_nexus.database.connection import (
-    PostgresConnection,
-    conninfo,
-    set_meanings,
-    storage_errors,
-)
+from data_nexus.database.connection import PostgresConnection, conninfo, set_meanings
 from data_nexus.database.queries import query
+from data_nexus.database.troubles import storage_errors
 from data_nexus.errors import UsageError
 
 _READER = "nexus_reader"
@@ -94,5 +90,5 @@ def _put_off_rights(connection: psycopg.Connection, text: str) -> None:
     except psycopg.errors.InsufficientPrivilege:
         raise UsageError(
             "the user of DATABASE_URL may reach files and programs of the server: for SQL, connect"
-            " as a user that can only read (GRANT pg_read_all_data TO …)"
+            " as a user that can only read (GRANT SELECT ON ALL TABLES IN SCHEMA … TO …)"
         ) from None

@@ -8,6 +8,7 @@ two numbers an asset.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 
 import psycopg
@@ -16,6 +17,7 @@ from psycopg.rows import tuple_row
 
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.queries import query
+from data_nexus.errors import StorageDamaged
 
 # Of the SQLSTATEs: corrupted data, and what the system could not read.
 _DAMAGE = ("XX", "58")
@@ -23,6 +25,8 @@ _COUNT = "SELECT count(*) FROM {}"
 # As text, a row is read with its values that are stored out of line; a count alone leaves them out.
 _COUNT_LONG = "SELECT count(t::text) FROM {} AS t"
 Damage = dict[str, str]
+# What `bars_apart_from_log` reads.
+_COMPARED = frozenset({"sync_log", "market_data"})
 
 
 @contextmanager
@@ -57,11 +61,22 @@ def bars_apart_from_log(database: PostgresConnection, damaged: Damage) -> tuple[
 
 def read_other_tables(database: PostgresConnection, damaged: Damage) -> None:
     """Read the tables that `bars_apart_from_log` has not read, with what is stored out of line."""
-    read = set() if damaged else {"sync_log", "market_data"}
+    _read_tables(database, damaged, frozenset() if damaged else _COMPARED)
+
+
+def require_readable(database: PostgresConnection) -> None:
+    """Read all tables in full; raise `StorageDamaged` for one that cannot be read."""
+    damaged: Damage = {}
+    _read_tables(database, damaged, frozenset())
+    for table, cause in damaged.items():
+        raise StorageDamaged(f"the table {table} is damaged: {cause}; restore a backup")
+
+
+def _read_tables(database: PostgresConnection, damaged: Damage, but: AbstractSet[str]) -> None:
     with database.reading() as connection:
         cursor = connection.cursor(row_factory=tuple_row)
         for table, has_long_values in cursor.execute(query("own_tables")).fetchall():
-            if table not in read:
+            if table not in but:
                 counted = sql.SQL(_COUNT_LONG if has_long_values else _COUNT)
                 with damage_noted(damaged, table):
                     _read_in_full(connection)

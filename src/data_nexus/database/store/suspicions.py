@@ -20,6 +20,8 @@ from data_nexus.domain.planning.suspicion import (
     SettledSuspicion,
     Suspicion,
 )
+from data_nexus.domain.texts import one_line
+from data_nexus.errors import StorageDamaged
 
 # No look back reaches a session that is older.
 _DEEPEST_DAYS = 14
@@ -114,4 +116,9 @@ def _moment(moment: datetime | None) -> str:
 
 
 def _noted(asset_id: int, reason: str, session: date, times: int, is_due: object) -> NotedSuspicion:
+    if reason not in set(Reason):
+        raise StorageDamaged(
+            f"suspicions: the reason {one_line(reason)[:80]!r} of the asset with the id {asset_id}"
+            " is none of this version; delete the row, or install the version that wrote it"
+        )
     return NotedSuspicion(asset_id, Reason(reason), session, times, bool(is_due))

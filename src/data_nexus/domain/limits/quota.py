@@ -25,6 +25,11 @@ _CROWDED = timedelta(seconds=2)
 # No honest slot lies further ahead: the longest pause, the minute of a cut limit, a midnight.
 FARTHEST_SLOT = timedelta(seconds=LONGEST_WAIT_SEC) + MINUTE + 2 * MIDNIGHT_MARGIN
 _SHORTEST_STEP = timedelta(microseconds=1)
+# By how much the vendor's clock may be ahead of the database's at midnight.
+_AHEAD = timedelta(minutes=10)
+# A count is believed up to so many times the calls of a day, and what requests may overshoot it by:
+# extra calls that were drawn before anything was known of them are in it.
+_MOST_TIMES, _OVERSHOT = 2, 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +102,17 @@ def step(minute_limit: int) -> timedelta:
 def is_credible(day: date, moment: datetime) -> bool:
     """Return whether a GMT day may be today's at `moment`, or by a clock ahead tomorrow's."""
     return day.toordinal() - moment.astimezone(UTC).date().toordinal() <= 1
+
+
+def has_begun(day: date, moment: datetime) -> bool:
+    """Return whether the vendor may count a GMT day at `moment`: it is today, or about to begin."""
+    return day <= (moment.astimezone(UTC) + _AHEAD).date()
+
+
+def is_plausible(quota: Quota, spent: int, limit: int, extra: int) -> bool:
+    """Return whether an account can have spent so much: not far more than it had."""
+    most = max(limit, quota.day_limit or 0) + max(extra, quota.extra)
+    return spent <= _MOST_TIMES * most + _OVERSHOT
 
 
 def believed(quota: Quota, moment: datetime) -> Quota:
@@ -226,8 +242,11 @@ def with_account(
 
     The vendor's counter is lazy: until the first request of a day it shows the day before
     (`apiRequestsDate`), and then counts nothing yet. Its count is the larger one or lags behind
-    ours; calls that it shows as left override an earlier refusal.
+    ours; calls that it shows as left override an earlier refusal. A count that is not plausible
+    says nothing: what is known to be spent stays.
     """
+    if not is_plausible(quota, spent, limit, extra):
+        return replace(quota, day_limit=limit, extra=extra)
     if counted_on is not None and counted_on > quota.day:
         quota = on_day(quota, counted_on)
     theirs = spent if counted_on == quota.day else 0

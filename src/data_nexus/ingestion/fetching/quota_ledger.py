@@ -23,7 +23,8 @@ from data_nexus.domain.limits.quota import (
     Spent,
     believed,
     exhausted,
-    is_credible,
+    has_begun,
+    is_plausible,
     on_day,
     paused,
     refund,
@@ -33,7 +34,7 @@ from data_nexus.domain.limits.quota import (
     with_minute_limit,
 )
 from data_nexus.errors import QuotaSpent, StorageUnavailable
-from data_nexus.events import Observer, Waiting, Warned
+from data_nexus.events import QUOTA_LEDGER, Observer, Waiting, Warned
 
 _BLOCK = timedelta(milliseconds=250)
 _MOST_SLOTS = 20
@@ -85,6 +86,7 @@ class Ledger:
     _open: set[asyncio.Task[None]] = field(default_factory=set)
     # How often slots that were handed out and not used yet have become void.
     _recalls: int = 0
+    _has_warned: bool = False
 
     async def admit(self, calls: int) -> Slot:
         """Wait for the right to send a request that costs `calls`, and return it.
@@ -152,20 +154,35 @@ class Ledger:
     async def note_account(
         self, spent: int, counted_on: date | None, limit: int, extra: int
     ) -> None:
-        """Learn from the vendor's own count what the day allows; not from one of a day to come."""
+        """Learn from the vendor's own count what the day allows.
+
+        Nothing is learned from one of a day to come. A count that is far beyond what the account
+        has is not believed, its limits are. Either is said once.
+        """
         now = self.store.clock.now()
-        if counted_on is not None and not is_credible(counted_on, now):
-            text = (
+        if counted_on is not None and not has_begun(counted_on, now):
+            self._warn(
                 f"the vendor's count is dated {counted_on}, the database's clock says"
                 f" {now:%Y-%m-%d %H:%M} UTC: the count is ignored"
             )
-            self.observe(Warned("user", text))
             return
-        await self._change(
-            lambda quota, _: (with_account(quota, spent, counted_on, limit, extra), None),
-            reported=True,
-        )
+
+        def decide(quota: Quota, _: datetime) -> tuple[Quota, bool]:
+            found = with_account(quota, spent, counted_on, limit, extra)
+            return found, is_plausible(quota, spent, limit, extra)
+
+        is_believed, _ = await self._change(decide, reported=True)
         self.is_doubtful = False
+        if not is_believed:
+            self._warn(
+                f"the vendor counts {spent:,} calls of a day that has {limit:,} and {extra:,}"
+                " extra ones: the count is ignored, ours goes on"
+            )
+
+    def _warn(self, text: str) -> None:
+        if not self._has_warned:
+            self._has_warned = True
+            self.observe(Warned("user", text))
 
     async def note_exhausted(self) -> None:
         """Believe a 402: nothing is left of the day."""
@@ -201,7 +218,7 @@ class Ledger:
         if not is_believed:
             self.is_doubtful = True
             text = "it remembers a day or a slot too far ahead: a clock was wrong; taken back"
-            self.observe(Warned("quota ledger", text))
+            self.observe(Warned(QUOTA_LEDGER, text))
         return found
 
     async def _take(self, calls: int) -> Slot:

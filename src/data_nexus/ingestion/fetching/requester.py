@@ -18,7 +18,16 @@ from data_nexus.domain.limits.backoff import Backoff
 from data_nexus.domain.limits.breaker import RetryBudget
 from data_nexus.eodhd.client import VendorClient
 from data_nexus.eodhd.requests import Request, user_request
-from data_nexus.errors import Fenced, NotSent, Park, QuotaSpent, RateLimited, Retry
+from data_nexus.errors import (
+    BrokenAnswer,
+    Fenced,
+    NotSent,
+    Park,
+    QuotaSpent,
+    RateLimited,
+    Retry,
+    StorageUnavailable,
+)
 from data_nexus.events import Observer, Retried, Waiting
 from data_nexus.ingestion.fetching.circuit_breakers import CircuitBreakers
 from data_nexus.ingestion.fetching.concurrency_gate import ConcurrencyGate
@@ -48,11 +57,13 @@ class FetchState:
     `begun` (monotonic) is when it began.
     `is_wanted` is asked before each request: False when the answer would be of no use any more.
     `rest` waits for a retry at least so many seconds while others go on, and returns False if there
-    is none; None waits in place.
+    is none; None waits in place. `failed` receives each failure before it is tried again, and may
+    raise what ends the fetch.
     """
 
     is_wanted: Callable[[], bool] = lambda: True
     rest: Callable[[float], Awaitable[bool]] | None = None
+    failed: Callable[[Retry], Awaitable[None]] | None = None
     sent: list[Request] = field(default_factory=list)
     is_waiting: bool = True
     begun: float = field(default_factory=time.monotonic)
@@ -61,6 +72,12 @@ class FetchState:
     def calls(self) -> int:
         """What the requests cost of the quota, in calls."""
         return sum(request.calls for request in self.sent)
+
+
+async def never_again(error: Retry) -> None:
+    """Fail at the first answer that cannot be read, for a fetch that only asks whether any can."""
+    if isinstance(error, BrokenAnswer):
+        raise error
 
 
 class Fetches(Protocol):
@@ -182,7 +199,7 @@ class Requester:
             with self.breakers.watch(request.endpoint):
                 try:
                     return await self.client.fetch(request)
-                except NotSent:
+                except (NotSent, StorageUnavailable):
                     is_sent = False
                     raise
         finally:
@@ -213,6 +230,8 @@ class Requester:
     ) -> None:
         if attempt >= self.backoff.attempts:
             raise error
+        if state.failed:
+            await state.failed(error)
         wait = self.backoff.wait_sec(attempt, self.chance.random())
         if not await (state.rest or self._rest)(wait):
             raise error

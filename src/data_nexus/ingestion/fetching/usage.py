@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from data_nexus.eodhd.decode_user import decode_user
-from data_nexus.errors import CredentialsRefused, NotInPlan, Park, RateLimited, Retry
+from data_nexus.errors import CredentialsRefused, NotInPlan, NotListed, Park, RateLimited, Retry
 from data_nexus.events import Observer, Warned
 from data_nexus.ingestion.fetching.quota_ledger import Ledger
 
@@ -63,6 +63,10 @@ class UsagePoll:
         except CredentialsRefused as refused:
             self._refused = refused
             raise
+        except NotListed:
+            # Every key has an account: what does not know it is not the vendor's root.
+            text = "the vendor has no account there (404); is EODHD_BASE_URL right?"
+            self.observe(Warned("user", text))
         except (Retry, Park, RateLimited) as error:
             self.observe(Warned("user", f"the day's count is not known: {error}"))
         except NotInPlan:

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 
 from data_nexus.database.store import Store
 from data_nexus.database.store.repairs import LoadedAsset
+from data_nexus.domain.limits.mass_failure import UnfitAnswer, is_mass_failure
+from data_nexus.domain.symbol import Symbol
 from data_nexus.domain.validation.check import check
 from data_nexus.domain.validation.overlap import Divergence, divergence
 from data_nexus.domain.validation.price_kinds import PriceKinds
@@ -16,7 +18,17 @@ from data_nexus.domain.validation.withdrawal import sent_dates
 from data_nexus.domain.window import EARLIEST, whole_window
 from data_nexus.eodhd.decode_bars import decode_bars
 from data_nexus.eodhd.requests import history_request
-from data_nexus.errors import NexusError, NotListed, Park, Pause, Postpone, Retry, Stop
+from data_nexus.errors import (
+    BrokenAnswer,
+    NexusError,
+    NotListed,
+    Park,
+    Pause,
+    Postpone,
+    Retry,
+    Stop,
+    VendorUnavailable,
+)
 from data_nexus.events import Failed, Observer
 from data_nexus.ingestion.fetching.requester import FetchState, Requester
 
@@ -37,6 +49,8 @@ class HistoryComparison:
     unanswered: int = 0
     differing: dict[str, Divergence] = field(default_factory=dict)
     ended_by: NexusError | None = None
+    # The unfit answers since the last good one.
+    _unfit: list[UnfitAnswer] = field(default_factory=list)
 
     async def run(self, assets: Sequence[LoadedAsset], concurrency: int) -> None:
         """Compare all of the assets, as far as the day's calls and the vendor allow."""
@@ -53,12 +67,15 @@ class HistoryComparison:
     async def _settle(self, asset: LoadedAsset) -> None:
         try:
             found = await self._compare(asset)
+            self._unfit.clear()
         except (Stop, Pause) as error:
             self.ended_by = self.ended_by or error
             return
         except (NotListed, Park, Postpone, Retry) as error:
             self.unanswered += 1
             self.observe(Failed(str(asset.symbol), str(error)))
+            if isinstance(error, NotListed | Park | BrokenAnswer):
+                self._note_unfit(asset.symbol, error)
             return
         self.compared += 1
         if found is not None:
@@ -66,11 +83,29 @@ class HistoryComparison:
             if found.is_mended_by_reading:
                 await self.store.repairs.want([asset.asset_id])
 
+    def _note_unfit(self, symbol: Symbol, error: NexusError) -> None:
+        """Note an unfit answer; end the comparison when all histories seem to get such answers."""
+        is_absence = isinstance(error, NotListed)
+        unfit = UnfitAnswer(str(symbol), type(error).__name__, str(error), is_absence)
+        self._unfit.append(unfit)
+        if is_mass_failure(self._unfit) and self.ended_by is None:
+            self.ended_by = VendorUnavailable(
+                f"{len(self._unfit)} answers in a row were of no use, the last {error}. Is"
+                " EODHD_BASE_URL right, is a login page of this network in the way?"
+            )
+
     async def _compare(self, asset: LoadedAsset) -> Divergence | None:
         window = whole_window(datetime.now(UTC))
         request = history_request(asset.symbol, window)
+
+        async def failed(error: Retry) -> None:
+            if isinstance(error, BrokenAnswer):
+                self._note_unfit(asset.symbol, error)
+            if self.ended_by is not None:
+                raise self.ended_by
+
         answer = await self.requester.fetch(
-            request, lambda body: decode_bars(body, asset.symbol), FetchState()
+            request, lambda body: decode_bars(body, asset.symbol), FetchState(failed=failed)
         )
         # Read after the answer: what another worker has written meanwhile is from an older one.
         stored = await self.store.commits.stored_bars(asset.asset_id, EARLIEST)

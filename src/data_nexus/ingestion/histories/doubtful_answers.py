@@ -18,6 +18,7 @@ from data_nexus.domain.lease import Lease
 from data_nexus.domain.limits.mass_failure import UnfitAnswer, is_mass_failure
 from data_nexus.domain.symbol import Symbol
 from data_nexus.errors import (
+    BrokenAnswer,
     EndpointNotInPlan,
     NexusError,
     NotListed,
@@ -96,6 +97,18 @@ class DoubtfulAnswers:
                 except NexusError:
                     await self.give_up()
                     raise
+
+    def attempts_of(self, lease: Lease, begun: float) -> Callable[[Retry], Awaitable[None]]:
+        """Return what counts an asset's answers that cannot be read, before each is tried again.
+
+        A login page answers all attempts alike: nothing is gained by making them for ten assets.
+        """
+
+        async def note(error: Retry) -> None:
+            if isinstance(error, BrokenAnswer):
+                await self.hold(Doubtful(lease, error, begun))
+
+        return note
 
     async def pass_by(self, doubtful: Doubtful) -> None:
         """Settle an unfit answer at once if the last answer was good, or else leave its asset due.
@@ -179,7 +192,7 @@ class DoubtfulAnswers:
 
 def _mass_error(number: int, last: NexusError, said: str) -> NexusError:
     text = (
-        f"{number} assets in a row got no usable answer, the last {last}; neither did others"
+        f"{number} answers in a row were of no use, the last {last}; neither were others'"
         f" ({said}). All stay due"
     )
     if isinstance(last, EndpointNotInPlan):

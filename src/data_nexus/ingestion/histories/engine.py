@@ -145,6 +145,7 @@ class Engine(Generic[Read]):
         """Take one lease to its end: an answer kept, or an error settled."""
         state = FetchState(is_wanted=lambda: self.store.leases.trusts(lease), rest=rest)
         settlement = self._settlement
+        state.failed = settlement.attempts_of(lease, state.begun)
         try:
             with self._fetchers.fetching(state):
                 answer = await self.work.read(lease, state)

@@ -12,12 +12,12 @@ from data_nexus.database.store import Store
 from data_nexus.database.store.batch import Batch, DeadLetter, Outcome, Receipt
 from data_nexus.domain.lease import Lease
 from data_nexus.domain.symbol import Symbol
-from data_nexus.errors import Fenced, NexusError, NotListed, Park
+from data_nexus.errors import Fenced, NexusError, Park
 from data_nexus.events import Event, Failed, LeaseLost, Observer, Parked, TransactionCommitted
 from data_nexus.ingestion.fetching.requester import FetchState
 from data_nexus.ingestion.histories.committer import Committer
 from data_nexus.ingestion.histories.dead_letter import dead_letter_of
-from data_nexus.ingestion.histories.pipeline import event_of
+from data_nexus.ingestion.histories.pipeline import doubt_of, event_of
 from data_nexus.ingestion.histories.reader import HistoryReader
 
 # Writers that are behind take this many times `batch_rows` at once (ADR 0017).
@@ -71,12 +71,9 @@ class HistoryWork:
         """Whether it has bars: an empty one for an asset without any says nothing."""
         return answer.outcome is Outcome.STORED
 
-    def doubt(self, lease: Lease, answer: Batch) -> NexusError | None:
-        """Doubt *not found*, and an empty answer for an asset that has bars."""
-        is_lost = answer.outcome is Outcome.EMPTY and lease.last_bar is not None
-        if answer.outcome is Outcome.NOT_LISTED or is_lost:
-            return NotListed(f"{lease.symbol}: {answer.outcome}")
-        return None
+    def doubt(self, lease: Lease, answer: Batch) -> NexusError | None:  # noqa: ARG002
+        """Doubt an answer of which nothing can be stored for an asset that has bars."""
+        return doubt_of(answer)
 
     async def keep(self, lease: Lease, answer: Batch) -> None:  # noqa: ARG002
         """Hand a batch over; wait while too many bytes are pending."""

@@ -16,7 +16,7 @@ from data_nexus.domain.validation.check import Checked, check
 from data_nexus.domain.validation.price_kinds import PriceKinds
 from data_nexus.domain.window import Window
 from data_nexus.eodhd.decode_bars import ReceivedHistory, excerpts
-from data_nexus.errors import WrongSubject
+from data_nexus.errors import NexusError, NotAnAnswer, NotListed, WrongSubject
 from data_nexus.events import Absent, Committed
 from data_nexus.ingestion.fetching.requester import Answer, FetchState
 
@@ -95,6 +95,22 @@ def absent_batch(lease: Lease, window: Window, state: FetchState) -> Batch:
         body_sha256=None,
         absent_days=_absent_days(lease, Outcome.NOT_LISTED),
     )
+
+
+def doubt_of(batch: Batch) -> NexusError | None:
+    """Return why an answer is believed only while others get better ones; None: it is good.
+
+    An empty answer for an asset that never had bars says nothing of the vendor. Rows that are all
+    rejected may be a fault of the vendor's that strikes all assets.
+    """
+    symbol, outcome = batch.lease.symbol, batch.outcome
+    is_lost = outcome is Outcome.EMPTY and batch.lease.last_bar is not None
+    if outcome is Outcome.NOT_LISTED or is_lost:
+        return NotListed(f"{symbol}: {outcome}")
+    if batch.rejects and not len(batch.bars):
+        rules = ", ".join(sorted({row.rule for row in batch.rejects}))
+        return NotAnAnswer(f"{symbol}: all rows break a rule ({rules})")
+    return None
 
 
 def with_reach(batch: Batch, reach: Reach) -> Batch:

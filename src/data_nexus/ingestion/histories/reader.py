@@ -15,6 +15,7 @@ from data_nexus.domain.planning.cursor import Reach, limited, reach_of_due, reac
 from data_nexus.domain.planning.due import rest_days
 from data_nexus.domain.symbol import Symbol
 from data_nexus.domain.texts import NOTICE_CHARS, excerpt, one_line
+from data_nexus.domain.validation.check import check
 from data_nexus.domain.validation.overlap import Break, overlap_break
 from data_nexus.domain.validation.price_kinds import PriceKind, PriceKinds
 from data_nexus.domain.window import Window, whole_window, window_to_ask
@@ -22,7 +23,7 @@ from data_nexus.eodhd.decode_bars import decode_bars
 from data_nexus.eodhd.requests import history_request
 from data_nexus.errors import Fenced, NotListed, Park
 from data_nexus.events import Observer, Reread, Warned
-from data_nexus.ingestion.fetching.requester import FetchState, Requester
+from data_nexus.ingestion.fetching.requester import FetchState, Requester, never_again
 from data_nexus.ingestion.histories.pipeline import (
     CheckedHistory,
     absent_batch,
@@ -80,14 +81,16 @@ class HistoryReader:
     async def ask_witness(self, symbol: Symbol) -> None:
         """Fetch a symbol's bars, only to see whether the vendor answers; none are kept.
 
-        Raises `NotListed` for an answer without any.
+        Raises `NotListed` for an answer without any that could be stored.
         """
-        request = history_request(symbol, whole_window(self.store.clock.now()))
+        window = whole_window(self.store.clock.now())
+        request = history_request(symbol, window)
         answer = await self.requester.fetch(
-            request, lambda body: decode_bars(body, symbol), FetchState()
+            request, lambda body: decode_bars(body, symbol), FetchState(failed=never_again)
         )
-        if not len(answer.decoded.bars):
-            raise NotListed(f"{symbol}: no bars")
+        bars = answer.decoded.bars
+        if not len(check(bars, window, self.kinds.of(symbol, "")).kept):
+            raise NotListed(f"{symbol}: {'all rows break a rule' if len(bars) else 'no bars'}")
 
     def known_absent(self) -> list[tuple[Lease, Reach]]:
         """Return what was asked too early, and what its answer is known to mean by now."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic
 
@@ -48,6 +48,10 @@ class Settlement(Generic[Read]):
             waits=self.requester.waits,
             first_wait_sec=self.requester.breakers.first_open_sec,
         )
+
+    def attempts_of(self, lease: Lease, begun: float) -> Callable[[Retry], Awaitable[None]]:
+        """Return what counts an asset's answers that cannot be read, before each is tried again."""
+        return self._doubts.attempts_of(lease, begun)
 
     async def answer(self, lease: Lease, answer: Read, begun: float, *, is_suspect: bool) -> None:
         """Have an answer kept; one that is in doubt only once it is seen to be the asset's own."""

@@ -48,7 +48,7 @@ from data_nexus.events import (
     TransactionCommitted,
     Warned,
 )
-from data_nexus.ingestion.fetching.requester import FetchState, Requester
+from data_nexus.ingestion.fetching.requester import FetchState, Requester, never_again
 from data_nexus.ingestion.nightly.context import UpdateRun, run_engine
 from data_nexus.ingestion.reports.run_report import UpdateSteps
 
@@ -181,7 +181,9 @@ class ActionWork:
     async def ask_witness(self, symbol: Symbol) -> None:
         """Fetch a symbol's splits, only to see whether the vendor answers; none are kept."""
         await self.requester.fetch(
-            splits_request(symbol), lambda body: decode_splits(body, symbol), FetchState()
+            splits_request(symbol),
+            lambda body: decode_splits(body, symbol),
+            FetchState(failed=never_again),
         )
 
     async def _fetch_actions(self, symbol: Symbol, state: FetchState) -> VendorActions:

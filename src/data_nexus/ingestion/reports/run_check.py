@@ -1,7 +1,7 @@
 """Check the invariants at the end of a run, for what the run has touched.
 
-It reads what the run itself has committed and no more, so that it costs milliseconds after a few
-assets and less than a second after all of them.
+It reads what the run itself has committed, and the last bars of some of its assets, so that it
+costs milliseconds after a few assets and less than a tenth of a second after 50,000.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ _OF_LEASES = "they are free again when this process has ended"
 class RunCheck:
     """What is compared at the end of a run with how things stood at the moment `since`.
 
-    `calls_before` are the calls that `totals` had counted by then.
+    `calls_before` are the calls that `totals` had counted by then, `taken_back_before` how often
+    the ledger had begun anew.
     """
 
     store: Store
@@ -32,11 +33,13 @@ class RunCheck:
     totals: RunTotals
     since: datetime
     calls_before: int
+    taken_back_before: int
 
     @classmethod
     async def begin(cls, store: Store, token: Secret, totals: RunTotals) -> Self:
         """Note how things stand before a run sends its first request."""
-        return cls(store, token, totals, await store.runs.moment(), totals.calls)
+        since = await store.runs.moment()
+        return cls(store, token, totals, since, totals.calls, totals.ledgers_taken_back)
 
     async def breach(self, run_id: int) -> InvariantBroken | None:
         """Return the error of a run that has broken an invariant."""
@@ -49,12 +52,14 @@ class RunCheck:
     async def _unpaid(self) -> InvariantBroken | None:
         """Return the error of a ledger that holds fewer calls than this run alone has spent.
 
-        A run that went over midnight has spent on two days, of which the ledger has the last.
+        A run that went over midnight has spent on two days, of which the ledger has the last. One
+        that took the ledger back from a wrong day has begun its count anew.
         """
         quota, moment = await self.store.quota(self.token).change(lambda quota, _: (quota, quota))
         spent = self.totals.calls - self.calls_before
         is_one_day = self.since.date() == moment.date() == quota.day
-        if not is_one_day or quota.spent >= spent:
+        is_one_count = self.totals.ledgers_taken_back == self.taken_back_before
+        if not (is_one_day and is_one_count) or quota.spent >= spent:
             return None
         text = f"quota_ledger: {quota.spent:,} calls are charged to {quota.day}, and this run"
         return InvariantBroken(

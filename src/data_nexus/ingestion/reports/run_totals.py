@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from data_nexus import events
 from data_nexus.errors import NexusError, VendorUnavailable
 from data_nexus.events import (
     Absent,
@@ -20,6 +21,7 @@ from data_nexus.events import (
     Requested,
     SessionAdvanced,
     TransactionCommitted,
+    Warned,
 )
 from data_nexus.ingestion.reports.run_report import RunReport
 
@@ -60,9 +62,10 @@ class RunTotals(RowCounts):
     """The counts of a run's events.
 
     `answers` counts the requests that were answered, however; `last_failure` is why an asset last
-    got no usable answer. `actions` counts the assets whose splits and dividends were read,
-    `actions_failed` those of which no usable answer came, and `findings` those that they leave
-    unexplained.
+    got no usable answer; `ledgers_taken_back` counts how often the quota ledger held what only
+    a wrong clock can have left, and began anew. `actions` counts the assets whose splits and
+    dividends were read, `actions_failed` those of which no usable answer came, and `findings` those
+    that they leave unexplained.
     """
 
     synced: int = 0
@@ -79,6 +82,7 @@ class RunTotals(RowCounts):
     answers: int = 0
     commits: int = 0
     last_failure: str = ""
+    ledgers_taken_back: int = 0
 
     @property
     def assets(self) -> int:
@@ -105,6 +109,8 @@ class RunTotals(RowCounts):
                 self.parked += 1
             case ActionsRead() | ActionsFailed():
                 self._note_actions(event)
+            case Warned(subject=events.QUOTA_LEDGER):
+                self.ledgers_taken_back += 1
             case SessionAdvanced() | ExchangeAdvanced() | FeedRejected():
                 self._note_bulk(event)
             case _:

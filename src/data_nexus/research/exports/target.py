@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from data_nexus.config import read_regular
 from data_nexus.errors import UsageError
 
 MANIFEST = "nexus-export.json"
@@ -118,6 +119,8 @@ class ExportFolder:
         path = self.path / _WRITTEN
         if path.is_symlink():
             raise _linked(self.path, path)
+        if path.exists() and not path.is_file():
+            raise UsageError(f"{path} is not a regular file; remove it, or name another folder")
         mode = "r" if flags == os.O_RDONLY else "a"
         return open(
             path, mode, encoding="utf-8", opener=lambda at, _: os.open(at, flags | _OPEN, 0o666)
@@ -134,7 +137,7 @@ class ExportFolder:
 
     def _manifest(self) -> Mapping[str, Any]:
         try:
-            found = json.loads((self.path / MANIFEST).read_text("utf-8"))
+            found = json.loads(read_regular(self.path / MANIFEST))
         except (OSError, ValueError):
             return {}
         return found if isinstance(found, dict) else {}

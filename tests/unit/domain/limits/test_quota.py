@@ -18,7 +18,9 @@ from data_nexus.domain.limits.quota import (
     Spent,
     believed,
     exhausted,
+    has_begun,
     is_credible,
+    is_plausible,
     left_for_audit,
     on_day,
     paused,
@@ -146,6 +148,32 @@ def test_the_lazy_counter_of_yesterday_counts_nothing() -> None:
 def test_a_vendor_that_has_passed_midnight_is_believed() -> None:
     heard = with_account(quota(spent=1000), 3, TODAY + timedelta(days=1), 1000, 0)
     assert (heard.day, heard.spent) == (TODAY + timedelta(days=1), 3)
+
+
+@pytest.mark.parametrize(
+    ("spent", "is_believed"), [(1000, True), (3000, True), (3001, False), (500_000_000, False)]
+)
+def test_a_count_far_beyond_what_the_account_has_says_nothing(
+    spent: int, *, is_believed: bool
+) -> None:
+    known = exhausted(quota(spent=40))
+    heard = with_account(known, spent, TODAY, 1000, 0)
+    assert is_plausible(known, spent, 1000, 0) is is_believed
+    assert (heard.spent == 40, heard.refused) == (not is_believed, True)
+
+
+def test_extra_calls_that_were_drawn_make_a_large_count_plausible() -> None:
+    assert is_plausible(quota(extra=50_000), 51_000, 1000, 0)
+    assert not is_plausible(quota(), 51_000, 1000, 0)
+
+
+def test_a_day_has_begun_for_the_vendor_ten_minutes_before_midnight() -> None:
+    late = datetime(2026, 3, 10, 23, 50, tzinfo=UTC)
+    tomorrow = TODAY + timedelta(days=1)
+    moments = [NOON, late - timedelta(seconds=1), late, late + timedelta(hours=1)]
+    assert [has_begun(tomorrow, moment) for moment in moments] == [False, False, True, True]
+    assert has_begun(TODAY, NOON)
+    assert not has_begun(date.max, late)
 
 
 def test_our_own_count_is_never_lowered_by_the_vendors() -> None:

@@ -10,7 +10,7 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 
 import pyarrow as pa
@@ -88,7 +88,15 @@ class FolderStorage(Storage):
             below /= part
             if below.is_symlink():
                 raise self._linked(below)
+        self._refuse_odd(below)
         return place
+
+    def _refuse_odd(self, found: Path) -> None:
+        """Raise `UsageError` for a pipe or a device: whoever opens it waits for ever."""
+        if found.exists() and not (found.is_file() or found.is_dir()):
+            raise UsageError(
+                f"{self.name}: {found.relative_to(self._root)} is not a regular file; remove it"
+            )
 
     def _linked(self, link: Path) -> UsageError:
         return UsageError(
@@ -97,12 +105,14 @@ class FolderStorage(Storage):
         )
 
     def _refuse_links(self) -> None:
-        """Raise `UsageError` for a part of the folder that lies elsewhere."""
+        """Raise `UsageError` for a part of the folder that lies elsewhere, or is no file."""
         root = Path(self._root)
         for table in TABLES:
-            for found in (root / table, *(root / table).glob("*")):
+            parts = (root / table).glob("*"), (root / table / "_delta_log").glob("*")
+            for found in (root / table, *chain(*parts)):
                 if found.is_symlink():
                     raise self._linked(found)
+                self._refuse_odd(found)
 
     def _opened(self, path: str) -> pa.NativeFile:
         return pa.memory_map(path)
