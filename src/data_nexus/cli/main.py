@@ -122,7 +122,7 @@ def _foreseen(error: BaseException) -> NexusError | None:
         # Loaded by what failed; a command that does without a database starts without it.
         from psycopg import Error  # noqa: PLC0415
 
-        from data_nexus.database.troubles import trouble_of  # noqa: PLC0415
+        from data_nexus.database.connection.troubles import trouble_of  # noqa: PLC0415
 
         return trouble_of(error) if isinstance(error, Error) else None
     return None

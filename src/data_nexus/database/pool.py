@@ -21,8 +21,8 @@ from data_nexus.database.connection import (
     repeated,
     set_meanings,
 )
+from data_nexus.database.connection.troubles import storage_errors, trouble_of
 from data_nexus.database.queries import query
-from data_nexus.database.troubles import storage_errors, trouble_of
 from data_nexus.errors import (
     OUT_OF_FILES,
     RowsRefused,

@@ -8,8 +8,8 @@ import psycopg
 from psycopg import sql
 
 from data_nexus.database.connection import STATEMENT_TIMEOUT, PostgresConnection
+from data_nexus.database.connection.troubles import trouble_of
 from data_nexus.database.migrations import FOLDER, HEAD
-from data_nexus.database.troubles import trouble_of
 from data_nexus.errors import SchemaMismatch, StorageUnavailable, StorageUnfit
 
 OLDEST_SERVER = 150_000

@@ -7,8 +7,8 @@ import errno
 import psycopg
 import pytest
 
+from data_nexus.database.connection.troubles import trouble_of
 from data_nexus.database.pool import LastFailure
-from data_nexus.database.troubles import trouble_of
 from data_nexus.errors import StorageDamaged, StorageUnavailable, StorageUnfit
 
 # The classes of SQLSTATE (PostgreSQL, appendix A) in which nothing is wrong with the statement or

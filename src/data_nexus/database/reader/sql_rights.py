@@ -19,8 +19,8 @@ from psycopg import conninfo as libpq
 from psycopg.rows import class_row
 
 from data_nexus.database.connection import PostgresConnection, conninfo, set_meanings
+from data_nexus.database.connection.troubles import storage_errors
 from data_nexus.database.queries import query
-from data_nexus.database.troubles import storage_errors
 from data_nexus.errors import UsageError
 
 _READER = "nexus_reader"

@@ -11,10 +11,10 @@ from typing import Any
 from psycopg.rows import args_row, class_row, scalar_row
 
 from data_nexus.database.connection import AsyncConn, repeated
+from data_nexus.database.connection.troubles import storage_errors
 from data_nexus.database.pool import Pool, rows_of
 from data_nexus.database.queries import segment_parameters
 from data_nexus.database.store.batch import DeadLetter
-from data_nexus.database.troubles import storage_errors
 from data_nexus.domain.adjustment.findings import RETRY_AFTER_DAYS
 from data_nexus.domain.lease import Lease
 from data_nexus.domain.limits.backoff import LONGEST_ABSENCE_DAYS

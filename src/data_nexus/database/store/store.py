@@ -13,6 +13,7 @@ from psycopg.rows import tuple_row
 
 from data_nexus.config import Secret
 from data_nexus.database.connection import AsyncConn, connect_async
+from data_nexus.database.connection.troubles import storage_errors
 from data_nexus.database.pool import Pool, open_pool, rows_of
 from data_nexus.database.queries import token_id
 from data_nexus.database.store.actions import StoredActions
@@ -28,7 +29,6 @@ from data_nexus.database.store.quota import QuotaLedger
 from data_nexus.database.store.repairs import Repairs
 from data_nexus.database.store.runs import Runs
 from data_nexus.database.store.suspicions import Suspicions
-from data_nexus.database.troubles import storage_errors
 
 _SEND_BUFFER = 1 << 22
 

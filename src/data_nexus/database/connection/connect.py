@@ -18,8 +18,8 @@ from psycopg import conninfo as libpq
 from psycopg.rows import BaseRowFactory
 
 from data_nexus.config import check_schema_name
+from data_nexus.database.connection.troubles import storage_errors, trouble_of
 from data_nexus.database.queries import query
-from data_nexus.database.troubles import storage_errors, trouble_of
 from data_nexus.errors import StorageUnavailable, UsageError
 
 if TYPE_CHECKING:

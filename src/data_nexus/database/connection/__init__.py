@@ -1,0 +1,23 @@
+"""Connect to PostgreSQL, and say what its errors mean."""
+
+from data_nexus.database.connection.connect import (
+    EPOCH_DAY,
+    STATEMENT_TIMEOUT,
+    AsyncConn,
+    PostgresConnection,
+    connect_async,
+    conninfo,
+    repeated,
+    set_meanings,
+)
+
+__all__ = [
+    "EPOCH_DAY",
+    "STATEMENT_TIMEOUT",
+    "AsyncConn",
+    "PostgresConnection",
+    "connect_async",
+    "conninfo",
+    "repeated",
+    "set_meanings",
+]
