@@ -19,6 +19,7 @@ from data_nexus.errors import QuotaSpent, UsageError
 from data_nexus.events import Observer, RunFinished, RunStarted, ignore, observers
 from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.fetching.requester import Requester
+from data_nexus.ingestion.histories.calendars import RunCalendars
 from data_nexus.ingestion.histories.comparison import HistoryComparison
 from data_nexus.ingestion.histories.engine import Engine, EngineLimits
 from data_nexus.ingestion.histories.reader import HistoryReader
@@ -168,6 +169,7 @@ class HistoryRun:
             await engine.run(due, limit)
         except BaseExceptionGroup as group:
             raise foreseen(group) from None
+        await engine.reader.calendars.learn()
         ended_by = await check.breach(run_id) or engine.ended_by or self.totals.out_of_reach()
         report = self.totals.report(time.monotonic() - started, ended_by, self.drain.reason)
         await store.runs.finish(run_id, report.outcome, report.as_dict())
@@ -246,4 +248,5 @@ def reader_of(
     """Return what gets a run's answers."""
     redact = settings.require_token().redact
     kinds = price_kinds(settings.signed_prices)
-    return HistoryReader(store, requester, settings.reread_days, redact, observe, kinds)
+    calendars = RunCalendars(store, observe)
+    return HistoryReader(store, requester, settings.reread_days, redact, observe, kinds, calendars)

@@ -103,6 +103,7 @@ class WorkerSession:
             await self.store.leases.requeue_absent()
             synced_before = await self.store.runs.moment(self.settings.days_old)
             await engine.run(Due(synced_before, exchange), None)
+            await engine.reader.calendars.learn()
             engine.ended_by = await check.breach(run_id) or engine.ended_by
             assets, failed = (self.totals.assets - before[0], self.totals.failed - before[1])
             fruitless = fruitless + 1 if assets == failed > 0 else 0

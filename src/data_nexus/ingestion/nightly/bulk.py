@@ -24,6 +24,7 @@ from data_nexus.database.store.bulk.sessions import (
     SessionScope,
     Settling,
 )
+from data_nexus.domain.calendar.learned import Calendars
 from data_nexus.domain.endpoints import CALLS, Endpoint
 from data_nexus.domain.planning.bulk_or_single import CALLS_A_SESSION
 from data_nexus.domain.planning.due import MarketSegment, session_before, sessions_up_to
@@ -88,6 +89,7 @@ class BulkUpdate:
     now: datetime
     writers: int
     look_back: LookBack
+    calendars: Calendars
     named: set[Symbol] = field(default_factory=set)
     held_back: date | None = None
     ended_by: Pause | None = None
@@ -125,7 +127,9 @@ class BulkUpdate:
     async def _advance_over(self, sessions: tuple[date, ...]) -> None:
         since, last = date.min, date.min
         for session in sessions:
-            before = await asyncio.to_thread(session_before, self.exchange, session)
+            before = await asyncio.to_thread(
+                session_before, self.exchange, session, self.calendars
+            )
             since, last = (before if before != last else since), session
             self.held_back = self._empty[0].scope.session if self._empty else session
             if await self._advance(self._scope(session, since)):
@@ -164,7 +168,9 @@ class BulkUpdate:
     async def _look_back(self, priced: PricedSession) -> None:
         """Compare the sessions before the first one that is out, once in an update."""
         if self.looked_back is None:
-            looking = LookingBack(self.store, self.feeds, self.observe, self.run_id, self.now)
+            looking = LookingBack(
+                self.store, self.feeds, self.observe, self.run_id, self.now, self.calendars
+            )
             self.looked_back = await looking.before(
                 priced.scope, self.look_back, priced.survey.asset_types
             )
@@ -186,12 +192,20 @@ class BulkUpdate:
             await self.sessions.mark_rechecked(self.exchange, scope.session)
         is_newest = scope.session == newest
         await note_doubts(
-            self.store, self.exchange, bulk_session, done, self.now, is_newest=is_newest
+            self.store,
+            self.calendars,
+            self.exchange,
+            bulk_session,
+            done,
+            self.now,
+            is_newest=is_newest,
         )
 
     async def _recheck(self, priced: PricedSession, named: frozenset[str]) -> date:
         """Fetch late bars where many assets have a gap; return since when there is none."""
-        earlier = await asyncio.to_thread(sessions_up_to, self.exchange, priced.reference, DEEPEST)
+        earlier = await asyncio.to_thread(
+            sessions_up_to, self.exchange, priced.reference, DEEPEST, self.calendars
+        )
         rechecked = await self.sessions.rechecked(self.exchange, earlier[0])
         rechecks = recheck_gaps(priced.trading_again, earlier, rechecked)
         try:
@@ -230,15 +244,27 @@ class BulkUpdate:
         return await in_parts(survey.parts, write, self.writers)
 
     async def _with_actions(self, bulk_session: BulkSession) -> BulkSession:
-        """Fetch the session's actions, store them, and name the assets that have one."""
-        exchange, session = self.exchange, bulk_session.session
-        found = await self.feeds.actions(session)
-        await self.store.session_feeds.store_actions(exchange, found.splits, found.dividends)
+        """Fetch the session's actions, store them, and name the assets that have one.
+
+        So are those of days before on which the exchange was to trade and did not.
+        """
+        session, named = bulk_session.session, bulk_session.named
+        before = await asyncio.to_thread(session_before, self.exchange, session, self.calendars)
+        for day in self.calendars.shut_days(self.exchange, before, session):
+            named |= await self._store_actions(day)
+        named |= await self._store_actions(session)
+        await self._store_rejects(session, bulk_session.rejected_rows)
+        return replace(bulk_session, named=named)
+
+    async def _store_actions(self, day: date) -> frozenset[str]:
+        """Fetch and store the actions of a day; return the codes that have one."""
+        found = await self.feeds.actions(day)
+        await self.store.session_feeds.store_actions(self.exchange, found.splits, found.dividends)
         if found.rejects:
             counts = Counter(row.rule for row in found.rejects)
-            self.observe(FeedRejected(exchange, session.isoformat(), counts))
-        await self._store_rejects(session, bulk_session.rejected_rows + found.rejects)
-        return replace(bulk_session, named=bulk_session.named | found.named)
+            self.observe(FeedRejected(self.exchange, day.isoformat(), counts))
+        await self._store_rejects(day, found.rejects)
+        return found.named
 
     async def _store_rejects(self, session: date, rows: Sequence[RejectedBulkRow]) -> None:
         if rows:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 
 from data_nexus.config import Settings
 from data_nexus.database.store import Due, Store
 from data_nexus.database.store.bulk.sessions import BulkSessions
 from data_nexus.database.store.quota import QuotaLedger
+from data_nexus.domain.calendar.learned import Calendars
 from data_nexus.errors import NexusError
 from data_nexus.events import Observer, observers
 from data_nexus.ingestion.fetching.drain import Drain, DrainableRequester
@@ -42,7 +43,8 @@ class UpdateRun:
     `lists` and `log` say what each symbol list and each session in bulk cost and brought, `audit`
     what the audit did; `ended_by` is the `Stop` or `Pause` that made it claim nothing more;
     `paused_by` one that concerns sessions in bulk only: what needs fewer calls continues.
-    `without_bulk` are the exchanges for which bulk was refused.
+    `without_bulk` are the exchanges for which bulk was refused. `unseen_after` is the last session
+    of each exchange whose probes have no newer bar, although one should be published.
     """
 
     settings: Settings
@@ -61,11 +63,17 @@ class UpdateRun:
     lists: list[Discovered] = field(default_factory=list)
     audit: AuditReport | None = None
     without_bulk: list[str] = field(default_factory=list)
+    unseen_after: dict[str, date] = field(default_factory=dict)
 
     @property
     def observe(self) -> Observer:
         """The observer of the run's steps."""
         return observers(self.listener, self.totals.note)
+
+    @property
+    def calendars(self) -> Calendars:
+        """The calendars with what is learned by now."""
+        return self.reader.calendars.known
 
     @property
     def quota(self) -> QuotaLedger:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from data_nexus.database.store import Store
 from data_nexus.database.store.bulk.second_looks import LookedAgain
 from data_nexus.database.store.bulk.sessions import NOTHING_SETTLED, SessionScope, Settling
+from data_nexus.domain.calendar.learned import Calendars
 from data_nexus.domain.actions import Dividend, Split
 from data_nexus.domain.planning.due import session_before, sessions_up_to
 from data_nexus.domain.planning.look_back import LookBack
@@ -55,6 +56,7 @@ class LookingBack:
     observe: Observer
     run_id: int
     now: datetime
+    calendars: Calendars
 
     async def before(
         self, scope: SessionScope, plan: LookBack, asset_types: Mapping[str, str]
@@ -64,7 +66,9 @@ class LookingBack:
         Trouble is reported and costs no more than what could not be compared: it stays provisional.
         """
         calls = self.feeds.calls
-        session = await asyncio.to_thread(session_before, scope.exchange, scope.session)
+        session = await asyncio.to_thread(
+            session_before, scope.exchange, scope.session, self.calendars
+        )
         found = LookedBack()
         try:
             named = await self._actions(scope.exchange, session, plan)
@@ -82,7 +86,7 @@ class LookingBack:
         self, scope: SessionScope, named: frozenset[str], asset_types: Mapping[str, str]
     ) -> LookedBack:
         exchange, session = scope.exchange, scope.session
-        before = await asyncio.to_thread(session_before, exchange, session)
+        before = await asyncio.to_thread(session_before, exchange, session, self.calendars)
         answer = await self.feeds.prices(session, asset_types)
         answer = replace(answer, named=answer.named | named)
         looked = await self.store.second_looks.compare(scope, answer, self.run_id)
@@ -112,7 +116,9 @@ class LookingBack:
         """Store the actions of some sessions; return the codes with one that was not known."""
         if not plan.actions:
             return set()
-        sessions = await asyncio.to_thread(sessions_up_to, exchange, session, plan.actions - 1)
+        sessions = await asyncio.to_thread(
+            sessions_up_to, exchange, session, plan.actions - 1, self.calendars
+        )
         splits: dict[str, tuple[Split, ...]] = {}
         dividends: dict[str, tuple[Dividend, ...]] = {}
         for each in reversed(sessions):

@@ -1,7 +1,7 @@
 """Run the nightly update: fetch what is due by the calendar with the fewest calls.
 
-First the symbol lists that are old, as what is new on them is due as well. Then exchange by
-exchange: sessions in bulk where that costs less, then everything that is left due, asset by asset,
+First the symbol lists that are old, as what is new on them is due as well. Then a few assets of each
+exchange, which show whether it has traded, and on which days. Then exchange by exchange: sessions in bulk where that costs less, then everything that is left due, asset by asset,
 by the engine that also loads histories. Then the actions of assets whose bars show that some are
 not stored, and last the audit.
 """
@@ -37,6 +37,7 @@ from data_nexus.ingestion.nightly.audit import audit
 from data_nexus.ingestion.nightly.bulk import BulkUpdate
 from data_nexus.ingestion.nightly.context import UpdateRun
 from data_nexus.ingestion.nightly.feeds import BulkFeeds
+from data_nexus.ingestion.nightly.probes import ask_probes
 from data_nexus.ingestion.nightly.suspects import read_suspected
 from data_nexus.ingestion.nightly.symbol_lists import refresh_lists
 from data_nexus.ingestion.reports.run_check import RunCheck
@@ -101,6 +102,8 @@ async def _advance_due(run: UpdateRun, exchange: str | None) -> None:
     wanted = sum((await wanting(run, exchange)).values())
     run.observe(RunStarted("update", due + wanted))
     if due:
+        if await ask_probes(run, behind, published, await _fetch_plans(run, behind)):
+            published, behind = await _due(run, exchange)
         await _read_sessions(run, behind, published)
     await read_actions(run, exchange)
     if lacking_a_session(behind):
@@ -125,6 +128,7 @@ async def _read_sessions(
                 published = await _in_bulk(run, bulk, name, still, published)
     run.reader.seen |= await bulk.sightings()
     await run.read_histories(Due(await run.store.runs.moment(), published=published))
+    await run.reader.calendars.learn()
     if not isinstance(run.ended_by, VendorUnavailable):
         # Only now: a vendor or an address that knows nothing has refused bulk to no key.
         for name in run.without_bulk:
@@ -140,7 +144,7 @@ async def _fetch_plans(
     whole_day = await run.requester.quota.calls_a_day()
     left = (await run.requester.ledger.known()).left
     return await asyncio.to_thread(
-        fetch_plans, behind, refused, whole_day, left, run.settings.look_back
+        fetch_plans, behind, refused, whole_day, left, run.settings.look_back, run.calendars
     )
 
 
@@ -152,9 +156,14 @@ async def _fetch_plan_now(run: UpdateRun, exchange: str) -> FetchPlan:
 async def _due(
     run: UpdateRun, exchange: str | None
 ) -> tuple[dict[MarketSegment, date], dict[str, list[BacklogGroup]]]:
-    """Return the last published session by segment, and what is due by exchange."""
+    """Return the last published session by segment, and what is due by exchange.
+
+    Of an exchange that is shut or late, nothing is due that was not seen.
+    """
     queued = await run.bulk.queued(exchange, run.now)
-    published = await asyncio.to_thread(published_at, {group.segment for group in queued}, run.now)
+    segments, calendars = {group.segment for group in queued}, await run.reader.calendars.load()
+    published = await asyncio.to_thread(published_at, segments, run.now, calendars)
+    published = {p: min(d, run.unseen_after.get(p.exchange, d)) for p, d in published.items()}
     return published, behind_by_exchange(queued, published)
 
 
@@ -179,6 +188,7 @@ async def _in_bulk(
         now=run.now,
         writers=run.settings.writers,
         look_back=fetch_plan.look_back,
+        calendars=run.calendars,
     )
     try:
         has_bulk = await update.run(fetch_plan.sessions)
@@ -199,5 +209,5 @@ async def _in_bulk(
         return dict(published)
     # What is not published in bulk, or waits for the calls of a bulk session, is not fetched
     # individually.
-    last = await asyncio.to_thread(session_before, exchange, update.held_back)
+    last = await asyncio.to_thread(session_before, exchange, update.held_back, run.calendars)
     return {p: min(d, last) if p.exchange == exchange else d for p, d in published.items()}
