@@ -148,6 +148,17 @@ class ExchangeEvidence:
                 yield at
 
 
+def is_upheld(found: LearnedSession, stored: int, stored_before: int, *, is_new: bool) -> bool:
+    """Say whether what is stored does not speak against what a run's answers have shown.
+
+    These may come from assets that are alike. `stored` of a sample have a bar of the day, and
+    `stored_before` of the session before. A day that `is_new` was not asked for in bulk yet.
+    """
+    if found.is_open:
+        return is_new or 2 * stored >= stored_before
+    return stored < LEAST_ASSETS
+
+
 def _moves(bars: Bars, rows: NDArray[np.intp]) -> Mask:
     """Say which bars are more than a copy of the bar before, or of its close."""
     is_flat = (bars.high[rows] == bars.low[rows]) & (bars.close[rows] == bars.close[rows - 1])

@@ -9,8 +9,9 @@ from datetime import date, datetime, timedelta
 
 from data_nexus.database.store import Store
 from data_nexus.domain.bars import Bars
-from data_nexus.domain.calendar.evidence import ExchangeEvidence
+from data_nexus.domain.calendar.evidence import ExchangeEvidence, is_upheld
 from data_nexus.domain.calendar.learned import NOTHING_LEARNED, Calendars, LearnedSession
+from data_nexus.domain.planning.due import session_before
 from data_nexus.domain.symbol import Symbol
 from data_nexus.events import Observer, Warned
 
@@ -53,7 +54,7 @@ class RunCalendars:
 
     async def learn(self) -> None:
         """Store what the answers since the last time have shown, and use it from now on."""
-        found = [one for each in self._evidence.values() for one in each.found()]
+        found = [one for each in self._evidence.values() for one in await self._upheld(each)]
         new = await self.store.calendars.learn(found)
         for exchange in sorted({each.exchange for each in new}):
             of_exchange = [each for each in new if each.exchange == exchange]
@@ -61,6 +62,25 @@ class RunCalendars:
         self._evidence.clear()
         self._is_loaded = False
         await self.load()
+
+    async def _upheld(self, evidence: ExchangeEvidence) -> list[LearnedSession]:
+        """Return what the answers of an exchange show, unless what is stored speaks against it."""
+        found, exchange = [*evidence.found()], evidence.exchange
+        if not found:
+            return []
+        before = {each.date: session_before(exchange, each.date, self.known) for each in found}
+        stored = await self.store.calendars.stored_on(exchange, {*before, *before.values()})
+        seen = self._seen.get(exchange, date.max)
+        return [
+            each
+            for each in found
+            if is_upheld(
+                each,
+                stored.get(each.date, 0),
+                stored.get(before[each.date], 0),
+                is_new=each.date > seen,
+            )
+        ]
 
     async def _evidence_of(self, exchange: str, moment: datetime) -> ExchangeEvidence:
         if exchange not in self._evidence:

@@ -11,7 +11,12 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 
 from data_nexus.database.store import Due
-from data_nexus.domain.planning.bulk_or_single import BacklogGroup, FetchPlan
+from data_nexus.domain.calendar.evidence import LEAST_ASSETS
+from data_nexus.domain.planning.bulk_or_single import (
+    CALLS_A_SESSION,
+    BacklogGroup,
+    FetchPlan,
+)
 from data_nexus.domain.planning.due import MarketSegment, sessions_up_to
 from data_nexus.domain.planning.probing import (
     PROBES,
@@ -34,11 +39,15 @@ async def ask_probes(
 ) -> bool:
     """Read the probes of each exchange that needs them; False if there was none."""
     calendars, seen = await run.reader.calendars.load(), await run.bulk.sightings()
+    left = (await run.requester.ledger.known()).left
     has_asked = False
     for name, backlog in behind.items():
         last = seen.get(name)
         unseen = await asyncio.to_thread(unseen_sessions, calendars, name, backlog, last)
         in_bulk = bool(plans[name].sessions)
+        if in_bulk and left is not None and left < CALLS_A_SESSION:
+            # The day does not pay for the session.
+            continue
         if last and not run.is_over and needs_probes(unseen, last, in_bulk=in_bulk):
             out = [p for p, day in published.items() if p.exchange == name and day >= unseen[-1]]
             has_asked |= await _ask(run, name, out, last, unseen)
@@ -58,7 +67,7 @@ async def _ask(
     calendars = run.reader.calendars
     since = sessions_up_to(exchange, seen, _SESSIONS - 1, calendars.known)[0]
     probes = await run.store.calendars.probes(exchange, segments, since, seen)
-    if not probes:
+    if len(probes) < LEAST_ASSETS:
         return False
     asset_ids, count = list(probes), first_questions(unseen, probes.values())
     before = calendars.answers(exchange)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from data_nexus.domain.bars import Bars, days
-from data_nexus.domain.calendar.evidence import ExchangeEvidence
+from data_nexus.domain.calendar.evidence import ExchangeEvidence, is_upheld
 from data_nexus.domain.calendar.exchanges import sessions_of
 from data_nexus.domain.calendar.learned import (
     NOTHING_LEARNED,
@@ -124,6 +124,14 @@ def test_what_was_learned_is_taken_back_by_evidence_to_the_contrary() -> None:
     found = evidence(seen=TUESDAY, calendars=extra)
     assert learned(noted(2, bars(sessions()), found)) == [(SUNDAY, False)]
     assert learned(noted(2, bars(sessions(SUNDAY)), evidence(seen=TUESDAY, calendars=extra))) == []
+
+
+def test_what_is_stored_of_other_assets_may_speak_against_it() -> None:
+    (opened,) = noted(2, bars(sessions(SUNDAY))).found()
+    (shut,) = noted(2, bars(sessions(without=(MONDAY,)))).found()
+    assert [is_upheld(shut, stored, 500, is_new=True) for stored in (0, 1, 2)] == [True, True, False]
+    assert [is_upheld(opened, stored, 500, is_new=False) for stored in (2, 250)] == [False, True]
+    assert is_upheld(opened, 2, 500, is_new=True)
 
 
 def test_what_was_learned_is_due_like_any_session() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -44,6 +44,13 @@ class StoredCalendars:
         }
         new = {*await self._pool.rows("learn_sessions", parameters, tuple_row)}
         return [each for each in found if (each.exchange, each.date) in new]
+
+    async def stored_on(self, exchange: str, dates: Collection[date]) -> dict[date, int]:
+        """Return how many assets of an exchange have a bar on each of some days, of a sample."""
+        asked = {"exchange": exchange, "limit": _AMONG}
+        sample = await self._pool.rows("choose_sample", asked, scalar_row)
+        held = {"asset_ids": sample, "dates": [*dates]}
+        return dict(await self._pool.rows("count_bars_on", held, tuple_row))
 
     async def probes(
         self, exchange: str, segments: Sequence[MarketSegment], since: date, last: date

@@ -16,6 +16,21 @@ SET is_open = excluded.is_open, traded = excluded.traded, asked = excluded.asked
 WHERE l.is_open <> excluded.is_open
 RETURNING exchange, date
 
+-- name: choose_sample
+-- A sample of the loaded assets of an exchange.
+SELECT id
+FROM assets
+WHERE exchange = %(exchange)s AND last_bar IS NOT NULL AND retired_at IS NULL
+ORDER BY md5(id::text)
+LIMIT %(limit)s
+
+-- name: count_bars_on
+-- How many of some assets have a bar on each of some days.
+SELECT date, count(*)
+FROM market_data
+WHERE asset_id = ANY (%(asset_ids)s::int[]) AND date = ANY (%(dates)s::date[])
+GROUP BY date
+
 -- name: choose_probes
 -- Some assets of an exchange by which to see whether it has traded: of those with a bar since a
 -- session, in market segments that are published, a sample.
