@@ -27,7 +27,9 @@ class LearnedSession(Tables):
         comment="whether it is a session; false: the exchange was shut"
     )
     traded: Mapped[int] = mapped_column(comment="how many assets had a bar of the day")
-    asked: Mapped[int] = mapped_column(comment="how many assets had answers that reach over the day")
+    asked: Mapped[int] = mapped_column(
+        comment="how many assets had answers that reach over the day"
+    )
     symbols: Mapped[list[str]] = mapped_column(
         ARRAY(Text), comment="the codes of some assets that had a bar"
     )

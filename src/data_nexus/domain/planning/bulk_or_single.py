@@ -39,8 +39,8 @@ class BacklogGroup:
 class FetchPlan:
     """How an exchange is made fresh: `sessions` in bulk, ascending, and the assets of each kind.
 
-    `in_bulk` assets become fresh by these sessions, the others are fetched `individually`. Splits and
-    dividends may have an ex-date on `shut` days before, which were to be sessions.
+    `in_bulk` assets become fresh by these sessions, the others are fetched `individually`. Splits
+    and dividends may have an ex-date on `shut` days before, which were to be sessions.
     """
 
     sessions: tuple[date, ...]

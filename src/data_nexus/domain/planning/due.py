@@ -126,9 +126,7 @@ def fetch_plans(
     }
 
 
-def session_before(
-    exchange: str, session: date, calendars: Calendars = NOTHING_LEARNED
-) -> date:
+def session_before(exchange: str, session: date, calendars: Calendars = NOTHING_LEARNED) -> date:
     """Return the session before one."""
     sessions = calendars.of(exchange, session)
     return sessions.session(int(sessions.days.searchsorted(days(session))) - 1)

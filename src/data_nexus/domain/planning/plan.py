@@ -91,11 +91,11 @@ def plan_update(
     """Plan an update: symbol lists, sessions in bulk, and the assets that these do not cover.
 
     The lists are counted with the renames, which are fetched only if symbols disappeared and
-    appeared. `probes` is how many assets of exchanges in bulk are read before, as the calendar may be
-    wrong; `wanting` is how many assets' actions are to be fetched, `suspected` how many are read
-    again because of a doubt, `audits` how many histories the audit reads after that. An asset that
-    is new on a list, has an action or a gap in its bars costs one call more; which ones is known
-    only when the list or the session is received.
+    appeared. `probes` is how many assets of exchanges in bulk are read before the rest, where the
+    calendar may be wrong; `wanting` is how many assets' actions are to be fetched, `suspected` how
+    many are read again because of a doubt, `audits` how many histories the audit reads after that.
+    An asset that is new on a list, has an action or a gap in its bars costs one call more, and a
+    session that the calendar lacks its own; which ones is known only when they are received.
     """
     steps = [_lists(name, list(each)) for name, each in groupby(lists, lambda one: one.exchange)]
     for exchange, assets in (probes or {}).items():

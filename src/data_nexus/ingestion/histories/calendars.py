@@ -20,7 +20,7 @@ _NAMED = 3
 
 @dataclass(slots=True)
 class RunCalendars:
-    """`known` are the calendars in use: loaded before the first answer, and again when they change."""
+    """The calendars in use are `known`: loaded before the first answer, and when they change."""
 
     store: Store
     observe: Observer

@@ -127,9 +127,7 @@ class BulkUpdate:
     async def _advance_over(self, sessions: tuple[date, ...]) -> None:
         since, last = date.min, date.min
         for session in sessions:
-            before = await asyncio.to_thread(
-                session_before, self.exchange, session, self.calendars
-            )
+            before = await asyncio.to_thread(session_before, self.exchange, session, self.calendars)
             since, last = (before if before != last else since), session
             self.held_back = self._empty[0].scope.session if self._empty else session
             if await self._advance(self._scope(session, since)):

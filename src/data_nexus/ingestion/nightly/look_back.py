@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from data_nexus.database.store import Store
 from data_nexus.database.store.bulk.second_looks import LookedAgain
 from data_nexus.database.store.bulk.sessions import NOTHING_SETTLED, SessionScope, Settling
-from data_nexus.domain.calendar.learned import Calendars
 from data_nexus.domain.actions import Dividend, Split
+from data_nexus.domain.calendar.learned import Calendars
 from data_nexus.domain.planning.due import session_before, sessions_up_to
 from data_nexus.domain.planning.look_back import LookBack
 from data_nexus.domain.planning.suspicion import Reason, Suspicion

@@ -1,9 +1,10 @@
 """Run the nightly update: fetch what is due by the calendar with the fewest calls.
 
-First the symbol lists that are old, as what is new on them is due as well. Then a few assets of each
-exchange, which show whether it has traded, and on which days. Then exchange by exchange: sessions in bulk where that costs less, then everything that is left due, asset by asset,
-by the engine that also loads histories. Then the actions of assets whose bars show that some are
-not stored, and last the audit.
+First the symbol lists that are old, as what is new on them is due as well. Then a few assets of an
+exchange, which show whether it has traded, and on which days. Then exchange by exchange: sessions
+in bulk where that costs less, then everything that is left due, asset by asset, by the engine that
+also loads histories. Then the actions of assets whose bars show that some are not stored, and last
+the audit.
 """
 
 from __future__ import annotations

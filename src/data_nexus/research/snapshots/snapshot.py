@@ -7,8 +7,8 @@ from functools import cached_property
 
 import pyarrow as pa
 
-from data_nexus.errors import UsageError
 from data_nexus.domain.calendar.learned import calendars_with
+from data_nexus.errors import UsageError
 from data_nexus.research.calendar import calendar_of
 from data_nexus.research.columns import NUMBERS, STORED_SCHEMA
 from data_nexus.research.coverage import coverage_of

@@ -13,8 +13,8 @@ from data_nexus.database.queries import learned_sessions
 from data_nexus.domain.calendar.learned import Calendars, LearnedSession, calendars_with
 from data_nexus.domain.planning.due import MarketSegment
 
-# Among so many assets the most liquid ones are looked for, and so many of these take turns: one that
-# does not trade any more is not asked for ever.
+# Among so many assets the most liquid ones are looked for, and so many of these take turns: one
+# that does not trade any more is not asked for ever.
 _AMONG, _LIQUID = 1_000, 10
 _RECENT = timedelta(days=14)
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -71,4 +71,6 @@ class StoredCalendars:
         )
         ranked = {"asset_ids": [*synced], "first": last - _RECENT, "last": last, "limit": _LIQUID}
         found = await self._pool.rows("rank_probes", ranked, scalar_row)
-        return {each: synced[each] for each in sorted(found, key=lambda at: synced[at] or _LONG_AGO)}
+        return {
+            each: synced[each] for each in sorted(found, key=lambda at: synced[at] or _LONG_AGO)
+        }
