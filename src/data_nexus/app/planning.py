@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -14,13 +14,17 @@ from data_nexus.database.reader.audits import audit_outlook, audit_turns
 from data_nexus.database.reader.planning import (
     KnownQuota,
     due_by_exchange,
+    known_calendars,
     known_quota,
+    last_sightings,
     require_exchange,
 )
+from data_nexus.domain.calendar.learned import Calendars
 from data_nexus.domain.endpoints import Endpoint
 from data_nexus.domain.limits.quota import on_day
 from data_nexus.domain.listings.symbol_lists import lists_due
 from data_nexus.domain.planning.audit import Outlook, histories_to_audit
+from data_nexus.domain.planning.bulk_or_single import BacklogGroup, FetchPlan
 from data_nexus.domain.planning.due import (
     PROBED_AFTER,
     behind_by_exchange,
@@ -29,6 +33,7 @@ from data_nexus.domain.planning.due import (
     published_at,
 )
 from data_nexus.domain.planning.plan import Plan, plan_histories, plan_update
+from data_nexus.domain.planning.probing import PROBES, needs_probes, unseen_sessions
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +85,10 @@ def update_plan(
     database: PostgresConnection, settings: Settings, known: KnownQuota, exchange: str | None
 ) -> tuple[Plan, bool]:
     """Plan an update; False if nothing was ever loaded, so that a backfill does the same."""
+    calendars = known_calendars(database)
     queued = database.rows(*queries.queued(exchange, known.moment))
     segments = {group.segment for group in queued if group.cursor is not None}
-    behind = behind_by_exchange(queued, published_at(segments, known.moment))
+    behind = behind_by_exchange(queued, published_at(segments, known.moment, calendars))
     since = known.moment - PROBED_AFTER
     token = queries.token_id(settings.token) if settings.token else None
     no_bulk, *no_actions = (
@@ -100,9 +106,15 @@ def update_plan(
     left = on_day(known.quota, known.moment.date()).left
     unsettled = database.rows(*queries.unsettled(exchange))
     chosen = fetch_plans(
-        behind, no_bulk, known.quota.calls_a_day, left, settings.look_back, unsettled
+        behind,
+        no_bulk,
+        known.quota.calls_a_day,
+        left,
+        settings.look_back,
+        unsettled,
+        calendars,
     )
-
+    probes = _probes(database, calendars, behind, chosen)
     suspected = database.rows(*queries.suspected_assets(exchange, known.moment))
 
     def planned(audits: Mapping[str, int] | None = None) -> Plan:
@@ -111,6 +123,7 @@ def update_plan(
             known.quota,
             known.moment,
             lists=lists,
+            probes=probes,
             wanting=wanting,
             suspected=dict(suspected) if exchanges else {},
             audits=audits,
@@ -120,6 +133,26 @@ def update_plan(
         return planned(), bool(segments)
     turns = _turns_after(planned(), database, settings, known, exchange)
     return planned(audit_turns(database, exchange, settings.audit_days, turns)), bool(segments)
+
+
+def _probes(
+    database: PostgresConnection,
+    calendars: Calendars,
+    behind: Mapping[str, Collection[BacklogGroup]],
+    chosen: Mapping[str, FetchPlan],
+) -> dict[str, int]:
+    """Return how many assets are read individually before an exchange is in bulk."""
+    seen = last_sightings(database)
+    return {
+        exchange: PROBES
+        for exchange, fetch_plan in chosen.items()
+        if fetch_plan.sessions
+        and needs_probes(
+            unseen_sessions(calendars, exchange, behind[exchange], seen.get(exchange)),
+            seen.get(exchange),
+            in_bulk=True,
+        )
+    }
 
 
 def _turns_after(

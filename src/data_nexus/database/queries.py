@@ -19,7 +19,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from psycopg.rows import BaseRowFactory, args_row, class_row, scalar_row
+from psycopg.rows import BaseRowFactory, args_row, class_row, scalar_row, tuple_row
 
 from data_nexus.config import Secret
 from data_nexus.domain.endpoints import Endpoint
@@ -105,6 +105,11 @@ def refused_exchanges(token: str | None, endpoint: Endpoint, since: datetime) ->
 def known_lists() -> Select[KnownList]:
     """Select the symbol lists that were ever read, as they were last read whole."""
     return Select("last_lists", {}, class_row(KnownList))
+
+
+def learned_sessions() -> Select[tuple[str, date, bool]]:
+    """Select the days on which exchanges trade, or do not, against their calendars."""
+    return Select("read_learned_sessions", {}, tuple_row)
 
 
 def audit_records() -> Select[Record]:

@@ -20,6 +20,7 @@ from data_nexus.events import Observer, RunFinished, RunStarted, ignore, observe
 from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.fetching.requester import Requester
 from data_nexus.ingestion.histories.asset_work import AssetWork, Read
+from data_nexus.ingestion.histories.calendars import RunCalendars
 from data_nexus.ingestion.histories.comparison import HistoryComparison
 from data_nexus.ingestion.histories.engine import Engine
 from data_nexus.ingestion.histories.history_work import HistoryWork, WriteLimits
@@ -164,6 +165,7 @@ class HistoryRun:
             await engine.run(due, limit)
         except BaseExceptionGroup as group:
             raise foreseen(group) from None
+        await reader.calendars.learn()
         ended_by = await check.breach(run_id) or engine.ended_by or self.totals.out_of_reach()
         report = self.totals.report(time.monotonic() - started, ended_by, self.drain.reason)
         await store.runs.finish(run_id, report.outcome, report.as_dict())
@@ -231,6 +233,8 @@ def engine_of(
     work: AssetWork[Read],
     observe: Observer,
     drain: Drain,
+    *,
+    is_probing: bool = False,
 ) -> Engine[Read]:
     """Return the engine of a run by the settings."""
     return Engine(
@@ -241,6 +245,7 @@ def engine_of(
         grace_sec=settings.grace_seconds,
         observe=observe,
         drain=drain,
+        is_probing=is_probing,
     )
 
 
@@ -263,4 +268,5 @@ def reader_of(
     """Return what gets a run's answers."""
     redact = settings.require_token().redact
     kinds = price_kinds(settings.signed_prices)
-    return HistoryReader(store, requester, settings.reread_days, redact, observe, kinds)
+    calendars = RunCalendars(store, observe)
+    return HistoryReader(store, requester, settings.reread_days, redact, observe, kinds, calendars)

@@ -14,13 +14,11 @@ from dataclasses import dataclass
 
 from data_nexus.config import Settings
 from data_nexus.database.store import Due, Store
-from data_nexus.database.store.batch import Batch
 from data_nexus.domain.limits.backoff import poll_sec
 from data_nexus.errors import NexusError, StorageUnavailable
 from data_nexus.events import Observer, RunFinished, RunStarted, Waiting, observers
 from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.fetching.requester import Requester
-from data_nexus.ingestion.histories.engine import Engine
 from data_nexus.ingestion.history_loader import engine_of, history_work, reader_of
 from data_nexus.ingestion.reports.run_check import RunCheck
 from data_nexus.ingestion.reports.run_report import RunReport
@@ -99,7 +97,10 @@ class WorkerSession:
         """Work until drained; return the error that ended it, if one did."""
         run_id = await self.store.runs.start("worker")
         started, fruitless = time.monotonic(), 0
-        engine = self._engine(run_id)
+        settings, store = self.settings, self.store
+        reader = reader_of(settings, store, self.requester, self.observe)
+        work = history_work(settings, store, reader, self.observe, run_id)
+        engine = engine_of(settings, store, self.requester, work, self.observe, self.drain)
         while not (self.drain.requested.is_set() or engine.ended_by):
             check = await RunCheck.begin(self.store, self.settings.require_token(), self.totals)
             before = self.totals.assets, self.totals.failed
@@ -107,6 +108,7 @@ class WorkerSession:
             await self.store.leases.requeue_absent()
             synced_before = await self.store.runs.moment(self.settings.days_old)
             await engine.run(Due(synced_before, exchange), None)
+            await reader.calendars.learn()
             engine.ended_by = await check.breach(run_id) or engine.ended_by
             assets, failed = (self.totals.assets - before[0], self.totals.failed - before[1])
             fruitless = fruitless + 1 if assets == failed > 0 else 0
@@ -117,12 +119,6 @@ class WorkerSession:
         outcome = str(engine.ended_by or "drained")
         await self.store.runs.finish(run_id, outcome, report.as_dict())
         return engine.ended_by
-
-    def _engine(self, run_id: int) -> Engine[Batch]:
-        settings, store = self.settings, self.store
-        reader = reader_of(settings, store, self.requester, self.observe)
-        work = history_work(settings, store, reader, self.observe, run_id)
-        return engine_of(settings, store, self.requester, work, self.observe, self.drain)
 
 
 async def _sleep(drain: Drain, seconds: float) -> None:

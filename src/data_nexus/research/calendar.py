@@ -8,9 +8,10 @@ import numpy as np
 import pyarrow as pa
 
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.reader.planning import require_exchange
+from data_nexus.database.reader.planning import known_calendars, require_exchange
 from data_nexus.domain.bars import days
-from data_nexus.domain.calendar.exchanges import GUESSES, LIBRARY, RULES, sessions_of
+from data_nexus.domain.calendar.exchanges import GUESSES, LIBRARY, RULES
+from data_nexus.domain.calendar.learned import NOTHING_LEARNED, Calendars
 from data_nexus.errors import UsageError
 from data_nexus.research.columns import MOMENT
 
@@ -29,14 +30,16 @@ def read_calendar(
     """
     if not any(exchange in known for known in (LIBRARY, RULES, GUESSES)):
         require_exchange(database, exchange)
-    return calendar_of(exchange, first, last)
+    return calendar_of(exchange, first, last, known_calendars(database))
 
 
-def calendar_of(exchange: str, first: date | None, last: date) -> pa.Table:
+def calendar_of(
+    exchange: str, first: date | None, last: date, calendars: Calendars = NOTHING_LEARNED
+) -> pa.Table:
     """Return the calendar as `read_calendar` does, of any code: one unknown trades on weekdays."""
     if first is not None and first > last:
         raise UsageError(f"the calendar from {first} to {last} ends before it begins")
-    sessions = sessions_of(exchange, last)
+    sessions = calendars.of(exchange, last)
     held = sessions.days[sessions.days <= days(last)]
     closes = sessions.closes[: len(held)]
     if first is not None:

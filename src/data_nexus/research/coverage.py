@@ -11,9 +11,10 @@ import pyarrow as pa
 
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.reader.bars import fetch_dates, fetch_rejected_dates
+from data_nexus.database.reader.planning import fetch_calendars
 from data_nexus.database.reader.universe import AssetState, fetch_states
 from data_nexus.domain.bars import Days, days
-from data_nexus.domain.calendar.exchanges import sessions_of
+from data_nexus.domain.calendar.learned import NOTHING_LEARNED, Calendars
 from data_nexus.domain.calendar.publication import kind_of, published_through
 from data_nexus.domain.calendar.sessions import day_date
 from data_nexus.research.assets import Selection, find_assets
@@ -57,8 +58,9 @@ def read_coverage(database: PostgresConnection, selection: Selection, now: datet
         states = fetch_states(connection, asset_ids)
         dates = fetch_dates(connection, asset_ids)
         rejected = fetch_rejected_dates(connection, asset_ids)
+        calendars = fetch_calendars(connection)
     named = [(each.ticker, states[each.asset_id]) for each in assets]
-    return coverage_of(named, dates, now, rejected)
+    return coverage_of(named, dates, now, rejected, calendars)
 
 
 def coverage_of(
@@ -66,6 +68,7 @@ def coverage_of(
     dates: Mapping[int, Days],
     now: datetime,
     rejected: Mapping[int, Days] | None = None,
+    calendars: Calendars = NOTHING_LEARNED,
 ) -> pa.Table:
     """Return the coverage as `read_coverage` does, of assets given with their tickers.
 
@@ -73,41 +76,54 @@ def coverage_of(
     """
     refused = rejected or {}
     rows = (
-        _row(ticker, asset, dates.get(asset.asset_id), refused.get(asset.asset_id, _NO_DAYS), now)
+        _row(
+            calendars,
+            ticker,
+            asset,
+            dates.get(asset.asset_id),
+            refused.get(asset.asset_id, _NO_DAYS),
+            now,
+        )
         for ticker, asset in assets
     )
     return table_of(rows, COVERAGE_SCHEMA)
 
 
 def _row(
-    ticker: str, asset: AssetState, held: Days | None, rejected: Days, now: datetime
+    calendars: Calendars,
+    ticker: str,
+    asset: AssetState,
+    held: Days | None,
+    rejected: Days,
+    now: datetime,
 ) -> tuple[Any, ...]:
     known = (asset.asset_id, ticker)
     if held is None:
-        lost = len(_sessions_among(rejected, asset.exchange))
+        lost = len(_sessions_among(calendars, rejected, asset.exchange))
         counts: tuple[int | None, ...] = (lost, 0, 0, 0, lost, 0, None)
         return (*known, None, None, asset.synced_through, asset.settled_through, *counts)
     first, last_bar = (day_date(int(held[at])) for at in (0, -1))
     last = max(last_bar, asset.synced_through or last_bar)
     if asset.is_listed:
         kind = kind_of(asset.venue, asset.asset_type)
-        last = max(last, published_through(asset.exchange, kind, now))
-    lost_days = _sessions_among(rejected[~np.isin(rejected, held)], asset.exchange)
-    counts = _counts(asset, held, (first, last), lost_days)
+        last = max(last, published_through(asset.exchange, kind, now, None, calendars))
+    unheld = rejected[~np.isin(rejected, held)]
+    lost_days = _sessions_among(calendars, unheld, asset.exchange)
+    counts = _counts(calendars, asset, held, (first, last), lost_days)
     return (*known, first, last_bar, asset.synced_through, asset.settled_through, *counts)
 
 
-def _sessions_among(dates: Days, exchange: str) -> Days:
+def _sessions_among(calendars: Calendars, dates: Days, exchange: str) -> Days:
     """Return which of some days are sessions of an exchange."""
     if not len(dates):
         return dates
-    return dates[np.isin(dates, sessions_of(exchange, day_date(int(dates.max()))).days)]
+    return dates[np.isin(dates, calendars.of(exchange, day_date(int(dates.max()))).days)]
 
 
 def _counts(
-    asset: AssetState, held: Days, span: tuple[date, date], rejected: Days
+    calendars: Calendars, asset: AssetState, held: Days, span: tuple[date, date], rejected: Days
 ) -> tuple[int, int, int, int, int, int, bool]:
-    sessions = sessions_of(asset.exchange, span[1])
+    sessions = calendars.of(asset.exchange, span[1])
     begun = sessions.between(*span)
     expected = np.union1d(rejected[rejected < days(span[0])], begun)
     is_stored = np.isin(expected, held)

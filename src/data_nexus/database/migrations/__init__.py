@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-HEAD = "0015"
+HEAD = "0016"
 FOLDER = Path(__file__).parent
 
 

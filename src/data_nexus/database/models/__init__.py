@@ -13,6 +13,7 @@ from data_nexus.database.models.actions import (
     SplitRevision,
 )
 from data_nexus.database.models.assets import VIEWS, Asset, Bar
+from data_nexus.database.models.calendars import LearnedSession
 from data_nexus.database.models.history import Rebasing, Revision
 from data_nexus.database.models.limits import Quota, RecheckedSession, Refusal
 from data_nexus.database.models.listings import Discovery, ListedRange
@@ -30,6 +31,7 @@ __all__ = [
     "Dividend",
     "DividendRevision",
     "Finding",
+    "LearnedSession",
     "ListedRange",
     "Quota",
     "Rebasing",

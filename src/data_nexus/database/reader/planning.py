@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
+import psycopg
 from psycopg.rows import dict_row, scalar_row, tuple_row
 
 from data_nexus.config import Secret
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.queries import ASSUMED_MINUTE_LIMIT, has_assets, token_id
+from data_nexus.database.queries import (
+    ASSUMED_MINUTE_LIMIT,
+    has_assets,
+    learned_sessions,
+    query,
+    token_id,
+)
+from data_nexus.domain.calendar.learned import Calendars, calendars_with
 from data_nexus.domain.limits.quota import Quota, believed
 from data_nexus.errors import no_assets
 
@@ -34,6 +42,23 @@ def known_quota(database: PostgresConnection, token: Secret | None) -> KnownQuot
     row = found[0]
     moment, reported_at = row.pop("moment"), row.pop("reported_at")
     return KnownQuota(believed(Quota(**row), moment), moment, reported_at)
+
+
+def known_calendars(database: PostgresConnection) -> Calendars:
+    """Return the calendars with what bars have shown."""
+    with database.reading() as connection:
+        return fetch_calendars(connection)
+
+
+def fetch_calendars(connection: psycopg.Connection) -> Calendars:
+    """Return the calendars as a connection sees them."""
+    name, parameters, row = learned_sessions()
+    return calendars_with(connection.cursor(row_factory=row).execute(query(name), parameters))
+
+
+def last_sightings(database: PostgresConnection) -> dict[str, date]:
+    """Return the latest session of each exchange of which any bar is stored."""
+    return dict(database.rows("last_sightings", {}, tuple_row))
 
 
 def require_exchange(database: PostgresConnection, exchange: str) -> None:

@@ -13,7 +13,7 @@ from data_nexus.config import Settings
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.queries import query, segment_parameters
 from data_nexus.database.reader.audits import audit_outlook
-from data_nexus.database.reader.planning import known_quota
+from data_nexus.database.reader.planning import known_calendars, known_quota
 from data_nexus.domain.limits.quota import Quota, on_day
 from data_nexus.domain.planning.audit import Outlook
 from data_nexus.domain.planning.due import MarketSegment, published_at, settled_at
@@ -76,11 +76,11 @@ class Overview:
 def overview(database: PostgresConnection, settings: Settings) -> Overview:
     """Return the state of a database, by its own clock."""
     known = known_quota(database, settings.token)
-    quota = on_day(known.quota, known.moment.date())
+    quota, calendars = on_day(known.quota, known.moment.date()), known_calendars(database)
     with database.connect() as connection:
         segments = [MarketSegment(*row) for row in connection.execute(query("places")).fetchall()]
-        out = segment_parameters(published_at(segments, known.moment))
-        out["settled"] = list(settled_at(segments, known.moment).values())
+        out = segment_parameters(published_at(segments, known.moment, calendars))
+        out["settled"] = list(settled_at(segments, known.moment, calendars).values())
         cursor = connection.cursor(row_factory=dict_row)
         found = cursor.execute(query("status"), out).fetchone() or {}
         bars = cursor.execute(query("count_bars")).fetchone() or {}

@@ -17,6 +17,7 @@ from data_nexus.database.connection.troubles import storage_errors
 from data_nexus.database.pool import Pool, open_pool, rows_of
 from data_nexus.database.queries import token_id
 from data_nexus.database.store.actions import StoredActions
+from data_nexus.database.store.bulk.calendars import StoredCalendars
 from data_nexus.database.store.bulk.feeds import SessionFeeds
 from data_nexus.database.store.bulk.second_looks import SecondLooks
 from data_nexus.database.store.bulk.sessions import BulkSessions
@@ -48,6 +49,7 @@ class Store:
     second_looks: SecondLooks
     session_feeds: SessionFeeds
     suspicions: Suspicions
+    calendars: StoredCalendars
     _pool: Pool
 
     def quota(self, token: Secret) -> QuotaLedger:
@@ -78,6 +80,7 @@ async def open_store(url: str, schema: str, writers: int, lease_sec: float) -> A
                 second_looks=SecondLooks(pool),
                 session_feeds=SessionFeeds(pool),
                 suspicions=Suspicions(pool),
+                calendars=StoredCalendars(pool),
                 _pool=pool,
             )
 

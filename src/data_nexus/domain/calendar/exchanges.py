@@ -10,6 +10,7 @@ lacks, and after the end of a calendar that it knows only up to some year.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, time, timedelta
 from functools import lru_cache
 from importlib import import_module
@@ -21,6 +22,7 @@ import numpy as np
 from data_nexus.domain.calendar.cache import CalendarCache, decode_calendar, encode_calendar
 from data_nexus.domain.calendar.sessions import (
     EVERY_DAY,
+    NEVER,
     SUNDAY_TO_THURSDAY,
     Hours,
     Sessions,
@@ -112,6 +114,12 @@ GUESSES = {
 _TRUSTED_FROM = {NEW_YORK: date(1960, 1, 1)}
 _OTHERS_TRUSTED_FROM = date(1990, 1, 1)
 
+# Calendars of the library that are known to lag, and so never exact. India trades on some Saturdays
+# and Sundays (the budget, Diwali), of which the library has two of ten since 2015, and closes for
+# elections at short notice: gerrymanoim/exchange_calendars issues 394 and 544,
+# rsheftel/pandas_market_calendars issue 480.
+_LAGGING = frozenset({"XBOM"})
+
 # To be increased when the same version of the library yields other calendars.
 _EDITION = 1
 _calendar_cache: CalendarCache | None = None
@@ -151,10 +159,10 @@ def _by_rule(rule: Hours, first: date, last: date) -> Sessions:
 @lru_cache(maxsize=256)
 def _with_tail(name: str, last: date, hours: Hours | None) -> Sessions:
     known, usual = _from_library(name, last)
-    if known.exact.last == last:
-        return known
-    after = known.exact.last + timedelta(days=1)
-    return followed_by(known, _by_rule(hours or usual, after, last))
+    if known.exact.last < last:
+        after = known.exact.last + timedelta(days=1)
+        known = followed_by(known, _by_rule(hours or usual, after, last))
+    return replace(known, exact=NEVER) if name in _LAGGING else known
 
 
 @lru_cache(maxsize=128)

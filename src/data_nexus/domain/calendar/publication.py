@@ -13,7 +13,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from data_nexus.domain.calendar.exchanges import LIBRARY, NEW_YORK, sessions_of
+from data_nexus.domain.calendar.exchanges import LIBRARY, NEW_YORK
+from data_nexus.domain.calendar.learned import NOTHING_LEARNED, Calendars
 from data_nexus.domain.calendar.sessions import Hours, Sessions
 from data_nexus.domain.window import EARLIEST
 
@@ -77,7 +78,11 @@ def delay_of(exchange: str, kind: PublicationKind) -> Delay:
 
 
 def published_through(
-    exchange: str, kind: PublicationKind, now: datetime, hours: Hours | None = None
+    exchange: str,
+    kind: PublicationKind,
+    now: datetime,
+    hours: Hours | None = None,
+    calendars: Calendars = NOTHING_LEARNED,
 ) -> date:
     """Return the last session that the vendor must have published by `now`.
 
@@ -85,7 +90,7 @@ def published_through(
     have no calendar here. Raises `ValueError` if `now` has no time zone or precedes every known
     session.
     """
-    sessions, count = _published(exchange, kind, now, hours)
+    sessions, count = _published(exchange, kind, now, hours, calendars)
     if not count:
         raise ValueError(f"no session of {exchange} is known to be published by {now}")
     return sessions.session(count - 1)
@@ -100,13 +105,18 @@ class Published:
     earlier: date
 
 
-def last_published(exchange: str, kind: PublicationKind, now: datetime) -> Published:
+def last_published(
+    exchange: str,
+    kind: PublicationKind,
+    now: datetime,
+    calendars: Calendars = NOTHING_LEARNED,
+) -> Published:
     """Return the last sessions that the vendor must have published by `now`.
 
     Before the first known session there is `EARLIEST`. Raises `ValueError` as `published_through`
     does.
     """
-    sessions, count = _published(exchange, kind, now, None)
+    sessions, count = _published(exchange, kind, now, None, calendars)
     if not count:
         raise ValueError(f"no session of {exchange} is known to be published by {now}")
     found = [sessions.session(at) for at in range(count - 1, max(count - 4, -1), -1)]
@@ -120,18 +130,22 @@ def next_publication(
 
     Raises `ValueError` if `now` has no time zone.
     """
-    sessions, count = _published(exchange, kind, now, hours)
+    sessions, count = _published(exchange, kind, now, hours, NOTHING_LEARNED)
     return delay_of(exchange, kind).moment(sessions.session(count), sessions.close(count))
 
 
 def _published(
-    exchange: str, kind: PublicationKind, now: datetime, hours: Hours | None
+    exchange: str,
+    kind: PublicationKind,
+    now: datetime,
+    hours: Hours | None,
+    calendars: Calendars,
 ) -> tuple[Sessions, int]:
     """The exchange's sessions, and how many of them are published by `now`."""
     if now.utcoffset() is None:
         raise ValueError("a moment needs a time zone")
     # A year beyond, so that the next session is found however long an exchange stays closed.
-    sessions = sessions_of(exchange, now.date() + timedelta(days=366), hours)
+    sessions = calendars.of(exchange, now.date() + timedelta(days=366), hours)
     delay = delay_of(exchange, kind)
     count = sessions.closed_by(now)
     while count and delay.moment(sessions.session(count - 1), sessions.close(count - 1)) > now:

@@ -23,6 +23,7 @@ MONDAY_TO_FRIDAY, SUNDAY_TO_THURSDAY, EVERY_DAY = "1111100", "1111001", "1111111
 NEVER = Window(date.max, date.min)
 
 Seconds = NDArray[np.int64]
+_DAY_SEC = 86_400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +119,26 @@ def followed_by(sessions: Sessions, later: Sessions) -> Sessions:
     return Sessions(
         np.concatenate((sessions.days, later.days)),
         np.concatenate((sessions.closes, later.closes)),
+        sessions.exact,
+    )
+
+
+def overlaid(sessions: Sessions, opened: Days, closed: Days) -> Sessions:
+    """Return sessions with some days more and some less; `exact` stays what it was.
+
+    A day that is added closes at the hour of the session before it. Days before the first session
+    are left out.
+    """
+    is_new = (opened > sessions.days[0]) & ~np.isin(opened, sessions.days)
+    new = opened[is_new]
+    before = np.searchsorted(sessions.days, new) - 1
+    closes = sessions.closes[before] + (new - sessions.days[before]).astype(np.int64) * _DAY_SEC
+    kept = ~np.isin(sessions.days, closed)
+    held = np.concatenate((sessions.days[kept], new))
+    order = np.argsort(held, kind="stable")
+    return Sessions(
+        held[order].astype(np.int32),
+        np.concatenate((sessions.closes[kept], closes))[order],
         sessions.exact,
     )
 

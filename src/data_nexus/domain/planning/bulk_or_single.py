@@ -19,6 +19,7 @@ from data_nexus.domain.planning.look_back import NO_LOOK_BACK, LookBack
 # Its bars, its splits and its dividends.
 REQUESTS_A_SESSION = 3
 CALLS_A_SESSION = REQUESTS_A_SESSION * CALLS[Endpoint.BULK]
+_CALLS_A_SHUT_DAY = CALLS_A_SESSION - CALLS[Endpoint.BULK]
 _CALLS_AN_ASSET = CALLS[Endpoint.EOD]
 
 
@@ -38,18 +39,21 @@ class BacklogGroup:
 class FetchPlan:
     """How an exchange is made fresh: `sessions` in bulk, ascending, and the assets of each kind.
 
-    `in_bulk` assets become fresh by these sessions, the others are fetched `individually`.
+    `in_bulk` assets become fresh by these sessions, the others are fetched `individually`. Splits
+    and dividends may have an ex-date on `shut` days before, which were to be sessions.
     """
 
     sessions: tuple[date, ...]
     in_bulk: int
     individually: int
     look_back: LookBack = NO_LOOK_BACK
+    shut: tuple[date, ...] = ()
 
     @property
     def calls(self) -> int:
         """What it costs of the daily quota."""
         sessions = len(self.sessions) * CALLS_A_SESSION + self.look_back.calls
+        sessions += len(self.shut) * _CALLS_A_SHUT_DAY
         return sessions + self.individually * _CALLS_AN_ASSET
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from data_nexus.domain.bars import days
-from data_nexus.domain.calendar.exchanges import sessions_of
+from data_nexus.domain.calendar.learned import NOTHING_LEARNED, Calendars
 from data_nexus.domain.calendar.publication import (
     Published,
     kind_of,
@@ -56,29 +56,39 @@ class Queued:
     assets: int
 
 
-def published_at(segments: Collection[MarketSegment], now: datetime) -> dict[MarketSegment, date]:
+def published_at(
+    segments: Collection[MarketSegment], now: datetime, calendars: Calendars = NOTHING_LEARNED
+) -> dict[MarketSegment, date]:
     """Return the last session that each segment must have published by `now` (aware)."""
     return {
         segment: published_through(
-            segment.exchange, kind_of(segment.venue, segment.asset_type), now
+            segment.exchange,
+            kind_of(segment.venue, segment.asset_type),
+            now,
+            calendars=calendars,
         )
         for segment in segments
     }
 
 
 def last_published_of(
-    segments: Collection[MarketSegment], now: datetime
+    segments: Collection[MarketSegment], now: datetime, calendars: Calendars = NOTHING_LEARNED
 ) -> dict[MarketSegment, Published]:
     """Return the last sessions that each segment must have published by `now` (aware)."""
     return {
-        segment: last_published(segment.exchange, kind_of(segment.venue, segment.asset_type), now)
+        segment: last_published(
+            segment.exchange, kind_of(segment.venue, segment.asset_type), now, calendars
+        )
         for segment in segments
     }
 
 
-def settled_at(segments: Collection[MarketSegment], now: datetime) -> dict[MarketSegment, date]:
+def settled_at(
+    segments: Collection[MarketSegment], now: datetime, calendars: Calendars = NOTHING_LEARNED
+) -> dict[MarketSegment, date]:
     """Return the last session of each segment whose values can be final at `now` (aware)."""
-    return {segment: each.before for segment, each in last_published_of(segments, now).items()}
+    found = last_published_of(segments, now, calendars)
+    return {segment: each.before for segment, each in found.items()}
 
 
 def behind_by_exchange(
@@ -109,6 +119,7 @@ def fetch_plans(
     left: int | None = None,
     look_back: int = SESSIONS,
     unsettled: Collection[Unsettled] = (),
+    calendars: Calendars = NOTHING_LEARNED,
 ) -> dict[str, FetchPlan]:
     """Return the cheapest fetch plan of each exchange.
 
@@ -122,12 +133,12 @@ def fetch_plans(
     plans = {
         exchange: all_individually(groups)
         if is_unaffordable or exchange in refused
-        else _cheapest(exchange, groups, full)
+        else _cheapest(calendars, exchange, groups, full)
         for exchange, groups in backlog.items()
     }
     rest = None if left is None else left - sum(plan.calls for plan in plans.values())
     wanted = {
-        name: replace(full, prices=_compared(name, plan.sessions[0], unsettled))
+        name: replace(full, prices=_compared(calendars, name, plan.sessions[0], unsettled))
         for name, plan in plans.items()
         if plan.sessions
     }
@@ -138,18 +149,20 @@ def fetch_plans(
     }
 
 
-def session_before(exchange: str, session: date) -> date:
+def session_before(exchange: str, session: date, calendars: Calendars = NOTHING_LEARNED) -> date:
     """Return the session before one."""
-    sessions = sessions_of(exchange, session)
+    sessions = calendars.of(exchange, session)
     return sessions.session(int(sessions.days.searchsorted(days(session))) - 1)
 
 
-def rest_days(exchange: str, since: datetime, days: float) -> float:
+def rest_days(
+    exchange: str, since: datetime, days: float, calendars: Calendars = NOTHING_LEARNED
+) -> float:
     """Return how many days to wait, at least `days`, so that the wait ends on a day with a session.
 
     Otherwise an asset would be requested on a Sunday, when there is nothing to get.
     """
-    sessions = sessions_of(exchange, (since + timedelta(days=days)).date())
+    sessions = calendars.of(exchange, (since + timedelta(days=days)).date())
     for more in range(LONGEST_CLOSURE_DAYS):
         end = since + timedelta(days=days + more)
         if sessions.closed_by(end) > sessions.closed_by(end - timedelta(days=1)):
@@ -157,27 +170,36 @@ def rest_days(exchange: str, since: datetime, days: float) -> float:
     return days
 
 
-def sessions_up_to(exchange: str, session: date, before: int) -> list[date]:
+def sessions_up_to(
+    exchange: str, session: date, before: int, calendars: Calendars = NOTHING_LEARNED
+) -> list[date]:
     """Return a session and the `before` sessions before it, ascending."""
-    sessions = sessions_of(exchange, session)
+    sessions = calendars.of(exchange, session)
     end = int(sessions.days.searchsorted(days(session) + 1))
     return [day_date(day) for day in sessions.days[max(0, end - before - 1) : end].tolist()]
 
 
-def _compared(exchange: str, first: date, unsettled: Collection[Unsettled]) -> int:
+def _compared(
+    calendars: Calendars, exchange: str, first: date, unsettled: Collection[Unsettled]
+) -> int:
     """Return of how many sessions before a `first` new one the prices are to be compared."""
-    before = sessions_up_to(exchange, first, MOST_COMPARED + 1)[:-1]
+    before = sessions_up_to(exchange, first, MOST_COMPARED + 1, calendars)[:-1]
     return sessions_to_compare(before, [each for each in unsettled if each.exchange == exchange])
 
 
-def _cheapest(exchange: str, backlog: list[BacklogGroup], look_back: LookBack) -> FetchPlan:
+def _cheapest(
+    calendars: Calendars, exchange: str, backlog: list[BacklogGroup], look_back: LookBack
+) -> FetchPlan:
     cursors = [group.cursor for group in backlog if group.cursor is not None]
     if not cursors:
         return all_individually(backlog)
     # What was never loaded may have no date: all its sessions are fetched at once.
     last = max(group.published for group in backlog if group.cursor is not None)
-    sessions: Sessions = sessions_of(exchange, last)
+    sessions: Sessions = calendars.of(exchange, last)
     expected = sessions.between(min(cursors), last).tolist()
     plan = cheapest_plan(backlog, [day_date(day) for day in expected])
+    if plan.sessions:
+        before = session_before(exchange, plan.sessions[0], calendars)
+        plan = replace(plan, shut=calendars.shut_days(exchange, before, plan.sessions[-1]))
     single = all_individually(backlog)
     return single if plan.calls + look_back.calls >= single.calls else plan

@@ -34,6 +34,7 @@ class Purpose(StrEnum):
     """Why a step is taken: something is due, or what is stored is fetched again to be sure."""
 
     DUE = "due"
+    PROBE = "probe"
     LOOK_BACK = "look back"
     SUSPICION = "suspicion"
     AUDIT = "audit"
@@ -82,6 +83,7 @@ def plan_update(
     moment: datetime,
     *,
     lists: Iterable[KnownList] = (),
+    probes: Mapping[str, int] | None = None,
     wanting: Mapping[str, int] | None = None,
     suspected: Mapping[str, int] | None = None,
     audits: Mapping[str, int] | None = None,
@@ -89,19 +91,26 @@ def plan_update(
     """Plan an update: symbol lists, sessions in bulk, and the assets that these do not cover.
 
     The lists are counted with the renames, which are fetched only if symbols disappeared and
-    appeared. `wanting` is how many assets' actions are to be fetched, `suspected` how many are read
-    again because of a doubt, `audits` how many histories the audit reads after that. An asset that
-    is new on a list, has an action or a gap in its bars costs one call more; which ones is known
-    only when the list or the session is received.
+    appeared. `probes` is how many assets of exchanges in bulk are read before the rest, where the
+    calendar may be wrong; `wanting` is how many assets' actions are to be fetched, `suspected` how
+    many are read again because of a doubt, `audits` how many histories the audit reads after that.
+    An asset that is new on a list, has an action or a gap in its bars costs one call more, and a
+    session that the calendar lacks its own; which ones is known only when they are received.
     """
     steps = [_lists(name, list(each)) for name, each in groupby(lists, lambda one: one.exchange)]
+    for exchange, assets in (probes or {}).items():
+        steps.append(_histories(exchange, assets, Purpose.PROBE))
     for exchange, fetch_plan in fetch_plans.items():
         sessions = len(fetch_plan.sessions)
         if sessions:
-            calls = sessions * CALLS[Endpoint.BULK]
+            of_actions = sessions + len(fetch_plan.shut)
             steps += [
-                Step(kind, exchange, fetch_plan.in_bulk, calls, sessions, sessions)
-                for kind in (StepKind.BULK, StepKind.SPLITS, StepKind.DIVIDENDS)
+                _in_bulk(kind, exchange, fetch_plan.in_bulk, count)
+                for kind, count in (
+                    (StepKind.BULK, sessions),
+                    (StepKind.SPLITS, of_actions),
+                    (StepKind.DIVIDENDS, of_actions),
+                )
             ]
             steps += _looking_back(exchange, fetch_plan)
         if fetch_plan.individually:
@@ -116,6 +125,12 @@ def plan_update(
     return _plan(steps, quota, moment)
 
 
+def _in_bulk(
+    kind: StepKind, exchange: str, assets: int, count: int, purpose: Purpose = Purpose.DUE
+) -> Step:
+    return Step(kind, exchange, assets, count * CALLS[Endpoint.BULK], count, count, purpose)
+
+
 def _lists(exchange: str, lists: Sequence[KnownList]) -> Step:
     asked = [CALLS[endpoint] for each in lists for endpoint in each.endpoints]
     listed = sum(each.listed for each in lists)
@@ -124,7 +139,7 @@ def _lists(exchange: str, lists: Sequence[KnownList]) -> Step:
 
 def _looking_back(exchange: str, fetch_plan: FetchPlan) -> Iterator[Step]:
     """Give the steps that fetch sessions before the new ones again."""
-    back, calls = fetch_plan.look_back, CALLS[Endpoint.BULK]
+    back = fetch_plan.look_back
     sessions = {
         StepKind.BULK: back.prices,
         StepKind.SPLITS: back.actions,
@@ -132,9 +147,7 @@ def _looking_back(exchange: str, fetch_plan: FetchPlan) -> Iterator[Step]:
     }
     for kind, count in sessions.items():
         if count:
-            yield Step(
-                kind, exchange, fetch_plan.in_bulk, count * calls, count, count, Purpose.LOOK_BACK
-            )
+            yield _in_bulk(kind, exchange, fetch_plan.in_bulk, count, Purpose.LOOK_BACK)
 
 
 def _histories(exchange: str, assets: int, purpose: Purpose = Purpose.DUE) -> Step:

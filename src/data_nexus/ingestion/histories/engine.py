@@ -32,7 +32,8 @@ _SUSPECTS_SEC = 10.0
 class Engine(Generic[Read]):
     """One run over the due assets, `concurrency` of them at once.
 
-    `ended_by` is the `Stop` or `Pause` that made it claim nothing more.
+    `ended_by` is the `Stop` or `Pause` that made it claim nothing more. While it `is_probing`, with
+    a few assets before the rest, unfit answers are not believed: the rest will say more.
     """
 
     store: Store
@@ -42,6 +43,7 @@ class Engine(Generic[Read]):
     grace_sec: float
     observe: Observer
     drain: Drain
+    is_probing: bool = False
     ended_by: NexusError | None = None
     _freed: asyncio.Event = field(default_factory=asyncio.Event)
     _ended: asyncio.Event = field(default_factory=asyncio.Event)
@@ -52,7 +54,13 @@ class Engine(Generic[Read]):
     def __post_init__(self) -> None:
         self._fetchers = Fetchers((self.drain.requested, self._cut), self.grace_sec)
         self._settlement = Settlement(
-            self.store, self.work, self.requester, self.observe, self.drain, self._end
+            store=self.store,
+            work=self.work,
+            requester=self.requester,
+            observe=self.observe,
+            drain=self.drain,
+            end=self._end,
+            is_probing=self.is_probing,
         )
 
     async def run(self, due: Due, limit: int | None) -> None:

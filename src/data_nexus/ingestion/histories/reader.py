@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -24,6 +23,7 @@ from data_nexus.eodhd.requests import history_request
 from data_nexus.errors import Fenced, NotListed, Park
 from data_nexus.events import Observer, Reread, Warned
 from data_nexus.ingestion.fetching.requester import FetchState, Requester, never_again
+from data_nexus.ingestion.histories.calendars import RunCalendars
 from data_nexus.ingestion.histories.pipeline import (
     CheckedHistory,
     absent_batch,
@@ -39,7 +39,8 @@ from data_nexus.ingestion.histories.suspected import judged, suspected
 class HistoryReader:
     """Brings answers as batches to commit; `redact` removes the token from the vendor's texts.
 
-    `kinds` says whose prices may be zero or negative. `named` are assets whose history is known to
+    `kinds` says whose prices may be zero or negative, `calendars` collect what bars say against
+    them. `named` are assets whose history is known to
     have changed: all of it is fetched at once.
     `seen` is the latest session of each exchange of which any bar has been received: a session of
     which no asset has a bar may be late, whatever the calendar says. `too_early` are the assets
@@ -54,11 +55,11 @@ class HistoryReader:
     redact: Callable[[str], str]
     observe: Observer
     kinds: PriceKinds
+    calendars: RunCalendars
     named: set[Symbol] = field(default_factory=set)
     seen: dict[str, date] = field(default_factory=dict)
     now: datetime | None = None
     too_early: list[tuple[Lease, Reach]] = field(default_factory=list)
-    calendars: set[str] = field(default_factory=set)
 
     async def read(self, lease: Lease, state: FetchState) -> Batch:
         """Return the asset's answer; all of its history if the last bars do not match any more."""
@@ -74,6 +75,7 @@ class HistoryReader:
         except NotListed:
             return await self._timed(absent_batch(lease, window, state), moment)
         batch = await judged(self.store, batch_of(lease, history, state, self.redact))
+        await self.calendars.note(lease.symbol, batch.bars, self.now or moment)
         is_signed = self.kinds.of(lease.symbol, lease.asset_type) is PriceKind.SIGNED
         batch = await suspected(self.store, batch, self.now or moment, is_signed=is_signed)
         return await self._timed(batch, moment)
@@ -151,17 +153,14 @@ class HistoryReader:
             batch = resting(self._as_due(batch, published))
         if self.now is None or batch.absent_days is None:
             return batch
-        rest = rest_days(batch.lease.symbol.exchange, self.now, batch.absent_days)
+        exchange, calendars = batch.lease.symbol.exchange, self.calendars.known
+        rest = rest_days(exchange, self.now, batch.absent_days, calendars)
         return replace(batch, absent_days=rest)
 
     async def _published(self, lease: Lease, moment: datetime) -> Published:
         """Return the sessions that the vendor must have published when a request was sent."""
         exchange, kind = lease.symbol.exchange, kind_of(lease.venue, lease.asset_type)
-        if exchange not in self.calendars:
-            # Its calendar may have to be computed.
-            await asyncio.to_thread(last_published, exchange, kind, moment)
-            self.calendars.add(exchange)
-        return last_published(exchange, kind, moment)
+        return last_published(exchange, kind, moment, await self.calendars.of(exchange, moment))
 
     def _as_due(self, batch: Batch, published: Published) -> Batch:
         """Let an answer speak of the sessions that are certainly published."""

@@ -28,7 +28,11 @@ from data_nexus.ingestion.histories.doubtful_answers import Doubtful, DoubtfulAn
 
 @dataclass(slots=True)
 class Settlement(Generic[Read]):
-    """Settles the assets of a run; `end` is called with the error that is to end it."""
+    """Settles the assets of a run; `end` is called with the error that is to end it.
+
+    While it `is_probing`, with a few assets before the rest, unfit answers are not believed: the
+    rest will say more.
+    """
 
     store: Store
     work: AssetWork[Read]
@@ -36,6 +40,7 @@ class Settlement(Generic[Read]):
     observe: Observer
     drain: Drain
     end: Callable[[NexusError], None]
+    is_probing: bool
     _doubts: DoubtfulAnswers = field(init=False)
 
     def __post_init__(self) -> None:
@@ -72,8 +77,7 @@ class Settlement(Generic[Read]):
                 self.end(error)
                 await self.store.leases.release([lease], failed=False)
             case Retry() | Postpone():
-                self.observe(self.work.failure(lease, error))
-                await self.store.leases.release([lease], failed=True)
+                await self._leave([(lease, error)])
                 if isinstance(error, BrokenAnswer):
                     await self._hold(Doubtful(lease, error, begun), is_suspect=False)
             case Park():
@@ -86,7 +90,7 @@ class Settlement(Generic[Read]):
 
     async def finish(self, ended_by: NexusError | None) -> None:
         """At the end of a walk: settle what is held back, unless the vendor was out of reach."""
-        if isinstance(ended_by, VendorUnavailable):
+        if self.is_probing or isinstance(ended_by, VendorUnavailable):
             await self._doubts.give_up()
         else:
             await self._doubts.settle()
@@ -101,6 +105,11 @@ class Settlement(Generic[Read]):
 
     async def _leave_due(self, doubtful: Sequence[Doubtful]) -> None:
         """Give assets back whose unfit answers are not believed."""
-        await self.store.leases.release([each.lease for each in doubtful], failed=True)
-        for each in doubtful:
-            self.observe(self.work.failure(each.lease, each.error))
+        await self._leave([(each.lease, each.error) for each in doubtful])
+
+    async def _leave(self, failed: Sequence[tuple[Lease, NexusError]]) -> None:
+        """Give assets back that got no usable answer; the run reads its probes again."""
+        leases = [lease for lease, _ in failed]
+        await self.store.leases.release(leases, failed=not self.is_probing)
+        for lease, error in () if self.is_probing else failed:
+            self.observe(self.work.failure(lease, error))

@@ -80,6 +80,7 @@ class BulkUpdate:
             run_id=run.run_id,
             writers=run.settings.writers,
             totals=self._totals,
+            calendars=run.calendars,
         )
 
     async def over(self, sessions: tuple[date, ...]) -> BulkResult:
@@ -112,7 +113,9 @@ class BulkUpdate:
     async def _advance_over(self, sessions: tuple[date, ...]) -> None:
         since, last = date.min, date.min
         for session in sessions:
-            before = await asyncio.to_thread(session_before, self.exchange, session)
+            before = await asyncio.to_thread(
+                session_before, self.exchange, session, self.run.calendars
+            )
             since, last = (before if before != last else since), session
             self._held_back = self._empty[0].scope.session if self._empty else session
             if await self._advance(self._scope(session, since)):
@@ -152,7 +155,9 @@ class BulkUpdate:
         """Compare the sessions before the first one that is out, once in an update."""
         if self._looked_back is None:
             run = self.run
-            looking = LookingBack(run.store, self._feeds, run.observe, run.run_id, run.now)
+            looking = LookingBack(
+                run.store, self._feeds, run.observe, run.run_id, run.now, run.calendars
+            )
             self._looked_back = await looking.before(
                 priced.scope, self.look_back, priced.survey.asset_types
             )
@@ -178,7 +183,13 @@ class BulkUpdate:
             await self.run.bulk.mark_rechecked(self.exchange, scope.session)
         is_newest = scope.session == newest
         await note_doubts(
-            self.run.store, self.exchange, bulk_session, done, self.run.now, is_newest=is_newest
+            self.run.store,
+            self.run.calendars,
+            self.exchange,
+            bulk_session,
+            done,
+            self.run.now,
+            is_newest=is_newest,
         )
 
     def _scope(self, session: date, since: date) -> SessionScope:

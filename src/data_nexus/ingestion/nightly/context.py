@@ -9,6 +9,7 @@ from data_nexus.config import Settings
 from data_nexus.database.store import Due, Store
 from data_nexus.database.store.bulk.sessions import BulkSessions
 from data_nexus.database.store.quota import QuotaLedger
+from data_nexus.domain.calendar.learned import Calendars
 from data_nexus.errors import NexusError
 from data_nexus.events import Observer, observers
 from data_nexus.ingestion.fetching.drain import Drain, DrainableRequester
@@ -50,6 +51,11 @@ class UpdateRun:
         return observers(self.listener, self.totals.note)
 
     @property
+    def calendars(self) -> Calendars:
+        """The calendars with what is learned by now."""
+        return self.reader.calendars.known
+
+    @property
     def quota(self) -> QuotaLedger:
         """The quota of the token, and what it was refused."""
         return self.store.quota(self.settings.require_token())
@@ -71,10 +77,23 @@ class UpdateRun:
 
 
 async def run_engine(
-    run: UpdateRun, work: AssetWork[Read], due: Due, limit: int | None = None
+    run: UpdateRun,
+    work: AssetWork[Read],
+    due: Due,
+    limit: int | None = None,
+    *,
+    is_probing: bool = False,
 ) -> NexusError | None:
     """Do some work on the due assets; return what ended it early, if anything did."""
-    engine = engine_of(run.settings, run.store, run.requester, work, run.observe, run.drain)
+    engine = engine_of(
+        run.settings,
+        run.store,
+        run.requester,
+        work,
+        run.observe,
+        run.drain,
+        is_probing=is_probing,
+    )
     try:
         await engine.run(due, limit)
     except BaseExceptionGroup as group:
@@ -82,10 +101,12 @@ async def run_engine(
     return engine.ended_by
 
 
-async def read_histories(run: UpdateRun, due: Due, limit: int | None = None) -> UpdateSteps:
+async def read_histories(
+    run: UpdateRun, due: Due, limit: int | None = None, *, is_probing: bool = False
+) -> UpdateSteps:
     """Fetch the histories of what is due individually."""
     work = history_work(run.settings, run.store, run.reader, run.observe, run.run_id)
-    ended_by = await run_engine(run, work, due, limit)
+    ended_by = await run_engine(run, work, due, limit, is_probing=is_probing)
     await run.bulk.mark_absent_through(run.reader.known_absent())
     run.reader.too_early.clear()
     return UpdateSteps(ended_by=ended_by)

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from data_nexus.database.store import Store
 from data_nexus.database.store.bulk.sessions import Advanced
+from data_nexus.domain.calendar.learned import Calendars
 from data_nexus.domain.planning.due import sessions_up_to
 from data_nexus.domain.planning.suspicion import Reason, Suspicion, wait_after
 from data_nexus.domain.validation.bulk_session import BulkSession, Positions
@@ -21,6 +22,7 @@ _USUAL_DAYS = timedelta(days=90)
 
 async def note_doubts(
     store: Store,
+    calendars: Calendars,
     exchange: str,
     bulk_session: BulkSession,
     done: Sequence[Advanced],
@@ -39,7 +41,7 @@ async def note_doubts(
     found = [Suspicion(each, Reason.REJECTED, session, now) for each in rejected]
     absent = _ids(done, [each.classified.absent for each in done]) if is_newest else []
     if absent:
-        before = await asyncio.to_thread(sessions_up_to, exchange, session, _LAST)
+        before = await asyncio.to_thread(sessions_up_to, exchange, session, _LAST, calendars)
         bars = await store.suspicions.recent_bars(absent, before[0])
         trading = [each for each in absent if bars.get(each, 0) >= _LEAST]
         found += [Suspicion(each, Reason.LATE, session, later) for each in trading]

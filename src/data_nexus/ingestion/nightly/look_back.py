@@ -15,6 +15,7 @@ from data_nexus.database.store import Store
 from data_nexus.database.store.bulk.second_looks import LookedAgain
 from data_nexus.database.store.bulk.sessions import NOTHING_SETTLED, SessionScope, Settling
 from data_nexus.domain.actions import Dividend, Split
+from data_nexus.domain.calendar.learned import Calendars
 from data_nexus.domain.planning.due import session_before, sessions_up_to
 from data_nexus.domain.planning.look_back import LookBack
 from data_nexus.domain.planning.suspicion import Reason, Suspicion
@@ -58,6 +59,7 @@ class LookingBack:
     observe: Observer
     run_id: int
     now: datetime
+    calendars: Calendars
 
     async def before(
         self, scope: SessionScope, plan: LookBack, asset_types: Mapping[str, str]
@@ -67,7 +69,9 @@ class LookingBack:
         Trouble is reported and costs no more than what could not be compared: it stays provisional.
         """
         exchange, found, named = scope.exchange, LookedBack(), frozenset[str]()
-        sessions = await asyncio.to_thread(sessions_up_to, exchange, scope.session, plan.prices)
+        sessions = await asyncio.to_thread(
+            sessions_up_to, exchange, scope.session, plan.prices, self.calendars
+        )
         for session in sessions[:-1]:
             calls = self.feeds.calls
             try:
@@ -84,7 +88,7 @@ class LookingBack:
         self, scope: SessionScope, named: frozenset[str], asset_types: Mapping[str, str]
     ) -> LookedBack:
         exchange, session = scope.exchange, scope.session
-        before = await asyncio.to_thread(session_before, exchange, session)
+        before = await asyncio.to_thread(session_before, exchange, session, self.calendars)
         answer = await self.feeds.prices(session, asset_types)
         answer = replace(answer, named=answer.named | named)
         looked = await self.store.second_looks.compare(scope, answer, self.run_id, before)
@@ -114,7 +118,9 @@ class LookingBack:
         """Store the actions of some sessions; return the codes with one that was not known."""
         if not plan.actions:
             return set()
-        sessions = await asyncio.to_thread(sessions_up_to, exchange, session, plan.actions - 1)
+        sessions = await asyncio.to_thread(
+            sessions_up_to, exchange, session, plan.actions - 1, self.calendars
+        )
         splits: dict[str, tuple[Split, ...]] = {}
         dividends: dict[str, tuple[Dividend, ...]] = {}
         for each in reversed(sessions):

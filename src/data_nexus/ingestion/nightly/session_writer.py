@@ -19,8 +19,9 @@ from data_nexus.database.store.bulk.sessions import (
     SessionScope,
     Settling,
 )
+from data_nexus.domain.calendar.learned import Calendars
 from data_nexus.domain.endpoints import CALLS, Endpoint
-from data_nexus.domain.planning.due import sessions_up_to
+from data_nexus.domain.planning.due import session_before, sessions_up_to
 from data_nexus.domain.planning.gaps import DEEPEST, recheck_gaps
 from data_nexus.domain.symbol import Symbol
 from data_nexus.domain.validation.bulk_session import BulkSession, RejectedBulkRow, flag_counts
@@ -66,6 +67,7 @@ class SessionWriter:
     run_id: int
     writers: int
     totals: BulkTotals
+    calendars: Calendars
     named: set[Symbol] = field(default_factory=set)
 
     async def advance(
@@ -91,7 +93,9 @@ class SessionWriter:
 
     async def recheck(self, priced: PricedSession, feeds: BulkFeeds, named: frozenset[str]) -> date:
         """Fetch late bars where many assets have a gap; return since when there is none."""
-        earlier = await asyncio.to_thread(sessions_up_to, self.exchange, priced.reference, DEEPEST)
+        earlier = await asyncio.to_thread(
+            sessions_up_to, self.exchange, priced.reference, DEEPEST, self.calendars
+        )
         rechecked = await self.sessions.rechecked(self.exchange, earlier[0])
         rechecks = recheck_gaps(priced.trading_again, earlier, rechecked)
         try:
@@ -111,15 +115,27 @@ class SessionWriter:
         return rechecks.still_open
 
     async def with_actions(self, bulk_session: BulkSession, feeds: BulkFeeds) -> BulkSession:
-        """Fetch the session's actions, store them, and name the assets that have one."""
-        exchange, session = self.exchange, bulk_session.session
-        found = await feeds.actions(session)
-        await self.store.session_feeds.store_actions(exchange, found.splits, found.dividends)
+        """Fetch the session's actions, store them, and name the assets that have one.
+
+        So are those of days before on which the exchange was to trade and did not.
+        """
+        session, named = bulk_session.session, bulk_session.named
+        before = await asyncio.to_thread(session_before, self.exchange, session, self.calendars)
+        for day in self.calendars.shut_days(self.exchange, before, session):
+            named |= await self._store_actions(day, feeds)
+        named |= await self._store_actions(session, feeds)
+        await self._store_rejects(session, bulk_session.rejected_rows)
+        return replace(bulk_session, named=named)
+
+    async def _store_actions(self, day: date, feeds: BulkFeeds) -> frozenset[str]:
+        """Fetch and store the actions of a day; return the codes that have one."""
+        found = await feeds.actions(day)
+        await self.store.session_feeds.store_actions(self.exchange, found.splits, found.dividends)
         if found.rejects:
             counts = Counter(row.rule for row in found.rejects)
-            self.observe(FeedRejected(exchange, session.isoformat(), counts))
-        await self._store_rejects(session, bulk_session.rejected_rows + found.rejects)
-        return replace(bulk_session, named=bulk_session.named | found.named)
+            self.observe(FeedRejected(self.exchange, day.isoformat(), counts))
+        await self._store_rejects(day, found.rejects)
+        return found.named
 
     async def _store_rejects(self, session: date, rows: Sequence[RejectedBulkRow]) -> None:
         if rows:

@@ -33,5 +33,5 @@ async def note_open(run: UpdateRun, segments: Collection[MarketSegment]) -> None
     """
     wait = wait_after(1)
     assert wait  # noqa: S101 - the first reading is never the last
-    expected = await asyncio.to_thread(last_published_of, segments, run.now)
+    expected = await asyncio.to_thread(last_published_of, segments, run.now, run.calendars)
     await run.store.suspicions.note_open(expected, run.now + wait, _MOST_OPEN)

@@ -1,9 +1,10 @@
 """Run the nightly update: fetch what is due by the calendar with the fewest calls.
 
-First the symbol lists that are old, as what is new on them is due as well. Then exchange by
-exchange: sessions in bulk where that costs less, then everything that is left due, asset by asset,
-by the engine that also loads histories. Then the actions of assets whose bars show that some are
-not stored, what is suspected, and last the audit.
+First the symbol lists that are old, as what is new on them is due as well. Then a few assets of an
+exchange, which show whether it has traded, and on which days. Then exchange by exchange: sessions
+in bulk where that costs less, then everything that is left due, asset by asset, by the engine that
+also loads histories. Then the actions of assets whose bars show that some are not stored, what is
+suspected, and last the audit.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from data_nexus.ingestion.nightly.actions import read_actions, wanting
 from data_nexus.ingestion.nightly.audit import audit
 from data_nexus.ingestion.nightly.bulk import BulkResult, BulkUpdate
 from data_nexus.ingestion.nightly.context import UpdateRun, read_histories
+from data_nexus.ingestion.nightly.probes import ask_probes
 from data_nexus.ingestion.nightly.suspects import note_open, read_suspected
 from data_nexus.ingestion.nightly.symbol_lists import refresh_lists
 from data_nexus.ingestion.reports.run_check import RunCheck
@@ -43,6 +45,7 @@ from data_nexus.ingestion.reports.run_totals import RunTotals
 from data_nexus.ingestion.wiring import FAIL_FAST, LimitPolicy, open_run
 
 Published = dict[MarketSegment, date]
+NOTHING_UNSEEN: Mapping[str, date] = {}
 
 
 async def update(
@@ -111,7 +114,12 @@ async def _advance_due(
     due = sum(group.assets for groups in behind.values() for group in groups)
     announce(due + sum((await wanting(run, exchange)).values()))
     if due and run.goes_on(done):
-        done += await _read_sessions(run, behind, published)
+        probed = await ask_probes(run, behind, published, await _fetch_plans(run, behind))
+        done += probed.steps
+        if probed.has_asked:
+            published, behind = await _due(run, exchange, probed.unseen_after)
+        if run.goes_on(done):
+            done += await _read_sessions(run, behind, published, probed.unseen_after)
     steps = [read_actions]
     if lacking_a_session(behind):
         steps.append(read_suspected)
@@ -130,6 +138,7 @@ async def _read_sessions(
     run: UpdateRun,
     behind: Mapping[str, list[BacklogGroup]],
     published: Published,
+    unseen_after: Mapping[str, date],
 ) -> UpdateSteps:
     """Load what is due: in bulk where that costs less, then asset by asset."""
     done, without_bulk = UpdateSteps(), list[str]()
@@ -138,7 +147,7 @@ async def _read_sessions(
             continue
         async with run.bulk.alone_with(name, run.drain.requested) as waited:
             # Another update was at work: what the assets lack is read again.
-            still = await _fetch_plan_now(run, name) if waited else fetch_plan
+            still = await _fetch_plan_now(run, name, unseen_after) if waited else fetch_plan
             if not still.sessions or not run.goes_on(done):
                 continue
             result = await _in_bulk(run, name, still, published)
@@ -149,11 +158,12 @@ async def _read_sessions(
         elif result.held_back:
             # What is not published in bulk, or waits for the calls of a bulk session, is not
             # fetched individually.
-            published = await _before(name, result.held_back, published)
+            published = await _before(run, name, result.held_back, published)
     run.reader.seen |= await run.bulk.sightings()
     if run.goes_on(done):
         due = Due(await run.store.runs.moment(), published=published)
         done += await read_histories(run, due)
+        await run.reader.calendars.learn()
     if not isinstance(done.ended_by, VendorUnavailable):
         # Only now: a vendor or an address that knows nothing has refused bulk to no key.
         for name in without_bulk:
@@ -171,21 +181,35 @@ async def _fetch_plans(
     left = (await run.requester.ledger.known()).left
     unsettled = await run.bulk.unsettled()
     return await asyncio.to_thread(
-        fetch_plans, behind, refused, whole_day, left, run.settings.look_back, unsettled
+        fetch_plans,
+        behind,
+        refused,
+        whole_day,
+        left,
+        run.settings.look_back,
+        unsettled,
+        run.calendars,
     )
 
 
-async def _fetch_plan_now(run: UpdateRun, exchange: str) -> FetchPlan:
-    _, behind = await _due(run, exchange)
+async def _fetch_plan_now(
+    run: UpdateRun, exchange: str, unseen_after: Mapping[str, date]
+) -> FetchPlan:
+    _, behind = await _due(run, exchange, unseen_after)
     return (await _fetch_plans(run, behind)).get(exchange, FetchPlan((), 0, 0))
 
 
 async def _due(
-    run: UpdateRun, exchange: str | None
+    run: UpdateRun, exchange: str | None, unseen_after: Mapping[str, date] = NOTHING_UNSEEN
 ) -> tuple[Published, dict[str, list[BacklogGroup]]]:
-    """Return the last published session by segment, and what is due by exchange."""
+    """Return the last published session by segment, and what is due by exchange.
+
+    Of an exchange that is shut or late, nothing is due after what was seen of it.
+    """
     queued = await run.bulk.queued(exchange, run.now)
-    published = await asyncio.to_thread(published_at, {group.segment for group in queued}, run.now)
+    segments, calendars = {group.segment for group in queued}, await run.reader.calendars.load()
+    published = await asyncio.to_thread(published_at, segments, run.now, calendars)
+    published = {p: min(d, unseen_after.get(p.exchange, d)) for p, d in published.items()}
     return published, behind_by_exchange(queued, published)
 
 
@@ -203,7 +227,7 @@ async def _in_bulk(
     return result
 
 
-async def _before(exchange: str, session: date, published: Published) -> Published:
+async def _before(run: UpdateRun, exchange: str, session: date, published: Published) -> Published:
     """Return through which session assets are due if those from one on are not of an exchange."""
-    last = await asyncio.to_thread(session_before, exchange, session)
+    last = await asyncio.to_thread(session_before, exchange, session, run.calendars)
     return {p: min(d, last) if p.exchange == exchange else d for p, d in published.items()}

@@ -12,9 +12,10 @@ from pyarrow import compute
 
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.reader.exports import ChartedAsset, fetch_charted_assets
+from data_nexus.database.reader.planning import known_calendars
 from data_nexus.domain.actions import Dividend, Split
 from data_nexus.domain.bars import Bars, Days
-from data_nexus.domain.calendar.exchanges import sessions_of
+from data_nexus.domain.calendar.learned import Calendars
 from data_nexus.domain.calendar.publication import kind_of, published_through
 from data_nexus.domain.calendar.sessions import day_date
 from data_nexus.domain.symbol import Symbol
@@ -61,6 +62,7 @@ def read_histories(
     actions = read_actions(database, tickers, as_of=request.as_of)
     assets = _assets(database, tickers)
     before, after = _beyond(database, wanted, request)
+    calendars = known_calendars(database)
     histories = []
     for ticker in tickers:
         own = _bars(_of(bars, ticker))
@@ -72,14 +74,15 @@ def read_histories(
             request.first if request.first and ticker in before else day_date(int(own.date[0])),
             request.last
             if request.last and ticker in after
-            else _end(own, assets[ticker], request),
+            else _end(own, assets[ticker], request, calendars),
         )
-        histories.append(_history(ticker, own, _of(actions, ticker), assets[ticker], ends))
+        sessions = _sessions(calendars, assets[ticker].exchange, *ends)
+        histories.append(_history(ticker, own, _of(actions, ticker), assets[ticker], sessions))
     return histories
 
 
 def _history(
-    ticker: str, bars: Bars, actions: pa.Table, asset: ChartedAsset, ends: tuple[date, date]
+    ticker: str, bars: Bars, actions: pa.Table, asset: ChartedAsset, sessions: Days
 ) -> ChartHistory:
     rows = actions.to_pylist()
     return ChartHistory(
@@ -87,7 +90,7 @@ def _history(
         name=asset.name,
         currency=asset.currency,
         bars=bars,
-        sessions=_sessions(asset.exchange, *ends),
+        sessions=sessions,
         splits=tuple(
             Split(row["date"], row["numerator"], row["denominator"])
             for row in rows
@@ -129,18 +132,18 @@ def _beyond(
     return before, after
 
 
-def _end(bars: Bars, asset: ChartedAsset, request: ChartRequest) -> date:
+def _end(bars: Bars, asset: ChartedAsset, request: ChartRequest, calendars: Calendars) -> date:
     """Return through which day a bar of an asset is expected, no later bar being known."""
     end = day_date(int(bars.date[-1]))
     if asset.is_listed:
         kind = kind_of(asset.venue, asset.asset_type)
-        end = max(end, published_through(asset.exchange, kind, request.moment))
+        end = max(end, published_through(asset.exchange, kind, request.moment, None, calendars))
     return min(end, request.last or end)
 
 
-def _sessions(exchange: str, first: date, last: date) -> Days:
+def _sessions(calendars: Calendars, exchange: str, first: date, last: date) -> Days:
     """Return the sessions between two days; where holidays are not known, nothing is expected."""
-    sessions = sessions_of(exchange, last)
+    sessions = calendars.of(exchange, last)
     first, last = max(first, sessions.exact.first), min(last, sessions.exact.last)
     return sessions.between(first, last) if first <= last else np.array([], np.int32)
 

@@ -23,10 +23,10 @@ from data_nexus.database.reader.exports import (
     fetch_listing_intervals,
     fetch_texts,
 )
+from data_nexus.database.reader.planning import fetch_calendars
 from data_nexus.database.reader.universe import require_assets
 from data_nexus.domain.adjustment.factors import Factors
 from data_nexus.domain.bars import Bars, Days, days
-from data_nexus.domain.calendar.exchanges import sessions_of
 from data_nexus.domain.calendar.sessions import day_date
 from data_nexus.domain.symbol import Symbol
 from data_nexus.errors import UsageError
@@ -198,12 +198,12 @@ class SeriesReader:
 
         Of assets of several exchanges it has the days of each.
         """
-        found = np.empty(0, np.int32)
+        found, calendars = np.empty(0, np.int32), fetch_calendars(self._connection)
         by_exchange = attrgetter("exchange")
         for exchange, group in groupby(sorted(assets, key=by_exchange), by_exchange):
             traded = traded_days(self._dates([each.asset_id for each in group]))
             last = day_date(int(traded.days[-1])) if len(traded.days) else date.min
-            found = np.union1d(found, calendar_days(sessions_of(exchange, last), traded))
+            found = np.union1d(found, calendar_days(calendars.of(exchange, last), traded))
         first = days(view.first or date.min)
         return found[(found >= first) & (found <= days(view.last or date.max))].astype(np.int32)
 

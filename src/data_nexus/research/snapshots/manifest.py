@@ -58,7 +58,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     `generation` counts the refreshes; 0 means that none has been completed yet.
     `is_delta` means that each table is a Delta table too, which every refresh then commits.
-    `superseded` are files of the generation before, kept for its readers.
+    `superseded` are files of the generation before, kept for its readers. `learned` are days that
+    are sessions of an exchange, or are none, against its calendar.
     """
 
     kind: str = KIND
@@ -72,6 +73,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     tables: dict[str, dict[str, str]] = {}
     files: tuple[LakeFile, ...] = ()
     superseded: tuple[str, ...] = ()
+    learned: tuple[tuple[str, date, bool], ...] = ()
 
     def of(self, table: str) -> tuple[LakeFile, ...]:
         """Return the files of a table."""

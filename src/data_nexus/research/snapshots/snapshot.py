@@ -7,6 +7,7 @@ from functools import cached_property
 
 import pyarrow as pa
 
+from data_nexus.domain.calendar.learned import calendars_with
 from data_nexus.errors import UsageError
 from data_nexus.research.calendar import calendar_of
 from data_nexus.research.columns import NUMBERS, STORED_SCHEMA
@@ -39,6 +40,7 @@ class Snapshot:
         self._files = OpenFiles(storage)
         self._manifest = manifest
         self._small: dict[str, pa.Table] = {}
+        self._calendars = calendars_with(manifest.learned)
 
     def bars(self, selection: Selection, view: View) -> pa.Table:
         """Return bars as a view shows them."""
@@ -75,13 +77,15 @@ class Snapshot:
 
     def calendar(self, exchange: str, first: date | None, last: date) -> pa.Table:
         """Return an exchange's sessions."""
-        return calendar_of(exchange, first, last)
+        return calendar_of(exchange, first, last, self._calendars)
 
     def coverage(self, selection: Selection) -> pa.Table:
         """Return how complete histories are at the moment of the snapshot."""
         assets = self._assets(selection)
         bars = read_bars(self._files, self._manifest, BarsRequest(assets), ["asset_id", "date"])
-        return coverage_of(states_of(assets), dates_of(bars), self.moment)
+        return coverage_of(
+            states_of(assets), dates_of(bars), self.moment, calendars=self._calendars
+        )
 
     def sql(self, query: str, parameters: Parameters | None) -> pa.Table:
         """Return the answer to a query over the tables."""

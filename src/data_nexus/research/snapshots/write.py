@@ -26,6 +26,7 @@ import pyarrow.compute as pc
 
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.reader.bars import fetch_bars
+from data_nexus.database.reader.planning import fetch_calendars
 from data_nexus.database.reader.snapshots import begin_snapshot, fetch_parts, fetch_table_rows
 from data_nexus.errors import InvariantBroken
 from data_nexus.research.columns import table_of
@@ -124,6 +125,7 @@ def export_lake(
         whole = _usable(old, there, chosen)
         with database.reading() as connection:
             moment, last_bar = begin_snapshot(connection)
+            learned = fetch_calendars(connection).rows()
             newest = last_bar or moment.date()
             files = [
                 *_bars(connection, _Target(storage, chosen), whole.values(), newest),
@@ -141,11 +143,11 @@ def export_lake(
             tables=_columns(),
             files=tuple(sorted(files, key=lambda file: file.path)),
             superseded=_superseded(old, files, replaced),
+            learned=learned,
         )
         storage.put(MANIFEST, encoded(new))
         storage.sync()
-        removed = _sweep(storage, old, new)
-    return _figures(old, new, moment, removed, time.perf_counter() - begun)
+        return _figures(old, new, moment, _sweep(storage, old, new), time.perf_counter() - begun)
 
 
 def _begun(storage: Storage, written_by: str) -> Manifest:
