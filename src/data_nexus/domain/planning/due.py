@@ -47,6 +47,10 @@ class MarketSegment:
     asset_type: str
 
 
+# The last sessions that are published of each segment.
+LastSessions = Mapping[MarketSegment, Published]
+
+
 @dataclass(frozen=True, slots=True)
 class Queued:
     """A number of `assets` of a segment that the queue may hand out, with the same cursor."""
@@ -66,9 +70,7 @@ def published_at(segments: Collection[MarketSegment], now: datetime) -> dict[Mar
     }
 
 
-def last_published_of(
-    segments: Collection[MarketSegment], now: datetime
-) -> dict[MarketSegment, Published]:
+def last_published_of(segments: Collection[MarketSegment], now: datetime) -> LastSessions:
     """Return the last sessions that each segment must have published by `now` (aware)."""
     return {
         segment: last_published(segment.exchange, kind_of(segment.venue, segment.asset_type), now)

@@ -20,10 +20,12 @@ from data_nexus.domain.endpoints import Endpoint
 from data_nexus.domain.planning.bulk_or_single import BacklogGroup, FetchPlan
 from data_nexus.domain.planning.due import (
     PROBED_AFTER,
+    LastSessions,
     MarketSegment,
     behind_by_exchange,
     fetch_plans,
     lacking_a_session,
+    last_published_of,
     published_at,
     session_before,
 )
@@ -79,7 +81,7 @@ async def update(
             reader=replace(reader_of(settings, store, requester, observe), now=now),
         )
         check = await RunCheck.begin(store, settings.require_token(), totals)
-        steps = await _advance_due(
+        steps, expected = await _advance_due(
             run, exchange, lambda assets: run.observe(RunStarted("update", assets))
         )
         ended_by = (
@@ -89,7 +91,8 @@ async def update(
             or totals.out_of_reach()
         )
         counted = totals.report(time.monotonic() - started, ended_by, drain.reason)
-        report = replace(counted, steps=steps)
+        notices = await store.runs.notices(run.run_id, check.since, expected)
+        report = replace(counted, steps=steps, notices=notices)
         await store.runs.finish(run.run_id, report.outcome, report.as_dict())
         observe(RunFinished("update", report.outcome, report.duration_sec))
         return report
@@ -99,10 +102,11 @@ async def _advance_due(
     run: UpdateRun,
     exchange: str | None,
     announce: Callable[[int], None],
-) -> UpdateSteps:
+) -> tuple[UpdateSteps, LastSessions]:
     """Load what is due, of one exchange or of all, and read the wanted actions.
 
-    `announce` receives how many assets that is, before anything but symbol lists is fetched.
+    Returns the last sessions of the segments that it should have completed besides. `announce`
+    receives how many assets are due, before anything but symbol lists is fetched.
     """
     published, behind = await _due(run, exchange)
     done = await refresh_lists(run, lacking_a_session(behind))
@@ -121,9 +125,12 @@ async def _advance_due(
     for step in steps:
         if run.goes_on(done):
             done += await step(run, exchange)
-    if lacking_a_session(behind) and run.goes_on(done):
-        await note_open(run, published)
-    return done
+    if not lacking_a_session(behind):
+        return done, {}
+    expected = await asyncio.to_thread(last_published_of, published, run.now)
+    if run.goes_on(done):
+        await note_open(run, expected)
+    return done, expected
 
 
 async def _read_sessions(
