@@ -26,10 +26,10 @@ from data_nexus.domain.actions import ACTION_RULES
 from data_nexus.domain.adjustment.findings import ACTIONS_ARE_STILL_SENT, BARS_ARE_STILL_SENT
 from data_nexus.domain.endpoints import Endpoint
 from data_nexus.domain.listings.symbol_lists import KnownList
-from data_nexus.domain.notices import NOTICE_OF_SUSPICION, Notice
 from data_nexus.domain.planning.audit import RECORD_DAYS, Record
 from data_nexus.domain.planning.due import PROBED_AFTER, LastSessions, MarketSegment, Queued
 from data_nexus.domain.planning.look_back import Unsettled
+from data_nexus.domain.planning.notices import NOTICE_OF_SUSPICION, Notice
 from data_nexus.domain.symbol import Symbol
 
 Row = TypeVar("Row")

@@ -7,7 +7,7 @@ from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
-from data_nexus.domain.notices import Notice, notices_of
+from data_nexus.domain.planning.notices import Notice, notices_of
 from data_nexus.errors import QuotaSpent
 from data_nexus.ingestion.reports.run_report import (
     AuditReport,

@@ -15,9 +15,9 @@ from data_nexus.database.queries import open_notices, query, segment_parameters
 from data_nexus.database.reader.audits import audit_outlook
 from data_nexus.database.reader.planning import known_quota
 from data_nexus.domain.limits.quota import Quota, on_day
-from data_nexus.domain.notices import Notices, notices_of
 from data_nexus.domain.planning.audit import Outlook
 from data_nexus.domain.planning.due import MarketSegment, published_at, settled_at
+from data_nexus.domain.planning.notices import Notices, notices_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

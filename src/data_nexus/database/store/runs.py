@@ -11,9 +11,9 @@ from psycopg.rows import class_row, scalar_row
 
 from data_nexus.database.pool import Pool
 from data_nexus.database.queries import audit_records, notices_of_run
-from data_nexus.domain.notices import Notices, notices_of
 from data_nexus.domain.planning.audit import Record
 from data_nexus.domain.planning.due import LastSessions
+from data_nexus.domain.planning.notices import Notices, notices_of
 
 NO_LEASE_IS_LEFT = "no lease of an ended run is left"
 

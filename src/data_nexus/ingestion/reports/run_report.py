@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from data_nexus.domain.notices import NO_NOTICES, Notices
+from data_nexus.domain.planning.notices import NO_NOTICES, Notices
 from data_nexus.errors import NexusError
 from data_nexus.ingestion.reports.discovered import Discovered
 

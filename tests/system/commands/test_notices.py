@@ -84,8 +84,14 @@ def test_each_asset_that_an_update_could_not_complete_is_named_once_with_the_rea
     assert update(vendor, loaded, TUESDAY) == {"counts": {}, "assets": []}
     # Of an asset that is read individually the next update asks for the late row anyway.
     is_open = {"late": 1} if symbols == IN_BULK else {}
-    status = commands_for(vendor).run("status", "--json").answer["notices"]
+    commands = commands_for(vendor)
+    status = commands.run("status", "--json").answer["notices"]
     assert status["counts"] == is_open | dict.fromkeys(("parked", "rejected", "withdrawn"), 1)
+    late_ones = "1 late, " if is_open else ""
+    line = f"notices {late_ones}1 parked, 1 rejected in 7 days, 1 withdrawn in 7 days"
+    printed = " ".join(commands.run("status").stdout.split())
+    assert line in printed
+    assert "assets parked" not in printed, "it is counted once"
 
 
 TRADING = (

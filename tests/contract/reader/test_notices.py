@@ -16,8 +16,8 @@ from data_nexus.database.store import Store, open_store
 from data_nexus.database.store.batch import DeadLetter, RejectedRow
 from data_nexus.domain.bars import days
 from data_nexus.domain.calendar.publication import Published
-from data_nexus.domain.notices import Notices
 from data_nexus.domain.planning.due import LastSessions, MarketSegment
+from data_nexus.domain.planning.notices import Notices
 from data_nexus.domain.planning.suspicion import Reason, Suspicion
 from tests.support.postgres.tables import add_assets, execute
 from tests.support.postgres.workers import Worker, ago, bars_from, batch_for, reread
