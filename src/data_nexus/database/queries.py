@@ -22,21 +22,35 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from psycopg.rows import BaseRowFactory, args_row, class_row, scalar_row, tuple_row
 
 from data_nexus.config import Secret
+from data_nexus.domain.actions import ACTION_RULES
+from data_nexus.domain.adjustment.findings import ACTIONS_ARE_STILL_SENT, BARS_ARE_STILL_SENT
 from data_nexus.domain.endpoints import Endpoint
 from data_nexus.domain.listings.symbol_lists import KnownList
 from data_nexus.domain.planning.audit import RECORD_DAYS, Record
-from data_nexus.domain.planning.due import PROBED_AFTER, MarketSegment, Queued
+from data_nexus.domain.planning.due import PROBED_AFTER, LastSessions, MarketSegment, Queued
 from data_nexus.domain.planning.look_back import Unsettled
+from data_nexus.domain.planning.notices import NOTICE_OF_SUSPICION, Notice
 from data_nexus.domain.symbol import Symbol
 
 Row = TypeVar("Row")
 # Assumed until an answer's headers have named the minute's limit; less than any that was ever seen.
 ASSUMED_MINUTE_LIMIT = 300
+# So many assets are named of those that a run has a notice of, and of those that status counts.
+_NAMED_BY_RUN, _NAMED_BY_STATUS = 50, 1000
+# What was rejected or withdrawn stays in status for so many days.
+NOTICED_DAYS = 7
 _HASH_KEY = b"data-nexus quota ledger"
 # The folders of this package with statements.
 FOLDERS = ("store", "store/bulk", "reader")
 _NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 _INCLUDED = re.compile(r"^\{(\w+)\}$", re.MULTILINE)
+
+_NOTICED = {
+    "suspected": list(NOTICE_OF_SUSPICION),
+    "notices": list(NOTICE_OF_SUSPICION.values()),
+    "unsent": [BARS_ARE_STILL_SENT, ACTIONS_ARE_STILL_SENT],
+    "action_rules": list(ACTION_RULES),
+}
 
 
 class Select(NamedTuple, Generic[Row]):
@@ -115,6 +129,34 @@ def learned_sessions() -> Select[tuple[str, date, bool]]:
 def audit_records() -> Select[Record]:
     """Select the audit's record of each exchange with loaded assets."""
     return Select("audit_records", {"record_days": RECORD_DAYS}, class_row(Record))
+
+
+def notices_of_run(run_id: int, since: datetime, expected: LastSessions) -> Select[Notice]:
+    """Select what a run that began at a moment could not bring.
+
+    `expected` are the last sessions of the segments whose assets it should have completed.
+    """
+    last = {segment: each.last for segment, each in expected.items()}
+    parameters = segment_parameters(last) | {
+        "settled": [each.before for each in expected.values()],
+        "run_id": run_id,
+        "since": since,
+        "open_since": since,
+        "most": _NAMED_BY_RUN,
+    }
+    return Select("notices", parameters | _NOTICED, class_row(Notice))
+
+
+def open_notices(moment: datetime) -> Select[Notice]:
+    """Select what is open at a moment, and what was rejected or withdrawn in the days before."""
+    parameters = segment_parameters({}) | {
+        "settled": [],
+        "run_id": None,
+        "since": moment - timedelta(days=NOTICED_DAYS),
+        "open_since": "-infinity",
+        "most": _NAMED_BY_STATUS,
+    }
+    return Select("notices", parameters | _NOTICED, class_row(Notice))
 
 
 def has_assets(exchange: str) -> Select[bool]:

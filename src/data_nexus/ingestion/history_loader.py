@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from data_nexus.config import Settings
@@ -167,7 +167,8 @@ class HistoryRun:
             raise foreseen(group) from None
         await reader.calendars.learn()
         ended_by = await check.breach(run_id) or engine.ended_by or self.totals.out_of_reach()
-        report = self.totals.report(time.monotonic() - started, ended_by, self.drain.reason)
+        counted = self.totals.report(time.monotonic() - started, ended_by, self.drain.reason)
+        report = replace(counted, notices=await store.runs.notices(run_id, check.since, {}))
         await store.runs.finish(run_id, report.outcome, report.as_dict())
         self.observe(RunFinished(self.command, report.outcome, report.duration_sec))
         return report

@@ -14,6 +14,7 @@ from data_nexus.domain.calendar.publication import (
 )
 from tests.support.postgres.tables import add_assets, execute
 
+RULE = "prices are present"
 PLACE: dict[str, Any] = {"venue": "NYSE", "asset_type": "Common Stock"}
 
 
@@ -51,3 +52,37 @@ def test_the_dead_are_fresh_and_who_has_no_bars_is_neither(database_url: str) ->
     add(database_url, "DEAD", synced_through="2024-01-02", is_delisted=True)
     add_assets(database_url, "EMPTY", **PLACE)
     assert states(database_url) == (1, 0, 1)
+
+
+def test_what_is_open_is_counted_by_reason_and_what_is_rejected_or_withdrawn_for_a_week(
+    database_url: str,
+) -> None:
+    add(database_url, "PARKED", parked_at=datetime.now(UTC))
+    add(database_url, "LATE")
+    add(database_url, "LEAPS")
+    add(database_url, "WRONG")
+    execute(
+        database_url,
+        "INSERT INTO suspicions (asset_id, reason, session, noted_at, read_after)"
+        " SELECT id, CASE symbol WHEN 'LATE' THEN 'no row although it trades'"
+        " ELSE 'its price leaps' END, '2024-01-03', now() - interval '90 days', 'infinity'"
+        " FROM assets WHERE symbol IN ('LATE', 'LEAPS')",
+        f"INSERT INTO rejected_rows SELECT id, '2024-01-03', '{RULE}', '{{}}', moment"  # noqa: S608
+        " FROM assets CROSS JOIN (VALUES ('WRONG', now() - interval '6 days'),"
+        " ('LATE', now() - interval '8 days')) AS t (code, moment) WHERE symbol = code",
+    )
+    settings = load_settings({"database_url": database_url})
+    notices = overview(PostgresConnection(database_url), settings).notices
+    assert notices.as_dict() == {
+        "counts": {"late": 1, "parked": 1, "rejected": 1, "suspected": 1},
+        "assets": [
+            {"symbol": "LATE.US", "reason": "late", "detail": "no row of 2024-01-03"},
+            {"symbol": "PARKED.US", "reason": "parked", "detail": "no dead letter"},
+            {
+                "symbol": "WRONG.US",
+                "reason": "rejected",
+                "detail": "2024-01-03: prices are present",
+            },
+            {"symbol": "LEAPS.US", "reason": "suspected", "detail": "its price leaps, 2024-01-03"},
+        ],
+    }

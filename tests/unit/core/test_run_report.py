@@ -7,6 +7,7 @@ from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
+from data_nexus.domain.planning.notices import Notice, notices_of
 from data_nexus.errors import QuotaSpent
 from data_nexus.ingestion.reports.run_report import (
     AuditReport,
@@ -21,7 +22,7 @@ FIGURES = (
     *("actions", "actions_failed", "findings"),
     *("total_rows", "inserted", "revised", "unchanged", "rejected", "withdrawn", "doubted"),
     *("flagged", "rejected_by_rule"),
-    *("calls", "requests", "commits", "duration_sec"),
+    *("calls", "requests", "commits", "duration_sec", "notices"),
 )
 SESSION = SessionReport(
     exchange="US",
@@ -74,6 +75,22 @@ def test_an_update_has_its_steps_besides() -> None:
 def test_an_update_without_an_audit_has_an_empty_one() -> None:
     figures = replace(report(), steps=UpdateSteps()).as_dict()
     assert (figures["lists"], figures["bulk"], figures["audit"]) == ([], [], {})
+
+
+def test_a_report_counts_its_notices_and_names_assets_by_reason() -> None:
+    parked = Notice("B.US", "parked", "B.US: refused", 1)
+    late = [Notice(code, "late", "no row of 2024-05-06", 7) for code in ("C.US", "A.US")]
+    noticed = notices_of([late[1], parked, late[0]])
+    figures = replace(report(), notices=noticed).as_dict()["notices"]
+    assert json.loads(json.dumps(figures)) == {
+        "counts": {"late": 7, "parked": 1},
+        "assets": [
+            {"symbol": "A.US", "reason": "late", "detail": "no row of 2024-05-06"},
+            {"symbol": "C.US", "reason": "late", "detail": "no row of 2024-05-06"},
+            {"symbol": "B.US", "reason": "parked", "detail": "B.US: refused"},
+        ],
+    }
+    assert report().as_dict()["notices"] == {"counts": {}, "assets": []}
 
 
 def test_a_report_says_how_the_run_ended() -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from data_nexus.cli.render import console
+from data_nexus.domain.planning.notices import Notices
 from data_nexus.ingestion.reports.discovered import Discovered
 from data_nexus.ingestion.reports.run_report import RunReport
+
+_MOST_NAMED = 10
 
 
 def print_lists(found: Iterable[Discovered]) -> None:
@@ -25,7 +28,26 @@ def print_lists(found: Iterable[Discovered]) -> None:
 
 
 def print_run(report: RunReport) -> None:
-    """Print a run's figures as sentences."""
+    """Print a run's figures as sentences, and what it could not bring."""
+    _print_figures(report)
+    for line in notice_lines(report.notices):
+        console.print(line)
+
+
+def notice_lines(notices: Notices) -> Iterator[str]:
+    """Give a line with the count of each reason, and one for each of the first assets."""
+    if not notices.total:
+        return
+    counts = ", ".join(f"{count:,} {reason}" for reason, count in notices.counts.items())
+    yield f"not brought, or no longer sent: {counts}"
+    named = notices.first(_MOST_NAMED)
+    for each in named:
+        yield f"  {each.reason}: {each.symbol}: {each.detail}"
+    if left := notices.total - len(named):
+        yield f"  … and {left:,} more: nexus status --json"
+
+
+def _print_figures(report: RunReport) -> None:
     if not (report.total_assets or report.actions or report.actions_failed):
         console.print("No asset was requested." if report.is_cut_short else "Nothing is due.")
         return

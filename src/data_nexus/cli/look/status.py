@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,12 +13,16 @@ from data_nexus.cli.options import output_options, settings_from
 from data_nexus.cli.render import print_json, print_pairs, shown
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.open import open_database
-from data_nexus.database.queries import ASSUMED_MINUTE_LIMIT
+from data_nexus.database.queries import ASSUMED_MINUTE_LIMIT, NOTICED_DAYS
 from data_nexus.database.reader.status import Overview, overview
+from data_nexus.domain.planning.notices import NoticeReason
 from data_nexus.observe.progress import span
 
 Pair = tuple[str, object]
 _GAP: Pair = ("", "")
+# Counts of assets that the line of notices has by reason.
+_IN_NOTICES = frozenset({"parked", "suspected"})
+_OF_LAST_DAYS = frozenset({NoticeReason.REJECTED, NoticeReason.WITHDRAWN})
 
 
 @click.command()
@@ -37,10 +41,22 @@ def status(as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
 
 def _stored(found: Overview) -> Iterator[Pair]:
     for key, count in found.assets.items():
-        yield f"assets {key.replace('_', ' ')}", count
+        if key not in _IN_NOTICES:
+            yield f"assets {key.replace('_', ' ')}", count
+    yield "notices", _notices(found.notices.counts)
     about = "about " if found.rows_are_estimated else ""
     yield "bars", f"{about}{found.rows:,}"
     yield "dates", f"{found.first_date or '—'} to {found.last_date or '—'}"
+
+
+def _notices(counts: Mapping[str, int]) -> str:
+    """Return how many assets have something open, by reason, and what the last days brought."""
+    lately = f" in {NOTICED_DAYS} days"
+    texts = [
+        f"{count:,} {reason}{lately if reason in _OF_LAST_DAYS else ''}"
+        for reason, count in counts.items()
+    ]
+    return ", ".join(texts) or "none"
 
 
 def _quota(found: Overview) -> Iterator[Pair]:

@@ -80,37 +80,42 @@ LEFT JOIN LATERAL (
 ) AS v ON true
 ORDER BY r.valid_until DESC, r.ticker, r.date
 
+-- name: withdrawn_since
+-- The bars, splits and dividends that the vendor has not sent any more after a moment. A split or
+-- dividend in place of which another was reported for its day was changed.
+SELECT asset_id, valid_until, 'bar' AS what, date, close AS value
+FROM market_data_revisions
+WHERE is_withdrawn AND valid_until > %(since)s
+UNION ALL
+SELECT r.asset_id, r.valid_until, 'split', r.date, r.numerator / nullif(r.denominator, 0)
+FROM split_revisions r
+WHERE r.valid_until > %(since)s
+  AND NOT EXISTS (
+      SELECT FROM splits s
+      WHERE s.asset_id = r.asset_id AND s.date = r.date AND s.reported_at = r.valid_until
+  )
+  AND NOT EXISTS (
+      SELECT FROM split_revisions s
+      WHERE s.asset_id = r.asset_id AND s.date = r.date AND s.reported_at = r.valid_until
+  )
+UNION ALL
+SELECT r.asset_id, r.valid_until, 'dividend', r.date, r.value
+FROM dividend_revisions r
+WHERE r.valid_until > %(since)s
+  AND NOT EXISTS (
+      SELECT FROM dividends d
+      WHERE d.asset_id = r.asset_id AND d.date = r.date AND d.reported_at = r.valid_until
+  )
+  AND NOT EXISTS (
+      SELECT FROM dividend_revisions d
+      WHERE d.asset_id = r.asset_id AND d.date = r.date AND d.reported_at = r.valid_until
+  )
+
 -- name: changes_withdrawn
 -- The bars, splits and dividends that the vendor has not sent any more after a moment, the latest
--- first. A split or dividend in place of which another was reported for its day was changed.
+-- first.
 WITH withdrawn AS (
-    SELECT asset_id, valid_until, 'bar' AS what, date, close AS value
-    FROM market_data_revisions
-    WHERE is_withdrawn AND valid_until > %(since)s
-    UNION ALL
-    SELECT r.asset_id, r.valid_until, 'split', r.date, r.numerator / nullif(r.denominator, 0)
-    FROM split_revisions r
-    WHERE r.valid_until > %(since)s
-      AND NOT EXISTS (
-          SELECT FROM splits s
-          WHERE s.asset_id = r.asset_id AND s.date = r.date AND s.reported_at = r.valid_until
-      )
-      AND NOT EXISTS (
-          SELECT FROM split_revisions s
-          WHERE s.asset_id = r.asset_id AND s.date = r.date AND s.reported_at = r.valid_until
-      )
-    UNION ALL
-    SELECT r.asset_id, r.valid_until, 'dividend', r.date, r.value
-    FROM dividend_revisions r
-    WHERE r.valid_until > %(since)s
-      AND NOT EXISTS (
-          SELECT FROM dividends d
-          WHERE d.asset_id = r.asset_id AND d.date = r.date AND d.reported_at = r.valid_until
-      )
-      AND NOT EXISTS (
-          SELECT FROM dividend_revisions d
-          WHERE d.asset_id = r.asset_id AND d.date = r.date AND d.reported_at = r.valid_until
-      )
+{withdrawn_since}
 )
 SELECT a.symbol || '.' || a.exchange AS ticker, w.what, w.date, w.valid_until AS moment, w.value,
        count(*) OVER () AS total

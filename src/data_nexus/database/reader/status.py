@@ -11,12 +11,13 @@ from psycopg.rows import class_row, dict_row
 
 from data_nexus.config import Settings
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.queries import query, segment_parameters
+from data_nexus.database.queries import open_notices, query, segment_parameters
 from data_nexus.database.reader.audits import audit_outlook
 from data_nexus.database.reader.planning import known_calendars, known_quota
 from data_nexus.domain.limits.quota import Quota, on_day
 from data_nexus.domain.planning.audit import Outlook
 from data_nexus.domain.planning.due import MarketSegment, published_at, settled_at
+from data_nexus.domain.planning.notices import Notices, notices_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +45,8 @@ class Overview:
     """The state of a database: assets counted by state, bars and their dates, quota, audit.
 
     `reported_at` is when the vendor last reported its count of calls. Workers are the live ones,
-    the oldest first; runs the last five, the newest first.
+    the oldest first; runs the last five, the newest first. `notices` are what is open now, and
+    what was rejected or withdrawn in the last days.
     """
 
     assets: Mapping[str, int]
@@ -55,6 +57,7 @@ class Overview:
     quota: Quota
     reported_at: datetime | None
     audit: Outlook
+    notices: Notices
     workers: Sequence[LiveWorker]
     runs: Sequence[PastRun]
 
@@ -68,6 +71,7 @@ class Overview:
             "last_date": _iso(self.last_date),
             "quota": _quota(self.quota, self.reported_at),
             "audit": self.audit.as_dict(),
+            "notices": self.notices.as_dict(),
             "workers": [_with_iso(asdict(worker)) for worker in self.workers],
             "runs": [_with_iso(asdict(run)) for run in self.runs],
         }
@@ -96,6 +100,7 @@ def overview(database: PostgresConnection, settings: Settings) -> Overview:
         quota=quota,
         reported_at=known.reported_at,
         audit=audit_outlook(database, quota, settings),
+        notices=notices_of(database.rows(*open_notices(known.moment))),
         workers=database.rows("live_workers", {}, class_row(LiveWorker)),
         runs=runs,
     )

@@ -10,8 +10,10 @@ from typing import Any
 from psycopg.rows import class_row, scalar_row
 
 from data_nexus.database.pool import Pool
-from data_nexus.database.queries import audit_records
+from data_nexus.database.queries import audit_records, notices_of_run
 from data_nexus.domain.planning.audit import Record
+from data_nexus.domain.planning.due import LastSessions
+from data_nexus.domain.planning.notices import Notices, notices_of
 
 NO_LEASE_IS_LEFT = "no lease of an ended run is left"
 
@@ -64,6 +66,13 @@ class Runs:
             "no_lease_is_left": NO_LEASE_IS_LEFT,
         }
         return await self._pool.rows("breaches_of_run", parameters, class_row(Breach))
+
+    async def notices(self, run_id: int, since: datetime, expected: LastSessions) -> Notices:
+        """Return what a run that began at a moment could not bring.
+
+        `expected` are the last sessions of the segments whose assets it should have completed.
+        """
+        return notices_of(await self._pool.rows(*notices_of_run(run_id, since, expected)))
 
     async def audit_records(self) -> list[Record]:
         """Return the audit's record of each exchange with loaded assets."""

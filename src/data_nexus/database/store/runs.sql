@@ -91,3 +91,120 @@ SELECT invariant, places, coalesce(a.symbol || '.' || a.exchange, 'asset ' || as
 FROM counted
 LEFT JOIN assets a ON a.id = asset_id
 ORDER BY invariant
+
+-- name: notices
+-- What a run could not bring, by asset and reason; without a run, what is open now. An asset that
+-- only other runs have written to since is left to them. `expected` are the segments whose assets
+-- the run should have completed: a provisional bar of the newest session is none of them. Of each
+-- reason one asset comes first, then of each a second one; each row has the count of its reason.
+WITH expected AS (
+    SELECT *
+    FROM unnest(
+        %(exchanges)s::text[], %(venues)s::text[], %(asset_types)s::text[],
+        %(published)s::date[], %(settled)s::date[]
+    ) AS t (exchange, venue, asset_type, published, settled)
+), touched AS MATERIALIZED (
+    SELECT asset_id, bool_or(run_id = %(run_id)s) AS is_ours
+    FROM sync_log
+    WHERE %(run_id)s::int IS NOT NULL AND committed_at >= %(since)s
+    GROUP BY asset_id
+), incomplete AS (
+    SELECT q.id, q.settled_through, q.synced_through < e.published AS is_behind, e.published,
+           coalesce(q.settled_through, '-infinity') < e.settled AS is_unsettled,
+           q.last_bar = e.settled AS is_one_behind
+    FROM queued_assets q
+    JOIN expected e USING (exchange, venue, asset_type)
+    WHERE q.last_bar IS NOT NULL
+      AND q.ask_after IS NULL
+      AND (
+          q.synced_through < e.published
+          OR coalesce(q.settled_through, '-infinity') < e.settled
+          OR q.last_bar = e.settled
+      )
+), found AS (
+    SELECT id AS asset_id, 'late' AS reason, 'no row of ' || published AS detail
+    FROM incomplete
+    -- It has traded lately, as a suspicion of a row that is late demands.
+    WHERE (
+              is_behind
+              OR is_one_behind
+              AND (
+                  SELECT count(*) >= 3
+                  FROM market_data m
+                  WHERE m.asset_id = id AND m.date >= published - 7
+              )
+          )
+      AND NOT EXISTS (
+          SELECT FROM rejected_rows r WHERE r.asset_id = id AND r.date = published
+      )
+    UNION ALL
+    SELECT id, 'provisional', coalesce('settled through ' || settled_through, 'not settled')
+    FROM incomplete
+    WHERE is_unsettled AND NOT is_behind
+    UNION ALL
+    SELECT s.asset_id, k.notice,
+           CASE k.notice
+               WHEN 'late' THEN 'no row of ' || s.session
+               WHEN 'provisional' THEN coalesce('settled through ' || a.settled_through, 'not settled')
+               ELSE s.reason || ', ' || s.session
+           END
+    FROM suspicions s
+    JOIN unnest(%(suspected)s::text[], %(notices)s::text[]) AS k (reason, notice) USING (reason)
+    JOIN assets a ON a.id = s.asset_id
+    WHERE s.noted_at >= %(open_since)s::timestamptz
+    UNION ALL
+    SELECT asset_id, 'suspected', count || ' not sent: ' || detail
+    FROM findings
+    WHERE rule = ANY (%(unsent)s::text[]) AND found_at >= %(open_since)s::timestamptz
+    UNION ALL
+    -- A row whose bar came by another answer after all was brought; one that was sent by two
+    -- answers, each in its own form, counts once.
+    SELECT asset_id, 'rejected',
+           coalesce(max(date) || ': ', '') || (array_agg(rule ORDER BY date DESC NULLS LAST, rule))[1]
+               || CASE
+                      WHEN count(DISTINCT (date, rule)) > 1
+                      THEN ', and ' || count(DISTINCT (date, rule)) - 1 || ' more'
+                      ELSE ''
+                  END
+    FROM rejected_rows r
+    WHERE created_at >= %(since)s
+      AND (
+          rule = ANY (%(action_rules)s::text[])
+          OR NOT EXISTS (
+              SELECT FROM market_data m WHERE m.asset_id = r.asset_id AND m.date = r.date
+          )
+      )
+    GROUP BY asset_id
+    UNION ALL
+    SELECT asset_id, 'withdrawn',
+           string_agg(DISTINCT what, ', ' ORDER BY what) || ' of ' || max(date)
+               || CASE WHEN count(*) > 1 THEN ', and ' || count(*) - 1 || ' more' ELSE '' END
+    FROM (
+{withdrawn_since}
+    ) AS w
+    GROUP BY asset_id
+    UNION ALL
+    SELECT a.id, 'parked',
+           coalesce(
+               (SELECT d.reason FROM dead_letters d WHERE d.asset_id = a.id ORDER BY d.last_at DESC LIMIT 1),
+               'no dead letter'
+           )
+    FROM assets a
+    WHERE a.parked_at >= %(open_since)s::timestamptz
+), noticed AS (
+    SELECT asset_id, reason, string_agg(DISTINCT detail, '; ') AS detail
+    FROM found
+    LEFT JOIN touched USING (asset_id)
+    WHERE is_ours IS NOT FALSE
+    GROUP BY asset_id, reason
+), ranked AS (
+    SELECT a.symbol || '.' || a.exchange AS symbol, reason, detail,
+           count(*) OVER (PARTITION BY reason) AS alike,
+           row_number() OVER (PARTITION BY reason ORDER BY a.symbol, a.exchange) AS place
+    FROM noticed
+    JOIN assets a ON a.id = asset_id
+)
+SELECT symbol, reason, detail, alike
+FROM ranked
+ORDER BY place, reason
+LIMIT %(most)s

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -12,8 +12,7 @@ from psycopg.rows import args_row, tuple_row
 from data_nexus.database.pool import Pool
 from data_nexus.database.queries import suspected_assets
 from data_nexus.domain.adjustment.findings import ADJUSTED_CLOSE_IS_EXPLAINED
-from data_nexus.domain.calendar.publication import Published
-from data_nexus.domain.planning.due import MarketSegment
+from data_nexus.domain.planning.due import LastSessions
 from data_nexus.domain.planning.suspicion import (
     NotedSuspicion,
     Reason,
@@ -61,9 +60,7 @@ class Suspicions:
         }
         await self._pool.execute("suspect_unexplained", parameters)
 
-    async def note_open(
-        self, expected: Mapping[MarketSegment, Published], read_after: datetime, most: int
-    ) -> None:
+    async def note_open(self, expected: LastSessions, read_after: datetime, most: int) -> None:
         """Note assets that have passed their last published session with one before it open."""
         parameters = {
             "exchanges": [segment.exchange for segment in expected],

@@ -7,7 +7,8 @@ FROM unnest(%(asset_ids)s::int[], %(reasons)s::text[], %(sessions)s::date[], %(m
     AS t (asset_id, reason, session, read_after)
 ORDER BY asset_id, reason, session DESC
 ON CONFLICT (asset_id, reason) DO UPDATE
-SET session = excluded.session, times = 0, read_after = least(s.read_after, excluded.read_after)
+SET session = excluded.session, noted_at = excluded.noted_at, times = 0,
+    read_after = least(s.read_after, excluded.read_after)
 WHERE excluded.session > s.session
 
 -- name: read_suspicions

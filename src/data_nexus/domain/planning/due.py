@@ -47,6 +47,10 @@ class MarketSegment:
     asset_type: str
 
 
+# The last sessions that are published of each segment.
+LastSessions = Mapping[MarketSegment, Published]
+
+
 @dataclass(frozen=True, slots=True)
 class Queued:
     """A number of `assets` of a segment that the queue may hand out, with the same cursor."""
@@ -73,7 +77,7 @@ def published_at(
 
 def last_published_of(
     segments: Collection[MarketSegment], now: datetime, calendars: Calendars = NOTHING_LEARNED
-) -> dict[MarketSegment, Published]:
+) -> LastSessions:
     """Return the last sessions that each segment must have published by `now` (aware)."""
     return {
         segment: last_published(

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Collection
-
 from data_nexus.database.store import Due
 from data_nexus.domain.endpoints import CALLS, Endpoint
-from data_nexus.domain.planning.due import MarketSegment, last_published_of
+from data_nexus.domain.planning.due import LastSessions
 from data_nexus.domain.planning.suspicion import RECENT, wait_after
 from data_nexus.ingestion.nightly.context import UpdateRun, read_histories
 from data_nexus.ingestion.reports.run_report import UpdateSteps
@@ -26,12 +23,11 @@ async def read_suspected(run: UpdateRun, exchange: str | None) -> UpdateSteps:
     return await read_histories(run, Due(run.now, exchange, is_suspected=True))
 
 
-async def note_open(run: UpdateRun, segments: Collection[MarketSegment]) -> None:
+async def note_open(run: UpdateRun, expected: LastSessions) -> None:
     """Note assets of which a session is open that this update should have settled.
 
     The next update reads them, and the plan counts them until then.
     """
     wait = wait_after(1)
     assert wait  # noqa: S101 - the first reading is never the last
-    expected = await asyncio.to_thread(last_published_of, segments, run.now, run.calendars)
     await run.store.suspicions.note_open(expected, run.now + wait, _MOST_OPEN)

@@ -21,10 +21,12 @@ from data_nexus.domain.endpoints import Endpoint
 from data_nexus.domain.planning.bulk_or_single import BacklogGroup, FetchPlan
 from data_nexus.domain.planning.due import (
     PROBED_AFTER,
+    LastSessions,
     MarketSegment,
     behind_by_exchange,
     fetch_plans,
     lacking_a_session,
+    last_published_of,
     published_at,
     session_before,
 )
@@ -82,7 +84,7 @@ async def update(
             reader=replace(reader_of(settings, store, requester, observe), now=now),
         )
         check = await RunCheck.begin(store, settings.require_token(), totals)
-        steps = await _advance_due(
+        steps, expected = await _advance_due(
             run, exchange, lambda assets: run.observe(RunStarted("update", assets))
         )
         ended_by = (
@@ -92,7 +94,8 @@ async def update(
             or totals.out_of_reach()
         )
         counted = totals.report(time.monotonic() - started, ended_by, drain.reason)
-        report = replace(counted, steps=steps)
+        notices = await store.runs.notices(run.run_id, check.since, expected)
+        report = replace(counted, steps=steps, notices=notices)
         await store.runs.finish(run.run_id, report.outcome, report.as_dict())
         observe(RunFinished("update", report.outcome, report.duration_sec))
         return report
@@ -102,10 +105,11 @@ async def _advance_due(
     run: UpdateRun,
     exchange: str | None,
     announce: Callable[[int], None],
-) -> UpdateSteps:
+) -> tuple[UpdateSteps, LastSessions]:
     """Load what is due, of one exchange or of all, and read the wanted actions.
 
-    `announce` receives how many assets that is, before anything but symbol lists is fetched.
+    Returns the last sessions of the segments that it should have completed besides. `announce`
+    receives how many assets are due, before anything but symbol lists is fetched.
     """
     published, behind = await _due(run, exchange)
     done = await refresh_lists(run, lacking_a_session(behind))
@@ -113,15 +117,13 @@ async def _advance_due(
         published, behind = await _due(run, exchange)
     due = sum(group.assets for groups in behind.values() for group in groups)
     announce(due + sum((await wanting(run, exchange)).values()))
+    unseen_after: Mapping[str, date] = {}
     if due and run.goes_on(done):
-        probed = await ask_probes(run, behind, published, await _fetch_plans(run, behind))
-        done += probed.steps
-        if probed.has_asked:
-            published, behind = await _due(run, exchange, probed.unseen_after)
-        if run.goes_on(done):
-            done += await _read_sessions(run, behind, published, probed.unseen_after)
+        read, unseen_after = await _probe_and_read(run, exchange, behind, published)
+        done += read
+    lacking = lacking_a_session(behind) - {*unseen_after}
     steps = [read_actions]
-    if lacking_a_session(behind):
+    if lacking:
         steps.append(read_suspected)
         if not done.paused_by:
             # What the audit finds is explained in the same update: the next may cost nothing.
@@ -129,9 +131,30 @@ async def _advance_due(
     for step in steps:
         if run.goes_on(done):
             done += await step(run, exchange)
-    if lacking_a_session(behind) and run.goes_on(done):
-        await note_open(run, published)
-    return done
+    if not lacking:
+        return done, {}
+    # Of an exchange that is shut or late, nothing is expected yet.
+    segments = {segment for segment in published if segment.exchange not in unseen_after}
+    expected = await asyncio.to_thread(last_published_of, segments, run.now, run.calendars)
+    if run.goes_on(done):
+        await note_open(run, expected)
+    return done, expected
+
+
+async def _probe_and_read(
+    run: UpdateRun,
+    exchange: str | None,
+    behind: Mapping[str, list[BacklogGroup]],
+    published: Published,
+) -> tuple[UpdateSteps, Mapping[str, date]]:
+    """Load what is due; return also the exchanges that lack a session, with the last one seen."""
+    probed = await ask_probes(run, behind, published, await _fetch_plans(run, behind))
+    if probed.has_asked:
+        published, behind = await _due(run, exchange, probed.unseen_after)
+    if not run.goes_on(probed.steps):
+        return probed.steps, probed.unseen_after
+    read = await _read_sessions(run, behind, published, probed.unseen_after)
+    return probed.steps + read, probed.unseen_after
 
 
 async def _read_sessions(

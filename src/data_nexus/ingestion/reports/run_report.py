@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from data_nexus.domain.planning.notices import NO_NOTICES, Notices
 from data_nexus.errors import NexusError
 from data_nexus.ingestion.reports.discovered import Discovered
 
@@ -95,6 +96,7 @@ class RunReport:
     `total_rows` were received: inserted + revised + unchanged + rejected. Of the stored bars that
     the vendor sends no more, `withdrawn` left the table and `doubted` stayed. `flagged` and
     `rejected_by_rule` count rows by rule. `steps` is None for a run that is no update.
+    `notices` are what it could not bring, by asset and reason.
     """
 
     total_assets: int
@@ -120,6 +122,7 @@ class RunReport:
     requests: int
     commits: int
     duration_sec: float
+    notices: Notices = NO_NOTICES
     steps: UpdateSteps | None = None
     ended_by: NexusError | None = None
     drained_by: str | None = None
@@ -140,6 +143,7 @@ class RunReport:
         """Return the figures under the names of the command's JSON, without how the run ended."""
         names = (f.name for f in fields(self) if f.name not in _NO_FIGURES)
         figures = {name: getattr(self, name) for name in names}
+        figures["notices"] = self.notices.as_dict()
         return figures | (self.steps.as_dict() if self.steps else {})
 
 
