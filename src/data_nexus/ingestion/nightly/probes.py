@@ -99,6 +99,10 @@ async def _ask(
     if count < PROBES and reached > seen and run.goes_on(steps):
         # It trades again; on which days, several assets must say.
         steps += await _read(run, exchange, asset_ids[count:PROBES])
+    if count == PROBES and reached == seen and run.goes_on(steps):
+        # A few may be late.
+        steps += await _read(run, exchange, asset_ids[count:])
+        reached = (await run.bulk.sightings())[exchange]
     if reached >= unseen[-1] or calendars.answers(exchange) <= before:
         return Probed(has_asked=True, steps=steps)
     text = f"no bar of {unseen[-1]} from the assets asked: the exchange is shut, or late"
