@@ -147,8 +147,7 @@ def export_lake(
         )
         storage.put(MANIFEST, encoded(new))
         storage.sync()
-        removed = _sweep(storage, old, new)
-    return _figures(old, new, moment, removed, time.perf_counter() - begun)
+        return _figures(old, new, moment, _sweep(storage, old, new), time.perf_counter() - begun)
 
 
 def _begun(storage: Storage, written_by: str) -> Manifest:
