@@ -13,7 +13,7 @@ from tests.support.postgres.database import Cluster
 from tests.support.postgres.tables import eventually, execute, rows, value
 from tests.support.programs.commands import Commands
 from tests.support.programs.forked_commands import forked, forked_update
-from tests.support.vendor.update_field import FRIDAY, MONDAY, TUESDAY, UpdateField, update_field
+from tests.support.vendor.update_field import MONDAY, TUESDAY, WEDNESDAY, UpdateField, update_field
 
 SYMBOLS, BATCH_ROWS = 740, 20
 FENCES_RISE = """
@@ -50,9 +50,9 @@ def assert_once(field: UpdateField) -> None:
         "SELECT asset_id, day FROM sync_log, unnest(%s::date[]) AS day"
         " WHERE arrived @> day GROUP BY 1, 2 HAVING count(*) > 1"
     )
-    assert rows(field.url, twice, [MONDAY, TUESDAY]) == []
+    assert rows(field.url, twice, [TUESDAY, WEDNESDAY]) == []
     held = "SELECT count(*) FROM assets WHERE lease_owner IS NOT NULL OR synced_through <> %s"
-    assert value(field.url, held, TUESDAY) == 0
+    assert value(field.url, held, WEDNESDAY) == 0
 
 
 @pytest.mark.parametrize("writers", [1, 4])
@@ -74,7 +74,7 @@ def test_two_updates_of_one_exchange_do_the_work_once(
     field.assert_paid(begun)
     inserted = "SELECT sum((figures->>'inserted')::int) FROM runs WHERE command = 'update'"
     stored = "SELECT count(*) FROM market_data WHERE date > %s"
-    assert value(field.url, inserted) == value(field.url, stored, FRIDAY), "each bar counted once"
+    assert value(field.url, inserted) == value(field.url, stored, MONDAY), "each bar counted once"
     asked = [entry["endpoint"] for entry in field.vendor.log()[begun:]]
     assert asked.count("eod-bulk-last-day") == 2 * 3 + 1, "each session paid once"
 
@@ -93,7 +93,7 @@ def test_an_update_beside_a_worker_and_a_backfill(field: UpdateField, commands: 
         backfill.join(60)
         assert (running.exitcode, backfill.exitcode) == (0, 0)
         behind = "SELECT count(*) FROM assets WHERE synced_through < %s OR lease_owner IS NOT NULL"
-        eventually(lambda: not value(field.url, behind, TUESDAY))
+        eventually(lambda: not value(field.url, behind, WEDNESDAY))
         assert worker.pid
         os.kill(worker.pid, signal.SIGTERM)
         worker.join(30)
@@ -101,6 +101,6 @@ def test_an_update_beside_a_worker_and_a_backfill(field: UpdateField, commands: 
     in_bulk = "SELECT count(*) FROM sync_log WHERE calls = 0"
     alone = "SELECT count(*) FROM sync_log WHERE calls > 0 AND window_last > %s"
     assert value(field.url, in_bulk) > 0
-    assert value(field.url, alone, FRIDAY) > 0
+    assert value(field.url, alone, MONDAY) > 0
     assert_once(field)
     field.assert_paid(begun)

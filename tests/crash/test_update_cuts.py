@@ -25,7 +25,7 @@ from tests.support.postgres.statement_proxy import (
 )
 from tests.support.postgres.tables import value
 from tests.support.programs.commands import Commands
-from tests.support.vendor.update_field import MONDAY, UpdateField, update_field
+from tests.support.vendor.update_field import TUESDAY, UpdateField, update_field
 
 # Just enough that a session is cheaper in bulk, in two parts.
 SYMBOLS, BATCH_ROWS = 420, 105
@@ -36,7 +36,7 @@ BULK_REQUESTS = 4
 @pytest.fixture(scope="module")
 def field(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[UpdateField]:
     folder = tmp_path_factory.mktemp("field")
-    with update_field(cluster, folder, SYMBOLS, through=MONDAY) as field:
+    with update_field(cluster, folder, SYMBOLS, through=TUESDAY) as field:
         yield field
 
 

@@ -22,7 +22,7 @@ from tests.support.programs.commands import Commands
 from tests.support.programs.forked_commands import forked_update
 from tests.support.vendor.update_field import (
     BATCH_ROWS,
-    FRIDAY,
+    MONDAY,
     SYMBOLS,
     UpdateField,
     update_field,
@@ -47,15 +47,15 @@ def field(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 def parts_committed(field: UpdateField) -> int:
     """How many transactions of sessions in bulk there are."""
     query = "SELECT count(DISTINCT xmin::text) FROM sync_log WHERE calls = 0 AND window_last > %s"
-    return int(value(field.url, query, FRIDAY))
+    return int(value(field.url, query, MONDAY))
 
 
 def wait_for_a_part(field: UpdateField, running: BaseProcess) -> None:
     """Wait until one more transaction of a session in bulk is done."""
     with psycopg.connect(field.url, autocommit=True) as connection:
         query = "SELECT count(*) FROM sync_log WHERE calls = 0 AND window_last > %s"
-        already = connection.execute(query, [FRIDAY]).fetchone()
-        while running.is_alive() and connection.execute(query, [FRIDAY]).fetchone() == already:
+        already = connection.execute(query, [MONDAY]).fetchone()
+        while running.is_alive() and connection.execute(query, [MONDAY]).fetchone() == already:
             time.sleep(0.001)
 
 

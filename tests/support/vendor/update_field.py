@@ -24,11 +24,11 @@ from tests.support.vendor.nights import load_all
 from tests.support.vendor.sandbox import Sandbox, sandbox
 from tests.support.vendor.truth import differences, truth
 
-FRIDAY, MONDAY, TUESDAY = "2026-11-06", "2026-11-09", "2026-11-10"
+MONDAY, TUESDAY, WEDNESDAY = "2026-11-09", "2026-11-10", "2026-11-11"
 # Before the next opening: the funds of the day before are out, too.
 MORNING_AFTER = {
-    MONDAY: datetime(2026, 11, 10, 12, tzinfo=UTC),
     TUESDAY: datetime(2026, 11, 11, 12, tzinfo=UTC),
+    WEDNESDAY: datetime(2026, 11, 12, 12, tzinfo=UTC),
 }
 SYMBOLS = 740
 # So few rows share a transaction that a session has several.
@@ -108,7 +108,7 @@ class UpdateField:
             "SELECT count(*) FROM market_data m WHERE m.date > %s AND NOT EXISTS (SELECT FROM"
             " sync_log s WHERE s.asset_id = m.asset_id AND s.arrived @> m.date)"
         )
-        assert value(self.url, orphans, FRIDAY) == 0
+        assert value(self.url, orphans, MONDAY) == 0
 
     def assert_paid(self, since: int, unused: int = 0) -> None:
         """The ledger has charged all that the vendor counts since a length of its log.
@@ -127,22 +127,22 @@ class UpdateField:
 
 @contextmanager
 def update_field(
-    cluster: Cluster, folder: Path, symbols: int = SYMBOLS, through: str = TUESDAY
+    cluster: Cluster, folder: Path, symbols: int = SYMBOLS, through: str = WEDNESDAY
 ) -> Iterator[UpdateField]:
     """A vendor that published sessions, up to a day, after all that it had was loaded."""
     options = {"symbols": symbols, "bars_per_symbol": 12, "clean": True}
     with (
-        sandbox(now="2026-11-10T23:00:00", minute_limit=1_000_000, **options) as vendor,  # type: ignore[arg-type]
+        sandbox(now="2026-11-11T23:00:00", minute_limit=1_000_000, **options) as vendor,  # type: ignore[arg-type]
         cluster.fresh_database() as loaded,
     ):
         vendor.post("/limits", {"daily": 10_000_000})
-        vendor.post("/publish", {"exchange": "US", "date": FRIDAY})
+        vendor.post("/publish", {"exchange": "US", "date": MONDAY})
         commands = commands_at(folder, vendor, loaded)
         assert commands.run("discover", "--exchange", "US").code == 0
         load_all(vendor, loaded)
         execute(loaded, "DELETE FROM quota_ledger", "UPDATE assets SET actions_wanted_at = NULL")
-        vendor.post("/actions", {"symbol": "AAPL.US", "date": MONDAY, "split": "4/1"})
-        vendor.post("/actions", {"symbol": "MSFT.US", "date": TUESDAY, "dividend": 0.75})
+        vendor.post("/actions", {"symbol": "AAPL.US", "date": TUESDAY, "split": "4/1"})
+        vendor.post("/actions", {"symbol": "MSFT.US", "date": WEDNESDAY, "dividend": 0.75})
         vendor.post("/publish", {"exchange": "US", "date": through})
         vendor.post("/warm")
         yield UpdateField(cluster, vendor, folder, loaded, MORNING_AFTER[through])

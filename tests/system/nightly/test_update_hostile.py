@@ -14,7 +14,7 @@ from tests.support.postgres.database import Cluster
 from tests.support.postgres.tables import execute, rows, snapshot, value
 from tests.support.vendor.nights import update_at
 from tests.support.vendor.truth import differences, truth
-from tests.support.vendor.update_field import FRIDAY, MONDAY, UpdateField, update_field
+from tests.support.vendor.update_field import MONDAY, TUESDAY, UpdateField, update_field
 
 SYMBOLS = 420
 BULK = "eod-bulk-last-day"
@@ -28,7 +28,7 @@ def module_field(
     cluster: Cluster, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[UpdateField]:
     folder = tmp_path_factory.mktemp("field")
-    with update_field(cluster, folder, SYMBOLS, through=MONDAY) as field:
+    with update_field(cluster, folder, SYMBOLS, through=TUESDAY) as field:
         yield field
 
 
@@ -41,7 +41,7 @@ def field(module_field: UpdateField) -> Iterator[UpdateField]:
 def told(field: UpdateField, feed: str = "") -> list[Row]:
     """What the vendor says of Monday."""
     kind = {"type": feed} if feed else {}
-    return list(field.vendor.ask(f"/{BULK}/US", fmt="json", date=MONDAY, **kind).json())
+    return list(field.vendor.ask(f"/{BULK}/US", fmt="json", date=TUESDAY, **kind).json())
 
 
 def answer(field: UpdateField, request: int, body: bytes | list[Row]) -> None:
@@ -97,7 +97,7 @@ def test_rows_of_others_and_doubles_change_nothing(field: UpdateField) -> None:
     hostile = [
         {**prices[0], "code": "NOT-OURS"},
         {**prices[1], "exchange_short_name": "LSE"},
-        {**prices[2], "date": FRIDAY},
+        {**prices[2], "date": MONDAY},
         {**prices[3], "date": "2026-02-31"},
         prices[4],
         {**prices[5], "code": "NUL\0"},
@@ -112,12 +112,12 @@ def test_rows_of_others_and_doubles_change_nothing(field: UpdateField) -> None:
     assert figures["inserted"] == SYMBOLS
     assert rejected(field) == sorted(
         [
-            (prices[1]["code"], MONDAY, "exchange is the one asked for"),
-            (prices[2]["code"], MONDAY, "date is the one asked for"),
-            (prices[3]["code"], MONDAY, "date is readable"),
+            (prices[1]["code"], TUESDAY, "exchange is the one asked for"),
+            (prices[2]["code"], TUESDAY, "date is the one asked for"),
+            (prices[3]["code"], TUESDAY, "date is readable"),
         ]
     )
-    assert any("8 rows of 2026-11-09 cannot be read; 5 of them" in text for text in warned), warned
+    assert any("8 rows of 2026-11-10 cannot be read; 5 of them" in text for text in warned), warned
 
 
 def test_rows_that_contradict_each_other_are_put_aside_and_the_asset_is_read_by_itself(
@@ -128,7 +128,7 @@ def test_rows_that_contradict_each_other_are_put_aside_and_the_asset_is_read_by_
     answer(field, PRICES, [*prices, {**of(prices, code), "close": 1.0}])
     update(field)
     assert_all_true(field)
-    assert rejected(field) == [(code, MONDAY, "code has one bar")] * 2
+    assert rejected(field) == [(code, TUESDAY, "code has one bar")] * 2
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_a_row_that_is_no_bar_is_rejected_with_its_reason_and_the_asset_read_ind
     assert_all_true(field)
     assert value(field.url, "SELECT count(*) FROM suspicions") == 0
     (row,) = rejected(field)
-    assert row[:2] == (code, MONDAY)
+    assert row[:2] == (code, TUESDAY)
     assert (figures["rejected"], sum(figures["rejected_by_rule"].values())) == (1, 1), rule
 
 
@@ -210,14 +210,14 @@ def test_a_session_of_rows_that_are_no_bars_moves_no_cursor(
     """As a vendor may have them that has made the rows and not filled them yet."""
     answer(field, PRICES, [{**row, "close": close} for row in told(field)])
     update(field)
-    assert value(field.url, "SELECT max(synced_through)::text FROM assets") == FRIDAY
+    assert value(field.url, "SELECT max(synced_through)::text FROM assets") == MONDAY
     update(field)
     assert_all_true(field)
 
 
 def test_yesterdays_answer_for_today_stores_nothing(field: UpdateField) -> None:
     before = snapshot(field.url, "market_data", "sync_log")
-    answer(field, PRICES, [{**row, "date": FRIDAY} for row in told(field)])
+    answer(field, PRICES, [{**row, "date": MONDAY} for row in told(field)])
     update(field)
     assert snapshot(field.url, "market_data", "sync_log") == before
     update(field)
@@ -257,7 +257,7 @@ def test_rows_of_a_feed_that_cannot_be_read_are_put_aside_with_their_rule(
 ) -> None:
     prices, feed = told(field), told(field, "splits")
     one, two, three = without_actions(field, prices, 3)
-    known = {"exchange": "US", "date": MONDAY}
+    known = {"exchange": "US", "date": TUESDAY}
     garbage: list[Row] = [
         {**known, "code": one, "split": "four for one"},
         {**known, "code": two, "split": "0.000000/1.000000"},
@@ -271,13 +271,13 @@ def test_rows_of_a_feed_that_cannot_be_read_are_put_aside_with_their_rule(
     figures, warned = update(field)
     assert rejected(field) == sorted(
         [
-            (one, MONDAY, "split is a ratio"),
-            (two, MONDAY, "split is above zero"),
-            *[(three, MONDAY, "date has one split")] * 2,
+            (one, TUESDAY, "split is a ratio"),
+            (two, TUESDAY, "split is above zero"),
+            *[(three, TUESDAY, "date has one split")] * 2,
         ]
     )
     read = {entry["symbol"] for entry in field.asked(begun) if entry["endpoint"] == "eod"}
     assert {f"{code}.US" for code in (one, two, three)} <= read, "they are asked for by themselves"
     assert sum(figures["rejected_by_rule"].values()) == len(garbage)
-    assert any("6 rows of 2026-11-09 cannot be read; 2 of them" in text for text in warned), warned
+    assert any("6 rows of 2026-11-10 cannot be read; 2 of them" in text for text in warned), warned
     assert_all_true(field)

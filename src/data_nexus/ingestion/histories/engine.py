@@ -71,7 +71,8 @@ class EngineLimits:
 class Engine:
     """One run over the due assets.
 
-    `ended_by` is the `Stop` or `Pause` that made it claim nothing more.
+    `ended_by` is the `Stop` or `Pause` that made it claim nothing more. While it `is_probing`, with
+    a few assets before the rest, unfit answers are not believed: the rest will say more.
     """
 
     store: Store
@@ -81,6 +82,7 @@ class Engine:
     drain: Drain
     run_id: int
     reader: HistoryReader
+    is_probing: bool = False
     ended_by: NexusError | None = None
     _freed: asyncio.Event = field(default_factory=asyncio.Event)
     _ended: asyncio.Event = field(default_factory=asyncio.Event)
@@ -274,8 +276,7 @@ class Engine:
                 self._end(error)
                 await self.store.leases.release([lease], failed=False)
             case Retry() | Postpone():
-                self.observe(Failed(str(lease.symbol), str(error)))
-                await self.store.leases.release([lease], failed=True)
+                await self._leave([lease], [error])
                 if isinstance(error, BrokenAnswer):
                     await self._doubt(Doubtful(lease, error, begun), is_suspect=False)
             case Park():
@@ -298,13 +299,18 @@ class Engine:
 
     async def _leave_due(self, doubtful: Sequence[Doubtful]) -> None:
         """Give assets back whose unfit answers are not believed."""
-        await self.store.leases.release([each.lease for each in doubtful], failed=True)
-        for each in doubtful:
-            self.observe(Failed(str(each.lease.symbol), str(each.error)))
+        await self._leave([each.lease for each in doubtful], [each.error for each in doubtful])
+
+    async def _leave(self, leases: Sequence[Lease], errors: Sequence[NexusError]) -> None:
+        """Give assets back that got no usable answer; a probe of them is read again by the run."""
+        await self.store.leases.release(leases, failed=not self.is_probing)
+        for lease, error in zip(leases, errors, strict=True):
+            if not self.is_probing:
+                self.observe(Failed(str(lease.symbol), str(error)))
 
     async def _settle_doubts(self) -> None:
         """At the end of a walk: settle what is held back, unless the vendor was out of reach."""
-        if isinstance(self.ended_by, VendorUnavailable):
+        if self.is_probing or isinstance(self.ended_by, VendorUnavailable):
             await self._doubts.give_up()
         else:
             await self._doubts.settle()

@@ -100,7 +100,9 @@ class UpdateRun:
         """Return what the steps have reported so far."""
         return UpdateSteps(tuple(self.lists), tuple(self.log), tuple(self.looked_back), self.audit)
 
-    async def read_histories(self, due: Due, limit: int | None = None) -> None:
+    async def read_histories(
+        self, due: Due, limit: int | None = None, *, is_probing: bool = False
+    ) -> None:
         """Fetch the histories of what is due individually; note what ended the run early."""
         if self.is_over:
             return
@@ -112,6 +114,7 @@ class UpdateRun:
             drain=self.drain,
             run_id=self.run_id,
             reader=self.reader,
+            is_probing=is_probing,
         )
         try:
             await engine.run(due, limit)

@@ -84,4 +84,5 @@ async def _ask(
 
 
 async def _read(run: UpdateRun, exchange: str, asset_ids: list[int]) -> None:
-    await run.read_histories(Due(await run.store.runs.moment(), exchange, asset_ids))
+    due = Due(await run.store.runs.moment(), exchange, asset_ids)
+    await run.read_histories(due, is_probing=True)
