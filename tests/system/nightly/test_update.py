@@ -28,8 +28,8 @@ SUNDAY = datetime(2026, 11, 8, 15, tzinfo=UTC)
 TUESDAY_MORNING = datetime(2026, 11, 10, 12, tzinfo=UTC)
 # A session's prices, splits and dividends, and the prices of the one before it.
 SESSION, LOOK_BACK = 300, 100
-# Assets that are read before the rest, after a weekend.
-PROBES = 3
+# Assets that are read before the rest, after a weekend; and more where none of them has a new bar.
+PROBES, ALL_PROBES = 3, 10
 BULK = SESSION + LOOK_BACK
 
 
@@ -246,7 +246,7 @@ def test_missed_nights_are_made_up_for_when_they_are_out(large_vendor: Sandbox, 
 def test_a_session_that_is_late_holds_the_cursor_back(vendor: Sandbox, loaded: str) -> None:
     """The calendar says that Monday is out, and the vendor has not got it yet."""
     report = update_at(TUESDAY_MORNING, vendor, loaded)
-    assert (report.ended_by, report.calls) == (None, PROBES)
+    assert (report.ended_by, report.calls) == (None, ALL_PROBES)
     assert value(loaded, "SELECT max(synced_through)::text FROM assets") == FRIDAY
     publish(vendor, MONDAY)
     figures = update_at(TUESDAY_MORNING, vendor, loaded).as_dict()
@@ -311,13 +311,13 @@ def test_a_new_listing_is_loaded_and_a_resting_one_is_woken_by_its_bar(
     assert value(large, "SELECT count(*) FROM assets WHERE ask_after IS NOT NULL") == 0
 
 
-def test_a_session_that_is_late_costs_three_calls_where_there_is_no_bulk(
+def test_a_session_that_is_late_costs_ten_calls_where_there_is_no_bulk(
     vendor: Sandbox, loaded: str
 ) -> None:
     refuse_bulk(vendor, 423)
     begun = len(vendor.log())
     figures = update_at(TUESDAY_MORNING, vendor, loaded).as_dict()
-    assert asked(vendor, begun)["eod"] == figures["synced"] == PROBES
+    assert asked(vendor, begun)["eod"] == figures["synced"] == ALL_PROBES
     assert value(loaded, "SELECT max(synced_through)::text FROM assets") == FRIDAY
 
 

@@ -76,6 +76,10 @@ async def _ask(
     if count < PROBES and reached > seen:
         # It trades again; on which days, several assets must say.
         await _read(run, exchange, asset_ids[count:PROBES])
+    if count == PROBES and reached == seen:
+        # A few may be late.
+        await _read(run, exchange, asset_ids[count:])
+        reached = (await run.bulk.sightings())[exchange]
     if reached < unseen[-1] and calendars.answers(exchange) > before:
         run.unseen_after[exchange] = reached
         text = f"no bar of {unseen[-1]} from the assets asked: the exchange is shut, or late"
