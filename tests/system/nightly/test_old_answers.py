@@ -21,6 +21,8 @@ FRIDAY = date(2026, 11, 6)
 SESSIONS = [
     day_date(day) for day in sessions_of("US", FRIDAY).between(FRIDAY, date(2026, 11, 24)).tolist()
 ]
+# So many liquid assets are asked at most before an exchange is left alone.
+LIQUID = 10
 SYMBOLS = 12
 LACKING = "the answer ends before them and may be old"
 DOUBTED: LiteralString = "SELECT count(*) FROM findings WHERE detail = %s"
@@ -74,7 +76,8 @@ def test_answers_that_lack_the_last_bar_of_every_asset_withdraw_none(
     for days in range(1, 4):
         fall_behind(vendor, days + 1, share=1)
         figures = night(vendor, loaded, SESSIONS[days + 1])
-        assert (figures["withdrawn"], value(loaded, DOUBTED, LACKING)) == (0, trading)
+        # Its probes lack the new session, so the rest of the exchange is not asked.
+        assert (figures["withdrawn"], value(loaded, DOUBTED, LACKING)) == (0, min(trading, LIQUID))
         assert rows(loaded, BARS) == before
         settled = "SELECT count(*) FROM assets WHERE settled_through > %s AND last_bar = %s"
         assert value(loaded, settled, FRIDAY, SESSIONS[1]) == 0, "nothing was compared"
