@@ -104,10 +104,12 @@ def committed_at(url: str, asset_id: int) -> datetime:
 def after(copy: Copy, answer: dict[int, Values]) -> Copy:
     """A copy after a whole answer.
 
-    The vendor leaves out three stored bars at most: they are withdrawn, unless none stays.
+    The vendor leaves out three stored bars at most: they are withdrawn, unless none stays, or the
+    answer ends before the last of them and may be an old one.
     """
     sent = {DAY + timedelta(day): values for day, values in answer.items()}
-    return (copy | sent) if sent.keys().isdisjoint(copy) else sent
+    is_doubted = sent.keys().isdisjoint(copy) or max(sent) < max(copy)
+    return (copy | sent) if is_doubted else sent
 
 
 @pytest.mark.sized(EXAMPLES, "histories")
