@@ -196,7 +196,10 @@ class MixedRun:
                 SELECT d.ticker, count(*), min(date), max(date), max(a.last_synced)
                 FROM differing d
                 JOIN assets a ON a.symbol || '.' || a.exchange = d.ticker
-                WHERE NOT (a.is_delisted OR a.parked_at IS NOT NULL OR a.ask_after IS NOT NULL)
+                -- The vendor's row was rejected, and that is said.
+                LEFT JOIN (SELECT DISTINCT asset_id, date FROM rejected_rows) r
+                    ON (r.asset_id, r.date) = (a.id, d.date)
+                WHERE r.date IS NULL AND NOT (a.is_delisted OR a.parked_at IS NOT NULL OR a.ask_after IS NOT NULL)
                 GROUP BY d.ticker
                 """
             ).fetchall()

@@ -105,6 +105,21 @@ def test_a_split_that_is_told_a_session_late_is_worked_in_then(
     assert value(loaded, "SELECT count(*) FROM suspicions WHERE reason LIKE 'an action%%'") == 0
 
 
+def test_a_split_that_is_never_worked_in_is_read_because_the_price_steps(
+    vendor: Sandbox, loaded: str
+) -> None:
+    """By a plain ratio, though adjusted closes do not; once read, it is not asked for again."""
+    vendor.post("/behaviours", {"name": "unadjusted", "symbols": ["AAPL.US"]})
+    vendor.post("/actions", {"symbol": "AAPL.US", "date": str(MONDAY), "split": "2/1"})
+    night(vendor, loaded, MONDAY)
+    night(vendor, loaded, TUESDAY)
+    assert value(loaded, "SELECT count(*) FROM splits WHERE date = %s", MONDAY) == 1
+    read = "SELECT actions_read_at FROM assets WHERE symbol = 'AAPL'"
+    read_at = value(loaded, read)
+    night(vendor, loaded, WEDNESDAY)
+    assert value(loaded, read) == read_at
+
+
 def test_a_split_that_lies_among_several_new_bars_is_suspected_until_it_is_worked_in(
     vendor: Sandbox, loaded: str
 ) -> None:

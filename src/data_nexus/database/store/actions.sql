@@ -148,6 +148,7 @@ WHERE asset_id = %(asset_id)s AND rule = %(rule)s
 SELECT json_build_object(
     'currency', a.currency,
     'is_recent', coalesce(a.actions_read_at > now() - %(days)s * interval '1 day', false),
+    'read_on', (a.actions_read_at AT TIME ZONE 'UTC')::date,
     'splits', coalesce((
         SELECT json_agg(s ORDER BY s.date)
         FROM (

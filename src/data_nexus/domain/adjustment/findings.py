@@ -88,8 +88,8 @@ class AssetFinding:
 class KnownActions:
     """What is stored of an asset's actions; `currency` is that of its bars, "" if unknown.
 
-    `unexplained` is the disagreement that remained when they were read last; `is_recent` says that
-    this is less than `REREAD_AFTER_DAYS` ago.
+    `unexplained` is the disagreement that remained when they were read last, on the day `read_on`
+    (None: never); `is_recent` says that this is less than `REREAD_AFTER_DAYS` ago.
     """
 
     splits: tuple[Split, ...] = ()
@@ -97,6 +97,7 @@ class KnownActions:
     currency: str = ""
     unexplained: AssetFinding | None = None
     is_recent: bool = False
+    read_on: date | None = None
 
     @property
     def is_empty(self) -> bool:

@@ -18,10 +18,34 @@ _PLAIN_WITHIN = 0.03
 
 def is_leap(before: Floats, after: Floats) -> Mask:
     """Say which prices step by a plain ratio, or by so much that it may be a split."""
+    step = _steps(before, after)
+    found: Mask = np.isfinite(step) & ((step > LARGEST_STEP) | _is_plain(step))
+    return found
+
+
+def has_plain_step(bars: Bars, since: dt.date | None) -> bool:
+    """Whether a close steps by a plain ratio after a day, without an adjustment.
+
+    It may be a split that the vendor never works in. None: on any day.
+    """
+    first = 1 if since is None else max(1, int(np.searchsorted(bars.date, days(since) + 1)))
+    if first >= len(bars):
+        return False
+    steps = _steps(bars.close[first - 1 : -1], bars.close[first:])
+    if not (steps > LARGEST_STEP).any():
+        return False
+    plain = np.flatnonzero(np.isfinite(steps) & _is_plain(steps)) + first
+    return any(_is_unexplained(bars, at) for at in plain.tolist())
+
+
+def _steps(before: Floats, after: Floats) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
-        step = np.maximum(after / before, before / after)
-    nearest = np.abs(step[:, None] / _PLAIN_RATIOS[None, :] - 1).min(axis=1, initial=np.inf)
-    found: Mask = np.isfinite(step) & ((step > LARGEST_STEP) | (nearest <= _PLAIN_WITHIN))
+        return np.maximum(after / before, before / after)
+
+
+def _is_plain(steps: Floats) -> Mask:
+    nearest = np.abs(steps[:, None] / _PLAIN_RATIOS[None, :] - 1).min(axis=1, initial=np.inf)
+    found: Mask = nearest <= _PLAIN_WITHIN
     return found
 
 
@@ -46,14 +70,16 @@ def first_leap(bars: Bars, since: dt.date) -> dt.date | None:
     if first >= len(bars):
         return None
     leaps = np.flatnonzero(is_leap(bars.close[first - 1 : -1], bars.close[first:])) + first
-    with np.errstate(divide="ignore", invalid="ignore"):
-        raw = bars.close[1:] / bars.close[:-1]
-        adjusted = bars.adjusted_close[1:] / bars.adjusted_close[:-1]
-        sizes = np.maximum(adjusted, 1 / adjusted)
-        is_adjusted = np.abs(raw / adjusted - 1) > _PLAIN_WITHIN
-    for at in leaps.tolist():
-        step, usual = sizes[at - 1], sizes[max(0, at - 1 - _USUAL_BARS) : at - 1]
-        largest = max(LARGEST_STEP, float(np.nanmax(usual, initial=1.0)))
-        if np.isfinite(step) and step > largest and not is_adjusted[at - 1]:
-            return EPOCH + dt.timedelta(days=int(bars.date[at]))
-    return None
+    found = next((at for at in leaps.tolist() if _is_unexplained(bars, at)), None)
+    return None if found is None else EPOCH + dt.timedelta(days=int(bars.date[found]))
+
+
+def _is_unexplained(bars: Bars, at: int) -> bool:
+    """Whether the step into a bar is adjusted by nothing, and larger than those before it."""
+    start = max(0, at - 1 - _USUAL_BARS)
+    raw = _steps(bars.close[at - 1 : at], bars.close[at : at + 1])[0]
+    steps = _steps(bars.adjusted_close[start:at], bars.adjusted_close[start + 1 : at + 1])
+    largest = max(LARGEST_STEP, float(np.nanmax(steps[:-1], initial=1.0)))
+    step = float(steps[-1])
+    is_adjusted = not abs(raw / step - 1) <= _PLAIN_WITHIN
+    return bool(np.isfinite(step)) and step > largest and not is_adjusted

@@ -74,9 +74,10 @@ class HistoryReader:
                 history = await self._fetch(lease, window, state)
         except NotListed:
             return await self._timed(absent_batch(lease, window, state), moment)
-        batch = await judged(self.store, batch_of(lease, history, state, self.redact))
-        await self.calendars.note(lease.symbol, batch.bars, self.now or moment)
         is_signed = self.kinds.of(lease.symbol, lease.asset_type) is PriceKind.SIGNED
+        batch = batch_of(lease, history, state, self.redact)
+        batch = await judged(self.store, batch, is_signed=is_signed)
+        await self.calendars.note(lease.symbol, batch.bars, self.now or moment)
         batch = await suspected(self.store, batch, self.now or moment, is_signed=is_signed)
         return await self._timed(batch, moment)
 

@@ -18,20 +18,28 @@ from data_nexus.domain.planning.suspicion import (
     is_end_confirmed,
     wait_after,
 )
-from data_nexus.domain.validation.leaps import first_leap
+from data_nexus.domain.validation.leaps import first_leap, has_plain_step
 
 # What a whole answer ends, whatever it says: it speaks of the session itself.
 _ENDED_BY_AN_ANSWER = frozenset({Reason.LATE, Reason.REJECTED, Reason.UNSENT, Reason.ACTION})
 
 
-async def judged(store: Store, batch: Batch) -> Batch:
-    """Say of a whole history whether the stored actions explain its adjusted closes."""
+async def judged(store: Store, batch: Batch, *, is_signed: bool) -> Batch:
+    """Say of a whole history whether the stored actions explain its adjusted closes.
+
+    A price that steps by a plain ratio has its actions read, whatever the adjusted closes say, if
+    it did so after they were read last. `is_signed`: prices may be zero or negative, and step as
+    they like.
+    """
     if not (batch.window.is_whole and len(batch.bars)):
         return batch
     known = NOTHING_KNOWN
     if not batch.lease.is_first:
         known = await store.actions.known(batch.lease.asset_id)
-    return replace(batch, verdict=verdict(batch.bars, known))
+    found = verdict(batch.bars, known)
+    if found.wants_actions is False and not is_signed and has_plain_step(batch.bars, known.read_on):
+        found = replace(found, wants_actions=True)
+    return replace(batch, verdict=found)
 
 
 async def suspected(store: Store, batch: Batch, moment: datetime, *, is_signed: bool) -> Batch:

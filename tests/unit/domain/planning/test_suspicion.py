@@ -20,7 +20,7 @@ from data_nexus.domain.planning.suspicion import (
     wait_after,
 )
 from data_nexus.domain.symbol import Symbol
-from data_nexus.domain.validation.leaps import first_leap, is_leap, is_unusual
+from data_nexus.domain.validation.leaps import first_leap, has_plain_step, is_leap, is_unusual
 from data_nexus.domain.window import EARLIEST, Window
 from data_nexus.ingestion.histories.suspected import settled, with_leaps
 from tests.support.postgres.workers import batch_for
@@ -69,6 +69,17 @@ def test_a_leap_that_the_vendor_has_adjusted_for_is_explained() -> None:
     assert not first_leap(history([*quiet, 99.0]), SESSION)
     assert not first_leap(history([100.0]), SESSION)
     assert not first_leap(history([*quiet, 50.0]), SESSION + timedelta(3))
+
+
+def test_a_plain_step_without_an_adjustment_may_be_a_split() -> None:
+    quiet = [100.0, 101.0, 100.0]
+    assert has_plain_step(history([*quiet, 50.2]), None)
+    assert has_plain_step(history([*quiet, 50.2, 50.0]), SESSION - timedelta(2))
+    assert not has_plain_step(history([*quiet, 50.2, 50.0]), SESSION - timedelta(1)), "it is old"
+    assert not has_plain_step(history([*quiet, 62.0]), None), "a crash, by no plain ratio"
+    assert not has_plain_step(history([*quiet, 50.2], [50.0, 50.5, 50.0, 50.2]), None)
+    assert not has_plain_step(history([0.01, 0.02, 0.01, 0.02]), SESSION - timedelta(1))
+    assert not has_plain_step(history([100.0]), None)
 
 
 def test_the_first_leap_among_several_new_bars_is_found_wherever_it_lies() -> None:
