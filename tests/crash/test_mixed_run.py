@@ -199,7 +199,8 @@ class MixedRun:
                 -- The vendor's row was rejected, and that is said.
                 LEFT JOIN (SELECT DISTINCT asset_id, date FROM rejected_rows) r
                     ON (r.asset_id, r.date) = (a.id, d.date)
-                WHERE r.date IS NULL AND NOT (a.is_delisted OR a.parked_at IS NOT NULL OR a.ask_after IS NOT NULL)
+                WHERE r.date IS NULL
+                  AND NOT (a.is_delisted OR a.parked_at IS NOT NULL OR a.ask_after IS NOT NULL)
                 GROUP BY d.ticker
                 """
             ).fetchall()
