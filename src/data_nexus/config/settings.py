@@ -17,11 +17,15 @@ from msgspec import Meta
 from data_nexus.config.secret import Secret
 from data_nexus.errors import UsageError
 
-_Count = Annotated[int, Meta(ge=1)]
-_Days = Annotated[int, Meta(ge=0)]
+# Each has an upper bound, too: a slip of the hand must not fill the memory or wait for ever.
+_Tasks = Annotated[int, Meta(ge=1, le=256)]
+_Count = Annotated[int, Meta(ge=1, le=100_000_000)]
+_Bytes = Annotated[int, Meta(ge=1, le=2**40)]
+_Days = Annotated[int, Meta(ge=0, le=36_500)]
 _Fraction = Annotated[float, Meta(ge=0, lt=1)]
-_AtLeastZero = Annotated[float, Meta(ge=0)]
-_AboveZero = Annotated[float, Meta(gt=0)]
+_AtLeastZero = Annotated[float, Meta(ge=0, le=10_000_000)]
+_SomeDays = Annotated[float, Meta(ge=0, le=36_500)]
+_AboveZero = Annotated[float, Meta(gt=0, le=10_000_000)]
 # Fields that have the name of their variable; every other variable is NEXUS_ and the field.
 _NAMED_AS_VARIABLE = frozenset({"database_url", "eodhd_base_url", "nexus_home"})
 # How fast and how visibly a command works. All others choose where the key goes, what is believed,
@@ -51,9 +55,9 @@ class Settings:
         str | None, Meta(description="folder of the embedded database; unset: user data")
     ] = None
     schema: Annotated[str, Meta(description="PostgreSQL schema that holds the tables")] = "public"
-    concurrency: Annotated[_Count, Meta(description="requests in flight at once")] = 5
+    concurrency: Annotated[_Tasks, Meta(description="requests in flight at once")] = 5
     days_old: Annotated[
-        _AtLeastZero,
+        _SomeDays,
         Meta(description="an asset is due when its last answer is older (days)"),
     ] = 1.0
     batch_rows: Annotated[
@@ -63,15 +67,15 @@ class Settings:
         _AtLeastZero,
         Meta(description="longest time that an answer waits to share a transaction"),
     ] = 0.5
-    writers: Annotated[_Count, Meta(description="connections that write at once")] = 2
+    writers: Annotated[_Tasks, Meta(description="connections that write at once")] = 2
     bytes_in_flight: Annotated[
-        _Count, Meta(description="decoded bytes that may wait to be written")
+        _Bytes, Meta(description="decoded bytes that may wait to be written")
     ] = 33_554_432
     answer_cap: Annotated[
-        _Count, Meta(description="largest accepted answer, decompressed (bytes)")
+        _Bytes, Meta(description="largest accepted answer, decompressed (bytes)")
     ] = 33_554_432
     attempts: Annotated[
-        _Count, Meta(description="requests per asset and run before it is left due")
+        _Tasks, Meta(description="requests per asset and run before it is left due")
     ] = 4
     backoff_seconds: Annotated[
         _AtLeastZero, Meta(description="base of the jittered wait between attempts")
@@ -115,7 +119,7 @@ class Settings:
         ),
     ] = 1
     list_days: Annotated[
-        _AtLeastZero,
+        _SomeDays,
         Meta(description="days until an update reads a symbol list again; 0: after every session"),
     ] = 7.0
     signed_prices: Annotated[

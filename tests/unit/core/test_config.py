@@ -154,6 +154,12 @@ def test_a_value_of_the_wrong_type_is_refused_with_its_place(
         load(tmp_path, **{variable: text})
 
 
+@pytest.mark.parametrize("variable", NUMERIC)
+def test_a_slip_of_the_hand_is_beyond_the_bounds(tmp_path: Path, variable: str) -> None:
+    with pytest.raises(UsageError, match=f"^{variable} \\(environment\\): "):
+        load(tmp_path, **{variable: "5000000000000"})
+
+
 @pytest.mark.parametrize(
     ("variable", "text"),
     [
