@@ -59,7 +59,7 @@ def settings_of(vendor: Sandbox, url: str, **values: object) -> Settings:
         "backoff_seconds": 0.01,
         "concurrency": 10,
         # They were discovered by the real clock, of which a night's may be years ahead.
-        "list_days": 1_000_000,
+        "list_days": 36_500,
         # What an update costs is counted without the audit, unless a test is about it.
         "audit_share": 0.0,
         # What an update in bulk costs is counted with one session compared again.
