@@ -153,17 +153,18 @@ async def _discover_all(
     ):
         run_id = await store.runs.start("discover")
         check = await RunCheck.begin(store, settings.require_token(), totals)
-        found = [
-            await discover(
-                requester,
-                store.listings,
-                WantedList(exchange, delisted, scope.types),
-                max_shrink=settings.max_shrink,
-                observe=observe,
-            )
-            for exchange in scope.exchanges
-            for delisted in ((False, True) if scope.delisted else (False,))
-        ]
+        async with store.runs.closing(run_id):
+            found = [
+                await discover(
+                    requester,
+                    store.listings,
+                    WantedList(exchange, delisted, scope.types),
+                    max_shrink=settings.max_shrink,
+                    observe=observe,
+                )
+                for exchange in scope.exchanges
+                for delisted in ((False, True) if scope.delisted else (False,))
+            ]
         report = DiscoveryReport(
             lists=tuple(found),
             calls=totals.calls,

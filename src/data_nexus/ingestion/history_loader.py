@@ -161,11 +161,12 @@ class HistoryRun:
         reader = reader_of(self.settings, store, self.requester, self.observe)
         work = history_work(self.settings, store, reader, self.observe, run_id)
         engine = engine_of(self.settings, store, self.requester, work, self.observe, self.drain)
-        try:
-            await engine.run(due, limit)
-        except BaseExceptionGroup as group:
-            raise foreseen(group) from None
-        await reader.calendars.learn()
+        async with store.runs.closing(run_id):
+            try:
+                await engine.run(due, limit)
+            except BaseExceptionGroup as group:
+                raise foreseen(group) from None
+            await reader.calendars.learn()
         ended_by = await check.breach(run_id) or engine.ended_by or self.totals.out_of_reach()
         counted = self.totals.report(time.monotonic() - started, ended_by, self.drain.reason)
         report = replace(counted, notices=await store.runs.notices(run_id, check.since, {}))

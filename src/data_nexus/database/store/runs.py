@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,6 +16,7 @@ from data_nexus.database.queries import audit_records, notices_of_run
 from data_nexus.domain.planning.audit import Record
 from data_nexus.domain.planning.due import LastSessions
 from data_nexus.domain.planning.notices import Notices, notices_of
+from data_nexus.errors import NexusError
 
 NO_LEASE_IS_LEFT = "no lease of an ended run is left"
 
@@ -43,6 +46,16 @@ class Runs:
         """Close a run."""
         parameters = {"run_id": run_id, "outcome": outcome, "figures": json.dumps(figures)}
         await self._pool.execute("finish_run", parameters)
+
+    @asynccontextmanager
+    async def closing(self, run_id: int) -> AsyncIterator[None]:
+        """Close a run that an error ends before it is finished; the outcome names the error."""
+        try:
+            yield
+        except NexusError as error:
+            with suppress(NexusError):
+                await self.finish(run_id, f"failed: {error}", {})
+            raise
 
     async def report(self, state: dict[str, Any]) -> None:
         """Show how this worker is doing, for `nexus status`."""

@@ -84,9 +84,10 @@ async def update(
             reader=replace(reader_of(settings, store, requester, observe), now=now),
         )
         check = await RunCheck.begin(store, settings.require_token(), totals)
-        steps, expected = await _advance_due(
-            run, exchange, lambda assets: run.observe(RunStarted("update", assets))
-        )
+        async with store.runs.closing(run.run_id):
+            steps, expected = await _advance_due(
+                run, exchange, lambda assets: run.observe(RunStarted("update", assets))
+            )
         ended_by = (
             await check.breach(run.run_id)
             or steps.ended_by
