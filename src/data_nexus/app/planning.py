@@ -106,13 +106,7 @@ def update_plan(
     left = on_day(known.quota, known.moment.date()).left
     unsettled = database.rows(*queries.unsettled(exchange))
     chosen = fetch_plans(
-        behind,
-        no_bulk,
-        known.quota.calls_a_day,
-        left,
-        settings.look_back,
-        unsettled,
-        calendars,
+        behind, no_bulk, known.quota.calls_a_day, left, settings.look_back, unsettled, calendars
     )
     probes = _probes(database, calendars, behind, chosen)
     suspected = database.rows(*queries.suspected_assets(exchange, known.moment))

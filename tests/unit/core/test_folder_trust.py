@@ -59,7 +59,7 @@ def test_these_settings_are_free_and_a_new_one_is_guarded_until_it_is_listed() -
     "text",
     [
         *('signed_prices = "US"', "look_back = 0", "max_shrink = 9", "reread_days = 0"),
-        *("attempts = 900", "days_old = 0", "reserve = 0", "audit_share = 0.9", "list_days = 0"),
+        *("attempts = 90", "days_old = 0", "reserve = 0", "audit_share = 0.9", "list_days = 0"),
         *("answer_cap = 9", "lease_seconds = 0.1", "answer_seconds = 0.01"),
     ],
 )
