@@ -110,8 +110,12 @@ def has_begun(day: date, moment: datetime) -> bool:
 
 
 def is_plausible(quota: Quota, spent: int, limit: int, extra: int) -> bool:
-    """Return whether an account can have spent so much: not far more than it had."""
-    most = max(limit, quota.day_limit or 0) + max(extra, quota.extra)
+    """Return whether an account can have spent so much: not far more than it had.
+
+    That is judged by the limit that was known before, as the answer's own may be absurd as well. A
+    limit that has really risen is known to the next answer.
+    """
+    most = (quota.day_limit or limit) + max(extra, quota.extra)
     return spent <= _MOST_TIMES * most + _OVERSHOT
 
 

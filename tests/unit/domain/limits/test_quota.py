@@ -167,6 +167,13 @@ def test_extra_calls_that_were_drawn_make_a_large_count_plausible() -> None:
     assert not is_plausible(quota(), 51_000, 1000, 0)
 
 
+def test_a_count_is_judged_by_the_limit_that_was_known_before() -> None:
+    absurd = 400_000_000
+    assert not is_plausible(quota(), absurd, absurd, 0)
+    assert with_account(quota(spent=40), absurd, TODAY, absurd, 0).spent == 40
+    assert is_plausible(quota(day_limit=None), 90_000, 100_000, 0), "of a limit not known yet"
+
+
 def test_a_day_has_begun_for_the_vendor_ten_minutes_before_midnight() -> None:
     late = datetime(2026, 3, 10, 23, 50, tzinfo=UTC)
     tomorrow = TODAY + timedelta(days=1)
