@@ -193,7 +193,7 @@ class MixedRun:
                     (TABLE truth EXCEPT ALL TABLE stored)
                     UNION ALL (TABLE stored EXCEPT ALL TABLE truth)
                 )
-                SELECT d.ticker, count(*), min(date), max(date), max(a.last_synced)
+                SELECT d.ticker, count(*), min(d.date), max(d.date), max(a.last_synced)
                 FROM differing d
                 JOIN assets a ON a.symbol || '.' || a.exchange = d.ticker
                 -- The vendor's row was rejected, and that is said.

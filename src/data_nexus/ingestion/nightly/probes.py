@@ -99,7 +99,8 @@ async def _ask(
     if count < PROBES and reached > seen and run.goes_on(steps):
         # It trades again; on which days, several assets must say.
         steps += await _read(run, exchange, asset_ids[count:PROBES])
-    if count == PROBES and reached == seen and run.goes_on(steps):
+    was_answered = calendars.answers(exchange) > before
+    if count == PROBES and reached == seen and was_answered and run.goes_on(steps):
         # A few may be late.
         steps += await _read(run, exchange, asset_ids[count:])
         reached = (await run.bulk.sightings())[exchange]
