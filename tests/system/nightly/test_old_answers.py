@@ -61,9 +61,12 @@ def night(vendor: Sandbox, url: str, session: date) -> dict[str, Any]:
     return report.as_dict()
 
 
-def fall_behind(vendor: Sandbox, sessions: int, **whom: Any) -> None:  # noqa: ANN401
+def fall_behind(vendor: Sandbox, sessions: int, **assets: Any) -> None:  # noqa: ANN401
     """Send no bars after Friday for some sessions."""
-    vendor.post("/behaviours", {"name": "late", "sessions": sessions, "since": str(FRIDAY), **whom})
+    behaviour = {"name": "late", "sessions": sessions, "since": str(FRIDAY)}
+    vendor.post("/behaviours", behaviour | assets)
+        "/behaviours", {"name": "late", "sessions": sessions, "since": str(FRIDAY), **assets}
+    )
 
 
 def test_answers_that_lack_the_last_bar_of_every_asset_withdraw_none(

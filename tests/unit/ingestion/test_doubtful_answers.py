@@ -25,7 +25,7 @@ from data_nexus.errors import (
     VendorUnavailable,
 )
 from data_nexus.events import Event, Waiting
-from data_nexus.ingestion.fetching.drain import Drain, Drained
+from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.histories.doubtful_answers import Doubtful, DoubtfulAnswers
 
 REFUSED = "405 Method Not Allowed"
@@ -266,14 +266,6 @@ def test_a_run_that_waits_can_be_drained() -> None:
         await holding
 
     made = run(scenario, answers=wrong(9), waits=True)
-    assert (made.settled, made.left_due) == ([], [*range(MOST_ALIKE)])
-
-
-def test_a_witness_that_a_drain_cuts_short_proves_nothing() -> None:
-    async def scenario(made: Run) -> None:
-        await made.hold(*range(MOST_ALIKE))
-
-    made = run(scenario, answers=[Drained()])
     assert (made.settled, made.left_due) == ([], [*range(MOST_ALIKE)])
 
 

@@ -29,7 +29,7 @@ from data_nexus.errors import (
     VendorUnavailable,
 )
 from data_nexus.events import Observer, Waiting
-from data_nexus.ingestion.fetching.drain import Drain, Drained
+from data_nexus.ingestion.fetching.drain import Drain
 
 # Any of them may have left the vendor's lists meanwhile.
 _WITNESSES = 3
@@ -92,8 +92,6 @@ class DoubtfulAnswers:
             if is_mass_failure([each.unfit for each in self._held]):
                 try:
                     await self._decide(doubtful.error)
-                except Drained:
-                    await self.give_up()
                 except NexusError:
                     await self.give_up()
                     raise

@@ -105,7 +105,7 @@ class FolderStorage(Storage):
         )
 
     def _refuse_links(self) -> None:
-        """Raise `UsageError` for a part of the folder that lies elsewhere, or is no file."""
+        """Raise `UsageError` for a part of the folder that lies elsewhere, or is not a file."""
         root = Path(self._root)
         for table in TABLES:
             parts = (root / table).glob("*"), (root / table / "_delta_log").glob("*")
