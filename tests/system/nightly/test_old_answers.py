@@ -65,8 +65,6 @@ def fall_behind(vendor: Sandbox, sessions: int, **assets: Any) -> None:  # noqa:
     """Send no bars after Friday for some sessions."""
     behaviour = {"name": "late", "sessions": sessions, "since": str(FRIDAY)}
     vendor.post("/behaviours", behaviour | assets)
-        "/behaviours", {"name": "late", "sessions": sessions, "since": str(FRIDAY), **assets}
-    )
 
 
 def test_answers_that_lack_the_last_bar_of_every_asset_withdraw_none(
