@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
 from data_nexus.config import load_settings
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.reader.status import overview
@@ -39,6 +41,19 @@ def test_an_asset_is_fresh_that_lacks_no_session_and_is_settled_but_for_the_last
     add(database_url, "UNSETTLED", synced_through=out.last, settled_through=out.earlier)
     add(database_url, "UNKNOWN", synced_through=out.last)
     assert states(database_url) == (1, 3, 0)
+
+
+@pytest.mark.parametrize(("read_after", "fresh"), [("2024-01-03", 1), ("infinity", 2)])
+def test_a_suspected_asset_is_not_fresh_unless_it_was_read_in_vain_for_long(
+    database_url: str, read_after: str, fresh: int
+) -> None:
+    out = last_published("US", PublicationKind.TRADED, datetime.now(UTC))
+    for code in ("SURE", "LEAPT"):
+        add(database_url, code, synced_through=out.last, settled_through=out.before)
+    columns = "asset_id, reason, session, read_after"
+    noted = f"SELECT id, 'its price leaps', '2024-01-02', '{read_after}' FROM assets"  # noqa: S608
+    execute(database_url, f"INSERT INTO suspicions ({columns}) {noted} WHERE symbol = 'LEAPT'")
+    assert states(database_url) == (fresh, 2 - fresh, 0)
 
 
 def test_an_answer_since_the_last_session_is_out_is_no_proof_of_it(database_url: str) -> None:

@@ -1,7 +1,8 @@
 -- name: status
 -- What the database holds: assets by state, and their dates. An asset is settled if each
 -- published session but the last has been compared after the next one's publication, and fresh if it
--- is settled and the last session is stored or known absent. One that is known to be damaged is not.
+-- is settled and the last session is stored or known absent. One that is known to be damaged is
+-- neither, and one that is to be read again since something about it is in doubt is not fresh.
 WITH current AS (
     SELECT a.*,
            (SELECT m.date FROM market_data m WHERE m.asset_id = a.id ORDER BY m.date LIMIT 1) AS first_date,
@@ -9,7 +10,11 @@ WITH current AS (
            repair_wanted_at IS NULL
                AND (is_ended
                     OR synced_through >= p.published
-                       AND settled_through >= p.settled) AS is_fresh,
+                       AND settled_through >= p.settled
+                       AND NOT EXISTS (
+                           SELECT FROM suspicions s
+                           WHERE s.asset_id = a.id AND s.read_after < 'infinity'
+                       )) AS is_fresh,
            repair_wanted_at IS NULL AND (is_ended OR settled_through >= p.settled) AS is_settled,
            NOT is_ended AND a.last_bar > coalesce(a.settled_through, '-infinity') AS is_provisional
     FROM (SELECT *, is_delisted OR retired_at IS NOT NULL AS is_ended FROM assets) AS a
