@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from data_nexus.domain.adjustment.findings import Verdict
-from data_nexus.domain.bars import EPOCH, NO_DATE, NO_ROW, Bars, days
+from data_nexus.domain.bars import EPOCH, NO_DATE, NO_ROW, Bars, Days, days
 from data_nexus.domain.lease import Lease
 from data_nexus.domain.planning.suspicion import SettledSuspicion, Suspicion
 from data_nexus.domain.validation.withdrawal import SentDates, sent_dates
@@ -58,7 +58,9 @@ class Batch:
     `settles_to` the last one whose values are final. `verdict` says of a whole history how the
     stored actions explain it. `suspected` is why the asset is to be read again, `settled` what the
     answer does to what was suspected before; `is_end_confirmed`: like this one, answers of the days
-    before ended before the last stored bar.
+    before ended before the last stored bar. `if_lost` is noted if the answer does not bring back
+    bars that were lost; with `is_loss_noted` it was before, and with `is_loss_confirmed` answers of
+    the days before did not either.
     """
 
     lease: Lease
@@ -80,6 +82,9 @@ class Batch:
     settled: tuple[SettledSuspicion, ...] = ()
     has_notice: bool = False
     is_end_confirmed: bool = False
+    if_lost: Suspicion | None = None
+    is_loss_noted: bool = False
+    is_loss_confirmed: bool = False
 
     @property
     def is_quiet(self) -> bool:
@@ -156,7 +161,8 @@ class WrittenBars:
 
     `arrived` are the ranges of dates between which the new ones lie, as a multirange of PostgreSQL.
     `stored` were there before in the answer's window, and `last_bar` is the last of those that
-    stayed. `withdrawn` left, and `doubted` stayed although the answer lacks them.
+    stayed. `withdrawn` left, and `doubted` stayed although the answer lacks them. Of a history that
+    was read whole again, `new_dates` are those of the new bars.
     """
 
     inserted: int = 0
@@ -166,27 +172,43 @@ class WrittenBars:
     doubted: int = 0
     stored: int = 0
     last_bar: date | None = None
+    new_dates: Days | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class LoggedHistory:
     """What the sync log says of an asset before its whole history is read again.
 
-    There should be so many `bars`, and what has no bar up to `passed_to` is known absent.
+    There should be so many `bars`, the last one on `arrived_to`, and what has no bar up to
+    `passed_to` is known absent.
     """
 
     bars: int = 0
     passed_to: date | None = None
+    arrived_to: date | None = None
 
     def lost(self, batch: Batch, written: WrittenBars) -> int:
         """Return how many bars of the log were not stored.
 
         Less than none: bars that no entry of the log has inserted, if the vendor sends all of them.
-        One that stays although the vendor does not send it either is not accounted for.
+        One that stays although the vendor does not send it either is not accounted for, and nor is
+        one that is still missing, until that is confirmed.
         """
         missing = self.bars - written.stored
+        if missing > 0:
+            return missing - self.still_missing(batch, written)
         left = written.stored + written.inserted - written.withdrawn
-        return missing if left == len(batch.bars) else max(0, missing)
+        return missing if left == len(batch.bars) else 0
+
+    def still_missing(self, batch: Batch, written: WrittenBars) -> int:
+        """Return how many bars of the log neither were stored nor are sent; none once confirmed."""
+        missing = self.bars - written.stored
+        if missing <= 0 or batch.is_loss_confirmed:
+            return 0
+        back = 0
+        if written.new_dates is not None and self.arrived_to is not None:
+            back = int(np.count_nonzero(written.new_dates <= days(self.arrived_to)))
+        return max(0, missing - back)
 
 
 def receipt(batch: Batch, written: WrittenBars) -> Receipt:
@@ -259,10 +281,11 @@ def _settled(batch: Batch, written: WrittenBars) -> dict[str, Any]:
 def _counted(batch: Batch, written: WrittenBars, before: LoggedHistory | None) -> dict[str, Any]:
     """Return what `settle_batch` needs to put the cursor where the bars and the log put it."""
     if before is None:
-        return {"is_counted": False, "lost": 0}
+        return {"is_counted": False, "lost": 0, "is_damaged": False}
     return {
         "is_counted": True,
         "lost": before.lost(batch, written),
+        "is_damaged": before.still_missing(batch, written) > 0,
         "stored_to": written.last_bar,
         "known_to": before.passed_to,
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -34,6 +34,7 @@ from data_nexus.domain.adjustment.findings import (
     AssetFinding,
 )
 from data_nexus.domain.bars import Bars
+from data_nexus.domain.planning.suspicion import Reason
 from data_nexus.errors import StorageUnavailable
 
 
@@ -114,9 +115,14 @@ async def _write(
     if rejects:
         await connection.execute(query("insert_rejects"), reject_parameters(rejects))
     await _write_findings(connection, again, found.doubts)
-    await _write_suspicions(connection, held)
     logged = await _logged(connection, [batch for batch in again if batch.window.is_whole])
     settled = [(batch, written.get(batch.lease.asset_id, WrittenBars())) for batch in held]
+    damaged_ids = {
+        batch.lease.asset_id
+        for batch, each in settled
+        if logged.get(batch.lease.asset_id, LoggedHistory()).still_missing(batch, each)
+    }
+    await _write_suspicions(connection, held, damaged_ids)
     await connection.execute(query("settle_batch"), settle_parameters(settled, logged, run_id))
     return {batch.lease.asset_id: receipt(batch, each) for batch, each in settled}
 
@@ -140,12 +146,24 @@ async def _bring_in_line(connection: AsyncConn, batches: Sequence[Batch]) -> Com
     return found
 
 
-async def _write_suspicions(connection: AsyncConn, batches: Sequence[Batch]) -> None:
-    """Note what answers make suspect, and end or put off what was suspected."""
+async def _write_suspicions(
+    connection: AsyncConn, batches: Sequence[Batch], damaged_ids: Collection[int]
+) -> None:
+    """Note what answers make suspect, and end or put off what was suspected.
+
+    Of the damaged assets, bars are missing that the answer has not brought back.
+    """
     if settled := [each for batch in batches for each in batch.settled]:
         await connection.execute(query("settle_suspicions"), settled_parameters(settled))
+    noted_ids = {batch.lease.asset_id for batch in batches if batch.is_loss_noted}
+    if whole_ids := [*noted_ids.difference(damaged_ids)]:
+        ended = {"reason": Reason.LOST, "asset_ids": whole_ids}
+        await connection.execute(query("end_suspicions"), ended)
     # Last, as a later session begins a suspicion anew that was put off for an earlier one.
-    if suspected := [each for batch in batches for each in batch.suspected]:
+    suspected = [each for batch in batches for each in batch.suspected]
+    lost = [batch.if_lost for batch in batches if batch.lease.asset_id in damaged_ids]
+    suspected += [each for each in lost if each is not None]
+    if suspected:
         await connection.execute(query("note_suspicions"), noted_parameters(suspected))
 
 

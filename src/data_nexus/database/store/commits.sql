@@ -13,8 +13,10 @@ FOR UPDATE OF a
 COPY market_data (asset_id, date, open, high, low, close, adjusted_close, volume) FROM STDIN (FORMAT binary)
 
 -- name: count_logged
--- How many bars some assets should have by the sync log, and up to where each is known absent.
-SELECT asset_id, sum(inserted - lost - withdrawn)::int AS bars, max(passed_to) AS passed_to
+-- How many bars some assets should have by the sync log, and up to where each is known absent; the
+-- last one that has ever arrived.
+SELECT asset_id, sum(inserted - lost - withdrawn)::int AS bars, max(passed_to) AS passed_to,
+       max(upper(arrived)) - 1 AS arrived_to
 FROM sync_log
 WHERE asset_id = ANY (%(asset_ids)s::int[])
 GROUP BY asset_id
@@ -64,7 +66,8 @@ WITH settled AS (
         received int, inserted int, revised int, unchanged int, rejected int, flagged jsonb,
         calls int, requests int, body_sha256 text, last_date date, absent_days float8,
         arrived datemultirange, passes_to date, settles_to date, is_quiet bool, wants_actions bool, is_whole bool,
-        cause text, moment timestamptz, is_counted bool, lost int, withdrawn int, stored_to date, known_to date
+        cause text, moment timestamptz, is_counted bool, lost int, withdrawn int, stored_to date, known_to date,
+        is_damaged bool
     )
 ), logged AS (
     INSERT INTO sync_log (
@@ -98,6 +101,7 @@ SET last_synced = CASE WHEN s.outcome = 'stored' THEN now() ELSE a.last_synced E
     settled_through = least(greatest(a.settled_through, s.settles_to), s.synced_to),
     last_bar = greatest(CASE WHEN s.is_counted THEN s.stored_to ELSE a.last_bar END, s.last_date),
     repair_wanted_at = CASE
+        WHEN s.is_damaged THEN coalesce(a.repair_wanted_at, now())
         WHEN s.is_whole AND s.outcome = 'stored' THEN NULL
         ELSE a.repair_wanted_at
     END,

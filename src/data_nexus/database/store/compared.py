@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import numpy as np
@@ -45,7 +45,10 @@ def compare_group(batches: Sequence[Batch], stored: AssetBars) -> Compared:
             doubts[asset_id] = finding
         elif len(lacking):
             withdrawn[asset_id] = bars.take(np.isin(bars.date, lacking))
-        written[asset_id] = _written(change, asset_id, bars, lacking, is_kept=finding is not None)
+        one = _written(change, asset_id, bars, lacking, is_kept=finding is not None)
+        if one.inserted and batch.is_whole_again:
+            one = replace(one, new_dates=np.setdiff1d(batch.bars.date, bars.date))
+        written[asset_id] = one
     return Compared(change, joined(withdrawn.items()), doubts, written)
 
 

@@ -21,6 +21,10 @@ class Reach:
     settles_to: date | None
 
 
+# The reach of an answer that speaks of no session.
+NO_REACH = Reach(None, None)
+
+
 def reach_of_due(published: Published, seen: date) -> Reach:
     """Return the reach of an answer for an asset that was due by the calendar.
 
@@ -36,7 +40,7 @@ def reach_of_due(published: Published, seen: date) -> Reach:
 def limited(reach: Reach, last: date | None) -> Reach:
     """Return the reach of an answer that speaks of no session after a day; None: of none at all."""
     if last is None:
-        return Reach(None, None)
+        return NO_REACH
     return Reach(*(each and min(each, last) for each in (reach.passes_to, reach.settles_to)))
 
 
@@ -47,7 +51,7 @@ def reach_of_history(published: Published, last_bar: date | None) -> Reach:
     a session that is still to be published is provisional and moves nothing.
     """
     if last_bar is None:
-        return Reach(None, None)
+        return NO_REACH
     passes_to = min(last_bar, published.last)
     settled = published.before if last_bar >= published.last else published.earlier
     return Reach(passes_to, min(passes_to, settled))

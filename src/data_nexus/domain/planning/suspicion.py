@@ -17,7 +17,8 @@ from enum import StrEnum
 MOST_READINGS = 6
 # Adjusted closes that are unexplained since longer than this will not be mended by waiting.
 RECENT = timedelta(days=30)
-# After so many readings that end before the last bar as well, it is withdrawn: a week.
+# After so many readings that end before the last bar as well, it is withdrawn, and after so many
+# that do not bring lost bars back, they are lost for good: a week.
 CONFIRMING_READINGS = 4
 
 
@@ -28,6 +29,7 @@ class Reason(StrEnum):
     REJECTED = "its row was rejected"
     UNSENT = "a stored bar is not sent any more"
     END = "its last bar is not sent any more"
+    LOST = "lost bars are not sent"
     LEAP = "its price leaps"
     ACTION = "an action was reported late"
     OPEN = "its last bars were not compared again"
@@ -68,6 +70,14 @@ def is_end_confirmed(noted: Iterable[NotedSuspicion], last_bar: date) -> bool:
         and each.session == last_bar
         and each.is_due
         and each.times + 1 >= CONFIRMING_READINGS
+        for each in noted
+    )
+
+
+def is_loss_confirmed(noted: Iterable[NotedSuspicion]) -> bool:
+    """Say whether a reading without the lost bars of its asset confirms those of a week before."""
+    return any(
+        each.reason is Reason.LOST and each.is_due and each.times + 1 >= CONFIRMING_READINGS
         for each in noted
     )
 

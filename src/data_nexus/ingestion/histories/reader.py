@@ -10,7 +10,13 @@ from data_nexus.database.store import Store
 from data_nexus.database.store.batch import Batch, Outcome
 from data_nexus.domain.calendar.publication import Published, kind_of, last_published
 from data_nexus.domain.lease import Lease
-from data_nexus.domain.planning.cursor import Reach, limited, reach_of_due, reach_of_history
+from data_nexus.domain.planning.cursor import (
+    NO_REACH,
+    Reach,
+    limited,
+    reach_of_due,
+    reach_of_history,
+)
 from data_nexus.domain.planning.due import rest_days
 from data_nexus.domain.symbol import Symbol
 from data_nexus.domain.texts import NOTICE_CHARS, excerpt, one_line
@@ -168,6 +174,9 @@ class HistoryReader:
         exchange = batch.lease.symbol.exchange
         seen = max(batch.bars.last_date() or date.min, self.seen.get(exchange, date.min))
         self.seen[exchange] = seen
+        if batch.outcome is not Outcome.STORED and batch.lease.last_bar is not None:
+            # No answer of an asset that has bars: it does not say that it has not traded.
+            return with_reach(batch, NO_REACH)
         reach = reach_of_due(published, seen)
         if batch.is_behind:
             # It may be old: of what comes after its end it says nothing.

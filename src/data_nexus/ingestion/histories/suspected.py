@@ -16,12 +16,15 @@ from data_nexus.domain.planning.suspicion import (
     SettledSuspicion,
     Suspicion,
     is_end_confirmed,
+    is_loss_confirmed,
     wait_after,
 )
 from data_nexus.domain.validation.leaps import first_leap, has_plain_step
 
 # What a whole answer ends, whatever it says: it speaks of the session itself.
 _ENDED_BY_AN_ANSWER = frozenset({Reason.LATE, Reason.REJECTED, Reason.UNSENT, Reason.ACTION})
+# What a number of readings confirms, each in its time.
+_CONFIRMED_BY_TIME = frozenset({Reason.END, Reason.LOST})
 
 
 async def judged(store: Store, batch: Batch, *, is_signed: bool) -> Batch:
@@ -61,11 +64,26 @@ async def suspected(store: Store, batch: Batch, moment: datetime, *, is_signed: 
 def weighed(batch: Batch, noted: Sequence[NotedSuspicion], moment: datetime) -> Batch:
     """Return a whole history, received at a moment, with what it does to its asset's suspicions."""
     last = batch.lease.last_bar
-    batch = replace(batch, is_end_confirmed=bool(last and is_end_confirmed(noted, last)))
+    batch = replace(
+        batch,
+        is_end_confirmed=bool(last and is_end_confirmed(noted, last)),
+        is_loss_confirmed=is_loss_confirmed(noted),
+    )
     is_explained = batch.verdict is not None and batch.verdict.is_explained
-    found = settled(noted, batch.bars, moment, is_explained=is_explained, is_behind=batch.is_behind)
+    found = settled(
+        noted,
+        batch.bars,
+        moment,
+        is_explained=is_explained,
+        is_behind=batch.is_behind,
+        is_end_confirmed=batch.is_end_confirmed or batch.is_loss_confirmed,
+    )
     suspected = (_noted_now(batch, Reason.END, last, moment),) if last and batch.is_behind else ()
-    return replace(batch, settled=found, suspected=suspected)
+    is_loss_noted = any(each.reason is Reason.LOST for each in noted)
+    if_lost = _noted_now(batch, Reason.LOST, last, moment) if last and not is_loss_noted else None
+    return replace(
+        batch, settled=found, suspected=suspected, if_lost=if_lost, is_loss_noted=is_loss_noted
+    )
 
 
 def continued(batch: Batch, moment: datetime) -> Batch:
@@ -86,35 +104,40 @@ def settled(
     *,
     is_explained: bool,
     is_behind: bool = False,
+    is_end_confirmed: bool = False,
 ) -> tuple[SettledSuspicion, ...]:
     """Return what a whole history, received at a moment, does to the suspicions of its asset.
 
     `is_behind`: it may be an old one, as it lacks the last stored bar. One that comes before it is
-    time for the next reading is none of those that confirm that.
+    time for the next reading is none of those that confirm that, or a loss.
     """
     found = []
     for each in noted:
         wait = wait_after(each.times + 1)
-        ended = is_ended(each, bars, is_explained=is_explained, is_behind=is_behind)
-        if ended or each.is_due or each.reason is not Reason.END:
+        if each.reason is Reason.END:
+            ended = is_end_confirmed or (not is_behind and _reaches(bars, each.session))
+        else:
+            ended = is_ended(each, bars, is_explained=is_explained)
+        if ended or each.is_due or each.reason not in _CONFIRMED_BY_TIME:
             later = moment + wait if wait else None
             found.append(SettledSuspicion(each.asset_id, each.reason, ended, later))
     return tuple(found)
 
 
-def is_ended(
-    noted: NotedSuspicion, bars: Bars, *, is_explained: bool, is_behind: bool = False
-) -> bool:
+def is_ended(noted: NotedSuspicion, bars: Bars, *, is_explained: bool) -> bool:
     """Say whether a whole history ends a suspicion; `is_explained` by its stored actions."""
-    if noted.reason is Reason.END:
-        return not is_behind
-    if noted.reason is Reason.OPEN:
-        return False  # The cursor says so, once the answer is stored.
+    if noted.reason in {Reason.OPEN, Reason.LOST}:
+        return False  # The cursor or the count of its bars says so, once the answer is stored.
     if noted.reason in _ENDED_BY_AN_ANSWER:
         return True
     if noted.reason is Reason.UNEXPLAINED:
         return is_explained
     return first_leap(bars, noted.session) is None
+
+
+def _reaches(bars: Bars, session: date) -> bool:
+    last = bars.last_date()
+    return last is not None and last >= session
 
 
 def with_leaps(batch: Batch, moment: datetime) -> Batch:
