@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.reader.invariants import broken_invariants
+from data_nexus.domain.planning.suspicion import Reason
 from tests.support.postgres.database import Cluster
 from tests.support.postgres.tables import execute, rows, value
 from tests.support.programs.commands import Commands, Finished, commands_at
@@ -216,3 +218,69 @@ def test_a_person_is_shown_what_is_broken_and_what_mends_it(
         f"FAIL stored bars are those of the sync log: broken for 1 asset ({symbol}); nexus repair"
     )
     assert line in " ".join(done.stdout.split())
+
+
+def send_without(vendor: Sandbox, symbol: str, lacking: set[str]) -> None:
+    """Send an asset's history without the bars of some days."""
+    sent = vendor.ask(f"/eod/{symbol}", fmt="json").json()
+    left = [each for each in sent if each["date"] not in lacking]
+    assert len(left) == len(sent) - len(lacking)
+    vendor.post("/faults", {"kind": "hostile_json", "symbol": symbol, "body": json.dumps(left)})
+
+
+@pytest.mark.parametrize("place", ["WHERE number BETWEEN 40 AND 79", "WHERE number > 85"])
+def test_lost_bars_that_the_vendor_does_not_send_stay_missing_until_it_does(
+    commands: Commands, vendor: Sandbox, database_url: str, place: str
+) -> None:
+    """A partial answer is no proof that they never were: in the middle, or the last ones."""
+    (symbol,) = rows(database_url, "SELECT symbol || '.US' FROM assets WHERE id = 1")[0]
+    numbered = (
+        "SELECT date, row_number() OVER (ORDER BY date) AS number FROM market_data"
+        " WHERE asset_id = 1"
+    )
+    lost = {
+        str(day)
+        for (day,) in rows(
+            database_url,
+            f"DELETE FROM market_data WHERE asset_id = 1 AND date IN"  # noqa: S608
+            f" (SELECT date FROM ({numbered}) AS n {place}) RETURNING date",
+        )
+    }
+    assert len(lost) >= 10
+    send_without(vendor, symbol, lost)
+    for _ in range(3):
+        done = commands.run("repair", "--symbols", symbol, "--json")
+        assert (done.code, done.answer["left"]) == (3, 1)
+        broken = broken_invariants(PostgresConnection(database_url))
+        assert [name for name, ids in broken.items() if ids] == [
+            "stored bars are those of the sync log"
+        ]
+        assert commands.run("status", "--json").answer["assets"]["damaged"] == 1
+        suspected = "SELECT reason FROM suspicions WHERE asset_id = 1 ORDER BY reason"
+        assert (Reason.LOST,) in rows(database_url, suspected)
+    vendor.delete("/faults")
+    done = commands.run("repair", "--json")
+    assert (done.code, done.answer["inserted"], done.answer["left"]) == (0, len(lost), 0)
+    assert is_true(database_url, vendor)
+    assert value(database_url, "SELECT count(*) FROM suspicions") == 0
+
+
+def test_lost_bars_that_are_not_sent_for_a_week_are_lost_for_good(
+    commands: Commands, vendor: Sandbox, database_url: str
+) -> None:
+    (symbol,) = rows(database_url, "SELECT symbol || '.US' FROM assets WHERE id = 1")[0]
+    lost = {day(database_url, 1, number) for number in range(40, 45)}
+    rows(
+        database_url,
+        "DELETE FROM market_data WHERE asset_id = 1 AND date = ANY (%s::date[])",
+        [*lost],
+    )
+    send_without(vendor, symbol, lost)
+    left = []
+    for _ in range(6):
+        left.append(commands.run("repair", "--symbols", symbol, "--json").answer["left"])
+        execute(database_url, "UPDATE suspicions SET read_after = now()")
+    assert left == [1, 1, 1, 1, 0, 0]
+    assert value(database_url, "SELECT sum(lost) FROM sync_log") == len(lost)
+    assert not any(broken_invariants(PostgresConnection(database_url)).values())
+    assert value(database_url, "SELECT count(*) FROM suspicions") == 0
