@@ -5,6 +5,7 @@ from __future__ import annotations
 from tools.mutants.mutant import Mutant
 
 _LEDGER = "src/data_nexus/ingestion/fetching/quota_ledger.py"
+_RESERVE = "src/data_nexus/ingestion/fetching/slots.py"
 _SLOTS = "tests/unit/ingestion/test_ledger_slots.py"
 _CLOCKS = "tests/contract/store/test_clocks.py"
 
@@ -20,7 +21,7 @@ MUTANTS = (
     ),
     Mutant(
         name="a slot behind midnight is charged to the day before",
-        file=_LEDGER,
+        file=_RESERVE,
         before="            Slot(slot.timestamp() + offset, slot.date(), calls, self.minute_limit)",
         after="            Slot(slot.timestamp() + offset, moment.date(), calls, self.minute_limit)",
         harm="a slot reserved before midnight and given back stays charged to the new day",
@@ -39,8 +40,8 @@ MUTANTS = (
     Mutant(
         name="a full minute with the same limit is ignored",
         file=_LEDGER,
-        before="        if limit == self.minute_limit and remaining > 0 and planned_under <= limit:",
-        after="        if limit == self.minute_limit and planned_under <= limit:",
+        before="        if limit == self._slots.minute_limit and remaining > 0 and planned_under <= limit:",
+        after="        if limit == self._slots.minute_limit and planned_under <= limit:",
         harm="when another client fills the minute, every worker runs into 429",
         tests=(
             f"{_SLOTS}::test_a_full_minute_moves_the_next_slot_whether_the_limit_is_new_or_not",
@@ -50,7 +51,7 @@ MUTANTS = (
     Mutant(
         name="a pause is not shared",
         file=_LEDGER,
-        before="        await self._change(\n            lambda quota, moment: (paused(quota, moment + timedelta(seconds=seconds)), None)\n        )\n",
+        before="        await self._row.change(\n            lambda quota, moment: (paused(quota, moment + timedelta(seconds=seconds)), None)\n        )\n",
         after="",
         harm="one worker heeds a 429, and the others go on asking",
         tests=(f"{_SLOTS}::test_a_pause_holds_for_every_worker",),
@@ -67,9 +68,9 @@ MUTANTS = (
     ),
     Mutant(
         name="calls are given back twice when COMMIT's answer is lost",
-        file=_LEDGER,
-        before="            await self._change(give_back, once=True)",
-        after="            await self._change(give_back)",
+        file=_RESERVE,
+        before="            await self.row.change(give_back, once=True)",
+        after="            await self.row.change(give_back)",
         harm="the day is overspent by what was given back twice",
         tests=(
             "tests/contract/store/test_lost_commits.py::test_calls_given_back_through_a_cut_are_given_back_once_or_not",

@@ -8,6 +8,7 @@ _ARITHMETIC = "src/data_nexus/domain/limits/quota.py"
 _BREAKER = "src/data_nexus/domain/limits/breaker.py"
 _BACKOFF = "src/data_nexus/domain/limits/backoff.py"
 _LEDGER = "src/data_nexus/ingestion/fetching/quota_ledger.py"
+_RESERVE = "src/data_nexus/ingestion/fetching/slots.py"
 _QUOTA_TESTS = "tests/unit/domain/limits/test_quota.py"
 _BREAKER_TESTS = "tests/unit/domain/limits/test_breaker.py"
 _LEDGER_TESTS = "tests/contract/store/test_ledger.py"
@@ -216,7 +217,7 @@ MUTANTS = (
     Mutant(
         name="a slot that was not used is not given back",
         file=_LEDGER,
-        before="                self._ready.appendleft(slot)\n",
+        before="                self._slots.put_back(slot)\n",
         after="",
         harm="a request that is cancelled while it waits costs a call of the day",
         tests=(
@@ -226,7 +227,7 @@ MUTANTS = (
     ),
     Mutant(
         name="dear requests are reserved in advance",
-        file=_LEDGER,
+        file=_RESERVE,
         before="            most = max(1, most // max(calls, 1))\n",
         after="",
         harm="a killed worker loses thousands of calls that it had reserved for sessions in bulk",

@@ -115,17 +115,23 @@ def is_plausible(quota: Quota, spent: int, limit: int, extra: int) -> bool:
     That is judged by the limit that was known before, as the answer's own may be absurd as well. A
     limit that has really risen is known to the next answer.
     """
-    most = (quota.day_limit or limit) + max(extra, quota.extra)
-    return spent <= _MOST_TIMES * most + _OVERSHOT
+    return spent <= _most_spent((quota.day_limit or limit) + max(extra, quota.extra))
+
+
+def _most_spent(calls_a_day: int) -> int:
+    return _MOST_TIMES * calls_a_day + _OVERSHOT
 
 
 def believed(quota: Quota, moment: datetime) -> Quota:
-    """Return a remembered quota without what only a clock that ran ahead can have left in it.
+    """Return a remembered quota without what cannot be so.
 
-    Of a day later than tomorrow nothing is kept: how much of today is spent must be learned from
-    the vendor. A slot further ahead than any pause is one of now.
+    Of a day later than tomorrow, which only a clock that ran ahead can have left, nothing is kept,
+    nor of far more calls than the day has: how much of today is spent must be learned from the
+    vendor. A slot further ahead than any pause is one of now.
     """
-    if not is_credible(quota.day, moment):
+    of_day = quota.calls_a_day
+    is_absurd = of_day is not None and quota.spent > _most_spent(of_day)
+    if is_absurd or not is_credible(quota.day, moment):
         today = moment.astimezone(UTC).date()
         quota = replace(quota, day=today, spent=0, refused=False, audited=0)
     if quota.next_slot - moment > FARTHEST_SLOT:

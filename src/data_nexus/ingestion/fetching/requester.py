@@ -144,7 +144,7 @@ class Requester:
             try:
                 await self.quota.usage.keep()
                 body = await self._send_when_allowed(request, state)
-                answer = Answer(await self._decoded(body, decode), body)
+                answer = Answer(await _decoded(body, decode, self._decoding), body)
             except RateLimited as limit:
                 state.is_waiting = True
                 postponed += 1
@@ -213,18 +213,6 @@ class Requester:
                     minute.limit, minute.remaining, slot.minute_limit
                 )
 
-    async def _decoded(self, body: bytes, decode: Decode[Decoded]) -> Decoded:
-        async with self._decoding:
-            try:
-                return decode(body)
-            except Park as unfit:
-                unfit.status, unfit.body = 200, body
-                raise
-            finally:
-                # Else the answers that arrived together keep the loop so busy that the writers'
-                # sockets starve while PostgreSQL waits for rows.
-                await asyncio.sleep(0)
-
     async def _wait_to_retry(
         self, request: Request, error: Retry, attempt: int, state: FetchState
     ) -> None:
@@ -245,3 +233,16 @@ class Requester:
             await asyncio.sleep(empty_sec)
         await asyncio.sleep(seconds)
         return True
+
+
+async def _decoded(body: bytes, decode: Decode[Decoded], alone: asyncio.Lock) -> Decoded:
+    async with alone:
+        try:
+            return decode(body)
+        except Park as unfit:
+            unfit.status, unfit.body = 200, body
+            raise
+        finally:
+            # Else the answers that arrived together keep the loop so busy that the writers'
+            # sockets starve while PostgreSQL waits for rows.
+            await asyncio.sleep(0)
