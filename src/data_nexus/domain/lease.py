@@ -7,6 +7,9 @@ from datetime import date
 
 from data_nexus.domain.symbol import Symbol
 
+# The cause of a reading that a person has asked for.
+REPAIR = "repair"
+
 
 @dataclass(frozen=True, slots=True)
 class Lease:

@@ -14,7 +14,7 @@ import numpy as np
 from data_nexus.domain.adjustment.findings import Verdict
 from data_nexus.domain.bars import EPOCH, NO_DATE, NO_ROW, Bars, Days, days
 from data_nexus.domain.lease import Lease
-from data_nexus.domain.planning.suspicion import SettledSuspicion, Suspicion
+from data_nexus.domain.planning.suspicion import Reason, SettledSuspicion, Suspicion
 from data_nexus.domain.validation.withdrawal import SentDates, sent_dates
 from data_nexus.domain.window import Window
 
@@ -58,9 +58,9 @@ class Batch:
     `settles_to` the last one whose values are final. `verdict` says of a whole history how the
     stored actions explain it. `suspected` is why the asset is to be read again, `settled` what the
     answer does to what was suspected before; `is_end_confirmed`: like this one, answers of the days
-    before ended before the last stored bar. `if_lost` is noted if the answer does not bring back
-    bars that were lost; with `is_loss_noted` it was before, and with `is_loss_confirmed` answers of
-    the days before did not either.
+    before ended before the last stored bar. `doubts` are what is to be suspected if the comparison
+    with the stored bars shows it; of the `noted` reasons it did before, and of the `confirmed` ones
+    for a week.
     """
 
     lease: Lease
@@ -82,9 +82,9 @@ class Batch:
     settled: tuple[SettledSuspicion, ...] = ()
     has_notice: bool = False
     is_end_confirmed: bool = False
-    if_lost: Suspicion | None = None
-    is_loss_noted: bool = False
-    is_loss_confirmed: bool = False
+    doubts: tuple[Suspicion, ...] = ()
+    noted: frozenset[Reason] = frozenset()
+    confirmed: frozenset[Reason] = frozenset()
 
     @property
     def is_quiet(self) -> bool:
@@ -162,7 +162,8 @@ class WrittenBars:
     `arrived` are the ranges of dates between which the new ones lie, as a multirange of PostgreSQL.
     `stored` were there before in the answer's window, and `last_bar` is the last of those that
     stayed. `withdrawn` left, and `doubted` stayed although the answer lacks them. Of a history that
-    was read whole again, `new_dates` are those of the new bars.
+    was read whole again, `new_dates` are those of the new bars. `is_disbelieved`: all stays as it
+    was, since the answer looks like another asset's.
     """
 
     inserted: int = 0
@@ -173,6 +174,7 @@ class WrittenBars:
     stored: int = 0
     last_bar: date | None = None
     new_dates: Days | None = field(default=None, compare=False)
+    is_disbelieved: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +205,7 @@ class LoggedHistory:
     def still_missing(self, batch: Batch, written: WrittenBars) -> int:
         """Return how many bars of the log neither were stored nor are sent; none once confirmed."""
         missing = self.bars - written.stored
-        if missing <= 0 or batch.is_loss_confirmed:
+        if missing <= 0 or Reason.LOST in batch.confirmed:
             return 0
         back = 0
         if written.new_dates is not None and self.arrived_to is not None:
@@ -252,9 +254,18 @@ def settle_parameters(
     return {"settled": msgspec.json.encode(rows).decode(), "run_id": run_id}
 
 
+# What the columns of `settled` say of an answer that is not believed.
+_OF_NO_ANSWER: Mapping[str, Any] = {
+    "last_date": None,
+    "passes_to": None,
+    "settles_to": None,
+    "wants_actions": None,
+}
+
+
 def _settled(batch: Batch, written: WrittenBars) -> dict[str, Any]:
     """Return the columns of `settled` in `settle_batch`."""
-    return asdict(receipt(batch, written)) | {
+    columns = asdict(receipt(batch, written)) | {
         "asset_id": batch.lease.asset_id,
         "fence": batch.lease.fence,
         "outcome": batch.outcome,
@@ -276,6 +287,7 @@ def _settled(batch: Batch, written: WrittenBars) -> dict[str, Any]:
         "cause": batch.lease.cause,
         "moment": batch.moment,
     }
+    return columns | _OF_NO_ANSWER if written.is_disbelieved else columns
 
 
 def _counted(batch: Batch, written: WrittenBars, before: LoggedHistory | None) -> dict[str, Any]:

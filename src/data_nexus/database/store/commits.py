@@ -31,7 +31,6 @@ from data_nexus.database.store.suspicions import noted_parameters, settled_param
 from data_nexus.domain.adjustment.findings import (
     ADJUSTMENT_RULES,
     BARS_ARE_STILL_SENT,
-    AssetFinding,
 )
 from data_nexus.domain.bars import Bars
 from data_nexus.domain.planning.suspicion import Reason
@@ -114,15 +113,18 @@ async def _write(
     rejects = [(batch.lease.asset_id, row) for batch in held for row in batch.rejects]
     if rejects:
         await connection.execute(query("insert_rejects"), reject_parameters(rejects))
-    await _write_findings(connection, again, found.doubts)
+    await _write_findings(connection, again, found)
     logged = await _logged(connection, [batch for batch in again if batch.window.is_whole])
     settled = [(batch, written.get(batch.lease.asset_id, WrittenBars())) for batch in held]
-    damaged_ids = {
-        batch.lease.asset_id
-        for batch, each in settled
-        if logged.get(batch.lease.asset_id, LoggedHistory()).still_missing(batch, each)
+    shown = {
+        Reason.ANOTHER: {b.lease.asset_id for b, each in settled if each.is_disbelieved},
+        Reason.LOST: {
+            batch.lease.asset_id
+            for batch, each in settled
+            if logged.get(batch.lease.asset_id, LoggedHistory()).still_missing(batch, each)
+        },
     }
-    await _write_suspicions(connection, held, damaged_ids)
+    await _write_suspicions(connection, held, shown)
     await connection.execute(query("settle_batch"), settle_parameters(settled, logged, run_id))
     return {batch.lease.asset_id: receipt(batch, each) for batch, each in settled}
 
@@ -147,40 +149,45 @@ async def _bring_in_line(connection: AsyncConn, batches: Sequence[Batch]) -> Com
 
 
 async def _write_suspicions(
-    connection: AsyncConn, batches: Sequence[Batch], damaged_ids: Collection[int]
+    connection: AsyncConn, batches: Sequence[Batch], shown: Mapping[Reason, Collection[int]]
 ) -> None:
     """Note what answers make suspect, and end or put off what was suspected.
 
-    Of the damaged assets, bars are missing that the answer has not brought back.
+    `shown` are the assets by what the comparison with their stored bars shows.
     """
     if settled := [each for batch in batches for each in batch.settled]:
         await connection.execute(query("settle_suspicions"), settled_parameters(settled))
-    noted_ids = {batch.lease.asset_id for batch in batches if batch.is_loss_noted}
-    if whole_ids := [*noted_ids.difference(damaged_ids)]:
-        ended = {"reason": Reason.LOST, "asset_ids": whole_ids}
-        await connection.execute(query("end_suspicions"), ended)
+    for reason, asset_ids in shown.items():
+        noted = {batch.lease.asset_id for batch in batches if reason in batch.noted}
+        if ended := [*noted.difference(asset_ids)]:
+            await connection.execute(
+                query("end_suspicions"), {"reason": reason, "asset_ids": ended}
+            )
     # Last, as a later session begins a suspicion anew that was put off for an earlier one.
     suspected = [each for batch in batches for each in batch.suspected]
-    lost = [batch.if_lost for batch in batches if batch.lease.asset_id in damaged_ids]
-    suspected += [each for each in lost if each is not None]
+    doubts = (each for batch in batches for each in batch.doubts)
+    suspected += [each for each in doubts if each.asset_id in shown[each.reason]]
     if suspected:
         await connection.execute(query("note_suspicions"), noted_parameters(suspected))
 
 
 async def _write_findings(
-    connection: AsyncConn, batches: Sequence[Batch], doubts: Mapping[int, AssetFinding]
+    connection: AsyncConn, batches: Sequence[Batch], compared: Compared
 ) -> None:
     """Store what was found of whole histories that were read again.
 
-    An asset whose actions are wanted keeps what its bars and actions were found to break.
+    An asset whose actions are wanted keeps what its bars and actions were found to break, and so
+    does one whose answer is not believed.
     """
+    doubts = compared.doubts
+    disbelieved = {id_ for id_, each in compared.written.items() if each.is_disbelieved}
     judged: list[tuple[int, str]] = []
     found = [*doubts.items()]
     for batch in batches:
         asset_id, verdict = batch.lease.asset_id, batch.verdict
         if batch.shows_withdrawals:
             judged.append((asset_id, BARS_ARE_STILL_SENT))
-        if verdict is not None and not verdict.wants_actions:
+        if verdict is not None and not verdict.wants_actions and asset_id not in disbelieved:
             judged += [(asset_id, rule) for rule in ADJUSTMENT_RULES]
             found += [(asset_id, each) for each in verdict.findings]
     if judged:

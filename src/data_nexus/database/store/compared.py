@@ -11,8 +11,11 @@ import numpy as np
 from data_nexus.database.store.batch import Batch, WrittenBars, multirange
 from data_nexus.domain.adjustment.findings import AssetFinding
 from data_nexus.domain.bars import EPOCH, AssetBars, Bars, Days, joined
+from data_nexus.domain.lease import REPAIR
+from data_nexus.domain.planning.suspicion import Reason
 from data_nexus.domain.validation.change import Change, compare
-from data_nexus.domain.validation.withdrawal import doubt, lack_finding
+from data_nexus.domain.validation.overlap import is_of_another
+from data_nexus.domain.validation.withdrawal import another_finding, doubt, lack_finding
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,6 +35,16 @@ class Compared:
 def compare_group(batches: Sequence[Batch], stored: AssetBars) -> Compared:
     """Compare batches with the stored bars of their assets since the beginning of each window."""
     change = compare(stored, joined((batch.lease.asset_id, batch.bars) for batch in batches))
+    others = {
+        batch.lease.asset_id for batch in batches if _looks_like_another(batch, change, stored)
+    }
+    if others:
+        believed = (
+            (asset_id, stored.of(asset_id) if asset_id in others else batch.bars)
+            for batch in batches
+            for asset_id in [batch.lease.asset_id]
+        )
+        change = compare(stored, joined(believed))
     gone = {*change.gone.asset_id.tolist()}
     doubts: dict[int, AssetFinding] = {}
     withdrawn: dict[int, Bars] = {}
@@ -39,6 +52,10 @@ def compare_group(batches: Sequence[Batch], stored: AssetBars) -> Compared:
     for batch in batches:
         asset_id = batch.lease.asset_id
         bars = stored.of(asset_id)
+        if asset_id in others:
+            doubts[asset_id] = another_finding(bars)
+            written[asset_id] = _disbelieved(bars)
+            continue
         lacking = _lacking(batch, bars.date) if asset_id in gone else bars.date[:0]
         finding = _doubt_of(batch, bars.date, lacking)
         if finding is not None:
@@ -50,6 +67,20 @@ def compare_group(batches: Sequence[Batch], stored: AssetBars) -> Compared:
             one = replace(one, new_dates=np.setdiff1d(batch.bars.date, bars.date))
         written[asset_id] = one
     return Compared(change, joined(withdrawn.items()), doubts, written)
+
+
+def _looks_like_another(batch: Batch, change: Change, stored: AssetBars) -> bool:
+    """Whether a whole answer is rather another asset's; of a repair it is what was asked for."""
+    asset_id, lease = batch.lease.asset_id, batch.lease
+    revised = change.revised.get(asset_id, 0)
+    if not (batch.is_whole_again and revised) or lease.cause == REPAIR:
+        return False
+    return Reason.ANOTHER not in batch.confirmed and is_of_another(stored.of(asset_id), batch.bars)
+
+
+def _disbelieved(stored: Bars) -> WrittenBars:
+    last = EPOCH + timedelta(days=int(stored.date[-1]))
+    return WrittenBars(stored=len(stored), doubted=len(stored), last_bar=last, is_disbelieved=True)
 
 
 def _lacking(batch: Batch, stored: Days) -> Days:

@@ -16,7 +16,7 @@ from data_nexus.database.pool import Pool, rows_of
 from data_nexus.database.queries import segment_parameters
 from data_nexus.database.store.batch import DeadLetter
 from data_nexus.domain.adjustment.findings import RETRY_AFTER_DAYS
-from data_nexus.domain.lease import Lease
+from data_nexus.domain.lease import REPAIR, Lease
 from data_nexus.domain.limits.backoff import LONGEST_ABSENCE_DAYS
 from data_nexus.domain.planning.due import LONGEST_CLOSURE_DAYS, MarketSegment
 from data_nexus.domain.symbol import Symbol
@@ -70,7 +70,7 @@ class Due:
         """Why whole histories are read again although nothing is due; None if it is due."""
         if self.is_suspected:
             return "suspicion"
-        return "audit" if self.is_audit else "repair" if self.wants_repair else None
+        return "audit" if self.is_audit else REPAIR if self.wants_repair else None
 
     def parameters(self, limit: int) -> dict[str, Any]:
         """Return what the queries for due assets take."""

@@ -17,8 +17,7 @@ from enum import StrEnum
 MOST_READINGS = 6
 # Adjusted closes that are unexplained since longer than this will not be mended by waiting.
 RECENT = timedelta(days=30)
-# After so many readings that end before the last bar as well, it is withdrawn, and after so many
-# that do not bring lost bars back, they are lost for good: a week.
+# After so many readings that agree, what a first one was not believed is: a week.
 CONFIRMING_READINGS = 4
 
 
@@ -30,10 +29,15 @@ class Reason(StrEnum):
     UNSENT = "a stored bar is not sent any more"
     END = "its last bar is not sent any more"
     LOST = "lost bars are not sent"
+    ANOTHER = "its bars look like those of another asset"
     LEAP = "its price leaps"
     ACTION = "an action was reported late"
     OPEN = "its last bars were not compared again"
     UNEXPLAINED = "actions do not explain its adjusted closes"
+
+
+# What shows only when a whole history is compared with the stored bars.
+SEEN_BY_COMPARISON = frozenset({Reason.LOST, Reason.ANOTHER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +78,17 @@ def is_end_confirmed(noted: Iterable[NotedSuspicion], last_bar: date) -> bool:
     )
 
 
-def is_loss_confirmed(noted: Iterable[NotedSuspicion]) -> bool:
-    """Say whether a reading without the lost bars of its asset confirms those of a week before."""
-    return any(
-        each.reason is Reason.LOST and each.is_due and each.times + 1 >= CONFIRMING_READINGS
+def confirmed(noted: Iterable[NotedSuspicion]) -> frozenset[Reason]:
+    """Return which doubts of a comparison a reading overcomes, as it is due and the last of a week.
+
+    Bars that are still not sent are lost for good, and an answer that stays another one is right.
+    """
+    return frozenset(
+        each.reason
         for each in noted
+        if each.reason in SEEN_BY_COMPARISON
+        and each.is_due
+        and each.times + 1 >= CONFIRMING_READINGS
     )
 
 

@@ -17,6 +17,9 @@ import numpy as np
 from data_nexus.domain.bars import NO_BARS, Bars, Days, days
 from data_nexus.domain.validation.withdrawal import SentDates, doubt
 
+# Of so many common days or more, closes that move differently by so much on so many of them.
+_LEAST_STEPS, _OTHER_STEP, _OTHER_SHARE = 10, 0.002, 0.5
+
 
 class Break(StrEnum):
     """How stored bars and an answer disagree."""
@@ -55,6 +58,21 @@ def overlap_break(
         return Break.WITHDRAWN
     known = int((answered.date <= stored.date.max()).sum())
     return Break.MISSING if known > len(old) else None
+
+
+def is_of_another(stored: Bars, answered: Bars) -> bool:
+    """Whether the closes of an answer move, day by day, unlike the stored ones: another asset's.
+
+    A ratio that is common to some bars in a row, as of a split, is no such move. Too few bars say
+    nothing.
+    """
+    _, old, new = np.intersect1d(
+        stored.date, answered.date, assume_unique=True, return_indices=True
+    )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios = np.log(answered.close[new] / stored.close[old])
+    steps = np.abs(np.diff(ratios[np.isfinite(ratios)]))
+    return len(steps) >= _LEAST_STEPS and float(np.mean(steps > _OTHER_STEP)) > _OTHER_SHARE
 
 
 @dataclass(frozen=True, slots=True)

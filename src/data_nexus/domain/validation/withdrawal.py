@@ -15,7 +15,7 @@ from enum import StrEnum
 import numpy as np
 
 from data_nexus.domain.adjustment.findings import BARS_ARE_STILL_SENT, AssetFinding
-from data_nexus.domain.bars import EPOCH, NO_DATE, NO_ROW, Days, days
+from data_nexus.domain.bars import EPOCH, NO_DATE, NO_ROW, Bars, Days, days
 from data_nexus.domain.window import Window
 
 # As many may go at once anywhere: at the ends of a history, and of however short a one.
@@ -35,6 +35,7 @@ class WithdrawalDoubt(StrEnum):
     CUT_AFTER = "all after a date are lacking"
     MANY = "too many are lacking"
     BEHIND = "the answer ends before them and may be old"
+    ANOTHER = "the answer's prices move like another asset's"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,6 +97,11 @@ def lack_finding(lacking: Days, why: WithdrawalDoubt) -> AssetFinding:
     return AssetFinding(
         rule=BARS_ARE_STILL_SENT, first=first, last=last, count=len(lacking), detail=why.value
     )
+
+
+def another_finding(stored: Bars) -> AssetFinding:
+    """Return the finding of bars that stay, as those of the answer look like another asset's."""
+    return lack_finding(stored.date, WithdrawalDoubt.ANOTHER)
 
 
 def _doubt_of_ends(before: Days, after: Days, sent: SentDates) -> WithdrawalDoubt | None:

@@ -11,12 +11,13 @@ from data_nexus.database.store.batch import Batch
 from data_nexus.domain.adjustment.findings import NOTHING_KNOWN, verdict
 from data_nexus.domain.bars import Bars
 from data_nexus.domain.planning.suspicion import (
+    SEEN_BY_COMPARISON,
     NotedSuspicion,
     Reason,
     SettledSuspicion,
     Suspicion,
+    confirmed,
     is_end_confirmed,
-    is_loss_confirmed,
     wait_after,
 )
 from data_nexus.domain.validation.leaps import first_leap, has_plain_step
@@ -24,7 +25,7 @@ from data_nexus.domain.validation.leaps import first_leap, has_plain_step
 # What a whole answer ends, whatever it says: it speaks of the session itself.
 _ENDED_BY_AN_ANSWER = frozenset({Reason.LATE, Reason.REJECTED, Reason.UNSENT, Reason.ACTION})
 # What a number of readings confirms, each in its time.
-_CONFIRMED_BY_TIME = frozenset({Reason.END, Reason.LOST})
+_CONFIRMED_BY_TIME = SEEN_BY_COMPARISON | {Reason.END}
 
 
 async def judged(store: Store, batch: Batch, *, is_signed: bool) -> Batch:
@@ -67,7 +68,8 @@ def weighed(batch: Batch, noted: Sequence[NotedSuspicion], moment: datetime) -> 
     batch = replace(
         batch,
         is_end_confirmed=bool(last and is_end_confirmed(noted, last)),
-        is_loss_confirmed=is_loss_confirmed(noted),
+        noted=frozenset(each.reason for each in noted),
+        confirmed=confirmed(noted),
     )
     is_explained = batch.verdict is not None and batch.verdict.is_explained
     found = settled(
@@ -76,14 +78,15 @@ def weighed(batch: Batch, noted: Sequence[NotedSuspicion], moment: datetime) -> 
         moment,
         is_explained=is_explained,
         is_behind=batch.is_behind,
-        is_end_confirmed=batch.is_end_confirmed or batch.is_loss_confirmed,
+        is_end_confirmed=batch.is_end_confirmed or Reason.LOST in batch.confirmed,
     )
     suspected = (_noted_now(batch, Reason.END, last, moment),) if last and batch.is_behind else ()
-    is_loss_noted = any(each.reason is Reason.LOST for each in noted)
-    if_lost = _noted_now(batch, Reason.LOST, last, moment) if last and not is_loss_noted else None
-    return replace(
-        batch, settled=found, suspected=suspected, if_lost=if_lost, is_loss_noted=is_loss_noted
+    doubts = tuple(
+        _noted_now(batch, reason, last, moment)
+        for reason in SEEN_BY_COMPARISON - batch.noted
+        if last
     )
+    return replace(batch, settled=found, suspected=suspected, doubts=doubts)
 
 
 def continued(batch: Batch, moment: datetime) -> Batch:
@@ -126,8 +129,8 @@ def settled(
 
 def is_ended(noted: NotedSuspicion, bars: Bars, *, is_explained: bool) -> bool:
     """Say whether a whole history ends a suspicion; `is_explained` by its stored actions."""
-    if noted.reason in {Reason.OPEN, Reason.LOST}:
-        return False  # The cursor or the count of its bars says so, once the answer is stored.
+    if noted.reason is Reason.OPEN or noted.reason in SEEN_BY_COMPARISON:
+        return False  # The cursor or the comparison says so, once the answer is stored.
     if noted.reason in _ENDED_BY_AN_ANSWER:
         return True
     if noted.reason is Reason.UNEXPLAINED:
