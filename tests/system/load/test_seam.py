@@ -11,6 +11,7 @@ import pytest
 
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.reader.invariants import broken_invariants
+from data_nexus.domain.planning.suspicion import CONFIRMING_READINGS, Reason
 from tests.support.postgres.database import Cluster
 from tests.support.postgres.tables import add_assets, execute, rows, value
 from tests.support.programs.commands import Commands, commands_at
@@ -280,4 +281,36 @@ def test_the_backfill_that_breaks_an_invariant_ends_with_8_and_names_the_asset(
     assert "no cursor" in value(database_url, "SELECT outcome FROM runs ORDER BY id DESC LIMIT 1")
     execute(database_url, "DROP TRIGGER swallowing ON market_data")
     assert commands.run("repair", "--symbols", symbol).code == 0
+    assert not any(broken_invariants(PostgresConnection(database_url)).values())
+
+
+def test_a_history_that_moves_like_another_asset_s_is_not_believed_for_a_week(
+    commands: Commands, vendor: Sandbox, database_url: str
+) -> None:
+    """The bars stay, and the asset is suspected; the next answer of its own ends that."""
+    code = next(each for each in codes(vendor) if each != "AAPL")
+    vendor.post("/faults", {"kind": "other_symbol", "endpoint": "eod", "symbol": f"{code}.US"})
+    figures, _ = catch_up(commands, vendor)
+    assert (figures["revised"], figures["inserted"]) == (0, 0)
+    suspected = "SELECT a.symbol, s.reason FROM suspicions s JOIN assets a ON a.id = s.asset_id"
+    assert (code, str(Reason.ANOTHER)) in rows(database_url, suspected)
+    assert_true(database_url, vendor)
+    vendor.delete("/faults")
+    execute(database_url, "UPDATE suspicions SET read_after = now()")
+    assert commands.run("repair", "--symbols", f"{code}.US").code == 0
+    assert rows(database_url, suspected) == []
+    assert_true(database_url, vendor)
+
+
+def test_a_vendor_that_stays_with_another_history_is_right_after_a_week(
+    commands: Commands, vendor: Sandbox, database_url: str
+) -> None:
+    code = next(each for each in codes(vendor) if each != "AAPL")
+    vendor.post("/faults", {"kind": "other_symbol", "endpoint": "eod", "symbol": f"{code}.US"})
+    revised = []
+    for _ in range(CONFIRMING_READINGS + 1):
+        revised.append(catch_up(commands, vendor)[0]["revised"])
+        execute(database_url, "UPDATE suspicions SET read_after = now()")
+    assert revised[:-1] == [0] * CONFIRMING_READINGS
+    assert revised[-1] > 1000
     assert not any(broken_invariants(PostgresConnection(database_url)).values())

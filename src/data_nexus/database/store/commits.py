@@ -153,9 +153,16 @@ async def _write_suspicions(
 ) -> None:
     """Note what answers make suspect, and end or put off what was suspected.
 
-    `shown` are the assets by what the comparison with their stored bars shows.
+    `shown` are the assets by what the comparison with their stored bars shows: another's answer
+    ends nothing.
     """
-    if settled := [each for batch in batches for each in batch.settled]:
+    settled = [
+        each
+        for batch in batches
+        for each in batch.settled
+        if each.reason is Reason.ANOTHER or each.asset_id not in shown[Reason.ANOTHER]
+    ]
+    if settled:
         await connection.execute(query("settle_suspicions"), settled_parameters(settled))
     for reason, asset_ids in shown.items():
         noted = {batch.lease.asset_id for batch in batches if reason in batch.noted}

@@ -253,6 +253,14 @@ def test_a_remembered_day_that_no_clock_can_have_is_taken_back(day: date) -> Non
     assert believed(wrong, NOON) == Quota(TODAY, 0, 100_000, 7, 1000, NOON)
 
 
+@pytest.mark.parametrize(("spent", "kept"), [(3014, 3014), (3015, 0), (500_000_000, 0)])
+def test_more_calls_than_a_day_can_have_are_taken_back(spent: int, kept: int) -> None:
+    remembered = quota(day_limit=1000, extra=7, spent=spent)
+    assert believed(remembered, NOON).spent == kept
+    unknown = replace(remembered, day_limit=None)
+    assert believed(unknown, NOON) == unknown, "nothing is known of the day"
+
+
 @pytest.mark.parametrize("days", [-3000, -1, 0, 1])
 def test_a_remembered_day_up_to_tomorrow_is_kept(days: int) -> None:
     known = Quota(TODAY + timedelta(days=days), 5, 1000, 0, 1000, NOON, refused=True, audited=3)

@@ -16,6 +16,7 @@ from data_nexus.domain.planning.suspicion import (
     NotedSuspicion,
     Reason,
     Suspicion,
+    confirmed,
     is_end_confirmed,
     wait_after,
 )
@@ -154,6 +155,17 @@ def test_only_a_reading_at_its_time_counts_towards_a_week() -> None:
     assert settled([end(2, is_due=False)], bars, moment, is_explained=True, is_behind=True) == ()
     (over,) = settled([end(2, is_due=False)], bars, moment, is_explained=True)
     assert over.is_ended, "the bar is sent again"
+    (left,) = settled([end(2, SESSION + timedelta(1))], bars, moment, is_explained=True)
+    assert not left.is_ended, "a bar that was last before is still not sent"
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+def test_what_a_comparison_shows_is_confirmed_by_the_readings_of_a_week(reason: Reason) -> None:
+    most = CONFIRMING_READINGS - 1
+    is_one = reason in {Reason.LOST, Reason.ANOTHER}
+    assert confirmed([NotedSuspicion(7, reason, SESSION, most)]) == ({reason} if is_one else set())
+    assert confirmed([NotedSuspicion(7, reason, SESSION, most - 1)]) == set()
+    assert confirmed([NotedSuspicion(7, reason, SESSION, most, is_due=False)]) == set()
 
 
 @pytest.mark.parametrize(

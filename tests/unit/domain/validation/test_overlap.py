@@ -9,7 +9,13 @@ import numpy as np
 import pytest
 
 from data_nexus.domain.bars import NO_BARS, PRICES, Bars
-from data_nexus.domain.validation.overlap import Break, Divergence, divergence, overlap_break
+from data_nexus.domain.validation.overlap import (
+    Break,
+    Divergence,
+    divergence,
+    is_of_another,
+    overlap_break,
+)
 from data_nexus.domain.validation.withdrawal import sent_dates
 from tests.support.postgres.workers import WINDOW, bars_from
 
@@ -132,3 +138,30 @@ def test_bars_whose_withdrawal_is_doubted_diverge_and_are_not_mended() -> None:
     found = diverged(stored, stored.take(np.arange(4)))
     assert found == Divergence(missing=0, changed=0, withdrawn=0, doubted=4)
     assert not found.is_mended_by_reading
+
+
+def walk(seed: int, days: int = 60, step: float = 0.02) -> list[float]:
+    """Closes that move by chance."""
+    steps = np.random.default_rng(seed).normal(0, step, days)
+    return [float(each) for each in 50 * np.exp(np.cumsum(steps))]
+
+
+def test_closes_that_move_otherwise_are_of_another_asset() -> None:
+    own, other = walk(1), walk(2)
+    stored = bars_from(date(2024, 1, 2), *own)
+    assert is_of_another(stored, bars_from(date(2024, 1, 2), *other))
+    assert not is_of_another(stored, stored)
+    scaled = [each * 13 for each in other]
+    assert is_of_another(stored, bars_from(date(2024, 1, 2), *scaled)), "whatever its price"
+
+
+def test_what_is_rebased_corrected_or_too_short_is_not_of_another() -> None:
+    own = walk(1)
+    stored = bars_from(date(2024, 1, 2), *own)
+    rebased = [each / (4 if at < 20 else 2 if at < 45 else 1) for at, each in enumerate(own)]
+    assert not is_of_another(stored, bars_from(date(2024, 1, 2), *rebased))
+    corrected = [each * (1.1 if at % 5 == 0 else 1) for at, each in enumerate(own)]
+    assert not is_of_another(stored, bars_from(date(2024, 1, 2), *corrected)), "one in five"
+    few = bars_from(date(2024, 1, 2), *walk(2, 9))
+    assert not is_of_another(bars_from(date(2024, 1, 2), *own[:9]), few)
+    assert not is_of_another(stored, bars_from(date(2020, 1, 2), *own)), "no common day"
