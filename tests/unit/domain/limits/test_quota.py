@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import random
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
