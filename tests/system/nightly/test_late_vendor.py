@@ -36,7 +36,8 @@ SESSIONS = [
     for day in sessions_of("US", FIRST).between(FIRST, FIRST + timedelta(days=600)).tolist()
 ][: NIGHTS + 1]
 IN_BULK, SINGLY = 640, 120
-BARS = 40
+# So many before the first night, and one a night.
+BARS = 40 + NIGHTS
 RAW = ("open", "high", "low", "close", "volume")
 SHARE = 0.02
 SUSPECTED = (
