@@ -119,6 +119,11 @@ class Batch:
             return False
         return self.sent_dates().ends_before(days(last))
 
+    def lacks_by_rejection(self, day: date) -> bool:
+        """Whether it has no bar of a day since each row of it was rejected."""
+        at = days(day)
+        return any(row.date == at for row in self.rejects) and at not in self.bars.date
+
     def sent_dates(self) -> SentDates:
         """Return the dates of its rows, kept or rejected."""
         rejected = np.array([row.date for row in self.rejects], np.int32)

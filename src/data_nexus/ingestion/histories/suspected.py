@@ -22,8 +22,6 @@ from data_nexus.domain.planning.suspicion import (
 )
 from data_nexus.domain.validation.leaps import first_leap, has_plain_step
 
-# What a whole answer ends, whatever it says: it speaks of the session itself.
-_ENDED_BY_AN_ANSWER = frozenset({Reason.LATE, Reason.REJECTED, Reason.UNSENT, Reason.ACTION})
 # What a number of readings confirms, each in its time.
 _CONFIRMED_BY_TIME = SEEN_BY_COMPARISON | {Reason.END}
 
@@ -71,15 +69,7 @@ def weighed(batch: Batch, noted: Sequence[NotedSuspicion], moment: datetime) -> 
         noted=frozenset(each.reason for each in noted),
         confirmed=confirmed(noted),
     )
-    is_explained = batch.verdict is not None and batch.verdict.is_explained
-    found = settled(
-        noted,
-        batch.bars,
-        moment,
-        is_explained=is_explained,
-        is_behind=batch.is_behind,
-        is_end_confirmed=batch.is_end_confirmed or Reason.LOST in batch.confirmed,
-    )
+    found = settled(batch, noted, moment)
     suspected = (_noted_now(batch, Reason.END, last, moment),) if last and batch.is_behind else ()
     doubts = tuple(
         _noted_now(batch, reason, last, moment)
@@ -101,41 +91,38 @@ def continued(batch: Batch, moment: datetime) -> Batch:
 
 
 def settled(
-    noted: Sequence[NotedSuspicion],
-    bars: Bars,
-    moment: datetime,
-    *,
-    is_explained: bool,
-    is_behind: bool = False,
-    is_end_confirmed: bool = False,
+    batch: Batch, noted: Sequence[NotedSuspicion], moment: datetime
 ) -> tuple[SettledSuspicion, ...]:
     """Return what a whole history, received at a moment, does to the suspicions of its asset.
 
-    `is_behind`: it may be an old one, as it lacks the last stored bar. One that comes before it is
-    time for the next reading is none of those that confirm that, or a loss.
+    One that comes before it is time for the next reading is none of those that confirm something.
     """
     found = []
     for each in noted:
-        wait = wait_after(each.times + 1)
-        if each.reason is Reason.END:
-            ended = is_end_confirmed or (not is_behind and _reaches(bars, each.session))
-        else:
-            ended = is_ended(each, bars, is_explained=is_explained)
+        wait, ended = wait_after(each.times + 1), is_ended(batch, each)
         if ended or each.is_due or each.reason not in _CONFIRMED_BY_TIME:
             later = moment + wait if wait else None
             found.append(SettledSuspicion(each.asset_id, each.reason, ended, later))
     return tuple(found)
 
 
-def is_ended(noted: NotedSuspicion, bars: Bars, *, is_explained: bool) -> bool:
-    """Say whether a whole history ends a suspicion; `is_explained` by its stored actions."""
-    if noted.reason is Reason.OPEN or noted.reason in SEEN_BY_COMPARISON:
-        return False  # The cursor or the comparison says so, once the answer is stored.
-    if noted.reason in _ENDED_BY_AN_ANSWER:
-        return True
-    if noted.reason is Reason.UNEXPLAINED:
-        return is_explained
-    return first_leap(bars, noted.session) is None
+def is_ended(batch: Batch, noted: NotedSuspicion) -> bool:
+    """Say whether a whole history ends a suspicion of its asset."""
+    match noted.reason:
+        case Reason.END:
+            is_confirmed = batch.is_end_confirmed or Reason.LOST in batch.confirmed
+            is_over = is_confirmed or (not batch.is_behind and _reaches(batch.bars, noted.session))
+        case Reason.REJECTED:
+            is_over = not batch.lacks_by_rejection(noted.session)
+        case Reason.LATE | Reason.UNSENT | Reason.ACTION:
+            is_over = True  # Whatever it says, it speaks of the session itself.
+        case Reason.UNEXPLAINED:
+            is_over = batch.verdict is not None and batch.verdict.is_explained
+        case Reason.LEAP:
+            is_over = first_leap(batch.bars, noted.session) is None
+        case Reason.OPEN | Reason.LOST | Reason.ANOTHER:
+            is_over = False  # The cursor or the comparison says so, once the answer is stored.
+    return is_over
 
 
 def _reaches(bars: Bars, session: date) -> bool:

@@ -7,7 +7,7 @@ before with the stored actions. Whatever is in doubt afterwards is noted, to be 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
@@ -19,6 +19,7 @@ from data_nexus.domain.calendar.learned import Calendars
 from data_nexus.domain.planning.due import session_before, sessions_up_to
 from data_nexus.domain.planning.look_back import LookBack
 from data_nexus.domain.planning.suspicion import Reason, Suspicion
+from data_nexus.domain.validation.withdrawal import A_FEW
 from data_nexus.events import Observer, Warned
 from data_nexus.ingestion.fetching.drain import NOT_FETCHED
 from data_nexus.ingestion.nightly.feeds import BulkFeeds
@@ -115,7 +116,7 @@ class LookingBack:
         )
 
     async def _actions(self, exchange: str, session: date, plan: LookBack) -> set[str]:
-        """Store the actions of some sessions; return the codes with one that was not known."""
+        """Store the actions of some sessions; return the codes with one that is new or gone."""
         if not plan.actions:
             return set()
         sessions = await asyncio.to_thread(
@@ -123,8 +124,10 @@ class LookingBack:
         )
         splits: dict[str, tuple[Split, ...]] = {}
         dividends: dict[str, tuple[Dividend, ...]] = {}
+        named = set[str]()
         for each in reversed(sessions):
             found = await self.feeds.actions(each)
+            named |= found.named
             for code, split in found.splits.items():
                 splits[code] = (*splits.get(code, ()), *split)
             for code, paid in found.dividends.items():
@@ -135,10 +138,23 @@ class LookingBack:
             {code: each for code, each in splits.items() if code in unknown},
             {code: each for code, each in dividends.items() if code in unknown},
         )
+        doubted = unknown | await self._withdrawn_actions(exchange, sessions, named)
         await self.store.suspicions.note(
-            [Suspicion(each, Reason.ACTION, session, self.now) for each in unknown.values()]
+            [Suspicion(each, Reason.ACTION, session, self.now) for each in doubted.values()]
         )
-        return set(unknown)
+        return set(doubted)
+
+    async def _withdrawn_actions(
+        self, exchange: str, sessions: Sequence[date], named: Container[str]
+    ) -> dict[str, int]:
+        """Return the assets, by code, of which the vendor lists the action of a session no more."""
+        stored = await self.store.session_feeds.with_actions_on(exchange, sessions)
+        gone = {code: asset_id for code, asset_id in stored.items() if code not in named}
+        if len(gone) > max(A_FEW, len(stored) // 2):
+            text = f"the actions of {sessions[-1]} lack those of {len(gone):,} assets"
+            self.observe(Warned(exchange, f"{text}: taken for cut"))
+            return {}
+        return gone
 
     async def _note_doubts(
         self, scope: SessionScope, looked: LookedAgain, rejected: set[str]

@@ -8,6 +8,12 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 import pytest
 
+from data_nexus.database.store.batch import Batch, RejectedRow
+from data_nexus.domain.adjustment.findings import (
+    ADJUSTED_CLOSE_IS_EXPLAINED,
+    AssetFinding,
+    Verdict,
+)
 from data_nexus.domain.bars import Bars, days
 from data_nexus.domain.lease import Lease
 from data_nexus.domain.planning.suspicion import (
@@ -148,14 +154,28 @@ def test_a_last_bar_that_is_not_sent_is_confirmed_by_readings_over_a_week() -> N
     assert not is_end_confirmed([NotedSuspicion(7, Reason.UNSENT, SESSION, most)], SESSION)
 
 
+def answer(closes: list[float], last_bar: date = SESSION, *, is_explained: bool = True) -> Batch:
+    """A whole history of an asset with a last bar, which its actions explain or not."""
+    lease = Lease(7, Symbol("AAPL", "US"), 1, SESSION, 0, is_first=False, last_bar=last_bar)
+    unexplained = AssetFinding(
+        rule=ADJUSTED_CLOSE_IS_EXPLAINED, first=SESSION, last=SESSION, count=1
+    )
+    verdict = Verdict(wants_actions=None, findings=() if is_explained else (unexplained,))
+    whole = Window(EARLIEST, SESSION + timedelta(1))
+    return replace(batch_for(lease, history(closes)), window=whole, verdict=verdict)
+
+
 def test_only_a_reading_at_its_time_counts_towards_a_week() -> None:
-    moment, bars = datetime(2026, 11, 10, tzinfo=UTC), history([100.0, 101.0])
-    (again,) = settled([end(2)], bars, moment, is_explained=True, is_behind=True)
+    moment = datetime(2026, 11, 10, tzinfo=UTC)
+    good = answer([100.0, 101.0])
+    behind = answer([100.0, 101.0], SESSION + timedelta(1))
+    assert behind.is_behind
+    (again,) = settled(behind, [end(2)], moment)
     assert (again.is_ended, again.read_after) == (False, moment + timedelta(days=4, hours=-6))
-    assert settled([end(2, is_due=False)], bars, moment, is_explained=True, is_behind=True) == ()
-    (over,) = settled([end(2, is_due=False)], bars, moment, is_explained=True)
+    assert settled(behind, [end(2, is_due=False)], moment) == ()
+    (over,) = settled(good, [end(2, is_due=False)], moment)
     assert over.is_ended, "the bar is sent again"
-    (left,) = settled([end(2, SESSION + timedelta(1))], bars, moment, is_explained=True)
+    (left,) = settled(good, [end(2, SESSION + timedelta(1))], moment)
     assert not left.is_ended, "a bar that was last before is still not sent"
 
 
@@ -171,6 +191,9 @@ def test_what_a_comparison_shows_is_confirmed_by_the_readings_of_a_week(reason: 
 @pytest.mark.parametrize(
     ("reason", "is_explained", "ended"),
     [
+        (Reason.OPEN, True, False),
+        (Reason.LOST, True, False),
+        (Reason.ANOTHER, True, False),
         (Reason.LATE, False, True),
         (Reason.REJECTED, False, True),
         (Reason.UNSENT, False, True),
@@ -183,6 +206,17 @@ def test_what_a_comparison_shows_is_confirmed_by_the_readings_of_a_week(reason: 
 def test_an_answer_ends_what_it_answers(reason: Reason, *, is_explained: bool, ended: bool) -> None:
     moment = datetime(2026, 11, 10, tzinfo=UTC)
     noted = NotedSuspicion(7, reason, SESSION, times=1)
-    (found,) = settled([noted], history([100.0, 101.0, 50.0]), moment, is_explained=is_explained)
+    (found,) = settled(answer([100.0, 101.0, 50.0], is_explained=is_explained), [noted], moment)
     assert (found.asset_id, found.reason, found.is_ended) == (7, reason, ended)
     assert found.read_after == moment + timedelta(days=2, hours=-6)
+
+
+def test_a_rejected_row_is_suspected_until_the_session_has_a_bar() -> None:
+    moment = datetime(2026, 11, 10, tzinfo=UTC)
+    noted = NotedSuspicion(7, Reason.REJECTED, SESSION + timedelta(1), times=1)
+    row = RejectedRow(days(noted.session), "high is the highest", "{}")
+    (again,) = settled(replace(answer([100.0]), rejects=(row,)), [noted], moment)
+    assert (again.is_ended, again.read_after) == (False, moment + timedelta(days=2, hours=-6))
+    elsewhere = replace(row, date=days(SESSION) - 5)
+    (over,) = settled(replace(answer([100.0]), rejects=(elsewhere,)), [noted], moment)
+    assert over.is_ended

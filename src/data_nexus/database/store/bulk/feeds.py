@@ -66,6 +66,11 @@ class SessionFeeds:
         unknown = {each[0] for each in sent - stored}
         return {code: asset_id for code, asset_id in known.items() if asset_id in unknown}
 
+    async def with_actions_on(self, exchange: str, dates: Sequence[date]) -> dict[str, int]:
+        """Return the assets with a stored action on some days: ids by code."""
+        asked = {"exchange": exchange, "dates": list(dates)}
+        return dict(await self._pool.rows("assets_with_actions_on", asked, tuple_row))
+
     async def ids_of(self, exchange: str, codes: Collection[str]) -> dict[str, int]:
         """Return the ids of the assets that have some codes now."""
         asked = {"exchange": exchange, "codes": list(codes)}

@@ -196,6 +196,17 @@ SELECT asset_id, date, value, unadjusted_value, currency
 FROM dividends
 WHERE asset_id = ANY (%(asset_ids)s::int[]) AND date = ANY (%(dates)s::date[])
 
+-- name: assets_with_actions_on
+-- The assets of an exchange with a stored action on some days, by the codes that they have now.
+SELECT a.symbol, a.id
+FROM assets a
+JOIN (
+    SELECT asset_id FROM splits WHERE date = ANY (%(dates)s::date[])
+    UNION
+    SELECT asset_id FROM dividends WHERE date = ANY (%(dates)s::date[])
+) AS paid ON paid.asset_id = a.id
+WHERE a.exchange = %(exchange)s AND a.retired_at IS NULL AND NOT a.is_delisted
+
 -- name: current_ids
 -- The assets of an exchange that have some codes now.
 SELECT symbol, id
