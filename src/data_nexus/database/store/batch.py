@@ -119,6 +119,12 @@ class Batch:
             return False
         return self.sent_dates().ends_before(days(last))
 
+    def newest_rejected(self, today: date) -> date | None:
+        """Return the last day of its rows up to one, if each was rejected and no bar is later."""
+        last = self.bars.last_date() or date.min
+        found = max((row.date for row in self.rejects if row.date <= days(today)), default=NO_DATE)
+        return EPOCH + timedelta(days=int(found)) if found > days(last) else None
+
     def lacks_by_rejection(self, day: date) -> bool:
         """Whether it has no bar of a day since each row of it was rejected."""
         at = days(day)

@@ -181,9 +181,6 @@ class HistoryReader:
         if batch.is_behind:
             # It may be old: of what comes after its end it says nothing.
             return with_reach(batch, limited(reach, batch.bars.last_date()))
-        if batch.lacks_by_rejection(published.last):
-            # Neither stored nor absent, and the next answer may have it right.
-            return with_reach(batch, limited(reach, published.before))
         if reach.passes_to != published.last:
             is_compared = batch.outcome is Outcome.STORED
             later = Reach(published.last, published.before if is_compared else None)

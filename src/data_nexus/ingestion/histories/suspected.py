@@ -49,15 +49,24 @@ async def suspected(store: Store, batch: Batch, moment: datetime, *, is_signed: 
 
     `is_signed`: its prices may be zero or negative, and so leap as they like.
     """
-    lease = batch.lease
-    if lease.is_first or not len(batch.bars):
-        return batch
+    if batch.lease.is_first or not len(batch.bars):
+        return _with_rejected(batch, moment)
     if batch.window.is_whole:
-        noted = await store.suspicions.of_asset(lease.asset_id, moment)
+        noted = await store.suspicions.of_asset(batch.lease.asset_id, moment)
         batch = weighed(batch, noted, moment)
     else:
         batch = continued(batch, moment)
+    batch = _with_rejected(batch, moment)
     return batch if is_signed else with_leaps(batch, moment)
+
+
+def _with_rejected(batch: Batch, moment: datetime) -> Batch:
+    """Return an answer with a newest row that was rejected as a suspicion: it may come right."""
+    session = batch.newest_rejected(batch.lease.published or moment.date())
+    if session is None:
+        return batch
+    noted = _noted_now(batch, Reason.REJECTED, session, moment)
+    return replace(batch, suspected=(*batch.suspected, noted))
 
 
 def weighed(batch: Batch, noted: Sequence[NotedSuspicion], moment: datetime) -> Batch:
@@ -82,12 +91,14 @@ def weighed(batch: Batch, noted: Sequence[NotedSuspicion], moment: datetime) -> 
 def continued(batch: Batch, moment: datetime) -> Batch:
     """Return last bars that continue the stored ones, with what they do to suspicions.
 
-    If the last stored bar was not sent before, it is now: a whole history is to say so.
+    If the last stored bar was not sent before, it is now: a whole history is to say so. A row that
+    was rejected before is a bar now, or has one after it.
     """
+    asset_id = batch.lease.asset_id
     now = SettledSuspicion(
-        batch.lease.asset_id, Reason.END, is_ended=False, read_after=moment, is_reading=False
+        asset_id, Reason.END, is_ended=False, read_after=moment, is_reading=False
     )
-    return replace(batch, settled=(now,))
+    return replace(batch, settled=(now, SettledSuspicion(asset_id, Reason.REJECTED, is_ended=True)))
 
 
 def settled(

@@ -161,7 +161,8 @@ class LookingBack:
     ) -> None:
         """Note which assets are to be read individually because of a session."""
         store, exchange = self.store, scope.exchange
-        await store.suspicions.end(Reason.LATE, looked.arrived)
+        for reason in (Reason.LATE, Reason.REJECTED):
+            await store.suspicions.end(reason, looked.arrived)
         doubts = (
             (Reason.UNSENT, looked.unsent),
             (Reason.LEAP, looked.to_reload),
