@@ -42,6 +42,8 @@ class Chronicle:
     _unlisted: set[str] = field(default_factory=set)
     _dead: set[str] = field(default_factory=set)
     _retold: list[tuple[int, Event]] = field(default_factory=list)
+    # Days of which only the adjusted close was retold.
+    _scaled: set[tuple[int, int]] = field(default_factory=set)
 
     def begin(self) -> None:
         """Note who is who and what is stored; the database holds all that the vendor has."""
@@ -115,11 +117,15 @@ class Chronicle:
             for each in differs.of([asset_id]).days.tolist():
                 if each == day or (each < day and not alone):
                     self.silent.setdefault(asset_id, {}).setdefault(each, night)
+                    if not alone:
+                        self._scaled.add((asset_id, each))
         self._retold.clear()
 
     def _end_silence(self, asked: Sequence[dict[str, Any]]) -> None:
-        """Whose bars were asked for knows them now."""
+        """Whose bars were asked for knows them now; in bulk only raw prices are compared."""
         for request in asked:
+            if request["endpoint"] == "eod-bulk-last-day" and "type" not in request["query"]:
+                self._end_silence_of(_day(request["query"]["date"]))
             asset_id = self.book.get(request["symbol"])
             if request["endpoint"] != "eod" or asset_id not in self.silent:
                 continue
@@ -128,6 +134,13 @@ class Chronicle:
                 del self.silent[asset_id][day]
             if not self.silent[asset_id]:
                 del self.silent[asset_id]
+
+    def _end_silence_of(self, day: int) -> None:
+        for asset_id, days in [*self.silent.items()]:
+            if day in days and (asset_id, day) not in self._scaled:
+                del days[day]
+                if not days:
+                    del self.silent[asset_id]
 
     def _as_known(self, expected: Rows) -> Rows:
         keys = np.array(

@@ -15,6 +15,7 @@ from datetime import date, time, timedelta
 from functools import lru_cache
 from importlib import import_module
 from importlib.metadata import version
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -123,6 +124,7 @@ _LAGGING = frozenset({"XBOM"})
 # To be increased when the same version of the library yields other calendars.
 _EDITION = 1
 _calendar_cache: CalendarCache | None = None
+_computing = Lock()
 
 
 def keep_calendars(calendar_cache: CalendarCache) -> None:
@@ -179,6 +181,13 @@ def _from_library(name: str, last: date) -> tuple[Sessions, Hours]:
 
 
 def _computed(name: str, last: date) -> tuple[Sessions, Hours]:
+    # Threads that ask for two at once would both import the library, and pandas changes the
+    # process's filters of warnings meanwhile.
+    with _computing:
+        return _computed_alone(name, last)
+
+
+def _computed_alone(name: str, last: date) -> tuple[Sessions, Hours]:
     calendar_class = _calendar_class(name)
     oldest, newest = calendar_class.bound_min(), calendar_class.bound_max()
     first = _TRUSTED_FROM.get(name, _OTHERS_TRUSTED_FROM)
