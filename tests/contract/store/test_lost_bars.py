@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, timedelta
 
+import numpy as np
+
 from data_nexus.database.store.batch import Receipt
+from data_nexus.domain.planning.suspicion import Reason
 from tests.support.postgres.tables import add_assets, execute, rows
 from tests.support.postgres.workers import Worker, bars_from, batch_for
 
@@ -48,7 +51,7 @@ def test_bars_that_were_lost_are_accounted_for_when_the_history_is_read_whole(
 def test_a_cursor_ahead_of_its_rows_comes_back_when_the_vendor_has_no_more(
     worker: Worker, database_url: str
 ) -> None:
-    """But not behind what the log knows to be absent."""
+    """But not behind what is known to be absent; the bar is missing until that is confirmed."""
     add_assets(database_url, "CUT", "QUIET")
     cut, quiet = worker.claim()
     passed = DAY + timedelta(1)
@@ -64,7 +67,31 @@ def test_a_cursor_ahead_of_its_rows_comes_back_when_the_vendor_has_no_more(
     worker.commit(
         *(batch_for(each, bars_from(DAY, 1.0)) for each in worker.claim(days_old=0)),
     )
+    assert accounts(database_url) == [(1, 2, 0, DAY, passed), (1, 1, 0, DAY, passed)]
+    confirmed = frozenset({Reason.LOST})
+    worker.commit(
+        *(
+            replace(batch_for(each, bars_from(DAY, 1.0)), confirmed=confirmed)
+            for each in worker.claim(days_old=0)
+        ),
+    )
     assert accounts(database_url) == [(1, 1, 1, DAY, passed), (1, 1, 0, DAY, passed)]
+
+
+def test_a_damaged_asset_is_marked_until_its_bars_are_back(
+    worker: Worker, database_url: str
+) -> None:
+    add_assets(database_url, "HOLED")
+    bars = bars_from(DAY, 1.0, 2.0, 3.0, 4.0)
+    worker.commit(*(batch_for(lease, bars) for lease in worker.claim()))
+    execute(database_url, "DELETE FROM market_data WHERE date IN ('2024-01-03', '2024-01-04')")
+    marked = "SELECT repair_wanted_at IS NOT NULL FROM assets"
+    rest = bars.take(np.array([0, 3]))
+    newer = bars_from(DAY, 1.0, 2.0, 3.0, 4.0, 5.0)
+    for sent, missing in ((rest, 2), (bars.take(np.array([0, 1, 3])), 1), (newer, 0)):
+        worker.commit(*(batch_for(each, sent) for each in worker.claim(days_old=0)))
+        ((stored, logged, *_),) = accounts(database_url)
+        assert (logged - stored, rows(database_url, marked)) == (missing, [(missing > 0,)])  # type: ignore[operator]
 
 
 def test_bars_that_no_answer_brought_are_accounted_for_if_the_vendor_sends_them_or_go(

@@ -79,6 +79,7 @@ def test_a_request_that_meets_a_closing_connection_is_a_counted_attempt(
     done = commands.run(
         *("backfill", "--limit", "9", "--concurrency", "1", "--json"),
         *("--log-format", "json", "--log-level", "info"),
+        attempts=10,
     )
     assert done.code == 0, done.stderr
     counts = asked(vendor, since)

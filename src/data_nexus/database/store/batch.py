@@ -266,7 +266,7 @@ def settle_parameters(
 
 
 # What the columns of `settled` say of an answer that is not believed.
-_OF_NO_ANSWER: Mapping[str, Any] = {
+_OF_NO_ANSWER: dict[str, Any] = {
     "last_date": None,
     "passes_to": None,
     "settles_to": None,

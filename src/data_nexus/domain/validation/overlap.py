@@ -69,7 +69,7 @@ def is_of_another(stored: Bars, answered: Bars) -> bool:
     _, old, new = np.intersect1d(
         stored.date, answered.date, assume_unique=True, return_indices=True
     )
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):
         ratios = np.log(answered.close[new] / stored.close[old])
     steps = np.abs(np.diff(ratios[np.isfinite(ratios)]))
     return len(steps) >= _LEAST_STEPS and float(np.mean(steps > _OTHER_STEP)) > _OTHER_SHARE
