@@ -62,6 +62,7 @@ class Ledger:
 
     @is_doubtful.setter
     def is_doubtful(self, value: bool) -> None:
+        """Note that the vendor has been asked, or is to be."""
         self._row.is_doubtful = value
 
     async def admit(self, calls: int) -> Slot:

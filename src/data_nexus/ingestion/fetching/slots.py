@@ -82,7 +82,7 @@ class SlotReserve:
             return self._ready.popleft()
 
     def put_back(self, slot: Slot) -> None:
-        """Keep a slot for the next request: nobody waits for it any more."""
+        """Keep a slot for the next request: the one that waited for it was cancelled."""
         self._ready.appendleft(slot)
 
     async def refund(self, *slots: Slot) -> None:
