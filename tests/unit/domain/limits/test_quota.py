@@ -34,6 +34,7 @@ from tests.support.campaign import sized
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 TODAY = NOON.date()
+LATER = TODAY + timedelta(2)
 
 
 def quota(
@@ -246,10 +247,7 @@ def test_slots_of_one_reservation_stop_before_midnight() -> None:
     assert {slot.date() for slot in found.slots} == {TODAY}
 
 
-@pytest.mark.parametrize(
-    ("day", "spent"),
-    [(TODAY + timedelta(2), 9), (date(2036, 1, 1), 9), (date.max, 9), (TODAY, 201_015)],
-)
+@pytest.mark.parametrize(("day", "spent"), [(LATER, 9), (date.max, 9), (TODAY, 201_015)])
 def test_a_remembered_day_that_no_clock_can_have_is_taken_back(day: date, spent: int) -> None:
     """A wrong date or count of the vendor's, or a clock that ran ahead, would end all work."""
     wrong = Quota(day, spent, 100_000, 7, 1000, NOON, refused=True, audited=3)
