@@ -30,6 +30,7 @@ class Reason(StrEnum):
     END = "its last bar is not sent any more"
     LEAP = "its price leaps"
     ACTION = "an action was reported late"
+    CHANGED = "its history has changed"
     OPEN = "its last bars were not compared again"
     UNEXPLAINED = "actions do not explain its adjusted closes"
 

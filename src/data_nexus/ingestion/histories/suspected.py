@@ -21,7 +21,9 @@ from data_nexus.domain.planning.suspicion import (
 from data_nexus.domain.validation.leaps import first_leap, has_plain_step
 
 # What a whole answer ends, whatever it says: it speaks of the session itself.
-_ENDED_BY_AN_ANSWER = frozenset({Reason.LATE, Reason.REJECTED, Reason.UNSENT, Reason.ACTION})
+_ENDED_BY_AN_ANSWER = frozenset(
+    {Reason.LATE, Reason.REJECTED, Reason.UNSENT, Reason.ACTION, Reason.CHANGED}
+)
 
 
 async def judged(store: Store, batch: Batch, *, is_signed: bool) -> Batch:
