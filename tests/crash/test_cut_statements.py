@@ -33,6 +33,7 @@ from tests.support.postgres.statement_proxy import (
 from tests.support.postgres.tables import add_assets, eventually, execute, value
 from tests.support.programs.commands import Commands, commands_at
 from tests.support.programs.forked_commands import forked
+from tests.support.vendor.nights import without_actions
 from tests.support.vendor.sandbox import sandbox
 from tests.support.vendor.truth import codes, differences, truth
 
@@ -60,6 +61,8 @@ def fields(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterat
             url = stack.enter_context(cluster.fresh_database())
             listed = codes(vendor)
             add_assets(url, *listed)
+            # A backfill reads none, and a worker's end is compared with that of a backfill.
+            without_actions(vendor, url)
             commands = commands_at(tmp_path_factory.mktemp("field"), vendor, url)
             field = Field(commands, vendor, url, [f"{code}.US" for code in listed])
             refused = {"kind": "status", "status": 422, "symbol": field.symbols[PARKED]}

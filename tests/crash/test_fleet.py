@@ -29,6 +29,7 @@ from tests.support.postgres.final_tables import FinalTables, assert_final, final
 from tests.support.postgres.tables import add_assets, eventually, execute, rows, value
 from tests.support.programs.commands import Commands, commands_at
 from tests.support.programs.forked_commands import forked
+from tests.support.vendor.nights import without_actions
 from tests.support.vendor.sandbox import Sandbox, sandbox
 from tests.support.vendor.truth import codes, differences, truth
 
@@ -118,7 +119,9 @@ class Fleet:
 
 
 def prepare(url: str, vendor: Sandbox) -> None:
+    """Have the assets known; their actions are not to be had, as a backfill reads none either."""
     add_assets(url, *codes(vendor))
+    without_actions(vendor, url)
     execute(url, LEASE_LOG)
 
 

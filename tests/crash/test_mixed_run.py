@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from tests.support.campaign import sized
 from tests.support.postgres.embedded import server_pid
 from tests.support.postgres.tables import Row, eventually, execute, rows, value
 from tests.support.programs.commands import Commands, commands_at
-from tests.support.programs.forked_commands import forked
+from tests.support.programs.forked_commands import forked_worker, set_clock
 from tests.support.vendor.sandbox import Sandbox, sandbox
 from tests.support.vendor.truth import COLUMNS, truth
 
@@ -39,9 +39,11 @@ SYMBOLS, WORKERS = 150, 3
 # One step of the vendor's clock takes so many seconds: a short run makes short steps.
 # At the lowest priority of a busy machine a drain may take long; one that hangs is seen.
 _DRAINED_SEC = 120
+# At least one session and a weekend, and fewer days than are read again.
+_LAST_HOURS = 96
 STEPS_SEC = (4.0, 9.0) if SECONDS > 60 else (0.5, 1.0)
 SETTINGS: dict[str, Any] = {
-    "days_old": 3 / 86_400,
+    "late_seconds": 3,
     "poll_seconds": 1,
     "lease_seconds": 4,
     "batch_seconds": 0.1,
@@ -87,8 +89,13 @@ class MixedRun:
     hour: float = 12.0
 
     def start(self, stack: ExitStack) -> ForkServerProcess:
-        """Start one more worker."""
-        return stack.enter_context(forked(self.commands, "worker", **SETTINGS))
+        """Start one more worker; it goes by the vendor's clock."""
+        return stack.enter_context(forked_worker(self.commands, self.clock, **SETTINGS))
+
+    @property
+    def clock(self) -> Path:
+        """The file that has the vendor's clock."""
+        return self.commands.folder / "clock"
 
     def note(self, what: str) -> None:
         """Count something that was done."""
@@ -96,11 +103,7 @@ class MixedRun:
 
     def step(self, stack: ExitStack) -> None:
         """Let some hours pass for the vendor, and something happen."""
-        self.hour += self.chance.uniform(6, 24)
-        self.today += timedelta(self.hour // 24)
-        self.hour %= 24
-        moment = f"{self.today}T{int(self.hour):02}:{int(self.hour % 1 * 60):02}:00"
-        self.vendor.post("/clock", {"now": moment})
+        self.pass_time(self.chance.uniform(6, 24))
         self.note("steps")
         if self.chance.random() < 0.5:
             self._set_fault()
@@ -110,6 +113,15 @@ class MixedRun:
             self._strike(stack)
         if self.chance.random() < 0.06:
             self._kill_server()
+
+    def pass_time(self, hours: float) -> None:
+        """Let it be later for the vendor and for the workers."""
+        self.hour += hours
+        self.today += timedelta(self.hour // 24)
+        self.hour %= 24
+        moment = f"{self.today}T{int(self.hour):02}:{int(self.hour % 1 * 60):02}:00"
+        self.vendor.post("/clock", {"now": moment})
+        set_clock(self.clock, datetime.fromisoformat(f"{moment}+00:00"))
 
     def _set_fault(self) -> None:
         self.vendor.delete("/faults")
@@ -253,6 +265,7 @@ BREACHES = {
 def test_after_everything_at_once_the_bars_are_the_vendors(mixed: MixedRun) -> None:
     found = mixed.commands.run("discover", "--exchange", "US")
     assert found.code == 0, found.stderr
+    mixed.pass_time(0)
     with ExitStack() as stack:
         mixed.workers += [mixed.start(stack) for _ in range(WORKERS)]
         first = mixed.workers[0].pid
@@ -268,6 +281,8 @@ def test_after_everything_at_once_the_bars_are_the_vendors(mixed: MixedRun) -> N
                 early = begun, max(early[1], open_files(first))
         mixed.vendor.delete("/faults")
         execute(mixed.url, "UPDATE assets SET times_rescued = 0")
+        # The session after the last one shows what was corrected in that.
+        mixed.pass_time(_LAST_HOURS)
         settled_from = value(mixed.url, "SELECT now()")
         due = (
             "SELECT count(*) FROM assets WHERE is_active AND NOT is_delisted AND parked_at IS NULL"

@@ -6,13 +6,19 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
 from tests.support.postgres.database import Cluster
 from tests.support.postgres.tables import eventually, execute, rows, value
 from tests.support.programs.commands import Commands
-from tests.support.programs.forked_commands import forked, forked_update
+from tests.support.programs.forked_commands import (
+    forked,
+    forked_update,
+    forked_worker,
+    set_clock,
+)
 from tests.support.vendor.update_field import MONDAY, TUESDAY, WEDNESDAY, UpdateField, update_field
 
 SYMBOLS, BATCH_ROWS = 740, 20
@@ -79,13 +85,16 @@ def test_two_updates_of_one_exchange_do_the_work_once(
     assert asked.count("eod-bulk-last-day") == 2 * 3 + 1, "each session paid once"
 
 
-def test_an_update_beside_a_worker_and_a_backfill(field: UpdateField, commands: Commands) -> None:
-    """They take assets one by one, the update by sessions; who comes first does it."""
+def test_an_update_beside_a_worker_and_a_backfill(
+    field: UpdateField, commands: Commands, tmp_path: Path
+) -> None:
+    """The backfill takes assets one by one, the others sessions; who comes first does it."""
     execute(field.url, "UPDATE assets SET last_synced = last_synced - interval '9 days'")
-    begun = field.requests()
+    begun, clock = field.requests(), tmp_path / "clock"
+    set_clock(clock, field.now)
     settings = {"batch_rows": BATCH_ROWS, "poll_seconds": 0.2}
     with (
-        forked(commands, "worker", **settings) as worker,
+        forked_worker(commands, clock, **settings) as worker,
         forked(commands, "backfill", "--no-limit", **settings) as backfill,
         forked_update(commands, field.now, **settings) as running,
     ):

@@ -141,8 +141,8 @@ MUTANTS = (
     ),
     Mutant(
         name="a worker never wakes resting assets",
-        file="src/data_nexus/ingestion/worker.py",
-        before="            await self.store.leases.requeue_absent()\n",
+        file="src/data_nexus/ingestion/nightly/worker.py",
+        before="        await store.leases.requeue_absent(now)\n",
         after="",
         harm="with workers alone, an asset that once had no bars is never asked for again",
         tests=(

@@ -17,12 +17,12 @@ from data_nexus.ingestion.asset_discovery import WantedList, discover
 from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.history_loader import BackfillScope, LoadedScope, backfill, repair
 from data_nexus.ingestion.nightly.update import update
+from data_nexus.ingestion.nightly.worker import work
 from data_nexus.ingestion.reports.discovered import Discovered
 from data_nexus.ingestion.reports.run_check import RunCheck
 from data_nexus.ingestion.reports.run_report import RunReport
 from data_nexus.ingestion.reports.run_totals import RunTotals
 from data_nexus.ingestion.wiring import FAIL_FAST, LimitPolicy, open_database_async, open_run
-from data_nexus.ingestion.worker import work
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def run_update(
 
 
 def run_worker(settings: Settings, exchange: str | None, observe: Observer) -> RunReport:
-    """Load whatever is due until a signal drains the worker."""
+    """Keep an exchange, or all, fresh until a signal drains the worker."""
     settings.require_token()
     return asyncio.run(_work(settings, exchange, observe))
 

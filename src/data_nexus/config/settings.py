@@ -58,7 +58,7 @@ class Settings:
     concurrency: Annotated[_Tasks, Meta(description="requests in flight at once")] = 5
     days_old: Annotated[
         _SomeDays,
-        Meta(description="an asset is due when its last answer is older (days)"),
+        Meta(description="to a backfill an asset is due when its last answer is older (days)"),
     ] = 1.0
     batch_rows: Annotated[
         _Count, Meta(description="small assets share a transaction up to this number of rows")
@@ -103,6 +103,10 @@ class Settings:
     poll_seconds: Annotated[
         _AboveZero, Meta(description="how often an idle worker checks for due assets")
     ] = 15.0
+    late_seconds: Annotated[
+        _AboveZero,
+        Meta(description="after how long a worker requests again what the vendor did not have yet"),
+    ] = 3600.0
     lease_seconds: Annotated[
         _AboveZero, Meta(description="how long a claim holds without being renewed")
     ] = 30.0

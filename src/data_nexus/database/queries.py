@@ -90,6 +90,14 @@ def queued(exchange: str | None, moment: datetime) -> Select[Queued]:
     return Select("count_queued", {"exchange": exchange, "moment": moment}, args_row(_queued))
 
 
+def claimable(due: Mapping[str, Any]) -> Select[Queued]:
+    """Select what a claim by the calendar could hand out, by market segment and cursor.
+
+    `due` are the parameters of the claim.
+    """
+    return Select("count_behind", dict(due), args_row(_queued))
+
+
 def unsettled(exchange: str | None) -> Select[Unsettled]:
     """Select the assets whose last sessions are not settled, by exchange."""
     return Select("count_unsettled", {"exchange": exchange}, args_row(Unsettled))

@@ -111,7 +111,7 @@ def test_no_foreign_key_leaves_a_table_and_each_large_key_begins_with_the_asset(
             " WHERE contype = 'p' AND connamespace = 'public'::regnamespace"
             " AND conrelid::regclass::text NOT IN"
             " ('assets', 'runs', 'quota_ledger', 'workers', 'alembic_version', 'refusals',"
-            " 'discoveries', 'rechecked_sessions', 'learned_sessions')",
+            " 'discoveries', 'rechecked_sessions', 'learned_sessions', 'exchange_requests')",
         )
     )
     assert len(keys) == 12

@@ -33,6 +33,7 @@ NOTHING_ASKED = {
     "venues": [""] * 4,
     "asset_types": [""] * 4,
     "published": [date(2024, 1, 10)] * 4,
+    "answered_before": [ago(1)] * 4,
 }
 CLAIMS = ("claim_due", "claim_behind", "claim_wanted", "claim_audit")
 Node = dict[str, Any]

@@ -63,6 +63,11 @@ class Worker:
         position = QueuePosition()
         return self._runner.run(self.store.leases.claim(due, position, limit, suspect=suspect))
 
+    def claimable(self, due: Due) -> dict[date | None, int]:
+        """How many assets a claim by the calendar could hand out, by their cursor."""
+        groups = self._runner.run(self.store.leases.claimable(due))
+        return {group.cursor: group.assets for group in groups}
+
     def claim_wanted(self, exchange: str | None = None, limit: int = 100) -> list[Lease]:
         """Claim assets whose actions are to be fetched."""
         due = Due(ago(0), exchange, wants_actions=True)

@@ -13,15 +13,21 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from itertools import count
 from multiprocessing import process
 from multiprocessing.context import ForkServerProcess
+from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING, Any
 
 from tests.support.programs.commands import Commands
+
+if TYPE_CHECKING:
+    from data_nexus.ingestion.fetching.drain import Drain
+    from data_nexus.ingestion.reports.run_report import RunReport
 
 _TOUCHES = frozenset({"open", "os.mkdir", "os.rename", "os.remove"})
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
@@ -74,6 +80,24 @@ def forked_update(
     """Start an update as if it were `now`; it is killed at the end of the block if it runs."""
     environment = commands.environment_with(settings)
     child = _FORKS.Process(target=_update, args=(str(commands.folder), environment, now))
+    with _started(child):
+        yield child
+
+
+def set_clock(clock: Path, now: datetime) -> None:
+    """Let it be `now` for the workers that go by this clock, a file."""
+    written = clock.with_suffix(".new")
+    written.write_text(now.isoformat(), encoding="utf-8")
+    written.replace(clock)
+
+
+@contextmanager
+def forked_worker(
+    commands: Commands, clock: Path, **settings: object
+) -> Iterator[ForkServerProcess]:
+    """Start a worker that goes by a clock; it is killed at the end of the block if it runs."""
+    environment = commands.environment_with(settings)
+    child = _FORKS.Process(target=_work, args=(str(commands.folder), environment, str(clock)))
     with _started(child):
         yield child
 
@@ -146,25 +170,55 @@ def _is_touch(event: str, told: tuple[object, ...]) -> bool:
 
 
 def _update(folder: str, environment: Mapping[str, str], now: datetime) -> None:
-    from data_nexus.app.signals import draining_on_signals  # noqa: PLC0415
-    from data_nexus.cli.exit_codes import exit_code_of  # noqa: PLC0415
     from data_nexus.config import load_settings  # noqa: PLC0415
-    from data_nexus.errors import NexusError  # noqa: PLC0415
-    from data_nexus.ingestion.fetching.drain import Drain  # noqa: PLC0415
     from data_nexus.ingestion.nightly.update import update  # noqa: PLC0415
     from data_nexus.observe.logs import log_event  # noqa: PLC0415
 
-    async def run() -> int:
+    url = environment["DATABASE_URL"]
+    _run(
+        lambda drain: update(load_settings({}), url, None, log_event, drain, now=now),
+        folder,
+        environment,
+    )
+
+
+def _work(folder: str, environment: Mapping[str, str], clock: str) -> None:
+    from data_nexus.config import load_settings  # noqa: PLC0415
+    from data_nexus.ingestion.nightly.worker import work  # noqa: PLC0415
+    from data_nexus.observe.logs import log_event  # noqa: PLC0415
+
+    def now() -> datetime:
+        return datetime.fromisoformat(Path(clock).read_text(encoding="utf-8"))
+
+    _run(
+        lambda drain: work(load_settings({}), None, log_event, drain, now),
+        folder,
+        environment,
+    )
+
+
+def _run(
+    run: Callable[[Drain], Coroutine[Any, Any, RunReport]],
+    folder: str,
+    environment: Mapping[str, str],
+) -> None:
+    """Run what reports as its command does, and end as that."""
+    from data_nexus.app.signals import draining_on_signals  # noqa: PLC0415
+    from data_nexus.cli.exit_codes import exit_code_of  # noqa: PLC0415
+    from data_nexus.errors import NexusError  # noqa: PLC0415
+    from data_nexus.ingestion.fetching.drain import Drain  # noqa: PLC0415
+    from data_nexus.observe.logs import log_event  # noqa: PLC0415
+
+    async def reported() -> int:
         drain = Drain(log_event)
         with draining_on_signals(drain):
-            url = environment["DATABASE_URL"]
-            report = await update(load_settings({}), url, None, log_event, drain, now=now)
+            report = await run(drain)
             print(json.dumps(report.as_dict()), flush=True)  # noqa: T201 - the child's own log
             return exit_code_of(report)
 
     with _placed(folder, environment):
         try:
-            code = asyncio.run(run())
+            code = asyncio.run(reported())
         except NexusError as error:
             code = error.exit_code
     sys.exit(code)

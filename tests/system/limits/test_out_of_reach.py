@@ -26,9 +26,9 @@ from data_nexus.errors import NotSent, StorageUnavailable
 from data_nexus.events import Event, Waiting, ignore
 from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.history_loader import BackfillScope, backfill
+from data_nexus.ingestion.nightly.worker import work
 from data_nexus.ingestion.reports.run_report import RunReport
 from data_nexus.ingestion.wiring import WAIT
-from data_nexus.ingestion.worker import work
 from tests.support.postgres.postgres_proxy import proxy_before
 from tests.support.postgres.tables import add_assets
 from tests.support.programs.commands import Commands, commands_at

@@ -11,8 +11,8 @@ import pytest
 
 from data_nexus.events import Event, Parked, Waiting
 from data_nexus.ingestion.fetching.drain import Drain
+from data_nexus.ingestion.nightly.worker import work
 from data_nexus.ingestion.reports.run_report import RunReport
-from data_nexus.ingestion.worker import work
 from tests.support.postgres.tables import add_assets, eventually, execute, rows, snapshot, value
 from tests.support.programs.commands import Commands
 from tests.support.vendor.nights import settings_of

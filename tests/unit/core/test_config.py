@@ -40,6 +40,7 @@ OTHER: dict[str, tuple[str, object]] = {
     "NEXUS_AUDIT_DAYS": ("14", 14),
     "NEXUS_BREAKER_SECONDS": ("5", 5.0),
     "NEXUS_POLL_SECONDS": ("2", 2.0),
+    "NEXUS_LATE_SECONDS": ("60", 60.0),
     "NEXUS_LEASE_SECONDS": ("15", 15.0),
     "NEXUS_REREAD_DAYS": ("3", 3),
     "NEXUS_LOOK_BACK": ("3", 3),

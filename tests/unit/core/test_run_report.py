@@ -8,7 +8,7 @@ from dataclasses import FrozenInstanceError, replace
 import pytest
 
 from data_nexus.domain.planning.notices import Notice, notices_of
-from data_nexus.errors import QuotaSpent
+from data_nexus.errors import CredentialsRefused, QuotaSpent
 from data_nexus.ingestion.reports.run_report import (
     AuditReport,
     RunReport,
@@ -106,3 +106,14 @@ def test_a_report_says_how_the_run_ended() -> None:
 def test_a_report_does_not_change() -> None:
     with pytest.raises(FrozenInstanceError):
         report().synced = 1  # type: ignore[misc]
+
+
+def test_the_audits_of_a_worker_s_passes_add_up() -> None:
+    steps = UpdateSteps(audit=AUDIT) + UpdateSteps() + UpdateSteps(audit=AUDIT)
+    assert steps.audit == AuditReport(assets=6, failed=2, inserted=0, revised=4, calls=8)
+
+
+def test_only_a_pause_leaves_others_to_go_on() -> None:
+    spent, refused = QuotaSpent("spent"), CredentialsRefused("401")
+    assert UpdateSteps(ended_by=spent).as_paused() == UpdateSteps(paused_by=spent)
+    assert UpdateSteps(ended_by=refused).as_paused() == UpdateSteps(ended_by=refused)

@@ -22,9 +22,11 @@ from data_nexus.observe.progress import progress_display
 @click.option("--concurrency", type=click.IntRange(1, 256), help="requests in flight (5)")
 @output_options
 def worker(exchange: str | None, as_json: bool, **options: Any) -> int:  # noqa: ANN401, FBT001
-    """Load whatever is due until stopped.
+    """Keep everything fresh until stopped.
 
-    Any number of workers may share one database. A worker waits for quota, for the vendor and for
+    A worker does what `nexus update` does as soon as a session is published, and requests nothing
+    in between. Any number of workers may share one database: one fetches an exchange in bulk, all
+    share the assets that are read individually. A worker waits for quota, for the vendor and for
     the database, and leaves a share of the day's calls (NEXUS_RESERVE) to other commands.
     """
     settings = settings_from(options)

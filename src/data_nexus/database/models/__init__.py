@@ -15,7 +15,7 @@ from data_nexus.database.models.actions import (
 from data_nexus.database.models.assets import VIEWS, Asset, Bar
 from data_nexus.database.models.calendars import LearnedSession
 from data_nexus.database.models.history import Rebasing, Revision
-from data_nexus.database.models.limits import Quota, RecheckedSession, Refusal
+from data_nexus.database.models.limits import ExchangeRequest, Quota, RecheckedSession, Refusal
 from data_nexus.database.models.listings import Discovery, ListedRange
 from data_nexus.database.models.rejects import DeadLetter, RejectedRow
 from data_nexus.database.models.runs import Run, Sync, Worker
@@ -30,6 +30,7 @@ __all__ = [
     "Discovery",
     "Dividend",
     "DividendRevision",
+    "ExchangeRequest",
     "Finding",
     "LearnedSession",
     "ListedRange",

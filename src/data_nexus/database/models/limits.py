@@ -1,9 +1,10 @@
-"""The tables of the vendor's limits: quota, refusals, rechecked sessions."""
+"""The tables of the vendor's limits: quota, refusals, what was requested of whole exchanges."""
 
 from __future__ import annotations
 
 import datetime as dt
 
+from sqlalchemy import func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from data_nexus.database.models.tables import Tables, readable
@@ -61,3 +62,28 @@ class RecheckedSession(Tables):
     exchange: Mapped[str] = mapped_column(primary_key=True)
     session: Mapped[dt.date] = mapped_column(primary_key=True)
     rechecked_at: Mapped[dt.datetime] = mapped_column(comment="the last time")
+
+
+class ExchangeRequest(Tables):
+    """What a run last requested of a whole exchange, so that no worker does so again too soon."""
+
+    __tablename__ = "exchange_requests"
+    __table_args__ = (
+        *readable(dates=("through",)),
+        {
+            "comment": "what runs last requested of whole exchanges,"
+            " so that no worker requests it again too soon",
+        },
+    )
+
+    exchange: Mapped[str] = mapped_column(primary_key=True)
+    request: Mapped[str] = mapped_column(
+        primary_key=True,
+        comment="list: its symbol lists; bulk: sessions in bulk; late: a session that was not out",
+    )
+    through: Mapped[dt.date | None] = mapped_column(
+        comment="bulk: the last session that was fetched; late: the last one that is out"
+    )
+    requested_at: Mapped[dt.datetime] = mapped_column(
+        server_default=func.now(), comment="the last time"
+    )

@@ -13,12 +13,12 @@ from psycopg.rows import args_row, class_row, scalar_row
 from data_nexus.database.connection import AsyncConn, repeated
 from data_nexus.database.connection.troubles import storage_errors
 from data_nexus.database.pool import Pool, rows_of
-from data_nexus.database.queries import segment_parameters
+from data_nexus.database.queries import claimable, segment_parameters
 from data_nexus.database.store.batch import DeadLetter
 from data_nexus.domain.adjustment.findings import RETRY_AFTER_DAYS
 from data_nexus.domain.lease import REPAIR, Lease
 from data_nexus.domain.limits.backoff import LONGEST_ABSENCE_DAYS
-from data_nexus.domain.planning.due import LONGEST_CLOSURE_DAYS, MarketSegment
+from data_nexus.domain.planning.due import LONGEST_CLOSURE_DAYS, MarketSegment, Queued
 from data_nexus.domain.symbol import Symbol
 from data_nexus.errors import StorageUnavailable
 
@@ -35,18 +35,20 @@ class Due:
     """Which assets a run may claim: last answered before a moment, of one exchange, of some ids.
 
     With `published`, the last session that is out by market segment, the calendar decides: an asset
-    is claimed if its cursor is behind that session. One that has answered since the moment and is
-    behind all the same is not fetched again. With `wants_actions` it is the assets whose splits and
-    dividends are to be fetched. For an audit it is the last answer with the whole history that was
-    before the moment, and delisted and resting assets take part. With `wants_repair` it is the mark
-    of a damaged history, and all take part whose code is still their own and that are not parked.
-    With `is_suspected` it is the moment from which a suspicion has an asset read again.
+    is claimed if its cursor is behind that session. One that has answered since the moment, or
+    since that of its segment in `answered_before`, and is behind all the same is not fetched again.
+    With `wants_actions` it is the assets whose splits and dividends are to be fetched. For an audit
+    it is the last answer with the whole history that was before the moment, and delisted and
+    resting assets take part. With `wants_repair` it is the mark of a damaged history, and all take
+    part whose code is still their own and that are not parked. With `is_suspected` it is the moment
+    from which a suspicion has an asset read again.
     """
 
     synced_before: datetime
     exchange: str | None = None
     asset_ids: list[int] | None = None
     published: Mapping[MarketSegment, date] | None = None
+    answered_before: Mapping[MarketSegment, datetime] | None = None
     wants_actions: bool = False
     is_audit: bool = False
     wants_repair: bool = False
@@ -74,12 +76,14 @@ class Due:
 
     def parameters(self, limit: int) -> dict[str, Any]:
         """Return what the queries for due assets take."""
+        published, before = self.published or {}, self.answered_before or {}
         return {
             "synced_before": self.synced_before,
             "exchange": self.exchange,
             "asset_ids": self.asset_ids,
+            "answered_before": [before.get(each, self.synced_before) for each in published],
             "limit": limit,
-        } | segment_parameters(self.published or {})
+        } | segment_parameters(published)
 
 
 @dataclass(slots=True)
@@ -182,6 +186,10 @@ class Leases:
         """Return how many assets `claim` could hand out now, up to `limit`."""
         name = "count_damaged" if due.wants_repair else "count_due"
         return await self._pool.one(name, due.parameters(limit), scalar_row)
+
+    async def claimable(self, due: Due) -> list[Queued]:
+        """Return what `claim` could hand out now by the calendar, by market segment and cursor."""
+        return await self._pool.rows(*claimable(due.parameters(0)))
 
     async def requeue_absent(self, moment: datetime | None = None) -> None:
         """Put assets that had no bars back into the queue when it is time to fetch them again.

@@ -19,18 +19,24 @@ WITH candidates AS (
 
 -- name: claim_behind
 -- Claim the next assets whose cursor is behind the last published session, in the order of the queue.
--- An asset that has answered since the walk began and is still behind waits for another run: its
--- session is late.
+-- An asset that has answered since the walk began, or since the moment of its segment, and is still
+-- behind waits for another run: its session is late.
 WITH candidates AS (
     SELECT q.id, q.last_synced AS position, p.published
     FROM queued_assets q
     JOIN unnest(
-        %(exchanges)s::text[], %(venues)s::text[], %(asset_types)s::text[], %(published)s::date[]
-    ) AS p (exchange, venue, asset_type, published) USING (exchange, venue, asset_type)
+        %(exchanges)s::text[], %(venues)s::text[], %(asset_types)s::text[], %(published)s::date[],
+        %(answered_before)s::timestamptz[]
+    ) AS p (exchange, venue, asset_type, published, answered_before)
+      USING (exchange, venue, asset_type)
     WHERE (coalesce(q.last_synced, '-infinity'::timestamptz), q.id)
           > (coalesce(%(after_synced)s::timestamptz, '-infinity'), %(after_id)s::int)
       AND coalesce(q.last_synced, '-infinity'::timestamptz) < %(synced_before)s::timestamptz
-      AND (q.synced_through IS NULL OR q.synced_through < p.published)
+      -- One condition: the planner takes two for rare, and would not read the queue in its order.
+      AND CASE
+          WHEN coalesce(q.last_synced, '-infinity'::timestamptz) < p.answered_before
+          THEN q.synced_through IS NULL OR q.synced_through < p.published
+      END
       AND q.ask_after IS NULL
       AND q.lease_owner IS NULL
       AND (q.times_rescued > 0) = %(suspect)s
@@ -119,6 +125,22 @@ FROM (
       AND lease_owner IS NULL
     LIMIT %(limit)s
 ) AS due
+
+-- name: count_behind
+-- Count what a claim by the calendar could hand out, by market segment and cursor.
+SELECT q.exchange, q.venue, q.asset_type, q.synced_through, count(*) AS assets
+FROM queued_assets q
+JOIN unnest(
+    %(exchanges)s::text[], %(venues)s::text[], %(asset_types)s::text[], %(published)s::date[],
+    %(answered_before)s::timestamptz[]
+) AS p (exchange, venue, asset_type, published, answered_before)
+  USING (exchange, venue, asset_type)
+WHERE coalesce(q.last_synced, '-infinity'::timestamptz) < least(%(synced_before)s::timestamptz, p.answered_before)
+  AND (q.synced_through IS NULL OR q.synced_through < p.published)
+  AND q.ask_after IS NULL
+  AND q.lease_owner IS NULL
+GROUP BY q.exchange, q.venue, q.asset_type, q.synced_through
+ORDER BY q.exchange, q.venue, q.asset_type, q.synced_through
 
 -- name: count_damaged
 -- Count the damaged histories that a repair may claim, up to a limit.

@@ -18,6 +18,7 @@ from data_nexus.database.pool import Pool, open_pool, rows_of
 from data_nexus.database.queries import token_id
 from data_nexus.database.store.actions import StoredActions
 from data_nexus.database.store.bulk.calendars import StoredCalendars
+from data_nexus.database.store.bulk.exchange_turns import ExchangeTurns
 from data_nexus.database.store.bulk.feeds import SessionFeeds
 from data_nexus.database.store.bulk.second_looks import SecondLooks
 from data_nexus.database.store.bulk.sessions import BulkSessions
@@ -50,6 +51,7 @@ class Store:
     session_feeds: SessionFeeds
     suspicions: Suspicions
     calendars: StoredCalendars
+    turns: ExchangeTurns
     _pool: Pool
 
     def quota(self, token: Secret) -> QuotaLedger:
@@ -81,6 +83,7 @@ async def open_store(url: str, schema: str, writers: int, lease_sec: float) -> A
                 session_feeds=SessionFeeds(pool),
                 suspicions=Suspicions(pool),
                 calendars=StoredCalendars(pool),
+                turns=ExchangeTurns(pool),
                 _pool=pool,
             )
 

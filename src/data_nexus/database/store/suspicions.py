@@ -19,6 +19,7 @@ from data_nexus.domain.planning.suspicion import (
     SettledSuspicion,
     Suspicion,
 )
+from data_nexus.domain.symbol import Symbol
 from data_nexus.domain.texts import one_line
 from data_nexus.errors import StorageDamaged
 
@@ -45,6 +46,11 @@ class Suspicions:
     async def counts(self, exchange: str | None, moment: datetime) -> dict[str, int]:
         """Return how many assets are to be read again at a moment, by exchange."""
         return dict(await self._pool.rows(*suspected_assets(exchange, moment)))
+
+    async def to_reload(self) -> set[Symbol]:
+        """Return the assets whose histories have changed, as sessions in bulk have shown."""
+        asked = {"reason": Reason.CHANGED}
+        return {*await self._pool.rows("read_changed", asked, args_row(Symbol))}
 
     async def end(self, reason: Reason, asset_ids: Sequence[int]) -> None:
         """Forget one reason to read assets again."""

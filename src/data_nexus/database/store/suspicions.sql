@@ -35,6 +35,13 @@ SET times = CASE WHEN is_reading THEN s.times + 1 ELSE 0 END, read_after = a.rea
 FROM answered a
 WHERE s.asset_id = a.asset_id AND s.reason = a.reason AND a.read_after IS NOT NULL
 
+-- name: read_changed
+-- The symbols of the assets with a reason to be read whole that no answer has ended yet.
+SELECT a.symbol, a.exchange
+FROM suspicions s
+JOIN assets a ON a.id = s.asset_id
+WHERE s.reason = %(reason)s AND s.read_after < 'infinity'
+
 -- name: claim_suspected
 -- Claim the next assets that are to be read again because something about them is in doubt.
 WITH doubted AS (

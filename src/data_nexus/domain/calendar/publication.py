@@ -96,6 +96,23 @@ def published_through(
     return sessions.session(count - 1)
 
 
+def published_since(
+    exchange: str,
+    kind: PublicationKind,
+    now: datetime,
+    calendars: Calendars = NOTHING_LEARNED,
+) -> datetime:
+    """Return since when, in UTC, the vendor must have the last session that is published by `now`.
+
+    Raises `ValueError` as `published_through` does.
+    """
+    sessions, count = _published(exchange, kind, now, None, calendars)
+    if not count:
+        raise ValueError(f"no session of {exchange} is known to be published by {now}")
+    last = count - 1
+    return delay_of(exchange, kind).moment(sessions.session(last), sessions.close(last))
+
+
 @dataclass(frozen=True, slots=True)
 class Published:
     """The last session that is published, the one `before` it, and the one before that."""

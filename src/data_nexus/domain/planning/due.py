@@ -12,6 +12,7 @@ from data_nexus.domain.calendar.publication import (
     Published,
     kind_of,
     last_published,
+    published_since,
     published_through,
 )
 from data_nexus.domain.calendar.sessions import Sessions, day_date
@@ -85,6 +86,27 @@ def last_published_of(
         )
         for segment in segments
     }
+
+
+def answered_before(
+    segments: Collection[MarketSegment],
+    now: datetime,
+    moment: datetime,
+    again_after: timedelta,
+    calendars: Calendars = NOTHING_LEARNED,
+) -> dict[MarketSegment, datetime]:
+    """Return before which moment an asset of a segment was answered if it may be requested.
+
+    For its last session it is requested once that is published, and `again_after` an answer without
+    it. `now` is the run's moment, `moment` that of the clock by which answers are dated.
+    """
+    since = {
+        segment: published_since(
+            segment.exchange, kind_of(segment.venue, segment.asset_type), now, calendars
+        )
+        for segment in segments
+    }
+    return {each: moment - min(now - since[each], again_after) for each in segments}
 
 
 def settled_at(

@@ -18,6 +18,12 @@ from data_nexus.domain.planning.bulk_or_single import BacklogGroup
 PROBES = 3
 
 
+def is_newest_unseen(backlog: Iterable[BacklogGroup], seen: date | None) -> bool:
+    """Say whether no bar of the newest published session was seen of an exchange that has bars."""
+    newest = _newest(backlog)
+    return seen is not None and newest is not None and seen < newest
+
+
 def unseen_sessions(
     calendars: Calendars, exchange: str, backlog: Iterable[BacklogGroup], seen: date | None
 ) -> list[date]:
@@ -25,7 +31,7 @@ def unseen_sessions(
 
     `seen` is the last session of the exchange of which any bar is stored, None without any.
     """
-    newest = max((group.published for group in backlog if group.cursor), default=None)
+    newest = _newest(backlog)
     if seen is None or newest is None or seen >= newest:
         return []
     sessions = calendars.of(exchange, newest)
@@ -52,3 +58,8 @@ def first_questions(unseen: Sequence[date], synced: Iterable[datetime | None]) -
     since = datetime.combine(unseen[0] + timedelta(days=1), time(), UTC)
     was_asked = any(moment and moment >= since for moment in synced)
     return 1 if len(unseen) > 1 and was_asked else PROBES
+
+
+def _newest(backlog: Iterable[BacklogGroup]) -> date | None:
+    """Return the last published session that an asset with bars lacks."""
+    return max((group.published for group in backlog if group.cursor), default=None)

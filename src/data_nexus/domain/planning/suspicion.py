@@ -32,6 +32,7 @@ class Reason(StrEnum):
     ANOTHER = "its bars look like those of another asset"
     LEAP = "its price leaps"
     ACTION = "an action was reported late"
+    CHANGED = "its history has changed"
     OPEN = "its last bars were not compared again"
     UNEXPLAINED = "actions do not explain its adjusted closes"
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from data_nexus.errors import QuotaSpent
@@ -25,6 +27,15 @@ class DailyQuota:
     waits: bool = False
     _waiting: asyncio.Lock = field(default_factory=asyncio.Lock)
     _waited_at: float = 0.0
+
+    @contextmanager
+    def not_waiting(self) -> Iterator[None]:
+        """Let a spent day end what is done meanwhile, also in a run that waits."""
+        before, self.waits = self.waits, False
+        try:
+            yield
+        finally:
+            self.waits = before
 
     async def require(self, calls: int) -> None:
         """Return once the day holds this many calls; raise `QuotaSpent` if the run does not wait.

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from data_nexus.eodhd.requests import Request
 from data_nexus.errors import Park, Pause, Postpone, Retry
@@ -17,6 +19,7 @@ from data_nexus.ingestion.fetching.requester import (
     Requester,
 )
 
+Result = TypeVar("Result")
 # How often a run that is to stop checks whether a request is still under way.
 _POLL_SEC = 0.05
 
@@ -38,6 +41,18 @@ class Drain:
             self.reason = reason
             self.observe(Draining(reason))
             self.requested.set()
+
+
+async def unless_drained(drain: Drain, work: Coroutine[Any, Any, Result]) -> Result | None:
+    """Return what some work returns; None, and the work is ended, if the run is to stop first."""
+    working = asyncio.ensure_future(work)
+    draining = asyncio.ensure_future(drain.requested.wait())
+    try:
+        await asyncio.wait((working, draining), return_when=asyncio.FIRST_COMPLETED)
+        return await working if working.done() else None
+    finally:
+        working.cancel()
+        draining.cancel()
 
 
 class Drained(Exception):

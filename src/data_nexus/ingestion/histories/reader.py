@@ -51,8 +51,8 @@ class HistoryReader:
     `seen` is the latest session of each exchange of which any bar has been received: a session of
     which no asset has a bar may be late, whatever the calendar says. `too_early` are the assets
     fetched before the first bar of their session was received, each with what will be known of it
-    once one is. `now` is the run's moment; without it each answer has its own. Windows end by the
-    database's clock.
+    once one is. `clock` is the run's; without it each answer is dated by the database's, by which
+    windows end in any case.
     """
 
     store: Store
@@ -64,8 +64,13 @@ class HistoryReader:
     calendars: RunCalendars
     named: set[Symbol] = field(default_factory=set)
     seen: dict[str, date] = field(default_factory=dict)
-    now: datetime | None = None
+    clock: Callable[[], datetime] | None = None
     too_early: list[tuple[Lease, Reach]] = field(default_factory=list)
+
+    @property
+    def now(self) -> datetime | None:
+        """The moment by the run's clock."""
+        return self.clock() if self.clock else None
 
     async def read(self, lease: Lease, state: FetchState) -> Batch:
         """Return the asset's answer; all of its history if the last bars do not match any more."""

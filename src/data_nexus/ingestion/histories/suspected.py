@@ -125,7 +125,7 @@ def is_ended(batch: Batch, noted: NotedSuspicion) -> bool:
             is_over = is_confirmed or (not batch.is_behind and _reaches(batch.bars, noted.session))
         case Reason.REJECTED:
             is_over = not batch.lacks_by_rejection(noted.session)
-        case Reason.LATE | Reason.UNSENT | Reason.ACTION:
+        case Reason.LATE | Reason.UNSENT | Reason.ACTION | Reason.CHANGED:
             is_over = True  # Whatever it says, it speaks of the session itself.
         case Reason.UNEXPLAINED:
             is_over = batch.verdict is not None and batch.verdict.is_explained

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -69,11 +69,13 @@ async def wanting(run: UpdateRun, exchange: str | None) -> dict[str, int]:
     return {name: assets for name, assets in wanted.items() if name not in refused}
 
 
-async def read_actions(run: UpdateRun, exchange: str | None) -> UpdateSteps:
-    """Fetch the wanted actions, of one exchange or of all, and store them."""
+async def read_actions(
+    run: UpdateRun, exchange: str | None, but: Collection[str] = ()
+) -> UpdateSteps:
+    """Fetch the wanted actions, of one exchange or of all but some, and store them."""
     done = UpdateSteps()
     for name in await wanting(run, exchange):
-        if run.goes_on(done):
+        if name not in but and run.goes_on(done):
             done += await _read_exchange(run, name)
     return done
 

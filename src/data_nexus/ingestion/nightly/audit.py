@@ -43,9 +43,13 @@ async def audit(run: UpdateRun, exchange: str | None) -> UpdateSteps:
     )
     if not turns:
         return UpdateSteps()
+    # The audit's requester takes them over.
+    breakers = run.requester.breakers
+    recovered = breakers.recovered
     try:
         return await _read_again(run, ledger, exchange, turns)
     finally:
+        breakers.recovered = recovered
         await ledger.close()
 
 

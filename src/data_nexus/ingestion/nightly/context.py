@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from data_nexus.config import Settings
 from data_nexus.database.store import Due, Store
+from data_nexus.database.store.bulk.exchange_turns import WholeRequest
 from data_nexus.database.store.bulk.sessions import BulkSessions
 from data_nexus.database.store.quota import QuotaLedger
 from data_nexus.domain.calendar.learned import Calendars
@@ -29,8 +32,20 @@ _BATCHES_TOGETHER = 2
 
 
 @dataclass(frozen=True, slots=True)
+class WorkerPass:
+    """A pass of a worker, which began at the database's moment `began`.
+
+    It leaves to other runs what they are at work on, and requests again only after `late_sec` what
+    was requested in vain.
+    """
+
+    began: datetime
+    late_sec: float
+
+
+@dataclass(frozen=True, slots=True)
 class UpdateRun:
-    """One update at the moment `now`: what its steps share.
+    """One update at the moment `now`, or a worker's pass: what its steps share.
 
     What they report is counted in `totals` and handed to `listener`.
     """
@@ -44,6 +59,7 @@ class UpdateRun:
     now: datetime
     run_id: int
     reader: HistoryReader
+    worker_pass: WorkerPass | None = None
 
     @property
     def observe(self) -> Observer:
@@ -70,6 +86,28 @@ class UpdateRun:
         """The requester, cut short by a drain."""
         grace_sec = self.settings.grace_seconds / _REQUESTS_A_GRACE
         return DrainableRequester(self.requester, self.drain, grace_sec)
+
+    @asynccontextmanager
+    async def turn(self, exchange: str) -> AsyncIterator[bool]:
+        """Be the only run at work on an exchange as a whole, and say whether this run is.
+
+        An update waits for its turn. A worker's pass does not, nor for the calls of another day
+        while it has one: others wait for it.
+        """
+        is_pass = self.worker_pass is not None
+        alone = self.store.turns.alone_with(exchange, self.drain.requested, waits=not is_pass)
+        async with alone as is_ours:
+            with self.requester.quota.not_waiting() if is_pass else nullcontext():
+                yield is_ours
+
+    async def lately(self, request: WholeRequest) -> dict[str, date | None]:
+        """Return the exchanges of which a worker's pass does not request this again yet.
+
+        Each with the session that was noted. A person's update requests whatever is due.
+        """
+        if self.worker_pass is None:
+            return {}
+        return await self.store.turns.lately(request, self.worker_pass.late_sec)
 
     def goes_on(self, done: UpdateSteps) -> bool:
         """Whether more is to be fetched after these steps."""

@@ -1,10 +1,15 @@
-"""Note what a session in bulk leaves in doubt: rows that did not come, were rejected, or leap."""
+"""Note what a session in bulk leaves in doubt: rows that did not come, were rejected, or leap.
+
+And the assets whose history has changed: whichever run reads one next reads all of it.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+
+import numpy as np
 
 from data_nexus.database.store import Store
 from data_nexus.database.store.bulk.sessions import Advanced
@@ -39,6 +44,8 @@ async def note_doubts(
     later = now + (wait_after(1) or timedelta())
     rejected = _ids(done, [each.classified.rejected for each in done])
     found = [Suspicion(each, Reason.REJECTED, session, now) for each in rejected]
+    changed = _ids(done, map(_changed, done))
+    found += [Suspicion(each, Reason.CHANGED, session, later) for each in changed]
     absent = _ids(done, [each.classified.absent for each in done]) if is_newest else []
     if absent:
         before = await asyncio.to_thread(sessions_up_to, exchange, session, _LAST, calendars)
@@ -51,6 +58,13 @@ async def note_doubts(
         unusual = [each for each in leaping if is_unusual(closes.get(each, []))]
         found += [Suspicion(each, Reason.LEAP, session, later) for each in unusual]
     await store.suspicions.note(found)
+
+
+def _changed(advanced: Advanced) -> Positions:
+    """Return which candidates with bars are to be reloaded."""
+    candidates, to_reload = advanced.candidates, advanced.classified.to_reload
+    is_changed = np.array([code in to_reload for code in candidates.codes], np.bool_)
+    return np.flatnonzero(is_changed & ~np.isnan(candidates.close))
 
 
 def _ids(done: Sequence[Advanced], chosen: Iterable[Positions]) -> list[int]:

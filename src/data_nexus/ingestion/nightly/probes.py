@@ -7,17 +7,13 @@ have no bar of the last session nothing newer is asked in this update: it is shu
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
 from data_nexus.database.store import Due
 from data_nexus.domain.calendar.evidence import LEAST_ASSETS
-from data_nexus.domain.planning.bulk_or_single import (
-    CALLS_A_SESSION,
-    BacklogGroup,
-    FetchPlan,
-)
+from data_nexus.domain.planning.bulk_or_single import CALLS_A_SESSION, FetchPlan
 from data_nexus.domain.planning.due import MarketSegment, sessions_up_to
 from data_nexus.domain.planning.probing import (
     PROBES,
@@ -27,6 +23,7 @@ from data_nexus.domain.planning.probing import (
 )
 from data_nexus.events import Warned
 from data_nexus.ingestion.nightly.context import UpdateRun, read_histories
+from data_nexus.ingestion.nightly.due import DueAssets
 from data_nexus.ingestion.reports.run_report import UpdateSteps
 
 # An asset with a bar of one of so many last sessions may be a probe: a single asset can be ahead.
@@ -35,45 +32,30 @@ _SESSIONS = 3
 
 @dataclass(frozen=True, slots=True)
 class Probed:
-    """What probes have shown; `unseen_after` is the last session seen of exchanges that lack one.
+    """What the probes of an exchange have shown.
 
-    The newest session should be published, and no probe of such an exchange has a bar of it.
+    `through` is the last session seen if the newest one, which should be published, was not.
     """
 
     has_asked: bool = False
-    unseen_after: Mapping[str, date] = field(default_factory=dict)
+    through: date | None = None
     steps: UpdateSteps = field(default_factory=UpdateSteps)
 
-    def __add__(self, later: Probed) -> Probed:
-        """Return what both have shown."""
-        return Probed(
-            self.has_asked or later.has_asked,
-            {**self.unseen_after, **later.unseen_after},
-            self.steps + later.steps,
-        )
 
-
-async def ask_probes(
-    run: UpdateRun,
-    behind: Mapping[str, Sequence[BacklogGroup]],
-    published: Mapping[MarketSegment, date],
-    plans: Mapping[str, FetchPlan],
-) -> Probed:
-    """Read the probes of each exchange that needs them."""
+async def ask_probes(run: UpdateRun, exchange: str, due: DueAssets, plan: FetchPlan) -> Probed:
+    """Read the probes of an exchange if it needs them."""
     calendars, seen = await run.reader.calendars.load(), await run.bulk.sightings()
     left = (await run.requester.ledger.known()).left
-    probed = Probed()
-    for name, backlog in behind.items():
-        last = seen.get(name)
-        unseen = await asyncio.to_thread(unseen_sessions, calendars, name, backlog, last)
-        in_bulk = bool(plans[name].sessions)
-        if in_bulk and left is not None and left < CALLS_A_SESSION:
-            # The day does not pay for the session.
-            continue
-        goes_on = run.goes_on(probed.steps)
-        if last and goes_on and needs_probes(unseen, last, in_bulk=in_bulk):
-            out = [p for p, day in published.items() if p.exchange == name and day >= unseen[-1]]
-            probed += await _ask(run, name, out, last, unseen)
+    last, backlog = seen.get(exchange), due.behind.get(exchange, [])
+    unseen = await asyncio.to_thread(unseen_sessions, calendars, exchange, backlog, last)
+    in_bulk = bool(plan.sessions)
+    if in_bulk and left is not None and left < CALLS_A_SESSION:
+        # The day does not pay for the session.
+        return Probed()
+    if not last or not needs_probes(unseen, last, in_bulk=in_bulk):
+        return Probed()
+    out = [p for p, day in due.published.items() if p.exchange == exchange and day >= unseen[-1]]
+    probed = await _ask(run, exchange, out, last, unseen)
     if probed.has_asked:
         await run.reader.calendars.learn()
     return probed
@@ -108,7 +90,7 @@ async def _ask(
         return Probed(has_asked=True, steps=steps)
     text = f"no bar of {unseen[-1]} from the assets asked: the exchange is shut, or late"
     run.observe(Warned(exchange, text))
-    return Probed(has_asked=True, unseen_after={exchange: reached}, steps=steps)
+    return Probed(has_asked=True, through=reached, steps=steps)
 
 
 async def _read(run: UpdateRun, exchange: str, asset_ids: list[int]) -> UpdateSteps:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
+from data_nexus.database.store.bulk.exchange_turns import WholeRequest
 from data_nexus.domain.listings.symbol_lists import KnownList, lists_due
 from data_nexus.errors import NotInPlan, Park, Pause, Postpone, Retry, Stop, UsageError
 from data_nexus.events import Warned
@@ -24,26 +25,47 @@ async def refresh_lists(run: UpdateRun, exchanges: Collection[str]) -> UpdateSte
 
     A list is read with the types of its last discovery.
     """
+    done, is_answered = UpdateSteps(), True
+    for name in dict.fromkeys(each.exchange for each in await _old_lists(run, exchanges)):
+        if is_answered and run.goes_on(done):
+            async with run.turn(name) as is_ours:
+                if is_ours:
+                    read, is_answered = await _refresh_exchange(run, name)
+                    done += read
+    return done
+
+
+async def _old_lists(run: UpdateRun, exchanges: Collection[str]) -> list[KnownList]:
+    """Return the lists of these exchanges that are due."""
     known = await run.store.listings.known() if exchanges else []
-    done = UpdateSteps()
-    for each in lists_due(known, exchanges, run.settings.list_days, run.now):
-        if not run.goes_on(done):
-            break
+    wanted = {*exchanges} - {*await run.lately(WholeRequest.LIST)}
+    return lists_due(known, wanted, run.settings.list_days, run.now)
+
+
+async def _refresh_exchange(run: UpdateRun, exchange: str) -> tuple[UpdateSteps, bool]:
+    """Read an exchange's lists again, and say whether it is of use to request those of others."""
+    done, is_answered = UpdateSteps(), True
+    # Another run may have read them meanwhile.
+    for each in await _old_lists(run, [exchange]):
         try:
             found = await _refresh(run, each)
         except Drained:
-            break
+            return done, False
         except (Retry, Postpone, Park, UsageError, NotInPlan) as error:
-            run.observe(Warned(each.exchange, f"the symbol list was not read again: {error}"))
-            if isinstance(error, Retry | Postpone):
-                break  # requesting others now is of no use
-            continue
+            run.observe(Warned(exchange, f"the symbol list was not read again: {error}"))
+            is_answered = not isinstance(error, Retry | Postpone)
+            if is_answered:
+                continue
+            break
         except (Stop, Pause) as error:
-            return replace(done, ended_by=error)
+            return replace(done, ended_by=error), False
         if found.changes.is_shrunk:
-            run.observe(Warned(each.exchange, found.reason))
+            run.observe(Warned(exchange, found.reason))
         done += UpdateSteps(lists=(found,))
-    return done
+        if not run.goes_on(done):
+            return done, False
+    await run.store.turns.note(WholeRequest.LIST, exchange)
+    return done, is_answered
 
 
 async def _refresh(run: UpdateRun, known: KnownList) -> Discovered:

@@ -1,35 +1,28 @@
 """Run the nightly update: fetch what is due by the calendar with the fewest calls.
 
-First the symbol lists that are old, as what is new on them is due as well. Then a few assets of an
-exchange, which show whether it has traded, and on which days. Then exchange by exchange: sessions
-in bulk where that costs less, then everything that is left due, asset by asset, by the engine that
-also loads histories. Then the actions of assets whose bars show that some are not stored, what is
-suspected, and last the audit.
+First the symbol lists that are old, as what is new on them is due as well. Then exchange by
+exchange, one run at a time: a few assets, which show whether it has traded, and on which days, and
+sessions in bulk where that costs less. Then everything that is left due, asset by asset, by the
+engine that also loads histories. Then the actions of assets whose bars show that some are not
+stored, what is suspected, and last the audit. A worker's pass takes the same steps.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Collection, Coroutine
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from functools import partial
+from typing import Any
 
 from data_nexus.config import Settings
-from data_nexus.database.store import Due
+from data_nexus.database.store.bulk.exchange_turns import WholeRequest
 from data_nexus.domain.endpoints import Endpoint
-from data_nexus.domain.planning.bulk_or_single import BacklogGroup, FetchPlan
-from data_nexus.domain.planning.due import (
-    PROBED_AFTER,
-    LastSessions,
-    MarketSegment,
-    behind_by_exchange,
-    fetch_plans,
-    lacking_a_session,
-    last_published_of,
-    published_at,
-    session_before,
-)
+from data_nexus.domain.planning.bulk_or_single import FetchPlan
+from data_nexus.domain.planning.due import LastSessions, last_published_of, session_before
+from data_nexus.domain.planning.probing import is_newest_unseen
 from data_nexus.errors import VendorUnavailable
 from data_nexus.events import Observer, RunFinished, RunStarted, Warned, observers
 from data_nexus.ingestion.fetching.drain import Drain
@@ -38,16 +31,22 @@ from data_nexus.ingestion.nightly.actions import read_actions, wanting
 from data_nexus.ingestion.nightly.audit import audit
 from data_nexus.ingestion.nightly.bulk import BulkResult, BulkUpdate
 from data_nexus.ingestion.nightly.context import UpdateRun, read_histories
-from data_nexus.ingestion.nightly.probes import ask_probes
+from data_nexus.ingestion.nightly.due import (
+    NEVER_LOADED,
+    Backlog,
+    DueAssets,
+    due_individually,
+    find_due,
+    plan_of,
+    plans_of,
+)
+from data_nexus.ingestion.nightly.probes import Probed, ask_probes
 from data_nexus.ingestion.nightly.suspects import note_open, read_suspected
 from data_nexus.ingestion.nightly.symbol_lists import refresh_lists
 from data_nexus.ingestion.reports.run_check import RunCheck
 from data_nexus.ingestion.reports.run_report import RunReport, UpdateSteps
 from data_nexus.ingestion.reports.run_totals import RunTotals
 from data_nexus.ingestion.wiring import FAIL_FAST, LimitPolicy, open_run
-
-Published = dict[MarketSegment, date]
-NOTHING_UNSEEN: Mapping[str, date] = {}
 
 
 async def update(
@@ -69,8 +68,8 @@ async def update(
     async with open_run(settings, url, observing, policy) as (store, requester):
         if exchange:
             await store.listings.require_exchange(exchange)
-        now = now or await store.runs.moment()
-        await store.leases.requeue_absent(now)
+        moment = now or await store.runs.moment()
+        await store.leases.requeue_absent(moment)
         await store.leases.free_lost()
         run = UpdateRun(
             settings=settings,
@@ -79,13 +78,13 @@ async def update(
             listener=observe,
             totals=totals,
             drain=drain,
-            now=now,
+            now=moment,
             run_id=await store.runs.start("update"),
-            reader=replace(reader_of(settings, store, requester, observe), now=now),
+            reader=replace(reader_of(settings, store, requester, observe), clock=lambda: moment),
         )
         check = await RunCheck.begin(store, settings.require_token(), totals)
         async with store.runs.closing(run.run_id):
-            steps, expected = await _advance_due(
+            steps, expected = await advance_due(
                 run, exchange, lambda assets: run.observe(RunStarted("update", assets))
             )
         ended_by = (
@@ -102,7 +101,7 @@ async def update(
         return report
 
 
-async def _advance_due(
+async def advance_due(
     run: UpdateRun,
     exchange: str | None,
     announce: Callable[[int], None],
@@ -112,146 +111,183 @@ async def _advance_due(
     Returns the last sessions of the segments that it should have completed besides. `announce`
     receives how many assets are due, before anything but symbol lists is fetched.
     """
-    published, behind = await _due(run, exchange)
-    done = await refresh_lists(run, lacking_a_session(behind))
+    due = await find_due(run, exchange)
+    done = _settled(run, await refresh_lists(run, due.lacking))
     if done.lists:
-        published, behind = await _due(run, exchange)
-    due = sum(group.assets for groups in behind.values() for group in groups)
-    announce(due + sum((await wanting(run, exchange)).values()))
-    unseen_after: Mapping[str, date] = {}
-    if due and run.goes_on(done):
-        read, unseen_after = await _probe_and_read(run, exchange, behind, published)
-        done += read
-    lacking = lacking_a_session(behind) - {*unseen_after}
-    steps = [read_actions]
-    if lacking:
-        steps.append(read_suspected)
-        if not done.paused_by:
-            # What the audit finds is explained in the same update: the next may cost nothing.
-            steps += [audit, read_actions]
-    for step in steps:
-        if run.goes_on(done):
-            done += await step(run, exchange)
-    if not lacking:
+        due = await find_due(run, exchange)
+    announce(due.assets + sum((await wanting(run, exchange)).values()))
+    read = SessionsRead()
+    if due.assets and run.goes_on(done):
+        read = await _read_sessions(run, exchange, due)
+    done += read.steps
+    complete = due.lacking - read.unfinished
+    done = await _follow_up(run, exchange, complete, read.left, done)
+    if not complete:
         return done, {}
-    # Of an exchange that is shut or late, nothing is expected yet.
-    segments = {segment for segment in published if segment.exchange not in unseen_after}
+    # Of an exchange that is shut or late, nothing is expected yet; of others, a pass has not asked.
+    segments = {
+        segment
+        for segment in due.published
+        if segment.exchange not in read.unfinished
+        and (segment.exchange in complete or not run.worker_pass)
+    }
     expected = await asyncio.to_thread(last_published_of, segments, run.now, run.calendars)
     if run.goes_on(done):
         await note_open(run, expected)
     return done, expected
 
 
-async def _probe_and_read(
+def _settled(run: UpdateRun, steps: UpdateSteps) -> UpdateSteps:
+    """Return what steps of a turn brought; a worker goes on where the day has no calls for them."""
+    return steps.as_paused() if run.worker_pass else steps
+
+
+async def _follow_up(
     run: UpdateRun,
     exchange: str | None,
-    behind: Mapping[str, list[BacklogGroup]],
-    published: Published,
-) -> tuple[UpdateSteps, Mapping[str, date]]:
-    """Load what is due; return also the exchanges that lack a session, with the last one seen."""
-    probed = await ask_probes(run, behind, published, await _fetch_plans(run, behind))
-    if probed.has_asked:
-        published, behind = await _due(run, exchange, probed.unseen_after)
-    if not run.goes_on(probed.steps):
-        return probed.steps, probed.unseen_after
-    read = await _read_sessions(run, behind, published, probed.unseen_after)
-    return probed.steps + read, probed.unseen_after
-
-
-async def _read_sessions(
-    run: UpdateRun,
-    behind: Mapping[str, list[BacklogGroup]],
-    published: Published,
-    unseen_after: Mapping[str, date],
+    complete: Collection[str],
+    left: Collection[str],
+    done: UpdateSteps,
 ) -> UpdateSteps:
-    """Load what is due: in bulk where that costs less, then asset by asset."""
-    done, without_bulk = UpdateSteps(), list[str]()
-    for name, fetch_plan in (await _fetch_plans(run, behind)).items():
-        if not fetch_plan.sessions or not run.goes_on(done):
-            continue
-        async with run.bulk.alone_with(name, run.drain.requested) as waited:
-            # Another update was at work: what the assets lack is read again.
-            still = await _fetch_plan_now(run, name, unseen_after) if waited else fetch_plan
-            if not still.sessions or not run.goes_on(done):
-                continue
-            result = await _in_bulk(run, name, still, published)
-        done += result.steps
-        run.reader.named |= result.named
-        if not result.has_bulk:
-            without_bulk.append(name)
-        elif result.held_back:
-            # What is not published in bulk, or waits for the calls of a bulk session, is not
-            # fetched individually.
-            published = await _before(run, name, result.held_back, published)
-    run.reader.seen |= await run.bulk.sightings()
-    if run.goes_on(done):
-        due = Due(await run.store.runs.moment(), published=published)
-        done += await read_histories(run, due)
-        await run.reader.calendars.learn()
-    if not isinstance(done.ended_by, VendorUnavailable):
-        # Only now: a vendor or an address that knows nothing has refused bulk to no key.
-        for name in without_bulk:
-            await run.quota.note_refusal(Endpoint.BULK, name, run.now)
+    """Read what sessions leave to be read, and last the audit.
+
+    `complete` are the exchanges with a new session, `left` those that other runs are at work on.
+    """
+    steps: list[Callable[[], Coroutine[Any, Any, UpdateSteps]]]
+    steps = [actions := partial(read_actions, run, exchange, left)]
+    if complete:
+        scopes = sorted(complete) if run.worker_pass else [exchange]
+        steps += [partial(read_suspected, run, scope) for scope in scopes]
+        if not done.paused_by:
+            # What the audit finds is explained in the same update: the next may cost nothing.
+            steps += [partial(audit, run, exchange), actions]
+    for step in steps:
+        if run.goes_on(done):
+            done += await step()
     return done
 
 
-async def _fetch_plans(
-    run: UpdateRun, behind: Mapping[str, list[BacklogGroup]]
-) -> dict[str, FetchPlan]:
-    """Return the cheapest fetch plan of each exchange that the vendor's plan allows."""
-    since = run.now - PROBED_AFTER
-    refused = await run.quota.refused(Endpoint.BULK, since)
-    whole_day = await run.requester.quota.calls_a_day()
-    left = (await run.requester.ledger.known()).left
-    unsettled = await run.bulk.unsettled()
-    return await asyncio.to_thread(
-        fetch_plans,
-        behind,
-        refused,
-        whole_day,
-        left,
-        run.settings.look_back,
-        unsettled,
-        run.calendars,
+@dataclass(frozen=True, slots=True)
+class SessionsRead:
+    """What reading sessions brought, and which exchanges lack theirs still.
+
+    `unfinished` ones are shut or late, or `left` to another run.
+    """
+
+    steps: UpdateSteps = field(default_factory=UpdateSteps)
+    unfinished: frozenset[str] = frozenset()
+    left: frozenset[str] = frozenset()
+
+
+async def _read_sessions(run: UpdateRun, exchange: str | None, due: DueAssets) -> SessionsRead:
+    """Load what is due: in bulk where that costs less, then asset by asset."""
+    turns = await _take_turns(run, due)
+    done = sum((turn.steps for turn in turns.values()), UpdateSteps())
+    through = {name: turn.through for name, turn in turns.items() if turn.through}
+    if run.goes_on(done):
+        due = await find_due(run, exchange, through)
+        run.reader.seen |= await run.bulk.sightings()
+        run.reader.named |= await run.store.suspicions.to_reload()
+        done += await read_histories(run, await due_individually(run, due.published))
+        await run.reader.calendars.learn()
+    if not isinstance(done.ended_by, VendorUnavailable):
+        # Only now: a vendor or an address that knows nothing has refused bulk to no key.
+        for name in (name for name, turn in turns.items() if not turn.has_bulk):
+            await run.quota.note_refusal(Endpoint.BULK, name, run.now)
+    return SessionsRead(
+        done,
+        frozenset(name for name, turn in turns.items() if not turn.is_expected),
+        frozenset(name for name, turn in turns.items() if turn.through == NEVER_LOADED),
     )
 
 
-async def _fetch_plan_now(
-    run: UpdateRun, exchange: str, unseen_after: Mapping[str, date]
-) -> FetchPlan:
-    _, behind = await _due(run, exchange, unseen_after)
-    return (await _fetch_plans(run, behind)).get(exchange, FetchPlan((), 0, 0))
+@dataclass(frozen=True, slots=True)
+class ExchangeTurn:
+    """What a run's turn at an exchange brought.
 
-
-async def _due(
-    run: UpdateRun, exchange: str | None, unseen_after: Mapping[str, date] = NOTHING_UNSEEN
-) -> tuple[Published, dict[str, list[BacklogGroup]]]:
-    """Return the last published session by segment, and what is due by exchange.
-
-    Of an exchange that is shut or late, nothing is due after what was seen of it.
+    Assets are read individually `through` a session; None is all that are published. Unless
+    `is_expected`, the last session is not to be had in this run. `has_bulk`: the vendor's plan has
+    bulk for it.
     """
-    queued = await run.bulk.queued(exchange, run.now)
-    segments, calendars = {group.segment for group in queued}, await run.reader.calendars.load()
-    published = await asyncio.to_thread(published_at, segments, run.now, calendars)
-    published = {p: min(d, unseen_after.get(p.exchange, d)) for p, d in published.items()}
-    return published, behind_by_exchange(queued, published)
+
+    steps: UpdateSteps = field(default_factory=UpdateSteps)
+    through: date | None = None
+    is_expected: bool = True
+    has_bulk: bool = True
 
 
-async def _in_bulk(
-    run: UpdateRun, exchange: str, fetch_plan: FetchPlan, published: Published
-) -> BulkResult:
+# Of an exchange that is left to another run, or to a later pass, what was never loaded is read.
+_LEFT = ExchangeTurn(through=NEVER_LOADED, is_expected=False)
+
+
+async def _take_turns(run: UpdateRun, due: DueAssets) -> dict[str, ExchangeTurn]:
+    """Do what exchanges need as a whole, one after the other."""
+    turns, done = dict[str, ExchangeTurn](), UpdateSteps()
+    plans, seen = await plans_of(run, due.behind), await run.bulk.sightings()
+    others = {**due.behind}
+    for name, backlog in due.behind.items():
+        others.pop(name)
+        is_unseen = is_newest_unseen(backlog, seen.get(name))
+        if run.goes_on(done) and (plans[name].sessions or is_unseen):
+            turns[name] = turn = await _take_turn(run, name, others)
+            done += turn.steps
+    return turns
+
+
+async def _take_turn(run: UpdateRun, exchange: str, others: Backlog) -> ExchangeTurn:
+    """Read an exchange's probes and its sessions in bulk, unless another run is at work on it."""
+    async with run.turn(exchange) as is_ours:
+        if not is_ours:
+            return _LEFT
+        # Another run may have been at work: what is due is found again.
+        due = await find_due(run, exchange)
+        if run.worker_pass and exchange not in due.lacking:
+            return ExchangeTurn(is_expected=False)
+        plan = await plan_of(run, exchange, due, others)
+        probed = await ask_probes(run, exchange, due, plan)
+        if probed.has_asked:
+            last = {exchange: probed.through} if probed.through else {}
+            due = await find_due(run, exchange, last)
+            plan = await plan_of(run, exchange, due, others)
+        if not run.goes_on(probed.steps):
+            return replace(_LEFT, steps=_settled(run, probed.steps))
+        found = await _in_bulk(run, exchange, plan, due) if plan.sessions else None
+        return await _noted(run, exchange, plan, probed, found)
+
+
+async def _noted(
+    run: UpdateRun, exchange: str, plan: FetchPlan, probed: Probed, found: BulkResult | None
+) -> ExchangeTurn:
+    """Return what a turn brought; note what was requested of the exchange, and what is late."""
+    through, has_bulk, steps = probed.through, True, probed.steps
+    if found:
+        steps, has_bulk = steps + found.steps, found.has_bulk
+        run.reader.named |= found.named
+        if has_bulk and found.held_back:
+            # What is not published in bulk, or waits for the calls of a bulk session, is not
+            # fetched individually.
+            through = await asyncio.to_thread(
+                session_before, exchange, found.held_back, run.calendars
+            )
+    if run.goes_on(steps) and not steps.paused_by:
+        turns, last = run.store.turns, plan.sessions[-1:]
+        if through:
+            await turns.note(WholeRequest.LATE, exchange, through)
+        elif (last or probed.has_asked) and exchange not in await run.lately(WholeRequest.LATE):
+            await turns.forget(WholeRequest.LATE, exchange)
+        if last:
+            await turns.note(WholeRequest.BULK, exchange, through or last[0])
+    is_expected = not (through if run.worker_pass else probed.through)
+    return ExchangeTurn(_settled(run, steps), through, is_expected, has_bulk)
+
+
+async def _in_bulk(run: UpdateRun, exchange: str, plan: FetchPlan, due: DueAssets) -> BulkResult:
     """Advance an exchange in bulk as planned."""
-    own = {segment: last for segment, last in published.items() if segment.exchange == exchange}
-    result = await BulkUpdate(run, exchange, own, fetch_plan.look_back).over(fetch_plan.sessions)
+    own = {segment: last for segment, last in due.published.items() if segment.exchange == exchange}
+    result = await BulkUpdate(run, exchange, own, plan.look_back).over(plan.sessions)
     if result.has_bulk:
         await run.quota.note_refusal(Endpoint.BULK, exchange, None)
     else:
-        text = f"the plan has no bulk: {fetch_plan.in_bulk:,} assets are fetched individually"
+        text = f"the plan has no bulk: {plan.in_bulk:,} assets are fetched individually"
         run.observe(Warned(exchange, text))
     return result
-
-
-async def _before(run: UpdateRun, exchange: str, session: date, published: Published) -> Published:
-    """Return through which session assets are due if those from one on are not of an exchange."""
-    last = await asyncio.to_thread(session_before, exchange, session, run.calendars)
-    return {p: min(d, last) if p.exchange == exchange else d for p, d in published.items()}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from data_nexus.domain.planning.notices import NO_NOTICES, Notices
-from data_nexus.errors import NexusError
+from data_nexus.errors import NexusError, Pause
 from data_nexus.ingestion.reports.discovered import Discovered
 
 
@@ -51,6 +51,11 @@ class AuditReport:
     calls: int
     withdrawn: int = 0
 
+    def __add__(self, later: AuditReport) -> AuditReport:
+        """Return what both read and found."""
+        ours, theirs = asdict(self), asdict(later)
+        return AuditReport(**{name: ours[name] + theirs[name] for name in ours})
+
 
 @dataclass(frozen=True, slots=True)
 class UpdateSteps:
@@ -74,10 +79,16 @@ class UpdateSteps:
             lists=self.lists + later.lists,
             bulk=self.bulk + later.bulk,
             looked_back=self.looked_back + later.looked_back,
-            audit=later.audit or self.audit,
+            audit=_sum(self.audit, later.audit),
             ended_by=self.ended_by or later.ended_by,
             paused_by=self.paused_by or later.paused_by,
         )
+
+    def as_paused(self) -> UpdateSteps:
+        """Return them with a `Pause` that ended them as one after which others continue."""
+        if not isinstance(self.ended_by, Pause):
+            return self
+        return replace(self, ended_by=None, paused_by=self.paused_by or self.ended_by)
 
     def as_dict(self) -> dict[str, Any]:
         """Return them under the names of the command's JSON."""
@@ -87,6 +98,10 @@ class UpdateSteps:
             "looked_back": [asdict(one) for one in self.looked_back],
             "audit": asdict(self.audit) if self.audit else {},
         }
+
+
+def _sum(earlier: AuditReport | None, later: AuditReport | None) -> AuditReport | None:
+    return earlier + later if earlier and later else earlier or later
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -89,6 +89,16 @@ class RunTotals(RowCounts):
         """How many assets came to an end, whichever."""
         return self.synced + self.absent + self.failed + self.parked + self.fenced
 
+    @property
+    def answered(self) -> int:
+        """How many assets came to an end other than a failure, actions included."""
+        return self.assets - self.failed + self.actions
+
+    @property
+    def unanswered(self) -> int:
+        """How many assets got no usable answer, for their bars or their actions."""
+        return self.failed + self.actions_failed
+
     def note(self, event: Event) -> None:
         """Count one event."""
         match event:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -10,6 +10,7 @@ from data_nexus.domain.planning.bulk_or_single import BacklogGroup
 from data_nexus.domain.planning.due import (
     MarketSegment,
     Queued,
+    answered_before,
     behind_by_exchange,
     lacking_a_session,
     rest_days,
@@ -56,3 +57,26 @@ def test_what_has_the_published_session_is_not_behind() -> None:
         "LSE": [BacklogGroup(None, tuesday, 2)],
     }
     assert lacking_a_session(behind) == {"US"}, "what was never loaded lacks no session of its own"
+
+
+@pytest.mark.parametrize(
+    ("hour", "minute", "traded_ago", "fund_ago"),
+    [
+        (21, 15, 0, 60),  # shares are out just now, funds since the morning
+        (21, 40, 25, 60),
+        (23, 30, 60, 60),
+        (20, 0, 60, 60),  # of the day before
+    ],
+)
+def test_an_asset_is_requested_once_its_session_is_out_and_again_after_an_hour(
+    hour: int, minute: int, traded_ago: int, fund_ago: int
+) -> None:
+    """Whatever the time of the clock by which answers are dated."""
+    traded, fund = MarketSegment("US", "NYSE", ""), MarketSegment("US", "", "FUND")
+    now = datetime(2025, 11, 25, hour, minute, tzinfo=UTC)
+    answers_are_dated = datetime(2031, 3, 1, tzinfo=UTC)
+    found = answered_before({traded, fund}, now, answers_are_dated, timedelta(hours=1))
+    assert {each: (answers_are_dated - found[each]) / timedelta(minutes=1) for each in found} == {
+        traded: traded_ago,
+        fund: fund_ago,
+    }

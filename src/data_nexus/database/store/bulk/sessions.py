@@ -7,16 +7,13 @@ then its fence is not what it was.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Container, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from sys import intern
 from typing import Any
 
 import numpy as np
-import psycopg
 from psycopg.rows import class_row, scalar_row, tuple_row
 
 from data_nexus.database.connection import AsyncConn
@@ -37,8 +34,6 @@ from data_nexus.domain.validation.bulk_session import (
 
 # How many assets share a transaction by default.
 TOGETHER = 10_000
-# How often a run that waits for another update looks whether it has ended.
-_TURN_SEC = 0.2
 _NO_DAY = np.iinfo(np.int32).min
 
 
@@ -125,27 +120,6 @@ class BulkSessions:
     def in_parts_of(self, assets: int) -> BulkSessions:
         """Return the same with this number of assets to a transaction."""
         return replace(self, together=assets)
-
-    @asynccontextmanager
-    async def alone_with(self, exchange: str, given_up: asyncio.Event) -> AsyncIterator[bool]:
-        """Be the only update of an exchange in bulk, and say whether that took waiting.
-
-        Once `given_up`, no other update is waited for. It saves calls and guards nothing else: two
-        updates at once are right, too, so that trouble with it is ignored.
-        """
-        asked, waited = {"exchange": exchange}, False
-        async with self._pool.connection() as connection:
-            with suppress(psycopg.OperationalError):
-                while not (await rows_of(connection, "try_update", asked, scalar_row))[0]:
-                    if given_up.is_set():
-                        break
-                    waited = True
-                    await asyncio.sleep(_TURN_SEC)
-            try:
-                yield waited
-            finally:
-                with suppress(psycopg.OperationalError):
-                    await connection.execute(query("end_update"), asked)
 
     async def queued(self, exchange: str | None, moment: datetime) -> list[Queued]:
         """Return what the queue may hand out at a moment, by market segment and cursor."""

@@ -162,14 +162,6 @@ WHERE exchange = %(exchange)s
 -- Put some assets that rest for want of bars back into the queue.
 UPDATE assets SET ask_after = NULL WHERE id = ANY (%(asset_ids)s::int[]) AND ask_after IS NOT NULL
 
--- name: try_update
--- Become the one update in bulk of an exchange, unless there is another; it ends with the session.
-SELECT pg_try_advisory_lock(hashtext('update'), hashtext(current_schema() || '.' || %(exchange)s))
-
--- name: end_update
--- Let others update the exchange in bulk.
-SELECT pg_advisory_unlock(hashtext('update'), hashtext(current_schema() || '.' || %(exchange)s))
-
 -- name: last_sightings
 -- The latest session of each exchange of which any bar is stored.
 SELECT exchange, max(last_bar) FROM assets WHERE last_bar IS NOT NULL GROUP BY exchange
