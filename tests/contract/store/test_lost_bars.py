@@ -108,3 +108,32 @@ def test_bars_that_no_answer_brought_are_accounted_for_if_the_vendor_sends_them_
     )
     worker.commit(*(batch_for(each, bars_from(DAY, 1.0, 2.0)) for each in worker.claim(days_old=0)))
     assert [row[:3] for row in accounts(database_url)] == [(2, 2, -1), (2, 2, -1)]
+
+
+def test_a_history_that_is_emptied_and_comes_back_is_counted_once(
+    worker: Worker, database_url: str
+) -> None:
+    """An empty answer in between leaves an asset without a bar, as one that never had any."""
+    add_assets(database_url, "EMPTIED")
+    bars = bars_from(DAY, 1.0, 2.0, 3.0)
+    worker.commit(*(batch_for(lease, bars) for lease in worker.claim()))
+    execute(database_url, "DELETE FROM market_data")
+    worker.commit(*(batch_for(lease) for lease in worker.claim(days_old=0)))
+    execute(database_url, "UPDATE assets SET ask_after = NULL")
+    worker.commit(*(batch_for(lease, bars) for lease in worker.claim(days_old=0)))
+    ((stored, logged, lost, *_),) = accounts(database_url)
+    assert (stored, logged, lost) == (3, 3, 3)
+
+
+def test_new_dates_before_the_first_bar_do_not_make_up_for_lost_ones(
+    worker: Worker, database_url: str
+) -> None:
+    add_assets(database_url, "HOLED")
+    bars = bars_from(DAY, 1.0, 2.0, 3.0, 4.0)
+    worker.commit(*(batch_for(lease, bars) for lease in worker.claim()))
+    execute(database_url, "DELETE FROM market_data WHERE date IN ('2024-01-03', '2024-01-04')")
+    older = bars_from(DAY - timedelta(2), 8.0, 9.0, 1.0, 2.0, 3.0, 4.0)
+    sent = older.take(np.array([0, 1, 2, 5]))
+    worker.commit(*(batch_for(each, sent) for each in worker.claim(days_old=0)))
+    ((stored, logged, *_),) = accounts(database_url)
+    assert (stored, logged) == (4, 6)

@@ -284,3 +284,26 @@ def test_lost_bars_that_are_not_sent_for_a_week_are_lost_for_good(
     assert value(database_url, "SELECT sum(lost) FROM sync_log") == len(lost)
     assert not any(broken_invariants(PostgresConnection(database_url)).values())
     assert value(database_url, "SELECT count(*) FROM suspicions") == 0
+
+
+def test_a_repair_of_lost_bars_does_not_believe_another_asset_s_history(
+    commands: Commands, vendor: Sandbox, database_url: str
+) -> None:
+    """But one of bars that are all there does: an edited history is made the vendor's."""
+    rows(
+        database_url,
+        "DELETE FROM market_data WHERE asset_id = 1 AND date = %s",
+        day(database_url, 1, 50),
+    )
+    (symbol,) = rows(database_url, "SELECT symbol || '.US' FROM assets WHERE id = 1")[0]
+    (other,) = rows(database_url, "SELECT symbol || '.US' FROM assets WHERE id = 2")[0]
+    fault = {"kind": "other_symbol", "endpoint": "eod", "symbol": symbol, "other": other}
+    vendor.post("/faults", fault)
+    done = commands.run("repair", "--symbols", symbol, "--json")
+    assert (done.code, done.answer["revised"], done.answer["left"]) == (3, 0, 1)
+    vendor.delete("/faults")
+    assert commands.run("repair", "--json").code == 0
+    assert is_true(database_url, vendor)
+    execute(database_url, "UPDATE market_data SET close = 7 + random() WHERE asset_id = 1")
+    assert commands.run("repair", "--symbols", symbol).code == 0
+    assert is_true(database_url, vendor)

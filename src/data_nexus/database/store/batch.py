@@ -192,13 +192,13 @@ class WrittenBars:
 class LoggedHistory:
     """What the sync log says of an asset before its whole history is read again.
 
-    There should be so many `bars`, the last one on `arrived_to`, and what has no bar up to
-    `passed_to` is known absent.
+    There should be so many `bars`, and what has no bar up to `passed_to` is known absent. They lie
+    in ranges of days since 1970-01-01 in which bars have ever `arrived`, each without its end.
     """
 
     bars: int = 0
     passed_to: date | None = None
-    arrived_to: date | None = None
+    arrived: tuple[tuple[int, int], ...] = ()
 
     def lost(self, batch: Batch, written: WrittenBars) -> int:
         """Return how many bars of the log were not stored.
@@ -218,9 +218,8 @@ class LoggedHistory:
         missing = self.bars - written.stored
         if missing <= 0 or Reason.LOST in batch.confirmed:
             return 0
-        back = 0
-        if written.new_dates is not None and self.arrived_to is not None:
-            back = int(np.count_nonzero(written.new_dates <= days(self.arrived_to)))
+        new = () if written.new_dates is None else written.new_dates
+        back = sum(any(first <= day < end for first, end in self.arrived) for day in new)
         return max(0, missing - back)
 
 
@@ -240,7 +239,7 @@ def receipt(batch: Batch, written: WrittenBars) -> Receipt:
 def first_bars(bars: Bars) -> WrittenBars:
     """Return what a commit did with bars of an asset that had none."""
     ends = int(bars.date.min()), int(bars.date.max())
-    return WrittenBars(inserted=len(bars), arrived=multirange([ends]))
+    return WrittenBars(inserted=len(bars), arrived=multirange([ends]), new_dates=bars.date)
 
 
 def multirange(ranges: Iterable[tuple[int, int]]) -> str:
@@ -267,6 +266,7 @@ def settle_parameters(
 
 # What the columns of `settled` say of an answer that is not believed.
 _OF_NO_ANSWER: dict[str, Any] = {
+    "is_whole": False,
     "last_date": None,
     "passes_to": None,
     "settles_to": None,

@@ -8,6 +8,7 @@ from datetime import date
 
 import psycopg
 from psycopg.rows import scalar_row, tuple_row
+from psycopg.types.multirange import Multirange
 
 from data_nexus.database.connection import AsyncConn, repeated
 from data_nexus.database.pool import Pool, copy_to, rows_of
@@ -32,7 +33,7 @@ from data_nexus.domain.adjustment.findings import (
     ADJUSTMENT_RULES,
     BARS_ARE_STILL_SENT,
 )
-from data_nexus.domain.bars import Bars
+from data_nexus.domain.bars import Bars, days
 from data_nexus.domain.planning.suspicion import Reason
 from data_nexus.errors import StorageUnavailable
 
@@ -108,13 +109,16 @@ async def _write(
         return {}
     first = [batch for batch in held if batch.lease.is_first and len(batch.bars)]
     again = [batch for batch in held if not batch.lease.is_first]
-    found = await _bring_in_line(connection, [b for b in again if len(b.bars) or b.window.is_whole])
+    # One without bars may have had some before: what is left of them is in the log.
+    counted = [b for b in first if b.lease.fence > 1] + [b for b in again if b.window.is_whole]
+    logged = await _logged(connection, counted)
+    compared = [b for b in again if len(b.bars) or b.window.is_whole]
+    found = await _bring_in_line(connection, compared, logged)
     written = {**await _insert(connection, first), **found.written}
     rejects = [(batch.lease.asset_id, row) for batch in held for row in batch.rejects]
     if rejects:
         await connection.execute(query("insert_rejects"), reject_parameters(rejects))
     await _write_findings(connection, again, found)
-    logged = await _logged(connection, [batch for batch in again if batch.window.is_whole])
     settled = [(batch, written.get(batch.lease.asset_id, WrittenBars())) for batch in held]
     shown = {
         Reason.ANOTHER: {b.lease.asset_id for b, each in settled if each.is_disbelieved},
@@ -140,10 +144,12 @@ async def _insert(connection: AsyncConn, batches: Sequence[Batch]) -> dict[int, 
     return {batch.lease.asset_id: first_bars(batch.bars) for batch in batches}
 
 
-async def _bring_in_line(connection: AsyncConn, batches: Sequence[Batch]) -> Compared:
+async def _bring_in_line(
+    connection: AsyncConn, batches: Sequence[Batch], logged: Mapping[int, LoggedHistory]
+) -> Compared:
     """Bring the stored bars of assets in line with those of their batches."""
     windows = [(batch.lease.asset_id, batch.window) for batch in batches]
-    found = compare_group(batches, await read_windows(connection, windows))
+    found = compare_group(batches, await read_windows(connection, windows), logged)
     await write_change(connection, found.change, found.withdrawn)
     return found
 
@@ -207,8 +213,13 @@ async def _logged(connection: AsyncConn, batches: Sequence[Batch]) -> dict[int, 
         return {}
     asked = {"asset_ids": [batch.lease.asset_id for batch in batches]}
     rows = await rows_of(connection, "count_logged", asked, tuple_row)
-    known = {asset_id: LoggedHistory(*each) for asset_id, *each in rows}
+    known = {id_: LoggedHistory(bars, to, _days_of(ranges)) for id_, bars, to, ranges in rows}
     return {asset_id: known.get(asset_id, LoggedHistory()) for asset_id in asked["asset_ids"]}
+
+
+def _days_of(ranges: Multirange[date] | None) -> tuple[tuple[int, int], ...]:
+    """Return the days of some ranges, each as the first one and the one after its last."""
+    return tuple((days(r.lower), days(r.upper)) for r in ranges or () if r.lower and r.upper)
 
 
 def _copied(batches: Sequence[Batch]) -> bytes:

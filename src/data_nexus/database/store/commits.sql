@@ -13,11 +13,15 @@ FOR UPDATE OF a
 COPY market_data (asset_id, date, open, high, low, close, adjusted_close, volume) FROM STDIN (FORMAT binary)
 
 -- name: count_logged
--- How many bars some assets should have by the sync log, and up to where each is known absent; the
--- last one that has ever arrived.
+-- How many bars some assets should have by the sync log, up to where each is known absent, and the
+-- ranges of dates in which bars have ever arrived.
 SELECT asset_id, sum(inserted - lost - withdrawn)::int AS bars, max(passed_to) AS passed_to,
-       max(upper(arrived)) - 1 AS arrived_to
-FROM sync_log
+       (
+           SELECT range_agg(one)
+           FROM sync_log k, unnest(k.arrived) AS one
+           WHERE k.asset_id = l.asset_id
+       ) AS arrived
+FROM sync_log l
 WHERE asset_id = ANY (%(asset_ids)s::int[])
 GROUP BY asset_id
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import numpy as np
 
-from data_nexus.database.store.batch import Batch, WrittenBars, multirange
+from data_nexus.database.store.batch import Batch, LoggedHistory, WrittenBars, multirange
 from data_nexus.domain.adjustment.findings import AssetFinding
 from data_nexus.domain.bars import EPOCH, AssetBars, Bars, Days, joined
 from data_nexus.domain.lease import REPAIR
@@ -32,11 +32,18 @@ class Compared:
     written: Mapping[int, WrittenBars]
 
 
-def compare_group(batches: Sequence[Batch], stored: AssetBars) -> Compared:
-    """Compare batches with the stored bars of their assets since the beginning of each window."""
+def compare_group(
+    batches: Sequence[Batch], stored: AssetBars, logged: Mapping[int, LoggedHistory]
+) -> Compared:
+    """Compare batches with the stored bars of their assets since the beginning of each window.
+
+    `logged` says of those that are read whole how many bars there should be.
+    """
     change = compare(stored, joined((batch.lease.asset_id, batch.bars) for batch in batches))
     others = {
-        batch.lease.asset_id for batch in batches if _looks_like_another(batch, change, stored)
+        batch.lease.asset_id
+        for batch in batches
+        if _looks_like_another(batch, change, stored, logged)
     }
     if others:
         believed = (
@@ -69,13 +76,19 @@ def compare_group(batches: Sequence[Batch], stored: AssetBars) -> Compared:
     return Compared(change, joined(withdrawn.items()), doubts, written)
 
 
-def _looks_like_another(batch: Batch, change: Change, stored: AssetBars) -> bool:
-    """Whether a whole answer is rather another asset's; of a repair it is what was asked for."""
-    asset_id, lease = batch.lease.asset_id, batch.lease
-    revised = change.revised.get(asset_id, 0)
-    if not (batch.is_whole_again and revised) or lease.cause == REPAIR:
+def _looks_like_another(
+    batch: Batch, change: Change, stored: AssetBars, logged: Mapping[int, LoggedHistory]
+) -> bool:
+    """Whether a whole answer is rather another asset's.
+
+    A repair of bars that are all there is to make them the vendor's, whatever they are.
+    """
+    asset_id, bars = batch.lease.asset_id, stored.of(batch.lease.asset_id)
+    if not (batch.is_whole_again and change.revised.get(asset_id, 0)):
         return False
-    return Reason.ANOTHER not in batch.confirmed and is_of_another(stored.of(asset_id), batch.bars)
+    if batch.lease.cause == REPAIR and logged[asset_id].bars == len(bars):
+        return False
+    return Reason.ANOTHER not in batch.confirmed and is_of_another(bars, batch.bars)
 
 
 def _disbelieved(stored: Bars) -> WrittenBars:

@@ -15,7 +15,7 @@ WHERE exchange = %(exchange)s AND last_bar IS NOT NULL AND retired_at IS NULL
 -- Count the marked histories, of some assets or of an exchange.
 SELECT count(*)
 FROM assets
-WHERE repair_wanted_at <= %(moment)s
+WHERE repair_wanted_at <= %(moment)s AND retired_at IS NULL
   AND (%(exchange)s::text IS NULL OR exchange = %(exchange)s)
   AND (%(asset_ids)s::int[] IS NULL OR id = ANY (%(asset_ids)s))
 

@@ -84,7 +84,9 @@ class HistoryReader:
                 window = whole_window(moment)
                 history = await self._fetch(lease, window, state)
         except NotListed:
-            return await self._timed(absent_batch(lease, window, state), moment)
+            batch = absent_batch(lease, window, state)
+            batch = await suspected(self.store, batch, self.now or moment, is_signed=False)
+            return await self._timed(batch, moment)
         is_signed = self.kinds.of(lease.symbol, lease.asset_type) is PriceKind.SIGNED
         batch = batch_of(lease, history, state, self.redact)
         batch = await judged(self.store, batch, is_signed=is_signed)

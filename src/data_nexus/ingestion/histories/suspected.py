@@ -49,8 +49,11 @@ async def suspected(store: Store, batch: Batch, moment: datetime, *, is_signed: 
 
     `is_signed`: its prices may be zero or negative, and so leap as they like.
     """
-    if batch.lease.is_first or not len(batch.bars):
+    if batch.lease.is_first:
         return _with_rejected(batch, moment)
+    if not len(batch.bars):
+        noted = await store.suspicions.of_asset(batch.lease.asset_id, moment)
+        return _with_rejected(unanswered(batch, noted, moment), moment)
     if batch.window.is_whole:
         noted = await store.suspicions.of_asset(batch.lease.asset_id, moment)
         batch = weighed(batch, noted, moment)
@@ -80,12 +83,29 @@ def weighed(batch: Batch, noted: Sequence[NotedSuspicion], moment: datetime) -> 
     )
     found = settled(batch, noted, moment)
     suspected = (_noted_now(batch, Reason.END, last, moment),) if last and batch.is_behind else ()
-    doubts = tuple(
-        _noted_now(batch, reason, last, moment)
-        for reason in SEEN_BY_COMPARISON - batch.noted
-        if last
-    )
+    doubts = _doubts(batch, noted, moment)
     return replace(batch, settled=found, suspected=suspected, doubts=doubts)
+
+
+def unanswered(batch: Batch, noted: Sequence[NotedSuspicion], moment: datetime) -> Batch:
+    """Return an answer without bars with what it does to suspicions: lost ones are not back."""
+    lost = [each for each in noted if each.reason is Reason.LOST]
+    return replace(
+        batch,
+        settled=settled(batch, lost, moment),
+        doubts=_doubts(batch, noted, moment),
+        noted=frozenset(each.reason for each in lost),
+        confirmed=confirmed(lost),
+    )
+
+
+def _doubts(
+    batch: Batch, noted: Sequence[NotedSuspicion], moment: datetime
+) -> tuple[Suspicion, ...]:
+    """Return what is to be suspected if a comparison shows it, and is not yet."""
+    last, known = batch.lease.last_bar, {each.reason for each in noted}
+    reasons = SEEN_BY_COMPARISON - known if last else ()
+    return tuple(_noted_now(batch, each, last, moment) for each in reasons if last)
 
 
 def continued(batch: Batch, moment: datetime) -> Batch:

@@ -15,8 +15,13 @@ from data_nexus.database.pool import Pool, copy_to, rows_of
 from data_nexus.database.queries import query
 from data_nexus.database.store.bulk.sessions import SessionScope
 from data_nexus.database.store.copy_format import encode_bars, framed
-from data_nexus.domain.bars import Bars, days
-from data_nexus.domain.validation.bulk_session import BulkSession, Candidates, is_continued
+from data_nexus.domain.bars import Bars, Days, days
+from data_nexus.domain.validation.bulk_session import (
+    BulkSession,
+    Candidates,
+    Positions,
+    is_continued,
+)
 from data_nexus.domain.validation.second_look import SecondLook, StoredSession, look_again
 
 _COLUMNS = ("open", "high", "low", "close", "adjusted_close", "volume")
@@ -57,11 +62,16 @@ class SecondLooks:
         """
 
         async def work(connection: AsyncConn) -> LookedAgain:
-            stored = await _read(connection, scope)
+            stored, last_bars = await _read(connection, scope)
             found = look_again(bulk_session, stored)
             if found.is_cut:
                 return _looked(stored, found)
-            looked = await _write(connection, scope, bulk_session, stored, found, run_id)
+            late = found.late
+            continuing, broken = await _continuing(
+                connection, scope.session, bulk_session, stored, late, last_bars[late]
+            )
+            found = replace(found, late=continuing)
+            looked = await _write(connection, scope, bulk_session, stored, found, broken, run_id)
             settled = {"asset_ids": list(looked.compared), "before": before}
             await connection.execute(query("settle_compared"), settled | {"session": scope.session})
             return looked
@@ -69,10 +79,11 @@ class SecondLooks:
         return await self._pool.transaction(work)
 
 
-async def _read(connection: AsyncConn, scope: SessionScope) -> StoredSession:
+async def _read(connection: AsyncConn, scope: SessionScope) -> tuple[StoredSession, Days]:
+    """Return what is stored of a session, and the last bar of each of its assets."""
     asked = scope.parameters()
     assets = await rows_of(connection, "read_passed_assets", asked, tuple_row, prepare=False)
-    ids, codes, fences = zip(*assets, strict=True) if assets else ((), (), ())
+    ids, codes, fences, last_bars = zip(*assets, strict=True) if assets else ((), (), (), ())
     asset_ids = np.array(ids, np.int32)
     held = {"asset_ids": list(ids), "session": scope.session}
     rows = await rows_of(connection, "read_session_bars", held, tuple_row, prepare=False)
@@ -81,7 +92,9 @@ async def _read(connection: AsyncConn, scope: SessionScope) -> StoredSession:
         numbers, *values = zip(*rows, strict=True)
         columns[:, np.searchsorted(asset_ids, np.array(numbers, np.int32))] = values
     date_of = np.full(len(asset_ids), days(scope.session), np.int32)
-    return StoredSession(asset_ids, codes, np.array(fences, np.int64), Bars(date_of, *columns))
+    bars = Bars(date_of, *columns)
+    stored = StoredSession(asset_ids, codes, np.array(fences, np.int64), bars)
+    return stored, np.array(last_bars, np.int32)
 
 
 async def _write(
@@ -90,9 +103,10 @@ async def _write(
     bulk_session: BulkSession,
     stored: StoredSession,
     found: SecondLook,
+    broken: Positions,
     run_id: int,
 ) -> LookedAgain:
-    late, broken = await _continuing(connection, scope.session, bulk_session, stored, found.late)
+    late = found.late
     touched = np.concatenate((found.changed, late))
     written = {
         "asset_ids": stored.asset_ids[touched].tolist(),
@@ -126,9 +140,13 @@ async def _continuing(
     session: date,
     bulk_session: BulkSession,
     stored: StoredSession,
-    late: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return which late bars continue the bars before them, and which do not."""
+    late: Positions,
+    last_bars: Days,
+) -> tuple[Positions, Positions]:
+    """Return which late bars continue the bars before them, and which do not.
+
+    `last_bars` are the last ones that their assets should have: one that is not stored was lost.
+    """
     if not len(late):
         return late, late
     asked = {"asset_ids": stored.asset_ids[late].tolist(), "session": session}
@@ -136,19 +154,21 @@ async def _continuing(
         row[0]: row[1:] for row in await rows_of(connection, "read_bars_before", asked, tuple_row)
     }
     known = [before.get(int(each), (0, np.nan, np.nan)) for each in stored.asset_ids[late]]
+    last_day = np.array([day for day, _, _ in known], np.int32)
     candidates = Candidates(
         asset_ids=stored.asset_ids[late],
         codes=tuple(stored.codes[at] for at in late),
         fences=stored.fences[late],
-        last_day=np.array([day for day, _, _ in known], np.int32),
+        last_day=last_day,
         close=np.array([close for _, close, _ in known], np.float64),
         adjusted_close=np.array([adjusted for _, _, adjusted in known], np.float64),
-        is_damaged=np.zeros(len(late), np.bool_),
+        is_damaged=last_day != last_bars,
     )
     rows = np.array([bulk_session.position[code] for code in candidates.codes], np.intp)
     is_signed = np.array([code in bulk_session.signed for code in candidates.codes], np.bool_)
     every = np.ones(len(late), np.bool_)
     fits = is_continued(candidates, bulk_session.bars.take(rows), every, is_signed)
+    fits &= ~candidates.is_damaged
     return late[fits], late[~fits]
 
 

@@ -1,7 +1,7 @@
 -- name: read_passed_assets
--- The assets of an exchange whose cursor has passed a session, with their fences. They are not held:
+-- The assets of an exchange whose cursor has passed a session: fence and last bar. They are not held:
 -- a worker that leases one meanwhile raises its fence.
-SELECT q.id, q.symbol, q.fence
+SELECT q.id, q.symbol, q.fence, q.last_bar - '1970-01-01'::date
 FROM queued_assets q
 JOIN unnest(%(venues)s::text[], %(asset_types)s::text[]) AS p (venue, asset_type)
   USING (venue, asset_type)
