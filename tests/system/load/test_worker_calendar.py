@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
-from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
-from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
@@ -18,37 +13,31 @@ import pytest
 from data_nexus.events import Event, ignore
 from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.nightly.worker import work
-from data_nexus.ingestion.reports.run_report import RunReport
 from tests.support.postgres.database import Cluster
 from tests.support.postgres.tables import eventually, execute, rows, value
 from tests.support.programs.commands import Commands
-from tests.support.programs.forked_commands import forked_update, forked_worker, set_clock
+from tests.support.programs.forked_commands import forked_update
 from tests.support.vendor.nights import plan_at, settings_of
-from tests.support.vendor.update_field import (
-    MONDAY,
-    MORNING_AFTER,
-    TUESDAY,
-    UpdateField,
-    update_field,
+from tests.support.vendor.update_field import MONDAY, TUESDAY, UpdateField, update_field
+from tests.support.vendor.worker_field import (
+    IN_BULK,
+    LACKING,
+    LATE,
+    NOW,
+    SETTINGS,
+    SINGLY,
+    an_hour_later,
+    at_work,
+    begun,
+    histories,
+    in_bulk,
+    limit_calls,
+    run_until_quiet,
 )
 
-IN_BULK, SINGLY = 740, 120
 BULK, LOOK_BACK = 300, 100
 # Monday is loaded, and nothing newer is published by the calendar.
 TUESDAY_NOON = datetime(2026, 11, 10, 12, tzinfo=UTC)
-NOW = MORNING_AFTER[TUESDAY]
-SETTINGS: dict[str, object] = {
-    "poll_seconds": 0.05,
-    "batch_rows": 50,
-    "audit_share": 0,
-    "list_days": 36_500,
-}
-QUIET_SEC = 2.0
-LATE = "SELECT count(*) FROM exchange_requests WHERE request = 'late'"
-LACKING = (
-    "SELECT count(*) FROM assets WHERE coalesce(synced_through, '-infinity') < %s"
-    " OR lease_owner IS NOT NULL"
-)
 
 
 @pytest.fixture(scope="module")
@@ -67,78 +56,10 @@ def small_field(
         yield field
 
 
-@contextmanager
-def begun(field: UpdateField) -> Iterator[Commands]:
-    """A round whose assets were answered before Tuesday's session was out."""
-    field.vendor.post("/publish", {"exchange": "US", "date": TUESDAY})
-    with field.round() as commands:
-        execute(field.url, "UPDATE assets SET last_synced = last_synced - interval '9 days'")
-        yield commands
-
-
 @pytest.fixture
 def commands(bulk_field: UpdateField) -> Iterator[Commands]:
     with begun(bulk_field) as commands:
         yield commands
-
-
-@contextmanager
-def at_work(
-    commands: Commands, workers: int, folder: Path, **settings: object
-) -> Iterator[list[ForkServerProcess]]:
-    """Workers by whose clock all of Tuesday is out; at the end of the block they are drained."""
-    clock = folder / "clock"
-    set_clock(clock, NOW)
-    with ExitStack() as stack:
-        started = [
-            stack.enter_context(forked_worker(commands, clock, **SETTINGS, **settings))
-            for _ in range(workers)
-        ]
-        yield started
-        for worker in started:
-            assert worker.pid
-            os.kill(worker.pid, signal.SIGTERM)
-        for worker in started:
-            worker.join(30)
-        assert [worker.exitcode for worker in started] == [75] * workers
-
-
-def histories(field: UpdateField, since: int) -> Counter[tuple[str, str]]:
-    """How often each history was requested, by its asset and its first day ("" for a whole one)."""
-    return Counter(
-        (each["symbol"], each["query"].get("from", ""))
-        for each in field.asked(since)
-        if each["endpoint"] == "eod"
-    )
-
-
-def in_bulk(field: UpdateField, since: int) -> int:
-    """How many requests in bulk there were."""
-    return [each["endpoint"] for each in field.asked(since)].count("eod-bulk-last-day")
-
-
-def limit_calls(field: UpdateField, daily: int, used: int) -> None:
-    """Let the vendor count so many calls of the database's day."""
-    day = value(field.url, "SELECT (now() AT TIME ZONE 'UTC')::date::text")
-    field.vendor.post("/limits", {"daily": daily, "used": used, "used_on": day})
-
-
-def run_until_quiet(field: UpdateField, now: datetime, **values: object) -> RunReport:
-    """Run a worker in this process until it has requested nothing for many passes."""
-
-    async def run() -> RunReport:
-        drain = Drain(ignore)
-        settings = settings_of(field.vendor, field.url, poll_seconds=0.05, **values)
-        worker = asyncio.create_task(work(settings, None, ignore, drain, lambda: now))
-        async with asyncio.timeout(60):
-            before = -1
-            while (sent := await asyncio.to_thread(field.requests)) != before:
-                before = sent
-                await asyncio.sleep(QUIET_SEC)
-            drain.request("test")
-            return await worker
-
-    return asyncio.run(run())
 
 
 def test_a_worker_with_nothing_due_sends_no_request(
@@ -240,49 +161,28 @@ def test_a_late_session_is_requested_again_once_the_wait_is_over(
         field.vendor.post("/publish", {"exchange": "US", "date": MONDAY})
         # The prices that show that there are none, or ten probes.
         attempt = LOOK_BACK if symbols == IN_BULK else 10
-        assert run_until_quiet(field, NOW).calls == attempt
-        assert run_until_quiet(field, NOW).calls == 0, "another worker knows of it"
+        assert run_until_quiet(field).calls == attempt
+        assert run_until_quiet(field).calls == 0, "another worker knows of it"
         an_hour_later(field)
-        assert run_until_quiet(field, NOW).calls == attempt
+        assert run_until_quiet(field).calls == attempt
         an_hour_later(field)
         field.vendor.post("/publish", {"exchange": "US", "date": TUESDAY})
-        run_until_quiet(field, NOW)
+        run_until_quiet(field)
         field.assert_true()
         assert value(field.url, LACKING, TUESDAY) == 0
         assert value(field.url, LATE) == 0
 
 
-def an_hour_later(field: UpdateField) -> None:
-    """Let all that was answered and requested be older."""
-    execute(
-        field.url,
-        "UPDATE assets SET last_synced = last_synced - interval '1 hour'",
-        "UPDATE exchange_requests SET requested_at = requested_at - interval '1 hour'",
-    )
-
-
-def test_an_asset_that_is_late_alone_is_requested_once_an_hour(
-    cluster: Cluster, tmp_path: Path
+def test_an_asset_whose_session_is_late_is_requested_once_an_hour(
+    small_field: UpdateField,
 ) -> None:
-    with update_field(cluster, tmp_path, SINGLY, through=TUESDAY) as field, begun(field):
-        # What is read whole ends before its last stored bar: it may be old, and stays due.
-        execute(
-            field.url,
-            "INSERT INTO market_data"
-            " (asset_id, date, open, high, low, close, adjusted_close, volume)"
-            " SELECT asset_id, '2026-11-10', open, high, low, close,"
-            " adjusted_close, volume FROM market_data WHERE asset_id = 7 AND date = '2026-11-09'",
-            "UPDATE assets SET last_bar = '2026-11-10' WHERE id = 7",
-        )
-        code = value(field.url, "SELECT symbol FROM assets WHERE id = 7")
-        field.vendor.post("/behaviours", {"name": "late", "symbols": [f"{code}.US"], "sessions": 1})
-        first = run_until_quiet(field, NOW)
-        assert first.failed == 0
-        since = field.requests()
-        assert run_until_quiet(field, NOW).calls == 0
-        an_hour_later(field)
-        run_until_quiet(field, NOW)
-        assert {symbol for symbol, _ in histories(field, since)} <= {f"{code}.US"}
+    """Of an exchange with a single asset no others say that the session is not out."""
+    with begun(small_field):
+        small_field.vendor.post("/publish", {"exchange": "US", "date": MONDAY})
+        execute(small_field.url, "UPDATE assets SET is_active = (id = 7)")
+        assert [run_until_quiet(small_field).calls for _ in range(2)] == [1, 0]
+        an_hour_later(small_field)
+        assert run_until_quiet(small_field).calls == 1
 
 
 def test_sessions_that_were_fetched_in_bulk_are_not_fetched_so_again_within_the_hour(
@@ -291,14 +191,14 @@ def test_sessions_that_were_fetched_in_bulk_are_not_fetched_so_again_within_the_
     """Assets that it could not advance, however many, are read one by one."""
     del commands
     field = bulk_field
-    assert run_until_quiet(field, NOW).steps.bulk  # type: ignore[union-attr]
+    assert run_until_quiet(field).steps.bulk  # type: ignore[union-attr]
     since = field.requests()
     execute(
         field.url,
         "UPDATE assets SET synced_through = '2026-11-09', last_synced = now() - interval '9 days'",
     )
     field.vendor.post("/faults", {"kind": "status", "status": 404, "endpoint": "eod"})
-    run_until_quiet(field, NOW, attempts=1)
+    run_until_quiet(field, attempts=1)
     assert in_bulk(field, since) == 0
 
 
