@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-HEAD = "0016"
+HEAD = "0017"
 FOLDER = Path(__file__).parent
 
 

@@ -4,7 +4,7 @@ First the symbol lists that are old, as what is new on them is due as well. Then
 exchange, which show whether it has traded, and on which days. Then exchange by exchange: sessions
 in bulk where that costs less, then everything that is left due, asset by asset, by the engine that
 also loads histories. Then the actions of assets whose bars show that some are not stored, what is
-suspected, and last the audit.
+suspected, and last a sample of other actions and the audit.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from data_nexus.events import Observer, RunFinished, RunStarted, Warned, observe
 from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.history_loader import reader_of
 from data_nexus.ingestion.nightly.actions import read_actions, wanting
-from data_nexus.ingestion.nightly.audit import audit
+from data_nexus.ingestion.nightly.audit import audit, sample_actions
 from data_nexus.ingestion.nightly.bulk import BulkResult, BulkUpdate
 from data_nexus.ingestion.nightly.context import UpdateRun, read_histories
 from data_nexus.ingestion.nightly.probes import ask_probes
@@ -128,7 +128,7 @@ async def _advance_due(
         steps.append(read_suspected)
         if not done.paused_by:
             # What the audit finds is explained in the same update: the next may cost nothing.
-            steps += [audit, read_actions]
+            steps += [sample_actions, audit, read_actions]
     for step in steps:
         if run.goes_on(done):
             done += await step(run, exchange)

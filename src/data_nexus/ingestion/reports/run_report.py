@@ -52,19 +52,35 @@ class AuditReport:
     withdrawn: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleReport:
+    """The assets whose actions an update read by chance, and what came out.
+
+    `not_stored` of them had a split or dividend that was not stored, `unexplained` have adjusted
+    closes that their actions do not explain.
+    """
+
+    assets: int
+    not_stored: int
+    unexplained: int
+    failed: int
+    calls: int
+
+
 @dataclass(frozen=True, slots=True)
 class UpdateSteps:
     """What the steps of an update brought; a later step is added to those before it.
 
-    `audit` is None if it read nothing. `ended_by` is the `Stop` or `Pause` after which nothing more
-    is fetched, `paused_by` one that concerns sessions in bulk only: what needs fewer calls
-    continues.
+    `audit` and `sample` are None if they read nothing. `ended_by` is the `Stop` or `Pause` after
+    which nothing more is fetched, `paused_by` one that concerns sessions in bulk only: what needs
+    fewer calls continues.
     """
 
     lists: tuple[Discovered, ...] = ()
     bulk: tuple[SessionReport, ...] = ()
     looked_back: tuple[LookBackReport, ...] = ()
     audit: AuditReport | None = None
+    sample: SampleReport | None = None
     ended_by: NexusError | None = None
     paused_by: NexusError | None = None
 
@@ -75,6 +91,7 @@ class UpdateSteps:
             bulk=self.bulk + later.bulk,
             looked_back=self.looked_back + later.looked_back,
             audit=later.audit or self.audit,
+            sample=later.sample or self.sample,
             ended_by=self.ended_by or later.ended_by,
             paused_by=self.paused_by or later.paused_by,
         )
@@ -86,6 +103,7 @@ class UpdateSteps:
             "bulk": [asdict(one) for one in self.bulk],
             "looked_back": [asdict(one) for one in self.looked_back],
             "audit": asdict(self.audit) if self.audit else {},
+            "sample": asdict(self.sample) if self.sample else {},
         }
 
 
