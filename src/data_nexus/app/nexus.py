@@ -15,9 +15,12 @@ from data_nexus.config import load_settings
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.open import open_database
 from data_nexus.database.reader.changes import Changes, changes_since
-from data_nexus.database.reader.findings import read_findings
+from data_nexus.database.reader.findings import (
+    accept_suspicions,
+    list_suspicions,
+    read_findings,
+)
 from data_nexus.database.reader.status import overview
-from data_nexus.database.reader.suspicions import accept_suspicions, list_suspicions
 from data_nexus.domain.dates import GivenDate, given_day, given_moment
 from data_nexus.domain.planning.suspicion import reason_named
 from data_nexus.domain.symbol import parse_symbol

@@ -9,8 +9,8 @@ import pytest
 
 from data_nexus.config import load_settings
 from data_nexus.database.connection import PostgresConnection
+from data_nexus.database.reader.findings import accept_suspicions
 from data_nexus.database.reader.status import overview
-from data_nexus.database.reader.suspicions import accept_suspicions
 from data_nexus.domain.calendar.publication import (
     PublicationKind,
     last_published,

@@ -11,7 +11,7 @@ from data_nexus.cli.options import output_options, settings_from
 from data_nexus.cli.render import console, print_json
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.open import open_database
-from data_nexus.database.reader.suspicions import accept_suspicions, list_suspicions
+from data_nexus.database.reader.findings import accept_suspicions, list_suspicions
 from data_nexus.domain.planning.suspicion import Reason
 from data_nexus.domain.symbol import exchange_code, parse_symbol
 

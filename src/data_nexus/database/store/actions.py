@@ -169,7 +169,7 @@ async def _settle(
         return None
     bars = await read_bars(connection, lease.asset_id, date.min)
     known = await _known(connection, lease.asset_id)
-    not_stored = days_not_stored(received, known, bars)
+    is_answered, not_stored = not received.unfit, days_not_stored(received, known, bars)
     received = believed(received, known, bars)
     await _store(connection, lease.asset_id, received)
     found = findings_of(bars, await _known(connection, lease.asset_id))
@@ -184,6 +184,7 @@ async def _settle(
         "asset_id": lease.asset_id,
         "are_read": not received.unfit,
         "put_off_days": RETRY_AFTER_DAYS if received.unfit and found else None,
+        "is_answered": is_answered,
         "not_stored": not_stored,
         "is_unexplained": any(each.rule == ADJUSTED_CLOSE_IS_EXPLAINED for each in found),
     }
@@ -195,11 +196,12 @@ def days_not_stored(received: VendorActions, known: KnownActions, bars: Bars) ->
     """Return on how many days between bars a split, or a dividend, was sent and none is stored."""
     if not len(bars):
         return 0
+    first, last = int(bars.date[0]), int(bars.date[-1])
     splits = {each.date for each in received.splits or ()}
     dividends = {each.date for each in received.dividends or ()}
     lacking = [*(splits - {each.date for each in known.splits})]
     lacking += dividends - {each.date for each in known.dividends}
-    return sum(bars.date[0] < days(each) <= bars.date[-1] for each in lacking)
+    return sum(first < days(each) <= last for each in lacking)
 
 
 def believed(received: VendorActions, known: KnownActions, bars: Bars) -> VendorActions:

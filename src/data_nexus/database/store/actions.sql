@@ -121,7 +121,7 @@ WHERE (d.unadjusted_value, d.currency, d.declaration_date, d.record_date, d.paym
 WITH sampled AS (
     UPDATE action_samples
     SET read_at = now(), not_stored = %(not_stored)s, is_unexplained = %(is_unexplained)s
-    WHERE asset_id = %(asset_id)s AND read_at IS NULL AND %(are_read)s
+    WHERE asset_id = %(asset_id)s AND read_at IS NULL AND %(is_answered)s
 )
 UPDATE assets
 SET actions_read_at = CASE WHEN %(are_read)s THEN now() ELSE actions_read_at END,
