@@ -15,9 +15,14 @@ from data_nexus.config import load_settings
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.open import open_database
 from data_nexus.database.reader.changes import Changes, changes_since
-from data_nexus.database.reader.findings import read_findings
+from data_nexus.database.reader.findings import (
+    accept_suspicions,
+    list_suspicions,
+    read_findings,
+)
 from data_nexus.database.reader.status import overview
 from data_nexus.domain.dates import GivenDate, given_day, given_moment
+from data_nexus.domain.planning.suspicion import reason_named
 from data_nexus.domain.symbol import parse_symbol
 
 if TYPE_CHECKING:
@@ -211,6 +216,28 @@ class Nexus(Reader):
         of its asset's number.
         """
         return read_findings(self._database, exchange)
+
+    def suspicions(self, exchange: str | None = None, *, accepted: bool = False) -> pa.Table:
+        """Return what is suspected of assets, of one exchange or of all, the next reading first.
+
+        Columns: ticker, reason, session (the one that raised it), noted_at, times (how often the
+        asset was read because of it), read_after (null: not read again for it), accepted_at. With
+        `accepted` those that were accepted, in place of the open ones.
+        """
+        from data_nexus.research.columns import SUSPICIONS_SCHEMA, table_of  # noqa: PLC0415
+
+        found = list_suspicions(self._database, exchange, accepted=accepted)
+        return table_of([list(row.values()) for row in found], SUSPICIONS_SCHEMA)
+
+    def accept_suspicions(self, symbols: str | Sequence[str], reason: str | None = None) -> int:
+        """Accept what is suspected of assets, for one reason or for all; return how many it was.
+
+        They are not read again for it. The same session does not raise it again, a later one may.
+        Raises `UsageError` for an unknown symbol or reason.
+        """
+        named = [symbols] if isinstance(symbols, str) else symbols
+        chosen = None if reason is None else reason_named(reason)
+        return accept_suspicions(self._database, [parse_symbol(text) for text in named], chosen)
 
     @contextmanager
     def get_session(self) -> Iterator[Session]:

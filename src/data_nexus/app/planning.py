@@ -21,9 +21,14 @@ from data_nexus.database.reader.planning import (
 )
 from data_nexus.domain.calendar.learned import Calendars
 from data_nexus.domain.endpoints import Endpoint
-from data_nexus.domain.limits.quota import on_day
+from data_nexus.domain.limits.quota import Quota, on_day
 from data_nexus.domain.listings.symbol_lists import lists_due
-from data_nexus.domain.planning.audit import Outlook, histories_to_audit
+from data_nexus.domain.planning.audit import (
+    Outlook,
+    assets_to_sample,
+    histories_to_audit,
+    sample_within,
+)
 from data_nexus.domain.planning.bulk_or_single import BacklogGroup, FetchPlan
 from data_nexus.domain.planning.due import (
     PROBED_AFTER,
@@ -95,11 +100,8 @@ def update_plan(
         set(database.rows(*queries.refused_exchanges(token, endpoint, since)))
         for endpoint in (Endpoint.BULK, Endpoint.SPLITS, Endpoint.DIVIDENDS)
     )
-    wanting = {
-        name: assets
-        for name, assets in database.rows(*queries.wanted_actions(exchange))
-        if not any(name in refused for refused in no_actions)
-    }
+    refused = set[str]().union(*no_actions)
+    wanted = database.rows(*queries.wanted_actions(exchange))
     exchanges = lacking_a_session(behind)
     read = database.rows(*queries.known_lists())
     lists = lists_due(read, exchanges, settings.list_days, known.moment)
@@ -111,22 +113,25 @@ def update_plan(
     probes = _probes(database, calendars, behind, chosen)
     suspected = database.rows(*queries.suspected_assets(exchange, known.moment))
 
-    def planned(audits: Mapping[str, int] | None = None) -> Plan:
+    def planned(**steps: Mapping[str, int]) -> Plan:
         return plan_update(
             chosen,
             known.quota,
             known.moment,
             lists=lists,
             probes=probes,
-            wanting=wanting,
+            wanting={name: assets for name, assets in wanted if name not in refused},
             suspected=dict(suspected) if exchanges else {},
-            audits=audits,
+            **steps,
         )
 
     if not exchanges:
         return planned(), bool(segments)
-    turns = _turns_after(planned(), database, settings, known, exchange)
-    return planned(audit_turns(database, exchange, settings.audit_days, turns)), bool(segments)
+    sample = queries.ActionSample(exchange, refused, settings.audit_days)
+    sampled = _sampled_after(planned(), database, settings, known, sample)
+    turns = _turns_after(planned(sampled=sampled), database, settings, known, exchange)
+    audits = audit_turns(database, exchange, settings.audit_days, turns)
+    return planned(sampled=sampled, audits=audits), bool(segments)
 
 
 def _probes(
@@ -149,6 +154,19 @@ def _probes(
     }
 
 
+def _sampled_after(
+    found: Plan,
+    database: PostgresConnection,
+    settings: Settings,
+    known: KnownQuota,
+    sample: queries.ActionSample,
+) -> dict[str, int]:
+    """Return of how many assets actions are sampled once the plan has been followed."""
+    left = _left_after(found, known)
+    most = assets_to_sample(left, share=settings.audit_share, keep_share=settings.reserve)
+    return sample_within(dict(database.rows(*queries.sampled_assets(sample))), most)
+
+
 def _turns_after(
     found: Plan,
     database: PostgresConnection,
@@ -157,11 +175,16 @@ def _turns_after(
     exchange: str | None,
 ) -> int:
     """Return how many histories the audit may read once the plan has been followed."""
-    today = on_day(known.quota, known.moment.date())
     return histories_to_audit(
-        replace(today, spent=today.spent + found.calls),
+        _left_after(found, known),
         database.rows(*queries.audit_records()),
         exchange,
         share=settings.audit_share,
         keep_share=settings.reserve,
     )
+
+
+def _left_after(found: Plan, known: KnownQuota) -> Quota:
+    """Return the day's quota once the plan has been followed."""
+    today = on_day(known.quota, known.moment.date())
+    return replace(today, spent=today.spent + found.calls)

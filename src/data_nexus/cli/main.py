@@ -41,6 +41,7 @@ COMMANDS = {
     "Run": {
         "worker": "data_nexus.cli.run.worker:worker",
         "dead-letters": "data_nexus.cli.run.dead_letters:dead_letters",
+        "suspicions": "data_nexus.cli.run.suspicions:suspicions",
         "db": "data_nexus.cli.run.db:db",
         "sandbox": "data_nexus.sandbox.command:sandbox",
     },

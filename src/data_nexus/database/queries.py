@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache
 from importlib.resources import files
@@ -23,10 +24,20 @@ from psycopg.rows import BaseRowFactory, args_row, class_row, scalar_row, tuple_
 
 from data_nexus.config import Secret
 from data_nexus.domain.actions import ACTION_RULES
-from data_nexus.domain.adjustment.findings import ACTIONS_ARE_STILL_SENT, BARS_ARE_STILL_SENT
+from data_nexus.domain.adjustment.findings import (
+    ACTIONS_ARE_STILL_SENT,
+    BARS_ARE_STILL_SENT,
+    REREAD_AFTER_DAYS,
+)
 from data_nexus.domain.endpoints import Endpoint
 from data_nexus.domain.listings.symbol_lists import KnownList
-from data_nexus.domain.planning.audit import RECORD_DAYS, Record
+from data_nexus.domain.planning.audit import (
+    RECORD_DAYS,
+    SAMPLE_EVERY,
+    SAMPLE_SIZE,
+    WITHOUT_ACTIONS,
+    Record,
+)
 from data_nexus.domain.planning.due import PROBED_AFTER, LastSessions, MarketSegment, Queued
 from data_nexus.domain.planning.look_back import Unsettled
 from data_nexus.domain.planning.notices import NOTICE_OF_SUSPICION, Notice
@@ -67,6 +78,30 @@ class FoundAsset(NamedTuple):
     symbol: Symbol
     asset_id: int
     currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class ActionSample:
+    """What a sample of actions draws from: an exchange or all, but for the `refused` ones.
+
+    Assets whose whole history was read in the last `rest_days` do not take part.
+    """
+
+    exchange: str | None
+    refused: Collection[str]
+    rest_days: int
+
+    def parameters(self) -> dict[str, Any]:
+        """Return what the statements about samples take."""
+        return {
+            "exchange": self.exchange,
+            "refused": list(self.refused),
+            "rest_days": self.rest_days,
+            "reread_days": REREAD_AFTER_DAYS,
+            "without_actions": list(WITHOUT_ACTIONS),
+            "every": SAMPLE_EVERY,
+            "size": SAMPLE_SIZE,
+        }
 
 
 def query(name: str) -> bytes:
@@ -165,6 +200,11 @@ def open_notices(moment: datetime) -> Select[Notice]:
         "most": _NAMED_BY_STATUS,
     }
     return Select("notices", parameters | _NOTICED, class_row(Notice))
+
+
+def sampled_assets(sample: ActionSample) -> Select[tuple[str, int]]:
+    """Select how many assets a sample of actions is still to read, by exchange."""
+    return Select("count_sample", sample.parameters(), args_row(_count))
 
 
 def has_assets(exchange: str) -> Select[bool]:

@@ -44,6 +44,18 @@ ACTIONS_SCHEMA = pa.schema(
         ("asset_currency", pa.string()),
     ]
 )
+# `read_after` is null where an asset is not read again because of it.
+SUSPICIONS_SCHEMA = pa.schema(
+    [
+        ("ticker", pa.string()),
+        ("reason", pa.string()),
+        ("session", pa.date32()),
+        ("noted_at", MOMENT),
+        ("times", pa.int16()),
+        ("read_after", MOMENT),
+        ("accepted_at", MOMENT),
+    ]
+)
 RETURNS_SCHEMA = pa.schema(
     [
         ("asset_id", pa.int32()),

@@ -9,11 +9,13 @@ import pytest
 
 from data_nexus.config import load_settings
 from data_nexus.database.connection import PostgresConnection
+from data_nexus.database.reader.findings import accept_suspicions
 from data_nexus.database.reader.status import overview
 from data_nexus.domain.calendar.publication import (
     PublicationKind,
     last_published,
 )
+from data_nexus.domain.symbol import Symbol
 from tests.support.postgres.tables import add_assets, execute
 
 RULE = "prices are present"
@@ -54,6 +56,24 @@ def test_a_suspected_asset_is_not_fresh_unless_it_was_read_in_vain_for_long(
     noted = f"SELECT id, 'its price leaps', '2024-01-02', '{read_after}' FROM assets"  # noqa: S608
     execute(database_url, f"INSERT INTO suspicions ({columns}) {noted} WHERE symbol = 'LEAPT'")
     assert states(database_url) == (fresh, 2 - fresh, 0)
+
+
+def test_a_suspicion_that_was_accepted_is_open_nowhere(database_url: str) -> None:
+    """Not for who is fresh, not among the suspected ones, and not among the notices."""
+    out = last_published("US", PublicationKind.TRADED, datetime.now(UTC))
+    add(database_url, "LEAPT", synced_through=out.last, settled_through=out.before)
+    execute(
+        database_url,
+        "INSERT INTO suspicions (asset_id, reason, session, read_after)"
+        " SELECT id, 'its price leaps', '2024-01-02', '2024-01-03' FROM assets",
+    )
+    database = PostgresConnection(database_url)
+    settings = load_settings({"database_url": database_url})
+    before = overview(database, settings)
+    assert (before.assets["fresh"], before.assets["suspected"], before.notices.total) == (0, 1, 1)
+    assert accept_suspicions(database, [Symbol("LEAPT", "US")]) == 1
+    after = overview(database, settings)
+    assert (after.assets["fresh"], after.assets["suspected"], after.notices.total) == (1, 0, 0)
 
 
 def test_an_answer_since_the_last_session_is_out_is_no_proof_of_it(database_url: str) -> None:

@@ -114,7 +114,7 @@ def test_no_foreign_key_leaves_a_table_and_each_large_key_begins_with_the_asset(
             " 'discoveries', 'rechecked_sessions', 'learned_sessions', 'exchange_requests')",
         )
     )
-    assert len(keys) == 12
+    assert len(keys) == 13
     assert [key for key in keys.values() if not key.startswith("PRIMARY KEY (asset_id")] == []
 
 

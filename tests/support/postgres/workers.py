@@ -6,10 +6,11 @@ Builders make the bars and batches that a worker commits.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -25,6 +26,7 @@ from data_nexus.domain.planning.audit import Record
 from data_nexus.domain.window import Window
 from data_nexus.ingestion.histories.queue import LeaseQueue
 
+Result = TypeVar("Result")
 WINDOW = Window(date(1700, 1, 1), date(2026, 1, 1))
 
 
@@ -39,6 +41,10 @@ class Worker:
 
     store: Store
     _runner: asyncio.Runner
+
+    def run(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """Run something else of the store to its end."""
+        return self._runner.run(work)
 
     def claim(
         self,

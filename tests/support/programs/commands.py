@@ -24,7 +24,8 @@ _MODULES = (
     *("start.config", "start.verify", "load.backfill", "load.discover", "load.plan", "load.update"),
     "load.repair",
     *("look.bars", "look.changes", "look.listings", "look.status", "export.command"),
-    *("export.formats", "export.lake", "run.db", "run.dead_letters", "run.worker"),
+    *("export.formats", "export.lake", "run.db", "run.dead_letters", "run.suspicions"),
+    "run.worker",
 )
 _NEXUS = Forks("data_nexus.cli.main:main", [f"data_nexus.cli.{module}" for module in _MODULES])
 

@@ -160,6 +160,7 @@ def let_days_pass(url: str, days: int = 1) -> None:
     with psycopg.connect(url) as connection:
         for table, column in (
             ("assets", "read_whole_at"),
+            ("action_samples", "drawn_at"),
             ("sync_log", "committed_at"),
             ("market_data_revisions", "valid_until"),
             ("rebasings", "valid_until"),

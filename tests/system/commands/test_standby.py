@@ -22,6 +22,7 @@ READ = {
     "changes": ("changes", "--since", "2020-01-01T00:00"),
     "listings": ("listings", "AAPL.US"),
     "dead letters": ("dead-letters", "list"),
+    "suspicions": ("suspicions", "list"),
     "a snapshot": ("export", "lake", "--to", "lake"),
     "an export": ("export", "csv", "--exchange", "US", "--out", "csv"),
 }
@@ -30,6 +31,7 @@ WRITE = {
     "backfill": ("backfill",),
     "update": ("update",),
     "dead letters": ("dead-letters", "retry", "--all"),
+    "suspicions": ("suspicions", "accept", "AAPL.US"),
     "the schema": ("db", "upgrade"),
 }
 

@@ -5,29 +5,44 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from data_nexus.cli.exit_codes import exit_code_of
+from data_nexus.domain.planning.plan import Purpose, StepKind
 from data_nexus.errors import CredentialsRefused, QuotaSpent
 from data_nexus.events import Event, Requested, ignore
 from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.nightly.update import update
 from data_nexus.ingestion.reports.run_report import RunReport
 from tests.support.postgres.tables import execute, rows, value
+from tests.support.programs.commands import Commands, commands_at
 from tests.support.vendor.actions import (
+    FRIDAY,
+    MONDAY,
     SUNDAY_NOON,
     asked,
     assert_the_law,
     finding,
+    named,
     tell,
     vendor_on_friday,
     wanted,
 )
-from tests.support.vendor.nights import settings_of, update_at
-from tests.support.vendor.sandbox import Sandbox
+from tests.support.vendor.nights import (
+    let_days_pass,
+    load_all,
+    plan_at,
+    settings_of,
+    update_at,
+)
+from tests.support.vendor.sandbox import Sandbox, sandbox
+
+WEDNESDAY_MORNING = datetime(2026, 11, 11, 12, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -212,3 +227,94 @@ def test_what_ends_a_run_ends_this_step_and_the_rest_is_left(
     assert (report.actions, wanted(unread)) == (0, wanting)
     assert value(unread, "SELECT count(*) FROM assets WHERE lease_owner IS NOT NULL") == 0
     assert_nothing_is_half_stored(unread)
+
+
+@dataclass(frozen=True)
+class Neglect:
+    """A vendor that lists a dividend of AAPL.US and never works it in, and a database loaded of it.
+
+    The histories were read more than a week ago.
+    """
+
+    vendor: Sandbox
+    commands: Commands
+    url: str
+
+    def update(self, day: str, **settings: Any) -> dict[str, Any]:  # noqa: ANN401
+        """Update in the morning after a session."""
+        self.vendor.post("/publish", {"exchange": "US", "date": day})
+        morning = datetime.fromisoformat(f"{day}T12:00+00:00") + timedelta(days=1)
+        report = update_at(morning, self.vendor, self.url, audit_share=0.02, **settings)
+        assert (report.ended_by, exit_code_of(report)) == (None, 0)
+        return report.as_dict()
+
+
+@pytest.fixture
+def neglect(tmp_path: Path, database_url: str) -> Iterator[Neglect]:
+    options = {"symbols": 16, "bars_per_symbol": 60, "clean": True, "minute_limit": 1_000_000}
+    with sandbox(now="2026-11-12T22:00:00", **options) as vendor:  # type: ignore[arg-type]
+        vendor.post("/publish", {"exchange": "US", "date": FRIDAY})
+        vendor.post("/behaviours", {"name": "unadjusted", "symbols": ["AAPL.US"], "since": None})
+        paid = {"symbol": "AAPL.US", "date": "2026-10-14", "dividend": 0.5}
+        vendor.post("/actions", paid)
+        commands = commands_at(tmp_path, vendor, database_url)
+        assert commands.run("discover", "--exchange", "US").code == 0
+        load_all(vendor, database_url)
+        neglect = Neglect(vendor, commands, database_url)
+        neglect.update(MONDAY)
+        let_days_pass(database_url, 8)
+        yield neglect
+
+
+def test_an_action_that_is_never_worked_in_is_found_by_the_weekly_sample(neglect: Neglect) -> None:
+    url, vendor = neglect.url, neglect.vendor
+    assert finding(url, "AAPL.US") is None
+    listed = value(url, "SELECT count(*) FROM assets WHERE actions_read_at IS NULL")
+    planned = plan_at(WEDNESDAY_MORNING, vendor, url, audit_share=0.02)
+    steps = [(each.kind, each.calls) for each in planned.steps if each.purpose is Purpose.SAMPLE]
+    assert steps == [(StepKind.SPLITS, listed), (StepKind.DIVIDENDS, listed)]
+    begun = len(vendor.log())
+    figures = neglect.update("2026-11-10")
+    assert figures["sample"] == {
+        "assets": listed,
+        "not_stored": 1,
+        "unexplained": 1,
+        "failed": 0,
+        "calls": 2 * listed,
+    }
+    assert len(named(vendor, begun)) == listed
+    found = finding(url, "AAPL.US")
+    assert found
+    assert found[1] == "2026-10-13"
+    (record,) = neglect.commands.run("status", "--json").answer["audit"]["exchanges"]
+    assert [record[name] for name in ("sampled", "sampled_not_stored", "sampled_unexplained")] == [
+        *(listed, 1, 1)
+    ]
+    told = " ".join(neglect.commands.run("status").stdout.split())
+    assert f"{listed} assets in 90 days, 1 with some that were not stored, 1 unexplained" in told
+    let_days_pass(url, 8)
+    assert neglect.update("2026-11-11")["sample"] == {}, "they were read within the month"
+
+
+def test_what_a_day_does_not_pay_for_is_sampled_on_the_next(neglect: Neglect) -> None:
+    url = neglect.url
+    execute(url, "UPDATE quota_ledger SET day_limit = 300, spent = 0")
+    neglect.vendor.post("/limits", {"daily": 300})
+    listed = value(url, "SELECT count(*) FROM assets WHERE actions_read_at IS NULL")
+    first = neglect.update("2026-11-10")["sample"]
+    let_days_pass(url)
+    second = neglect.update("2026-11-11")["sample"]
+    assert (first["assets"], first["calls"]) == (3, 6)
+    assert second["assets"] == min(3, listed - 3)
+    assert first["not_stored"] + second["not_stored"] <= 1
+
+
+def test_an_exchange_without_any_actions_does_not_end_the_update(neglect: Neglect) -> None:
+    """Not found for one asset after the other would be a trouble of the vendor otherwise."""
+    execute(neglect.url, "UPDATE assets SET actions_read_at = NULL")
+    neglect.vendor.post("/faults", {"kind": "status", "status": 404, "endpoint": "splits"})
+    neglect.vendor.post("/faults", {"kind": "status", "status": 404, "endpoint": "div"})
+    figures = neglect.update("2026-11-10")
+    assert (figures["sample"]["assets"], figures["actions_failed"]) == (0, 0)
+    assert figures["sample"]["failed"] >= 10
+    assert figures["audit"]["assets"] > 0

@@ -12,6 +12,7 @@ from data_nexus.errors import CredentialsRefused, QuotaSpent
 from data_nexus.ingestion.reports.run_report import (
     AuditReport,
     RunReport,
+    SampleReport,
     SessionReport,
     UpdateSteps,
 )
@@ -34,6 +35,7 @@ SESSION = SessionReport(
     fetched_individually=1,
 )
 AUDIT = AuditReport(assets=3, failed=1, inserted=0, revised=2, calls=4)
+SAMPLE = SampleReport(assets=20, not_stored=2, unexplained=1, failed=0, calls=40)
 
 
 def report() -> RunReport:
@@ -51,8 +53,8 @@ def test_a_run_has_the_figures_of_its_counts_in_their_order() -> None:
 
 
 def test_an_update_has_its_steps_besides() -> None:
-    figures = replace(report(), steps=UpdateSteps((), (SESSION,), (), AUDIT)).as_dict()
-    assert tuple(figures) == (*FIGURES, "lists", "bulk", "looked_back", "audit")
+    figures = replace(report(), steps=UpdateSteps((), (SESSION,), (), AUDIT, SAMPLE)).as_dict()
+    assert tuple(figures) == (*FIGURES, "lists", "bulk", "looked_back", "audit", "sample")
     assert json.loads(json.dumps(figures))["bulk"][0] == {
         "exchange": "US",
         "session": "2024-05-06",
@@ -70,11 +72,19 @@ def test_an_update_has_its_steps_besides() -> None:
         "calls": 4,
         "withdrawn": 0,
     }
+    assert figures["sample"] == {
+        "assets": 20,
+        "not_stored": 2,
+        "unexplained": 1,
+        "failed": 0,
+        "calls": 40,
+    }
 
 
-def test_an_update_without_an_audit_has_an_empty_one() -> None:
+def test_an_update_without_audit_and_sample_has_empty_ones() -> None:
     figures = replace(report(), steps=UpdateSteps()).as_dict()
-    assert (figures["lists"], figures["bulk"], figures["audit"]) == ([], [], {})
+    assert (figures["lists"], figures["bulk"]) == ([], [])
+    assert (figures["audit"], figures["sample"]) == ({}, {})
 
 
 def test_a_report_counts_its_notices_and_names_assets_by_reason() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from data_nexus.domain.planning.audit import RECORD_DAYS, Outlook
+from data_nexus.domain.planning.audit import RECORD_DAYS, Outlook, Record
 
 
 def audit_pairs(found: Outlook) -> Iterator[tuple[str, object]]:
@@ -16,11 +16,20 @@ def audit_pairs(found: Outlook) -> Iterator[tuple[str, object]]:
 
 
 def record_pairs(found: Outlook) -> Iterator[tuple[str, object]]:
-    """Return what recent audits found, by exchange."""
+    """Return what recent audits and samples of actions found, by exchange."""
     for record in found.exchanges:
         changed = f"{record.restated:,} restated, {record.rebased:,} re-based"
         text = f"{record.audited:,} histories in {RECORD_DAYS} days, {changed}"
         yield f"audits of {record.exchange}", text
+        if record.sampled:
+            yield f"sampled actions of {record.exchange}", _sampled(record)
+
+
+def _sampled(record: Record) -> str:
+    return (
+        f"{record.sampled:,} assets in {RECORD_DAYS} days, {record.sampled_not_stored:,} with some"
+        f" that were not stored, {record.sampled_unexplained:,} unexplained"
+    )
 
 
 def _promise(found: Outlook) -> str:

@@ -72,10 +72,13 @@ def _say(report: PlanReport) -> None:
 
 
 def _what(step: Step) -> str:
-    if step.purpose is Purpose.AUDIT:
-        return f"the audit reads {step.assets:,} histories again"
-    if step.purpose is Purpose.SUSPICION:
-        return f"{step.assets:,} histories in doubt"
+    others = {
+        Purpose.AUDIT: f"the audit reads {step.assets:,} histories again",
+        Purpose.SUSPICION: f"{step.assets:,} histories in doubt",
+        Purpose.SAMPLE: f"the {step.kind} of {step.assets:,} assets drawn by chance",
+    }
+    if step.purpose in others:
+        return others[step.purpose]
     if step.kind is StepKind.SYMBOLS:
         return f"the symbol lists, of {step.assets:,} symbols when last read"
     if not step.sessions:

@@ -36,8 +36,8 @@ def update(
     missing sessions are fetched: in bulk where that costs less than one call for each asset that
     lacks them. When no session is missing (a Sunday, a holiday, just after the close), nothing is
     requested. Then the splits and dividends of assets whose adjusted closes the stored ones do not
-    explain are read, for two calls each. Last, the audit reads some histories again, with a share
-    of the calls left over.
+    explain are read, for two calls each. Last, and with calls that are left over: once a week the
+    actions of a few assets drawn by chance, and the audit, which reads some histories again.
     """
     settings = settings_from(options)
     chosen = exchange_code(exchange) if exchange else None
@@ -60,6 +60,13 @@ def _print_steps(steps: UpdateSteps) -> None:
             f"{each.exchange} {each.session} in bulk: {each.stored:,} bars stored,"
             f" {each.fetched_individually:,} assets left to fetch individually,"
             f" {each.calls:,} calls"
+        )
+    if sample := steps.sample:
+        console.print(
+            f"the actions of {sample.assets:,} assets drawn by chance were read:"
+            f" {sample.not_stored:,} had some that were not stored,"
+            f" {sample.unexplained:,} leave adjusted closes unexplained,"
+            f" {sample.failed:,} could not be read, {sample.calls:,} calls"
         )
     if audit := steps.audit:
         console.print(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-HEAD = "0017"
+HEAD = "0018"
 FOLDER = Path(__file__).parent
 
 

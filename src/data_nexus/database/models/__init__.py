@@ -6,6 +6,7 @@ distribute it (ADR 0005).
 """
 
 from data_nexus.database.models.actions import (
+    ActionSample,
     Dividend,
     DividendRevision,
     Finding,
@@ -24,6 +25,7 @@ from data_nexus.database.models.tables import Tables
 
 __all__ = [
     "VIEWS",
+    "ActionSample",
     "Asset",
     "Bar",
     "DeadLetter",

@@ -129,3 +129,28 @@ class Finding(Tables):
     found_at: Mapped[dt.datetime] = mapped_column(
         server_default=func.now(), comment="since when the rule is broken"
     )
+
+
+class ActionSample(Tables):
+    """An asset drawn by chance, whose actions are read although nothing asks for it."""
+
+    __tablename__ = "action_samples"
+    __table_args__ = (
+        *readable(moments=("drawn_at", "read_at")),
+        {
+            "comment": "assets drawn by chance, whose splits and dividends are read although"
+            " nothing asks for it"
+        },
+    )
+
+    asset_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    drawn_at: Mapped[dt.datetime] = mapped_column(primary_key=True, server_default=func.now())
+    read_at: Mapped[dt.datetime | None] = mapped_column(
+        comment="when they were read; NULL: not yet, and a week after the draw not any more"
+    )
+    not_stored: Mapped[int | None] = mapped_column(
+        comment="on how many days between its bars a split or dividend was sent and none was stored"
+    )
+    is_unexplained: Mapped[bool | None] = mapped_column(
+        comment="whether they leave its adjusted closes unexplained"
+    )

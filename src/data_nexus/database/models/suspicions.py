@@ -15,7 +15,7 @@ class Suspicion(Tables):
 
     __tablename__ = "suspicions"
     __table_args__ = (
-        *readable(dates=("session",), moments=("noted_at",)),
+        *readable(dates=("session",), moments=("noted_at", "accepted_at")),
         {
             "comment": "assets that are to be read again because something about them is in doubt",
         },
@@ -30,4 +30,7 @@ class Suspicion(Tables):
     )
     read_after: Mapped[dt.datetime] = mapped_column(
         comment="not read again before this moment; infinity: not any more"
+    )
+    accepted_at: Mapped[dt.datetime | None] = mapped_column(
+        comment="when a person accepted it; only a later session raises it again"
     )

@@ -1,5 +1,6 @@
 -- name: audit_records
--- By exchange: the loaded histories, the one read as a whole the longest ago, and what audits found.
+-- By exchange: the loaded histories, the one read as a whole the longest ago, and what audits and
+-- samples of actions found.
 WITH loaded AS (
     SELECT exchange, count(*) AS assets,
            CASE WHEN bool_and(read_whole_at IS NOT NULL) THEN min(read_whole_at) END AS oldest
@@ -27,11 +28,22 @@ WITH loaded AS (
     JOIN assets a ON a.id = s.asset_id
     WHERE s.cause = 'audit' AND s.committed_at > now() - %(record_days)s * interval '1 day'
     GROUP BY a.exchange
+), drawn AS (
+    SELECT a.exchange, count(*) AS sampled,
+           count(*) FILTER (WHERE d.not_stored > 0) AS sampled_not_stored,
+           count(*) FILTER (WHERE d.is_unexplained) AS sampled_unexplained
+    FROM action_samples d
+    JOIN assets a ON a.id = d.asset_id
+    WHERE d.read_at > now() - %(record_days)s * interval '1 day'
+    GROUP BY a.exchange
 )
 SELECT exchange, assets, oldest, coalesce(today, 0) AS today, coalesce(audited, 0) AS audited,
-       coalesce(restated, 0) AS restated, coalesce(rebased, 0) AS rebased
+       coalesce(restated, 0) AS restated, coalesce(rebased, 0) AS rebased,
+       coalesce(sampled, 0) AS sampled, coalesce(sampled_not_stored, 0) AS sampled_not_stored,
+       coalesce(sampled_unexplained, 0) AS sampled_unexplained
 FROM loaded
 LEFT JOIN found USING (exchange)
+LEFT JOIN drawn USING (exchange)
 ORDER BY exchange
 
 -- name: audit_turns

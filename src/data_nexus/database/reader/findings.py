@@ -1,12 +1,17 @@
-"""Report findings: the rules that the bars and actions of assets break together."""
+"""Report what is odd about assets: findings, and suspicions, which a person may accept."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from psycopg.rows import dict_row
 
 from data_nexus.database.connection import PostgresConnection
+from data_nexus.database.queries import found_assets, query
+from data_nexus.domain.planning.suspicion import Reason
+from data_nexus.domain.symbol import Symbol
+from data_nexus.errors import UsageError
 
 
 def read_findings(
@@ -14,3 +19,29 @@ def read_findings(
 ) -> list[dict[str, Any]]:
     """Return the findings of one exchange or of all, by ticker and rule."""
     return database.rows("read_findings", {"exchange": exchange}, dict_row)
+
+
+def list_suspicions(
+    database: PostgresConnection, exchange: str | None = None, *, accepted: bool = False
+) -> list[dict[str, Any]]:
+    """Return what is suspected and open, or what was accepted, of one exchange or of all.
+
+    `read_after` is None where an asset is not read again because of it.
+    """
+    asked = {"exchange": exchange, "accepted": accepted}
+    return database.rows("list_suspicions", asked, dict_row)
+
+
+def accept_suspicions(
+    database: PostgresConnection, symbols: Sequence[Symbol], reason: Reason | None = None
+) -> int:
+    """Accept what is suspected of assets, for one reason or for all; return how many it was.
+
+    Raises `UsageError` for a symbol that no asset has.
+    """
+    known = {asset.symbol: asset.asset_id for asset in database.rows(*found_assets(symbols))}
+    if unknown := [str(symbol) for symbol in symbols if symbol not in known]:
+        raise UsageError(f"not in the database: {', '.join(unknown)}")
+    chosen = {"asset_ids": list(known.values()), "reason": reason}
+    with database.connect() as connection:
+        return connection.execute(query("accept_suspicions"), chosen).rowcount

@@ -6,3 +6,22 @@ FROM findings f
 JOIN assets a ON a.id = f.asset_id
 WHERE %(exchange)s::text IS NULL OR a.exchange = %(exchange)s
 ORDER BY ticker, f.rule
+
+-- name: list_suspicions
+-- What is suspected of assets, of one exchange or of all: what is open, the next reading first, or
+-- what was accepted, the latest first.
+SELECT a.symbol || '.' || a.exchange AS ticker, s.reason, s.session, s.noted_at, s.times,
+       nullif(s.read_after, 'infinity') AS read_after, s.accepted_at
+FROM suspicions s
+JOIN assets a ON a.id = s.asset_id
+WHERE (s.accepted_at IS NOT NULL) = %(accepted)s
+  AND (%(exchange)s::text IS NULL OR a.exchange = %(exchange)s)
+ORDER BY s.accepted_at DESC, s.read_after, ticker, s.reason
+
+-- name: accept_suspicions
+-- Accept what is suspected of some assets, for one reason or for all: they are not read again for it.
+UPDATE suspicions
+SET accepted_at = now(), read_after = 'infinity'
+WHERE asset_id = ANY (%(asset_ids)s::int[])
+  AND (%(reason)s::text IS NULL OR reason = %(reason)s)
+  AND accepted_at IS NULL

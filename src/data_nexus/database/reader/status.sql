@@ -35,7 +35,9 @@ SELECT count(*) AS total,
        count(*) FILTER (WHERE NOT is_active) AS inactive,
        count(*) FILTER (WHERE lease_until >= now()) AS leased,
        count(*) FILTER (WHERE actions_wanted_at IS NOT NULL) AS wanting_actions,
-       count(*) FILTER (WHERE EXISTS (SELECT FROM suspicions s WHERE s.asset_id = current.id)) AS suspected,
+       count(*) FILTER (WHERE EXISTS (
+           SELECT FROM suspicions s WHERE s.asset_id = current.id AND s.accepted_at IS NULL
+       )) AS suspected,
        count(*) FILTER (WHERE EXISTS (SELECT FROM findings f WHERE f.asset_id = current.id)) AS with_findings,
        min(first_date) AS first_date,
        max(last_date) AS last_date

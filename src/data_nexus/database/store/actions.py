@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from operator import attrgetter
 from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
-from psycopg.rows import scalar_row, tuple_row
+from psycopg.rows import class_row, scalar_row, tuple_row
 
 from data_nexus.database.connection import AsyncConn, repeated
 from data_nexus.database.pool import Pool, rows_of
-from data_nexus.database.queries import query, wanted_actions
+from data_nexus.database.queries import ActionSample, query, sampled_assets, wanted_actions
 from data_nexus.database.store.batch import RejectedRow, reject_parameters
 from data_nexus.database.store.leases import Leases
 from data_nexus.domain.actions import Dividend, Split
@@ -32,7 +32,7 @@ from data_nexus.domain.adjustment.findings import (
     KnownActions,
     findings_of,
 )
-from data_nexus.domain.bars import Bars
+from data_nexus.domain.bars import Bars, days
 from data_nexus.domain.lease import Lease
 
 Action = TypeVar("Action", Split, Dividend)
@@ -56,6 +56,19 @@ class VendorActions:
 
 
 @dataclass(frozen=True, slots=True)
+class SampleResult:
+    """Of how many `assets` a sample has read the actions, and what it found.
+
+    `not_stored` of them had an action that was not stored, and `unexplained` have adjusted closes
+    that their actions do not explain.
+    """
+
+    assets: int
+    not_stored: int
+    unexplained: int
+
+
+@dataclass(frozen=True, slots=True)
 class StoredActions:
     """The stored actions of assets; the moments are the database's own."""
 
@@ -74,6 +87,21 @@ class StoredActions:
                 return await _known(connection, asset_id)
 
         return await repeated(ask)
+
+    async def draw(self, sample: ActionSample) -> dict[str, int]:
+        """Draw a sample where it is time for one; return what is to be read of all, by exchange."""
+
+        async def draw_alone(connection: AsyncConn) -> None:
+            await connection.execute(query("lock_samples"))
+            await connection.execute(query("draw_sample"), sample.parameters())
+
+        await self._pool.transaction(draw_alone)
+        return dict(await self._pool.rows(*sampled_assets(sample)))
+
+    async def sampled(self, asset_ids: Sequence[int], since: datetime) -> SampleResult:
+        """Return what a sample has found of assets since a moment."""
+        asked = {"asset_ids": list(asset_ids), "since": since}
+        return await self._pool.one("sample_result", asked, class_row(SampleResult))
 
     async def settle(
         self, lease: Lease, received: VendorActions
@@ -140,7 +168,9 @@ async def _settle(
     if not await rows_of(connection, "lock_asset", held, scalar_row):
         return None
     bars = await read_bars(connection, lease.asset_id, date.min)
-    received = believed(received, await _known(connection, lease.asset_id), bars)
+    known = await _known(connection, lease.asset_id)
+    is_answered, not_stored = not received.unfit, days_not_stored(received, known, bars)
+    received = believed(received, known, bars)
     await _store(connection, lease.asset_id, received)
     found = findings_of(bars, await _known(connection, lease.asset_id))
     if received.unfit:
@@ -154,9 +184,24 @@ async def _settle(
         "asset_id": lease.asset_id,
         "are_read": not received.unfit,
         "put_off_days": RETRY_AFTER_DAYS if received.unfit and found else None,
+        "is_answered": is_answered,
+        "not_stored": not_stored,
+        "is_unexplained": any(each.rule == ADJUSTED_CLOSE_IS_EXPLAINED for each in found),
     }
     await connection.execute(query("settle_actions"), settled)
     return found
+
+
+def days_not_stored(received: VendorActions, known: KnownActions, bars: Bars) -> int:
+    """Return on how many days between bars a split, or a dividend, was sent and none is stored."""
+    if not len(bars):
+        return 0
+    first, last = int(bars.date[0]), int(bars.date[-1])
+    splits = {each.date for each in received.splits or ()}
+    dividends = {each.date for each in received.dividends or ()}
+    lacking = [*(splits - {each.date for each in known.splits})]
+    lacking += dividends - {each.date for each in known.dividends}
+    return sum(first < days(each) <= last for each in lacking)
 
 
 def believed(received: VendorActions, known: KnownActions, bars: Bars) -> VendorActions:

@@ -116,7 +116,13 @@ WHERE (d.unadjusted_value, d.currency, d.declaration_date, d.record_date, d.paym
     )
 
 -- name: settle_actions
--- Give back an asset whose actions were fetched; they are wanted no more, or again after some days.
+-- Give back an asset whose actions were fetched; they are wanted no more, or again after some days. If
+-- a sample waits for them, it has its result.
+WITH sampled AS (
+    UPDATE action_samples
+    SET read_at = now(), not_stored = %(not_stored)s, is_unexplained = %(is_unexplained)s
+    WHERE asset_id = %(asset_id)s AND read_at IS NULL AND %(is_answered)s
+)
 UPDATE assets
 SET actions_read_at = CASE WHEN %(are_read)s THEN now() ELSE actions_read_at END,
     actions_wanted_at = now() + %(put_off_days)s::float8 * interval '1 day',
@@ -184,3 +190,72 @@ WHERE actions_wanted_at <= now()
   AND (%(exchange)s::text IS NULL OR exchange = %(exchange)s)
 GROUP BY exchange
 ORDER BY exchange
+
+-- name: sample_candidates
+-- Assets whose actions a sample may read, numbered by chance within their exchange: neither their
+-- history nor their actions were read lately, nothing is in doubt, and the exchange's last sample is a
+-- week old.
+SELECT a.id, a.exchange, row_number() OVER (PARTITION BY a.exchange ORDER BY random()) AS place
+FROM active_assets a
+WHERE a.last_bar IS NOT NULL
+  AND a.actions_wanted_at IS NULL
+  AND coalesce(a.read_whole_at, '-infinity') < now() - %(rest_days)s * interval '1 day'
+  AND coalesce(a.actions_read_at, '-infinity') < now() - %(reread_days)s * interval '1 day'
+  AND lower(a.asset_type) <> ALL (%(without_actions)s::text[])
+  AND a.exchange <> ALL (%(refused)s::text[])
+  AND (%(exchange)s::text IS NULL OR a.exchange = %(exchange)s)
+  AND NOT EXISTS (SELECT FROM suspicions s WHERE s.asset_id = a.id AND s.accepted_at IS NULL)
+  AND NOT EXISTS (SELECT FROM findings f WHERE f.asset_id = a.id)
+  AND a.exchange NOT IN (
+      SELECT o.exchange
+      FROM action_samples d
+      JOIN assets o ON o.id = d.asset_id
+      WHERE d.drawn_at BETWEEN now() - %(every)s::interval AND now() + interval '1 hour'
+  )
+
+-- name: lock_samples
+-- Let no other update draw samples until the end of the transaction.
+LOCK TABLE action_samples IN SHARE ROW EXCLUSIVE MODE
+
+-- name: draw_sample
+-- Draw the assets of a new sample in each exchange whose last one is a week old; what an old one has
+-- left unread goes.
+WITH candidates AS (
+{sample_candidates}
+), left_unread AS (
+    DELETE FROM action_samples
+    WHERE read_at IS NULL
+      AND drawn_at NOT BETWEEN now() - %(every)s::interval AND now() + interval '1 hour'
+)
+INSERT INTO action_samples (asset_id)
+SELECT id FROM candidates WHERE place <= %(size)s
+
+-- name: count_sample
+-- Count by exchange the assets whose actions a sample is to read: those that are drawn and not read,
+-- and those that an update would draw now.
+WITH candidates AS (
+{sample_candidates}
+), sampled AS (
+    SELECT exchange FROM candidates WHERE place <= %(size)s
+    UNION ALL
+    SELECT a.exchange
+    FROM action_samples d
+    JOIN active_assets a ON a.id = d.asset_id
+    WHERE d.read_at IS NULL
+      AND d.drawn_at BETWEEN now() - %(every)s::interval AND now() + interval '1 hour'
+      AND a.exchange <> ALL (%(refused)s::text[])
+      AND (%(exchange)s::text IS NULL OR a.exchange = %(exchange)s)
+)
+SELECT exchange, count(*) AS assets
+FROM sampled
+GROUP BY exchange
+ORDER BY exchange
+
+-- name: sample_result
+-- Of how many assets a sample has read the actions since a moment, how many of them had some that were
+-- not stored, and how many have adjusted closes that are not explained.
+SELECT count(*) AS assets,
+       count(*) FILTER (WHERE not_stored > 0) AS not_stored,
+       count(*) FILTER (WHERE is_unexplained) AS unexplained
+FROM action_samples
+WHERE asset_id = ANY (%(asset_ids)s::int[]) AND read_at >= %(since)s

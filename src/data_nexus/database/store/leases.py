@@ -41,7 +41,8 @@ class Due:
     it is the last answer with the whole history that was before the moment, and delisted and
     resting assets take part. With `wants_repair` it is the mark of a damaged history, and all take
     part whose code is still their own and that are not parked. With `is_suspected` it is the moment
-    from which a suspicion has an asset read again.
+    from which a suspicion has an asset read again, with `is_sample` the moment before which a
+    sample of actions was drawn.
     """
 
     synced_before: datetime
@@ -53,12 +54,13 @@ class Due:
     is_audit: bool = False
     wants_repair: bool = False
     is_suspected: bool = False
+    is_sample: bool = False
 
     @property
     def query(self) -> str:
         """The query that claims them."""
         if self.wants_actions:
-            return "claim_wanted"
+            return "claim_sampled" if self.is_sample else "claim_wanted"
         if self.is_audit:
             return "claim_audit"
         if self.wants_repair:

@@ -63,6 +63,25 @@ WITH candidates AS (
 )
 {lease_candidates}
 
+-- name: claim_sampled
+-- Claim the next assets of a sample whose splits and dividends were not read yet.
+WITH candidates AS (
+    SELECT a.id, d.drawn_at AS position, NULL::date AS published
+    FROM action_samples d
+    JOIN active_assets a ON a.id = d.asset_id
+    WHERE d.read_at IS NULL
+      AND d.drawn_at <= %(synced_before)s::timestamptz
+      AND (d.drawn_at, a.id)
+          > (coalesce(%(after_synced)s::timestamptz, '-infinity'), %(after_id)s::int)
+      AND (%(exchange)s::text IS NULL OR a.exchange = %(exchange)s)
+      AND a.lease_owner IS NULL
+      AND (a.times_rescued > 0) = %(suspect)s
+    ORDER BY d.drawn_at, a.id
+    LIMIT %(limit)s
+    FOR UPDATE OF a SKIP LOCKED
+)
+{lease_candidates}
+
 -- name: claim_audit
 -- Claim the histories that were read as a whole the longest ago, delisted and resting assets included.
 WITH candidates AS (

@@ -151,7 +151,7 @@ WITH expected AS (
     FROM suspicions s
     JOIN unnest(%(suspected)s::text[], %(notices)s::text[]) AS k (reason, notice) USING (reason)
     JOIN assets a ON a.id = s.asset_id
-    WHERE s.noted_at >= %(open_since)s::timestamptz
+    WHERE s.noted_at >= %(open_since)s::timestamptz AND s.accepted_at IS NULL
     UNION ALL
     SELECT asset_id, 'suspected', count || ' not sent: ' || detail
     FROM findings

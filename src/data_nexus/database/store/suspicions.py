@@ -14,6 +14,8 @@ from data_nexus.database.queries import suspected_assets
 from data_nexus.domain.adjustment.findings import ADJUSTED_CLOSE_IS_EXPLAINED
 from data_nexus.domain.planning.due import LastSessions
 from data_nexus.domain.planning.suspicion import (
+    CONFIRMING_READINGS,
+    SEEN_BY_COMPARISON,
     NotedSuspicion,
     Reason,
     SettledSuspicion,
@@ -40,7 +42,12 @@ class Suspicions:
 
     async def of_asset(self, asset_id: int, moment: datetime) -> list[NotedSuspicion]:
         """Return what is noted of an asset, and what of it is due at a moment."""
-        asked = {"asset_ids": [asset_id], "moment": moment}
+        asked = {
+            "asset_ids": [asset_id],
+            "moment": moment,
+            "confirming": CONFIRMING_READINGS,
+            "seen_by_comparison": [*SEEN_BY_COMPARISON],
+        }
         return await self._pool.rows("read_suspicions", asked, args_row(_noted))
 
     async def counts(self, exchange: str | None, moment: datetime) -> dict[str, int]:

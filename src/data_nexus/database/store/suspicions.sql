@@ -1,6 +1,6 @@
 -- name: note_suspicions
 -- Note why assets are to be read again; one that is noted already keeps its place, and with a later
--- session it begins anew.
+-- session it begins anew, also if it was accepted.
 INSERT INTO suspicions AS s (asset_id, reason, session, read_after)
 SELECT DISTINCT ON (asset_id, reason) asset_id, reason, session, read_after
 FROM unnest(%(asset_ids)s::int[], %(reasons)s::text[], %(sessions)s::date[], %(moments)s::timestamptz[])
@@ -8,17 +8,22 @@ FROM unnest(%(asset_ids)s::int[], %(reasons)s::text[], %(sessions)s::date[], %(m
 ORDER BY asset_id, reason, session DESC
 ON CONFLICT (asset_id, reason) DO UPDATE
 SET session = excluded.session, noted_at = excluded.noted_at, times = 0,
-    read_after = least(s.read_after, excluded.read_after)
+    read_after = least(s.read_after, excluded.read_after), accepted_at = NULL
 WHERE excluded.session > s.session
 
 -- name: read_suspicions
--- Why some assets are to be read again, how often they have been, and whether it is time for it.
-SELECT asset_id, reason, session, times, read_after <= %(moment)s AS is_due
+-- Why some assets are to be read again, how often they have been, and whether it is time for it. What
+-- a comparison has shown and a person has accepted is confirmed by the next reading.
+SELECT asset_id, reason, session,
+       CASE WHEN accepted_at IS NULL THEN times ELSE %(confirming)s END AS times,
+       accepted_at IS NOT NULL OR read_after <= %(moment)s AS is_due
 FROM suspicions
 WHERE asset_id = ANY (%(asset_ids)s::int[])
+  AND (accepted_at IS NULL OR reason = ANY (%(seen_by_comparison)s::text[]))
 
 -- name: settle_suspicions
--- Forget the suspicions that an answer has ended, and give the others their next moment.
+-- Forget the suspicions that an answer has ended, and give the others their next moment. One that a
+-- person has accepted stays as it is: what is forgotten could be noted again.
 WITH answered AS (
     SELECT *
     FROM unnest(
@@ -28,12 +33,14 @@ WITH answered AS (
 ), ended AS (
     DELETE FROM suspicions s
     USING answered a
-    WHERE s.asset_id = a.asset_id AND s.reason = a.reason AND a.read_after IS NULL
+    WHERE s.asset_id = a.asset_id AND s.reason = a.reason AND s.accepted_at IS NULL
+      AND a.read_after IS NULL
 )
 UPDATE suspicions s
 SET times = CASE WHEN is_reading THEN s.times + 1 ELSE 0 END, read_after = a.read_after
 FROM answered a
-WHERE s.asset_id = a.asset_id AND s.reason = a.reason AND a.read_after IS NOT NULL
+WHERE s.asset_id = a.asset_id AND s.reason = a.reason AND s.accepted_at IS NULL
+  AND a.read_after IS NOT NULL
 
 -- name: read_changed
 -- The symbols of the assets with a reason to be read whole that no answer has ended yet.
@@ -79,12 +86,24 @@ ORDER BY a.exchange
 DELETE FROM suspicions WHERE reason = %(reason)s AND asset_id = ANY (%(asset_ids)s::int[])
 
 -- name: suspect_unexplained
--- Note the assets whose adjusted closes have lately become unexplained: the vendor may be late.
-INSERT INTO suspicions (asset_id, reason, session, read_after)
-SELECT asset_id, %(reason)s, last_date, %(moment)s
-FROM findings
-WHERE rule = %(rule)s AND last_date >= %(since)s
-ON CONFLICT (asset_id, reason) DO NOTHING
+-- Note the assets whose adjusted closes have lately become unexplained: the vendor may be late. One
+-- that was accepted begins anew if a later action is in doubt; what reaches to the last bar is as old
+-- as before.
+INSERT INTO suspicions AS s (asset_id, reason, session, read_after)
+SELECT f.asset_id, %(reason)s, f.last_date, %(moment)s
+FROM findings f
+WHERE f.rule = %(rule)s AND f.last_date >= %(since)s
+  AND NOT EXISTS (
+      SELECT
+      FROM suspicions k
+      JOIN assets a ON a.id = k.asset_id
+      WHERE k.asset_id = f.asset_id AND k.reason = %(reason)s
+        AND (k.accepted_at IS NULL OR f.last_date <= k.session OR f.last_date >= a.last_bar)
+  )
+ON CONFLICT (asset_id, reason) DO UPDATE
+SET session = excluded.session, noted_at = excluded.noted_at, times = 0,
+    read_after = excluded.read_after, accepted_at = NULL
+WHERE s.accepted_at IS NOT NULL
 
 -- name: note_open
 -- Forget the assets that are settled by now, and note some that should be after an update in bulk and

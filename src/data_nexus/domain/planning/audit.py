@@ -1,15 +1,17 @@
 """The rolling audit: how many histories are read again, and what that guarantees. Pure.
 
 A vendor may restate an old bar without a trace in any feed or overlap. So whole histories are read
-again, the one read longest ago first, for a share of each day's calls.
+again, the one read longest ago first, for a share of each day's calls. And it may list a split or
+dividend that it never works into the history: so the actions of a few assets are read whose bars
+give no reason for it, drawn by chance once a week.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from data_nexus.domain.endpoints import CALLS, Endpoint
@@ -17,6 +19,13 @@ from data_nexus.domain.limits.quota import Quota, audit_calls, left_for_audit
 
 # Over how many days the results of audits are reported.
 RECORD_DAYS = 90
+# Of each exchange so many assets' actions are sampled at a time, for two calls each.
+SAMPLE_SIZE = 20
+# A little less than a week, so that an update that begins earlier than the last one counts.
+SAMPLE_EVERY = timedelta(days=7, hours=-6)
+# Types of assets, in lower case, that have no splits and no dividends.
+WITHOUT_ACTIONS = ("bond", "commodity", "currency", "index")
+_CALLS_A_SAMPLE = CALLS[Endpoint.SPLITS] + CALLS[Endpoint.DIVIDENDS]
 # A year in New York has about this many sessions, and a day without one has no audit.
 _DAYS, _SESSIONS = 365, 252
 
@@ -28,7 +37,9 @@ class Record:
     `assets` are those that take part: every loaded one, listed or delisted, that is not paused
     or parked and still has its code. `oldest` is when the history read longest ago was last
     read whole, None if not known. `today` were audited on this UTC day, `audited` in the last
-    `RECORD_DAYS`; of these, `restated` had changed bars and `rebased` were re-based.
+    `RECORD_DAYS`; of these, `restated` had changed bars and `rebased` were re-based. Of `sampled`
+    assets the actions were read by chance in that time: `sampled_not_stored` had one that was not
+    stored, `sampled_unexplained` have adjusted closes that their actions do not explain.
     """
 
     exchange: str
@@ -38,6 +49,9 @@ class Record:
     audited: int
     restated: int
     rebased: int
+    sampled: int = 0
+    sampled_not_stored: int = 0
+    sampled_unexplained: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +130,25 @@ def histories_to_audit(
     of_day = audit_calls(quota.day_limit, share) // CALLS[Endpoint.EOD]
     today = sum(record.today for record in records if record.exchange == exchange)
     return max(0, min(turns, _part(of_day, records, exchange, quota.day) - today))
+
+
+def assets_to_sample(quota: Quota, *, share: float, keep_share: float) -> int:
+    """Return of how many assets the actions may be sampled now.
+
+    They are paid by what the day has left over, and cost no more than the audit may still take of
+    it; the audit's own share stays as it is.
+    """
+    return left_for_audit(quota, share, keep_share) // _CALLS_A_SAMPLE
+
+
+def sample_within(drawn: Mapping[str, int], most: int) -> dict[str, int]:
+    """Return how many of the drawn assets of each exchange are read, `most` of all together."""
+    chosen, left = dict[str, int](), most
+    for exchange, assets in drawn.items():
+        if left and assets:
+            chosen[exchange] = min(assets, left)
+            left -= chosen[exchange]
+    return chosen
 
 
 def _part(turns: int, records: Sequence[Record], exchange: str, day: date) -> int:

@@ -37,6 +37,7 @@ class Purpose(StrEnum):
     PROBE = "probe"
     LOOK_BACK = "look back"
     SUSPICION = "suspicion"
+    SAMPLE = "sample"
     AUDIT = "audit"
 
 
@@ -77,7 +78,7 @@ def plan_histories(due: Mapping[str, int], quota: Quota, moment: datetime) -> Pl
     return _plan([_histories(*each) for each in due.items()], quota, moment)
 
 
-def plan_update(
+def plan_update(  # noqa: PLR0913 - each is a step of its own
     fetch_plans: Mapping[str, FetchPlan],
     quota: Quota,
     moment: datetime,
@@ -86,6 +87,7 @@ def plan_update(
     probes: Mapping[str, int] | None = None,
     wanting: Mapping[str, int] | None = None,
     suspected: Mapping[str, int] | None = None,
+    sampled: Mapping[str, int] | None = None,
     audits: Mapping[str, int] | None = None,
 ) -> Plan:
     """Plan an update: symbol lists, sessions in bulk, and the assets that these do not cover.
@@ -93,7 +95,8 @@ def plan_update(
     The lists are counted with the renames, which are fetched only if symbols disappeared and
     appeared. `probes` is how many assets of exchanges in bulk are read before the rest, where the
     calendar may be wrong; `wanting` is how many assets' actions are to be fetched, `suspected` how
-    many are read again because of a doubt, `audits` how many histories the audit reads after that.
+    many are read again because of a doubt, `sampled` of how many the actions are read by chance,
+    `audits` how many histories the audit reads after that.
     An asset that is new on a list, has an action or a gap in its bars costs one call more, and a
     session that the calendar lacks its own; which ones is known only when they are received.
     """
@@ -115,11 +118,10 @@ def plan_update(
             steps += _looking_back(exchange, fetch_plan)
         if fetch_plan.individually:
             steps.append(_histories(exchange, fetch_plan.individually))
-    for exchange, assets in (wanting or {}).items():
-        for kind, endpoint in _ACTIONS.items():
-            steps.append(Step(kind, exchange, assets, assets * CALLS[endpoint], assets))
+    steps += _actions(wanting or {})
     for exchange, assets in (suspected or {}).items():
         steps.append(_histories(exchange, assets, Purpose.SUSPICION))
+    steps += _actions(sampled or {}, Purpose.SAMPLE)
     for exchange, assets in (audits or {}).items():
         steps.append(_histories(exchange, assets, Purpose.AUDIT))
     return _plan(steps, quota, moment)
@@ -154,6 +156,13 @@ def _histories(exchange: str, assets: int, purpose: Purpose = Purpose.DUE) -> St
     return Step(
         StepKind.EOD, exchange, assets, assets * CALLS[Endpoint.EOD], assets, purpose=purpose
     )
+
+
+def _actions(counts: Mapping[str, int], purpose: Purpose = Purpose.DUE) -> Iterator[Step]:
+    for exchange, assets in counts.items():
+        for kind, endpoint in _ACTIONS.items():
+            calls = assets * CALLS[endpoint]
+            yield Step(kind, exchange, assets, calls, assets, purpose=purpose)
 
 
 def _plan(steps: Sequence[Step], quota: Quota, moment: datetime) -> Plan:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
+from data_nexus.errors import UsageError
+
 # After so many readings that did not help, a suspicion is left to the audit and to a person.
 MOST_READINGS = 6
 # Adjusted closes that are unexplained since longer than this will not be mended by waiting.
@@ -39,6 +41,15 @@ class Reason(StrEnum):
 
 # What shows only when a whole history is compared with the stored bars.
 SEEN_BY_COMPARISON = frozenset({Reason.LOST, Reason.ANOTHER})
+
+
+def reason_named(text: str) -> Reason:
+    """Return the reason of this text; raise `UsageError` if there is none."""
+    try:
+        return Reason(text)
+    except ValueError:
+        reasons = ", ".join(f"'{each}'" for each in Reason)
+        raise UsageError(f"not a reason: {text!r}; there are {reasons}") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from data_nexus.database.store import Due, Store
@@ -62,11 +62,16 @@ async def wanting(run: UpdateRun, exchange: str | None) -> dict[str, int]:
     Those whose actions the vendor has refused to the key wait until it is tried again.
     """
     wanted = await run.store.actions.wanted(exchange)
-    refused: set[str] = set()
-    for endpoint in _ENDPOINTS if wanted else ():
-        since = run.now - PROBED_AFTER
-        refused |= await run.quota.refused(endpoint, since)
+    refused = await refused_exchanges(run) if wanted else ()
     return {name: assets for name, assets in wanted.items() if name not in refused}
+
+
+async def refused_exchanges(run: UpdateRun) -> set[str]:
+    """Return the exchanges whose splits or dividends the vendor has refused to the key lately."""
+    refused: set[str] = set()
+    for endpoint in _ENDPOINTS:
+        refused |= await run.quota.refused(endpoint, run.now - PROBED_AFTER)
+    return refused
 
 
 async def read_actions(
@@ -76,21 +81,34 @@ async def read_actions(
     done = UpdateSteps()
     for name in await wanting(run, exchange):
         if name not in but and run.goes_on(done):
-            done += await _read_exchange(run, name)
+            read = await read_due(run, name, Due(run.now, name, wants_actions=True))
+            done += UpdateSteps(ended_by=read.ended_by)
     return done
 
 
-async def _read_exchange(run: UpdateRun, exchange: str) -> UpdateSteps:
+@dataclass(frozen=True, slots=True)
+class ReadActions:
+    """The assets of an exchange whose actions were stored, and what ended the run early."""
+
+    asset_ids: tuple[int, ...]
+    ended_by: NexusError | None
+
+
+async def read_due(
+    run: UpdateRun, exchange: str, due: Due, limit: int | None = None
+) -> ReadActions:
+    """Fetch the actions of an exchange's due assets, and note whether the plan includes them."""
     work = ActionWork(run.store, run.requester, run.reader.redact, run.observe)
-    ended_by = await run_engine(run, work, Due(run.now, exchange, wants_actions=True))
+    ended_by = await run_engine(run, work, due, limit)
+    read = tuple(work.asset_ids)
     if work.refused is not None:
         await run.quota.note_refusal(work.refused, exchange, run.now)
         text = f"the plan has no {work.refused}: actions are not read"
         run.observe(Warned(exchange, text))
-        return UpdateSteps(ended_by=None if isinstance(ended_by, NotInPlan) else ended_by)
-    for endpoint in _ENDPOINTS if work.was_answered else ():
+        return ReadActions(read, None if isinstance(ended_by, NotInPlan) else ended_by)
+    for endpoint in _ENDPOINTS if read else ():
         await run.quota.note_refusal(endpoint, exchange, None)
-    return UpdateSteps(ended_by=ended_by)
+    return ReadActions(read, ended_by)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +123,8 @@ class _CheckedActions(Generic[Action]):
 class ActionWork:
     """The engine's work on actions: reads those of an asset, and stores them together.
 
-    `refused` is the endpoint that the plan does not include, if that ended the run.
+    `refused` is the endpoint that the plan does not include, if that ended the run. `asset_ids` are
+    those of which an answer was stored.
     """
 
     store: Store
@@ -113,7 +132,7 @@ class ActionWork:
     redact: Redact
     observe: Observer
     refused: Endpoint | None = None
-    was_answered: bool = False
+    asset_ids: list[int] = field(default_factory=list)
 
     @asynccontextmanager
     async def keeping(self) -> AsyncIterator[None]:
@@ -150,7 +169,7 @@ class ActionWork:
             lost = Fenced(f"{lease.symbol}: the lease was lost; nothing was written")
             self.observe(self.failure(lease, lost))
             return
-        self.was_answered = True
+        self.asset_ids.append(lease.asset_id)
         self.observe(TransactionCommitted(1, 0, time.monotonic() - started))
         self.observe(
             ActionsRead(

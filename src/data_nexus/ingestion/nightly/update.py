@@ -4,7 +4,8 @@ First the symbol lists that are old, as what is new on them is due as well. Then
 exchange, one run at a time: a few assets, which show whether it has traded, and on which days, and
 sessions in bulk where that costs less. Then everything that is left due, asset by asset, by the
 engine that also loads histories. Then the actions of assets whose bars show that some are not
-stored, what is suspected, and last the audit. A worker's pass takes the same steps.
+stored, what is suspected, and last a sample of other actions and the audit. A worker's pass takes
+the same steps.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from data_nexus.events import Observer, RunFinished, RunStarted, Warned, observe
 from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.history_loader import reader_of
 from data_nexus.ingestion.nightly.actions import read_actions, wanting
-from data_nexus.ingestion.nightly.audit import audit
+from data_nexus.ingestion.nightly.audit import audit, sample_actions
 from data_nexus.ingestion.nightly.bulk import BulkResult, BulkUpdate
 from data_nexus.ingestion.nightly.context import UpdateRun, read_histories
 from data_nexus.ingestion.nightly.due import (
@@ -160,7 +161,11 @@ async def _follow_up(
         steps += [partial(read_suspected, run, scope) for scope in scopes]
         if not done.paused_by:
             # What the audit finds is explained in the same update: the next may cost nothing.
-            steps += [partial(audit, run, exchange), actions]
+            steps += [
+                partial(sample_actions, run, exchange),
+                partial(audit, run, exchange),
+                actions,
+            ]
     for step in steps:
         if run.goes_on(done):
             done += await step()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from data_nexus.domain.planning.notices import NO_NOTICES, Notices
 from data_nexus.errors import NexusError, Pause
@@ -51,25 +51,39 @@ class AuditReport:
     calls: int
     withdrawn: int = 0
 
-    def __add__(self, later: AuditReport) -> AuditReport:
-        """Return what both read and found."""
-        ours, theirs = asdict(self), asdict(later)
-        return AuditReport(**{name: ours[name] + theirs[name] for name in ours})
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleReport:
+    """The assets whose actions an update read by chance, and what came out.
+
+    `not_stored` of them had a split or dividend that was not stored, `unexplained` have adjusted
+    closes that their actions do not explain.
+    """
+
+    assets: int
+    not_stored: int
+    unexplained: int
+    failed: int
+    calls: int
+
+
+Counts = TypeVar("Counts", AuditReport, SampleReport)
 
 
 @dataclass(frozen=True, slots=True)
 class UpdateSteps:
     """What the steps of an update brought; a later step is added to those before it.
 
-    `audit` is None if it read nothing. `ended_by` is the `Stop` or `Pause` after which nothing more
-    is fetched, `paused_by` one that concerns sessions in bulk only: what needs fewer calls
-    continues.
+    `audit` and `sample` are None if they read nothing. `ended_by` is the `Stop` or `Pause` after
+    which nothing more is fetched, `paused_by` one that concerns sessions in bulk only: what needs
+    fewer calls continues.
     """
 
     lists: tuple[Discovered, ...] = ()
     bulk: tuple[SessionReport, ...] = ()
     looked_back: tuple[LookBackReport, ...] = ()
     audit: AuditReport | None = None
+    sample: SampleReport | None = None
     ended_by: NexusError | None = None
     paused_by: NexusError | None = None
 
@@ -80,6 +94,7 @@ class UpdateSteps:
             bulk=self.bulk + later.bulk,
             looked_back=self.looked_back + later.looked_back,
             audit=_sum(self.audit, later.audit),
+            sample=_sum(self.sample, later.sample),
             ended_by=self.ended_by or later.ended_by,
             paused_by=self.paused_by or later.paused_by,
         )
@@ -97,11 +112,16 @@ class UpdateSteps:
             "bulk": [asdict(one) for one in self.bulk],
             "looked_back": [asdict(one) for one in self.looked_back],
             "audit": asdict(self.audit) if self.audit else {},
+            "sample": asdict(self.sample) if self.sample else {},
         }
 
 
-def _sum(earlier: AuditReport | None, later: AuditReport | None) -> AuditReport | None:
-    return earlier + later if earlier and later else earlier or later
+def _sum(earlier: Counts | None, later: Counts | None) -> Counts | None:
+    """Return what two steps of a kind brought, field by field; None is nothing."""
+    if earlier is None or later is None:
+        return earlier or later
+    ours, theirs = asdict(earlier), asdict(later)
+    return replace(earlier, **{name: ours[name] + theirs[name] for name in ours})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

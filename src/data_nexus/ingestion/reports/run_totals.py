@@ -132,6 +132,13 @@ class RunTotals(RowCounts):
         self.add_rows(audit)
         self.commits += audit.commits
 
+    def add_sample(self, sample: RunTotals) -> None:
+        """Add the actions that a sample has read; its failures leave nothing undone."""
+        self.actions += sample.actions
+        self.findings += sample.findings
+        self.rejected_by_rule.update(sample.rejected_by_rule)
+        self.commits += sample.commits
+
     def out_of_reach(self) -> VendorUnavailable | None:
         """Return the error of a run whose assets failed without any answer of the vendor."""
         if self.answers or not (self.failed or self.actions_failed):

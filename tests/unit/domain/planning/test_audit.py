@@ -9,7 +9,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from data_nexus.domain.limits.quota import Quota
-from data_nexus.domain.planning.audit import Record, histories_to_audit, outlook, updates_for
+from data_nexus.domain.planning.audit import (
+    Record,
+    assets_to_sample,
+    histories_to_audit,
+    outlook,
+    sample_within,
+    updates_for,
+)
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 SHARES = {"share": 0.02, "keep_share": 0.05}
@@ -104,3 +111,28 @@ def test_a_small_exchange_gets_its_turns_over_the_days() -> None:
         for n in range(1000)
     ]
     assert (sum(turns), max(turns)) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("today", "assets"),
+    [
+        (quota(), 1000),
+        (replace(quota(), audited=1999), 0),
+        (quota(spent=94_995), 2),
+        (quota(limit=100), 1),
+        (quota(limit=20), 0),
+        (quota(limit=None), 0),
+        (replace(quota(spent=100_000), extra=500), 0),
+    ],
+)
+def test_a_sample_costs_no_more_than_the_audit_may_still_take(today: Quota, assets: int) -> None:
+    """Two calls an asset; neither the reserve nor extra calls are spent on it."""
+    assert assets_to_sample(today, **SHARES) == assets
+
+
+def test_what_the_day_does_not_pay_for_is_left_to_the_exchanges_that_come_later() -> None:
+    drawn = {"LSE": 20, "TO": 0, "US": 20}
+    assert sample_within(drawn, 100) == {"LSE": 20, "US": 20}
+    assert sample_within(drawn, 25) == {"LSE": 20, "US": 5}
+    assert sample_within(drawn, 20) == {"LSE": 20}
+    assert sample_within(drawn, 0) == {}

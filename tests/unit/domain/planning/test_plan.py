@@ -96,3 +96,12 @@ def test_the_audit_is_a_step_of_its_own_and_its_calls_are_the_plan_s() -> None:
         ("US", StepKind.EOD, Purpose.AUDIT, 1980),
     ]
     assert (found.calls, found.requests) == (300 + 3 + 2000, 3 + 3 + 2000)
+
+
+def test_a_sample_is_two_steps_that_say_so() -> None:
+    found = plan_update({}, quota(0, 100_000), NOON, sampled={"US": 20})
+    assert found.steps == (
+        Step(StepKind.SPLITS, "US", 20, 20, 20, purpose=Purpose.SAMPLE),
+        Step(StepKind.DIVIDENDS, "US", 20, 20, 20, purpose=Purpose.SAMPLE),
+    )
+    assert (found.calls, found.requests) == (40, 40)

@@ -1,0 +1,72 @@
+"""The commands `nexus suspicions`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+from rich.table import Table
+
+from data_nexus.cli.options import output_options, settings_from
+from data_nexus.cli.render import console, print_json
+from data_nexus.database.connection import PostgresConnection
+from data_nexus.database.open import open_database
+from data_nexus.database.reader.findings import accept_suspicions, list_suspicions
+from data_nexus.domain.planning.suspicion import Reason
+from data_nexus.domain.symbol import exchange_code, parse_symbol
+
+
+@click.group()
+def suspicions() -> None:
+    """Review what is in doubt, and accept it."""
+
+
+@suspicions.command("list")
+@click.option("--exchange", help="only this exchange")
+@click.option("--accepted", is_flag=True, help="what was accepted, in place of what is open")
+@output_options
+def list_(exchange: str | None, accepted: bool, as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
+    """List what is suspected of assets, the next reading first."""
+    settings = settings_from(options)
+    chosen = exchange_code(exchange) if exchange else None
+    with open_database(settings.database_url, settings.home, settings.schema, writes=False) as url:
+        database = PostgresConnection(url, settings.schema)
+        found = list_suspicions(database, chosen, accepted=accepted)
+    if as_json:
+        named = ({"symbol": row.pop("ticker"), **row} for row in found)
+        print_json({"suspicions": list(named)})
+        return
+    if not found:
+        console.print("Nothing was accepted." if accepted else "Nothing is suspected.")
+        return
+    table = Table("symbol", "reason", "session", "read", "accepted" if accepted else "next reading")
+    for row in found:
+        moment = row["accepted_at"] if accepted else row["read_after"]
+        last = f"{moment:%Y-%m-%d %H:%M}" if moment else "none: it is up to you"
+        table.add_row(row["ticker"], row["reason"], str(row["session"]), str(row["times"]), last)
+    console.print(table)
+
+
+@suspicions.command()
+@click.argument("symbols", nargs=-1, required=True)
+@click.option(
+    "--reason",
+    type=click.Choice([each.value for each in Reason]),
+    metavar="REASON",
+    help="only this reason, as it is listed; by default all",
+)
+@output_options
+def accept(symbols: tuple[str, ...], reason: str | None, as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
+    """Accept what is suspected of assets: they are not read again for it.
+
+    The same session does not raise it again; a later one may.
+    """
+    settings = settings_from(options)
+    wanted = [parse_symbol(text) for text in symbols]
+    with open_database(settings.database_url, settings.home, settings.schema) as url:
+        database = PostgresConnection(url, settings.schema)
+        count = accept_suspicions(database, wanted, Reason(reason) if reason else None)
+    if as_json:
+        print_json({"accepted": count})
+    else:
+        console.print(f"{count:,} suspicion{'s' * (count != 1)} accepted.")
