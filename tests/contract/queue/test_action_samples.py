@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import date
 from typing import Any
 
@@ -90,6 +91,17 @@ def test_some_of_each_exchange_are_drawn_once_a_week(worker: Worker, database_ur
     assert claim(worker, "LSE") != [], "until the next draw"
     draw(worker, "US")
     assert value(database_url, "SELECT count(*) FROM action_samples") == SAMPLE_SIZE
+
+
+def test_two_updates_at_once_draw_one_sample(worker: Worker, database_url: str) -> None:
+    add_assets(database_url, *(f"S{number:02}" for number in range(50)), **LOADED)
+    sample = ActionSample(None, (), rest_days=7)
+
+    async def both() -> list[dict[str, int]]:
+        draw_one = worker.store.actions.draw
+        return [*await asyncio.gather(draw_one(sample), draw_one(sample))]
+
+    assert worker.run(both()) == [{"US": SAMPLE_SIZE}] * 2
 
 
 def test_an_asset_that_is_held_is_not_claimed_twice(worker: Worker, database_url: str) -> None:

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
+import data_nexus as nexus
 from data_nexus.config import load_settings
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.reader.invariants import broken_invariants
 from data_nexus.database.reader.status import overview
 from data_nexus.domain.planning.plan import Purpose, StepKind
 from tests.support.postgres.database import Cluster
-from tests.support.postgres.tables import execute, value
+from tests.support.postgres.tables import execute, rows, value
 from tests.support.programs.commands import commands_at
 from tests.support.vendor.nights import load_all, plan_at, update_at
 from tests.support.vendor.sandbox import Sandbox, sandbox
@@ -148,6 +149,30 @@ def test_a_split_that_lies_among_several_new_bars_is_suspected_until_it_is_worke
     assert value(loaded, leap) is None
     counts = differences(loaded, truth(vendor))
     assert (counts["lost"], counts["invented"]) == (0, 0)
+
+
+def test_a_leap_that_was_accepted_is_not_read_again_though_the_session_is_looked_at_again(
+    vendor: Sandbox, loaded: str
+) -> None:
+    """Of two prices that halve and are never adjusted."""
+    for symbol in ("AAPL.US", "MSFT.US"):
+        halved = {"date": str(MONDAY), "split": "2/1", "reported": False}
+        vendor.post("/actions", {"symbol": symbol, **halved})
+    vendor.post("/behaviours", {"name": "unadjusted", "symbols": ["AAPL.US", "MSFT.US"]})
+    night(vendor, loaded, MONDAY)
+    with nexus.connect(loaded) as db:
+        assert {*db.suspicions()["ticker"].to_pylist()} >= {"AAPL.US", "MSFT.US"}
+        assert db.accept_suspicions("AAPL.US") == 1
+    night(vendor, loaded, TUESDAY)
+    night(vendor, loaded, WEDNESDAY)
+    read = (
+        "SELECT DISTINCT a.symbol FROM sync_log l JOIN assets a ON a.id = l.asset_id"
+        " WHERE l.cause = 'suspicion' AND a.symbol IN ('AAPL', 'MSFT')"
+    )
+    assert rows(loaded, read) == [("MSFT",)]
+    with nexus.connect(loaded) as db:
+        assert "AAPL.US" not in db.suspicions()["ticker"].to_pylist()
+        assert "MSFT.US" in db.suspicions()["ticker"].to_pylist()
 
 
 def test_a_volume_that_is_settled_overnight_is_the_settled_one_a_session_later(
