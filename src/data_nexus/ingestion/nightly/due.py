@@ -6,9 +6,9 @@ What was requested lately in vain is not due to a pass.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import date, timedelta
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
 
 from data_nexus.database.store import Due
 from data_nexus.database.store.bulk.exchange_turns import WholeRequest
@@ -26,19 +26,22 @@ from data_nexus.domain.planning.due import (
 from data_nexus.ingestion.fetching.drain import unless_drained
 from data_nexus.ingestion.nightly.context import UpdateRun
 
-# The last session to load of an exchange of which only what was never loaded is read.
-NEVER_LOADED = date.min
 Backlog = Mapping[str, list[BacklogGroup]]
 Through = Mapping[str, date]
 ALL_SESSIONS: Through = {}
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class DueAssets:
-    """The assets that are due, by exchange, and the last session to load by market segment."""
+    """The assets that are due, by exchange, and the last session to load by market segment.
 
-    published: Mapping[MarketSegment, date] = field(default_factory=dict)
-    behind: Backlog = field(default_factory=dict)
+    `claim` is what a walk along the queue claims of them.
+    """
+
+    published: Mapping[MarketSegment, date]
+    behind: Backlog
+    claim: Due
 
     @property
     def assets(self) -> int:
@@ -52,9 +55,15 @@ class DueAssets:
 
 
 async def find_due(
-    run: UpdateRun, exchange: str | None, through: Through = ALL_SESSIONS
+    run: UpdateRun,
+    exchange: str | None,
+    through: Through = ALL_SESSIONS,
+    left: Collection[str] = (),
 ) -> DueAssets:
-    """Return what is due of an exchange, or of all; of some only `through` a session."""
+    """Return what is due of an exchange, or of all; of some only `through` a session.
+
+    Of those that a worker's pass has `left` to other runs it is what was never loaded.
+    """
     queued = await run.bulk.queued(exchange, run.now)
     segments, calendars = {group.segment for group in queued}, await run.reader.calendars.load()
     published = await asyncio.to_thread(published_at, segments, run.now, calendars)
@@ -62,26 +71,28 @@ async def find_due(
     for last in (late, through):
         published = {p: min(d, last.get(p.exchange) or d) for p, d in published.items()}
     behind = behind_by_exchange(queued, published)
+    claim = Due(await run.store.runs.moment(), published=published)
     if run.worker_pass and behind:
-        queued = await run.store.leases.claimable(await due_individually(run, published))
+        claim = replace(claim, answered_before=await _answered_before(run, published, left))
+        queued = await run.store.leases.claimable(claim)
         behind = behind_by_exchange(queued, published)
-    return DueAssets(published, behind)
+    return DueAssets(published, behind, claim)
 
 
-async def due_individually(run: UpdateRun, published: Mapping[MarketSegment, date]) -> Due:
-    """Return what a walk along the queue claims of the assets that lack a published session."""
-    due = Due(await run.store.runs.moment(), published=published)
-    if run.worker_pass is None:
-        return due
-    before = await asyncio.to_thread(
+async def _answered_before(
+    run: UpdateRun, segments: Iterable[MarketSegment], left: Collection[str]
+) -> dict[MarketSegment, datetime]:
+    """Return before which moment an asset of a segment was answered if a pass requests it."""
+    assert run.worker_pass  # noqa: S101 - an update requests whatever is due
+    found = await asyncio.to_thread(
         answered_before,
-        {*published},
+        {*segments},
         run.now,
         run.worker_pass.began,
         timedelta(seconds=run.worker_pass.late_sec),
         run.calendars,
     )
-    return Due(due.synced_before, published=published, answered_before=before)
+    return found | {segment: _NEVER for segment in found if segment.exchange in left}
 
 
 async def plans_of(run: UpdateRun, behind: Backlog) -> dict[str, FetchPlan]:

@@ -33,10 +33,8 @@ from data_nexus.ingestion.nightly.audit import audit, sample_actions
 from data_nexus.ingestion.nightly.bulk import BulkResult, BulkUpdate
 from data_nexus.ingestion.nightly.context import UpdateRun, read_histories
 from data_nexus.ingestion.nightly.due import (
-    NEVER_LOADED,
     Backlog,
     DueAssets,
-    due_individually,
     find_due,
     plan_of,
     plans_of,
@@ -189,11 +187,12 @@ async def _read_sessions(run: UpdateRun, exchange: str | None, due: DueAssets) -
     turns = await _take_turns(run, due)
     done = sum((turn.steps for turn in turns.values()), UpdateSteps())
     through = {name: turn.through for name, turn in turns.items() if turn.through}
+    left = frozenset(name for name, turn in turns.items() if turn.is_left)
     if run.goes_on(done):
-        due = await find_due(run, exchange, through)
+        due = await find_due(run, exchange, through, left)
         run.reader.seen |= await run.bulk.sightings()
         run.reader.named |= await run.store.suspicions.to_reload()
-        done += await read_histories(run, await due_individually(run, due.published))
+        done += await read_histories(run, due.claim)
         await run.reader.calendars.learn()
     if not isinstance(done.ended_by, VendorUnavailable):
         # Only now: a vendor or an address that knows nothing has refused bulk to no key.
@@ -202,7 +201,7 @@ async def _read_sessions(run: UpdateRun, exchange: str | None, due: DueAssets) -
     return SessionsRead(
         done,
         frozenset(name for name, turn in turns.items() if not turn.is_expected),
-        frozenset(name for name, turn in turns.items() if turn.through == NEVER_LOADED),
+        left,
     )
 
 
@@ -212,17 +211,18 @@ class ExchangeTurn:
 
     Assets are read individually `through` a session; None is all that are published. Unless
     `is_expected`, the last session is not to be had in this run. `has_bulk`: the vendor's plan has
-    bulk for it.
+    bulk for it. Of an exchange that `is_left` to another run, or to a later pass, only what was
+    never loaded is read.
     """
 
     steps: UpdateSteps = field(default_factory=UpdateSteps)
     through: date | None = None
     is_expected: bool = True
     has_bulk: bool = True
+    is_left: bool = False
 
 
-# Of an exchange that is left to another run, or to a later pass, what was never loaded is read.
-_LEFT = ExchangeTurn(through=NEVER_LOADED, is_expected=False)
+_LEFT = ExchangeTurn(is_expected=False, is_left=True)
 
 
 async def _take_turns(run: UpdateRun, due: DueAssets) -> dict[str, ExchangeTurn]:

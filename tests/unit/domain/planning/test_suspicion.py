@@ -198,6 +198,7 @@ def test_what_a_comparison_shows_is_confirmed_by_the_readings_of_a_week(reason: 
         (Reason.REJECTED, False, True),
         (Reason.UNSENT, False, True),
         (Reason.ACTION, False, True),
+        (Reason.CHANGED, False, True),
         (Reason.UNEXPLAINED, False, False),
         (Reason.UNEXPLAINED, True, True),
         (Reason.LEAP, True, False),
