@@ -22,7 +22,7 @@ from data_nexus.database.reader.findings import (
 )
 from data_nexus.database.reader.status import overview
 from data_nexus.domain.dates import GivenDate, given_day, given_moment
-from data_nexus.domain.planning.suspicion import reason_named
+from data_nexus.domain.planning.suspicion import acceptable
 from data_nexus.domain.symbol import parse_symbol
 
 if TYPE_CHECKING:
@@ -233,10 +233,11 @@ class Nexus(Reader):
         """Accept what is suspected of assets, for one reason or for all; return how many it was.
 
         They are not read again for it. The same session does not raise it again, a later one may.
-        Raises `UsageError` for an unknown symbol or reason.
+        What only the vendor's next answers can decide stays open. Raises `UsageError` for an
+        unknown symbol, and for a reason that cannot be accepted.
         """
         named = [symbols] if isinstance(symbols, str) else symbols
-        chosen = None if reason is None else reason_named(reason)
+        chosen = None if reason is None else acceptable(reason)
         return accept_suspicions(self._database, [parse_symbol(text) for text in named], chosen)
 
     @contextmanager

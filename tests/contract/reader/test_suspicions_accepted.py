@@ -13,7 +13,12 @@ import pytest
 import data_nexus as nexus
 from data_nexus.database.store import Due, Store, open_store
 from data_nexus.domain.adjustment.findings import ADJUSTED_CLOSE_IS_EXPLAINED
-from data_nexus.domain.planning.suspicion import Reason, SettledSuspicion, Suspicion
+from data_nexus.domain.planning.suspicion import (
+    ACCEPTABLE,
+    Reason,
+    SettledSuspicion,
+    Suspicion,
+)
 from data_nexus.errors import UsageError
 from tests.support.postgres.tables import add_assets, execute, rows
 from tests.support.postgres.workers import Worker, bars_from, batch_for, reread
@@ -158,9 +163,7 @@ def test_unknown_symbols_and_reasons_are_named(doubts: Doubts) -> None:
     with nexus.connect(doubts.url) as db:
         with pytest.raises(UsageError, match=r"not in the database: MSFT\.US"):
             db.accept_suspicions(["AAPL.US", "MSFT.US"])
-        with pytest.raises(
-            UsageError, match=r"not a reason: 'leap'; there are .*'its price leaps'"
-        ):
+        with pytest.raises(UsageError, match=r"not a reason .*: 'leap'; .*'its price leaps'"):
             db.accept_suspicions("AAPL.US", "leap")
     assert doubts.counts() == {"US": 1}
 
@@ -172,3 +175,14 @@ def test_an_asset_with_another_doubt_is_still_claimed(doubts: Doubts, worker: Wo
     assert lease.asset_id == doubts.asset_id
     noted = doubts.runner.run(doubts.store.suspicions.of_asset(lease.asset_id, LATER))
     assert [each.reason for each in noted] == [Reason.UNSENT]
+
+
+@pytest.mark.parametrize("reason", sorted({*Reason} - {*ACCEPTABLE}))
+def test_what_only_the_next_answers_decide_stays_open(doubts: Doubts, reason: Reason) -> None:
+    doubts.note((reason, MONDAY))
+    with nexus.connect(doubts.url) as db, pytest.raises(UsageError, match="nexus repair"):
+        db.accept_suspicions("AAPL.US", reason)
+    assert doubts.accept() == 1
+    kept = "SELECT reason FROM suspicions WHERE accepted_at IS NULL"
+    assert rows(doubts.url, kept) == [(reason,)]
+    assert doubts.counts() == {"US": 1}

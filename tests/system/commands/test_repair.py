@@ -307,3 +307,19 @@ def test_a_repair_of_lost_bars_does_not_believe_another_asset_s_history(
     execute(database_url, "UPDATE market_data SET close = 7 + random() WHERE asset_id = 1")
     assert commands.run("repair", "--symbols", symbol).code == 0
     assert is_true(database_url, vendor)
+
+
+def test_lost_bars_are_lost_for_good_once_a_person_has_accepted_it(
+    commands: Commands, vendor: Sandbox, database_url: str
+) -> None:
+    """Also of an asset that the vendor does not know any more."""
+    (symbol,) = rows(database_url, "SELECT symbol || '.US' FROM assets WHERE id = 1")[0]
+    gone = "DELETE FROM market_data WHERE asset_id = 1 AND date = %s RETURNING date"
+    rows(database_url, gone, day(database_url, 1, 50))
+    vendor.post("/faults", {"kind": "status", "status": 404, "endpoint": "eod", "symbol": symbol})
+    assert commands.run("repair", "--symbols", symbol).code == 3
+    assert commands.run("suspicions", "accept", symbol).code == 0
+    assert commands.run("repair").code == 0
+    assert value(database_url, "SELECT sum(lost) FROM sync_log") == 1
+    assert not any(broken_invariants(PostgresConnection(database_url)).values())
+    assert value(database_url, "SELECT count(*) FROM suspicions") == 0

@@ -12,7 +12,7 @@ from data_nexus.cli.render import console, print_json
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.open import open_database
 from data_nexus.database.reader.findings import accept_suspicions, list_suspicions
-from data_nexus.domain.planning.suspicion import Reason
+from data_nexus.domain.planning.suspicion import ACCEPTABLE, Reason
 from data_nexus.domain.symbol import exchange_code, parse_symbol
 
 
@@ -51,7 +51,7 @@ def list_(exchange: str | None, accepted: bool, as_json: bool, **options: Any) -
 @click.argument("symbols", nargs=-1, required=True)
 @click.option(
     "--reason",
-    type=click.Choice([each.value for each in Reason]),
+    type=click.Choice([each.value for each in ACCEPTABLE]),
     metavar="REASON",
     help="only this reason, as it is listed; by default all",
 )
@@ -59,7 +59,8 @@ def list_(exchange: str | None, accepted: bool, as_json: bool, **options: Any) -
 def accept(symbols: tuple[str, ...], reason: str | None, as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
     """Accept what is suspected of assets: they are not read again for it.
 
-    The same session does not raise it again; a later one may.
+    The same session does not raise it again; a later one may. What only the vendor's next answers
+    can decide (last bars, a changed history) stays open: `nexus repair` reads at once.
     """
     settings = settings_from(options)
     wanted = [parse_symbol(text) for text in symbols]

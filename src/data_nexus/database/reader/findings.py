@@ -9,7 +9,7 @@ from psycopg.rows import dict_row
 
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.queries import found_assets, query
-from data_nexus.domain.planning.suspicion import Reason
+from data_nexus.domain.planning.suspicion import ACCEPTABLE, Reason
 from data_nexus.domain.symbol import Symbol
 from data_nexus.errors import UsageError
 
@@ -35,13 +35,14 @@ def list_suspicions(
 def accept_suspicions(
     database: PostgresConnection, symbols: Sequence[Symbol], reason: Reason | None = None
 ) -> int:
-    """Accept what is suspected of assets, for one reason or for all; return how many it was.
+    """Accept what is suspected of assets, for one reason or for all that can be accepted.
 
-    Raises `UsageError` for a symbol that no asset has.
+    Returns how many it was. Raises `UsageError` for a symbol that no asset has.
     """
     known = {asset.symbol: asset.asset_id for asset in database.rows(*found_assets(symbols))}
     if unknown := [str(symbol) for symbol in symbols if symbol not in known]:
         raise UsageError(f"not in the database: {', '.join(unknown)}")
-    chosen = {"asset_ids": list(known.values()), "reason": reason}
+    reasons = [reason] if reason else list(ACCEPTABLE)
+    chosen = {"asset_ids": list(known.values()), "reasons": reasons}
     with database.connect() as connection:
         return connection.execute(query("accept_suspicions"), chosen).rowcount

@@ -19,9 +19,9 @@ WHERE (s.accepted_at IS NOT NULL) = %(accepted)s
 ORDER BY s.accepted_at DESC, s.read_after, ticker, s.reason
 
 -- name: accept_suspicions
--- Accept what is suspected of some assets, for one reason or for all: they are not read again for it.
+-- Accept what is suspected of some assets for some reasons: they are not read again for it.
 UPDATE suspicions
 SET accepted_at = now(), read_after = 'infinity'
 WHERE asset_id = ANY (%(asset_ids)s::int[])
-  AND (%(reason)s::text IS NULL OR reason = %(reason)s)
+  AND reason = ANY (%(reasons)s::text[])
   AND accepted_at IS NULL

@@ -41,15 +41,19 @@ class Reason(StrEnum):
 
 # What shows only when a whole history is compared with the stored bars.
 SEEN_BY_COMPARISON = frozenset({Reason.LOST, Reason.ANOTHER})
+# What a person may accept; if a comparison has shown it, the next reading is believed then. The
+# others say what the vendor's answers have not shown yet.
+ACCEPTABLE = tuple(each for each in Reason if each not in {Reason.END, Reason.OPEN, Reason.CHANGED})
 
 
-def reason_named(text: str) -> Reason:
-    """Return the reason of this text; raise `UsageError` if there is none."""
-    try:
-        return Reason(text)
-    except ValueError:
-        reasons = ", ".join(f"'{each}'" for each in Reason)
-        raise UsageError(f"not a reason: {text!r}; there are {reasons}") from None
+def acceptable(text: str) -> Reason:
+    """Return the reason of this text; raise `UsageError` if there is none that can be accepted."""
+    found = next((each for each in ACCEPTABLE if each == text), None)
+    if found is None:
+        reasons = ", ".join(f"'{each}'" for each in ACCEPTABLE)
+        remedy = "read the asset again with nexus repair" if text in set(Reason) else reasons
+        raise UsageError(f"not a reason that can be accepted: {text!r}; {remedy}")
+    return found
 
 
 @dataclass(frozen=True, slots=True)
