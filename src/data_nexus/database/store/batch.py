@@ -304,11 +304,12 @@ def _settled(batch: Batch, written: WrittenBars) -> dict[str, Any]:
 def _counted(batch: Batch, written: WrittenBars, before: LoggedHistory | None) -> dict[str, Any]:
     """Return what `settle_batch` needs to put the cursor where the bars and the log put it."""
     if before is None:
-        return {"is_counted": False, "lost": 0, "is_damaged": False}
+        return {"is_counted": False, "lost": 0, "is_damaged": False, "is_confirmed": False}
     return {
         "is_counted": True,
         "lost": before.lost(batch, written),
         "is_damaged": before.still_missing(batch, written) > 0,
+        "is_confirmed": Reason.LOST in batch.confirmed,
         "stored_to": written.last_bar,
         "known_to": before.passed_to,
     }

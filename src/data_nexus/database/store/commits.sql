@@ -71,7 +71,7 @@ WITH settled AS (
         calls int, requests int, body_sha256 text, last_date date, absent_days float8,
         arrived datemultirange, passes_to date, settles_to date, is_quiet bool, wants_actions bool, is_whole bool,
         cause text, moment timestamptz, is_counted bool, lost int, withdrawn int, stored_to date, known_to date,
-        is_damaged bool
+        is_damaged bool, is_confirmed bool
     )
 ), logged AS (
     INSERT INTO sync_log (
@@ -106,7 +106,7 @@ SET last_synced = CASE WHEN s.outcome = 'stored' THEN now() ELSE a.last_synced E
     last_bar = greatest(CASE WHEN s.is_counted THEN s.stored_to ELSE a.last_bar END, s.last_date),
     repair_wanted_at = CASE
         WHEN s.is_damaged THEN coalesce(a.repair_wanted_at, now())
-        WHEN s.is_whole AND s.outcome = 'stored' THEN NULL
+        WHEN s.is_confirmed OR s.is_whole AND s.outcome = 'stored' THEN NULL
         ELSE a.repair_wanted_at
     END,
     read_whole_at = CASE WHEN s.is_whole THEN now() ELSE a.read_whole_at END,
