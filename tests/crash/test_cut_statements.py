@@ -13,7 +13,7 @@ import signal
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from itertools import count, repeat, takewhile
 
 import pytest
@@ -43,9 +43,11 @@ PARKED = -1
 # Runs that go on side by side, each with a vendor and a database of its own: a worker whose session
 # was cut mostly waits.
 LANES = 6 if is_campaign() else 3
+# A worker's time for what it does once all is loaded.
+_AFTERWARDS_SEC = 3
 
 Arm = Callable[[Field], None]
-Run = Callable[[Field, Commands], None]
+Run = Callable[[Field, Commands, Callable[[], bool]], None]
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +116,7 @@ def is_whole(field: Field) -> bool:
     return bool(answered + value(field.url, "SELECT count(*) FROM dead_letters") == SYMBOLS)
 
 
-def run_backfill(field: Field, behind_the_proxy: Commands) -> None:
+def run_backfill(field: Field, behind_the_proxy: Commands, _: Callable[[], bool]) -> None:
     """Run a backfill to its end, and another if the cut has ended it."""
     # One request at a time: the statements then come in the same order in each run, none is missed.
     arguments = ("backfill", "--no-limit", "--concurrency", "1")
@@ -126,11 +128,16 @@ def run_backfill(field: Field, behind_the_proxy: Commands) -> None:
     eventually(lambda: is_whole(field) or (field.backfill() in (0, 3) and is_whole(field)))
 
 
-def run_worker(field: Field, behind_the_proxy: Commands) -> None:
-    """Run a worker until all is loaded, and drain it; nobody starts it again."""
-    settings = {"lease_seconds": 2, "poll_seconds": 0.2}
+def run_worker(field: Field, behind_the_proxy: Commands, is_cut: Callable[[], bool]) -> None:
+    """Run a worker until all is loaded, and drain it; nobody starts it again.
+
+    It does more after that, and may be cut then, or as it ends.
+    """
+    settings = {"lease_seconds": 2, "poll_seconds": 0.2, "audit_share": 0}
     with forked(behind_the_proxy, "worker", **settings) as running:
         eventually(lambda: is_whole(field) or not running.is_alive())
+        with suppress(AssertionError):
+            eventually(is_cut, _AFTERWARDS_SEC)
         assert running.is_alive(), f"it ended with {running.exitcode}"
         assert running.pid
         os.kill(running.pid, signal.SIGTERM)
@@ -149,17 +156,29 @@ def kinds_of(field: Field, arm: Arm, run: Run) -> list[str]:
     """The kinds of the statements that an undisturbed run sends, in their order."""
     begin(field, arm)
     with proxy_that_cuts(field.url) as proxy:
-        run(field, commands_at(field.commands.folder, field.vendor, proxy.url))
+        run(field, commands_at(field.commands.folder, field.vendor, proxy.url), lambda: True)
     return proxy.kinds
 
 
-def has_cut(field: Field, arm: Arm, run: Run, place: Place, undisturbed: FinalTables) -> bool:
-    """Cut a run at a statement and judge what it leaves; tell whether it came to the statement."""
+def has_cut(
+    field: Field,
+    arm: Arm,
+    run: Run,
+    place: Place,
+    undisturbed: FinalTables,
+    *,
+    is_certain: bool = False,
+) -> bool:
+    """Cut a run at a statement and judge what it leaves; tell whether it came to the statement.
+
+    If that `is_certain`, it has time for what it does once all is loaded.
+    """
     begin(field, arm)
     begun = field.requests()
     with proxy_that_cuts(field.url, place) as proxy:
         try:
-            run(field, commands_at(field.commands.folder, field.vendor, proxy.url))
+            commands = commands_at(field.commands.folder, field.vendor, proxy.url)
+            run(field, commands, lambda: proxy.has_struck or not is_certain)
             assert_final(field.url, undisturbed)
             asked = Counter(field.asked(begun))
             # Once more for answers that were on their way to the database when the session ended.
@@ -177,7 +196,8 @@ def cut_all(
 ) -> None:
     """Cut run after run, one lane's share of the places."""
     for place in places:
-        assert has_cut(field, arm, run, place, undisturbed), f"it did not come to {place}"
+        has_struck = has_cut(field, arm, run, place, undisturbed, is_certain=True)
+        assert has_struck, f"it did not come to {place}"
 
 
 def sweep(field: Field, first: int, arm: Arm, run: Run, undisturbed: FinalTables) -> int:
