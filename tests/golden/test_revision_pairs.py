@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -20,7 +20,9 @@ from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.reader.changes import changes_since
 from data_nexus.database.store.batch import Receipt
 from data_nexus.domain.bars import Bars
+from data_nexus.domain.planning.suspicion import Reason
 from data_nexus.domain.symbol import Symbol
+from data_nexus.domain.validation.overlap import is_of_another
 from data_nexus.research.bars import BARS_SCHEMA, read_bars
 from tests.golden.recordings import market_file, needs_recordings
 from tests.support.postgres.database import Cluster
@@ -85,10 +87,10 @@ def bars_of(table: pa.Table, symbol: Symbol) -> Bars:
 
 
 def commit(worker: Worker, table: pa.Table) -> list[Receipt]:
-    """Commit a delivery in one transaction; the receipts."""
-    leases = worker.claim(days_old=-1)
-    receipts = worker.commit(*(batch_for(lease, bars_of(table, lease.symbol)) for lease in leases))
-    return [receipt for receipt in receipts if receipt]
+    """Commit a delivery in one transaction, as one that is believed; the receipts."""
+    batches = (batch_for(each, bars_of(table, each.symbol)) for each in worker.claim(days_old=-1))
+    believed = (replace(batch, confirmed=frozenset({Reason.ANOTHER})) for batch in batches)
+    return [receipt for receipt in worker.commit(*believed) if receipt]
 
 
 def sizes(url: str) -> Counter[str]:
@@ -112,6 +114,18 @@ def pairs(cluster: Cluster) -> Iterator[Pairs]:
         before = sizes(url)
         receipts = commit(worker, second)
         yield Pairs(url, first, second, moment, receipts, dict(sizes(url) - before))
+
+
+def test_histories_of_other_companies_under_the_same_code_are_told_from_revisions(
+    pairs: Pairs,
+) -> None:
+    """Cadence, Coherent and Contura had given their codes to others by the second delivery."""
+    others = {
+        symbol.code
+        for symbol in pairs.symbols
+        if is_of_another(bars_of(pairs.first, symbol), bars_of(pairs.second, symbol))
+    }
+    assert others == {"CADE", "COHR", "CTRA"}
 
 
 def test_as_of_the_first_moment_reads_the_first_delivery(pairs: Pairs) -> None:
