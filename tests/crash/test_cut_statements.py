@@ -129,7 +129,7 @@ def run_backfill(field: Field, behind_the_proxy: Commands, _: Callable[[], bool]
 
 
 def run_worker(field: Field, behind_the_proxy: Commands, is_cut: Callable[[], bool]) -> None:
-    """Run a worker until all is loaded, and drain it; nobody starts it again.
+    """Run a worker until all is loaded, and drain it; it is not started again.
 
     It does more after that, and may be cut then, or as it ends.
     """

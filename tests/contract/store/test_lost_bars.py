@@ -8,6 +8,7 @@ from datetime import date, timedelta
 import numpy as np
 
 from data_nexus.database.store.batch import Receipt
+from data_nexus.domain.bars import Bars
 from data_nexus.domain.planning.suspicion import Reason
 from tests.support.postgres.tables import add_assets, execute, rows
 from tests.support.postgres.workers import Worker, bars_from, batch_for
@@ -24,6 +25,15 @@ def accounts(url: str) -> list[tuple[object, ...]]:
         " (SELECT sum(lost)::int FROM sync_log l WHERE l.asset_id = a.id),"
         " last_bar, synced_through FROM assets a ORDER BY id",
     )
+
+
+def load_and_lose_two(worker: Worker, url: str) -> Bars:
+    """Load one asset, and delete the two bars in its middle; what was loaded."""
+    add_assets(url, "HOLED")
+    bars = bars_from(DAY, 1.0, 2.0, 3.0, 4.0)
+    worker.commit(*(batch_for(lease, bars) for lease in worker.claim()))
+    execute(url, "DELETE FROM market_data WHERE date IN ('2024-01-03', '2024-01-04')")
+    return bars
 
 
 def test_bars_that_were_lost_are_accounted_for_when_the_history_is_read_whole(
@@ -81,10 +91,7 @@ def test_a_cursor_ahead_of_its_rows_comes_back_when_the_vendor_has_no_more(
 def test_a_damaged_asset_is_marked_until_its_bars_are_back(
     worker: Worker, database_url: str
 ) -> None:
-    add_assets(database_url, "HOLED")
-    bars = bars_from(DAY, 1.0, 2.0, 3.0, 4.0)
-    worker.commit(*(batch_for(lease, bars) for lease in worker.claim()))
-    execute(database_url, "DELETE FROM market_data WHERE date IN ('2024-01-03', '2024-01-04')")
+    bars = load_and_lose_two(worker, database_url)
     marked = "SELECT repair_wanted_at IS NOT NULL FROM assets"
     rest = bars.take(np.array([0, 3]))
     newer = bars_from(DAY, 1.0, 2.0, 3.0, 4.0, 5.0)
@@ -128,10 +135,7 @@ def test_a_history_that_is_emptied_and_comes_back_is_counted_once(
 def test_new_dates_before_the_first_bar_do_not_make_up_for_lost_ones(
     worker: Worker, database_url: str
 ) -> None:
-    add_assets(database_url, "HOLED")
-    bars = bars_from(DAY, 1.0, 2.0, 3.0, 4.0)
-    worker.commit(*(batch_for(lease, bars) for lease in worker.claim()))
-    execute(database_url, "DELETE FROM market_data WHERE date IN ('2024-01-03', '2024-01-04')")
+    load_and_lose_two(worker, database_url)
     older = bars_from(DAY - timedelta(2), 8.0, 9.0, 1.0, 2.0, 3.0, 4.0)
     sent = older.take(np.array([0, 1, 2, 5]))
     worker.commit(*(batch_for(each, sent) for each in worker.claim(days_old=0)))

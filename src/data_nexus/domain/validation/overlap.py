@@ -63,8 +63,8 @@ def overlap_break(
 def is_of_another(stored: Bars, answered: Bars) -> bool:
     """Whether the closes of an answer move, day by day, unlike the stored ones: another asset's.
 
-    A ratio that is common to some bars in a row, as of a split, is no such move. Too few bars say
-    nothing.
+    A ratio that is common to some bars in a row, as of a split, does not count as a move. Too few
+    bars say nothing.
     """
     _, old, new = np.intersect1d(
         stored.date, answered.date, assume_unique=True, return_indices=True
