@@ -51,7 +51,7 @@ MUTANTS = (
     Mutant(
         name="a pause is not shared",
         file=_LEDGER,
-        before="        await self._row.change(\n            lambda quota, moment: (paused(quota, moment + timedelta(seconds=seconds)), None)\n        )\n",
+        before="        await self.row.change(\n            lambda quota, moment: (paused(quota, moment + timedelta(seconds=seconds)), None)\n        )\n",
         after="",
         harm="one worker heeds a 429, and the others go on asking",
         tests=(f"{_SLOTS}::test_a_pause_holds_for_every_worker",),

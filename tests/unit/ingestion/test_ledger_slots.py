@@ -227,9 +227,9 @@ def test_what_a_wrong_clock_has_left_is_taken_back_at_the_next_request(
     assert slot.day == kept.quota.day == TODAY
     assert kept.quota.next_slot < NOON + timedelta(seconds=1)
     assert [type(event).__name__ for event in said] == ["Warned"]
-    assert ours.is_doubtful, "the vendor's own count is asked for next"
+    assert ours.row.is_doubtful, "the vendor's own count is asked for next"
     run(ours.note_account(400, TODAY, 1000, 0))
-    assert (kept.quota.spent, ours.is_doubtful) == (400, False)
+    assert (kept.quota.spent, ours.row.is_doubtful) == (400, False)
 
 
 @dataclass(slots=True)

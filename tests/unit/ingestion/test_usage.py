@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 from datetime import date
+from types import SimpleNamespace
 from typing import cast
 
 from data_nexus.errors import NotListed
@@ -20,7 +21,7 @@ class Notes:
     """A ledger that only notes the vendor's counts."""
 
     left: int | None = None
-    is_doubtful: bool = False
+    row: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(is_doubtful=False))
     noted: list[tuple[object, ...]] = field(default_factory=list)
 
     async def note_account(self, spent: int, on: date | None, limit: int, extra: int) -> None:
@@ -51,7 +52,7 @@ def polled(steps: list[tuple[float, int, int | None, bool]]) -> list[int]:
             clock.seconds += seconds
             usage.calls += calls
             notes.left = left
-            notes.is_doubtful = is_doubtful
+            notes.row.is_doubtful = is_doubtful
             await usage.keep()
             counts.append(len(notes.noted))
         return counts

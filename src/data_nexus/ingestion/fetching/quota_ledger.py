@@ -32,14 +32,14 @@ class Ledger:
     """Hands out slots to a worker's requests, and learns the limits from the vendor's answers.
 
     `keep_share` of the day's limit is left to others. With `audit_share` all that it hands out is
-    for the audit, which may take that share of the day's limit.
+    for the audit, which may take that share of the day's limit. `row` is the quota that it shares.
     """
 
     store: QuotaLedger
     observe: Observer
     keep_share: float = 0.0
     audit_share: float | None = None
-    _row: LedgerRow = field(init=False)
+    row: LedgerRow = field(init=False)
     _slots: SlotReserve = field(init=False)
     _closed_until: float = 0.0
     # How often slots that were handed out and not used yet have become void.
@@ -47,23 +47,13 @@ class Ledger:
     _has_warned: bool = False
 
     def __post_init__(self) -> None:
-        self._row = LedgerRow(self.store, self.observe)
-        self._slots = SlotReserve(self._row, self.keep_share, self.audit_share)
+        self.row = LedgerRow(self.store, self.observe)
+        self._slots = SlotReserve(self.row, self.keep_share, self.audit_share)
 
     @property
     def left(self) -> int | None:
         """The calls of the day that were left when last seen; None while unknown."""
         return self._slots.left
-
-    @property
-    def is_doubtful(self) -> bool:
-        """Whether the vendor is to be asked for its own count, as ours was not believed."""
-        return self._row.is_doubtful
-
-    @is_doubtful.setter
-    def is_doubtful(self, value: bool) -> None:
-        """Note that the vendor has been asked, or is to be."""
-        self._row.is_doubtful = value
 
     async def admit(self, calls: int) -> Slot:
         """Wait for the right to send a request that costs `calls`, and return it.
@@ -84,7 +74,7 @@ class Ledger:
 
     async def calls_a_day(self) -> int | None:
         """Return the calls of a whole day, extra ones included; None if they are not known."""
-        return (await self._row.change(lambda quota, _: (quota, quota.calls_a_day)))[0]
+        return (await self.row.change(lambda quota, _: (quota, quota.calls_a_day)))[0]
 
     async def require(self, calls: int) -> None:
         """Raise `QuotaSpent` unless the day still holds `calls`; nothing is reserved."""
@@ -92,7 +82,7 @@ class Ledger:
         def decide(quota: Quota, moment: datetime) -> tuple[Quota, Granted | Spent]:
             return quota, reserve(quota, calls, moment, keep_share=self.keep_share)
 
-        found, moment = await self._row.change(decide)
+        found, moment = await self.row.change(decide)
         if isinstance(found, Spent):
             raise spent_error(f"the day does not hold {calls:,} calls any more", found, moment)
 
@@ -106,7 +96,7 @@ class Ledger:
 
     async def known(self) -> Quota:
         """Return the quota as all workers know it now."""
-        return (await self._row.change(lambda q, moment: (q, on_day(q, moment.date()))))[0]
+        return (await self.row.change(lambda q, moment: (q, on_day(q, moment.date()))))[0]
 
     async def note_minute_limit(self, limit: int, remaining: int, planned_under: int = 0) -> None:
         """Learn from an answer's headers what the minute allows.
@@ -122,7 +112,7 @@ class Ledger:
             )
             return changed, None
 
-        await self._row.change(decide)
+        await self.row.change(decide)
         self._slots.minute_limit = limit
 
     async def note_account(
@@ -145,8 +135,8 @@ class Ledger:
             found = with_account(quota, spent, counted_on, limit, extra)
             return found, is_plausible(quota, spent, limit, extra)
 
-        is_believed, _ = await self._row.change(decide, reported=True)
-        self._row.is_doubtful = False
+        is_believed, _ = await self.row.change(decide, reported=True)
+        self.row.is_doubtful = False
         if not is_believed:
             self._warn(
                 f"the vendor counts {spent:,} calls of a day that has {limit:,} and {extra:,}"
@@ -170,7 +160,7 @@ class Ledger:
             return
         self._closed_until = until
         self.observe(Waiting("the vendor's minute limit", seconds))
-        await self._row.change(
+        await self.row.change(
             lambda quota, moment: (paused(quota, moment + timedelta(seconds=seconds)), None)
         )
 

@@ -51,8 +51,8 @@ class UsagePoll:
     def _is_due(self) -> bool:
         if self._asked_at is None or self.clock() > self._asked_at + _EVERY_SEC:
             return True
-        if self.ledger.is_doubtful:
-            self.ledger.is_doubtful = False
+        if self.ledger.row.is_doubtful:
+            self.ledger.row.is_doubtful = False
             return True
         left = self.ledger.left
         return left is not None and self.calls > max(_LEAST_CALLS, left // _SHARE_OF_LEFT)

@@ -46,13 +46,11 @@ class HistoryReader:
     """Brings answers as batches to commit; `redact` removes the token from the vendor's texts.
 
     `kinds` says whose prices may be zero or negative, `calendars` collect what bars say against
-    them. `named` are assets whose history is known to
-    have changed: all of it is fetched at once.
-    `seen` is the latest session of each exchange of which any bar has been received: a session of
-    which no asset has a bar may be late, whatever the calendar says. `too_early` are the assets
-    fetched before the first bar of their session was received, each with what will be known of it
-    once one is. `clock` is the run's; without it each answer is dated by the database's, by which
-    windows end in any case.
+    them. All of a history is fetched at once if its asset is `named`: it is known to have changed.
+    `seen` is the latest session of each exchange of which any bar has been received: a session
+    without one may be late, whatever the calendar says. `too_early` are the assets fetched before
+    that, each with what will be known of it once one is. `clock` is the run's; without it each
+    answer is dated by the database's, by which windows end in any case.
     """
 
     store: Store

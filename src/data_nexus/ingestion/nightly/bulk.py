@@ -181,7 +181,6 @@ class BulkUpdate:
         self._note(priced, done)
         if scope.session < max(self.published.values()):
             await self.run.bulk.mark_rechecked(self.exchange, scope.session)
-        is_newest = scope.session == newest
         await note_doubts(
             self.run.store,
             self.run.calendars,
@@ -189,7 +188,7 @@ class BulkUpdate:
             bulk_session,
             done,
             self.run.now,
-            is_newest=is_newest,
+            is_newest=scope.session == newest,
         )
 
     def _scope(self, session: date, since: date) -> SessionScope:
