@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from data_nexus.database.connection import STATEMENT_TIMEOUT, PostgresConnection
+from data_nexus.database.connection import SESSION_SETTINGS, PostgresConnection
 from data_nexus.database.connection.troubles import trouble_of
 from data_nexus.database.migrations import FOLDER, HEAD
 from data_nexus.errors import SchemaMismatch, StorageUnavailable, StorageUnfit
@@ -22,10 +22,13 @@ TABLES = (
 )
 # Two upgrades at once would race for the same tables; the number is arbitrary.
 _UPGRADE_LOCK = 7_311_968
-# Whether the session has the settings that it was asked for, whether it only reads, its backend.
+# Whether the session has its settings from us, as asked for (and not, by chance or by intent, from
+# its role), whether it only reads, its backend.
 _SESSION_FACTS = """
     SELECT current_setting('search_path') = %(schema)s
-           AND current_setting('statement_timeout')::interval = %(timeout)s::interval,
+           AND NOT EXISTS (
+               SELECT FROM pg_settings WHERE lower(name) = ANY (%(names)s) AND source <> 'client'
+           ),
            current_setting('transaction_read_only') = 'on',
            pg_backend_pid()
 """
@@ -125,7 +128,7 @@ def _check_server(connection: psycopg.Connection, schema: str, *, writes: bool) 
             f"the database's encoding is {encoding}, UTF8 is needed; create another one with:"
             " CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0"
         )
-    asked = {"schema": schema, "timeout": STATEMENT_TIMEOUT}
+    asked = {"schema": schema, "names": ["search_path", *SESSION_SETTINGS]}
     has_settings, is_read_only, backend = _row(connection, _SESSION_FACTS, asked)
     connection.commit()
     (later_backend,) = _row(connection, "SELECT pg_backend_pid()", {})

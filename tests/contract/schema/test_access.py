@@ -13,7 +13,7 @@ from psycopg import sql
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
-from data_nexus.database.connection import PostgresConnection
+from data_nexus.database.connection import SESSION_SETTINGS, PostgresConnection
 from data_nexus.database.models import Tables
 from data_nexus.database.pool import open_pool
 from data_nexus.database.store import open_store
@@ -115,6 +115,18 @@ def test_a_pooler_of_transactions_is_refused(
     with (
         pooler_before(database_url, switches=switches, keeps_options=keeps_options) as url,
         pytest.raises(StorageUnfit, match="let it pool sessions, or name the server itself"),
+    ):
+        check_schema(url, writes=False)
+
+
+def test_settings_of_the_role_are_not_those_of_a_session(database_url: str) -> None:
+    """Whoever gives a role what a pooler ignores has each transaction in another session still."""
+    settings = SESSION_SETTINGS | {"search_path": "public"}
+    role = f"ALTER ROLE CURRENT_USER IN DATABASE {value(database_url, 'SELECT current_database()')}"
+    execute(database_url, *(f"{role} SET {name} = '{each}'" for name, each in settings.items()))
+    with (
+        pooler_before(database_url, switches=False, keeps_options=False) as url,
+        pytest.raises(StorageUnfit, match="let it pool sessions"),
     ):
         check_schema(url, writes=False)
 

@@ -10,8 +10,11 @@ from typing import LiteralString
 
 import psycopg
 import pytest
+from psycopg.errors import CheckViolation
+from sqlalchemy import Date, DateTime
 
 from data_nexus.database.connection import repeated
+from data_nexus.database.models import Tables
 from data_nexus.database.queries import query
 from data_nexus.database.store import Due, QueuePosition, Store, open_store
 from data_nexus.database.store.batch import Receipt
@@ -100,6 +103,27 @@ def test_a_stored_date_that_python_lacks_ends_with_a_sentence(
     add_assets(database_url, "A", **{column: "-infinity"})
     with pytest.raises(StorageDamaged, match=r"a stored date is infinite .* correct it by SQL"):
         worker.claim()
+
+
+def test_no_table_takes_a_moment_or_date_that_cannot_be_read(database_url: str) -> None:
+    """But the one column in which infinity means: not again."""
+    add_assets(database_url, "A")
+    columns = [
+        (table.name, column.name)
+        for table in Tables.metadata.sorted_tables
+        for column in table.columns
+        if isinstance(column.type, (Date, DateTime))
+    ]
+    assert len(columns) > 50
+    checked = (
+        "SELECT count(*) FROM pg_constraint WHERE contype = 'c' AND conrelid = %s::regclass"
+        " AND pg_get_constraintdef(oid) ~ ('\\m' || %s || '\\M')"
+        " AND conname IN ('dates_are_readable', 'moments_are_readable')"
+    )
+    unchecked = [each for each in columns if value(database_url, checked, *each) != 1]
+    assert unchecked == [("suspicions", "read_after")]
+    with pytest.raises(CheckViolation, match="moments_are_readable"):
+        execute(database_url, "INSERT INTO runs (command, started_at) VALUES ('x', 'infinity')")
 
 
 def test_a_worker_notices_at_once_that_its_sign_of_life_is_gone(database_url: str) -> None:

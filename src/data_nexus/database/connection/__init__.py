@@ -2,7 +2,7 @@
 
 from data_nexus.database.connection.connect import (
     EPOCH_DAY,
-    STATEMENT_TIMEOUT,
+    SESSION_SETTINGS,
     AsyncConn,
     PostgresConnection,
     connect_async,
@@ -13,7 +13,7 @@ from data_nexus.database.connection.connect import (
 
 __all__ = [
     "EPOCH_DAY",
-    "STATEMENT_TIMEOUT",
+    "SESSION_SETTINGS",
     "AsyncConn",
     "PostgresConnection",
     "connect_async",

@@ -34,13 +34,12 @@ EPOCH_DAY = 10_957
 _SCHEMES = ("postgresql", "postgres", "postgresql+psycopg", "postgresql+psycopg2")
 _UNREADABLE = "DATABASE_URL cannot be read; is a character not percent-encoded?"
 _PORTS = re.compile(r"[\d,]*")
-STATEMENT_TIMEOUT = "120s"
 # A client that was stopped inside a transaction must not block its successor for long, and a
 # peer that is gone must be noticed.
-_SESSION = {
+SESSION_SETTINGS = {
     "idle_in_transaction_session_timeout": "15s",
     "lock_timeout": "10s",
-    "statement_timeout": STATEMENT_TIMEOUT,
+    "statement_timeout": "120s",
     "timezone": "UTC",
     "datestyle": "ISO",
     "intervalstyle": "postgres",
@@ -74,7 +73,7 @@ def conninfo(url: str, schema: str = "public", *, role: str = "engine") -> str:
     """
     plain = _plain_url(url)
     check_schema_name(schema)
-    options = " ".join(f"-c {k}={v}" for k, v in (_SESSION | {"search_path": schema}).items())
+    options = " ".join(f"-c {k}={v}" for k, v in (SESSION_SETTINGS | {"search_path": schema}).items())
     try:
         parts = libpq.conninfo_to_dict(plain)
     except psycopg.ProgrammingError:

@@ -7,11 +7,10 @@ import datetime as dt
 from sqlalchemy import Integer, func
 from sqlalchemy.orm import Mapped, mapped_column
 
-from data_nexus.database.models.tables import Tables, readable
+from data_nexus.database.models.tables import Tables
 
 # Columns of a mixin come last by default; a table of actions has them in this order.
 _KEY, _VALUE, _VALID, _TERMS, _MOMENTS = range(-5, 0)
-_KNOWN = ("stored_at", "reported_at")
 
 
 class _Action:
@@ -80,7 +79,6 @@ class Split(_SplitTerms, _Current, Tables):
     """A split: `numerator` new shares for `denominator` old ones."""
 
     __tablename__ = "splits"
-    __table_args__ = readable(dates=("date",), moments=_KNOWN)
 
 
 class SplitRevision(_SplitTerms, _Revised, Tables):
@@ -94,7 +92,6 @@ class Dividend(_DividendTerms, _Current, Tables):
     """A cash dividend."""
 
     __tablename__ = "dividends"
-    __table_args__ = readable(dates=("date",), moments=_KNOWN)
 
 
 class DividendRevision(_DividendTerms, _Revised, Tables):
@@ -136,7 +133,6 @@ class ActionSample(Tables):
 
     __tablename__ = "action_samples"
     __table_args__ = (
-        *readable(moments=("drawn_at", "read_at")),
         {
             "comment": "assets drawn by chance, whose splits and dividends are read although"
             " nothing asks for it"

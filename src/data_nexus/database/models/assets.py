@@ -16,7 +16,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from data_nexus.database.models.tables import Tables, readable
+from data_nexus.database.models.tables import Tables
 
 _PRICES = ("open", "high", "low", "close", "adjusted_close")
 _NEVER = "'-infinity'::timestamptz"
@@ -74,14 +74,6 @@ class Asset(Tables):
             "repair_wanted_at",
             "id",
             postgresql_where=text("repair_wanted_at IS NOT NULL"),
-        ),
-        *readable(
-            dates=("synced_through", "last_bar", "settled_through"),
-            moments=(
-                *("retired_at", "last_synced", "ask_after", "lease_until", "parked_at"),
-                *("created_at", "actions_wanted_at", "actions_read_at", "read_whole_at"),
-                "repair_wanted_at",
-            ),
         ),
         {"comment": "every listing ever seen; the table is the dispatch queue"},
     )
@@ -155,7 +147,6 @@ class Bar(Tables):
         # Which assets may have a price below zero, the rules for bars say (ADR 33).
         *_finite(*_PRICES),
         CheckConstraint("volume >= 0 AND volume < 'Infinity'", name="volume_is_a_number"),
-        *readable(dates=("date",)),
         {"comment": "daily bars as the vendor sends them; prices raw, volume split-adjusted"},
     )
 

@@ -7,14 +7,13 @@ import datetime as dt
 from sqlalchemy import func
 from sqlalchemy.orm import Mapped, mapped_column
 
-from data_nexus.database.models.tables import Tables, readable
+from data_nexus.database.models.tables import Tables
 
 
 class Quota(Tables):
     """What a token may still request: shared by all workers, charged before anything is sent."""
 
     __tablename__ = "quota_ledger"
-    __table_args__ = readable(dates=("day",), moments=("next_slot", "reported_at"))
 
     token_id: Mapped[str] = mapped_column(primary_key=True, comment="a keyed hash of the token")
     day: Mapped[dt.date] = mapped_column(comment="the GMT day that `spent` belongs to")
@@ -69,7 +68,6 @@ class ExchangeRequest(Tables):
 
     __tablename__ = "exchange_requests"
     __table_args__ = (
-        *readable(dates=("through",)),
         {
             "comment": "what runs last requested of whole exchanges,"
             " so that no worker requests it again too soon",

@@ -7,7 +7,7 @@ import datetime as dt
 from sqlalchemy import Integer, SmallInteger, func
 from sqlalchemy.orm import Mapped, mapped_column
 
-from data_nexus.database.models.tables import Tables, readable
+from data_nexus.database.models.tables import MAY_BE_INFINITE, Tables
 
 
 class Suspicion(Tables):
@@ -15,7 +15,6 @@ class Suspicion(Tables):
 
     __tablename__ = "suspicions"
     __table_args__ = (
-        *readable(dates=("session",), moments=("noted_at", "accepted_at")),
         {
             "comment": "assets that are to be read again because something about them is in doubt",
         },
@@ -29,8 +28,12 @@ class Suspicion(Tables):
         SmallInteger, server_default="0", comment="how often the asset was read because of it"
     )
     read_after: Mapped[dt.datetime] = mapped_column(
-        comment="not read again before this moment; infinity: not any more"
+        info={MAY_BE_INFINITE: True},
+        comment="not read again before this moment; infinity: not any more",
     )
     accepted_at: Mapped[dt.datetime | None] = mapped_column(
         comment="when a person accepted it; only a later session raises it again"
+    )
+    answer: Mapped[str | None] = mapped_column(
+        comment="a fingerprint of the closes that were last sent; other ones begin to count anew"
     )

@@ -117,7 +117,8 @@ def settled_parameters(settled: Sequence[SettledSuspicion]) -> dict[str, Any]:
         "asset_ids": [each.asset_id for each in settled],
         "reasons": [each.reason for each in settled],
         "moments": [None if each.is_ended else _moment(each.read_after) for each in settled],
-        "are_readings": [each.is_reading for each in settled],
+        "times": [each.times for each in settled],
+        "answers": [each.answer for each in settled],
     }
 
 
@@ -125,10 +126,12 @@ def _moment(moment: datetime | None) -> str:
     return moment.isoformat() if moment else "infinity"
 
 
-def _noted(asset_id: int, reason: str, session: date, times: int, is_due: object) -> NotedSuspicion:
+def _noted(
+    asset_id: int, reason: str, session: date, times: int, is_due: object, answer: str | None
+) -> NotedSuspicion:
     if reason not in set(Reason):
         raise StorageDamaged(
             f"suspicions: the reason {one_line(reason)[:80]!r} of the asset with the id {asset_id}"
             " is none of this version; delete the row, or install the version that wrote it"
         )
-    return NotedSuspicion(asset_id, Reason(reason), session, times, bool(is_due))
+    return NotedSuspicion(asset_id, Reason(reason), session, times, bool(is_due), answer)

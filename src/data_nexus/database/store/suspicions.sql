@@ -7,7 +7,7 @@ FROM unnest(%(asset_ids)s::int[], %(reasons)s::text[], %(sessions)s::date[], %(m
     AS t (asset_id, reason, session, read_after)
 ORDER BY asset_id, reason, session DESC
 ON CONFLICT (asset_id, reason) DO UPDATE
-SET session = excluded.session, noted_at = excluded.noted_at, times = 0,
+SET session = excluded.session, noted_at = excluded.noted_at, times = 0, answer = NULL,
     read_after = least(s.read_after, excluded.read_after), accepted_at = NULL
 WHERE excluded.session > s.session
 
@@ -16,7 +16,8 @@ WHERE excluded.session > s.session
 -- a comparison has shown and a person has accepted is confirmed by the next reading.
 SELECT asset_id, reason, session,
        CASE WHEN accepted_at IS NULL THEN times ELSE %(confirming)s END AS times,
-       accepted_at IS NOT NULL OR read_after <= %(moment)s AS is_due
+       accepted_at IS NOT NULL OR read_after <= %(moment)s AS is_due,
+       CASE WHEN accepted_at IS NULL THEN answer END AS answer
 FROM suspicions
 WHERE asset_id = ANY (%(asset_ids)s::int[])
   AND (accepted_at IS NULL OR reason = ANY (%(seen_by_comparison)s::text[]))
@@ -28,8 +29,8 @@ WITH answered AS (
     SELECT *
     FROM unnest(
         %(asset_ids)s::int[], %(reasons)s::text[], %(moments)s::timestamptz[],
-        %(are_readings)s::bool[]
-    ) AS t (asset_id, reason, read_after, is_reading)
+        %(times)s::int[], %(answers)s::text[]
+    ) AS t (asset_id, reason, read_after, times, answer)
 ), ended AS (
     DELETE FROM suspicions s
     USING answered a
@@ -37,7 +38,7 @@ WITH answered AS (
       AND a.read_after IS NULL
 )
 UPDATE suspicions s
-SET times = CASE WHEN is_reading THEN s.times + 1 ELSE 0 END, read_after = a.read_after
+SET times = a.times, read_after = a.read_after, answer = a.answer
 FROM answered a
 WHERE s.asset_id = a.asset_id AND s.reason = a.reason AND s.accepted_at IS NULL
   AND a.read_after IS NOT NULL

@@ -9,7 +9,7 @@ distances, until the reason is gone.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
@@ -70,7 +70,8 @@ class Suspicion:
 class NotedSuspicion:
     """A suspicion as it is stored: how many `times` the asset was read because of it.
 
-    `is_due`: it is time for the next reading.
+    `is_due`: it is time for the next reading. `answer` is the fingerprint of the last one, if
+    readings must agree.
     """
 
     asset_id: int
@@ -78,6 +79,12 @@ class NotedSuspicion:
     session: date
     times: int
     is_due: bool = True
+    answer: str | None = None
+
+    def after(self, answer: str) -> NotedSuspicion:
+        """Return it with the answer that a reading has brought: another than before is a first."""
+        times = self.times if self.answer in (None, answer) else 0
+        return replace(self, times=times, answer=answer)
 
 
 def is_end_confirmed(noted: Iterable[NotedSuspicion], last_bar: date) -> bool:
@@ -120,12 +127,13 @@ def wait_after(times: int) -> timedelta | None:
 class SettledSuspicion:
     """What an answer does to a suspicion: it ends, or the next reading has another moment.
 
-    Without a moment it is put off for good. `is_reading`: the answer counts as one because of it;
-    otherwise the count begins anew.
+    Without a moment it is put off for good. So many `times` the asset was read because of it by
+    then, this one included.
     """
 
     asset_id: int
     reason: Reason
     is_ended: bool
     read_after: datetime | None = None
-    is_reading: bool = True
+    times: int = 0
+    answer: str | None = None

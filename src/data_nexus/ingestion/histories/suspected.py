@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from hashlib import sha256
 
 from data_nexus.database.store import Store
 from data_nexus.database.store.batch import Batch
 from data_nexus.domain.adjustment.findings import NOTHING_KNOWN, verdict
-from data_nexus.domain.bars import Bars
+from data_nexus.domain.bars import Bars, days
 from data_nexus.domain.planning.suspicion import (
     SEEN_BY_COMPARISON,
     NotedSuspicion,
@@ -74,7 +75,7 @@ def _with_rejected(batch: Batch, moment: datetime) -> Batch:
 
 def weighed(batch: Batch, noted: Sequence[NotedSuspicion], moment: datetime) -> Batch:
     """Return a whole history, received at a moment, with what it does to its asset's suspicions."""
-    last = batch.lease.last_bar
+    last, noted = batch.lease.last_bar, _answered(batch, noted)
     batch = replace(
         batch,
         is_end_confirmed=bool(last and is_end_confirmed(noted, last)),
@@ -87,9 +88,25 @@ def weighed(batch: Batch, noted: Sequence[NotedSuspicion], moment: datetime) -> 
     return replace(batch, settled=found, suspected=suspected, doubts=doubts)
 
 
+def _answered(batch: Batch, noted: Sequence[NotedSuspicion]) -> list[NotedSuspicion]:
+    """Return what is noted, with this answer where only readings that agree confirm something."""
+    return [
+        each.after(_fingerprint(batch.bars, each.session))
+        if each.reason in SEEN_BY_COMPARISON
+        else each
+        for each in noted
+    ]
+
+
+def _fingerprint(bars: Bars, through: date) -> str:
+    """Return a fingerprint of the closes up to a day; adjusted ones change with each dividend."""
+    closes = bars.take(bars.date <= days(through))
+    return sha256(closes.date.tobytes() + closes.close.tobytes()).hexdigest()[:16]
+
+
 def unanswered(batch: Batch, noted: Sequence[NotedSuspicion], moment: datetime) -> Batch:
     """Return an answer without bars with what it does to suspicions: lost ones are not back."""
-    lost = [each for each in noted if each.reason is Reason.LOST]
+    lost = [each for each in _answered(batch, noted) if each.reason is Reason.LOST]
     return replace(
         batch,
         settled=settled(batch, lost, moment),
@@ -115,9 +132,7 @@ def continued(batch: Batch, moment: datetime) -> Batch:
     was rejected before is a bar now, or has one after it.
     """
     asset_id = batch.lease.asset_id
-    now = SettledSuspicion(
-        asset_id, Reason.END, is_ended=False, read_after=moment, is_reading=False
-    )
+    now = SettledSuspicion(asset_id, Reason.END, is_ended=False, read_after=moment)
     return replace(batch, settled=(now, SettledSuspicion(asset_id, Reason.REJECTED, is_ended=True)))
 
 
@@ -133,7 +148,11 @@ def settled(
         wait, ended = wait_after(each.times + 1), is_ended(batch, each)
         if ended or each.is_due or each.reason not in _CONFIRMED_BY_TIME:
             later = moment + wait if wait else None
-            found.append(SettledSuspicion(each.asset_id, each.reason, ended, later))
+            found.append(
+                SettledSuspicion(
+                    each.asset_id, each.reason, ended, later, each.times + 1, each.answer
+                )
+            )
     return tuple(found)
 
 

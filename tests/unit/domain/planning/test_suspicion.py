@@ -29,7 +29,7 @@ from data_nexus.domain.planning.suspicion import (
 from data_nexus.domain.symbol import Symbol
 from data_nexus.domain.validation.leaps import first_leap, has_plain_step, is_leap, is_unusual
 from data_nexus.domain.window import EARLIEST, Window
-from data_nexus.ingestion.histories.suspected import settled, with_leaps
+from data_nexus.ingestion.histories.suspected import settled, weighed, with_leaps
 from tests.support.postgres.workers import batch_for
 
 SESSION = date(2026, 11, 9)
@@ -186,6 +186,24 @@ def test_what_a_comparison_shows_is_confirmed_by_the_readings_of_a_week(reason: 
     assert confirmed([NotedSuspicion(7, reason, SESSION, most)]) == ({reason} if is_one else set())
     assert confirmed([NotedSuspicion(7, reason, SESSION, most - 1)]) == set()
     assert confirmed([NotedSuspicion(7, reason, SESSION, most, is_due=False)]) == set()
+
+
+def test_readings_that_differ_from_each_other_confirm_nothing() -> None:
+    moment = datetime(2026, 11, 10, tzinfo=UTC)
+    noted = NotedSuspicion(7, Reason.ANOTHER, SESSION, times=CONFIRMING_READINGS - 2)
+
+    def read(noted: NotedSuspicion, *closes: float) -> tuple[NotedSuspicion, bool]:
+        batch = weighed(answer([*closes]), [noted], moment)
+        (now,) = batch.settled
+        again = replace(noted, times=now.times, answer=now.answer)
+        return again, Reason.ANOTHER in batch.confirmed
+
+    first, is_confirmed = read(noted, 7.0, 8.0)
+    assert (first.times, is_confirmed) == (CONFIRMING_READINGS - 1, False)
+    assert read(first, 7.0, 8.0)[1], "the fourth that agrees"
+    other, is_confirmed = read(first, 7.0, 9.0)
+    assert (other.times, is_confirmed) == (1, False), "another answer is a first one"
+    assert other.answer != first.answer
 
 
 @pytest.mark.parametrize(

@@ -155,6 +155,17 @@ def test_closes_that_move_otherwise_are_of_another_asset() -> None:
     assert is_of_another(stored, bars_from(date(2024, 1, 2), *scaled)), "whatever its price"
 
 
+def test_closes_of_which_a_part_moves_otherwise_are_of_another_asset() -> None:
+    """An answer that a proxy has put together of two."""
+    own, other = walk(1, 200), walk(2, 200)
+    stored = bars_from(date(2024, 1, 2), *own)
+    for first in (0, 60, 160):
+        mixed = [*own[:first], *other[first : first + 40], *own[first + 40 :]]
+        assert is_of_another(stored, bars_from(date(2024, 1, 2), *mixed)), first
+    few = [*own[:60], *other[60:70], *own[70:]]
+    assert not is_of_another(stored, bars_from(date(2024, 1, 2), *few)), "restated for two weeks"
+
+
 def test_what_is_rebased_corrected_or_too_short_is_not_of_another() -> None:
     own = walk(1)
     stored = bars_from(date(2024, 1, 2), *own)
