@@ -73,7 +73,9 @@ def conninfo(url: str, schema: str = "public", *, role: str = "engine") -> str:
     """
     plain = _plain_url(url)
     check_schema_name(schema)
-    options = " ".join(f"-c {k}={v}" for k, v in (SESSION_SETTINGS | {"search_path": schema}).items())
+    options = " ".join(
+        f"-c {k}={v}" for k, v in (SESSION_SETTINGS | {"search_path": schema}).items()
+    )
     try:
         parts = libpq.conninfo_to_dict(plain)
     except psycopg.ProgrammingError:

@@ -22,7 +22,7 @@ class Tables(DeclarativeBase):
 
     type_annotation_map = {str: Text, dt.datetime: Moment, float: Double}  # noqa: RUF012
 
-    def __init_subclass__(cls, **options: Any) -> None:
+    def __init_subclass__(cls, **options: object) -> None:
         super().__init_subclass__(**options)
         for constraint in _readable([*cls.__table__.columns]):
             cls.metadata.tables[cls.__tablename__].append_constraint(constraint)
