@@ -199,8 +199,8 @@ def test_a_vendor_with_every_behaviour_is_followed_to_the_night(
         for session in SESSIONS[1:]:
             figures = late.night(session)
             judged = late.judged()
-            # On a day off a few assets are read: what goes ex on it comes with the next session, and
-            # with a split the volumes before it change, too.
+            # On a day off a few assets are read: what goes ex on it comes with the next session,
+            # and with a split the volumes before it change, too.
             columns = PRICES if session in missing else slice(None)
             assert judged.wrong(judged.served, judged.final, columns=columns)[:3] == []
             assert judged.missing()[:3] == []

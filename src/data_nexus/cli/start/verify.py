@@ -118,5 +118,10 @@ def _say_deep(found: HistoryComparison) -> None:
     for name, each in found.differing.items():
         counts = f"{each.missing:,} bars missing, {each.changed:,} changed"
         console.print(f"  {name}: {counts}, {each.withdrawn:,} not sent by the vendor any more")
+        if each.doubted:
+            console.print(
+                f"  {name}: {each.doubted:,} bars are not sent and stay, as the answer may be cut;"
+                " the table findings says why"
+            )
     if damaged:
         console.print("  run: nexus repair")

@@ -88,7 +88,8 @@ def _looks_like_another(
         return False
     if batch.lease.cause == REPAIR and logged[asset_id].bars == len(bars):
         return False
-    return Reason.ANOTHER not in batch.confirmed and is_of_another(bars, batch.bars)
+    arrived = logged[asset_id].arrived
+    return Reason.ANOTHER not in batch.confirmed and is_of_another(bars, batch.bars, arrived)
 
 
 def _disbelieved(stored: Bars) -> WrittenBars:

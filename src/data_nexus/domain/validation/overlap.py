@@ -9,6 +9,7 @@ trusted either.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -62,11 +63,13 @@ def overlap_break(
     return Break.MISSING if known > len(old) else None
 
 
-def is_of_another(stored: Bars, answered: Bars) -> bool:
+def is_of_another(stored: Bars, answered: Bars, arrived: Iterable[tuple[int, int]] = ()) -> bool:
     """Whether the closes of an answer move, day by day, unlike the stored ones: another asset's.
 
     So do all of them, or a part: answers may be put together of two. A ratio that is common to
-    some bars in a row, as of a split, does not count as a move. Too few bars say nothing.
+    some bars in a row, as of a split, does not count as a move. Too few bars say nothing; then the
+    answer is in doubt if it brings a past, days of which no bar has `arrived` before. (Those are
+    ranges of days since 1970-01-01, each without its end.)
     """
     _, old, new = np.intersect1d(
         stored.date, answered.date, assume_unique=True, return_indices=True
@@ -75,7 +78,9 @@ def is_of_another(stored: Bars, answered: Bars) -> bool:
         ratios = np.log(answered.close[new] / stored.close[old])
     moves = np.abs(np.diff(ratios[np.isfinite(ratios)])) > _OTHER_STEP
     if len(moves) < _LEAST_STEPS:
-        return False
+        past = answered.date[answered.date < stored.date.min()]
+        known = sum(int(((first <= past) & (past < end)).sum()) for first, end in arrived)
+        return len(old) > 0 and len(past) - known >= _LEAST_STEPS
     stretch = min(_STRETCH, len(moves))
     before = np.concatenate([[0], np.cumsum(moves)])
     return bool((before[stretch:] - before[:-stretch] > _OTHER_SHARE * stretch).any())

@@ -8,7 +8,7 @@ from datetime import date
 import numpy as np
 import pytest
 
-from data_nexus.domain.bars import NO_BARS, PRICES, Bars
+from data_nexus.domain.bars import NO_BARS, PRICES, Bars, days
 from data_nexus.domain.validation.overlap import (
     Break,
     Divergence,
@@ -164,6 +164,16 @@ def test_closes_of_which_a_part_moves_otherwise_are_of_another_asset() -> None:
         assert is_of_another(stored, bars_from(date(2024, 1, 2), *mixed)), first
     few = [*own[:60], *other[60:70], *own[70:]]
     assert not is_of_another(stored, bars_from(date(2024, 1, 2), *few)), "restated for two weeks"
+
+
+def test_a_past_that_a_young_asset_never_had_is_of_another() -> None:
+    first = date(2024, 1, 2)
+    other = bars_from(first, *walk(2, 60))
+    young = other.take(slice(52, None))
+    young = replace(young, close=young.close * 3 + 1)
+    assert is_of_another(young, other)
+    assert not is_of_another(young, other, [(days(first), days(first) + 200)]), "it was lost"
+    assert not is_of_another(young, other.take(slice(45, None))), "a few days"
 
 
 def test_what_is_rebased_corrected_or_too_short_is_not_of_another() -> None:
