@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any, LiteralString
 
+import psycopg
 from psycopg import sql
 
 from data_nexus.app.runs import DiscoveryScope, run_backfill, run_discovery
@@ -37,6 +38,9 @@ from data_nexus.ingestion.history_loader import BackfillScope, LoadedScope, comp
 _ASSETS = 3
 # Of so many assets, chosen by chance, the adjusted closes are recomputed.
 _SAMPLE = 25
+# The schemas of trials, and the lock that a trial's verification holds.
+_TRIALS = b"SELECT nspname FROM pg_namespace WHERE nspname ~ '^nexus_verify_[0-9a-f]{8}$'"
+_OWN_TRIAL = b"SELECT pg_try_advisory_lock(hashtext('trial'), hashtext(%s))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,13 +156,28 @@ def _vendor(settings: Settings) -> Iterator[Settings]:
 def _trial_schema(settings: Settings, url: str) -> Iterator[Trial]:
     schema = f"nexus_verify_{secrets.token_hex(4)}"
     database = PostgresConnection(url, schema)
-    upgrade(url, schema)
-    try:
-        yield Trial(replace(settings, schema=schema, database_url=url), database)
-    finally:
-        with database.connect() as connection:
-            connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(schema)))
-        database.close()
+    with PostgresConnection(url).connect() as owner:
+        # Its lock shows that this verification lives; one that was killed left its schema behind.
+        owner.autocommit = True
+        _drop_trials_without_owner(owner)
+        owner.execute(_OWN_TRIAL, (schema,))
+        upgrade(url, schema)
+        try:
+            yield Trial(replace(settings, schema=schema, database_url=url), database)
+        finally:
+            owner.execute(_dropped(schema))
+            database.close()
+
+
+def _drop_trials_without_owner(connection: psycopg.Connection) -> None:
+    for (schema,) in connection.execute(_TRIALS).fetchall():
+        (is_left,) = connection.execute(_OWN_TRIAL, (schema,)).fetchone() or (False,)
+        if is_left:
+            connection.execute(_dropped(schema))
+
+
+def _dropped(schema: str) -> sql.Composed:
+    return sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(schema))
 
 
 def _run_check(

@@ -20,6 +20,7 @@ TABLES = (
     *("market_data_revisions", "quota_ledger", "rebasings", "rechecked_sessions", "refusals"),
     *("rejected_rows", "runs", "split_revisions", "splits", "suspicions", "sync_log", "workers"),
 )
+VIEWS = ("active_assets", "bars", "queued_assets")
 # Two upgrades at once would race for the same tables; the number is arbitrary.
 _UPGRADE_LOCK = 7_311_968
 # Whether the session has its settings from us, as asked for (and not, by chance or by intent, from
@@ -43,6 +44,17 @@ _LACKING = """
     UNION ALL
     SELECT 'TEMPORARY', format('DATABASE %%I', current_database())
     WHERE NOT has_database_privilege(current_database(), 'TEMPORARY')
+"""
+# What the tables need besides, and what is not there. Without its key a table takes a row twice.
+_GONE = """
+    SELECT format('the primary key of %%I.%%I', %(schema)s::text, t)
+    FROM unnest(%(tables)s::text[]) AS t
+    JOIN pg_class AS c ON c.relname = t AND c.relnamespace = %(schema)s::text::regnamespace
+    WHERE t <> 'rejected_rows' AND NOT EXISTS (SELECT FROM pg_constraint WHERE conrelid = c.oid AND contype = 'p')
+    UNION ALL
+    SELECT format('the view %%I.%%I', %(schema)s::text, v)
+    FROM unnest(%(views)s::text[]) AS v
+    WHERE to_regclass(format('%%I.%%I', %(schema)s::text, v)) IS NULL
 """
 
 
@@ -148,7 +160,11 @@ def _row(connection: psycopg.Connection, query: str, parameters: dict[str, Any])
 
 def _check_rights(connection: psycopg.Connection, schema: str) -> None:
     """Raise `StorageUnfit` for a table or a right that writing needs, with what to run."""
-    asked = {"schema": schema, "tables": [*TABLES]}
+    asked: dict[str, Any] = {"schema": schema, "tables": [*TABLES], "views": [*VIEWS]}
+    if gone := [name for (name,) in connection.execute(_GONE.encode(), asked).fetchall()]:
+        raise StorageUnfit(
+            f"{' and '.join(gone)} is gone; restore a backup, or make it again by SQL"
+        )
     found = connection.execute(_LACKING.encode(), asked).fetchall()
     if not found:
         return

@@ -21,7 +21,7 @@ class Lease:
     is the last session that the vendor must have published, if the calendar was consulted. The
     worker stops trusting the lease after `trusted_until`, a moment of its monotonic clock, unless
     it was renewed. `cause` says why the whole history is read again although nothing is due:
-    *audit*, *repair* or *suspicion*; None if it is due.
+    *audit*, *repair* or *suspicion*; None if it is due. `is_named`: a person has named the asset.
     """
 
     asset_id: int
@@ -37,3 +37,4 @@ class Lease:
     asset_type: str = ""
     published: date | None = None
     cause: str | None = None
+    is_named: bool = False

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.reader.planning import known_calendars
+from data_nexus.database.reader.planning import known_calendars, last_sightings
 from data_nexus.database.store import open_store
 from data_nexus.domain.calendar.learned import Calendars, LearnedSession
 from data_nexus.domain.planning.due import MarketSegment
-from tests.support.postgres.tables import execute, rows
+from tests.support.postgres.tables import add_assets, execute, rows
 
 SUNDAY = date(2026, 2, 1)
 STORED = "SELECT is_open, traded, asked, symbols FROM learned_sessions"
@@ -52,6 +53,16 @@ def test_what_was_learned_is_replaced_by_its_contrary_only(database_url: str) ->
     database = PostgresConnection(database_url)
     assert known_calendars(database).shut_days("NSE", date.min, date.max) == (SUNDAY,)
     database.close()
+
+
+def test_neither_a_closure_nor_a_bar_of_a_day_to_come_is_believed(database_url: str) -> None:
+    """Written by a clock that ran ahead, or by hand: nothing can have shown it."""
+    ahead = datetime.now(UTC).date() + timedelta(days=3)
+    _, calendars = learn(database_url, replace(session(is_open=False), date=ahead), session())
+    assert calendars.rows() == (("NSE", SUNDAY, True),)
+    add_assets(database_url, "A", last_bar=f"{ahead}")
+    add_assets(database_url, "B", last_bar="2026-01-30")
+    assert last_sightings(PostgresConnection(database_url)) == {"US": date(2026, 1, 30)}
 
 
 def probes(url: str, since: date, last: date) -> dict[int, datetime | None]:

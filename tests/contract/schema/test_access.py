@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import LiteralString
 
 import psycopg
 import pytest
@@ -14,10 +15,11 @@ from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
 from data_nexus.database.connection import SESSION_SETTINGS, PostgresConnection
+from data_nexus.database.models import VIEWS as MADE_VIEWS
 from data_nexus.database.models import Tables
 from data_nexus.database.pool import open_pool
 from data_nexus.database.store import open_store
-from data_nexus.database.upgrade import TABLES, check_schema, upgrade
+from data_nexus.database.upgrade import TABLES, VIEWS, check_schema, upgrade
 from data_nexus.errors import SchemaMismatch, StorageDamaged, StorageUnavailable, StorageUnfit
 from tests.support.postgres.database import Cluster
 from tests.support.postgres.pooler import pooler_before
@@ -64,6 +66,29 @@ def test_who_may_make_no_temporary_table_is_told_so(reader_url: str, database_ur
         owner.execute(take.format(sql.Identifier(name)))
     with pytest.raises(StorageUnfit, match=f"GRANT TEMPORARY ON DATABASE {name} TO looks$"):
         check_schema(reader_url)
+
+
+@pytest.mark.parametrize(
+    ("statement", "named"),
+    [
+        (
+            "ALTER TABLE market_data DROP CONSTRAINT market_data_pkey",
+            "primary key of public.market",
+        ),
+        ("DROP VIEW bars", "view public.bars"),
+        ("DROP VIEW queued_assets", "view public.queued_assets"),
+    ],
+)
+def test_a_key_or_a_view_that_is_gone_is_named(
+    database_url: str, statement: LiteralString, named: str
+) -> None:
+    execute(database_url, statement)
+    with pytest.raises(StorageUnfit, match=rf"the {named}.* is gone; restore a backup"):
+        check_schema(database_url)
+
+
+def test_all_views_are_looked_at() -> None:
+    assert sorted(VIEWS) == sorted(MADE_VIEWS)
 
 
 def test_a_table_that_is_gone_is_named(database_url: str) -> None:

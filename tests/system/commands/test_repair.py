@@ -90,6 +90,29 @@ def is_true(url: str, vendor: Sandbox) -> bool:
     return is_sound and (found["lost"], found["invented"]) == (0, 0)
 
 
+def test_a_history_that_looks_like_another_asset_s_is_no_damage_to_be_repaired(
+    commands: Commands, vendor: Sandbox, database_url: str
+) -> None:
+    """The vendor, or something on the way, mixes two assets up for a while."""
+    ticker, asset_id = rows(
+        database_url,
+        "SELECT symbol || '.US', id FROM assets WHERE symbol <> 'AAPL' ORDER BY id LIMIT 1",
+    )[0]
+    before = bars_of(database_url)
+    vendor.post("/faults", {"kind": "other_symbol", "endpoint": "eod", "symbol": ticker})
+    found = commands.run("verify", "--deep", "--symbols", ticker)
+    assert found.code == 3
+    assert f"{ticker}: what was sent looks like another asset's" in found.stdout
+    assert commands.run("repair").code == 0
+    assert bars_of(database_url) == before, "nothing is marked"
+    execute(database_url, f"UPDATE assets SET repair_wanted_at = now() WHERE id = {asset_id}")  # noqa: S608
+    assert commands.run("repair").code == 3, "nor believed where it is"
+    assert bars_of(database_url) == before
+    vendor.delete("/faults")
+    assert commands.run("repair").code == 0
+    assert bars_of(database_url) == before
+
+
 def test_a_bar_deleted_or_edited_by_hand_is_found_and_healed_and_its_value_kept(
     commands: Commands, vendor: Sandbox, database_url: str
 ) -> None:
@@ -102,8 +125,8 @@ def test_a_bar_deleted_or_edited_by_hand_is_found_and_healed_and_its_value_kept(
     assert len(asked(vendor, begun)) == SYMBOLS + 3, "one call an asset, and the checks' own"
     assert bars_of(database_url) == before, "it writes nothing"
     assert found.code == 8
-    deleted = {"missing": 1, "changed": 0, "withdrawn": 0, "doubted": 0}
-    changed = {"missing": 0, "changed": 1, "withdrawn": 0, "doubted": 0}
+    none = {"withdrawn": 0, "doubted": 0, "is_of_another": False}
+    deleted, changed = {"missing": 1, "changed": 0} | none, {"missing": 0, "changed": 1} | none
     differing = sorted(found.answer["deep"].pop("differing"), key=lambda each: -each["missing"])
     assert differing == [
         {"symbol": f"{symbols[0]}.US", **deleted},

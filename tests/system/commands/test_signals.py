@@ -178,3 +178,16 @@ def test_the_first_signal_to_a_run_that_ends_by_itself_lets_it_tidy_up(
     assert done.code == 5, done.stderr
     assert "401" in done.stderr
     assert leases(database_url) == 0
+
+
+def test_a_verification_that_is_killed_leaves_its_trial_to_the_next_one(
+    commands: Commands, database_url: str
+) -> None:
+    trials = "SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'nexus_verify_%%'"
+    with commands.running("verify") as verification:
+        eventually(lambda: value(database_url, trials) == 1)
+        verification.signal(signal.SIGKILL)
+        verification.end()
+    assert value(database_url, trials) == 1
+    assert commands.run("verify").code == 0
+    assert value(database_url, trials) == 0

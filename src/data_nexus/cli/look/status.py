@@ -22,6 +22,10 @@ Pair = tuple[str, object]
 _GAP: Pair = ("", "")
 # Counts of assets that the line of notices has by reason.
 _IN_NOTICES = frozenset({"parked", "suspected"})
+# What a worker of this version reports of itself.
+_OF_WORKERS = {
+    *("in_flight", "concurrency_limit", "requests", "retries", "retry_budget", "breakers"),
+}
 _OF_LAST_DAYS = frozenset({NoticeReason.REJECTED, NoticeReason.WITHDRAWN})
 
 
@@ -91,6 +95,9 @@ def _workers(found: Overview) -> Iterator[Pair]:
     for worker in found.workers:
         state = worker.state
         yield f"worker since {_utc(worker.started_at)}", f"last seen {_utc(worker.seen_at)}"
+        if not _OF_WORKERS.issubset(state):
+            yield "  state", "not known: it runs another version"
+            continue
         yield (
             "  in flight",
             f"{state['in_flight']:,} requests, {state['concurrency_limit']:,} allowed",

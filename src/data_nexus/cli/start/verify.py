@@ -86,7 +86,7 @@ def _exit_code(answer: Verification) -> int:
     if found and found.ended_by:
         print_error(f"the comparison ended early: {found.ended_by}", 0, as_json=False)
         return found.ended_by.exit_code
-    return 0 if answer.passed and not (found and found.unanswered) else 3
+    return 0 if answer.passed and not (found and (found.unanswered or found.of_others)) else 3
 
 
 def _say(answer: Verification) -> None:
@@ -112,12 +112,17 @@ def _places(name: str, tickers: tuple[str, ...]) -> str:
 
 def _say_deep(found: HistoryComparison) -> None:
     damaged = {name: each for name, each in found.differing.items() if each.is_mended_by_reading}
-    mark = "FAIL" if damaged else "ok  "
+    mark = "FAIL" if damaged or found.of_others else "ok  "
     text = f"{found.compared:,} compared, {found.unanswered:,} without an answer"
     console.print(f"{mark}  histories are the vendor's: {text}")
     for name, each in found.differing.items():
         counts = f"{each.missing:,} bars missing, {each.changed:,} changed"
         console.print(f"  {name}: {counts}, {each.withdrawn:,} not sent by the vendor any more")
+        if each.is_of_another:
+            console.print(
+                f"  {name}: what was sent looks like another asset's and is not taken; it is read"
+                f" again on the next days. If it is right: nexus repair --symbols {name}"
+            )
         if each.doubted:
             console.print(
                 f"  {name}: {each.doubted:,} bars are not sent and stay, as the answer may be cut;"

@@ -81,12 +81,14 @@ def _looks_like_another(
 ) -> bool:
     """Whether a whole answer is rather another asset's.
 
-    A repair of bars that are all there is to make them the vendor's, whatever they are.
+    A repair that a person asks for by name, of bars that are all there, is to make them the
+    vendor's, whatever they are.
     """
     asset_id, bars = batch.lease.asset_id, stored.of(batch.lease.asset_id)
     if not (batch.is_whole_again and change.revised.get(asset_id, 0)):
         return False
-    if batch.lease.cause == REPAIR and logged[asset_id].bars == len(bars):
+    is_asked_for = batch.lease.cause == REPAIR and batch.lease.is_named
+    if is_asked_for and logged[asset_id].bars == len(bars):
         return False
     arrived = logged[asset_id].arrived
     return Reason.ANOTHER not in batch.confirmed and is_of_another(bars, batch.bars, arrived)

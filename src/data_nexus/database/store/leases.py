@@ -118,7 +118,7 @@ class _Claimed:
         """The place in the queue: never answered first, then the oldest answer."""
         return self.position or _NEVER, self.id
 
-    def lease(self, trusted_until: float, cause: str | None) -> Lease:
+    def lease(self, trusted_until: float, due: Due) -> Lease:
         """Return the lease on the asset."""
         return Lease(
             asset_id=self.id,
@@ -132,7 +132,8 @@ class _Claimed:
             settled_through=self.settled_through,
             venue=self.venue,
             published=self.published,
-            cause=cause,
+            cause=due.cause,
+            is_named=due.asset_ids is not None,
             asset_type=self.asset_type,
         )
 
@@ -170,7 +171,7 @@ class Leases:
         self._held.update((row.id, 0.0) for row in claimed)
         if claimed:
             position.last_synced, position.asset_id = claimed[-1].position, claimed[-1].id
-        return [row.lease(trusted_until, due.cause) for row in claimed]
+        return [row.lease(trusted_until, due) for row in claimed]
 
     async def _claim_once(self, name: str, parameters: dict[str, Any]) -> list[_Claimed]:
         try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -91,18 +91,20 @@ class Divergence:
     """How many bars of a whole history differ from the vendor's, up to the last stored one.
 
     `missing` are not stored, `changed` have other values, `withdrawn` are not sent any more, and
-    neither are `doubted` ones, which stay.
+    neither are `doubted` ones, which stay. `is_of_another`: the answer looks like another asset's.
     """
 
     missing: int
     changed: int
     withdrawn: int
     doubted: int = 0
+    is_of_another: bool = False
 
     @property
     def is_mended_by_reading(self) -> bool:
         """Whether reading the whole history again makes it the vendor's; doubted bars stay."""
-        return bool(self.missing or self.changed or self.withdrawn)
+        is_apart = bool(self.missing or self.changed or self.withdrawn)
+        return is_apart and not self.is_of_another
 
 
 def divergence(stored: Bars, answered: Bars, sent: SentDates) -> Divergence | None:
@@ -127,7 +129,9 @@ def divergence(stored: Bars, answered: Bars, sent: SentDates) -> Divergence | No
         withdrawn=0 if why else len(lacking),
         doubted=len(lacking) if why else 0,
     )
-    return found if found != Divergence(0, 0, 0) else None
+    if found == Divergence(0, 0, 0):
+        return None
+    return replace(found, is_of_another=bool(found.changed) and is_of_another(stored, known))
 
 
 def _raw_differs(before: Bars, after: Bars) -> np.typing.NDArray[np.bool_]:

@@ -51,10 +51,11 @@ class SentDates:
     has_notice: bool = False
 
     def lacking(self, stored: Days) -> Days:
-        """Return which of the stored dates in the window the answer lacks, ascending."""
-        last = days(self.window.last)
-        is_within = (stored >= days(self.window.first)) & (stored <= last)
-        return np.setdiff1d(stored[is_within], self.dates)
+        """Return which of the stored dates since the window's begin the answer lacks, ascending.
+
+        No answer holds one after the window's end, which is a day to come: it was never sent.
+        """
+        return np.setdiff1d(stored[stored >= days(self.window.first)], self.dates)
 
     def ends_before(self, day: int) -> bool:
         """Whether the answer ends before a day (since 1970-01-01) that its window holds."""

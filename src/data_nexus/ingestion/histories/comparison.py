@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from data_nexus.database.store import Store
 from data_nexus.database.store.repairs import LoadedAsset
 from data_nexus.domain.limits.mass_failure import UnfitAnswer, is_mass_failure
+from data_nexus.domain.planning.suspicion import Reason, Suspicion, wait_after
 from data_nexus.domain.symbol import Symbol
 from data_nexus.domain.validation.check import check
 from data_nexus.domain.validation.overlap import Divergence, divergence
@@ -52,6 +53,11 @@ class HistoryComparison:
     # The unfit answers since the last good one.
     _unfit: list[UnfitAnswer] = field(default_factory=list)
 
+    @property
+    def of_others(self) -> list[str]:
+        """The tickers of which a history was sent that looks like another asset's."""
+        return [name for name, each in self.differing.items() if each.is_of_another]
+
     async def run(self, assets: Sequence[LoadedAsset], concurrency: int) -> None:
         """Compare all of the assets, as far as the day's calls and the vendor allow."""
         waiting = [*reversed(assets)]
@@ -82,6 +88,8 @@ class HistoryComparison:
             self.differing[str(asset.symbol)] = found
             if found.is_mended_by_reading:
                 await self.store.repairs.want([asset.asset_id])
+            if found.is_of_another:
+                await self.store.suspicions.note([_suspicion_of_another(asset.asset_id)])
 
     def _note_unfit(self, symbol: Symbol, error: NexusError) -> None:
         """Note an unfit answer; end the comparison when all histories seem to get such answers."""
@@ -115,3 +123,9 @@ class HistoryComparison:
         rejected = checked.rejected_dates(bars)
         sent = sent_dates(window, checked.kept.date, rejected, has_notice=bool(notice))
         return divergence(stored, checked.kept, sent)
+
+
+def _suspicion_of_another(asset_id: int) -> Suspicion:
+    """Return the suspicion that the vendor, for now, sends another asset's history for one."""
+    now = datetime.now(UTC)
+    return Suspicion(asset_id, Reason.ANOTHER, now.date(), now + (wait_after(1) or timedelta()))

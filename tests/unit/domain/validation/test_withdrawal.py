@@ -127,11 +127,19 @@ def test_an_answer_with_none_of_the_stored_bars_withdraws_nothing() -> None:
     assert found(stored, stored + 10) is WithdrawalDoubt.MANY
 
 
-def test_what_lies_outside_the_window_is_not_lacking() -> None:
+def test_what_lies_before_the_window_is_not_lacking_and_a_day_to_come_is() -> None:
     stored = history(3, days(LAST) - 1)
-    assert SentDates(WINDOW, NOTHING).lacking(stored).tolist() == stored[:2].tolist()
     later = Window(LAST, LAST)
-    assert SentDates(later, NOTHING).lacking(stored).tolist() == [days(LAST)]
+    assert SentDates(later, NOTHING).lacking(stored).tolist() == stored[1:].tolist()
+
+
+def test_a_bar_of_a_day_to_come_is_withdrawn_at_once() -> None:
+    """No answer ever held it."""
+    stored = np.append(history(30), days(LAST) + 200)
+    answer = SentDates(WINDOW, history(30))
+    lacking = answer.lacking(stored)
+    assert lacking.tolist() == [days(LAST) + 200]
+    assert doubt(stored, lacking, answer, is_confirmed=False) is None
 
 
 def test_an_answer_ends_before_a_day_of_its_window_that_is_later_than_its_rows() -> None:

@@ -1,6 +1,10 @@
 -- name: read_learned_sessions
--- What bars have shown against the calendars of exchanges.
-SELECT exchange, date, is_open FROM learned_sessions ORDER BY exchange, date
+-- What bars have shown against the calendars of exchanges. They can have shown nothing of a day that
+-- has not begun anywhere.
+SELECT exchange, date, is_open
+FROM learned_sessions
+WHERE date <= (now() AT TIME ZONE 'UTC' + interval '14 hours')::date
+ORDER BY exchange, date
 
 -- name: learn_sessions
 -- Store what bars show against the calendar, in place of what they showed before; return what is new.

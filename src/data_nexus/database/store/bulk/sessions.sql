@@ -163,8 +163,12 @@ WHERE exchange = %(exchange)s
 UPDATE assets SET ask_after = NULL WHERE id = ANY (%(asset_ids)s::int[]) AND ask_after IS NOT NULL
 
 -- name: last_sightings
--- The latest session of each exchange of which any bar is stored.
-SELECT exchange, max(last_bar) FROM assets WHERE last_bar IS NOT NULL GROUP BY exchange
+-- The latest session of each exchange of which any bar is stored. None is of a day that has not begun
+-- anywhere: such a bar was never sent.
+SELECT exchange, max(last_bar)
+FROM assets
+WHERE last_bar <= (now() AT TIME ZONE 'UTC' + interval '14 hours')::date
+GROUP BY exchange
 
 -- name: rechecked_sessions
 -- The sessions of an exchange since a day that were rechecked.
