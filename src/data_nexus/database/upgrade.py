@@ -50,7 +50,8 @@ _GONE = """
     SELECT format('the primary key of %%I.%%I', %(schema)s::text, t)
     FROM unnest(%(tables)s::text[]) AS t
     JOIN pg_class AS c ON c.relname = t AND c.relnamespace = %(schema)s::text::regnamespace
-    WHERE t <> 'rejected_rows' AND NOT EXISTS (SELECT FROM pg_constraint WHERE conrelid = c.oid AND contype = 'p')
+    LEFT JOIN pg_constraint AS k ON k.conrelid = c.oid AND k.contype = 'p'
+    WHERE t <> 'rejected_rows' AND k.oid IS NULL
     UNION ALL
     SELECT format('the view %%I.%%I', %(schema)s::text, v)
     FROM unnest(%(views)s::text[]) AS v
