@@ -28,7 +28,9 @@ _UPGRADE_LOCK = 7_311_968
 _SESSION_FACTS = """
     SELECT current_setting('search_path') = %(schema)s
            AND NOT EXISTS (
-               SELECT FROM pg_settings WHERE lower(name) = ANY (%(names)s) AND source <> 'client'
+               SELECT
+               FROM pg_settings
+               WHERE lower(name) = ANY (%(names)s) AND source NOT IN ('client', 'session')
            ),
            current_setting('transaction_read_only') = 'on',
            pg_backend_pid()

@@ -138,7 +138,8 @@ def test_a_rejected_row_is_named_once_unless_its_bar_came_after_all(
     assert board.said() == [("A.US", "rejected", detail)]
     assert board.said(OTHER) == [], "another run wrote it"
     (lease,) = worker.claim(days_old=-1)
-    worker.commit(batch_for(reread(lease), bars_from(MONDAY, 1.0)), run_id=RUN)
+    both = bars_from(THURSDAY, *[1.0] * 5).take(slice(0, 5, 4))
+    worker.commit(batch_for(reread(lease), both), run_id=RUN)
     assert board.said() == [("A.US", "rejected", "2026-11-06: date has one bar")]
     execute(database_url, "UPDATE rejected_rows SET created_at = now() - interval '1 day'")
     assert board.said() == []
