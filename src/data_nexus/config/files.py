@@ -49,8 +49,8 @@ class SettingsFile:
             "read the file, and if it is yours run: nexus config --trust (in this folder)"
         )
         raise UsageError(
-            f"{self.path}: {', '.join(self.guarded)} cannot be set by a file of the working folder"
-            f" that was not allowed; {remedy}"
+            f"{self.path}: {', '.join(self.guarded)} cannot be set by a file"
+            f" that is not trusted; {remedy}"
         )
 
     def allow(self, allowances: Allowances) -> None:
@@ -65,9 +65,12 @@ def home_file(home: str) -> SettingsFile | None:
     read = _read(Path(home).expanduser() / "nexus.toml")
     if read is None:
         return None
-    path, values, number, owner = read
+    path, values, number, owner, mode = read
     # `sudo nexus` serves a user's own home.
     fault = "" if owner in (0, os.geteuid()) or os.geteuid() == 0 else _FOREIGN
+    for place, its_mode in ((path, mode), (path.parent, _folder_mode(path.parent))):
+        if its_mode & stat.S_IWOTH:
+            fault = f"all users can write to {place}: look at it, then run: chmod o-w {place}"
     if not path.is_absolute():
         fault = "name NEXUS_HOME by its absolute path: a relative one is in any working folder"
     return SettingsFile(path, values, number, not fault, fault)
@@ -78,13 +81,19 @@ def folder_file(folder: Path, allowances: Allowances) -> SettingsFile | None:
     read = _read(folder / "nexus.toml")
     if read is None:
         return None
-    path, values, number, owner = read
+    path, values, number, owner, _ = read
     fault = "" if owner in (0, os.geteuid()) else _FOREIGN
     return SettingsFile(path, values, number, not fault and allowances.has(_KIND, number), fault)
 
 
-def _read(path: Path) -> tuple[Path, dict[str, object], str, int] | None:
-    """Return path, values, number and owner of a file of settings; None if there is none."""
+def _folder_mode(folder: Path) -> int:
+    """Return the mode of a folder; of one in which only owners replace files, without writing."""
+    mode = folder.stat().st_mode
+    return mode & ~stat.S_IWOTH if mode & stat.S_ISVTX else mode
+
+
+def _read(path: Path) -> tuple[Path, dict[str, object], str, int, int] | None:
+    """Return path, values, number, owner and mode of a file of settings; None if there is none."""
     if not path.is_file():
         return None
     try:
@@ -98,7 +107,7 @@ def _read(path: Path) -> tuple[Path, dict[str, object], str, int] | None:
         )
     if unknown := sorted(values.keys() - _BY_KEY.keys()):
         raise UsageError(f"{path}: unknown setting {unknown[0]!r}; `nexus config` lists all")
-    return path, values, file_number(path, content), owner
+    return path, values, file_number(path, content), owner, mode
 
 
 def _has_password(values: Mapping[str, object]) -> bool:

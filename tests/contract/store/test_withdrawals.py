@@ -23,6 +23,7 @@ from data_nexus.domain.adjustment.findings import (
 )
 from data_nexus.domain.bars import NO_DATE, Bars
 from data_nexus.domain.lease import Lease
+from data_nexus.domain.planning.suspicion import Reason
 from data_nexus.domain.symbol import Symbol
 from data_nexus.domain.window import Window
 from data_nexus.research.bars import read_bars
@@ -273,3 +274,26 @@ def test_an_action_that_stays_although_it_is_not_sent_is_a_finding(
     settle(worker, loaded, SPLIT)
     assert rows(loaded, rules) == []
     assert rows(loaded, stored) == [(SPLIT.date,)], "the other explained nothing"
+
+
+def walk(seed: int, days: int) -> list[float]:
+    """Closes that move by chance."""
+    steps = np.random.default_rng(seed).normal(0, 0.02, days)
+    return [float(each) for each in 50 * np.exp(np.cumsum(steps))]
+
+
+def test_a_history_that_takes_another_one_s_place_leaves_nothing_of_it(
+    worker: Worker, database_url: str
+) -> None:
+    """The first answer was mixed up, or the code is another company's by now."""
+    add_assets(database_url, "A")
+    deliver(worker, bars_from(DAY, *walk(1, 200)))
+    own = bars_from(dated(140), *walk(2, 80))
+    assert deliver(worker, own) == Receipt(0, 0, 80, 0, doubted=200)
+    assert len(closes(database_url)) == 200
+    found = deliver(worker, own, confirmed=frozenset({Reason.ANOTHER}))
+    assert (found.inserted, found.withdrawn, found.doubted) == (20, 140, 0)
+    assert closes(database_url) == {dated(140 + n): own.close[n] for n in range(80)}
+    assert rows(database_url, LACKED) == []
+    seen = inspect_database(PostgresConnection(database_url))
+    assert not any(seen.broken.values())

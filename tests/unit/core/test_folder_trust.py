@@ -204,3 +204,15 @@ def test_a_file_with_a_password_that_others_can_read_is_refused(tmp_path: Path) 
 def test_without_a_file_there_is_nothing_to_allow(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="nothing to allow"):
         allow(tmp_path)
+
+
+@pytest.mark.parametrize("place", ["home/nexus.toml", "home"])
+def test_a_home_that_all_users_can_write_to_sets_nothing_that_matters(
+    tmp_path: Path, place: str
+) -> None:
+    write_file(tmp_path / "home", 'eodhd_base_url = "https://elsewhere.example/api"')
+    (tmp_path / place).chmod(0o777)
+    with pytest.raises(UsageError, match=r"all users can write to .* chmod o-w"):
+        load(tmp_path)
+    (tmp_path / place).chmod(0o775)
+    assert load(tmp_path).eodhd_base_url == "https://elsewhere.example/api"

@@ -311,3 +311,41 @@ def test_a_suspect_is_settled_at_once_or_left_due_but_never_held() -> None:
         assert made.left_due == [1, 4]
 
     run(scenario)
+
+
+@pytest.mark.parametrize(
+    ("answers", "settled", "asked"),
+    [(wrong(), [], 3), ([None], [1, 2, 3], 1)],
+    ids=["none is answered", "another is answered"],
+)
+def test_loaded_assets_that_are_all_gone_are_believed_only_with_a_witness(
+    answers: list[Exception | None], settled: list[int], asked: int
+) -> None:
+    """A database of three assets, say, and a wrong address that answers 404."""
+
+    async def scenario(made: Run) -> None:
+        for number in (1, 2, 3):
+            gone = made.doubtful(number, NotListed(f"S{number}.US: not listed"))
+            await made.doubts.hold(replace(gone, lease=replace(gone.lease, is_first=False)))
+        if settled:
+            await made.doubts.settle()
+        else:
+            with pytest.raises(VendorUnavailable, match="All stay due"):
+                await made.doubts.settle()
+
+    made = run(scenario, answers=answers)
+    assert (made.settled, len(made.asked)) == (settled, asked)
+    assert made.left_due == ([] if settled else [1, 2, 3])
+
+
+@pytest.mark.parametrize("number", [2, 3])
+def test_symbols_that_never_had_bars_and_one_or_two_that_had_are_believed(number: int) -> None:
+    async def scenario(made: Run) -> None:
+        for each in range(1, number + 1):
+            gone = made.doubtful(each, NotListed(f"S{each}.US: not listed"))
+            lease = replace(gone.lease, is_first=number == 3)
+            await made.doubts.hold(replace(gone, lease=lease))
+        await made.doubts.settle()
+
+    made = run(scenario)
+    assert (made.settled, made.asked) == ([*range(1, number + 1)], [])

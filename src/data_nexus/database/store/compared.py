@@ -40,11 +40,9 @@ def compare_group(
     `logged` says of those that are read whole how many bars there should be.
     """
     change = compare(stored, joined((batch.lease.asset_id, batch.bars) for batch in batches))
-    others = {
-        batch.lease.asset_id
-        for batch in batches
-        if _looks_like_another(batch, change, stored, logged)
-    }
+    alike = [batch for batch in batches if _looks_like_another(batch, change, stored, logged)]
+    replaced = {each.lease.asset_id for each in alike if _is_believed(each, stored, logged)}
+    others = {each.lease.asset_id for each in alike} - replaced
     if others:
         believed = (
             (asset_id, stored.of(asset_id) if asset_id in others else batch.bars)
@@ -64,7 +62,8 @@ def compare_group(
             written[asset_id] = _disbelieved(bars)
             continue
         lacking = _lacking(batch, bars.date) if asset_id in gone else bars.date[:0]
-        finding = _doubt_of(batch, bars.date, lacking)
+        # Of a history that another one takes the place of, nothing is left.
+        finding = None if asset_id in replaced else _doubt_of(batch, bars.date, lacking)
         if finding is not None:
             doubts[asset_id] = finding
         elif len(lacking):
@@ -79,19 +78,23 @@ def compare_group(
 def _looks_like_another(
     batch: Batch, change: Change, stored: AssetBars, logged: Mapping[int, LoggedHistory]
 ) -> bool:
-    """Whether a whole answer is rather another asset's.
-
-    A repair that a person asks for by name, of bars that are all there, is to make them the
-    vendor's, whatever they are.
-    """
-    asset_id, bars = batch.lease.asset_id, stored.of(batch.lease.asset_id)
+    """Whether a whole answer is rather another asset's."""
+    asset_id = batch.lease.asset_id
     if not (batch.is_whole_again and change.revised.get(asset_id, 0)):
         return False
+    return is_of_another(stored.of(asset_id), batch.bars, logged[asset_id].arrived)
+
+
+def _is_believed(batch: Batch, stored: AssetBars, logged: Mapping[int, LoggedHistory]) -> bool:
+    """Whether an answer that looks like another asset's is the asset's own from now on.
+
+    So it is if answers have agreed for a week, or if a person asks by name for a repair of bars
+    that are all there: that is to make them the vendor's, whatever they are.
+    """
+    asset_id = batch.lease.asset_id
     is_asked_for = batch.lease.cause == REPAIR and batch.lease.is_named
-    if is_asked_for and logged[asset_id].bars == len(bars):
-        return False
-    arrived = logged[asset_id].arrived
-    return Reason.ANOTHER not in batch.confirmed and is_of_another(bars, batch.bars, arrived)
+    has_all = logged[asset_id].bars == len(stored.of(asset_id))
+    return Reason.ANOTHER in batch.confirmed or (is_asked_for and has_all)
 
 
 def _disbelieved(stored: Bars) -> WrittenBars:

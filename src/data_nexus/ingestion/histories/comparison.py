@@ -93,8 +93,7 @@ class HistoryComparison:
 
     def _note_unfit(self, symbol: Symbol, error: NexusError) -> None:
         """Note an unfit answer; end the comparison when all histories seem to get such answers."""
-        is_absence = isinstance(error, NotListed)
-        unfit = UnfitAnswer(str(symbol), type(error).__name__, str(error), is_absence)
+        unfit = UnfitAnswer(str(symbol), type(error).__name__, str(error))
         self._unfit.append(unfit)
         if is_mass_failure(self._unfit) and self.ended_by is None:
             self.ended_by = VendorUnavailable(

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from data_nexus.domain.lease import Lease
-from data_nexus.domain.limits.mass_failure import UnfitAnswer, is_mass_failure
+from data_nexus.domain.limits.mass_failure import UnfitAnswer, is_dubious_end, is_mass_failure
 from data_nexus.domain.symbol import Symbol
 from data_nexus.errors import (
     BrokenAnswer,
@@ -52,9 +52,14 @@ class Doubtful:
     @property
     def unfit(self) -> UnfitAnswer:
         """The answer as a value to compare."""
-        is_absence = isinstance(self.error, NotListed)
-        kind = type(self.error).__name__
-        return UnfitAnswer(str(self.lease.symbol), kind, str(self.error), is_absence)
+        is_gone = isinstance(self.error, NotListed)
+        return UnfitAnswer(
+            symbol=str(self.lease.symbol),
+            kind=type(self.error).__name__,
+            reason=str(self.error),
+            is_absence=is_gone and self.lease.is_first,
+            is_loss=is_gone and not self.lease.is_first,
+        )
 
 
 @dataclass(slots=True)
@@ -129,11 +134,19 @@ class DoubtfulAnswers:
     async def settle(self) -> None:
         """Settle what is still held back at the end of a run: it was too little for a doubt.
 
-        Unless there was a doubt that was never decided, as the run was cut short.
+        Unless there was a doubt that was never decided, as the run was cut short, or the run had no
+        good answer and assets with bars are not there any more: then witnesses decide. Raises what
+        `hold` does.
         """
         if self._distrusted_until == math.inf:
             await self.give_up()
             return
+        unfit = [each.unfit for each in self._held]
+        if is_dubious_end(unfit, was_good=self._was_good):
+            if self.drain.requested.is_set():
+                await self.give_up()
+                return
+            await self._decide(self._held[-1].error)
         was_good = self._was_good
         await self.note_good()
         self._was_good = was_good

@@ -93,7 +93,10 @@ class Settlement(Generic[Read]):
         if self.is_probing or isinstance(ended_by, VendorUnavailable):
             await self._doubts.give_up()
         else:
-            await self._doubts.settle()
+            try:
+                await self._doubts.settle()
+            except (Stop, Pause) as error:
+                self.end(error)
 
     async def _hold(self, doubtful: Doubtful, *, is_suspect: bool) -> None:
         """Hold an unfit answer back; end the run when all assets seem to get such answers."""
