@@ -23,7 +23,7 @@ from data_nexus.database.reader.findings import (
 from data_nexus.database.reader.status import overview
 from data_nexus.domain.dates import GivenDate, given_day, given_moment
 from data_nexus.domain.planning.suspicion import acceptable
-from data_nexus.domain.symbol import parse_symbol
+from data_nexus.domain.symbol import parse_symbol, parse_symbols
 
 if TYPE_CHECKING:
     import altair as alt
@@ -176,7 +176,7 @@ class Nexus(Reader):
         request = chart_source.ChartRequest(
             first=given_day(start), last=given_day(end), adjust=basis.adjust, as_of=moment, now=now
         )
-        wanted = [parse_symbol(text) for text in named]
+        wanted = parse_symbols(named)
         histories = chart_source.read_histories(self._database, wanted, request)
         draw = altair_chart.comparison_of if compare else altair_chart.candles_of
         return draw(chart.chart_of(histories, chart.MOST_CANDLES), basis, log=log)
@@ -238,7 +238,7 @@ class Nexus(Reader):
         """
         named = [symbols] if isinstance(symbols, str) else symbols
         chosen = None if reason is None else acceptable(reason)
-        return accept_suspicions(self._database, [parse_symbol(text) for text in named], chosen)
+        return accept_suspicions(self._database, parse_symbols(named), chosen)
 
     @contextmanager
     def get_session(self) -> Iterator[Session]:

@@ -52,7 +52,7 @@ _NAMED_BY_RUN, _NAMED_BY_STATUS = 50, 1000
 NOTICED_DAYS = 7
 _HASH_KEY = b"data-nexus quota ledger"
 # The folders of this package with statements.
-FOLDERS = ("store", "store/bulk", "reader")
+FOLDERS = ("store", "store/bulk", "reader", "watchlists")
 _NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 _INCLUDED = re.compile(r"^\{(\w+)\}$", re.MULTILINE)
 
@@ -73,8 +73,12 @@ class Select(NamedTuple, Generic[Row]):
 
 
 class FoundAsset(NamedTuple):
-    """An asset that has a symbol now; `currency` is that of its prices, "" if unknown."""
+    """An asset that has a symbol now; `currency` is that of its prices, "" if unknown.
 
+    It was `wanted` as somebody has written it: maybe in small letters.
+    """
+
+    wanted: Symbol
     symbol: Symbol
     asset_id: int
     currency: str
@@ -213,7 +217,7 @@ def has_assets(exchange: str) -> Select[bool]:
 
 
 def found_assets(symbols: Sequence[Symbol]) -> Select[FoundAsset]:
-    """Select the current assets of `symbols`; one that no asset has is left out."""
+    """Select the current assets of `symbols` as written; one that no asset has is left out."""
     parameters = {
         "symbols": [symbol.code for symbol in symbols],
         "exchanges": [symbol.exchange for symbol in symbols],
@@ -262,5 +266,5 @@ def _count(exchange: str, assets: int) -> tuple[str, int]:
     return exchange, assets
 
 
-def _found_asset(asset_id: int, code: str, exchange: str, currency: str) -> FoundAsset:
-    return FoundAsset(Symbol(code, exchange), asset_id, currency)
+def _found_asset(wanted: str, asset_id: int, code: str, exchange: str, currency: str) -> FoundAsset:
+    return FoundAsset(Symbol(wanted, exchange), Symbol(code, exchange), asset_id, currency)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from data_nexus.errors import UsageError
@@ -31,6 +32,15 @@ def is_code(text: str) -> bool:
     return _CODE.fullmatch(text) is not None and text.isprintable()
 
 
+def parse_symbols(texts: Iterable[str]) -> list[Symbol]:
+    """Return the symbols of texts, each of one or of several with commas; each once, in order.
+
+    Raises `UsageError` for one that is not of the form `AAPL.US`.
+    """
+    parts = (part for text in texts for part in text.split(",") if part.strip())
+    return list(dict.fromkeys(map(parse_symbol, parts)))
+
+
 def exchange_code(text: str) -> str:
     """Return `text` as an exchange code; raise `UsageError` if it cannot be one."""
     code = text.strip()
@@ -43,5 +53,6 @@ def parse_symbol(text: str) -> Symbol:
     """Return `AAPL.US` as a `Symbol`; raise `UsageError` if it is not of that form."""
     code, dot, exchange = text.strip().rpartition(".")
     if not dot or not is_code(code):
-        raise UsageError(f"not a symbol: {text!r}; write it like AAPL.US")
+        written = f"{text.strip().upper()}.US" if not dot and is_code(text.strip()) else "AAPL.US"
+        raise UsageError(f"not a symbol: {text!r}; write it with its exchange, like {written}")
     return Symbol(code, exchange_code(exchange))

@@ -13,9 +13,9 @@ from typing import Any
 from data_nexus.config import Settings
 from data_nexus.database.store import Due, Store
 from data_nexus.domain.endpoints import CALLS, Endpoint
-from data_nexus.domain.symbol import Symbol, parse_symbol
+from data_nexus.domain.symbol import Symbol, parse_symbols
 from data_nexus.domain.validation.price_kinds import price_kinds
-from data_nexus.errors import QuotaSpent, UsageError
+from data_nexus.errors import QuotaSpent
 from data_nexus.events import Observer, RunFinished, RunStarted, ignore, observers
 from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.fetching.requester import Requester
@@ -205,7 +205,7 @@ class EODHistoryLoader:
         Returns `total_assets`, `total_rows`, `failed`, `duration_sec` and the other figures of
         `nexus backfill --json`. Raises the error that ended the run early, if one did.
         """
-        named = tuple(parse_symbol(text) for text in symbols) if symbols else None
+        named = tuple(parse_symbols(symbols)) if symbols else None
         scope = BackfillScope(limit, days_old, exchange, named)
         async with open_database_async(self._settings) as url:
             report = await backfill(self._settings, url, scope, self._observe, Drain(self._observe))
@@ -222,10 +222,7 @@ async def _due(store: Store, scope: BackfillScope) -> Due:
 async def _known_ids(store: Store, symbols: Sequence[Symbol] | None) -> list[int] | None:
     if symbols is None:
         return None
-    known = await store.listings.find_assets(symbols)
-    if unknown := [str(symbol) for symbol in symbols if symbol not in known]:
-        raise UsageError(f"not in the database: {', '.join(unknown)}; run: nexus discover")
-    return list(known.values())
+    return [asset.asset_id for asset in await store.listings.known_assets(symbols)]
 
 
 def engine_of(

@@ -17,7 +17,6 @@ from data_nexus.research.selection import (
     members_of,
     symbols_of,
     unknown_member,
-    unknown_symbol,
 )
 from data_nexus.research.universe import fetch_universe
 
@@ -53,13 +52,8 @@ def find_assets(connection: psycopg.Connection, selection: Selection) -> list[Na
 
 
 def _of_symbols(connection: psycopg.Connection, symbols: Sequence[Symbol]) -> list[NamedAsset]:
-    found = stored.find_assets(connection, symbols)
-    for symbol in symbols:
-        if symbol not in found:
-            codes = stored.codes_of(connection, symbol.exchange)
-            remedy = f"run: nexus discover --exchange {symbol.exchange}"
-            raise unknown_symbol(symbol, codes, "database", remedy)
-    return sorted(NamedAsset(str(symbol), each.id, each.currency) for symbol, each in found.items())
+    found = stored.known_assets(connection, symbols)
+    return sorted(NamedAsset(str(each.symbol), each.asset_id, each.currency) for each in found)
 
 
 def _of_universe(connection: psycopg.Connection, universe: pa.Table) -> list[NamedAsset]:

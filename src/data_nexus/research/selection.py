@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -10,7 +9,7 @@ from typing import TypeAlias
 
 import pyarrow as pa
 
-from data_nexus.domain.symbol import Symbol, exchange_code, parse_symbol
+from data_nexus.domain.symbol import Symbol, exchange_code, parse_symbols
 from data_nexus.errors import UsageError
 
 # `"AAPL.US"`, several of them, `"US@2019-06-28"`, or a table of `read_universe`.
@@ -43,7 +42,7 @@ def exchange_day(selection: Selection) -> ExchangeDay | None:
 def symbols_of(selection: str | Sequence[str]) -> list[Symbol]:
     """Return the symbols of a selection, each once, in the order given."""
     texts = [selection] if isinstance(selection, str) else selection
-    return list(dict.fromkeys(map(parse_symbol, texts)))
+    return parse_symbols(texts)
 
 
 def members_of(universe: pa.Table) -> dict[int, str]:
@@ -52,19 +51,6 @@ def members_of(universe: pa.Table) -> dict[int, str]:
         raise UsageError("not a universe: the table needs the columns asset_id and symbol")
     both = (universe[name].to_pylist() for name in ("asset_id", "symbol"))
     return dict(zip(*both, strict=True))
-
-
-def unknown_symbol(
-    symbol: Symbol, codes: Sequence[str], store: str, remedy: str = ""
-) -> UsageError:
-    """Return the error for a symbol that a store lacks, with near names among the exchange's codes.
-
-    Without any, the error ends with the remedy.
-    """
-    near = difflib.get_close_matches(symbol.code, codes, n=3)
-    names = ", ".join(f"{code}.{symbol.exchange}" for code in near)
-    hint = f"did you mean {names}?" if near else remedy
-    return UsageError("; ".join(filter(None, (f"{symbol} is not in the {store}", hint))))
 
 
 def unknown_member(asset_id: int, store: str) -> UsageError:

@@ -11,7 +11,7 @@ from data_nexus.cli.exit_codes import exit_code_of
 from data_nexus.cli.load.report import print_run
 from data_nexus.cli.options import output_options, settings_from
 from data_nexus.cli.render import error_console, print_json
-from data_nexus.domain.symbol import exchange_code, parse_symbol
+from data_nexus.domain.symbol import exchange_code, parse_symbols
 from data_nexus.events import observers
 from data_nexus.ingestion.history_loader import BackfillScope
 from data_nexus.ingestion.wiring import FAIL_FAST, WAIT
@@ -59,7 +59,7 @@ def backfill(
         limit=None if no_limit else limit,
         days_old=settings.days_old,
         exchange=exchange_code(exchange) if exchange else None,
-        symbols=tuple(parse_symbol(s) for s in symbols.split(",")) if symbols else None,
+        symbols=tuple(parse_symbols([symbols])) if symbols else None,
     )
     with progress_display(error_console) as progress:
         policy = WAIT if wait else FAIL_FAST

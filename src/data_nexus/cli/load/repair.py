@@ -11,7 +11,7 @@ from data_nexus.cli.exit_codes import exit_code_of
 from data_nexus.cli.load.report import print_run
 from data_nexus.cli.options import output_options, settings_from
 from data_nexus.cli.render import error_console, print_error, print_json
-from data_nexus.domain.symbol import exchange_code, parse_symbol
+from data_nexus.domain.symbol import exchange_code, parse_symbols
 from data_nexus.errors import UsageError
 from data_nexus.events import observers
 from data_nexus.ingestion.history_loader import LoadedScope
@@ -45,7 +45,7 @@ def repair(
         raise UsageError("--symbols and --exchange exclude each other")
     settings = settings_from(options)
     scope = LoadedScope(
-        symbols=tuple(parse_symbol(s) for s in symbols.split(",")) if symbols else None,
+        symbols=tuple(parse_symbols([symbols])) if symbols else None,
         exchange=exchange_code(exchange) if exchange else None,
         limit=limit,
     )

@@ -14,7 +14,7 @@ from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.open import open_database
 from data_nexus.domain.calendar.sessions import day_date
 from data_nexus.domain.dates import parse_moment
-from data_nexus.domain.symbol import parse_symbol
+from data_nexus.domain.symbol import parse_symbols
 from data_nexus.errors import UsageError
 from data_nexus.research.charts.caption import Basis, default_adjustment
 from data_nexus.research.charts.chart import MOST_CANDLES, Chart, ChartHistory, Panel, chart_of
@@ -62,7 +62,7 @@ def plot(
     shape = {name: options.pop(name) for name in ("compare", "log", "out", "as_json")}
     settings = settings_from(options)
     form = _form(shape["out"]) if shape["out"] else None
-    named = [parse_symbol(text) for text in symbols]
+    named = parse_symbols(symbols)
     now = datetime.now(UTC)
     moment = parse_moment(as_of) if as_of else None
     basis = Basis(adjust or default_adjustment(compare=shape["compare"]), moment or now)

@@ -14,13 +14,13 @@ from data_nexus.cli.render import console, print_json, print_pairs
 from data_nexus.config import Settings
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.open import open_database
+from data_nexus.database.reader.assets import asset_ids_of
 from data_nexus.database.reader.dead_letters import (
     drop_dead_letters,
-    find_asset_ids,
     list_dead_letters,
     retry_dead_letters,
 )
-from data_nexus.domain.symbol import parse_symbol
+from data_nexus.domain.symbol import parse_symbols
 from data_nexus.errors import UsageError
 
 
@@ -84,9 +84,9 @@ def retry(symbols: tuple[str, ...], everything: bool, as_json: bool, **options: 
 @click.option("--all", "everything", is_flag=True, help="all dead letters")
 @output_options
 def drop(symbols: tuple[str, ...], everything: bool, as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
-    """Delete dead letters and deactivate their assets.
+    """Delete dead letters and pause their assets.
 
-    The assets stay inactive until a symbol list names them again.
+    `nexus resume` puts the assets back into the queue.
     """
     _change(drop_dead_letters, "dropped", symbols, everything, as_json, options)
 
@@ -110,11 +110,7 @@ def _change(
 
 
 def _ids(database: PostgresConnection, symbols: tuple[str, ...]) -> list[int]:
-    wanted = [parse_symbol(text) for text in symbols]
-    known = find_asset_ids(database, wanted)
-    if unknown := [str(symbol) for symbol in wanted if symbol not in known]:
-        raise UsageError(f"not in the database: {', '.join(unknown)}")
-    return list(known.values())
+    return asset_ids_of(database, parse_symbols(symbols))
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.open import open_database
 from data_nexus.database.reader.findings import accept_suspicions, list_suspicions
 from data_nexus.domain.planning.suspicion import ACCEPTABLE, Reason
-from data_nexus.domain.symbol import exchange_code, parse_symbol
+from data_nexus.domain.symbol import exchange_code, parse_symbols
 
 
 @click.group()
@@ -63,7 +63,7 @@ def accept(symbols: tuple[str, ...], reason: str | None, as_json: bool, **option
     can decide (last bars, a changed history) stays open: `nexus repair` reads at once.
     """
     settings = settings_from(options)
-    wanted = [parse_symbol(text) for text in symbols]
+    wanted = parse_symbols(symbols)
     with open_database(settings.database_url, settings.home, settings.schema) as url:
         database = PostgresConnection(url, settings.schema)
         count = accept_suspicions(database, wanted, Reason(reason) if reason else None)

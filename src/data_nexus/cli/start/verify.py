@@ -11,7 +11,7 @@ from data_nexus.app.verify import verify as run_checks
 from data_nexus.cli.options import output_options, settings_from
 from data_nexus.cli.render import console, error_console, print_error, print_json
 from data_nexus.database.reader.invariants import REMEDIES
-from data_nexus.domain.symbol import exchange_code, parse_symbol
+from data_nexus.domain.symbol import exchange_code, parse_symbols
 from data_nexus.errors import UsageError
 from data_nexus.ingestion.histories.comparison import HistoryComparison
 from data_nexus.ingestion.history_loader import LoadedScope
@@ -59,7 +59,7 @@ def verify(
         raise UsageError("--symbols and --exchange exclude each other")
     chosen = exchange_code(exchange) if exchange else None
     histories = LoadedScope(
-        symbols=tuple(parse_symbol(s) for s in symbols.split(",")) if symbols else None,
+        symbols=tuple(parse_symbols([symbols])) if symbols else None,
         exchange=chosen,
         limit=None if no_limit or symbols else limit,
     )

@@ -22,6 +22,7 @@ from data_nexus.database.models.rejects import DeadLetter, RejectedRow
 from data_nexus.database.models.runs import Run, Sync, Worker
 from data_nexus.database.models.suspicions import Suspicion
 from data_nexus.database.models.tables import Tables
+from data_nexus.database.models.watchlists import Follow, WatchedAsset, Watchlist
 
 __all__ = [
     "VIEWS",
@@ -34,6 +35,7 @@ __all__ = [
     "DividendRevision",
     "ExchangeRequest",
     "Finding",
+    "Follow",
     "LearnedSession",
     "ListedRange",
     "Quota",
@@ -48,5 +50,7 @@ __all__ = [
     "Suspicion",
     "Sync",
     "Tables",
+    "WatchedAsset",
+    "Watchlist",
     "Worker",
 ]

@@ -23,7 +23,8 @@ _NEVER = "'-infinity'::timestamptz"
 # Assets that can be due. The others are in no dispatch index, so that a claim never steps over
 # them, however many delisted, paused or absent ones there are.
 _IN_QUEUE = (
-    "is_active AND ask_after IS NULL AND parked_at IS NULL AND retired_at IS NULL"
+    "is_active AND is_followed AND paused_at IS NULL"
+    " AND ask_after IS NULL AND parked_at IS NULL AND retired_at IS NULL"
     " AND NOT (is_delisted AND last_synced IS NOT NULL)"
 )
 
@@ -88,7 +89,7 @@ class Asset(Tables):
     currency: Mapped[str] = mapped_column(server_default="")
     isin: Mapped[str | None]
     is_active: Mapped[bool] = mapped_column(
-        server_default=text("true"), comment="whether the queue hands it out; false is a pause"
+        server_default=text("true"), comment="whether the symbol list names it"
     )
     is_delisted: Mapped[bool] = mapped_column(server_default=text("false"))
     retired_at: Mapped[dt.datetime | None] = mapped_column(
@@ -137,6 +138,13 @@ class Asset(Tables):
     settled_through: Mapped[dt.date | None] = mapped_column(
         comment="up to which session values were compared after the next one's publication"
     )
+    paused_at: Mapped[dt.datetime | None] = mapped_column(
+        comment="since when a person has paused it; no discovery ends that"
+    )
+    is_followed: Mapped[bool] = mapped_column(
+        server_default=text("true"),
+        comment="false: its exchange follows watchlists, and none of them holds it",
+    )
 
 
 class Bar(Tables):
@@ -170,7 +178,9 @@ VIEWS = {
         FROM market_data m JOIN assets a ON a.id = m.asset_id""",
     "active_assets": """
         CREATE VIEW active_assets AS
-        SELECT * FROM assets WHERE is_active AND parked_at IS NULL AND retired_at IS NULL""",
+        SELECT * FROM assets
+        WHERE is_active AND is_followed AND paused_at IS NULL AND parked_at IS NULL
+          AND retired_at IS NULL""",
     "queued_assets": """
         CREATE VIEW queued_assets AS
         SELECT * FROM active_assets WHERE NOT (is_delisted AND last_synced IS NOT NULL)""",

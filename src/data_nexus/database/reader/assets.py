@@ -3,36 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import psycopg
-from psycopg.rows import class_row
 
-from data_nexus.database.queries import query
+from data_nexus.database.connection import PostgresConnection
+from data_nexus.database.queries import FoundAsset, found_assets, query
+from data_nexus.domain.listings.unknown_symbol import not_discovered
 from data_nexus.domain.symbol import Symbol
 
 
-@dataclass(frozen=True, slots=True)
-class CurrentAsset:
-    """An asset under its current symbol; `currency` is that of its prices."""
+def known_assets(connection: psycopg.Connection, symbols: Sequence[Symbol]) -> list[FoundAsset]:
+    """Return the assets of symbols, each once, in the order given.
 
-    id: int
-    symbol: str
-    exchange: str
-    currency: str
+    A symbol may be written in small letters. Raises `UsageError` for one that no asset has, with
+    near names or with the exchange that is to be discovered.
+    """
+    name, parameters, row = found_assets(symbols)
+    rows = connection.cursor(row_factory=row).execute(query(name), parameters).fetchall()
+    found = {each.wanted: each for each in rows}
+    if unknown := [symbol for symbol in dict.fromkeys(symbols) if symbol not in found]:
+        raise not_discovered(unknown, codes_of(connection, unknown[0].exchange))
+    return list({found[symbol].asset_id: found[symbol] for symbol in symbols}.values())
 
 
-def find_assets(
-    connection: psycopg.Connection, symbols: Sequence[Symbol]
-) -> dict[Symbol, CurrentAsset]:
-    """Return the assets of symbols; an unknown symbol is left out."""
-    parameters = {
-        "symbols": [symbol.code for symbol in symbols],
-        "exchanges": [symbol.exchange for symbol in symbols],
-    }
-    cursor = connection.cursor(row_factory=class_row(CurrentAsset))
-    rows = cursor.execute(query("find_assets"), parameters).fetchall()
-    return {Symbol(row.symbol, row.exchange): row for row in rows}
+def asset_ids_of(database: PostgresConnection, symbols: Sequence[Symbol]) -> list[int]:
+    """Return the ids of the assets of symbols; raise `UsageError` as `known_assets` does."""
+    with database.connect() as connection:
+        return [asset.asset_id for asset in known_assets(connection, symbols)]
 
 
 def codes_of(connection: psycopg.Connection, exchange: str) -> list[str]:

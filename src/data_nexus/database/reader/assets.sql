@@ -1,10 +1,11 @@
 -- name: find_assets
--- Find the current assets of the given symbols.
-SELECT a.id, a.symbol, a.exchange, a.currency
-FROM assets a
-JOIN unnest(%(symbols)s::text[], %(exchanges)s::text[]) AS wanted (symbol, exchange)
-  ON a.symbol = wanted.symbol AND a.exchange = wanted.exchange
+-- Find the current assets of symbols as a person wrote them: as they are, or else in capitals.
+SELECT DISTINCT ON (wanted.symbol, wanted.exchange)
+       wanted.symbol AS wanted, a.id, a.symbol, a.exchange, a.currency
+FROM unnest(%(symbols)s::text[], %(exchanges)s::text[]) AS wanted (symbol, exchange)
+JOIN assets a ON a.exchange = wanted.exchange AND a.symbol IN (wanted.symbol, upper(wanted.symbol))
 WHERE a.retired_at IS NULL
+ORDER BY wanted.symbol, wanted.exchange, a.symbol = wanted.symbol DESC
 
 -- name: symbols_of
 -- The codes of an exchange, to suggest near names from.

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from psycopg.rows import dict_row
 
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.queries import found_assets, query
-from data_nexus.domain.symbol import Symbol
+from data_nexus.database.queries import query
 
 
 def list_dead_letters(
@@ -25,13 +23,8 @@ def retry_dead_letters(database: PostgresConnection, asset_ids: list[int] | None
 
 
 def drop_dead_letters(database: PostgresConnection, asset_ids: list[int] | None) -> int:
-    """Give assets up: their dead letters go and they rest; return how many."""
+    """Give assets up: their dead letters go and they are paused; return how many."""
     return _change(database, "drop_dead_letters", asset_ids)
-
-
-def find_asset_ids(database: PostgresConnection, symbols: Sequence[Symbol]) -> dict[Symbol, int]:
-    """Return the ids of the known ones among `symbols`."""
-    return {asset.symbol: asset.asset_id for asset in database.rows(*found_assets(symbols))}
 
 
 def _change(database: PostgresConnection, name: str, asset_ids: list[int] | None) -> int:

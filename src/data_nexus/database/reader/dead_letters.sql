@@ -16,12 +16,12 @@ WHERE a.parked_at IS NOT NULL
   AND EXISTS (SELECT FROM dead_letters d WHERE d.asset_id = a.id)
 
 -- name: drop_dead_letters
--- Give assets up: their dead letters go, and the queue leaves them out until a list names them again.
+-- Give assets up: their dead letters go, and they are paused.
 WITH dropped AS (
     DELETE FROM dead_letters
     WHERE %(asset_ids)s::int[] IS NULL OR asset_id = ANY (%(asset_ids)s)
     RETURNING asset_id
 )
 UPDATE assets a
-SET is_active = false, parked_at = NULL
+SET paused_at = coalesce(a.paused_at, now()), parked_at = NULL
 WHERE a.id IN (SELECT asset_id FROM dropped)

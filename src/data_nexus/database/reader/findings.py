@@ -8,10 +8,10 @@ from typing import Any
 from psycopg.rows import dict_row
 
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.queries import found_assets, query
+from data_nexus.database.queries import query
+from data_nexus.database.reader.assets import asset_ids_of
 from data_nexus.domain.planning.suspicion import ACCEPTABLE, Reason
 from data_nexus.domain.symbol import Symbol
-from data_nexus.errors import UsageError
 
 
 def read_findings(
@@ -39,10 +39,7 @@ def accept_suspicions(
 
     Returns how many it was. Raises `UsageError` for a symbol that no asset has.
     """
-    known = {asset.symbol: asset.asset_id for asset in database.rows(*found_assets(symbols))}
-    if unknown := [str(symbol) for symbol in symbols if symbol not in known]:
-        raise UsageError(f"not in the database: {', '.join(unknown)}")
     reasons = [reason] if reason else list(ACCEPTABLE)
-    chosen = {"asset_ids": list(known.values()), "reasons": reasons}
+    chosen = {"asset_ids": asset_ids_of(database, symbols), "reasons": reasons}
     with database.connect() as connection:
         return connection.execute(query("accept_suspicions"), chosen).rowcount

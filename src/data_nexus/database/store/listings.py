@@ -16,7 +16,7 @@ from psycopg.rows import class_row, scalar_row
 
 from data_nexus.database.connection import AsyncConn
 from data_nexus.database.pool import Pool, rows_of
-from data_nexus.database.queries import found_assets, has_assets, known_lists, query
+from data_nexus.database.queries import FoundAsset, found_assets, has_assets, known_lists, query
 from data_nexus.database.store.successions import (
     apply_succession,
     find_delisted_succession,
@@ -25,6 +25,7 @@ from data_nexus.database.store.successions import (
 from data_nexus.domain.listings.listing import Listing, SymbolChange
 from data_nexus.domain.listings.succession import Doubt, Succession
 from data_nexus.domain.listings.symbol_lists import KnownList
+from data_nexus.domain.listings.unknown_symbol import not_discovered
 from data_nexus.domain.symbol import Symbol
 from data_nexus.errors import no_assets
 
@@ -123,10 +124,16 @@ class Listings:
         if not await self._pool.one(*has_assets(exchange)):
             raise no_assets(exchange)
 
-    async def find_assets(self, symbols: Sequence[Symbol]) -> dict[Symbol, int]:
-        """Return the ids of the known ones among `symbols`."""
-        found = await self._pool.rows(*found_assets(symbols))
-        return {asset.symbol: asset.asset_id for asset in found}
+    async def known_assets(self, symbols: Sequence[Symbol]) -> list[FoundAsset]:
+        """Return the assets of symbols as somebody has written them, in the order given.
+
+        Raises `UsageError` for one that no asset has, with near names.
+        """
+        found = {each.wanted: each for each in await self._pool.rows(*found_assets(symbols))}
+        if unknown := [symbol for symbol in symbols if symbol not in found]:
+            asked = {"exchange": unknown[0].exchange}
+            raise not_discovered(unknown, await self._pool.rows("symbols_of", asked, scalar_row))
+        return [found[symbol] for symbol in symbols]
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +217,8 @@ class _Comparison:
         if compared.added or compared.differs:
             parameters = {"exchange": self.exchange, "delisted": self.delisted}
             await self.connection.execute(query("upsert_listings"), parameters)
+            await self.connection.execute(query("lock_follows"))
+            await self.connection.execute(query("mark_followed"), parameters)
 
     async def _continue_history(self, found: Succession, *, shrunk: bool, listed: int) -> None:
         renames = {

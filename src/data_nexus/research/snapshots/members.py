@@ -10,13 +10,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_nexus.database.reader.universe import AssetState
+from data_nexus.domain.listings.unknown_symbol import unknown_symbol
+from data_nexus.domain.symbol import Symbol
 from data_nexus.errors import no_assets
 from data_nexus.research.selection import (
     Selection,
     members_of,
     symbols_of,
     unknown_member,
-    unknown_symbol,
 )
 from data_nexus.research.universe import UNIVERSE_SCHEMA
 
@@ -37,12 +38,17 @@ def assets_of(assets: pa.Table, rows: Mapping[str, int], selection: Selection) -
     """
     if isinstance(selection, pa.Table):
         return _of_universe(assets, members_of(selection))
-    symbols = symbols_of(selection)
-    for symbol in symbols:
-        if str(symbol) not in rows:
-            raise unknown_symbol(symbol, _codes(rows, symbol.exchange), "snapshot")
-    chosen = [rows[ticker] for ticker in sorted(map(str, symbols))]
+    tickers = {_ticker(rows, symbol) for symbol in symbols_of(selection)}
+    chosen = [rows[ticker] for ticker in sorted(tickers)]
     return assets.take(pa.array(chosen, pa.int64()))
+
+
+def _ticker(rows: Mapping[str, int], symbol: Symbol) -> str:
+    """Return the ticker of a symbol as a person wrote it: as it is, or else in capitals."""
+    for ticker in (str(symbol), str(symbol).upper()):
+        if ticker in rows:
+            return ticker
+    raise unknown_symbol(symbol, _codes(rows, symbol.exchange), "snapshot")
 
 
 def _codes(tickers: Iterable[str], exchange: str) -> list[str]:

@@ -1,0 +1,1 @@
+"""What a person has chosen: watchlists, what is followed, and what is paused."""

@@ -1,0 +1,46 @@
+"""The error for a symbol that a store does not have: it names those that may be meant. Pure."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+from data_nexus.domain.symbol import Symbol
+from data_nexus.errors import UsageError
+
+_MOST_NAMED = 5
+
+
+def unknown_symbol(
+    symbol: Symbol, codes: Sequence[str], store: str, remedy: str = ""
+) -> UsageError:
+    """Return the error for a symbol that a store lacks, with near names among the exchange's codes.
+
+    Without any, the error ends with the remedy.
+    """
+    spellings = {symbol.code, symbol.code.upper()}
+    near = [name for code in spellings for name in difflib.get_close_matches(code, codes, n=3)]
+    names = ", ".join(f"{code}.{symbol.exchange}" for code in dict.fromkeys(near[:3]))
+    hint = f"did you mean {names}?" if near else remedy
+    return UsageError("; ".join(filter(None, (f"{symbol} is not in the {store}", hint))))
+
+
+def not_discovered(unknown: Sequence[Symbol], codes: Sequence[str]) -> UsageError:
+    """Return the error for symbols that the database lacks.
+
+    `codes` are those of the first one's exchange. Of several it names the first ones, and how many
+    more there are.
+    """
+    first = unknown[0]
+    if len(unknown) == 1:
+        where = "run" if codes else f"no asset of {first.exchange} is; run"
+        return unknown_symbol(first, codes, "database", f"{where}: {_discover([first])}")
+    named = ", ".join(map(str, unknown[:_MOST_NAMED]))
+    more = len(unknown) - _MOST_NAMED
+    others = f" and {more:,} more" if more > 0 else ""
+    return UsageError(f"not in the database: {named}{others}; run: {_discover(unknown)}")
+
+
+def _discover(symbols: Iterable[Symbol]) -> str:
+    exchanges = dict.fromkeys(symbol.exchange for symbol in symbols)
+    return "nexus discover " + " ".join(f"--exchange {each}" for each in exchanges)
