@@ -19,6 +19,7 @@ from data_nexus.database.reader.planning import (
     last_sightings,
     require_exchange,
 )
+from data_nexus.database.watchlists.watchlists import member_ids
 from data_nexus.domain.calendar.learned import Calendars
 from data_nexus.domain.endpoints import Endpoint
 from data_nexus.domain.limits.quota import Quota, on_day
@@ -29,7 +30,7 @@ from data_nexus.domain.planning.audit import (
     histories_to_audit,
     sample_within,
 )
-from data_nexus.domain.planning.bulk_or_single import BacklogGroup, FetchPlan
+from data_nexus.domain.planning.bulk_or_single import BacklogGroup, FetchPlan, all_individually
 from data_nexus.domain.planning.due import (
     PROBED_AFTER,
     behind_by_exchange,
@@ -67,21 +68,30 @@ class PlanReport:
         }
 
 
-def make_plan(settings: Settings, exchange: str | None, days_old: float | None) -> PlanReport:
+def make_plan(
+    settings: Settings,
+    exchange: str | None,
+    days_old: float | None,
+    watchlist: str | None = None,
+) -> PlanReport:
     """Plan an update, or with `days_old` a backfill, from the database in use.
 
-    Raises `UsageError` for an exchange without assets.
+    Raises `UsageError` for an exchange or a watchlist without assets.
     """
     with open_database(settings.database_url, settings.home, settings.schema, writes=False) as url:
         database = PostgresConnection(url, settings.schema)
         if exchange:
             require_exchange(database, exchange)
+        asset_ids = member_ids(database, watchlist) if watchlist else None
         known = known_quota(database, settings.token)
         if days_old is None:
+            if asset_ids is not None:
+                found, is_update = _watchlist_plan(database, known, exchange, asset_ids)
+                return PlanReport(found, known, None, is_update)
             found, is_update = update_plan(database, settings, known, exchange)
             audit = audit_outlook(database, known.quota, settings)
             return PlanReport(found, known, audit, is_update)
-        due = due_by_exchange(database, days_old, exchange)
+        due = due_by_exchange(database, days_old, exchange, asset_ids)
         found = plan_histories(due, known.quota, known.moment)
         return PlanReport(found, known, audit=None, is_update=False)
 
@@ -132,6 +142,29 @@ def update_plan(
     turns = _turns_after(planned(sampled=sampled), database, settings, known, exchange)
     audits = audit_turns(database, exchange, settings.audit_days, turns)
     return planned(sampled=sampled, audits=audits), bool(segments)
+
+
+def _watchlist_plan(
+    database: PostgresConnection, known: KnownQuota, exchange: str | None, asset_ids: list[int]
+) -> tuple[Plan, bool]:
+    """Plan an update of some assets alone: one request each."""
+    calendars = known_calendars(database)
+    queued = database.rows(*queries.queued(exchange, known.moment, asset_ids))
+    segments = {group.segment for group in queued if group.cursor is not None}
+    behind = behind_by_exchange(queued, published_at(segments, known.moment, calendars))
+    plans = {name: all_individually(groups) for name, groups in behind.items()}
+    wanted = dict(database.rows(*queries.wanted_actions(exchange, asset_ids)))
+    suspected = dict(
+        database.rows(*queries.suspected_assets(exchange, known.moment, asset_ids))
+    )
+    found = plan_update(
+        plans,
+        known.quota,
+        known.moment,
+        wanting=wanted,
+        suspected=suspected if lacking_a_session(behind) else {},
+    )
+    return found, bool(segments)
 
 
 def _probes(

@@ -67,13 +67,14 @@ def run_update(
     observe: Observer,
     policy: LimitPolicy = FAIL_FAST,
     now: datetime | None = None,
+    watchlist: str | None = None,
 ) -> RunReport:
     """Make everything fresh as of `now` (None: the database's) with the fewest calls.
 
-    SIGINT and SIGTERM drain the run.
+    With `watchlist` only its assets. SIGINT and SIGTERM drain the run.
     """
     settings.require_token()
-    return asyncio.run(_update(settings, exchange, observe, policy, now))
+    return asyncio.run(_update(settings, exchange, observe, policy, now, watchlist))
 
 
 def run_worker(settings: Settings, exchange: str | None, observe: Observer) -> RunReport:
@@ -129,11 +130,12 @@ async def _update(
     observe: Observer,
     policy: LimitPolicy,
     now: datetime | None,
+    watchlist: str | None,
 ) -> RunReport:
     drain = Drain(observe)
     with draining_on_signals(drain):
         async with open_database_async(settings) as url:
-            return await update(settings, url, exchange, observe, drain, policy, now)
+            return await update(settings, url, exchange, observe, drain, policy, now, watchlist)
 
 
 async def _work(settings: Settings, exchange: str | None, observe: Observer) -> RunReport:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache
 from importlib.resources import files
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from psycopg.rows import BaseRowFactory, args_row, class_row, scalar_row, tuple_row
 
@@ -44,6 +44,8 @@ from data_nexus.domain.planning.notices import NOTICE_OF_SUSPICION, Notice
 from data_nexus.domain.symbol import Symbol
 
 Row = TypeVar("Row")
+# Only these assets; None: whichever.
+Ids: TypeAlias = "list[int] | None"
 # Assumed until an answer's headers have named the minute's limit; less than any that was ever seen.
 ASSUMED_MINUTE_LIMIT = 300
 # So many assets are named of those that a run has a notice of, and of those that status counts.
@@ -124,9 +126,12 @@ def included(text: str) -> list[str]:
     return _INCLUDED.findall(text)
 
 
-def queued(exchange: str | None, moment: datetime) -> Select[Queued]:
+def queued(
+    exchange: str | None, moment: datetime, asset_ids: Ids = None
+) -> Select[Queued]:
     """Select what the queue may hand out at a moment, by market segment and cursor."""
-    return Select("count_queued", {"exchange": exchange, "moment": moment}, args_row(_queued))
+    asked = {"exchange": exchange, "moment": moment, "asset_ids": asset_ids}
+    return Select("count_queued", asked, args_row(_queued))
 
 
 def claimable(due: Mapping[str, Any]) -> Select[Queued]:
@@ -142,14 +147,18 @@ def unsettled(exchange: str | None) -> Select[Unsettled]:
     return Select("count_unsettled", {"exchange": exchange}, args_row(Unsettled))
 
 
-def wanted_actions(exchange: str | None) -> Select[tuple[str, int]]:
+def wanted_actions(exchange: str | None, asset_ids: Ids = None) -> Select[tuple[str, int]]:
     """Select the number of assets whose actions are to be fetched now, by exchange."""
-    return Select("count_wanted", {"exchange": exchange}, args_row(_count))
+    asked = {"exchange": exchange, "asset_ids": asset_ids}
+    return Select("count_wanted", asked, args_row(_count))
 
 
-def suspected_assets(exchange: str | None, moment: datetime) -> Select[tuple[str, int]]:
+def suspected_assets(
+    exchange: str | None, moment: datetime, asset_ids: Ids = None
+) -> Select[tuple[str, int]]:
     """Select the number of assets that are to be read again because of a doubt, by exchange."""
-    return Select("count_suspected", {"exchange": exchange, "moment": moment}, args_row(_count))
+    asked = {"exchange": exchange, "moment": moment, "asset_ids": asset_ids}
+    return Select("count_suspected", asked, args_row(_count))
 
 
 def refused_exchanges(token: str | None, endpoint: Endpoint, since: datetime) -> Select[str]:

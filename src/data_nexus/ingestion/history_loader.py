@@ -48,6 +48,7 @@ class BackfillScope:
     days_old: float = 1.0
     exchange: str | None = None
     symbols: tuple[Symbol, ...] | None = None
+    watchlist: str | None = None
 
 
 async def backfill(
@@ -71,12 +72,13 @@ async def backfill(
 class LoadedScope:
     """Which loaded histories to compare or to repair; None is *no restriction*.
 
-    Without symbols and exchange a repair reads what was found to be damaged.
+    Without symbols, watchlist and exchange a repair reads what was found to be damaged.
     """
 
     symbols: tuple[Symbol, ...] | None = None
     exchange: str | None = None
     limit: int | None = None
+    watchlist: str | None = None
 
 
 async def repair(
@@ -95,7 +97,7 @@ async def repair(
     totals = RunTotals()
     observe = observers(observe, totals.note)
     async with open_run(settings, url, observe, policy) as (store, requester):
-        asset_ids = await _known_ids(store, scope.symbols)
+        asset_ids = await _known_ids(store, scope.symbols, scope.watchlist)
         if asset_ids is not None:
             await store.repairs.want(asset_ids)
         elif scope.exchange is not None:
@@ -121,7 +123,7 @@ async def compare(
     ends the comparison before it begins.
     """
     async with open_run(settings, url, observe) as (store, requester):
-        asset_ids = await _known_ids(store, scope.symbols)
+        asset_ids = await _known_ids(store, scope.symbols, scope.watchlist)
         assets = await store.repairs.loaded(scope.exchange, asset_ids, scope.limit)
         price = len(assets) * CALLS[Endpoint.EOD]
         announce(price)
@@ -216,10 +218,16 @@ class EODHistoryLoader:
 
 async def _due(store: Store, scope: BackfillScope) -> Due:
     synced_before = await store.runs.moment(scope.days_old)
-    return Due(synced_before, scope.exchange, await _known_ids(store, scope.symbols))
+    chosen = await _known_ids(store, scope.symbols, scope.watchlist)
+    return Due(synced_before, scope.exchange, chosen)
 
 
-async def _known_ids(store: Store, symbols: Sequence[Symbol] | None) -> list[int] | None:
+async def _known_ids(
+    store: Store, symbols: Sequence[Symbol] | None, watchlist: str | None = None
+) -> list[int] | None:
+    """Return the ids of what is chosen by symbols or as a watchlist; None: whatever there is."""
+    if watchlist is not None:
+        return await store.listings.watched_ids(watchlist)
     if symbols is None:
         return None
     return [asset.asset_id for asset in await store.listings.known_assets(symbols)]

@@ -68,8 +68,8 @@ def require_exchange(database: PostgresConnection, exchange: str) -> None:
 
 
 def due_by_exchange(
-    database: PostgresConnection, days_old: float, exchange: str | None
+    database: PostgresConnection, days_old: float, exchange: str | None, asset_ids: Ids = None
 ) -> dict[str, int]:
     """Return the number of due assets in each exchange."""
-    asked = {"days_old": days_old, "exchange": exchange}
+    asked = {"days_old": days_old, "exchange": exchange, "asset_ids": asset_ids}
     return dict(database.rows("due_by_exchange", asked, tuple_row))

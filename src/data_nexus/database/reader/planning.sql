@@ -4,6 +4,7 @@ SELECT exchange, count(*) AS assets
 FROM queued_assets
 WHERE coalesce(last_synced, '-infinity'::timestamptz) < now() - %(days_old)s * interval '1 day'
   AND (%(exchange)s::text IS NULL OR exchange = %(exchange)s)
+  AND (%(asset_ids)s::int[] IS NULL OR id = ANY (%(asset_ids)s))
   AND (ask_after IS NULL OR ask_after <= now())
 GROUP BY exchange
 ORDER BY exchange

@@ -18,7 +18,7 @@ from psycopg.rows import class_row, scalar_row, tuple_row
 
 from data_nexus.database.connection import AsyncConn, repeated
 from data_nexus.database.pool import Pool, rows_of
-from data_nexus.database.queries import ActionSample, query, sampled_assets, wanted_actions
+from data_nexus.database.queries import ActionSample, Ids, query, sampled_assets, wanted_actions
 from data_nexus.database.store.batch import RejectedRow, reject_parameters
 from data_nexus.database.store.leases import Leases
 from data_nexus.domain.actions import Dividend, Split
@@ -75,9 +75,9 @@ class StoredActions:
     _pool: Pool
     _leases: Leases
 
-    async def wanted(self, exchange: str | None) -> dict[str, int]:
+    async def wanted(self, exchange: str | None, asset_ids: Ids = None) -> dict[str, int]:
         """Return the number of assets whose actions are to be fetched now, by exchange."""
-        return dict(await self._pool.rows(*wanted_actions(exchange)))
+        return dict(await self._pool.rows(*wanted_actions(exchange, asset_ids)))
 
     async def known(self, asset_id: int) -> KnownActions:
         """Return what is stored of an asset's actions, and what they left unexplained."""

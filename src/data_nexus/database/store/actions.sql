@@ -188,6 +188,7 @@ SELECT exchange, count(*) AS assets
 FROM active_assets
 WHERE actions_wanted_at <= now()
   AND (%(exchange)s::text IS NULL OR exchange = %(exchange)s)
+  AND (%(asset_ids)s::int[] IS NULL OR id = ANY (%(asset_ids)s))
 GROUP BY exchange
 ORDER BY exchange
 

@@ -38,6 +38,7 @@ WITH candidates AS (
           THEN q.synced_through IS NULL OR q.synced_through < p.published
       END
       AND q.ask_after IS NULL
+      AND (%(asset_ids)s::int[] IS NULL OR q.id = ANY (%(asset_ids)s))
       AND q.lease_owner IS NULL
       AND (q.times_rescued > 0) = %(suspect)s
     ORDER BY coalesce(q.last_synced, '-infinity'::timestamptz), q.id
@@ -55,6 +56,7 @@ WITH candidates AS (
       AND (coalesce(last_synced, '-infinity'::timestamptz), id)
           > (coalesce(%(after_synced)s::timestamptz, '-infinity'), %(after_id)s::int)
       AND (%(exchange)s::text IS NULL OR exchange = %(exchange)s)
+      AND (%(asset_ids)s::int[] IS NULL OR id = ANY (%(asset_ids)s))
       AND lease_owner IS NULL
       AND (times_rescued > 0) = %(suspect)s
     ORDER BY coalesce(last_synced, '-infinity'::timestamptz), id
@@ -157,6 +159,7 @@ JOIN unnest(
 WHERE coalesce(q.last_synced, '-infinity'::timestamptz) < least(%(synced_before)s::timestamptz, p.answered_before)
   AND (q.synced_through IS NULL OR q.synced_through < p.published)
   AND q.ask_after IS NULL
+  AND (%(asset_ids)s::int[] IS NULL OR q.id = ANY (%(asset_ids)s))
   AND q.lease_owner IS NULL
 GROUP BY q.exchange, q.venue, q.asset_type, q.synced_through
 ORDER BY q.exchange, q.venue, q.asset_type, q.synced_through

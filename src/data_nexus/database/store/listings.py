@@ -25,7 +25,7 @@ from data_nexus.database.store.successions import (
 from data_nexus.domain.listings.listing import Listing, SymbolChange
 from data_nexus.domain.listings.succession import Doubt, Succession
 from data_nexus.domain.listings.symbol_lists import KnownList
-from data_nexus.domain.listings.unknown_symbol import not_discovered
+from data_nexus.domain.listings.unknown_symbol import no_members, not_discovered
 from data_nexus.domain.symbol import Symbol
 from data_nexus.errors import no_assets
 
@@ -134,6 +134,13 @@ class Listings:
             asked = {"exchange": unknown[0].exchange}
             raise not_discovered(unknown, await self._pool.rows("symbols_of", asked, scalar_row))
         return [found[symbol] for symbol in symbols]
+
+    async def watched_ids(self, watchlist: str) -> list[int]:
+        """Return the ids of a watchlist's assets; raise `UsageError` if there are none."""
+        found = await self._pool.rows("watched_ids", {"name": watchlist}, scalar_row)
+        if not found:
+            raise no_members(watchlist, await self._pool.rows("watchlist_names", {}, scalar_row))
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Any
 from psycopg.rows import args_row, tuple_row
 
 from data_nexus.database.pool import Pool
-from data_nexus.database.queries import suspected_assets
+from data_nexus.database.queries import Ids, suspected_assets
 from data_nexus.domain.adjustment.findings import ADJUSTED_CLOSE_IS_EXPLAINED
 from data_nexus.domain.planning.due import LastSessions
 from data_nexus.domain.planning.suspicion import (
@@ -50,9 +50,11 @@ class Suspicions:
         }
         return await self._pool.rows("read_suspicions", asked, args_row(_noted))
 
-    async def counts(self, exchange: str | None, moment: datetime) -> dict[str, int]:
+    async def counts(
+        self, exchange: str | None, moment: datetime, asset_ids: Ids = None
+    ) -> dict[str, int]:
         """Return how many assets are to be read again at a moment, by exchange."""
-        return dict(await self._pool.rows(*suspected_assets(exchange, moment)))
+        return dict(await self._pool.rows(*suspected_assets(exchange, moment, asset_ids)))
 
     async def to_reload(self) -> set[Symbol]:
         """Return the assets whose histories have changed, as sessions in bulk have shown."""

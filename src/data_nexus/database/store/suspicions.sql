@@ -62,6 +62,7 @@ WITH doubted AS (
       AND (d.position, a.id)
           > (coalesce(%(after_synced)s::timestamptz, '-infinity'), %(after_id)s::int)
       AND (%(exchange)s::text IS NULL OR a.exchange = %(exchange)s)
+      AND (%(asset_ids)s::int[] IS NULL OR a.id = ANY (%(asset_ids)s))
       AND a.last_bar IS NOT NULL
       AND a.lease_owner IS NULL
       AND (a.times_rescued > 0) = %(suspect)s
@@ -79,6 +80,7 @@ JOIN active_assets a ON a.id = s.asset_id
 WHERE s.read_after <= coalesce(%(moment)s::timestamptz, now())
   AND a.last_bar IS NOT NULL
   AND (%(exchange)s::text IS NULL OR a.exchange = %(exchange)s)
+  AND (%(asset_ids)s::int[] IS NULL OR a.id = ANY (%(asset_ids)s))
 GROUP BY a.exchange
 ORDER BY a.exchange
 

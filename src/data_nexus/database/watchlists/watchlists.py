@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.queries import query
 from data_nexus.database.reader.assets import known_assets
 from data_nexus.database.watchlists.follows import changed_follows
+from data_nexus.domain.listings.unknown_symbol import no_members
 from data_nexus.domain.symbol import Symbol
 from data_nexus.errors import UsageError
 
@@ -122,23 +122,18 @@ def list_members(database: PostgresConnection, name: str) -> list[ListedMember]:
 
 
 def member_ids(database: PostgresConnection, name: str) -> list[int]:
-    """Return the ids of a watchlist's assets; raise `UsageError` if it is not there or empty."""
-    found = [member.asset_id for member in list_members(database, name)]
+    """Return the ids of a watchlist's assets; raise `UsageError` if there are none."""
+    found = database.rows("watched_ids", {"name": name}, scalar_row)
     if not found:
-        raise UsageError(f"the watchlist {name} is empty; run: nexus watchlist add {name} AAPL.US")
+        raise no_members(name, database.rows("watchlist_names", {}, scalar_row))
     return found
 
 
 def _require(connection: psycopg.Connection, name: str) -> None:
     cursor = connection.cursor(row_factory=scalar_row)
     names = cursor.execute(query("watchlist_names")).fetchall()
-    if name in names:
-        return
-    near = difflib.get_close_matches(name, names, n=3)
-    if near:
-        raise UsageError(f"there is no watchlist {name}; did you mean {', '.join(near)}?")
-    there = ", ".join(names) or "none yet; run: nexus watchlist create NAME --file symbols.txt"
-    raise UsageError(f"there is no watchlist {name}; there are: {there}")
+    if name not in names:
+        raise no_members(name, names)
 
 
 def _add(connection: psycopg.Connection, name: str, symbols: Sequence[Symbol]) -> int:

@@ -44,3 +44,7 @@ FROM watched_assets m
 JOIN assets a ON a.id = m.asset_id
 WHERE m.watchlist = %(name)s
 ORDER BY symbol, a.id
+
+-- name: watched_ids
+-- The assets of a watchlist.
+SELECT asset_id FROM watched_assets WHERE watchlist = %(name)s ORDER BY asset_id

@@ -1,4 +1,4 @@
-"""The error for a symbol that a store does not have: it names those that may be meant. Pure."""
+"""The errors for a symbol or a watchlist that is not there: they name what may be meant. Pure."""
 
 from __future__ import annotations
 
@@ -39,6 +39,19 @@ def not_discovered(unknown: Sequence[Symbol], codes: Sequence[str]) -> UsageErro
     more = len(unknown) - _MOST_NAMED
     others = f" and {more:,} more" if more > 0 else ""
     return UsageError(f"not in the database: {named}{others}; run: {_discover(unknown)}")
+
+
+def no_members(watchlist: str, names: Sequence[str]) -> UsageError:
+    """Return the error for a watchlist without assets, or that is none of the `names` there are."""
+    if watchlist in names:
+        return UsageError(
+            f"the watchlist {watchlist} is empty; run: nexus watchlist add {watchlist} AAPL.US"
+        )
+    near = difflib.get_close_matches(watchlist, names, n=3)
+    if near:
+        return UsageError(f"there is no watchlist {watchlist}; did you mean {', '.join(near)}?")
+    there = ", ".join(names) or "none yet; run: nexus watchlist create NAME --file symbols.txt"
+    return UsageError(f"there is no watchlist {watchlist}; there are: {there}")
 
 
 def _discover(symbols: Iterable[Symbol]) -> str:

@@ -61,7 +61,7 @@ async def wanting(run: UpdateRun, exchange: str | None) -> dict[str, int]:
 
     Those whose actions the vendor has refused to the key wait until it is tried again.
     """
-    wanted = await run.store.actions.wanted(exchange)
+    wanted = await run.store.actions.wanted(exchange, run.asset_ids)
     refused = await refused_exchanges(run) if wanted else ()
     return {name: assets for name, assets in wanted.items() if name not in refused}
 
@@ -81,7 +81,8 @@ async def read_actions(
     done = UpdateSteps()
     for name in await wanting(run, exchange):
         if name not in but and run.goes_on(done):
-            read = await read_due(run, name, Due(run.now, name, wants_actions=True))
+            due = Due(run.now, name, run.asset_ids, wants_actions=True)
+            read = await read_due(run, name, due)
             done += UpdateSteps(ended_by=read.ended_by)
     return done
 

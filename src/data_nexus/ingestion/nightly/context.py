@@ -47,7 +47,8 @@ class WorkerPass:
 class UpdateRun:
     """One update at the moment `now`, or a worker's pass: what its steps share.
 
-    What they report is counted in `totals` and handed to `listener`.
+    What they report is counted in `totals` and handed to `listener`. With `asset_ids` it is about
+    these assets alone.
     """
 
     settings: Settings
@@ -60,6 +61,7 @@ class UpdateRun:
     run_id: int
     reader: HistoryReader
     worker_pass: WorkerPass | None = None
+    asset_ids: list[int] | None = None
 
     @property
     def observe(self) -> Observer:

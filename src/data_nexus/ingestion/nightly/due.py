@@ -64,14 +64,14 @@ async def find_due(
 
     Of those that a worker's pass has `left` to other runs it is what was never loaded.
     """
-    queued = await run.bulk.queued(exchange, run.now)
+    queued = await run.bulk.queued(exchange, run.now, run.asset_ids)
     segments, calendars = {group.segment for group in queued}, await run.reader.calendars.load()
     published = await asyncio.to_thread(published_at, segments, run.now, calendars)
     late = await run.lately(WholeRequest.LATE)
     for last in (late, through):
         published = {p: min(d, last.get(p.exchange) or d) for p, d in published.items()}
     behind = behind_by_exchange(queued, published)
-    claim = Due(await run.store.runs.moment(), published=published)
+    claim = Due(await run.store.runs.moment(), asset_ids=run.asset_ids, published=published)
     if run.worker_pass and behind:
         claim = replace(claim, answered_before=await _answered_before(run, published, left))
         queued = await run.store.leases.claimable(claim)

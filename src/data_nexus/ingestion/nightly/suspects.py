@@ -18,9 +18,9 @@ async def read_suspected(run: UpdateRun, exchange: str | None) -> UpdateSteps:
     wait = wait_after(1)
     assert wait  # noqa: S101 - the first reading is never the last
     await run.store.suspicions.note_unexplained((run.now - RECENT).date(), run.now + wait)
-    if not await run.store.suspicions.counts(exchange, run.now):
+    if not await run.store.suspicions.counts(exchange, run.now, run.asset_ids):
         return UpdateSteps()
-    return await read_histories(run, Due(run.now, exchange, is_suspected=True))
+    return await read_histories(run, Due(run.now, exchange, run.asset_ids, is_suspected=True))
 
 
 async def note_open(run: UpdateRun, expected: LastSessions) -> None:

@@ -56,17 +56,20 @@ async def update(
     drain: Drain,
     policy: LimitPolicy = FAIL_FAST,
     now: datetime | None = None,
+    watchlist: str | None = None,
 ) -> RunReport:
     """Make an exchange, or all, complete as of the last session published by `now`; report.
 
-    Without `now` the moment is the database's. When nothing is due, no request is sent. Raises
-    `UsageError` for an exchange without assets.
+    With `watchlist` only its assets, each fetched individually. Without `now` the moment is the
+    database's. When nothing is due, no request is sent. Raises `UsageError` for an exchange or a
+    watchlist without assets.
     """
     started, totals = time.monotonic(), RunTotals()
     observing = observers(observe, totals.note)
     async with open_run(settings, url, observing, policy) as (store, requester):
         if exchange:
             await store.listings.require_exchange(exchange)
+        asset_ids = await store.listings.watched_ids(watchlist) if watchlist else None
         moment = now or await store.runs.moment()
         await store.leases.requeue_absent(moment)
         await store.leases.free_lost()
@@ -80,6 +83,7 @@ async def update(
             now=moment,
             run_id=await store.runs.start("update"),
             reader=replace(reader_of(settings, store, requester, observe), clock=lambda: moment),
+            asset_ids=asset_ids,
         )
         check = await RunCheck.begin(store, settings.require_token(), totals)
         async with store.runs.closing(run.run_id):
@@ -110,8 +114,9 @@ async def advance_due(
     Returns the last sessions of the segments that it should have completed besides. `announce`
     receives how many assets are due, before anything but symbol lists is fetched.
     """
-    due = await find_due(run, exchange)
-    done = _settled(run, await refresh_lists(run, due.lacking))
+    due, done = await find_due(run, exchange), UpdateSteps()
+    if run.asset_ids is None:
+        done = _settled(run, await refresh_lists(run, due.lacking))
     if done.lists:
         due = await find_due(run, exchange)
     announce(due.assets + sum((await wanting(run, exchange)).values()))
@@ -157,7 +162,7 @@ async def _follow_up(
     if complete:
         scopes = sorted(complete) if run.worker_pass else [exchange]
         steps += [partial(read_suspected, run, scope) for scope in scopes]
-        if not done.paused_by:
+        if run.asset_ids is None and not done.paused_by:
             # What the audit finds is explained in the same update: the next may cost nothing.
             steps += [
                 partial(sample_actions, run, exchange),
@@ -184,7 +189,7 @@ class SessionsRead:
 
 async def _read_sessions(run: UpdateRun, exchange: str | None, due: DueAssets) -> SessionsRead:
     """Load what is due: in bulk where that costs less, then asset by asset."""
-    turns = await _take_turns(run, due)
+    turns = await _take_turns(run, due) if run.asset_ids is None else {}
     done = sum((turn.steps for turn in turns.values()), UpdateSteps())
     through = {name: turn.through for name, turn in turns.items() if turn.through}
     left = frozenset(name for name, turn in turns.items() if turn.is_left)

@@ -121,9 +121,11 @@ class BulkSessions:
         """Return the same with this number of assets to a transaction."""
         return replace(self, together=assets)
 
-    async def queued(self, exchange: str | None, moment: datetime) -> list[Queued]:
+    async def queued(
+        self, exchange: str | None, moment: datetime, asset_ids: Ids = None
+    ) -> list[Queued]:
         """Return what the queue may hand out at a moment, by market segment and cursor."""
-        return await self._pool.rows(*queued(exchange, moment))
+        return await self._pool.rows(*queued(exchange, moment, asset_ids))
 
     async def unsettled(self) -> list[Unsettled]:
         """Return how many assets have sessions that are not settled, by exchange."""

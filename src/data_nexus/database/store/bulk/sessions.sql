@@ -3,6 +3,7 @@
 SELECT exchange, venue, asset_type, synced_through, count(*) AS assets
 FROM queued_assets
 WHERE (%(exchange)s::text IS NULL OR exchange = %(exchange)s)
+  AND (%(asset_ids)s::int[] IS NULL OR id = ANY (%(asset_ids)s))
   AND (ask_after IS NULL OR ask_after <= coalesce(%(moment)s::timestamptz, now()))
 GROUP BY exchange, venue, asset_type, synced_through
 ORDER BY exchange, venue, asset_type, synced_through
