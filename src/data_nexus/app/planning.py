@@ -154,9 +154,7 @@ def _watchlist_plan(
     behind = behind_by_exchange(queued, published_at(segments, known.moment, calendars))
     plans = {name: all_individually(groups) for name, groups in behind.items()}
     wanted = dict(database.rows(*queries.wanted_actions(exchange, asset_ids)))
-    suspected = dict(
-        database.rows(*queries.suspected_assets(exchange, known.moment, asset_ids))
-    )
+    suspected = dict(database.rows(*queries.suspected_assets(exchange, known.moment, asset_ids)))
     found = plan_update(
         plans,
         known.quota,

@@ -21,6 +21,12 @@ COMMANDS = {
         "verify": "data_nexus.cli.start.verify:verify",
         "config": "data_nexus.cli.start.config:config",
     },
+    "Choose": {
+        "watchlist": "data_nexus.cli.choose.watchlist:watchlist",
+        "follow": "data_nexus.cli.choose.follow:follow",
+        "pause": "data_nexus.cli.choose.pause:pause",
+        "resume": "data_nexus.cli.choose.pause:resume",
+    },
     "Load": {
         "discover": "data_nexus.cli.load.discover:discover",
         "backfill": "data_nexus.cli.load.backfill:backfill",

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
 
 from data_nexus.app.calendar_files import keep_calendars_at_home
 from data_nexus.config import Settings, load_settings
+from data_nexus.database.connection import PostgresConnection
+from data_nexus.database.open import open_database
 from data_nexus.observe.logs import set_up_logs
 
 Decorated = Callable[..., Any]
@@ -23,6 +26,16 @@ def output_options(command: Decorated) -> Decorated:
     ):
         command = option(command)
     return command
+
+
+@contextmanager
+def opened(settings: Settings, *, writes: bool = True) -> Iterator[PostgresConnection]:
+    """Give the database of a command that sends no request; close it at the end."""
+    home, schema = settings.home, settings.schema
+    with open_database(settings.database_url, home, schema, writes=writes) as url:
+        database = PostgresConnection(url, schema)
+        yield database
+        database.close()
 
 
 def settings_from(options: dict[str, Any]) -> Settings:

@@ -46,6 +46,12 @@ def print_error(message: str, exit_code: int, *, as_json: bool) -> None:
         print_json({"error": message, "exit_code": exit_code})
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a number with its noun: 1 asset, 2 assets."""
+    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{count:,} {noun if count == 1 else plural}"
+
+
 def print_pairs(pairs: Iterable[tuple[str, object]]) -> None:
     """Print facts as two columns."""
     table = Table.grid(padding=(0, 2))

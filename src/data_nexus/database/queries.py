@@ -126,9 +126,7 @@ def included(text: str) -> list[str]:
     return _INCLUDED.findall(text)
 
 
-def queued(
-    exchange: str | None, moment: datetime, asset_ids: Ids = None
-) -> Select[Queued]:
+def queued(exchange: str | None, moment: datetime, asset_ids: Ids = None) -> Select[Queued]:
     """Select what the queue may hand out at a moment, by market segment and cursor."""
     asked = {"exchange": exchange, "moment": moment, "asset_ids": asset_ids}
     return Select("count_queued", asked, args_row(_queued))

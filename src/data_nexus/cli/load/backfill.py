@@ -37,6 +37,7 @@ from data_nexus.observe.progress import progress_display
 )
 @click.option("--exchange", help="only this exchange")
 @click.option("--symbols", help="only these: AAPL.US,MSFT.US")
+@click.option("--watchlist", help="only the assets of this watchlist")
 @click.option(
     "--batch-rows", type=click.IntRange(min=1), help="rows that share a transaction (5000)"
 )
@@ -47,6 +48,7 @@ def backfill(
     wait: bool,  # noqa: FBT001
     exchange: str | None,
     symbols: str | None,
+    watchlist: str | None,
     as_json: bool,  # noqa: FBT001
     **options: Any,  # noqa: ANN401
 ) -> int:
@@ -60,6 +62,7 @@ def backfill(
         days_old=settings.days_old,
         exchange=exchange_code(exchange) if exchange else None,
         symbols=tuple(parse_symbols([symbols])) if symbols else None,
+        watchlist=watchlist,
     )
     with progress_display(error_console) as progress:
         policy = WAIT if wait else FAIL_FAST

@@ -25,13 +25,19 @@ _DAY_SEC = 86_400
 
 @click.command()
 @click.option("--exchange", help="only this exchange")
+@click.option("--watchlist", help="plan an update of this watchlist's assets alone")
 @click.option(
     "--days-old",
     type=click.FloatRange(min=0),
     help="plan a backfill: due when the last answer is older than this",
 )
 @output_options
-def plan(exchange: str | None, as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
+def plan(
+    exchange: str | None,
+    watchlist: str | None,
+    as_json: bool,  # noqa: FBT001 - a flag of the command line
+    **options: Any,  # noqa: ANN401
+) -> None:
     """Estimate an update's requests, calls and time; spend nothing.
 
     Where one session of a whole exchange costs less in bulk than one call for each asset, the
@@ -42,7 +48,7 @@ def plan(exchange: str | None, as_json: bool, **options: Any) -> None:  # noqa: 
     settings = settings_from(options)
     chosen = exchange_code(exchange) if exchange else None
     days_old = None if options["days_old"] is None else settings.days_old
-    report = make_plan(settings, chosen, days_old)
+    report = make_plan(settings, chosen, days_old, watchlist)
     found = report.plan
     if as_json:
         print_json(report.as_dict())

@@ -21,11 +21,13 @@ from data_nexus.observe.progress import progress_display
 
 @click.command()
 @click.option("--exchange", help="only this exchange")
+@click.option("--watchlist", help="only the assets of this watchlist, each for one call")
 @click.option("--wait", is_flag=True, help="when the quota is used up, sleep until it resets")
 @click.option("--concurrency", type=click.IntRange(1, 256), help="requests in flight (5)")
 @output_options
 def update(
     exchange: str | None,
+    watchlist: str | None,
     wait: bool,  # noqa: FBT001 - a flag of the command line
     as_json: bool,  # noqa: FBT001
     **options: Any,  # noqa: ANN401
@@ -43,7 +45,8 @@ def update(
     chosen = exchange_code(exchange) if exchange else None
     with progress_display(error_console) as progress:
         policy = WAIT if wait else FAIL_FAST
-        report = run_update(settings, chosen, observers(log_event, progress), policy)
+        observe = observers(log_event, progress)
+        report = run_update(settings, chosen, observe, policy, watchlist=watchlist)
     if as_json:
         print_json(report.as_dict())
     else:

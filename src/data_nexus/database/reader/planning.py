@@ -12,6 +12,7 @@ from data_nexus.config import Secret
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.queries import (
     ASSUMED_MINUTE_LIMIT,
+    Ids,
     has_assets,
     learned_sessions,
     query,

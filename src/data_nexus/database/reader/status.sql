@@ -2,7 +2,8 @@
 -- What the database holds: assets by state, and their dates. An asset is settled if each
 -- published session but the last has been compared after the next one's publication, and fresh if it
 -- is settled and the last session is stored or known absent. One that is known to be damaged is
--- neither, and one that is to be read again since something about it is in doubt is not fresh.
+-- neither, and one that is to be read again since something about it is in doubt is not fresh. What is
+-- paused or not followed is not stale either: a person wants it so.
 WITH current AS (
     SELECT a.*,
            (SELECT m.date FROM market_data m WHERE m.asset_id = a.id ORDER BY m.date LIMIT 1) AS first_date,
@@ -16,7 +17,8 @@ WITH current AS (
                            WHERE s.asset_id = a.id AND s.read_after < 'infinity'
                        )) AS is_fresh,
            repair_wanted_at IS NULL AND (is_ended OR settled_through >= p.settled) AS is_settled,
-           NOT is_ended AND a.last_bar > coalesce(a.settled_through, '-infinity') AS is_provisional
+           NOT is_ended AND a.last_bar > coalesce(a.settled_through, '-infinity') AS is_provisional,
+           is_followed AND paused_at IS NULL AS is_wanted
     FROM (SELECT *, is_delisted OR retired_at IS NOT NULL AS is_ended FROM assets) AS a
     LEFT JOIN unnest(
         %(exchanges)s::text[], %(venues)s::text[], %(asset_types)s::text[], %(published)s::date[],
@@ -27,12 +29,14 @@ SELECT count(*) AS total,
        count(first_date) AS with_data,
        count(*) FILTER (WHERE first_date IS NULL) AS without_data,
        count(*) FILTER (WHERE first_date IS NOT NULL AND is_fresh) AS fresh,
-       count(*) FILTER (WHERE first_date IS NOT NULL AND is_fresh IS NOT TRUE) AS stale,
+       count(*) FILTER (WHERE first_date IS NOT NULL AND is_fresh IS NOT TRUE AND is_wanted) AS stale,
        count(*) FILTER (WHERE first_date IS NOT NULL AND is_settled) AS settled,
        count(*) FILTER (WHERE first_date IS NOT NULL AND is_provisional) AS provisional,
        count(*) FILTER (WHERE parked_at IS NOT NULL) AS parked,
        count(*) FILTER (WHERE repair_wanted_at IS NOT NULL) AS damaged,
        count(*) FILTER (WHERE NOT is_active) AS inactive,
+       count(*) FILTER (WHERE paused_at IS NOT NULL) AS paused,
+       count(*) FILTER (WHERE NOT is_followed) AS not_followed,
        count(*) FILTER (WHERE lease_until >= now()) AS leased,
        count(*) FILTER (WHERE actions_wanted_at IS NOT NULL) AS wanting_actions,
        count(*) FILTER (WHERE EXISTS (

@@ -79,8 +79,7 @@ def add_to_watchlist(database: PostgresConnection, name: str, symbols: Sequence[
     """
     with changed_follows(database) as connection:
         _require(connection, name)
-        added = _add(connection, name, symbols)
-        return added
+        return _add(connection, name, symbols)
 
 
 def remove_from_watchlist(
@@ -94,8 +93,7 @@ def remove_from_watchlist(
         _require(connection, name)
         asset_ids = [asset.asset_id for asset in known_assets(connection, symbols)]
         chosen = {"name": name, "asset_ids": asset_ids}
-        removed = connection.execute(query("remove_watched"), chosen).rowcount
-        return removed
+        return connection.execute(query("remove_watched"), chosen).rowcount
 
 
 def drop_watchlist(database: PostgresConnection, name: str) -> None:

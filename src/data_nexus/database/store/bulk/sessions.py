@@ -18,7 +18,7 @@ from psycopg.rows import class_row, scalar_row, tuple_row
 
 from data_nexus.database.connection import AsyncConn
 from data_nexus.database.pool import Pool, copy_to, rows_of
-from data_nexus.database.queries import query, queued, unsettled
+from data_nexus.database.queries import Ids, query, queued, unsettled
 from data_nexus.database.store.copy_format import encode_bars, framed
 from data_nexus.domain.bars import days
 from data_nexus.domain.lease import Lease

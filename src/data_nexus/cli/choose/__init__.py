@@ -1,0 +1,1 @@
+"""Commands by which a person chooses assets: watchlists, what is followed, pauses."""
