@@ -10,9 +10,9 @@ from typing import LiteralString
 import pytest
 
 from data_nexus.database.connection import PostgresConnection
+from data_nexus.database.reader.assets import asset_ids_of
 from data_nexus.database.reader.dead_letters import (
     drop_dead_letters,
-    find_asset_ids,
     list_dead_letters,
     retry_dead_letters,
 )
@@ -140,8 +140,7 @@ def test_only_the_assets_named_are_tried_again(
 ) -> None:
     add_assets(database_url, "A", "B", "C")
     park_all(worker)
-    ids = find_asset_ids(database, [Symbol("B", "US"), Symbol("NONE", "US")])
-    assert retry_dead_letters(database, list(ids.values())) == 1
+    assert retry_dead_letters(database, asset_ids_of(database, [Symbol("b", "US")])) == 1
     assert rows(database_url, PARKED) == [("A",), ("C",)]
     assert retry_dead_letters(database, []) == 0
     assert retry_dead_letters(database, None) == 2

@@ -15,7 +15,6 @@ from data_nexus.research.selection import (
     members_of,
     symbols_of,
     unknown_member,
-    unknown_symbol,
 )
 
 
@@ -54,16 +53,6 @@ def test_a_universe_names_its_assets() -> None:
     }
     with pytest.raises(UsageError, match="not a universe"):
         members_of(pa.table({"asset_id": [1]}))
-
-
-def test_an_unknown_symbol_is_answered_with_near_names_or_the_remedy() -> None:
-    near = unknown_symbol(Symbol("APL", "US"), ["AAPL", "MSFT"], "database", "run: x")
-    assert str(near) == "APL.US is not in the database; did you mean AAPL.US?"
-    far = unknown_symbol(Symbol("APL", "US"), ["MSFT"], "database", "run: x")
-    assert str(far) == "APL.US is not in the database; run: x"
-    assert str(unknown_symbol(Symbol("APL", "US"), [], "snapshot")) == (
-        "APL.US is not in the snapshot"
-    )
 
 
 def test_a_universe_of_another_store_is_refused_by_its_asset() -> None:
