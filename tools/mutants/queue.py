@@ -24,13 +24,13 @@ MUTANTS = (
         name="wanted actions are claimed although held",
         file=_LEASES_SQL,
         before=(
-            "      AND (%(exchange)s::text IS NULL OR exchange = %(exchange)s)\n"
+            "      AND (%(asset_ids)s::int[] IS NULL OR id = ANY (%(asset_ids)s))\n"
             "      AND lease_owner IS NULL\n"
             "      AND (times_rescued > 0) = %(suspect)s\n"
             "    ORDER BY coalesce(last_synced"
         ),
         after=(
-            "      AND (%(exchange)s::text IS NULL OR exchange = %(exchange)s)\n"
+            "      AND (%(asset_ids)s::int[] IS NULL OR id = ANY (%(asset_ids)s))\n"
             "      AND (times_rescued > 0) = %(suspect)s\n"
             "    ORDER BY coalesce(last_synced"
         ),

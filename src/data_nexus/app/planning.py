@@ -19,7 +19,7 @@ from data_nexus.database.reader.planning import (
     last_sightings,
     require_exchange,
 )
-from data_nexus.database.watchlists.watchlists import member_ids
+from data_nexus.database.reader.watchlists.watchlists import member_ids
 from data_nexus.domain.calendar.learned import Calendars
 from data_nexus.domain.endpoints import Endpoint
 from data_nexus.domain.limits.quota import Quota, on_day

@@ -21,18 +21,16 @@ COMMANDS = {
         "verify": "data_nexus.cli.start.verify:verify",
         "config": "data_nexus.cli.start.config:config",
     },
-    "Choose": {
-        "watchlist": "data_nexus.cli.choose.watchlist:watchlist",
-        "follow": "data_nexus.cli.choose.follow:follow",
-        "pause": "data_nexus.cli.choose.pause:pause",
-        "resume": "data_nexus.cli.choose.pause:resume",
-    },
     "Load": {
         "discover": "data_nexus.cli.load.discover:discover",
         "backfill": "data_nexus.cli.load.backfill:backfill",
         "update": "data_nexus.cli.load.update:update",
         "repair": "data_nexus.cli.load.repair:repair",
         "plan": "data_nexus.cli.load.plan:plan",
+        "watchlist": "data_nexus.cli.load.watchlist:watchlist",
+        "follow": "data_nexus.cli.load.follow:follow",
+        "pause": "data_nexus.cli.load.pause:pause",
+        "resume": "data_nexus.cli.load.pause:resume",
     },
     "Look": {
         "status": "data_nexus.cli.look.status:status",

@@ -8,15 +8,23 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import click
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from data_nexus.domain.texts import visible
+
+_GAP = "  "
+# A column of text may become so narrow that its values fold into lines; not narrower.
+_NARROWEST = 16
+Cells = list[str]
 
 
 class PlainConsole(Console):
@@ -67,6 +75,96 @@ def shown(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print rows under headings, numbers to the right.
+
+    On a screen that is too narrow the widest column of text folds; if that is not enough, each row
+    is printed as lines of names and values. Into a pipe or a file a row is one line, however long.
+    """
+    values = [*rows]
+    texts = [[cell_text(value) for value in row] for row in values]
+    numbers = {
+        at for at in range(len(headings)) if any(isinstance(row[at], int | float) for row in values)
+    }
+    if console.is_terminal and _width([[*headings], *texts]) > console.width:
+        folded = _folded([*headings], texts, numbers)
+        if folded is None:
+            _print_records(headings, texts)
+            return
+        texts = folded
+    widths = _widths([[*headings], *texts])
+    _print_line(headings, widths, numbers, "bold")
+    for row in texts:
+        _print_line(row, widths, numbers)
+
+
+def cell_text(value: object) -> str:
+    """Return a value as a cell shows it: whole numbers in groups, moments to the minute."""
+    if value == "":
+        return ""
+    if isinstance(value, float):
+        return f"{value:,.10g}"
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M}"
+    return visible(shown(value)).replace("\n", " ")
+
+
+def _widths(rows: Sequence[Sequence[str]]) -> list[int]:
+    lines = [[max(map(cell_len, cell.split("\n"))) for cell in row] for row in rows]
+    return [max(column) for column in zip(*lines, strict=True)]
+
+
+def _width(rows: Sequence[Sequence[str]]) -> int:
+    widths = _widths(rows)
+    return sum(widths) + len(_GAP) * (len(widths) - 1)
+
+
+def _folded(headings: Cells, rows: list[Cells], numbers: set[int]) -> list[Cells] | None:
+    """Return the rows with the widest text folded to fit the screen; None if that cannot be."""
+    widths = _widths([headings, *rows])
+    texts = [at for at in range(len(widths)) if at not in numbers]
+    if not texts:
+        return None
+    widest = max(texts, key=lambda at: widths[at])
+    room = widths[widest] - (_width([headings, *rows]) - console.width)
+    if room < max(_NARROWEST, cell_len(headings[widest])):
+        return None
+    return [
+        [_fold(cell, room) if at == widest else cell for at, cell in enumerate(row)] for row in rows
+    ]
+
+
+def _fold(text: str, width: int) -> str:
+    lines = textwrap.wrap(text, width, break_on_hyphens=False) or [""]
+    # A wide character counts as two columns; then half as many fit.
+    if any(cell_len(line) > width for line in lines):
+        lines = textwrap.wrap(text, width // 2)
+    return "\n".join(lines)
+
+
+def _print_line(
+    cells: Sequence[str], widths: Sequence[int], numbers: set[int], style: str = ""
+) -> None:
+    split = [cell.split("\n") for cell in cells]
+    for number in range(max(map(len, split))):
+        parts = []
+        for at, lines in enumerate(split):
+            text = lines[number] if number < len(lines) else ""
+            blanks = " " * (widths[at] - cell_len(text))
+            parts.append(blanks + text if at in numbers else text + blanks)
+        console.print(Text(_GAP.join(parts).rstrip(), style=style), soft_wrap=True)
+
+
+def _print_records(headings: Sequence[str], rows: list[Cells]) -> None:
+    width = max(map(cell_len, headings))
+    for at, row in enumerate(rows):
+        if at:
+            console.print()
+        for heading, cell in zip(headings, row, strict=True):
+            name = heading + " " * (width - cell_len(heading))
+            console.print(Text(f"{name}{_GAP}{cell}"), soft_wrap=True)
 
 
 def is_terminal() -> bool:

@@ -54,7 +54,7 @@ _NAMED_BY_RUN, _NAMED_BY_STATUS = 50, 1000
 NOTICED_DAYS = 7
 _HASH_KEY = b"data-nexus quota ledger"
 # The folders of this package with statements.
-FOLDERS = ("store", "store/bulk", "reader", "watchlists")
+FOLDERS = ("store", "store/bulk", "reader", "reader/watchlists")
 _NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 _INCLUDED = re.compile(r"^\{(\w+)\}$", re.MULTILINE)
 
@@ -77,7 +77,7 @@ class Select(NamedTuple, Generic[Row]):
 class FoundAsset(NamedTuple):
     """An asset that has a symbol now; `currency` is that of its prices, "" if unknown.
 
-    It was `wanted` as somebody has written it: maybe in small letters.
+    It was `wanted` as a person has written it: maybe in small letters.
     """
 
     wanted: Symbol

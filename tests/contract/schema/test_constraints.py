@@ -60,7 +60,7 @@ def test_no_date_that_the_program_reads_can_be_one_that_python_lacks(
         " AND column_name <> 'read_after'",
         {"date": "date", "timestamptz": "timestamp with time zone"}[kind],
     )
-    assert len(columns) == {"date": 6, "timestamptz": 14}[kind]
+    assert len(columns) == {"date": 6, "timestamptz": 15}[kind]
     execute(
         database_url,
         "INSERT INTO assets (symbol, exchange) VALUES ('A', 'US')",

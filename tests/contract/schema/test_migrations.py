@@ -111,7 +111,8 @@ def test_no_foreign_key_leaves_a_table_and_each_large_key_begins_with_the_asset(
             " WHERE contype = 'p' AND connamespace = 'public'::regnamespace"
             " AND conrelid::regclass::text NOT IN"
             " ('assets', 'runs', 'quota_ledger', 'workers', 'alembic_version', 'refusals',"
-            " 'discoveries', 'rechecked_sessions', 'learned_sessions', 'exchange_requests')",
+            " 'discoveries', 'rechecked_sessions', 'learned_sessions', 'exchange_requests',"
+            " 'watchlists', 'watched_assets', 'follows')",
         )
     )
     assert len(keys) == 13

@@ -125,7 +125,7 @@ class Listings:
             raise no_assets(exchange)
 
     async def known_assets(self, symbols: Sequence[Symbol]) -> list[FoundAsset]:
-        """Return the assets of symbols as somebody has written them, in the order given.
+        """Return the assets of symbols as a person has written them, in the order given.
 
         Raises `UsageError` for one that no asset has, with near names.
         """

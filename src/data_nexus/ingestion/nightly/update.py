@@ -19,6 +19,7 @@ from functools import partial
 from typing import Any
 
 from data_nexus.config import Settings
+from data_nexus.database.store import Store
 from data_nexus.database.store.bulk.exchange_turns import WholeRequest
 from data_nexus.domain.endpoints import Endpoint
 from data_nexus.domain.planning.bulk_or_single import FetchPlan
@@ -67,9 +68,7 @@ async def update(
     started, totals = time.monotonic(), RunTotals()
     observing = observers(observe, totals.note)
     async with open_run(settings, url, observing, policy) as (store, requester):
-        if exchange:
-            await store.listings.require_exchange(exchange)
-        asset_ids = await store.listings.watched_ids(watchlist) if watchlist else None
+        asset_ids = await _chosen(store, exchange, watchlist)
         moment = now or await store.runs.moment()
         await store.leases.requeue_absent(moment)
         await store.leases.free_lost()
@@ -102,6 +101,13 @@ async def update(
         await store.runs.finish(run.run_id, report.outcome, report.as_dict())
         observe(RunFinished("update", report.outcome, report.duration_sec))
         return report
+
+
+async def _chosen(store: Store, exchange: str | None, watchlist: str | None) -> list[int] | None:
+    """Return the ids of a watchlist's assets, None without one; require that there are some."""
+    if exchange:
+        await store.listings.require_exchange(exchange)
+    return await store.listings.watched_ids(watchlist) if watchlist else None
 
 
 async def advance_due(

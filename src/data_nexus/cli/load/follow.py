@@ -8,16 +8,15 @@ from typing import Any
 import click
 
 from data_nexus.cli.options import opened, output_options, settings_from
-from data_nexus.cli.render import console, print_json
-from data_nexus.cli.tables import print_table
+from data_nexus.cli.render import console, print_json, print_table
 from data_nexus.database.reader.planning import require_exchange
-from data_nexus.database.watchlists.follows import (
+from data_nexus.database.reader.watchlists.follows import (
     FollowedExchange,
     follow_exchange,
     follow_watchlist,
     list_followed,
 )
-from data_nexus.database.watchlists.watchlists import member_ids
+from data_nexus.database.reader.watchlists.watchlists import member_ids
 from data_nexus.domain.symbol import exchange_code
 from data_nexus.errors import UsageError
 

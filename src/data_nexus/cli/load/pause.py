@@ -12,8 +12,8 @@ from data_nexus.cli.render import console, counted, print_json
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.reader.assets import asset_ids_of
 from data_nexus.database.reader.planning import require_exchange
-from data_nexus.database.watchlists.follows import pause_assets, resume_assets
-from data_nexus.database.watchlists.watchlists import member_ids
+from data_nexus.database.reader.watchlists.follows import pause_assets, resume_assets
+from data_nexus.database.reader.watchlists.watchlists import member_ids
 from data_nexus.domain.symbol import exchange_code, parse_symbols
 from data_nexus.errors import UsageError
 

@@ -13,7 +13,7 @@ from psycopg.rows import class_row, scalar_row
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.queries import query
 from data_nexus.database.reader.assets import known_assets
-from data_nexus.database.watchlists.follows import changed_follows
+from data_nexus.database.reader.watchlists.follows import changed_follows
 from data_nexus.domain.listings.unknown_symbol import no_members
 from data_nexus.domain.symbol import Symbol
 from data_nexus.errors import UsageError

@@ -7,11 +7,10 @@ from typing import Any
 
 import click
 
-from data_nexus.cli.choose.symbol_files import read_symbols
+from data_nexus.cli.load.symbol_files import read_symbols
 from data_nexus.cli.options import opened, output_options, settings_from
-from data_nexus.cli.render import console, counted, print_json
-from data_nexus.cli.tables import print_table
-from data_nexus.database.watchlists.watchlists import (
+from data_nexus.cli.render import console, counted, print_json, print_table
+from data_nexus.database.reader.watchlists.watchlists import (
     ListedMember,
     ListedWatchlist,
     add_to_watchlist,
@@ -97,7 +96,7 @@ def remove(
     as_json: bool,  # noqa: FBT001
     **options: Any,  # noqa: ANN401
 ) -> None:
-    """Take symbols out of a watchlist, or delete it with --all; their bars stay."""
+    """Take symbols out of a watchlist; their bars stay."""
     if everything == bool(symbols or path):
         raise UsageError("name the symbols to take out, or give --all to delete the watchlist")
     with opened(settings_from(options)) as database:

@@ -1,1 +1,0 @@
-"""Commands by which a person chooses assets: watchlists, what is followed, pauses."""
