@@ -62,7 +62,11 @@ class SettingsFile:
 
 def home_file(home: str) -> SettingsFile | None:
     """Read the file of NEXUS_HOME; trusted if that is an absolute path and the file the user's."""
-    read = _read(Path(home).expanduser() / "nexus.toml")
+    try:
+        folder = Path(home).expanduser()
+    except RuntimeError as error:  # a user that the system does not know
+        raise UsageError(f"NEXUS_HOME: {home}: {error}") from None
+    read = _read(folder / "nexus.toml")
     if read is None:
         return None
     path, values, number, owner, mode = read

@@ -70,6 +70,9 @@ def _proven(value: str, source: str) -> str:
 
 
 def _faults(value: str) -> Iterator[tuple[str, str]]:
+    if len(value) > _LARGEST:
+        yield f"it has {len(value):,} characters", "copy the key again, and nothing else"
+        return
     if _ASSIGNED.match(value):
         yield "it assigns a variable", "write the key alone, without the name and ="
     if len(value.splitlines()) > 1:

@@ -21,7 +21,8 @@ class Lease:
     is the last session that the vendor must have published, if the calendar was consulted. The
     worker stops trusting the lease after `trusted_until`, a moment of its monotonic clock, unless
     it was renewed. `cause` says why the whole history is read again although nothing is due:
-    *audit*, *repair* or *suspicion*; None if it is due. `is_named`: a person has named the asset.
+    *audit*, *repair* or *suspicion*; None if it is due. `is_named`: a person has named the asset;
+    `withdraws`: and wants all bars gone that the vendor does not send.
     """
 
     asset_id: int
@@ -38,3 +39,4 @@ class Lease:
     published: date | None = None
     cause: str | None = None
     is_named: bool = False
+    withdraws: bool = False

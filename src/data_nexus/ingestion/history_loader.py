@@ -15,7 +15,7 @@ from data_nexus.database.store import Due, Store
 from data_nexus.domain.endpoints import CALLS, Endpoint
 from data_nexus.domain.symbol import Symbol, parse_symbols
 from data_nexus.domain.validation.price_kinds import price_kinds
-from data_nexus.errors import QuotaSpent
+from data_nexus.errors import QuotaSpent, UsageError
 from data_nexus.events import Observer, RunFinished, RunStarted, ignore, observers
 from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.fetching.requester import Requester
@@ -72,13 +72,15 @@ async def backfill(
 class LoadedScope:
     """Which loaded histories to compare or to repair; None is *no restriction*.
 
-    Without symbols, watchlist and exchange a repair reads what was found to be damaged.
+    Without symbols, watchlist and exchange a repair reads what was found to be damaged. One that
+    `withdraws` takes out all bars that the vendor does not send.
     """
 
     symbols: tuple[Symbol, ...] | None = None
     exchange: str | None = None
     limit: int | None = None
     watchlist: str | None = None
+    withdraws: bool = False
 
 
 async def repair(
@@ -99,12 +101,13 @@ async def repair(
     async with open_run(settings, url, observe, policy) as (store, requester):
         asset_ids = await _known_ids(store, scope.symbols, scope.watchlist)
         if asset_ids is not None:
+            await _require_bars(store, asset_ids)
             await store.repairs.want(asset_ids)
         elif scope.exchange is not None:
             await store.listings.require_exchange(scope.exchange)
             await store.repairs.want_exchange(scope.exchange)
         moment = await store.runs.moment()
-        due = Due(moment, scope.exchange, asset_ids, wants_repair=True)
+        due = Due(moment, scope.exchange, asset_ids, wants_repair=True, withdraws=scope.withdraws)
         run = HistoryRun("repair", settings, store, requester, observe, drain, totals)
         report = await run.over(due, scope.limit)
         return report, await store.repairs.left(moment, scope.exchange, asset_ids)
@@ -220,6 +223,16 @@ async def _due(store: Store, scope: BackfillScope) -> Due:
     synced_before = await store.runs.moment(scope.days_old)
     chosen = await _known_ids(store, scope.symbols, scope.watchlist)
     return Due(synced_before, scope.exchange, chosen)
+
+
+async def _require_bars(store: Store, asset_ids: Sequence[int]) -> None:
+    """Raise `UsageError` for assets of which nothing can be repaired."""
+    loaded = {asset.asset_id for asset in await store.repairs.loaded(None, asset_ids, None)}
+    if without := len({*asset_ids} - loaded):
+        raise UsageError(
+            f"nothing to repair: {without:,} of {len(asset_ids):,} assets lack bars or are parked;"
+            " run: nexus backfill --symbols …, or nexus dead-letters list"
+        )
 
 
 async def _known_ids(

@@ -23,6 +23,7 @@ from data_nexus.observe.progress import progress_display
 @click.command()
 @click.option("--symbols", help="these: AAPL.US,MSFT.US")
 @click.option("--exchange", help="all loaded assets of this exchange")
+@click.option("--withdraw", is_flag=True, help="with --symbols: take out all bars not sent")
 @click.option("--limit", type=click.IntRange(min=1), help="read at most this number of histories")
 @click.option("--wait", is_flag=True, help="when the quota is used up, sleep until it resets")
 @click.option("--concurrency", type=click.IntRange(1, 256), help="requests in flight (5)")
@@ -30,8 +31,9 @@ from data_nexus.observe.progress import progress_display
 def repair(
     symbols: str | None,
     exchange: str | None,
+    withdraw: bool,  # noqa: FBT001 - a flag of the command line
     limit: int | None,
-    wait: bool,  # noqa: FBT001 - a flag of the command line
+    wait: bool,  # noqa: FBT001
     as_json: bool,  # noqa: FBT001
     **options: Any,  # noqa: ANN401
 ) -> int:
@@ -40,7 +42,12 @@ def repair(
     Without symbols or an exchange: those that `nexus verify` has found. Lost bars are stored again,
     changed ones are made the vendor's, and their old values are kept as revisions. A repair that
     was cut short is continued by `nexus repair`.
+
+    Where an answer lacks many stored bars, they stay: it may be cut. With --withdraw they go, and
+    are kept as revisions: when you know that they never were the asset's.
     """
+    if withdraw and not symbols:
+        raise UsageError("--withdraw needs --symbols")
     if symbols and exchange:
         raise UsageError("--symbols and --exchange exclude each other")
     settings = settings_from(options)
@@ -48,6 +55,7 @@ def repair(
         symbols=tuple(parse_symbols([symbols])) if symbols else None,
         exchange=exchange_code(exchange) if exchange else None,
         limit=limit,
+        withdraws=withdraw,
     )
     with progress_display(error_console) as progress:
         policy = WAIT if wait else FAIL_FAST

@@ -86,7 +86,12 @@ def _exit_code(answer: Verification) -> int:
     if found and found.ended_by:
         print_error(f"the comparison ended early: {found.ended_by}", 0, as_json=False)
         return found.ended_by.exit_code
-    return 0 if answer.passed and not (found and (found.unanswered or found.of_others)) else 3
+    return 0 if answer.passed and not _is_open(found) else 3
+
+
+def _is_open(found: HistoryComparison | None) -> bool:
+    """Whether a comparison leaves something that a person has to look at."""
+    return bool(found and (found.unanswered or found.of_others or found.doubted))
 
 
 def _say(answer: Verification) -> None:
@@ -112,7 +117,7 @@ def _places(name: str, tickers: tuple[str, ...]) -> str:
 
 def _say_deep(found: HistoryComparison) -> None:
     damaged = {name: each for name, each in found.differing.items() if each.is_mended_by_reading}
-    mark = "FAIL" if damaged or found.of_others else "ok  "
+    mark = "FAIL" if damaged or found.of_others or found.doubted else "ok  "
     text = f"{found.compared:,} compared, {found.unanswered:,} without an answer"
     console.print(f"{mark}  histories are the vendor's: {text}")
     for name, each in found.differing.items():
@@ -125,8 +130,8 @@ def _say_deep(found: HistoryComparison) -> None:
             )
         if each.doubted:
             console.print(
-                f"  {name}: {each.doubted:,} bars are not sent and stay, as the answer may be cut;"
-                " the table findings says why"
+                f"  {name}: {each.doubted:,} bars are not sent and stay, as the answer may be cut."
+                f" If they never were its own: nexus repair --symbols {name} --withdraw"
             )
     if damaged:
         console.print("  run: nexus repair")

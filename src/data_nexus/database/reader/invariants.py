@@ -45,9 +45,11 @@ INVARIANTS = (
 )
 BARS_ARE_LOGGED = "stored bars are those of the sync log"
 SAMPLE_IS_EXPLAINED = "adjusted closes of a sample are explained"
+NONE_WAITS = "no history waits for a repair"
 REMEDIES = {each.name: each.remedy for each in INVARIANTS} | {
     BARS_ARE_LOGGED: REPAIR,
     SAMPLE_IS_EXPLAINED: REPAIR,
+    NONE_WAITS: REPAIR,
 }
 
 
@@ -127,6 +129,9 @@ def _check(database: PostgresConnection, found: Inspection, sample: int = 0) -> 
         if sample and not found.damaged:
             with damage_noted(found.damaged, _INDEX):
                 found.broken[SAMPLE_IS_EXPLAINED] = _unexplained(connection, sample)
+                cursor = connection.cursor(row_factory=scalar_row)
+                waiting = cursor.execute(query("waiting_for_repair")).fetchall()
+                found.broken[NONE_WAITS] = tuple(waiting)
 
 
 def _unexplained(connection: psycopg.Connection, most: int) -> tuple[int, ...]:

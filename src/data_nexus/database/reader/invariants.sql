@@ -53,6 +53,10 @@ WHERE last_bar IS NOT NULL
 ORDER BY random()
 LIMIT %(most)s
 
+-- name: waiting_for_repair
+-- The assets whose histories were found to be damaged, and were not read again since.
+SELECT id FROM assets WHERE repair_wanted_at IS NOT NULL AND retired_at IS NULL ORDER BY id
+
 -- name: asset_tickers
 -- The tickers of some assets, by id.
 SELECT id, symbol || '.' || exchange FROM assets WHERE id = ANY (%(asset_ids)s::int[]) ORDER BY id

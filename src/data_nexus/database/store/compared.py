@@ -62,8 +62,9 @@ def compare_group(
             written[asset_id] = _disbelieved(bars)
             continue
         lacking = _lacking(batch, bars.date) if asset_id in gone else bars.date[:0]
-        # Of a history that another one takes the place of, nothing is left.
-        finding = None if asset_id in replaced else _doubt_of(batch, bars.date, lacking)
+        # Of a history that another one takes the place of nothing is left, nor if a person says so.
+        is_whole = asset_id in replaced or batch.lease.withdraws
+        finding = None if is_whole else _doubt_of(batch, bars.date, lacking)
         if finding is not None:
             doubts[asset_id] = finding
         elif len(lacking):

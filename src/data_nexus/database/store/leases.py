@@ -40,7 +40,8 @@ class Due:
     With `wants_actions` it is the assets whose splits and dividends are to be fetched. For an audit
     it is the last answer with the whole history that was before the moment, and delisted and
     resting assets take part. With `wants_repair` it is the mark of a damaged history, and all take
-    part whose code is still their own and that are not parked. With `is_suspected` it is the moment
+    part whose code is still their own and that are not parked; one that `withdraws` takes out what
+    the vendor does not send. With `is_suspected` it is the moment
     from which a suspicion has an asset read again, with `is_sample` the moment before which a
     sample of actions was drawn.
     """
@@ -53,6 +54,7 @@ class Due:
     wants_actions: bool = False
     is_audit: bool = False
     wants_repair: bool = False
+    withdraws: bool = False
     is_suspected: bool = False
     is_sample: bool = False
 
@@ -134,6 +136,7 @@ class _Claimed:
             published=self.published,
             cause=due.cause,
             is_named=due.asset_ids is not None,
+            withdraws=due.withdraws,
             asset_type=self.asset_type,
         )
 

@@ -110,6 +110,7 @@ def noted_parameters(suspicions: Sequence[Suspicion]) -> dict[str, Any]:
         "reasons": [each.reason for each in suspicions],
         "sessions": [each.session for each in suspicions],
         "moments": [each.read_after for each in suspicions],
+        "answers": [each.answer for each in suspicions],
     }
 
 

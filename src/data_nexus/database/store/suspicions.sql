@@ -1,23 +1,26 @@
 -- name: note_suspicions
 -- Note why assets are to be read again; one that is noted already keeps its place, and with a later
 -- session it begins anew, also if it was accepted.
-INSERT INTO suspicions AS s (asset_id, reason, session, read_after)
-SELECT DISTINCT ON (asset_id, reason) asset_id, reason, session, read_after
-FROM unnest(%(asset_ids)s::int[], %(reasons)s::text[], %(sessions)s::date[], %(moments)s::timestamptz[])
-    AS t (asset_id, reason, session, read_after)
+INSERT INTO suspicions AS s (asset_id, reason, session, read_after, answer)
+SELECT DISTINCT ON (asset_id, reason) asset_id, reason, session, read_after, answer
+FROM unnest(
+    %(asset_ids)s::int[], %(reasons)s::text[], %(sessions)s::date[], %(moments)s::timestamptz[],
+    %(answers)s::text[]
+) AS t (asset_id, reason, session, read_after, answer)
 ORDER BY asset_id, reason, session DESC
 ON CONFLICT (asset_id, reason) DO UPDATE
-SET session = excluded.session, noted_at = excluded.noted_at, times = 0, answer = NULL,
+SET session = excluded.session, noted_at = excluded.noted_at, times = 0,
+    answer = excluded.answer,
     read_after = least(s.read_after, excluded.read_after), accepted_at = NULL
 WHERE excluded.session > s.session
 
 -- name: read_suspicions
 -- Why some assets are to be read again, how often they have been, and whether it is time for it. What
--- a comparison has shown and a person has accepted is confirmed by the next reading.
+-- a comparison has shown and a person has accepted is confirmed by the next reading that shows the same.
 SELECT asset_id, reason, session,
        CASE WHEN accepted_at IS NULL THEN times ELSE %(confirming)s END AS times,
        accepted_at IS NOT NULL OR read_after <= %(moment)s AS is_due,
-       CASE WHEN accepted_at IS NULL THEN answer END AS answer
+       answer
 FROM suspicions
 WHERE asset_id = ANY (%(asset_ids)s::int[])
   AND (accepted_at IS NULL OR reason = ANY (%(seen_by_comparison)s::text[]))

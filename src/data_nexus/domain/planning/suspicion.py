@@ -58,12 +58,16 @@ def acceptable(text: str) -> Reason:
 
 @dataclass(frozen=True, slots=True)
 class Suspicion:
-    """An asset that is to be read again: why, because of which session, and from when on."""
+    """An asset that is to be read again: why, because of which session, and from when on.
+
+    `answer` is the fingerprint of the one that raised it, where readings must agree.
+    """
 
     asset_id: int
     reason: Reason
     session: date
     read_after: datetime
+    answer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

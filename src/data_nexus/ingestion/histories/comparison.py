@@ -58,6 +58,11 @@ class HistoryComparison:
         """The tickers of which a history was sent that looks like another asset's."""
         return [name for name, each in self.differing.items() if each.is_of_another]
 
+    @property
+    def doubted(self) -> int:
+        """How many stored bars were not sent and stay."""
+        return sum(each.doubted for each in self.differing.values())
+
     async def run(self, assets: Sequence[LoadedAsset], concurrency: int) -> None:
         """Compare all of the assets, as far as the day's calls and the vendor allow."""
         waiting = [*reversed(assets)]

@@ -122,7 +122,11 @@ def _doubts(
     """Return what is to be suspected if a comparison shows it, and is not yet."""
     last, known = batch.lease.last_bar, {each.reason for each in noted}
     reasons = SEEN_BY_COMPARISON - known if last else ()
-    return tuple(_noted_now(batch, each, last, moment) for each in reasons if last)
+    return tuple(
+        replace(_noted_now(batch, each, last, moment), answer=_fingerprint(batch.bars, last))
+        for each in reasons
+        if last
+    )
 
 
 def continued(batch: Batch, moment: datetime) -> Batch:

@@ -188,6 +188,15 @@ def test_what_a_comparison_shows_is_confirmed_by_the_readings_of_a_week(reason: 
     assert confirmed([NotedSuspicion(7, reason, SESSION, most, is_due=False)]) == set()
 
 
+def test_what_a_person_has_accepted_is_what_was_seen_then() -> None:
+    moment = datetime(2026, 11, 10, tzinfo=UTC)
+    fresh = weighed(answer([7.0, 8.0]), [], moment)
+    (raised,) = [each for each in fresh.doubts if each.reason is Reason.ANOTHER]
+    accepted = NotedSuspicion(7, Reason.ANOTHER, SESSION, CONFIRMING_READINGS, answer=raised.answer)
+    assert Reason.ANOTHER in weighed(answer([7.0, 8.0]), [accepted], moment).confirmed
+    assert Reason.ANOTHER not in weighed(answer([7.0, 9.0]), [accepted], moment).confirmed
+
+
 def test_readings_that_differ_from_each_other_confirm_nothing() -> None:
     moment = datetime(2026, 11, 10, tzinfo=UTC)
     noted = NotedSuspicion(7, Reason.ANOTHER, SESSION, times=CONFIRMING_READINGS - 2)
