@@ -13,6 +13,7 @@ from data_nexus.database.open import open_database
 from data_nexus.database.reader.audits import audit_outlook, audit_turns
 from data_nexus.database.reader.planning import (
     KnownQuota,
+    discovered_exchanges,
     due_by_exchange,
     known_calendars,
     known_quota,
@@ -47,12 +48,14 @@ class PlanReport:
     """A plan, the quota that it reckons with, and for an update the outlook of the audit.
 
     `is_update` is False for a backfill, also for an update of a database that was never loaded.
+    `exchanges` are those that were discovered.
     """
 
     plan: Plan
     known: KnownQuota
     audit: Outlook | None
     is_update: bool
+    exchanges: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return it under the names of `nexus plan --json`."""
@@ -84,16 +87,17 @@ def make_plan(
             require_exchange(database, exchange)
         asset_ids = member_ids(database, watchlist) if watchlist else None
         known = known_quota(database, settings.token)
+        there = tuple(discovered_exchanges(database))
         if days_old is None:
             if asset_ids is not None:
                 found, is_update = _watchlist_plan(database, known, exchange, asset_ids)
-                return PlanReport(found, known, None, is_update)
+                return PlanReport(found, known, None, is_update, there)
             found, is_update = update_plan(database, settings, known, exchange)
             audit = audit_outlook(database, known.quota, settings)
-            return PlanReport(found, known, audit, is_update)
+            return PlanReport(found, known, audit, is_update, there)
         due = due_by_exchange(database, days_old, exchange, asset_ids)
         found = plan_histories(due, known.quota, known.moment)
-        return PlanReport(found, known, audit=None, is_update=False)
+        return PlanReport(found, known, None, is_update=False, exchanges=there)
 
 
 def update_plan(

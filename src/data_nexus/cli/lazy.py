@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
@@ -20,6 +21,18 @@ class LazyCommands(click.Group):
         """Return the names, in the order in which a newcomer needs them."""
         del ctx
         return list(self._places)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that the arguments name; fail with near names for an unknown one."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError:
+            names = self.list_commands(ctx)
+            near = difflib.get_close_matches(args[0], names, n=3)
+            hint = f"did you mean {', '.join(near)}?" if near else f"there are {', '.join(names)}"
+            raise click.UsageError(f"no command {args[0]!r}; {hint}", ctx) from None
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Load one subcommand."""

@@ -141,6 +141,9 @@ def _of_system(error: OSError, subject: str) -> StorageUnavailable:
 
 def _reported(error: click.ClickException | NexusError, *, as_json: bool) -> int:
     """Print the error, as far as it can be written, and return the exit code."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        click.echo(error.format_message())  # the help of a group that was called alone
+        return 0
     is_ours = isinstance(error, NexusError)
     code = error.exit_code if is_ours else UsageError.exit_code
     message = error.format_message() if isinstance(error, click.ClickException) else str(error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 import click
@@ -12,9 +13,50 @@ from data_nexus.app.calendar_files import keep_calendars_at_home
 from data_nexus.config import Settings, load_settings
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.open import open_database
+from data_nexus.domain.dates import parse_day, parse_moment, relative_day
 from data_nexus.observe.logs import set_up_logs
 
 Decorated = Callable[..., Any]
+
+
+class Day(click.ParamType[date]):
+    """A date: 2026-11-01, today, yesterday, or 7d, 3w, 6m and 2y ago."""
+
+    name = "YYYY-MM-DD"
+
+    def convert(
+        self,
+        value: object,
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> date:
+        """Return the date; fail with what may be written."""
+        del param, ctx
+        today = datetime.now(UTC).date()
+        return value if isinstance(value, date) else parse_day(str(value), today)
+
+
+class Moment(click.ParamType[datetime]):
+    """A moment: 2026-11-01T12:00 in UTC, or what `Day` takes, at its first instant."""
+
+    name = "MOMENT"
+
+    def convert(
+        self,
+        value: object,
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> datetime:
+        """Return the moment; fail with what may be written."""
+        del param, ctx
+        if isinstance(value, datetime):
+            return value
+        text = str(value)
+        day = relative_day(text, datetime.now(UTC).date())
+        return parse_moment(text) if day is None else datetime.combine(day, time(), UTC)
+
+
+DAY, MOMENT = Day(), Moment()
 
 
 def output_options(command: Decorated) -> Decorated:

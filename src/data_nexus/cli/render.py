@@ -16,7 +16,6 @@ from typing import Any
 import click
 from rich.cells import cell_len
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from data_nexus.domain.texts import visible
@@ -36,6 +35,11 @@ class PlainConsole(Console):
     def render_str(self, text: str, **options: Any) -> Text:  # noqa: ANN401
         """Return a text to be printed; every one that is not styled comes through here."""
         return super().render_str(visible(text), **options)
+
+    def print(self, *texts: Any, **options: Any) -> None:  # noqa: ANN401
+        """Print texts: on a screen wrapped between words, into a pipe or a file as they are."""
+        options.setdefault("soft_wrap", not self.is_terminal)
+        super().print(*texts, **options)
 
 
 console = PlainConsole()
@@ -61,11 +65,14 @@ def counted(count: int, noun: str) -> str:
 
 
 def print_pairs(pairs: Iterable[tuple[str, object]]) -> None:
-    """Print facts as two columns."""
-    table = Table.grid(padding=(0, 2))
-    for name, value in pairs:
-        table.add_row(name, shown(value))
-    console.print(table)
+    """Print facts as two columns; a value that is too long for the screen folds."""
+    facts = [(visible(name), cell_text(value)) for name, value in pairs]
+    width = max((cell_len(name) for name, _ in facts), default=0)
+    for name, value in facts:
+        folded = value
+        if console.is_terminal:
+            folded = _fold(value, max(_NARROWEST, console.width - width - len(_GAP)))
+        _print_line((name, folded), (width, 0), set())
 
 
 def shown(value: object) -> str:
@@ -152,7 +159,7 @@ def _print_line(
         parts = []
         for at, lines in enumerate(split):
             text = lines[number] if number < len(lines) else ""
-            blanks = " " * (widths[at] - cell_len(text))
+            blanks = " " * max(0, widths[at] - cell_len(text))
             parts.append(blanks + text if at in numbers else text + blanks)
         console.print(Text(_GAP.join(parts).rstrip(), style=style), soft_wrap=True)
 

@@ -6,7 +6,8 @@ Arrow's scalars. None of these libraries is needed to read their values.
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time
+import re
+from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from data_nexus.errors import UsageError
@@ -18,6 +19,42 @@ if TYPE_CHECKING:
 GivenDate: TypeAlias = "str | date | np.datetime64"
 # A missing value of a library, which is not the same as no limit.
 _NOTHING = float("nan")
+# No exchange is older, and no window of ours reaches further.
+_FIRST_DAY, _LAST_DAY = date(1700, 1, 1), date(2200, 12, 31)
+_WORDS = {"today": 0, "yesterday": 1}
+_UNITS = {"d": 1, "w": 7, "m": 30, "y": 365}
+_AGO = re.compile(r"(\d{1,6})([dwmy])")
+
+
+def relative_day(text: str, today: date) -> date | None:
+    """Return what *today*, *yesterday*, 7d, 3w, 6m or 2y (ago) mean; None for any other text."""
+    word = text.strip().casefold()
+    if word in _WORDS:
+        return today - timedelta(days=_WORDS[word])
+    found = _AGO.fullmatch(word)
+    if found is None:
+        return None
+    days = int(found[1]) * _UNITS[found[2]]
+    if days > (today - _FIRST_DAY).days:
+        raise _not_a_date(text)
+    return today - timedelta(days=days)
+
+
+def parse_day(text: str, today: date) -> date:
+    """Return a date in ISO 8601, or what `relative_day` takes; raise `UsageError` for the rest."""
+    if (day := relative_day(text, today)) is not None:
+        return day
+    try:
+        return _in_reach(date.fromisoformat(text.strip()), text)
+    except ValueError:
+        raise _not_a_date(text) from None
+
+
+def _in_reach(day: date, given: object) -> date:
+    """Return a date that a market can have; raise `UsageError` for any other."""
+    if not _FIRST_DAY <= day <= _LAST_DAY:
+        raise UsageError(f"not a date of a market: {given!r}; write one from 1700 to 2200")
+    return day
 
 
 def parse_moment(text: str) -> datetime:
@@ -29,6 +66,7 @@ def parse_moment(text: str) -> datetime:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise _not_a_moment(text) from None
+    _in_reach(moment.date(), text)
     return aware(moment)
 
 
@@ -41,6 +79,8 @@ def given_moment(value: GivenDate) -> datetime:
     plain = _plain(value)
     if isinstance(plain, str):
         return parse_moment(plain)
+    if isinstance(plain, date):
+        _in_reach(plain.date() if isinstance(plain, datetime) else plain, value)
     if isinstance(plain, datetime):
         return aware(plain)
     if isinstance(plain, date):
@@ -61,13 +101,15 @@ def given_day(value: GivenDate | None) -> date | None:
     plain = _plain(value)
     if isinstance(plain, str):
         try:
-            return datetime.fromisoformat(plain).date()
+            return _in_reach(datetime.fromisoformat(plain).date(), value)
         except ValueError:
             raise _not_a_date(value) from None
     if isinstance(plain, datetime):
-        return plain.date()
-    if plain is None or isinstance(plain, date):
-        return plain
+        return _in_reach(plain.date(), value)
+    if isinstance(plain, date):
+        return _in_reach(plain, value)
+    if plain is None:
+        return None
     raise _not_a_date(value)
 
 

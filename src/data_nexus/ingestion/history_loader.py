@@ -220,6 +220,8 @@ class EODHistoryLoader:
 
 
 async def _due(store: Store, scope: BackfillScope) -> Due:
+    if scope.exchange is not None:
+        await store.listings.require_exchange(scope.exchange)
     synced_before = await store.runs.moment(scope.days_old)
     chosen = await _known_ids(store, scope.symbols, scope.watchlist)
     return Due(synced_before, scope.exchange, chosen)

@@ -143,7 +143,7 @@ def test_watchlists_are_listed_shown_changed_and_deleted(
         (("watchlist", "create", "x"), "name symbols, like AAPL.US MSFT.US, or a file"),
         (("watchlist", "create", "x", "AAPL"), "write it with its exchange, like AAPL.US"),
         (("watchlist", "create", "x", "aapll.us"), "did you mean AAPL.US"),
-        (("watchlist", "create", "x", "A.XX"), "no asset of XX is; run: nexus discover"),
+        (("watchlist", "create", "x", "A.XX"), "nor is any other asset of XX; run: nexus discover"),
         (("watchlist", "create", "x", "--file", "none.txt"), "none.txt: No such file"),
         (("watchlist", "show", "mime"), "there is no watchlist mime; did you mean mine?"),
         (("update", "--watchlist", "other"), "there is no watchlist other; there are: mine"),

@@ -12,11 +12,10 @@ from typing import Any, get_args
 import click
 from rich.progress import track
 
-from data_nexus.cli.options import Decorated, output_options, settings_from
+from data_nexus.cli.options import DAY, MOMENT, Decorated, output_options, settings_from
 from data_nexus.cli.render import console, error_console, is_terminal, print_json
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.open import open_database
-from data_nexus.domain.dates import parse_moment
 from data_nexus.domain.symbol import exchange_code
 from data_nexus.errors import UsageError
 from data_nexus.research.assets import NamedAsset
@@ -26,7 +25,6 @@ from data_nexus.research.exports.series import ExportScope
 from data_nexus.research.views import Adjust, View
 
 _SHOWN = 20
-_Day = click.DateTime(["%Y-%m-%d"])
 
 
 def _choice_options(command: Decorated) -> Decorated:
@@ -37,10 +35,12 @@ def _choice_options(command: Decorated) -> Decorated:
             is_flag=True,
             help="write among other files, or replace the file",
         ),
-        click.option("--to", "last", type=_Day, help="last date"),
-        click.option("--from", "first", type=_Day, help="first date"),
-        click.option("--as-of", help="as known at that moment: 2026-11-01T12:00, UTC"),
-        click.option("--on", type=_Day, help="of the exchange, the assets listed on that day"),
+        click.option("--to", "last", type=DAY, help="last date"),
+        click.option("--from", "first", type=DAY, help="first date; also yesterday, 7d, 2y"),
+        click.option(
+            "--as-of", type=MOMENT, help="as known then: 2026-11-01T12:00 (UTC), yesterday, 7d"
+        ),
+        click.option("--on", type=DAY, help="of the exchange, the assets listed on that day"),
         click.option("--exchange", help="all assets of an exchange that have bars"),
         click.option("--symbols", help="these symbols: AAPL.US,MSFT.US"),
     ):
@@ -86,23 +86,22 @@ def _run(  # noqa: PLR0913 - the options of a command
     out: Path,
     symbols: str | None,
     exchange: str | None,
-    on: datetime | None,
-    first: datetime | None,
-    last: datetime | None,
+    on: date | None,
+    first: date | None,
+    last: date | None,
     force: bool,
-    as_of: str | None,
+    as_of: datetime | None,
     adjust: Adjust = "raw",
     **options: Any,  # noqa: ANN401
 ) -> int:
     begun = monotonic()
     settings = settings_from(options)
-    view = View(adjust=adjust, first=first and first.date(), last=last and last.date())
-    moment = parse_moment(as_of) if as_of else None
-    scope = _scope(symbols, exchange, on and on.date())
+    view = View(adjust=adjust, first=first, last=last)
+    scope = _scope(symbols, exchange, on)
     with open_database(settings.database_url, settings.home, settings.schema, writes=False) as url:
         database = PostgresConnection(url, settings.schema)
         done = export(
-            database, form, out, scope, view, as_of=moment, force=force, watch=_with_progress
+            database, form, out, scope, view, as_of=as_of, force=force, watch=_with_progress
         )
     _show(form, out, done, as_json=as_json, seconds=monotonic() - begun)
     return 0 if done.is_whole else 3

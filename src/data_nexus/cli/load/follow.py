@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from data_nexus.cli.load.report import NOTHING_DISCOVERED
 from data_nexus.cli.options import opened, output_options, settings_from
 from data_nexus.cli.render import console, print_json, print_table
 from data_nexus.database.reader.planning import require_exchange
@@ -58,7 +59,7 @@ def follow(
         headings = ("exchange", "follows", "followed", "paused", "assets")
         print_table(headings, [_row(each) for each in found])
     else:
-        console.print("No exchange was discovered yet; run: nexus discover --exchange US")
+        console.print(NOTHING_DISCOVERED)
 
 
 def _row(each: FollowedExchange) -> tuple[object, ...]:

@@ -10,6 +10,7 @@ import click
 
 from data_nexus.app.planning import PlanReport, make_plan
 from data_nexus.cli.load.audit import audit_pairs
+from data_nexus.cli.load.report import NOTHING_DISCOVERED
 from data_nexus.cli.options import output_options, settings_from
 from data_nexus.cli.render import console, print_json, print_pairs
 from data_nexus.database.queries import ASSUMED_MINUTE_LIMIT
@@ -53,7 +54,7 @@ def plan(
     if as_json:
         print_json(report.as_dict())
     elif not found.calls:
-        console.print("Nothing is due: no calls.")
+        console.print("Nothing is due: no calls." if report.exchanges else NOTHING_DISCOVERED)
     else:
         _say(report)
         is_update = report.is_update

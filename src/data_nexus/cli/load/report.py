@@ -10,6 +10,8 @@ from data_nexus.ingestion.reports.discovered import Discovered
 from data_nexus.ingestion.reports.run_report import RunReport
 
 _MOST_NAMED = 10
+NOTHING_DISCOVERED = "No exchange was discovered yet; run: nexus discover --exchange US"
+_NOTHING_DUE = "Nothing is due: `nexus plan` says what will be, `nexus status` what there is."
 
 
 def print_lists(found: Iterable[Discovered]) -> None:
@@ -49,7 +51,7 @@ def notice_lines(notices: Notices) -> Iterator[str]:
 
 def _print_figures(report: RunReport) -> None:
     if not (report.total_assets or report.actions or report.actions_failed):
-        console.print("No asset was requested." if report.is_cut_short else "Nothing is due.")
+        console.print("No asset was requested." if report.is_cut_short else _NOTHING_DUE)
         return
     if report.total_assets:
         _print_histories(report)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import click
-from rich.table import Table
 
-from data_nexus.cli.options import output_options, settings_from
-from data_nexus.cli.render import console, print_json, print_pairs
-from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.open import open_database
+from data_nexus.cli.options import MOMENT, opened, output_options, settings_from
+from data_nexus.cli.render import console, print_json, print_pairs, print_table
 from data_nexus.database.reader.changes import Changes, changes_since
-from data_nexus.domain.dates import parse_moment
+from data_nexus.database.reader.planning import require_exchange
+from data_nexus.domain.symbol import exchange_code
 
 _SHOWN = 20
 
@@ -22,11 +21,17 @@ _Row = dict[str, Any]
 
 
 @click.command()
-@click.option("--since", required=True, help="changes after that moment: 2026-11-01T12:00, UTC")
+@click.option(
+    "--since",
+    type=MOMENT,
+    default="7d",
+    show_default=True,
+    help="changes after then: 2026-11-01T12:00 (UTC), yesterday, 7d",
+)
 @click.option("--exchange", help="of one exchange only")
 @output_options
 def changes(
-    since: str,
+    since: datetime,
     exchange: str | None,
     as_json: bool,  # noqa: FBT001 - a flag of the command line
     **options: Any,  # noqa: ANN401
@@ -39,10 +44,11 @@ def changes(
     Without --json the counts are complete, and the latest of each kind are shown.
     """
     settings = settings_from(options)
-    moment = parse_moment(since)
-    with open_database(settings.database_url, settings.home, settings.schema, writes=False) as url:
-        database = PostgresConnection(url, settings.schema)
-        found = changes_since(database, moment, exchange, None if as_json else _SHOWN)
+    code = exchange_code(exchange) if exchange is not None else None
+    with opened(settings, writes=False) as database:
+        if code:
+            require_exchange(database, code)
+        found = changes_since(database, since, code, None if as_json else _SHOWN)
     if as_json:
         print_json({"since": found.since.isoformat(), "counts": found.counts, **found.listed})
     else:
@@ -55,10 +61,11 @@ def _show(found: Changes) -> None:
         rows = found.listed[kind]
         if not rows:
             continue
-        table = Table("symbol", "found", *look.columns, title=look.title, title_justify="left")
-        for row in rows:
-            table.add_row(row["ticker"], f"{row['moment']:%Y-%m-%d %H:%M}", *look.cells(row))
-        console.print(table)
+        console.print(f"\n{look.title}:")
+        print_table(
+            ("symbol", "found", *look.columns),
+            [(row["ticker"], row["moment"], *look.cells(row)) for row in rows],
+        )
         if len(rows) < found.counts[kind]:
             console.print(f"the latest {len(rows)} of {found.counts[kind]:,}; --json has all")
 

@@ -6,10 +6,9 @@ from datetime import datetime
 from typing import Any
 
 import click
-from rich.table import Table
 
 from data_nexus.cli.options import output_options, settings_from
-from data_nexus.cli.render import console, print_json, shown
+from data_nexus.cli.render import console, print_json, print_table, shown
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.open import open_database
 from data_nexus.domain.symbol import parse_symbol
@@ -49,12 +48,17 @@ def _show(chain: ListingChain) -> None:
         marks.append(f"its code is another asset's since {_day(asset.retired_at)}")
     bars = f"bars {shown(asset.first_bar)} to {shown(asset.last_bar)}"
     title = ", ".join([f"asset {asset.asset_id}: {asset.symbol}", *marks, bars])
-    table = Table("symbol", "name", "venue", "from", "until", "began", title=title)
-    table.title_justify = "left"
-    for each in chain.listings:
-        days = (_day(each.from_moment), _day(each.until_moment))
-        table.add_row(each.symbol, each.name, each.venue, *days, each.began)
-    console.print(table)
+    console.print(title)
+    print_table(
+        ("symbol", "name", "venue", "from", "until", "began"),
+        [
+            (
+                *(each.symbol, each.name, each.venue),
+                *(_day(each.from_moment), _day(each.until_moment), each.began),
+            )
+            for each in chain.listings
+        ],
+    )
 
 
 def _day(moment: datetime | None) -> str:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from data_nexus.cli.options import output_options, settings_from
+from data_nexus.cli.options import DAY, MOMENT, output_options, settings_from
 from data_nexus.cli.render import console, print_json
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.open import open_database
 from data_nexus.domain.calendar.sessions import day_date
-from data_nexus.domain.dates import parse_moment
 from data_nexus.domain.symbol import parse_symbols
 from data_nexus.errors import UsageError
 from data_nexus.research.charts.caption import Basis, default_adjustment
@@ -31,14 +30,14 @@ _PIPE_WIDTH = 80
 
 @click.command()
 @click.argument("symbols", nargs=-1, required=True)
-@click.option("--from", "first", type=click.DateTime(["%Y-%m-%d"]), help="first date")
-@click.option("--to", "last", type=click.DateTime(["%Y-%m-%d"]), help="last date")
+@click.option("--from", "first", type=DAY, help="first date; also yesterday, 7d, 2y")
+@click.option("--to", "last", type=DAY, help="last date")
 @click.option(
     "--adjust",
     type=click.Choice(get_args(Adjust)),
     help="how prices are adjusted; by default raw, with --compare total",
 )
-@click.option("--as-of", help="as known at that moment: 2026-11-01T12:00, UTC")
+@click.option("--as-of", type=MOMENT, help="as known then: 2026-11-01T12:00 (UTC), yesterday, 7d")
 @click.option("--compare", is_flag=True, help="closes as lines that all begin at 100")
 @click.option("--log", is_flag=True, help="a logarithmic price axis")
 @click.option(
@@ -49,10 +48,10 @@ _PIPE_WIDTH = 80
 @output_options
 def plot(
     symbols: tuple[str, ...],
-    first: datetime | None,
-    last: datetime | None,
+    first: date | None,
+    last: date | None,
     adjust: Adjust | None,
-    as_of: str | None,
+    as_of: datetime | None,
     **options: Any,  # noqa: ANN401
 ) -> None:
     """Draw candles, volume, actions and gaps.
@@ -64,13 +63,12 @@ def plot(
     form = _form(shape["out"]) if shape["out"] else None
     named = parse_symbols(symbols)
     now = datetime.now(UTC)
-    moment = parse_moment(as_of) if as_of else None
-    basis = Basis(adjust or default_adjustment(compare=shape["compare"]), moment or now)
+    basis = Basis(adjust or default_adjustment(compare=shape["compare"]), as_of or now)
     request = ChartRequest(
-        first=first and first.date(),
-        last=last and last.date(),
+        first=first,
+        last=last,
         adjust=basis.adjust,
-        as_of=moment,
+        as_of=as_of,
         now=now,
     )
     with open_database(settings.database_url, settings.home, settings.schema, writes=False) as url:

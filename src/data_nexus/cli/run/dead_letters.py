@@ -7,10 +7,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import click
-from rich.table import Table
 
 from data_nexus.cli.options import output_options, settings_from
-from data_nexus.cli.render import console, print_json, print_pairs
+from data_nexus.cli.render import console, counted, print_json, print_pairs, print_table
 from data_nexus.config import Settings
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.open import open_database
@@ -41,17 +40,11 @@ def list_(as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
     if not letters:
         console.print("No dead letters.")
         return
-    table = Table("symbol", "reason", "status", "times", "last")
-    for one in letters:
-        status = str(one["status"] or "—")
-        table.add_row(
-            one["symbol"],
-            one["reason"],
-            status,
-            str(one["count"]),
-            f"{one['last_at']:%Y-%m-%d %H:%M}",
-        )
-    console.print(table)
+    shown = ("symbol", "reason", "status", "count", "last_at")
+    print_table(
+        ("symbol", "reason", "status", "times", "last"),
+        [[one[name] for name in shown] for one in letters],
+    )
 
 
 @dead_letters.command()
@@ -106,7 +99,7 @@ def _change(
     if as_json:
         print_json({"assets": count})
     else:
-        console.print(f"{count:,} assets {done}.")
+        console.print(f"{counted(count, 'asset')} {done}.")
 
 
 def _ids(database: PostgresConnection, symbols: tuple[str, ...]) -> list[int]:

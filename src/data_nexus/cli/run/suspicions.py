@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import click
-from rich.table import Table
 
 from data_nexus.cli.options import output_options, settings_from
-from data_nexus.cli.render import console, print_json
+from data_nexus.cli.render import console, counted, print_json, print_table
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.open import open_database
 from data_nexus.database.reader.findings import accept_suspicions, list_suspicions
@@ -39,12 +38,17 @@ def list_(exchange: str | None, accepted: bool, as_json: bool, **options: Any) -
     if not found:
         console.print("Nothing was accepted." if accepted else "Nothing is suspected.")
         return
-    table = Table("symbol", "reason", "session", "read", "accepted" if accepted else "next reading")
-    for row in found:
-        moment = row["accepted_at"] if accepted else row["read_after"]
-        last = f"{moment:%Y-%m-%d %H:%M}" if moment else "none: it is up to you"
-        table.add_row(row["ticker"], row["reason"], str(row["session"]), str(row["times"]), last)
-    console.print(table)
+    last = "accepted_at" if accepted else "read_after"
+    print_table(
+        ("symbol", "reason", "session", "read", "accepted" if accepted else "next reading"),
+        [
+            (
+                *(row["ticker"], row["reason"], row["session"], row["times"]),
+                row[last] or "none: it is up to you",
+            )
+            for row in found
+        ],
+    )
 
 
 @suspicions.command()
@@ -70,4 +74,4 @@ def accept(symbols: tuple[str, ...], reason: str | None, as_json: bool, **option
     if as_json:
         print_json({"accepted": count})
     else:
-        console.print(f"{count:,} suspicion{'s' * (count != 1)} accepted.")
+        console.print(f"{counted(count, 'suspicion')} accepted.")

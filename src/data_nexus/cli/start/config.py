@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Any
 
 import click
-from rich.table import Table
 
 from data_nexus.cli.options import output_options, settings_from
 from data_nexus.cli.render import console, print_json, shown
@@ -47,15 +46,26 @@ def config(as_json: bool, trust: bool, **options: Any) -> None:  # noqa: ANN401,
     if as_json:
         print_json({"settings": rows, "key": key, **places})
         return
-    table = Table("setting", "value", "default", "source", "trusted", "meaning")
-    for row in rows:
-        table.add_row(*(shown(row[column]) for column in row))
-    console.print(table)
+    # What a person has set comes first.
+    for row in sorted(rows, key=lambda row: row["source"] == "default"):
+        _show(row)
     for name, place in places.items():
         console.print(f"{name}: {place or 'none'}")
     console.print(f"EODHD key: {'set' if settings.token else 'not set'}")
     if allowed is not None:
         console.print(f"Allowed: {allowed.path} may set {', '.join(allowed.guarded) or 'no more'}")
+
+
+def _show(row: dict[str, Any]) -> None:
+    """Print a setting: name in a file, value and source, and below what it means."""
+    notes = [str(row["source"])]
+    if row["source"] != "default":
+        notes.append(f"default {shown(row['default'])}")
+    if row["is_trusted"] is False:
+        notes.append("not trusted")
+    key = str(row["variable"]).removeprefix("NEXUS_").lower()
+    console.print(f"{key} = {shown(row['value'])}  ({', '.join(notes)})")
+    console.print(f"    {row['meaning']}")
 
 
 def _rows(settings: Settings, options: dict[str, Any]) -> Iterator[dict[str, Any]]:

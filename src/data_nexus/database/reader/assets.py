@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
 
 import psycopg
+from psycopg.rows import class_row
 
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.queries import FoundAsset, found_assets, query
@@ -30,6 +33,21 @@ def asset_ids_of(database: PostgresConnection, symbols: Sequence[Symbol]) -> lis
     """Return the ids of the assets of symbols; raise `UsageError` as `known_assets` does."""
     with database.connect() as connection:
         return [asset.asset_id for asset in known_assets(connection, symbols)]
+
+
+@dataclass(frozen=True, slots=True)
+class BarRange:
+    """From which date to which an asset has bars; None if it has none."""
+
+    ticker: str
+    first: date | None
+    last: date | None
+
+
+def bar_ranges(database: PostgresConnection, symbols: Sequence[Symbol]) -> list[BarRange]:
+    """Return the bars that symbols have, by ticker; raise `UsageError` as `known_assets` does."""
+    asked = {"asset_ids": asset_ids_of(database, symbols)}
+    return database.rows("bar_ranges", asked, class_row(BarRange))
 
 
 def codes_of(connection: psycopg.Connection, exchange: str) -> list[str]:

@@ -14,3 +14,12 @@ SELECT symbol FROM assets WHERE exchange = %(exchange)s AND retired_at IS NULL
 -- name: currencies_of
 -- The currencies of some assets' prices.
 SELECT id, currency FROM assets WHERE id = ANY (%(asset_ids)s::int[])
+
+-- name: bar_ranges
+-- The dates of the first and the last bar of some assets, by ticker.
+SELECT a.symbol || '.' || a.exchange AS ticker,
+       (SELECT min(m.date) FROM market_data m WHERE m.asset_id = a.id) AS first,
+       (SELECT max(m.date) FROM market_data m WHERE m.asset_id = a.id) AS last
+FROM assets a
+WHERE a.id = ANY (%(asset_ids)s::int[])
+ORDER BY ticker

@@ -68,6 +68,11 @@ def require_exchange(database: PostgresConnection, exchange: str) -> None:
         raise no_assets(exchange)
 
 
+def discovered_exchanges(database: PostgresConnection) -> list[str]:
+    """Return the exchanges with assets, by code."""
+    return database.rows("discovered_exchanges", {}, scalar_row)
+
+
 def due_by_exchange(
     database: PostgresConnection, days_old: float, exchange: str | None, asset_ids: Ids = None
 ) -> dict[str, int]:

@@ -15,3 +15,7 @@ SELECT started_at, seen_at, state
 FROM workers
 WHERE seen_at BETWEEN now() - interval '2 minutes' AND now() + interval '2 minutes'
 ORDER BY started_at
+
+-- name: discovered_exchanges
+-- The exchanges with assets.
+SELECT DISTINCT exchange FROM assets ORDER BY exchange

@@ -33,8 +33,8 @@ def not_discovered(unknown: Sequence[Symbol], codes: Sequence[str]) -> UsageErro
     """
     first = unknown[0]
     if len(unknown) == 1:
-        where = "run" if codes else f"no asset of {first.exchange} is; run"
-        return unknown_symbol(first, codes, "database", f"{where}: {_discover([first])}")
+        store = "database" if codes else f"database, nor is any other asset of {first.exchange}"
+        return unknown_symbol(first, codes, store, f"run: {_discover([first])}")
     named = ", ".join(map(str, unknown[:_MOST_NAMED]))
     more = len(unknown) - _MOST_NAMED
     others = f" and {more:,} more" if more > 0 else ""

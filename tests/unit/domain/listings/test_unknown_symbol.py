@@ -24,7 +24,8 @@ def test_small_letters_are_near_to_capitals() -> None:
 def test_what_is_to_be_discovered_is_named_by_its_exchanges() -> None:
     first = str(not_discovered(parse_symbols(["A.XX"]), []))
     assert first == (
-        "A.XX is not in the database; no asset of XX is; run: nexus discover --exchange XX"
+        "A.XX is not in the database, nor is any other asset of XX;"
+        " run: nexus discover --exchange XX"
     )
     several = str(not_discovered(parse_symbols(["A.XX,B.YY,C.XX,D.XX", "E.XX,F.XX,G.XX"]), []))
     assert several == (
