@@ -82,19 +82,20 @@ def sentence_of(event: Event) -> str | None:
     """Return an event that a person should know as a sentence; None for the others."""
     match event:
         case Waiting(reason, seconds):
-            return f"waiting {seconds:,.0f} s for {reason}"
+            said = f"waiting {seconds:,.0f} s for {reason}"
         case Warned(subject, text):
-            return f"warning: {subject}: {text}"
+            said = f"warning: {subject}: {text}"
         case Failed(symbol, reason):
-            return f"{symbol}: {reason}; it stays due"
+            said = f"{symbol}: {reason}; it stays due"
         case Parked(symbol, reason):
-            return f"{symbol}: {reason}; parked, see: nexus dead-letters show {symbol}"
+            said = f"{symbol}: {reason}; parked, see: nexus dead-letters show {symbol}"
         case LeaseLost(symbol):
-            return f"{symbol}: another worker has it now; nothing was written"
+            said = f"{symbol}: another worker has it now; nothing was written"
         case Draining():
-            return "stopping: what is under way is finished; a second signal ends it at once"
+            said = "stopping: what is under way is finished; a second signal ends it at once"
         case _:
             return None
+    return said
 
 
 def _prolongs(wait: Waiting, now: float) -> bool:
