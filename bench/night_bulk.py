@@ -175,8 +175,8 @@ _NOTES = """
 COPY of the very rows that it stored, encoded already, into the same tables: each in a fresh copy
 of the database, after a checkpoint. It includes the survey of who is due, the calendars as the run
 before kept them, decoding and checking, the comparison with each asset's last bar, cursors and sync
-log, the look back at the sessions before, and one history for each asset with an action; left out is
-the time for which its requests in bulk waited for the simulated vendor. Each result was compared
+log, the look back at the sessions before, and one history for each asset with an action; left out
+is the time for which its requests in bulk waited for the simulated vendor. Each result was compared
 with the vendor's truth. The fewer bars an asset has, the cheaper is the raw COPY: neighbours in the
 key then share pages.
 """
