@@ -80,10 +80,12 @@ def run_update(
     return asyncio.run(_update(settings, exchange, observe, policy, now, watchlist))
 
 
-def run_worker(settings: Settings, exchange: str | None, observe: Observer) -> RunReport:
-    """Keep an exchange, or all, fresh until a signal drains the worker."""
+def run_worker(
+    settings: Settings, exchange: str | None, observe: Observer, watchlist: str | None = None
+) -> RunReport:
+    """Keep an exchange, or all, or a watchlist, fresh until a signal drains the worker."""
     settings.require_token()
-    return asyncio.run(_work(settings, exchange, observe))
+    return asyncio.run(_work(settings, exchange, observe, watchlist))
 
 
 def run_repair(
@@ -194,10 +196,12 @@ async def _update(
             return await update(settings, url, exchange, observe, drain, policy, now, watchlist)
 
 
-async def _work(settings: Settings, exchange: str | None, observe: Observer) -> RunReport:
+async def _work(
+    settings: Settings, exchange: str | None, observe: Observer, watchlist: str | None
+) -> RunReport:
     drain = Drain(observe)
     with draining_on_signals(drain):
-        return await work(settings, exchange, observe, drain)
+        return await work(settings, exchange, observe, drain, watchlist=watchlist)
 
 
 async def _discover_all(
