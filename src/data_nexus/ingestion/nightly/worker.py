@@ -65,7 +65,8 @@ async def work(
 ) -> RunReport:
     """Keep an exchange, or all, fresh until a drain is requested or the vendor refuses the key.
 
-    With `watchlist` only its assets. What is published follows from `clock`; without one, from the database's. Returns the report.
+    With `watchlist` only its assets. What is published follows from `clock`; without one, from the
+    database's. Returns the report.
     """
     totals = WorkerTotals()
     ended_by: NexusError | None = None
