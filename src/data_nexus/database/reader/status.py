@@ -79,6 +79,11 @@ class Overview:
 
 def overview(database: PostgresConnection, settings: Settings, asset_ids: Ids = None) -> Overview:
     """Return the state of a database, by its own clock; with `asset_ids` count these alone."""
+    with database.together() as one:
+        return _overview(one, settings, asset_ids)
+
+
+def _overview(database: PostgresConnection, settings: Settings, asset_ids: Ids) -> Overview:
     known = known_quota(database, settings.token)
     quota, calendars = on_day(known.quota, known.moment.date()), known_calendars(database)
     with database.connect() as connection:
