@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -130,9 +130,10 @@ async def _get(
     drain = Drain(observe)
     with draining_on_signals(drain):
         async with open_database_async(settings) as url:
-            await _add(settings, url, symbols, observe, announce)
+            calls = await _add(settings, url, symbols, observe, announce)
             scope = BackfillScope(None, settings.days_old, symbols=tuple(symbols))
-            return await backfill(settings, url, scope, observe, drain)
+            report = await backfill(settings, url, scope, observe, drain)
+            return replace(report, calls=report.calls + calls)
 
 
 async def _add(
@@ -141,22 +142,23 @@ async def _add(
     symbols: Sequence[Symbol],
     observe: Observer,
     announce: Callable[[str], None],
-) -> None:
-    """Add those of the symbols that no asset has."""
+) -> int:
+    """Add those of the symbols that no asset has; return the calls that it took."""
     totals = RunTotals()
     observing = observers(observe, totals.note)
     async with open_run(settings, url, observing) as (store, requester):
         if not (unknown := await store.listings.unknown(symbols)):
-            return
+            return 0
         exchanges = sorted({symbol.exchange for symbol in unknown})
-        lists = "the symbol list" if len(exchanges) == 1 else f"{len(exchanges)} symbol lists"
-        announce(
-            f"{lists} of {', '.join(exchanges)}: {len(exchanges)} call(s), and one for each symbol"
-        )
+        one = len(exchanges) == 1
+        price = "the symbol list of {}: 1 call" if one else "the symbol lists of {}: {:,} calls"
+        listed = price.format(", ".join(exchanges), len(exchanges))
+        announce(f"{listed}, and one for each symbol")
         run_id = await store.runs.start("discover")
         async with store.runs.closing(run_id):
             added = await add_symbols(requester, store.listings, unknown, FetchState())
         await store.runs.finish(run_id, "done", {"added": added, "calls": totals.calls})
+    return totals.calls
 
 
 async def _backfill(

@@ -18,9 +18,9 @@ def exit_code_of(report: RunReport, again: str = "run it again to continue") -> 
         return report.ended_by.exit_code
     if report.ended_by is not None:
         # A key that is refused is refused again.
-        is_in_vain = isinstance(report.ended_by, CredentialsRefused)
-        hint = "" if is_in_vain else f"; {again}"
-        print_error(f"{report.ended_by}{hint}", 0, as_json=False)
+        is_of_key = isinstance(report.ended_by, CredentialsRefused)
+        remedy = CredentialsRefused.remedy if is_of_key else again
+        print_error(f"{report.ended_by}; {remedy}", 0, as_json=False)
         return report.ended_by.exit_code
     if report.drained_by is not None:
         print_error(f"stopped by {report.drained_by}; {again}", 0, as_json=False)
