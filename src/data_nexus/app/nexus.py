@@ -23,7 +23,7 @@ from data_nexus.database.reader.findings import (
 from data_nexus.database.reader.status import overview
 from data_nexus.domain.dates import GivenDate, given_day, given_moment
 from data_nexus.domain.planning.suspicion import acceptable
-from data_nexus.domain.symbol import parse_symbol, parse_symbols
+from data_nexus.domain.symbol import exchange_code, parse_symbol, parse_symbols
 
 if TYPE_CHECKING:
     import altair as alt
@@ -199,6 +199,27 @@ class Nexus(Reader):
         from data_nexus.research.changes import changes_table  # noqa: PLC0415
 
         return changes_table(self.changes(since, exchange).listed)
+
+    def assets(
+        self,
+        search: str | None = None,
+        *,
+        exchange: str | None = None,
+        type: str | None = None,  # noqa: A002 - the word of the contract
+        watchlist: str | None = None,
+    ) -> pa.Table:
+        """Return the assets of the database, each with its state of now.
+
+        Each word of `search` occurs in the symbol, the name or the ISIN. Columns: asset_id, symbol,
+        name, asset_type, venue, currency, isin, first_bar, last_bar, state (fresh, stale, no bars,
+        delisted, paused, not followed, not listed, parked, damaged, or replaced: its code belongs
+        to another asset). The best matches first, then by symbol; a table that `bars` takes. Raises
+        `UsageError` for an exchange, type or watchlist that is not there.
+        """
+        from data_nexus.research.universe import ChosenAssets, read_assets  # noqa: PLC0415
+
+        code = exchange_code(exchange) if exchange else None
+        return read_assets(self._database, ChosenAssets(search, type, code, watchlist))
 
     def listings(self, symbol: str) -> list[dict[str, Any]]:
         """Return every asset that has or had a symbol, with its chain of symbols and dates.

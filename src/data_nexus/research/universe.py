@@ -1,8 +1,8 @@
-"""Read the security master: the assets listed on a day, and the listings of a symbol."""
+"""Read the security master: the assets there are, those of a day, the listings of a symbol."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from datetime import date
 from typing import Any
 
@@ -11,6 +11,7 @@ import pyarrow as pa
 from pyarrow import compute
 
 from data_nexus.database.connection import PostgresConnection
+from data_nexus.database.reader.listed.asset_list import ChosenAssets, list_assets
 from data_nexus.database.reader.universe import (
     HolderListing,
     SymbolHolder,
@@ -37,6 +38,21 @@ UNIVERSE_SCHEMA = pa.schema(
     ]
 )
 
+ASSETS_SCHEMA = pa.schema(
+    [
+        ("asset_id", pa.int32()),
+        ("symbol", pa.string()),
+        ("name", pa.string()),
+        ("asset_type", pa.string()),
+        ("venue", pa.string()),
+        ("currency", pa.string()),
+        ("isin", pa.string()),
+        ("first_bar", pa.date32()),
+        ("last_bar", pa.date32()),
+        ("state", pa.string()),
+    ]
+)
+
 # The keys of `nexus listings --json` that cannot be names in Python.
 _JSON_NAMES = {"from_moment": "from", "until_moment": "until"}
 
@@ -57,6 +73,14 @@ class ListingChain:
         for each in listings:
             del each["asset_id"]
         return asdict(self.asset) | {"listings": listings}
+
+
+def read_assets(database: PostgresConnection, chosen: ChosenAssets) -> pa.Table:
+    """Return the chosen assets, columns as in `ASSETS_SCHEMA`, in the order of `list_assets`.
+
+    Raises `UsageError` as that does.
+    """
+    return table_of(map(astuple, list_assets(database, chosen)), ASSETS_SCHEMA)
 
 
 def read_universe(
