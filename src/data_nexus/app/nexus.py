@@ -221,6 +221,16 @@ class Nexus(Reader):
         code = exchange_code(exchange) if exchange else None
         return read_assets(self._database, ChosenAssets(search, type, code, watchlist))
 
+    def missing(self, symbols: str | Sequence[str] | pa.Table) -> pa.Table:
+        """Return the sessions that histories lack: asset_id, ticker, date.
+
+        Those that `coverage` counts as missing: not read or not sent yet, or their row was
+        rejected. Raises `UsageError` for an unknown symbol.
+        """
+        from data_nexus.research.coverage import read_missing  # noqa: PLC0415
+
+        return read_missing(self._database, symbols, datetime.now(UTC))
+
     def listings(self, symbol: str) -> list[dict[str, Any]]:
         """Return every asset that has or had a symbol, with its chain of symbols and dates.
 

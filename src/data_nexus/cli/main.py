@@ -37,6 +37,7 @@ COMMANDS = {
         "assets": "data_nexus.cli.look.assets:assets",
         "bars": "data_nexus.cli.look.bars:bars",
         "plot": "data_nexus.cli.look.plot:plot",
+        "coverage": "data_nexus.cli.look.coverage:coverage",
         "changes": "data_nexus.cli.look.changes:changes",
         "listings": "data_nexus.cli.look.listings:listings",
     },
