@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from data_nexus.research.returns import ReturnKind
     from data_nexus.research.snapshots.snapshot import Snapshot
-    from data_nexus.research.views import Adjust, Direction, Layout
+    from data_nexus.research.views import Adjust, Direction, Layout, View
 
 
 class Lake(Reader):
@@ -40,8 +40,9 @@ class Lake(Reader):
         direction: Direction = "backward",
         columns: Sequence[str] | None = None,
         layout: Layout = "long",
+        interval: str = "1d",
     ) -> pa.Table:
-        """Return daily bars as an Arrow table, sorted by ticker and date.
+        """Return bars as an Arrow table, sorted by ticker and date.
 
         Arguments, columns and errors are those of `connect().bars`, except `as_of`: a snapshot
         holds one moment only.
@@ -49,7 +50,12 @@ class Lake(Reader):
         from data_nexus.research.views import View  # noqa: PLC0415
 
         view = View.of(
-            start, end, adjust=adjust, direction=direction, columns=columns, layout=layout
+            *(start, end),
+            adjust=adjust,
+            direction=direction,
+            columns=columns,
+            layout=layout,
+            interval=interval,
         )
         return self._snapshot.bars(symbols, view)
 
@@ -109,6 +115,9 @@ class Lake(Reader):
         Use this list: the folder also holds the files of the snapshot before.
         """
         return self._snapshot.files(table)
+
+    def _bars(self, symbols: str | Sequence[str] | pa.Table, view: View) -> pa.Table:
+        return self._snapshot.bars(symbols, view)
 
     def _today(self) -> date:
         return self.moment.date()

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from datetime import date
-from typing import TYPE_CHECKING
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
 
 from data_nexus.domain.dates import GivenDate, given_day
-from data_nexus.domain.symbol import exchange_code
+from data_nexus.domain.symbol import exchange_code, parse_symbol
+from data_nexus.events import ignore
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pyarrow as pa
+
+    from data_nexus.config import Settings
+    from data_nexus.database.connection import PostgresConnection
+    from data_nexus.domain.listings.exchange_lists import ListedExchange
+    from data_nexus.research.views import Adjust, View
 
 
 class Reader(ABC):
@@ -63,6 +71,37 @@ class Reader(ABC):
         last = given_day(end) or self._today()
         return self._calendar(exchange_code(exchange), given_day(start), last)
 
+    def frame(
+        self,
+        symbols: str | Sequence[str] | pa.Table,
+        start: GivenDate | None = None,
+        end: GivenDate | None = None,
+        *,
+        adjust: Adjust = "raw",
+        columns: str | Sequence[str] | None = None,
+        interval: str = "1d",
+    ) -> pd.DataFrame:
+        """Return bars as a pandas frame, its dates as a `DatetimeIndex`.
+
+        Of one symbol, given as a text, its columns are those of `bars`, or of `columns`. Of several
+        they are (ticker, column), as `frame["AAPL.US"]["close"]`, and by ticker alone where
+        `columns` is one text (`columns="close"`). The other arguments and the errors are those of
+        `bars`.
+        """
+        from data_nexus.app.frames import by_ticker, to_frame  # noqa: PLC0415
+        from data_nexus.research.views import View  # noqa: PLC0415
+
+        chosen = [columns] if isinstance(columns, str) else columns
+        view = View.of(start, end, adjust=adjust, columns=chosen, interval=interval)
+        table = self._bars(symbols, view)
+        if isinstance(symbols, str) and len(table["ticker"].unique()) <= 1 and "@" not in symbols:
+            return to_frame(table.drop_columns(["ticker"]))
+        return by_ticker(table, columns if isinstance(columns, str) else None)
+
+    @abstractmethod
+    def _bars(self, symbols: str | Sequence[str] | pa.Table, view: View) -> pa.Table:
+        """Return bars as a view shows them."""
+
     @abstractmethod
     def _today(self) -> date:
         """Return the latest day there is."""
@@ -78,3 +117,91 @@ class Reader(ABC):
     @abstractmethod
     def _calendar(self, exchange: str, first: date | None, last: date) -> pa.Table:
         """Return the sessions of an exchange."""
+
+
+class DatabaseReader(Reader):
+    """A database, and what it alone can list."""
+
+    _database: PostgresConnection
+    _settings: Settings
+
+    def assets(
+        self,
+        search: str | None = None,
+        *,
+        exchange: str | None = None,
+        type: str | None = None,  # noqa: A002 - the word of the contract
+        watchlist: str | None = None,
+    ) -> pa.Table:
+        """Return the assets of the database, each with its state of now.
+
+        Each word of `search` occurs in the symbol, the name or the ISIN. Columns: asset_id, symbol,
+        name, asset_type, venue, currency, isin, first_bar, last_bar, state (fresh, stale, no bars,
+        delisted, paused, not followed, not listed, parked, damaged, or replaced: its code belongs
+        to another asset). The best matches first, then by symbol; a table that `bars` takes. Raises
+        `UsageError` for an exchange, type or watchlist that is not there.
+        """
+        from data_nexus.research.universe import ChosenAssets, read_assets  # noqa: PLC0415
+
+        code = exchange_code(exchange) if exchange else None
+        return read_assets(self._database, ChosenAssets(search, type, code, watchlist))
+
+    def exchanges(self, *, vendor: bool = False) -> pa.Table:
+        """Return the exchanges of the database; with `vendor` also all that EODHD has (1 call).
+
+        Columns: code, name, country, currency, operating_mic, assets, with_bars, last_bar. Those
+        with assets come first. Without `vendor` nothing is sent, and names are empty.
+        """
+        from data_nexus.research.universe import read_exchanges  # noqa: PLC0415
+
+        return read_exchanges(self._database, self._listed_exchanges() if vendor else ())
+
+    def missing(self, symbols: str | Sequence[str] | pa.Table) -> pa.Table:
+        """Return the sessions that histories lack: asset_id, ticker, date.
+
+        Those that `coverage` counts as missing: not read or not sent yet, or their row was
+        rejected. Raises `UsageError` for an unknown symbol.
+        """
+        from data_nexus.research.coverage import read_missing  # noqa: PLC0415
+
+        return read_missing(self._database, symbols, datetime.now(UTC))
+
+    def listings(self, symbol: str) -> list[dict[str, Any]]:
+        """Return every asset that has or had a symbol, with its chain of symbols and dates.
+
+        As `nexus listings SYMBOL --json` shows it. Raises `UsageError` for an unknown symbol.
+        """
+        from data_nexus.research.universe import read_listings  # noqa: PLC0415
+
+        return [each.as_json() for each in read_listings(self._database, parse_symbol(symbol))]
+
+    def _bars(self, symbols: str | Sequence[str] | pa.Table, view: View) -> pa.Table:
+        from data_nexus.research.bars import read_view  # noqa: PLC0415
+
+        return read_view(self._database, symbols, view)
+
+    def _today(self) -> date:
+        return datetime.now(UTC).date()
+
+    def _universe(self, exchange: str, day: date) -> pa.Table:
+        from data_nexus.research.universe import read_universe  # noqa: PLC0415
+
+        return read_universe(self._database, exchange, day)
+
+    def _coverage(self, symbols: str | Sequence[str] | pa.Table) -> pa.Table:
+        from data_nexus.research.coverage import read_coverage  # noqa: PLC0415
+
+        return read_coverage(self._database, symbols, datetime.now(UTC))
+
+    def _calendar(self, exchange: str, first: date | None, last: date) -> pa.Table:
+        from data_nexus.research.calendar import read_calendar  # noqa: PLC0415
+
+        return read_calendar(self._database, exchange, first, last)
+
+    def _listed_exchanges(self) -> Sequence[ListedExchange]:
+        """Ask the vendor from a thread: in a notebook this one runs an event loop already."""
+        from data_nexus.app.runs import run_exchanges  # noqa: PLC0415
+
+        with ThreadPoolExecutor(1) as pool:
+            listed, _ = pool.submit(run_exchanges, self._settings, ignore).result()
+        return listed

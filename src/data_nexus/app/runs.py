@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,8 +13,9 @@ from data_nexus.app.signals import draining_on_signals
 from data_nexus.config import Settings
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.reader.table_reads import require_readable
+from data_nexus.domain.listings.exchange_lists import ListedExchange
 from data_nexus.events import Observer, observers
-from data_nexus.ingestion.asset_discovery import WantedList, discover
+from data_nexus.ingestion.asset_discovery import WantedList, discover, fetch_exchanges
 from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.history_loader import BackfillScope, LoadedScope, backfill, repair
 from data_nexus.ingestion.nightly.update import update
@@ -101,6 +103,12 @@ def run_discovery(settings: Settings, scope: DiscoveryScope, observe: Observer) 
     return asyncio.run(_discover_all(settings, scope, observe))
 
 
+def run_exchanges(settings: Settings, observe: Observer) -> tuple[Sequence[ListedExchange], int]:
+    """Return the vendor's exchanges, and how many calls they cost."""
+    settings.require_token()
+    return asyncio.run(_exchanges(settings, observe))
+
+
 async def _backfill(
     settings: Settings, scope: BackfillScope, observe: Observer, policy: LimitPolicy
 ) -> RunReport:
@@ -142,6 +150,16 @@ async def _work(settings: Settings, exchange: str | None, observe: Observer) -> 
     drain = Drain(observe)
     with draining_on_signals(drain):
         return await work(settings, exchange, observe, drain)
+
+
+async def _exchanges(settings: Settings, observe: Observer) -> tuple[Sequence[ListedExchange], int]:
+    totals = RunTotals()
+    observe = observers(observe, totals.note)
+    async with (
+        open_database_async(settings) as url,
+        open_run(settings, url, observe) as (_, requester),
+    ):
+        return await fetch_exchanges(requester), totals.calls
 
 
 async def _discover_all(

@@ -34,6 +34,7 @@ COMMANDS = {
     },
     "Look": {
         "status": "data_nexus.cli.look.status:status",
+        "exchanges": "data_nexus.cli.look.exchanges:exchanges",
         "assets": "data_nexus.cli.look.assets:assets",
         "bars": "data_nexus.cli.look.bars:bars",
         "plot": "data_nexus.cli.look.plot:plot",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, astuple, dataclass
 from datetime import date
 from typing import Any
@@ -12,6 +13,7 @@ from pyarrow import compute
 
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.reader.listed.asset_list import ChosenAssets, list_assets
+from data_nexus.database.reader.listed.exchange_list import held_exchanges
 from data_nexus.database.reader.universe import (
     HolderListing,
     SymbolHolder,
@@ -20,6 +22,7 @@ from data_nexus.database.reader.universe import (
     fetch_universe_rows,
     require_assets,
 )
+from data_nexus.domain.listings.exchange_lists import ListedExchange, known_exchanges
 from data_nexus.domain.symbol import Symbol
 from data_nexus.errors import UsageError
 from data_nexus.research.columns import table_of
@@ -53,6 +56,21 @@ ASSETS_SCHEMA = pa.schema(
     ]
 )
 
+# Of an exchange that only the database knows there is no name, of one that only the vendor has no
+# asset.
+EXCHANGES_SCHEMA = pa.schema(
+    [
+        ("code", pa.string()),
+        ("name", pa.string()),
+        ("country", pa.string()),
+        ("currency", pa.string()),
+        ("operating_mic", pa.string()),
+        ("assets", pa.int32()),
+        ("with_bars", pa.int32()),
+        ("last_bar", pa.date32()),
+    ]
+)
+
 # The keys of `nexus listings --json` that cannot be names in Python.
 _JSON_NAMES = {"from_moment": "from", "until_moment": "until"}
 
@@ -81,6 +99,15 @@ def read_assets(database: PostgresConnection, chosen: ChosenAssets) -> pa.Table:
     Raises `UsageError` as that does.
     """
     return table_of(map(astuple, list_assets(database, chosen)), ASSETS_SCHEMA)
+
+
+def read_exchanges(database: PostgresConnection, listed: Iterable[ListedExchange] = ()) -> pa.Table:
+    """Return the exchanges in the database, and those that the vendor has listed.
+
+    Columns as in `EXCHANGES_SCHEMA`; those with assets here first, then by code.
+    """
+    found = known_exchanges(listed, held_exchanges(database))
+    return table_of(map(astuple, found), EXCHANGES_SCHEMA)
 
 
 def read_universe(

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import click
+from rich.cells import cell_len
 
 from data_nexus.cli.load.report import NOTHING_DISCOVERED
 from data_nexus.cli.options import opened, output_options, settings_from
@@ -20,6 +21,7 @@ from data_nexus.cli.render import (
     is_terminal,
     print_json,
     print_table,
+    shown,
 )
 from data_nexus.database.reader.listed.asset_list import ChosenAssets
 from data_nexus.domain.symbol import exchange_code, parse_symbols
@@ -29,12 +31,11 @@ from data_nexus.research.universe import read_assets
 
 _SHOWN = 40
 _SPANS = 12
-# What stands beside the years: a name and three counts with their headings.
-_BESIDE = 45
 _NARROWEST = 20
 _PIPE_WIDTH = 100
 # The share of a year's sessions that are there, and how that looks.
 _SHADES = ((1.0, "█"), (0.9, "▓"), (0.5, "▒"), (0.0, "░"))
+_KINDS = ("stored", "absent", "missing")
 _NOTHING = "·"
 _LEGEND = "█ complete  ▓ 90 % or more  ▒ half or more  ░ less  · nothing expected"
 
@@ -99,11 +100,11 @@ def _show(found: Survey, heading: str) -> None:
         by_name[each.name][each.year] = each
     names = sorted(by_name, key=lambda name: -_sum(by_name[name], "missing"))[:_SHOWN]
     first, last = min(each.year for each in found.years), max(each.year for each in found.years)
-    room = max(_NARROWEST, (console.width if console.is_terminal else _PIPE_WIDTH) - _BESIDE)
-    width = -(-(last - first + 1) // room)
+    counts = [_counts(by_name[name]) for name in names]
+    width = -(-(last - first + 1) // _room((heading, *names), counts))
     starts = range(first - first % width, last + 1, width)
     print_table(
-        (heading, _axis(starts, width), "stored", "absent", "missing"),
+        (heading, _axis(starts, width), *_KINDS),
         [_row(name, by_name[name], starts, width) for name in sorted(names)],
     )
     console.print(_LEGEND)
@@ -118,7 +119,24 @@ def _show(found: Survey, heading: str) -> None:
 
 def _row(name: str, years: Years, starts: Sequence[int], width: int) -> tuple[object, ...]:
     cells = "".join(_shade(years, range(start, start + width)) for start in starts)
-    return (name, cells, *(_sum(years, kind) for kind in ("stored", "absent", "missing")))
+    return (name, cells, *_counts(years))
+
+
+def _counts(years: Years) -> list[int]:
+    return [_sum(years, kind) for kind in _KINDS]
+
+
+def _room(names: Iterable[str], counts: Iterable[Sequence[int]]) -> int:
+    """Return how many places for years there are beside names and counts."""
+    columns = [
+        names,
+        *(
+            [kind, *map(shown, each)]
+            for kind, each in zip(_KINDS, zip(*counts, strict=True), strict=True)
+        ),
+    ]
+    beside = sum(max(map(cell_len, column)) + len("  ") for column in columns)
+    return max(_NARROWEST, (console.width if console.is_terminal else _PIPE_WIDTH) - beside)
 
 
 def _shade(years: Years, span: Iterable[int]) -> str:

@@ -1,0 +1,75 @@
+"""`nexus exchanges`: list the vendor's exchanges, and what the database holds of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from data_nexus.app.runs import run_exchanges
+from data_nexus.cli.options import opened, output_options, settings_from
+from data_nexus.cli.render import console, counted, print_json, print_table
+from data_nexus.database.reader.listed.exchange_list import held_exchanges
+from data_nexus.domain.listings.exchange_lists import (
+    KnownExchange,
+    ListedExchange,
+    known_exchanges,
+)
+from data_nexus.observe.logs import log_event
+
+
+@click.command()
+@click.option("--search", help="words of the code, the name or the country: germany")
+@click.option("--offline", is_flag=True, help="only those in the database: no call")
+@output_options
+def exchanges(
+    search: str | None,
+    offline: bool,  # noqa: FBT001 - a flag of the command line
+    as_json: bool,  # noqa: FBT001
+    **options: Any,  # noqa: ANN401
+) -> None:
+    """List the exchanges there are, ours first.
+
+    Example: nexus exchanges --search germany
+
+    Costs one call; without a key, or with --offline, only the exchanges in the database are shown.
+    """
+    settings = settings_from(options)
+    is_offline = offline or settings.token is None
+    listed: Sequence[ListedExchange] = ()
+    calls = 0
+    if not is_offline:
+        listed, calls = run_exchanges(settings, log_event)
+    with opened(settings, writes=False) as database:
+        found = known_exchanges(listed, held_exchanges(database))
+    words = (search or "").casefold().split()
+    chosen = [each for each in found if all(word in _haystack(each) for word in words)]
+    if as_json:
+        print_json({"exchanges": [asdict(each) for each in chosen], "calls": calls})
+        return
+    if chosen:
+        headings = ("code", "name", "country", "currency", "assets", "with bars", "last bar")
+        print_table(headings, [_row(each) for each in chosen])
+    console.print(_summary(chosen, calls))
+    if is_offline:
+        why = "With --offline" if offline else "Without a key (EODHD_API_KEY)"
+        console.print(f"{why} only the exchanges in the database are shown.")
+
+
+def _haystack(exchange: KnownExchange) -> str:
+    return f"{exchange.code} {exchange.name} {exchange.country}".casefold()
+
+
+def _row(exchange: KnownExchange) -> tuple[object, ...]:
+    own: tuple[object, ...] = ("", "", "")
+    if exchange.assets:
+        own = (exchange.assets, exchange.with_bars, exchange.last_bar)
+    return (exchange.code, exchange.name, exchange.country, exchange.currency, *own)
+
+
+def _summary(chosen: Sequence[KnownExchange], calls: int) -> str:
+    ours = sum(1 for each in chosen if each.assets)
+    cost = f", for {counted(calls, 'call')}" if calls else ""
+    return f"{counted(len(chosen), 'exchange')}, {ours:,} of them in the database{cost}."
