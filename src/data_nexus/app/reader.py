@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
+from data_nexus.database.reader.listed.exchange_list import held_exchanges
 from data_nexus.domain.dates import GivenDate, given_day
 from data_nexus.domain.symbol import exchange_code, parse_symbol
+from data_nexus.domain.texts import html_table, one_line
+from data_nexus.errors import NexusError
 from data_nexus.events import ignore
 
 if TYPE_CHECKING:
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
 
     from data_nexus.config import Settings
     from data_nexus.database.connection import PostgresConnection
-    from data_nexus.domain.listings.exchange_lists import ListedExchange
+    from data_nexus.domain.listings.exchange_lists import HeldExchange, ListedExchange
     from data_nexus.research.views import Adjust, View
 
 
@@ -175,6 +178,20 @@ class DatabaseReader(Reader):
 
         return [each.as_json() for each in read_listings(self._database, parse_symbol(symbol))]
 
+    def __repr__(self) -> str:
+        return self._described(_sentence)
+
+    def _repr_html_(self) -> str:
+        return self._described(_table)
+
+    def _described(self, write: Callable[[str, Sequence[HeldExchange]], str]) -> str:
+        """Describe the database by its exchanges; without its URL, which may hold a password."""
+        place = "on a server" if self._settings.database_url else str(self._settings.home)
+        try:
+            return write(f"database {place}", held_exchanges(self._database))
+        except NexusError as error:
+            return write(f"database {place}, which does not answer: {error}", ())
+
     def _bars(self, symbols: str | Sequence[str] | pa.Table, view: View) -> pa.Table:
         from data_nexus.research.bars import read_view  # noqa: PLC0415
 
@@ -205,3 +222,16 @@ class DatabaseReader(Reader):
         with ThreadPoolExecutor(1) as pool:
             listed, _ = pool.submit(run_exchanges, self._settings, ignore).result()
         return listed
+
+
+def _sentence(place: str, held: Sequence[HeldExchange]) -> str:
+    assets, with_bars = sum(each.assets for each in held), sum(each.with_bars for each in held)
+    last = max((each.last_bar for each in held if each.last_bar), default=None)
+    through = f" to {last}" if last else ""
+    codes = ", ".join(each.code for each in held) or "no exchange"
+    return f"<{one_line(place)}: {assets:,} assets of {codes}, {with_bars:,} with bars{through}>"
+
+
+def _table(place: str, held: Sequence[HeldExchange]) -> str:
+    rows = [(each.code, each.assets, each.with_bars, each.last_bar) for each in held]
+    return html_table(place, ("exchange", "assets", "with bars", "last bar"), rows)
