@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
-from data_nexus.database.reader.listed.exchange_list import held_exchanges
 from data_nexus.domain.dates import GivenDate, given_day
 from data_nexus.domain.symbol import exchange_code, parse_symbol
 from data_nexus.domain.texts import html_table, one_line
@@ -186,6 +185,9 @@ class DatabaseReader(Reader):
 
     def _described(self, write: Callable[[str, Sequence[HeldExchange]], str]) -> str:
         """Describe the database by its exchanges; without its URL, which may hold a password."""
+        # A snapshot is read by this module too, and needs no driver of a database.
+        from data_nexus.database.reader.listed.exchange_list import held_exchanges  # noqa: PLC0415
+
         place = "on a server" if self._settings.database_url else str(self._settings.home)
         try:
             return write(f"database {place}", held_exchanges(self._database))

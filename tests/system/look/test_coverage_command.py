@@ -17,7 +17,7 @@ from tests.support.postgres.tables import execute
 from tests.support.programs.commands import Commands, commands_at
 from tests.support.vendor.sandbox import Sandbox, sandbox
 
-# New York was open on each of these weekdays of 2023 but Good Friday and the first of May was open.
+# The weekdays between these two on which New York was shut are the holidays.
 FIRST, LAST = date(2023, 3, 1), date(2024, 2, 29)
 HOLIDAYS = {
     *(date(2023, 4, 7), date(2023, 5, 29), date(2023, 6, 19), date(2023, 7, 4)),

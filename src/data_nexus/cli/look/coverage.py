@@ -70,7 +70,7 @@ def coverage(
     by: By = "ticker" if symbols or watchlist else "exchange"
     code = exchange_code(exchange) if exchange else None
     named = [str(each) for each in parse_symbols(symbols)]
-    with opened(settings, writes=False) as database, _patience(is_long=by == "exchange"):
+    with opened(settings, writes=False) as database, _reading(is_long=by == "exchange"):
         chosen = named or read_assets(database, ChosenAssets(exchange=code, watchlist=watchlist))
         found = survey(database, chosen, datetime.now(UTC), by=by)
     if as_json:
@@ -86,7 +86,7 @@ def coverage(
             _name(found.missing)
 
 
-def _patience(*, is_long: bool) -> Any:  # noqa: ANN401 - a context of rich, or none
+def _reading(*, is_long: bool) -> Any:  # noqa: ANN401 - a context of rich, or none
     """Show on a terminal that a long reading is under way."""
     if is_long and is_terminal():
         return error_console.status("reading the dates of all bars")
@@ -112,7 +112,7 @@ def _show(found: Survey, heading: str) -> None:
         console.print(f"Each place is {width} years.")
     if len(names) < len(by_name):
         console.print(
-            f"The {len(names)} with the most missing sessions of {counted(len(by_name), 'symbol')};"
+            f"The {len(names)} with the most missing sessions of {counted(len(by_name), heading)};"
             " --json writes all."
         )
 

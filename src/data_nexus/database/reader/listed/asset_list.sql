@@ -25,9 +25,9 @@ WHERE (%(exchange)s::text IS NULL OR s.exchange = %(exchange)s)
       FROM unnest(%(words)s::text[]) AS word
       WHERE strpos(lower(concat_ws(' ', s.symbol || '.' || s.exchange, s.name, s.isin)), lower(word)) = 0
   )
-ORDER BY CASE WHEN lower(%(search)s) IN ('', lower(s.symbol), lower(s.symbol || '.' || s.exchange)) THEN 0
-              WHEN starts_with(lower(s.symbol), lower(%(search)s)) THEN 1
-              WHEN starts_with(lower(s.name), lower(%(search)s)) THEN 2
+ORDER BY CASE WHEN lower(%(search)s::text) IN ('', lower(s.symbol), lower(s.symbol || '.' || s.exchange)) THEN 0
+              WHEN starts_with(lower(s.symbol), lower(%(search)s::text)) THEN 1
+              WHEN starts_with(lower(s.name), lower(%(search)s::text)) THEN 2
               ELSE 3
          END,
          s.symbol, s.exchange, s.id
