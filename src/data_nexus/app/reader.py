@@ -143,7 +143,8 @@ class DatabaseReader(Reader):
         to another asset). The best matches first, then by symbol; a table that `bars` takes. Raises
         `UsageError` for an exchange, type or watchlist that is not there.
         """
-        from data_nexus.research.universe import ChosenAssets, read_assets  # noqa: PLC0415
+        from data_nexus.database.reader.listed.asset_list import ChosenAssets  # noqa: PLC0415
+        from data_nexus.research.universe import read_assets  # noqa: PLC0415
 
         code = exchange_code(exchange) if exchange else None
         return read_assets(self._database, ChosenAssets(search, type, code, watchlist))

@@ -133,9 +133,9 @@ def test_the_state_is_what_status_counts(desk: Commands, change: Any, state: str
         "settled_through, synced_through, paused_at, is_followed, is_active, is_delisted,"
         " repair_wanted_at, parked_at, retired_at"
     )
-    before = rows(url, f"SELECT {kept} FROM assets WHERE id = %s", asset_id)[0]  # type: ignore[arg-type]  # noqa: S608
+    before = rows(url, f"SELECT {kept} FROM assets WHERE id = %s", asset_id)[0]  # noqa: S608
     try:
-        execute(url, f"UPDATE assets SET {change} WHERE id = {asset_id}")  # type: ignore[arg-type]  # noqa: S608
+        execute(url, f"UPDATE assets SET {change} WHERE id = {asset_id}")  # noqa: S608
         with nexus.connect(url) as db:
             found = {row["asset_id"]: row for row in db.assets(exchange="US").to_pylist()}
             status = db.status()["assets"]
@@ -148,7 +148,7 @@ def test_the_state_is_what_status_counts(desk: Commands, change: Any, state: str
         places = ", ".join(["%s"] * len(before))
         rows(
             url,
-            f"UPDATE assets SET ({kept}) = ROW({places}) WHERE id = %s",  # type: ignore[arg-type]  # noqa: S608
+            f"UPDATE assets SET ({kept}) = ROW({places}) WHERE id = %s",  # noqa: S608
             *before,
             asset_id,
         )

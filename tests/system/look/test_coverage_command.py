@@ -146,7 +146,7 @@ def test_bars_of_intervals_are_what_pandas_makes_of_daily_ones(desk: Commands, u
         weekly = db.frame("WHOLE.US", interval="1w")
     rules = {"open": "first", "high": "max", "low": "min", "close": "last", "volume": "sum"}
     for found, rule in ((months, "MS"), (weekly, "W-SUN")):
-        expected = daily.resample(rule).agg(rules)  # type: ignore[arg-type]
+        expected = daily.resample(rule).agg(rules)
         assert len(found) == len(expected)
         for name in rules:
             assert found[name].to_list() == expected[name].to_list()
