@@ -8,10 +8,18 @@ from dataclasses import asdict
 from typing import Any
 
 import click
+from rich.cells import cell_len
 
 from data_nexus.cli.load.report import NOTHING_DISCOVERED
 from data_nexus.cli.options import opened, output_options, settings_from
-from data_nexus.cli.render import console, counted, print_json, print_pairs, print_table
+from data_nexus.cli.render import (
+    cell_text,
+    console,
+    counted,
+    print_json,
+    print_pairs,
+    print_table,
+)
 from data_nexus.database.reader.listed.asset_list import ChosenAssets, ListedAsset, list_assets
 from data_nexus.database.reader.planning import discovered_exchanges
 from data_nexus.domain.symbol import exchange_code
@@ -19,6 +27,9 @@ from data_nexus.domain.symbol import exchange_code
 _SHOWN = 40
 # So many types and exchanges are counted by name.
 _NAMED = 8
+# What a narrow screen does without, the least needed first; the name folds down to so many columns.
+_SPARED = ("currency", "venue", "first bar")
+_NARROW_NAME = 20
 
 
 @click.command()
@@ -53,12 +64,12 @@ def assets(
     elif found:
         _show(found, limit)
     else:
-        console.print(NOTHING_DISCOVERED if is_empty else "No asset is like that.")
+        console.print(NOTHING_DISCOVERED if is_empty else "No asset matches.")
 
 
 def _show(found: Sequence[ListedAsset], limit: int) -> None:
-    headings = ("symbol", "name", "type", "venue", "currency", "first bar", "last bar", "state")
-    print_table(headings, [_row(each) for each in found[:limit]])
+    columns = _fitting([_row(each) for each in found[:limit]])
+    print_table([*columns], [*zip(*columns.values(), strict=True)])
     if len(found) <= limit:
         console.print(f"{counted(len(found), 'asset')}.")
         return
@@ -73,11 +84,37 @@ def _show(found: Sequence[ListedAsset], limit: int) -> None:
     console.print(f"--limit {len(found)} shows all, --json writes them.")
 
 
-def _row(asset: ListedAsset) -> tuple[object, ...]:
-    return (
-        *(asset.symbol, asset.name, asset.asset_type, asset.venue, asset.currency),
-        *(asset.first_bar, asset.last_bar, asset.state),
-    )
+def _row(asset: ListedAsset) -> dict[str, object]:
+    return {
+        "symbol": asset.symbol,
+        "name": asset.name,
+        "type": asset.asset_type,
+        "venue": asset.venue,
+        "currency": asset.currency,
+        "first bar": asset.first_bar,
+        "last bar": asset.last_bar,
+        "state": asset.state,
+    }
+
+
+def _fitting(rows: Sequence[dict[str, object]]) -> dict[str, list[object]]:
+    """Return the columns of rows, on a screen without those for which it is too narrow."""
+    columns = {heading: [row[heading] for row in rows] for heading in rows[0]}
+    for spared in _SPARED:
+        if not console.is_terminal or _width(columns) <= console.width:
+            break
+        del columns[spared]
+    return columns
+
+
+def _width(columns: dict[str, list[object]]) -> int:
+    """Return how many columns of a screen a table takes at least."""
+    widths = {
+        heading: max(cell_len(text) for text in (heading, *map(cell_text, cells)))
+        for heading, cells in columns.items()
+    }
+    widths["name"] = min(widths["name"], _NARROW_NAME)
+    return sum(widths.values()) + 2 * (len(widths) - 1)
 
 
 def _counts(words: Iterable[str]) -> str:

@@ -50,8 +50,9 @@ def exchanges(
         print_json({"exchanges": [asdict(each) for each in chosen], "calls": calls})
         return
     if chosen:
-        headings = ("code", "name", "country", "currency", "assets", "with bars", "last bar")
-        print_table(headings, [_row(each) for each in chosen])
+        named = ("name", "country", "currency") if listed else ()
+        headings = ("code", *named, "assets", "with bars", "last bar")
+        print_table(headings, [_row(each, named) for each in chosen])
     console.print(_summary(chosen, calls))
     if is_offline:
         why = "With --offline" if offline else "Without a key (EODHD_API_KEY)"
@@ -62,11 +63,11 @@ def _haystack(exchange: KnownExchange) -> str:
     return f"{exchange.code} {exchange.name} {exchange.country}".casefold()
 
 
-def _row(exchange: KnownExchange) -> tuple[object, ...]:
+def _row(exchange: KnownExchange, named: Sequence[str]) -> tuple[object, ...]:
     own: tuple[object, ...] = ("", "", "")
     if exchange.assets:
         own = (exchange.assets, exchange.with_bars, exchange.last_bar)
-    return (exchange.code, exchange.name, exchange.country, exchange.currency, *own)
+    return (exchange.code, *(getattr(exchange, name) for name in named), *own)
 
 
 def _summary(chosen: Sequence[KnownExchange], calls: int) -> str:
