@@ -8,17 +8,15 @@ from dataclasses import asdict
 from typing import Any
 
 import click
-from rich.cells import cell_len
 
 from data_nexus.cli.load.report import NOTHING_DISCOVERED
 from data_nexus.cli.options import opened, output_options, settings_from
 from data_nexus.cli.render import (
-    cell_text,
     console,
     counted,
+    print_fitting,
     print_json,
     print_pairs,
-    print_table,
 )
 from data_nexus.database.reader.listed.asset_list import ChosenAssets, ListedAsset, list_assets
 from data_nexus.database.reader.planning import discovered_exchanges
@@ -27,9 +25,8 @@ from data_nexus.domain.symbol import exchange_code
 _SHOWN = 40
 # So many types and exchanges are counted by name.
 _NAMED = 8
-# What a narrow screen does without, the least needed first; the name folds down to so many columns.
+# What a narrow screen does without, the least needed first.
 _SPARED = ("currency", "venue", "first bar")
-_NARROW_NAME = 20
 
 
 @click.command()
@@ -68,8 +65,7 @@ def assets(
 
 
 def _show(found: Sequence[ListedAsset], limit: int) -> None:
-    columns = _fitting([_row(each) for each in found[:limit]])
-    print_table([*columns], [*zip(*columns.values(), strict=True)])
+    print_fitting([_row(each) for each in found[:limit]], _SPARED)
     if len(found) <= limit:
         console.print(f"{counted(len(found), 'asset')}.")
         return
@@ -95,26 +91,6 @@ def _row(asset: ListedAsset) -> dict[str, object]:
         "last bar": asset.last_bar,
         "state": asset.state,
     }
-
-
-def _fitting(rows: Sequence[dict[str, object]]) -> dict[str, list[object]]:
-    """Return the columns of rows, on a screen without those for which it is too narrow."""
-    columns = {heading: [row[heading] for row in rows] for heading in rows[0]}
-    for spared in _SPARED:
-        if not console.is_terminal or _width(columns) <= console.width:
-            break
-        del columns[spared]
-    return columns
-
-
-def _width(columns: dict[str, list[object]]) -> int:
-    """Return how many columns of a screen a table takes at least."""
-    widths = {
-        heading: max(cell_len(text) for text in (heading, *map(cell_text, cells)))
-        for heading, cells in columns.items()
-    }
-    widths["name"] = min(widths["name"], _NARROW_NAME)
-    return sum(widths.values()) + 2 * (len(widths) - 1)
 
 
 def _counts(words: Iterable[str]) -> str:

@@ -10,7 +10,7 @@ import click
 
 from data_nexus.app.runs import run_exchanges
 from data_nexus.cli.options import opened, output_options, settings_from
-from data_nexus.cli.render import console, counted, print_json, print_table
+from data_nexus.cli.render import console, counted, print_fitting, print_json
 from data_nexus.database.reader.listed.exchange_list import held_exchanges
 from data_nexus.domain.listings.exchange_lists import (
     KnownExchange,
@@ -18,6 +18,9 @@ from data_nexus.domain.listings.exchange_lists import (
     known_exchanges,
 )
 from data_nexus.observe.logs import log_event
+
+# What a narrow screen does without, the least needed first.
+_SPARED = ("currency", "last bar", "with bars")
 
 
 @click.command()
@@ -51,8 +54,7 @@ def exchanges(
         return
     if chosen:
         named = ("name", "country", "currency") if listed else ()
-        headings = ("code", *named, "assets", "with bars", "last bar")
-        print_table(headings, [_row(each, named) for each in chosen])
+        print_fitting([_row(each, named) for each in chosen], _SPARED)
     console.print(_summary(chosen, calls))
     if is_offline:
         why = "With --offline" if offline else "Without a key (EODHD_API_KEY)"
@@ -63,11 +65,13 @@ def _haystack(exchange: KnownExchange) -> str:
     return f"{exchange.code} {exchange.name} {exchange.country}".casefold()
 
 
-def _row(exchange: KnownExchange, named: Sequence[str]) -> tuple[object, ...]:
-    own: tuple[object, ...] = ("", "", "")
-    if exchange.assets:
-        own = (exchange.assets, exchange.with_bars, exchange.last_bar)
-    return (exchange.code, *(getattr(exchange, name) for name in named), *own)
+def _row(exchange: KnownExchange, named: Sequence[str]) -> dict[str, object]:
+    """Return what is shown of an exchange; without assets nothing is said of them."""
+    row: dict[str, object] = {name: getattr(exchange, name) for name in ("code", *named)}
+    if not exchange.assets:
+        return row | {"assets": "", "with bars": "", "last bar": ""}
+    own = {"assets": exchange.assets, "with bars": exchange.with_bars}
+    return row | own | {"last bar": exchange.last_bar}
 
 
 def _summary(chosen: Sequence[KnownExchange], calls: int) -> str:
