@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from data_nexus.domain.listings.exchange_lists import HeldExchange, ListedExchange
     from data_nexus.research.views import Adjust, View
 
+# So many exchanges are named where a database is described in a line.
+_NAMED = 8
+
 
 class Reader(ABC):
     """A database, read now, or a snapshot, read as of its moment."""
@@ -191,9 +194,10 @@ class DatabaseReader(Reader):
 
         place = "on a server" if self._settings.database_url else str(self._settings.home)
         try:
-            return write(f"database {place}", held_exchanges(self._database))
-        except NexusError as error:
-            return write(f"database {place}, which does not answer: {error}", ())
+            held = held_exchanges(self._database)
+            return write(f"database {place}{'' if held else ', without assets'}", held)
+        except NexusError:
+            return write(f"database {place}, closed or out of reach", ())
 
     def _bars(self, symbols: str | Sequence[str] | pa.Table, view: View) -> pa.Table:
         from data_nexus.research.bars import read_view  # noqa: PLC0415
@@ -228,11 +232,15 @@ class DatabaseReader(Reader):
 
 
 def _sentence(place: str, held: Sequence[HeldExchange]) -> str:
+    if not held:
+        return f"<{one_line(place)}>"
     assets, with_bars = sum(each.assets for each in held), sum(each.with_bars for each in held)
     last = max((each.last_bar for each in held if each.last_bar), default=None)
     through = f" to {last}" if last else ""
-    codes = ", ".join(each.code for each in held) or "no exchange"
-    return f"<{one_line(place)}: {assets:,} assets of {codes}, {with_bars:,} with bars{through}>"
+    codes = one_line(", ".join(each.code for each in held[:_NAMED]))
+    more = f" and {len(held) - _NAMED} more" if len(held) > _NAMED else ""
+    where = f"{assets:,} assets of {codes}{more}"
+    return f"<{one_line(place)}: {where}, {with_bars:,} with bars{through}>"
 
 
 def _table(place: str, held: Sequence[HeldExchange]) -> str:

@@ -178,6 +178,13 @@ def test_a_snapshot_has_the_same_intervals_and_describes_itself(
     assert "<td>US</td>" in lake._repr_html_()
 
 
+def test_a_closed_or_empty_database_describes_itself(cluster: Cluster) -> None:
+    with cluster.fresh_database() as url, nexus.connect(url) as db:
+        assert repr(db) == "<database on a server, without assets>"
+    assert repr(db) == "<database on a server, closed or out of reach>"
+    assert "<caption>database on a server, closed or out of reach</caption>" in db._repr_html_()
+
+
 def test_what_changed_is_described_by_counts(url: str) -> None:
     with nexus.connect(url) as db:
         changes = db.changes("2000-01-01")
