@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from data_nexus.app.frames import as_polars, frame, to_frame
     from data_nexus.app.lake import Lake, lake
-    from data_nexus.app.nexus import Nexus, connect
+    from data_nexus.app.nexus import Nexus, connect, download
     from data_nexus.database.models import (
         Asset,
         Bar,
@@ -40,6 +40,7 @@ __all__ = [
     "Sync",
     "as_polars",
     "connect",
+    "download",
     "frame",
     "lake",
     "to_frame",

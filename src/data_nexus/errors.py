@@ -160,9 +160,13 @@ class Stop(NexusError):
 
 
 class CredentialsRefused(Stop):
-    """The vendor refused the token (401)."""
+    """The vendor refused the token (401); the `remedy` is for the person who set it."""
 
     exit_code = 5
+    remedy = (
+        "the vendor refuses the key: look at EODHD_API_KEY, or at the file that EODHD_API_KEY_FILE"
+        " names"
+    )
 
 
 class NotInPlan(NexusError):

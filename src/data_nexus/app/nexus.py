@@ -24,9 +24,11 @@ from data_nexus.database.reader.status import overview
 from data_nexus.domain.dates import GivenDate, given_day, given_moment
 from data_nexus.domain.planning.suspicion import acceptable
 from data_nexus.domain.symbol import parse_symbols
+from data_nexus.events import ignore
 
 if TYPE_CHECKING:
     import altair as alt
+    import pandas as pd
     import pyarrow as pa
     from sqlalchemy.orm import Session
 
@@ -99,6 +101,31 @@ class Nexus(DatabaseReader):
         return read_view(
             self._database, symbols, view, as_of=_moment_or_none(as_of), settled=settled
         )
+
+    def get(
+        self,
+        symbols: str | Sequence[str],
+        start: GivenDate | None = None,
+        end: GivenDate | None = None,
+        *,
+        adjust: Adjust = "raw",
+    ) -> pd.DataFrame:
+        """Load symbols from nothing and return their bars as a pandas frame, by date.
+
+        As `nexus get` does: one call for the symbol list of an exchange of which a symbol is not in
+        the database yet, one for each history that was not loaded in the last day. The frame has
+        the columns of `bars`, prices in the asset's currency, volumes in shares. Raises
+        `UsageError` for a symbol that the vendor does not list, or where no key is set, and what
+        ended the load early.
+        """
+        from data_nexus.app.frames import to_frame  # noqa: PLC0415
+        from data_nexus.app.runs import run_get  # noqa: PLC0415
+
+        named = parse_symbols([symbols] if isinstance(symbols, str) else symbols)
+        report = run_get(self._settings, named, ignore, lambda _: None)
+        if report.ended_by is not None:
+            raise report.ended_by
+        return to_frame(self.bars([str(each) for each in named], start, end, adjust=adjust))
 
     def returns(
         self,
@@ -209,6 +236,18 @@ class Nexus(DatabaseReader):
 
         return changes_table(self.changes(since, exchange).listed)
 
+    def exchanges(self, *, vendor: bool = False) -> pa.Table:
+        """Return the exchanges of the database; with `vendor` also all that EODHD has (1 call).
+
+        Columns: code, name, country, currency, operating_mic, assets, with_bars, last_bar. Those
+        with assets come first. Without `vendor` nothing is sent, and names are empty.
+        """
+        from data_nexus.app.runs import run_exchanges  # noqa: PLC0415
+        from data_nexus.research.universe import read_exchanges  # noqa: PLC0415
+
+        listed, _ = run_exchanges(self._settings, ignore) if vendor else ((), 0)
+        return read_exchanges(self._database, listed)
+
     def findings(self, exchange: str | None = None) -> list[dict[str, Any]]:
         """Return where stored actions do not explain the vendor's adjusted closes.
 
@@ -269,6 +308,21 @@ class Nexus(DatabaseReader):
 def connect(url: str | None = None) -> Nexus:
     """Open the database: `url`, or `DATABASE_URL`, or the embedded one under NEXUS_HOME."""
     return Nexus(url)
+
+
+def download(
+    symbols: str | Sequence[str],
+    start: GivenDate | None = None,
+    end: GivenDate | None = None,
+    *,
+    adjust: Adjust = "raw",
+) -> pd.DataFrame:
+    """Load symbols from nothing and return their bars as a pandas frame; as `Nexus.get` does.
+
+    What was loaded before comes from the database, and costs no call within a day.
+    """
+    with connect() as db:
+        return db.get(symbols, start, end, adjust=adjust)
 
 
 def _moment_or_none(value: GivenDate | None) -> datetime | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,6 @@ from data_nexus.domain.dates import GivenDate, given_day
 from data_nexus.domain.symbol import exchange_code, parse_symbol
 from data_nexus.domain.texts import html_table, one_line
 from data_nexus.errors import NexusError
-from data_nexus.events import ignore
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +18,7 @@ if TYPE_CHECKING:
 
     from data_nexus.config import Settings
     from data_nexus.database.connection import PostgresConnection
-    from data_nexus.domain.listings.exchange_lists import HeldExchange, ListedExchange
+    from data_nexus.domain.listings.exchange_lists import HeldExchange
     from data_nexus.research.views import Adjust, View
 
 # So many exchanges are named where a database is described in a line.
@@ -152,16 +150,6 @@ class DatabaseReader(Reader):
         code = exchange_code(exchange) if exchange else None
         return read_assets(self._database, ChosenAssets(search, type, code, watchlist))
 
-    def exchanges(self, *, vendor: bool = False) -> pa.Table:
-        """Return the exchanges of the database; with `vendor` also all that EODHD has (1 call).
-
-        Columns: code, name, country, currency, operating_mic, assets, with_bars, last_bar. Those
-        with assets come first. Without `vendor` nothing is sent, and names are empty.
-        """
-        from data_nexus.research.universe import read_exchanges  # noqa: PLC0415
-
-        return read_exchanges(self._database, self._listed_exchanges() if vendor else ())
-
     def missing(self, symbols: str | Sequence[str] | pa.Table) -> pa.Table:
         """Return the sessions that histories lack: asset_id, ticker, date.
 
@@ -221,14 +209,6 @@ class DatabaseReader(Reader):
         from data_nexus.research.calendar import read_calendar  # noqa: PLC0415
 
         return read_calendar(self._database, exchange, first, last)
-
-    def _listed_exchanges(self) -> Sequence[ListedExchange]:
-        """Ask the vendor from a thread: in a notebook this one runs an event loop already."""
-        from data_nexus.app.runs import run_exchanges  # noqa: PLC0415
-
-        with ThreadPoolExecutor(1) as pool:
-            listed, _ = pool.submit(run_exchanges, self._settings, ignore).result()
-        return listed
 
 
 def _sentence(place: str, held: Sequence[HeldExchange]) -> str:

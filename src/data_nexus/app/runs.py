@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from data_nexus.app.signals import draining_on_signals
+from data_nexus.app.signals import draining_on_signals, outside_a_loop
 from data_nexus.config import Settings
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.reader.table_reads import require_readable
 from data_nexus.domain.listings.exchange_lists import ListedExchange
+from data_nexus.domain.symbol import Symbol
 from data_nexus.events import Observer, observers
-from data_nexus.ingestion.asset_discovery import WantedList, discover, fetch_exchanges
+from data_nexus.ingestion.asset_discovery import (
+    WantedList,
+    add_symbols,
+    discover,
+    fetch_exchanges,
+)
 from data_nexus.ingestion.fetching.drain import Drain
+from data_nexus.ingestion.fetching.requester import FetchState
 from data_nexus.ingestion.history_loader import BackfillScope, LoadedScope, backfill, repair
 from data_nexus.ingestion.nightly.update import update
 from data_nexus.ingestion.nightly.worker import work
@@ -79,10 +86,12 @@ def run_update(
     return asyncio.run(_update(settings, exchange, observe, policy, now, watchlist))
 
 
-def run_worker(settings: Settings, exchange: str | None, observe: Observer) -> RunReport:
-    """Keep an exchange, or all, fresh until a signal drains the worker."""
+def run_worker(
+    settings: Settings, exchange: str | None, observe: Observer, watchlist: str | None = None
+) -> RunReport:
+    """Keep an exchange, or all, or a watchlist, fresh until a signal drains the worker."""
     settings.require_token()
-    return asyncio.run(_work(settings, exchange, observe))
+    return asyncio.run(_work(settings, exchange, observe, watchlist))
 
 
 def run_repair(
@@ -106,7 +115,62 @@ def run_discovery(settings: Settings, scope: DiscoveryScope, observe: Observer) 
 def run_exchanges(settings: Settings, observe: Observer) -> tuple[Sequence[ListedExchange], int]:
     """Return the vendor's exchanges, and how many calls they cost."""
     settings.require_token()
-    return asyncio.run(_exchanges(settings, observe))
+    return outside_a_loop(lambda: asyncio.run(_exchanges(settings, observe)))
+
+
+def run_get(
+    settings: Settings,
+    symbols: Sequence[Symbol],
+    observe: Observer,
+    announce: Callable[[str], None],
+) -> RunReport:
+    """Load symbols from nothing: those that no asset has are added, then all that are due loaded.
+
+    `announce` receives the price before anything is spent. Raises `UsageError` for a symbol that
+    the vendor does not list.
+    """
+    settings.require_token()
+    return outside_a_loop(lambda: asyncio.run(_get(settings, symbols, observe, announce)))
+
+
+async def _get(
+    settings: Settings,
+    symbols: Sequence[Symbol],
+    observe: Observer,
+    announce: Callable[[str], None],
+) -> RunReport:
+    drain = Drain(observe)
+    with draining_on_signals(drain):
+        async with open_database_async(settings) as url:
+            calls = await _add(settings, url, symbols, observe, announce)
+            scope = BackfillScope(None, settings.days_old, symbols=tuple(symbols))
+            report = await backfill(settings, url, scope, observe, drain)
+            return replace(report, calls=report.calls + calls)
+
+
+async def _add(
+    settings: Settings,
+    url: str,
+    symbols: Sequence[Symbol],
+    observe: Observer,
+    announce: Callable[[str], None],
+) -> int:
+    """Add those of the symbols that no asset has; return the calls that it took."""
+    totals = RunTotals()
+    observing = observers(observe, totals.note)
+    async with open_run(settings, url, observing) as (store, requester):
+        if not (unknown := await store.listings.unknown(symbols)):
+            return 0
+        exchanges = sorted({symbol.exchange for symbol in unknown})
+        one = len(exchanges) == 1
+        price = "the symbol list of {}: 1 call" if one else "the symbol lists of {}: {:,} calls"
+        listed = price.format(", ".join(exchanges), len(exchanges))
+        announce(f"{listed}, and one for each symbol")
+        run_id = await store.runs.start("discover")
+        async with store.runs.closing(run_id):
+            added = await add_symbols(requester, store.listings, unknown, FetchState())
+        await store.runs.finish(run_id, "done", {"added": added, "calls": totals.calls})
+    return totals.calls
 
 
 async def _backfill(
@@ -146,10 +210,12 @@ async def _update(
             return await update(settings, url, exchange, observe, drain, policy, now, watchlist)
 
 
-async def _work(settings: Settings, exchange: str | None, observe: Observer) -> RunReport:
+async def _work(
+    settings: Settings, exchange: str | None, observe: Observer, watchlist: str | None
+) -> RunReport:
     drain = Drain(observe)
     with draining_on_signals(drain):
-        return await work(settings, exchange, observe, drain)
+        return await work(settings, exchange, observe, drain, watchlist=watchlist)
 
 
 async def _exchanges(settings: Settings, observe: Observer) -> tuple[Sequence[ListedExchange], int]:

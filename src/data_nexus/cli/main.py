@@ -13,11 +13,12 @@ from data_nexus import __version__
 from data_nexus.cli.lazy import SectionedCommands
 from data_nexus.cli.render import print_error
 from data_nexus.cli.streams import flush, open_closed_streams
-from data_nexus.errors import NexusError, StorageUnavailable, UsageError
+from data_nexus.errors import CredentialsRefused, NexusError, StorageUnavailable, UsageError
 
 COMMANDS = {
     "Start": {
         "demo": "data_nexus.cli.start.demo:demo",
+        "get": "data_nexus.cli.start.get:get",
         "verify": "data_nexus.cli.start.verify:verify",
         "config": "data_nexus.cli.start.config:config",
     },
@@ -150,6 +151,8 @@ def _reported(error: click.ClickException | NexusError, *, as_json: bool) -> int
     is_ours = isinstance(error, NexusError)
     code = error.exit_code if is_ours else UsageError.exit_code
     message = error.format_message() if isinstance(error, click.ClickException) else str(error)
+    if isinstance(error, CredentialsRefused):
+        message = f"{message}; {error.remedy}"
     with suppress(OSError):
         print_error(message, code, as_json=as_json)
     return code

@@ -184,7 +184,7 @@ def test_each_answer_in_json_is_one_document_with_the_promised_keys(commands: Co
     assert {"used", "limit", "extra", "resets_at"} <= status["quota"].keys()
 
 
-@pytest.mark.parametrize("arguments", [("backfill",), ("status", "--json"), ("bars", "AAPL.US")])
+@pytest.mark.parametrize("arguments", [("backfill",), ("status", "--json"), ("config",)])
 def test_a_reader_that_left_is_no_bug_and_stops_no_work(
     commands: Commands, database_url: str, arguments: tuple[str, ...]
 ) -> None:

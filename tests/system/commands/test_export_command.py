@@ -50,7 +50,7 @@ def files(folder: Path) -> set[Path]:
 @pytest.mark.parametrize(
     ("arguments", "remedy"),
     [
-        ((), "--symbols AAPL.US,MSFT.US or --exchange US"),
+        ((), "--symbols AAPL.US,MSFT.US, or --watchlist NAME"),
         (("--symbols", "AAPLE.US"), "did you mean AAPL.US"),
     ],
 )

@@ -301,7 +301,7 @@ def test_an_existing_file_is_replaced_at_once_and_left_alone_by_a_failure(
         (("AAPL.US", "--out", "folder.svg"), "cannot be written: Is a directory"),
         (("AAPL.USS",), "AAPL.USS is not in the database"),
         (("AAPL.US", "--from", "1999-01-01", "--to", "1999-12-31"), "has no bar from 1999-01-01"),
-        (tuple(f"A{n}.US" for n in range(9)), "A0.US is not in the database"),
+        (tuple(f"A{n}.US" for n in range(9)), "not in the database: A0.US, A1.US"),
     ],
     ids=lambda each: " ".join(each) if isinstance(each, tuple) else None,
 )

@@ -12,10 +12,9 @@ from typing import Any, get_args
 import click
 from rich.progress import track
 
-from data_nexus.cli.options import DAY, MOMENT, Decorated, output_options, settings_from
+from data_nexus.cli.options import DAY, MOMENT, Decorated, opened, output_options, settings_from
 from data_nexus.cli.render import console, error_console, is_terminal, print_json
-from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.open import open_database
+from data_nexus.database.reader.watchlists.watchlists import list_members
 from data_nexus.domain.symbol import exchange_code
 from data_nexus.errors import UsageError
 from data_nexus.research.assets import NamedAsset
@@ -42,6 +41,7 @@ def _choice_options(command: Decorated) -> Decorated:
         ),
         click.option("--on", type=DAY, help="of the exchange, the assets listed on that day"),
         click.option("--exchange", help="all assets of an exchange that have bars"),
+        click.option("--watchlist", help="the assets of this watchlist"),
         click.option("--symbols", help="these symbols: AAPL.US,MSFT.US"),
     ):
         command = option(command)
@@ -86,6 +86,7 @@ def _run(  # noqa: PLR0913 - the options of a command
     out: Path,
     symbols: str | None,
     exchange: str | None,
+    watchlist: str | None,
     on: date | None,
     first: date | None,
     last: date | None,
@@ -97,9 +98,14 @@ def _run(  # noqa: PLR0913 - the options of a command
     begun = monotonic()
     settings = settings_from(options)
     view = View(adjust=adjust, first=first, last=last)
-    scope = _scope(symbols, exchange, on)
-    with open_database(settings.database_url, settings.home, settings.schema, writes=False) as url:
-        database = PostgresConnection(url, settings.schema)
+    if sum(map(bool, (symbols, exchange, watchlist))) != 1:
+        raise UsageError(
+            "name what to export: --symbols AAPL.US,MSFT.US, or --watchlist NAME, or --exchange US"
+        )
+    with opened(settings, writes=False) as database:
+        if watchlist:
+            symbols = ",".join(each.symbol for each in list_members(database, watchlist))
+        scope = _scope(symbols, exchange, on)
         done = export(
             database, form, out, scope, view, as_of=as_of, force=force, watch=_with_progress
         )
@@ -108,8 +114,6 @@ def _run(  # noqa: PLR0913 - the options of a command
 
 
 def _scope(symbols: str | None, exchange: str | None, on: date | None) -> ExportScope:
-    if (symbols is None) == (exchange is None):
-        raise UsageError("name what to export: either --symbols AAPL.US,MSFT.US or --exchange US")
     if symbols is not None:
         if on is not None:
             raise UsageError("--on selects the assets listed on an exchange; add --exchange")

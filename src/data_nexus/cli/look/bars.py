@@ -78,7 +78,7 @@ def bars(
         table = read_view(database, symbols, view, as_of=as_of)
         lacking = [] if len(table) else _lacking(database, symbols)
     if lacking:
-        print_error(_why_none(lacking, view, as_of), 3, as_json=False)
+        print_error(_why_none(lacking, view, as_of), 0, as_json=False)
     if as_json:
         print_json({"bars": table.to_pylist()})
     elif form == "csv":
@@ -89,7 +89,7 @@ def bars(
         parquet.write_table(table, sys.stdout.buffer)
     elif len(table):
         _show(table)
-    return 3 if lacking else 0
+    return 3 if any(each.last is None for each in lacking) else 0
 
 
 def _lacking(database: PostgresConnection, symbols: Sequence[str]) -> list[BarRange]:

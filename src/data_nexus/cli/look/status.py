@@ -9,12 +9,11 @@ from typing import Any
 import click
 
 from data_nexus.cli.load.audit import audit_pairs, record_pairs
-from data_nexus.cli.options import output_options, settings_from
+from data_nexus.cli.options import opened, output_options, settings_from
 from data_nexus.cli.render import print_json, print_pairs, shown
-from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.open import open_database
 from data_nexus.database.queries import ASSUMED_MINUTE_LIMIT, NOTICED_DAYS
 from data_nexus.database.reader.status import Overview, overview
+from data_nexus.database.reader.watchlists.watchlists import member_ids
 from data_nexus.domain.planning.notices import NoticeReason
 from data_nexus.observe.progress import span
 
@@ -30,12 +29,14 @@ _OF_LAST_DAYS = frozenset({NoticeReason.REJECTED, NoticeReason.WITHDRAWN})
 
 
 @click.command()
+@click.option("--watchlist", help="count the assets of this watchlist alone")
 @output_options
-def status(as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
+def status(watchlist: str | None, as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
     """Show assets, freshness, quota, workers and the last runs."""
     settings = settings_from(options)
-    with open_database(settings.database_url, settings.home, settings.schema, writes=False) as url:
-        found = overview(PostgresConnection(url, settings.schema), settings)
+    with opened(settings, writes=False) as database:
+        asset_ids = member_ids(database, watchlist) if watchlist else None
+        found = overview(database, settings, asset_ids)
     if as_json:
         print_json(found.as_dict())
         return

@@ -12,7 +12,7 @@ from psycopg.rows import class_row, dict_row
 
 from data_nexus.config import Settings
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.queries import open_notices, query, segment_parameters
+from data_nexus.database.queries import Ids, open_notices, query, segment_parameters
 from data_nexus.database.reader.audits import audit_outlook
 from data_nexus.database.reader.planning import known_calendars, known_quota
 from data_nexus.domain.calendar.learned import Calendars
@@ -79,14 +79,19 @@ class Overview:
         }
 
 
-def overview(database: PostgresConnection, settings: Settings) -> Overview:
-    """Return the state of a database, by its own clock."""
+def overview(database: PostgresConnection, settings: Settings, asset_ids: Ids = None) -> Overview:
+    """Return the state of a database, by its own clock; with `asset_ids` count these alone."""
+    with database.together() as one:
+        return _overview(one, settings, asset_ids)
+
+
+def _overview(database: PostgresConnection, settings: Settings, asset_ids: Ids) -> Overview:
     known = known_quota(database, settings.token)
     quota, calendars = on_day(known.quota, known.moment.date()), known_calendars(database)
     with database.connect() as connection:
         out = state_parameters(connection, known.moment, calendars)
         cursor = connection.cursor(row_factory=dict_row)
-        found = cursor.execute(query("status"), out).fetchone() or {}
+        found = cursor.execute(query("status"), out | {"asset_ids": asset_ids}).fetchone() or {}
         bars = cursor.execute(query("count_bars")).fetchone() or {}
         of_runs = connection.cursor(row_factory=class_row(PastRun))
         runs = of_runs.execute(query("last_runs")).fetchall()

@@ -1,5 +1,5 @@
 -- name: assets_by_state
--- Every asset with the dates of its bars and with what holds of it. An asset is settled if each
+-- Each of some assets, or of all, with the dates of its bars and with what holds of it. An asset is settled if each
 -- published session but the last has been compared after the next one's publication, and fresh if it
 -- is settled and the last session is stored or known absent. One that is known to be damaged is
 -- neither, and one that is to be read again since something about it is in doubt is not fresh.
@@ -17,7 +17,11 @@ SELECT a.*,
        repair_wanted_at IS NULL AND (is_ended OR settled_through >= p.settled) AS is_settled,
        NOT is_ended AND a.last_bar > coalesce(a.settled_through, '-infinity') AS is_provisional,
        is_followed AND paused_at IS NULL AS is_wanted
-FROM (SELECT *, is_delisted OR retired_at IS NOT NULL AS is_ended FROM assets) AS a
+FROM (
+    SELECT *, is_delisted OR retired_at IS NOT NULL AS is_ended
+    FROM assets
+    WHERE %(asset_ids)s::int[] IS NULL OR id = ANY (%(asset_ids)s)
+) AS a
 LEFT JOIN unnest(
     %(exchanges)s::text[], %(venues)s::text[], %(asset_types)s::text[], %(published)s::date[],
     %(settled)s::date[]

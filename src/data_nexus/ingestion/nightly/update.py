@@ -89,12 +89,8 @@ async def update(
             steps, expected = await advance_due(
                 run, exchange, lambda assets: run.observe(RunStarted("update", assets))
             )
-        ended_by = (
-            await check.breach(run.run_id)
-            or steps.ended_by
-            or steps.paused_by
-            or totals.out_of_reach()
-        )
+        ended_by = await check.breach(run.run_id) or steps.ended_by or steps.paused_by
+        ended_by = ended_by or totals.out_of_reach()
         counted = totals.report(time.monotonic() - started, ended_by, drain.reason)
         notices = await store.runs.notices(run.run_id, check.since, expected)
         report = replace(counted, steps=steps, notices=notices)

@@ -19,7 +19,6 @@ SELECT s.id AS asset_id, s.symbol || '.' || s.exchange AS symbol, s.name, s.asse
 FROM stated s
 WHERE (%(exchange)s::text IS NULL OR s.exchange = %(exchange)s)
   AND (%(asset_type)s::text IS NULL OR lower(s.asset_type) = lower(%(asset_type)s))
-  AND (%(asset_ids)s::int[] IS NULL OR s.id = ANY (%(asset_ids)s::int[]))
   AND NOT EXISTS (
       SELECT
       FROM unnest(%(words)s::text[]) AS word
