@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from data_nexus.app.frames import to_frame
+    from data_nexus.app.frames import as_polars, frame, to_frame
     from data_nexus.app.lake import Lake, lake
     from data_nexus.app.nexus import Nexus, connect, download
     from data_nexus.database.models import (
@@ -38,8 +38,10 @@ __all__ = [
     "Run",
     "Split",
     "Sync",
+    "as_polars",
     "connect",
     "download",
+    "frame",
     "lake",
     "to_frame",
 ]
@@ -50,10 +52,15 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the public name is
     """Load a public name on first use, so that what needs little also loads little."""
     if name in _MODELS:
         return getattr(import_module("data_nexus.database.models"), name)
-    if name == "to_frame":
-        return import_module("data_nexus.app.frames").to_frame
+    if name in {"as_polars", "frame", "to_frame"}:
+        return getattr(import_module("data_nexus.app.frames"), name)
     if name in {"Lake", "lake"}:
         return getattr(import_module("data_nexus.app.lake"), name)
     if name in __all__:
         return getattr(import_module("data_nexus.app.nexus"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """List the public names, those not loaded yet included."""
+    return [*__all__, "__version__"]

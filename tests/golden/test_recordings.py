@@ -22,7 +22,7 @@ from data_nexus.eodhd.decode_bulk import (
     decode_bulk_dividends,
     decode_bulk_splits,
 )
-from data_nexus.eodhd.decode_symbols import decode_symbols
+from data_nexus.eodhd.decode_symbols import decode_exchanges, decode_symbols
 from data_nexus.eodhd.refusals import refusal
 from data_nexus.errors import (
     BrokenAnswer,
@@ -269,3 +269,15 @@ def test_a_recorded_error_is_refused_by_its_status(name: str, error: type[NexusE
 def test_a_recorded_error_sent_with_200_is_no_symbol_list(name: str, _: object) -> None:
     with pytest.raises((BrokenAnswer, NotAnAnswer)):
         decode_symbols(sample(name), "US")
+
+
+@pytest.mark.parametrize("name", sorted(sample_names("exchanges-list")))
+def test_a_recorded_list_of_exchanges_is_read_whole(name: str) -> None:
+    sent = json.loads(sample(name))
+    found = {each.code: each for each in decode_exchanges(sample(name))}
+    assert [*found] == [row["Code"] for row in sent]
+    for row in sent:
+        each = found[row["Code"]]
+        expected = [(row[key] or "").strip() for key in ("Name", "Country", "Currency")]
+        assert [each.name, each.country, each.currency] == expected
+        assert each.operating_mic == (row["OperatingMIC"] or "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
@@ -10,13 +11,14 @@ from data_nexus.app.calendar_files import keep_calendars_at_home
 from data_nexus.app.reader import Reader
 from data_nexus.config import load_settings
 from data_nexus.domain.dates import GivenDate, given_day
+from data_nexus.domain.texts import html_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from data_nexus.research.returns import ReturnKind
     from data_nexus.research.snapshots.snapshot import Snapshot
-    from data_nexus.research.views import Adjust, Direction, Layout
+    from data_nexus.research.views import Adjust, Direction, Layout, View
 
 
 class Lake(Reader):
@@ -40,8 +42,9 @@ class Lake(Reader):
         direction: Direction = "backward",
         columns: Sequence[str] | None = None,
         layout: Layout = "long",
+        interval: str = "1d",
     ) -> pa.Table:
-        """Return daily bars as an Arrow table, sorted by ticker and date.
+        """Return bars as an Arrow table, sorted by ticker and date.
 
         Arguments, columns and errors are those of `connect().bars`, except `as_of`: a snapshot
         holds one moment only.
@@ -49,7 +52,12 @@ class Lake(Reader):
         from data_nexus.research.views import View  # noqa: PLC0415
 
         view = View.of(
-            start, end, adjust=adjust, direction=direction, columns=columns, layout=layout
+            *(start, end),
+            adjust=adjust,
+            direction=direction,
+            columns=columns,
+            layout=layout,
+            interval=interval,
         )
         return self._snapshot.bars(symbols, view)
 
@@ -109,6 +117,18 @@ class Lake(Reader):
         Use this list: the folder also holds the files of the snapshot before.
         """
         return self._snapshot.files(table)
+
+    def __repr__(self) -> str:
+        assets = len(self._snapshot.small("assets"))
+        return f"<snapshot of {self.moment:%Y-%m-%d %H:%M %Z}: {assets:,} assets>"
+
+    def _repr_html_(self) -> str:
+        counts = Counter(self._snapshot.small("assets")["exchange"].to_pylist())
+        caption = f"snapshot of {self.moment:%Y-%m-%d %H:%M %Z}"
+        return html_table(caption, ("exchange", "assets"), sorted(counts.items()))
+
+    def _bars(self, symbols: str | Sequence[str] | pa.Table, view: View) -> pa.Table:
+        return self._snapshot.bars(symbols, view)
 
     def _today(self) -> date:
         return self.moment.date()

@@ -5,13 +5,12 @@ from __future__ import annotations
 import atexit
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from data_nexus.app.calendar_files import keep_calendars_at_home
-from data_nexus.app.reader import Reader
-from data_nexus.app.signals import outside_a_loop
+from data_nexus.app.reader import DatabaseReader
 from data_nexus.config import load_settings
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.open import open_database
@@ -24,7 +23,7 @@ from data_nexus.database.reader.findings import (
 from data_nexus.database.reader.status import overview
 from data_nexus.domain.dates import GivenDate, given_day, given_moment
 from data_nexus.domain.planning.suspicion import acceptable
-from data_nexus.domain.symbol import parse_symbol, parse_symbols
+from data_nexus.domain.symbol import parse_symbols
 from data_nexus.events import ignore
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
     from data_nexus.research.views import Adjust, Direction, Layout
 
 
-class Nexus(Reader):
+class Nexus(DatabaseReader):
     """An open database: close it, or use it in a `with` block; an embedded server stops with it."""
 
     def __init__(self, url: str | None = None) -> None:
@@ -67,8 +66,9 @@ class Nexus(Reader):
         settled: bool = False,
         columns: Sequence[str] | None = None,
         layout: Layout = "long",
+        interval: str = "1d",
     ) -> pa.Table:
-        """Return daily bars as an Arrow table, sorted by ticker and date.
+        """Return bars as an Arrow table, sorted by ticker and date.
 
         `symbols` are `"AAPL.US"`, several of them, a table of `universe()`, or `"US@2019-06-28"`:
         all assets listed there on that day. `start` and `end` are included; like all dates here
@@ -80,7 +80,10 @@ class Nexus(Reader):
         the last (backward) or the first (forward). Prices are in the asset's currency, volumes in
         shares. With `as_of` (UTC if it has no zone) bars and actions are those that this database
         knew at that moment; `settled` leaves out bars that were not compared with the vendor's
-        after the next session, which it may still correct. Raises `UsageError` for an unknown
+        after the next session, which it may still correct. With `interval` *1w* (from Monday),
+        *1mo* or a number of them, or *5d* (sessions, counted from the first bar), a bar is that of
+        its sessions, adjusted before, under the date of the last one; `start` falls into a whole
+        interval, `end` cuts one. Raises `UsageError` for an unknown
         symbol or word, `AdjustmentRefused` where an action cannot be applied.
         """
         # pyarrow is large; a status or a session needs none of it.
@@ -88,7 +91,12 @@ class Nexus(Reader):
         from data_nexus.research.views import View  # noqa: PLC0415
 
         view = View.of(
-            start, end, adjust=adjust, direction=direction, columns=columns, layout=layout
+            *(start, end),
+            adjust=adjust,
+            direction=direction,
+            columns=columns,
+            layout=layout,
+            interval=interval,
         )
         return read_view(
             self._database, symbols, view, as_of=_moment_or_none(as_of), settled=settled
@@ -114,7 +122,7 @@ class Nexus(Reader):
         from data_nexus.app.runs import run_get  # noqa: PLC0415
 
         named = parse_symbols([symbols] if isinstance(symbols, str) else symbols)
-        report = outside_a_loop(lambda: run_get(self._settings, named, ignore, lambda _: None))
+        report = run_get(self._settings, named, ignore, lambda _: None)
         if report.ended_by is not None:
             raise report.ended_by
         return to_frame(self.bars([str(each) for each in named], start, end, adjust=adjust))
@@ -228,14 +236,17 @@ class Nexus(Reader):
 
         return changes_table(self.changes(since, exchange).listed)
 
-    def listings(self, symbol: str) -> list[dict[str, Any]]:
-        """Return every asset that has or had a symbol, with its chain of symbols and dates.
+    def exchanges(self, *, vendor: bool = False) -> pa.Table:
+        """Return the exchanges of the database; with `vendor` also all that EODHD has (1 call).
 
-        As `nexus listings SYMBOL --json` shows it. Raises `UsageError` for an unknown symbol.
+        Columns: code, name, country, currency, operating_mic, assets, with_bars, last_bar. Those
+        with assets come first. Without `vendor` nothing is sent, and names are empty.
         """
-        from data_nexus.research.universe import read_listings  # noqa: PLC0415
+        from data_nexus.app.runs import run_exchanges  # noqa: PLC0415
+        from data_nexus.research.universe import read_exchanges  # noqa: PLC0415
 
-        return [each.as_json() for each in read_listings(self._database, parse_symbol(symbol))]
+        listed, _ = run_exchanges(self._settings, ignore) if vendor else ((), 0)
+        return read_exchanges(self._database, listed)
 
     def findings(self, exchange: str | None = None) -> list[dict[str, Any]]:
         """Return where stored actions do not explain the vendor's adjusted closes.
@@ -281,24 +292,6 @@ class Nexus(Reader):
     def close(self) -> None:
         """Close the connections and leave the embedded server."""
         self._open.close()
-
-    def _today(self) -> date:
-        return datetime.now(UTC).date()
-
-    def _universe(self, exchange: str, day: date) -> pa.Table:
-        from data_nexus.research.universe import read_universe  # noqa: PLC0415
-
-        return read_universe(self._database, exchange, day)
-
-    def _coverage(self, symbols: str | Sequence[str] | pa.Table) -> pa.Table:
-        from data_nexus.research.coverage import read_coverage  # noqa: PLC0415
-
-        return read_coverage(self._database, symbols, datetime.now(UTC))
-
-    def _calendar(self, exchange: str, first: date | None, last: date) -> pa.Table:
-        from data_nexus.research.calendar import read_calendar  # noqa: PLC0415
-
-        return read_calendar(self._database, exchange, first, last)
 
     def __enter__(self) -> Self:
         return self

@@ -9,13 +9,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from data_nexus.app.signals import draining_on_signals
+from data_nexus.app.signals import draining_on_signals, outside_a_loop
 from data_nexus.config import Settings
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.reader.table_reads import require_readable
+from data_nexus.domain.listings.exchange_lists import ListedExchange
 from data_nexus.domain.symbol import Symbol
 from data_nexus.events import Observer, observers
-from data_nexus.ingestion.asset_discovery import WantedList, add_symbols, discover
+from data_nexus.ingestion.asset_discovery import (
+    WantedList,
+    add_symbols,
+    discover,
+    fetch_exchanges,
+)
 from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.fetching.requester import FetchState
 from data_nexus.ingestion.history_loader import BackfillScope, LoadedScope, backfill, repair
@@ -106,6 +112,12 @@ def run_discovery(settings: Settings, scope: DiscoveryScope, observe: Observer) 
     return asyncio.run(_discover_all(settings, scope, observe))
 
 
+def run_exchanges(settings: Settings, observe: Observer) -> tuple[Sequence[ListedExchange], int]:
+    """Return the vendor's exchanges, and how many calls they cost."""
+    settings.require_token()
+    return outside_a_loop(lambda: asyncio.run(_exchanges(settings, observe)))
+
+
 def run_get(
     settings: Settings,
     symbols: Sequence[Symbol],
@@ -118,7 +130,7 @@ def run_get(
     the vendor does not list.
     """
     settings.require_token()
-    return asyncio.run(_get(settings, symbols, observe, announce))
+    return outside_a_loop(lambda: asyncio.run(_get(settings, symbols, observe, announce)))
 
 
 async def _get(
@@ -204,6 +216,16 @@ async def _work(
     drain = Drain(observe)
     with draining_on_signals(drain):
         return await work(settings, exchange, observe, drain, watchlist=watchlist)
+
+
+async def _exchanges(settings: Settings, observe: Observer) -> tuple[Sequence[ListedExchange], int]:
+    totals = RunTotals()
+    observe = observers(observe, totals.note)
+    async with (
+        open_database_async(settings) as url,
+        open_run(settings, url, observe) as (_, requester),
+    ):
+        return await fetch_exchanges(requester), totals.calls
 
 
 async def _discover_all(

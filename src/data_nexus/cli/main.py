@@ -35,8 +35,11 @@ COMMANDS = {
     },
     "Look": {
         "status": "data_nexus.cli.look.status:status",
+        "exchanges": "data_nexus.cli.look.exchanges:exchanges",
+        "assets": "data_nexus.cli.look.assets:assets",
         "bars": "data_nexus.cli.look.bars:bars",
         "plot": "data_nexus.cli.look.plot:plot",
+        "coverage": "data_nexus.cli.look.coverage:coverage",
         "changes": "data_nexus.cli.look.changes:changes",
         "listings": "data_nexus.cli.look.listings:listings",
     },

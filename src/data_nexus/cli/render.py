@@ -23,6 +23,8 @@ from data_nexus.domain.texts import visible
 _GAP = "  "
 # A column of text may become so narrow that its values fold into lines; not narrower.
 _NARROWEST = 16
+# So wide a text reads well; for less, columns that matter least are left out.
+_READABLE = 20
 Cells = list[str]
 
 
@@ -106,6 +108,29 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> No
     _print_line(headings, widths, numbers, "bold")
     for row in texts:
         _print_line(row, widths, numbers)
+
+
+def print_fitting(rows: Sequence[Mapping[str, object]], spared: Sequence[str]) -> None:
+    """Print rows under their keys; a screen that is too narrow does without some columns.
+
+    The first of `spared` goes first; those that it does not name stay, and the widest text folds.
+    """
+    columns = {heading: [row[heading] for row in rows] for heading in rows[0]}
+    for heading in spared:
+        if not console.is_terminal or _narrowest(columns) <= console.width:
+            break
+        del columns[heading]
+    print_table([*columns], [*zip(*columns.values(), strict=True)])
+
+
+def _narrowest(columns: Mapping[str, Sequence[object]]) -> int:
+    """Return how wide a table is whose widest column has folded as far as it reads well."""
+    widths = [
+        max(cell_len(text) for text in (heading, *map(cell_text, cells)))
+        for heading, cells in columns.items()
+    ]
+    widths[widths.index(max(widths))] = min(max(widths), _READABLE)
+    return sum(widths) + len(_GAP) * (len(widths) - 1)
 
 
 def cell_text(value: object) -> str:

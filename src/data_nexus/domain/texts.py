@@ -6,7 +6,8 @@ the redactor is an argument: what is cut has been redacted.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import html
+from collections.abc import Callable, Iterable, Sequence
 
 Redact = Callable[[str], str]
 # Of what the vendor says beside its data.
@@ -32,6 +33,26 @@ def visible(text: str) -> str:
 def one_line(text: str) -> str:
     """Return `text` on one line, visible."""
     return visible(" ".join(text.split()))
+
+
+def html_table(caption: str, headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return a table for a notebook: every text visible and escaped, None as a dash."""
+    head = "".join(f"<th>{_as_html(heading)}</th>" for heading in headings)
+    body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
+    return (
+        f"<table><caption>{_as_html(caption)}</caption><thead><tr>{head}</tr></thead>"
+        f"<tbody>{body}</tbody></table>"
+    )
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, int):
+        return f'<td style="text-align: right">{value:,}</td>'
+    return f"<td>{_as_html('—' if value is None else str(value))}</td>"
+
+
+def _as_html(text: str) -> str:
+    return html.escape(one_line(text))
 
 
 def excerpt(text: bytes | str, most: int, redact: Redact) -> str:

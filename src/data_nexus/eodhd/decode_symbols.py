@@ -1,6 +1,6 @@
-"""Decode a symbol list: bytes become a `SymbolList`, or a typed error. Pure.
+"""Decode lists of symbols and of exchanges: bytes become values, or a typed error. Pure.
 
-Nothing of a list is used before all of it has been read: a cut list would look like many
+Nothing of a symbol list is used before all of it has been read: a cut list would look like many
 delistings. A line that cannot be read is counted, and its code does not count as missing.
 """
 
@@ -13,11 +13,13 @@ from dataclasses import dataclass
 
 import msgspec
 
+from data_nexus.domain.listings.exchange_lists import ListedExchange
 from data_nexus.domain.listings.listing import Listing, SymbolList
 from data_nexus.domain.symbol import Symbol, is_code
 from data_nexus.eodhd.answer import NOT_JSON, Row, code_in, read_rows, require_keys, sent_rows
 from data_nexus.errors import BrokenAnswer
 
+EXCHANGE_KEYS = ("Code", "Name", "Country", "Currency", "OperatingMIC")
 CSV_HEADER = ["Code", "Name", "Country", "Exchange", "Currency", "Type", "Isin"]
 
 
@@ -61,6 +63,26 @@ def decode_symbols(body: bytes, exchange: str) -> SymbolList:
         refused_codes=frozenset(refused) - {"", *listings},
         unread=refused.count(""),
     )
+
+
+def decode_exchanges(body: bytes) -> tuple[ListedExchange, ...]:
+    """Return the vendor's exchanges in the order sent; a line without a code is left out.
+
+    Raises `BrokenAnswer` for what is cut, `NotAnAnswer` for JSON of another shape.
+    """
+    said = "not a list of exchanges"
+    rows = read_rows(body, "exchanges", said)
+    require_keys(rows, ("Code", "Name"), f"exchanges: {said}")
+    found = (ListedExchange(*(_cell(row, key) for key in EXCHANGE_KEYS)) for row in rows if row)
+    return tuple({each.code: each for each in found if each.code}.values())
+
+
+def _cell(row: Row, key: str) -> str:
+    """Return the text of a value of a line; empty for what is neither a text nor a number."""
+    try:
+        return clean(line_text(row.get(key)))
+    except TypeError:
+        return ""
 
 
 def _read_json(body: bytes, exchange: str) -> Sequence[_Line | _RefusedLine]:

@@ -83,6 +83,11 @@ def bulk_request(exchange: str, session: date, feed: str = "") -> Request:
     return Request(Endpoint.BULK, exchange, params)
 
 
+def exchanges_request() -> Request:
+    """Request the list of the exchanges."""
+    return Request(Endpoint.EXCHANGES, "", (("fmt", "json"),))
+
+
 def user_request() -> Request:
     """Request the account: its plan and the calls spent."""
     return Request(Endpoint.USER, "")

@@ -7,13 +7,18 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from data_nexus.database.store.listings import DiscoveryContext, Listings
+from data_nexus.domain.listings.exchange_lists import ListedExchange
 from data_nexus.domain.listings.listing import Listing, SymbolChange
 from data_nexus.domain.listings.symbol_lists import REPORTED_RENAMES
 from data_nexus.domain.listings.unknown_symbol import unknown_symbol
 from data_nexus.domain.symbol import Symbol, exchange_code
 from data_nexus.eodhd.decode_symbol_changes import decode_symbol_changes
-from data_nexus.eodhd.decode_symbols import decode_symbols
-from data_nexus.eodhd.requests import symbol_changes_request, symbol_list_request
+from data_nexus.eodhd.decode_symbols import decode_exchanges, decode_symbols
+from data_nexus.eodhd.requests import (
+    exchanges_request,
+    symbol_changes_request,
+    symbol_list_request,
+)
 from data_nexus.errors import NotInPlan, NotListed, Park, UsageError
 from data_nexus.events import Observer, Warned, ignore
 from data_nexus.ingestion.fetching.requester import Fetches, FetchState
@@ -74,6 +79,12 @@ async def discover(
     return Discovered(
         exchange, changes, symbols.refused, wanted.delisted, state.calls, symbols.unread
     )
+
+
+async def fetch_exchanges(requester: Fetches) -> tuple[ListedExchange, ...]:
+    """Return the vendor's exchanges, for one call; raise what fetching raises."""
+    answer = await requester.fetch(exchanges_request(), decode_exchanges, FetchState())
+    return answer.decoded
 
 
 async def add_symbols(

@@ -113,7 +113,7 @@ def _windows(
     return {
         each.asset_id: (None, None)
         if each.asset_id in whole
-        else (known.get(each.asset_id, view.first), view.last)
+        else (known.get(each.asset_id, view.reads_from), view.last)
         for each in assets
     }
 

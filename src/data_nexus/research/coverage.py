@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+import psycopg
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.reader.bars import fetch_dates, fetch_rejected_dates
 from data_nexus.database.reader.planning import fetch_calendars
 from data_nexus.database.reader.universe import AssetState, fetch_states
-from data_nexus.domain.bars import Days, days
+from data_nexus.domain.bars import EPOCH, Days, days
 from data_nexus.domain.calendar.learned import NOTHING_LEARNED, Calendars
 from data_nexus.domain.calendar.publication import kind_of, published_through
 from data_nexus.domain.calendar.sessions import day_date
-from data_nexus.research.assets import Selection, find_assets
+from data_nexus.research.assets import NamedAsset, Selection, find_assets
 from data_nexus.research.columns import table_of
 
 COVERAGE_SCHEMA = pa.schema(
@@ -38,7 +41,64 @@ COVERAGE_SCHEMA = pa.schema(
     ]
 )
 
+# The sessions that are neither stored nor known absent.
+MISSING_SCHEMA = pa.schema(
+    [("asset_id", pa.int32()), ("ticker", pa.string()), ("date", pa.date32())]
+)
 _NO_DAYS = np.empty(0, np.int32)
+# Of so many assets the dates are in memory at once: some 10 MB.
+_AT_ONCE = 500
+
+Flags = NDArray[np.bool_]
+By = Literal["ticker", "exchange"]
+
+
+@dataclass(frozen=True, slots=True)
+class YearCount:
+    """The sessions of a year that are expected of an asset or of an exchange, and what they are."""
+
+    name: str
+    year: int
+    expected: int
+    stored: int
+    absent: int
+    missing: int
+
+
+@dataclass(frozen=True, slots=True)
+class MissingSpan:
+    """Sessions in a row that an asset lacks."""
+
+    ticker: str
+    first: date
+    last: date
+    sessions: int
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What is expected, stored and missing by year, by name and year; and the missing sessions."""
+
+    years: tuple[YearCount, ...]
+    missing: tuple[MissingSpan, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Judged:
+    """The sessions expected of an asset, and which of them are stored, final or known absent."""
+
+    expected: Days = field(default_factory=lambda: _NO_DAYS)
+    is_stored: Flags = field(default_factory=lambda: np.empty(0, np.bool_))
+    is_final: Flags = field(default_factory=lambda: np.empty(0, np.bool_))
+    is_absent: Flags = field(default_factory=lambda: np.empty(0, np.bool_))
+    unexpected: int = 0
+    is_exact: bool | None = None
+
+    @property
+    def is_missing(self) -> Flags:
+        """Which sessions are neither stored nor known absent."""
+        flags: Flags = ~self.is_stored & ~self.is_absent
+        return flags
 
 
 def read_coverage(database: PostgresConnection, selection: Selection, now: datetime) -> pa.Table:
@@ -61,6 +121,46 @@ def read_coverage(database: PostgresConnection, selection: Selection, now: datet
         calendars = fetch_calendars(connection)
     named = [(each.ticker, states[each.asset_id]) for each in assets]
     return coverage_of(named, dates, now, rejected, calendars)
+
+
+def read_missing(database: PostgresConnection, selection: Selection, now: datetime) -> pa.Table:
+    """Return the missing sessions of symbols or of a universe, by ticker and date.
+
+    Columns as in `MISSING_SCHEMA`; missing is what `read_coverage` counts. Raises `UsageError` for
+    an unknown symbol.
+    """
+    with database.reading() as connection:
+        assets = find_assets(connection, selection)
+        rows = [
+            (asset.asset_id, asset.ticker, day_date(int(day)))
+            for asset, judged in _judged_histories(connection, assets, now)
+            for day in judged.expected[judged.is_missing]
+        ]
+    return table_of(rows, MISSING_SCHEMA)
+
+
+def survey(
+    database: PostgresConnection,
+    selection: Selection,
+    now: datetime,
+    *,
+    by: By = "ticker",
+) -> Survey:
+    """Return how complete histories are year by year, of each asset or of each exchange.
+
+    The counts are those of `read_coverage`. Raises `UsageError` for an unknown symbol.
+    """
+    counts: dict[tuple[str, int], NDArray[np.int64]] = {}
+    missing: list[MissingSpan] = []
+    with database.reading() as connection:
+        assets = find_assets(connection, selection)
+        for asset, judged in _judged_histories(connection, assets, now):
+            name = asset.ticker if by == "ticker" else asset.exchange
+            for year, found in _by_year(judged):
+                counts[name, year] = counts.get((name, year), 0) + found
+            missing += _missing_spans(asset.ticker, judged)
+    years = [YearCount(*key, *map(int, found)) for key, found in sorted(counts.items())]
+    return Survey(tuple(years), tuple(missing))
 
 
 def coverage_of(
@@ -89,6 +189,22 @@ def coverage_of(
     return table_of(rows, COVERAGE_SCHEMA)
 
 
+def _judged_histories(
+    connection: psycopg.Connection, assets: Sequence[NamedAsset], now: datetime
+) -> Iterator[tuple[NamedAsset, _Judged]]:
+    """Give each asset with its sessions; the dates of some assets at a time are in memory."""
+    calendars = fetch_calendars(connection)
+    for begin in range(0, len(assets), _AT_ONCE):
+        some = assets[begin : begin + _AT_ONCE]
+        asset_ids = [asset.asset_id for asset in some]
+        states = fetch_states(connection, asset_ids)
+        dates = fetch_dates(connection, asset_ids)
+        rejected = fetch_rejected_dates(connection, asset_ids)
+        for asset in some:
+            held, refused = dates.get(asset.asset_id), rejected.get(asset.asset_id, _NO_DAYS)
+            yield asset, _judged(calendars, states[asset.asset_id], held, refused, now)
+
+
 def _row(
     calendars: Calendars,
     ticker: str,
@@ -97,20 +213,50 @@ def _row(
     rejected: Days,
     now: datetime,
 ) -> tuple[Any, ...]:
-    known = (asset.asset_id, ticker)
+    judged = _judged(calendars, asset, held, rejected, now)
+    first, last = (None, None) if held is None else (day_date(int(held[at])) for at in (0, -1))
+    return (
+        *(asset.asset_id, ticker, first, last, asset.synced_through, asset.settled_through),
+        len(judged.expected),
+        int(judged.is_stored.sum()),
+        int((judged.is_stored & ~judged.is_final).sum()),
+        int(judged.is_absent.sum()),
+        int(judged.is_missing.sum()),
+        judged.unexpected,
+        judged.is_exact,
+    )
+
+
+def _judged(
+    calendars: Calendars, asset: AssetState, held: Days | None, rejected: Days, now: datetime
+) -> _Judged:
+    """Return the sessions that are expected of an asset at a moment; `held` are those of its bars.
+
+    Without a bar only those are expected of which a row was rejected.
+    """
     if held is None:
-        lost = len(_sessions_among(calendars, rejected, asset.exchange))
-        counts: tuple[int | None, ...] = (lost, 0, 0, 0, lost, 0, None)
-        return (*known, None, None, asset.synced_through, asset.settled_through, *counts)
+        lost = _sessions_among(calendars, rejected, asset.exchange)
+        none = np.zeros(len(lost), np.bool_)
+        return _Judged(lost, none, none, none)
     first, last_bar = (day_date(int(held[at])) for at in (0, -1))
     last = max(last_bar, asset.synced_through or last_bar)
     if asset.is_listed:
         kind = kind_of(asset.venue, asset.asset_type)
         last = max(last, published_through(asset.exchange, kind, now, None, calendars))
     unheld = rejected[~np.isin(rejected, held)]
-    lost_days = _sessions_among(calendars, unheld, asset.exchange)
-    counts = _counts(calendars, asset, held, (first, last), lost_days)
-    return (*known, first, last_bar, asset.synced_through, asset.settled_through, *counts)
+    lost = _sessions_among(calendars, unheld, asset.exchange)
+    sessions = calendars.of(asset.exchange, last)
+    expected = np.union1d(lost[lost < days(first)], sessions.between(first, last))
+    is_stored = np.isin(expected, held)
+    is_final = expected <= days(min(asset.last_final, asset.synced_through or date.min))
+    return _Judged(
+        expected,
+        is_stored,
+        is_final,
+        ~is_stored & is_final & ~np.isin(expected, lost),
+        int((~np.isin(held, expected)).sum()),
+        all(sessions.is_exact(day) for day in (first, last)),
+    )
 
 
 def _sessions_among(calendars: Calendars, dates: Days, exchange: str) -> Days:
@@ -120,21 +266,21 @@ def _sessions_among(calendars: Calendars, dates: Days, exchange: str) -> Days:
     return dates[np.isin(dates, calendars.of(exchange, day_date(int(dates.max()))).days)]
 
 
-def _counts(
-    calendars: Calendars, asset: AssetState, held: Days, span: tuple[date, date], rejected: Days
-) -> tuple[int, int, int, int, int, int, bool]:
-    sessions = calendars.of(asset.exchange, span[1])
-    begun = sessions.between(*span)
-    expected = np.union1d(rejected[rejected < days(span[0])], begun)
-    is_stored = np.isin(expected, held)
-    is_final = expected <= days(min(asset.last_final, asset.synced_through or date.min))
-    is_absent = ~is_stored & is_final & ~np.isin(expected, rejected)
-    return (
-        len(expected),
-        int(is_stored.sum()),
-        int((is_stored & ~is_final).sum()),
-        int(is_absent.sum()),
-        int((~is_stored & ~is_absent).sum()),
-        int((~np.isin(held, expected)).sum()),
-        all(sessions.is_exact(day) for day in span),
+def _by_year(judged: _Judged) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    """Give each year with its sessions: expected, stored, absent and missing."""
+    years, at = np.unique(
+        judged.expected.astype("datetime64[D]").astype("datetime64[Y]"), return_inverse=True
     )
+    flags = (np.ones(len(at)), judged.is_stored, judged.is_absent, judged.is_missing)
+    counts = np.array([np.bincount(at, each, len(years)) for each in flags], np.int64)
+    yield from zip((years.astype(np.int64) + EPOCH.year).tolist(), counts.T, strict=True)
+
+
+def _missing_spans(ticker: str, judged: _Judged) -> Iterator[MissingSpan]:
+    """Give the missing sessions of an asset, those in a row as one."""
+    places = np.flatnonzero(judged.is_missing)
+    if not len(places):
+        return
+    for run in np.split(places, np.flatnonzero(np.diff(places) > 1) + 1):
+        first, last = (day_date(int(judged.expected[at])) for at in (run[0], run[-1]))
+        yield MissingSpan(ticker, first, last, len(run))

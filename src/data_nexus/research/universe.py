@@ -1,8 +1,9 @@
-"""Read the security master: the assets listed on a day, and the listings of a symbol."""
+"""Read the security master: the assets there are, those of a day, the listings of a symbol."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, astuple, dataclass
 from datetime import date
 from typing import Any
 
@@ -11,6 +12,8 @@ import pyarrow as pa
 from pyarrow import compute
 
 from data_nexus.database.connection import PostgresConnection
+from data_nexus.database.reader.listed.asset_list import ChosenAssets, list_assets
+from data_nexus.database.reader.listed.exchange_list import held_exchanges
 from data_nexus.database.reader.universe import (
     HolderListing,
     SymbolHolder,
@@ -19,6 +22,7 @@ from data_nexus.database.reader.universe import (
     fetch_universe_rows,
     require_assets,
 )
+from data_nexus.domain.listings.exchange_lists import ListedExchange, known_exchanges
 from data_nexus.domain.symbol import Symbol
 from data_nexus.errors import UsageError
 from data_nexus.research.columns import table_of
@@ -34,6 +38,36 @@ UNIVERSE_SCHEMA = pa.schema(
         ("basis", pa.string()),
         ("since", pa.date32()),
         ("until", pa.date32()),
+    ]
+)
+
+ASSETS_SCHEMA = pa.schema(
+    [
+        ("asset_id", pa.int32()),
+        ("symbol", pa.string()),
+        ("name", pa.string()),
+        ("asset_type", pa.string()),
+        ("venue", pa.string()),
+        ("currency", pa.string()),
+        ("isin", pa.string()),
+        ("first_bar", pa.date32()),
+        ("last_bar", pa.date32()),
+        ("state", pa.string()),
+    ]
+)
+
+# Of an exchange that only the database knows there is no name, of one that only the vendor has no
+# asset.
+EXCHANGES_SCHEMA = pa.schema(
+    [
+        ("code", pa.string()),
+        ("name", pa.string()),
+        ("country", pa.string()),
+        ("currency", pa.string()),
+        ("operating_mic", pa.string()),
+        ("assets", pa.int32()),
+        ("with_bars", pa.int32()),
+        ("last_bar", pa.date32()),
     ]
 )
 
@@ -57,6 +91,23 @@ class ListingChain:
         for each in listings:
             del each["asset_id"]
         return asdict(self.asset) | {"listings": listings}
+
+
+def read_assets(database: PostgresConnection, chosen: ChosenAssets) -> pa.Table:
+    """Return the chosen assets, columns as in `ASSETS_SCHEMA`, in the order of `list_assets`.
+
+    Raises `UsageError` as that does.
+    """
+    return table_of(map(astuple, list_assets(database, chosen)), ASSETS_SCHEMA)
+
+
+def read_exchanges(database: PostgresConnection, listed: Iterable[ListedExchange] = ()) -> pa.Table:
+    """Return the exchanges in the database, and those that the vendor has listed.
+
+    Columns as in `EXCHANGES_SCHEMA`; those with assets here first, then by code.
+    """
+    found = known_exchanges(listed, held_exchanges(database))
+    return table_of(map(astuple, found), EXCHANGES_SCHEMA)
 
 
 def read_universe(

@@ -7,7 +7,7 @@ from the asset's last bar (backward) or from its first one (forward), shown or n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal, TypedDict, Unpack, get_args
@@ -19,6 +19,7 @@ from pyarrow import compute
 
 from data_nexus.domain.adjustment.factors import Factors, Finding, VolumeBasis, volume_basis
 from data_nexus.domain.bars import Days, Floats, days
+from data_nexus.domain.calendar.intervals import parse_interval
 from data_nexus.domain.dates import GivenDate, given_day
 from data_nexus.errors import AdjustmentRefused, UsageError
 from data_nexus.research.columns import (
@@ -34,6 +35,13 @@ from data_nexus.research.histories import day_numbers, histories, needed, refuse
 Adjust = Literal["raw", "splits", "total", "vendor"]
 Direction = Literal["backward", "forward"]
 Layout = Literal["long", "wide"]
+# How the sessions of an interval become one value; other columns keep the last session's.
+_MERGED: dict[str, Callable[[Floats, NDArray[np.intp]], Floats]] = {
+    "open": lambda values, begins: values[begins],
+    "high": np.maximum.reduceat,
+    "low": np.minimum.reduceat,
+    "volume": np.add.reduceat,
+}
 # Raw prices need no action, but raw volumes are those before splits.
 _KINDS = {
     "raw": ("split",),
@@ -50,6 +58,7 @@ class ViewChoices(TypedDict, total=False):
     direction: Direction
     columns: Sequence[str] | None
     layout: Layout
+    interval: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,11 +74,13 @@ class View:
     last: date | None = None
     columns: Sequence[str] | None = None
     layout: Layout = "long"
+    interval: str = "1d"
 
     def __post_init__(self) -> None:
         for name, known in (("adjust", Adjust), ("direction", Direction), ("layout", Layout)):
             _require_one_of(name, [getattr(self, name)], get_args(known))
         _require_one_of("columns", self.columns or (), VIEW_SCHEMA.names)
+        parse_interval(self.interval)
 
     @classmethod
     def of(
@@ -80,6 +91,16 @@ class View:
     ) -> View:
         """Return the view from `start` to `end`, as `given_day` reads them, both included."""
         return cls(first=given_day(start), last=given_day(end), **choices)
+
+    @property
+    def is_daily(self) -> bool:
+        """Whether each bar is one session."""
+        return parse_interval(self.interval).is_daily
+
+    @property
+    def reads_from(self) -> date | None:
+        """From which date bars are needed, so that the first interval shown is whole."""
+        return parse_interval(self.interval).begin(self.first)
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -124,7 +145,26 @@ def view_bars(stored: pa.Table, actions: pa.Table, view: View) -> pa.Table:
         table = table.append_column(VOLUME_BASIS, _counted_in(stored, actions))
     table = table if shown.all() else table.filter(shown)
     _refuse_infinite(table, changed)
-    return laid_out(table, view)
+    return laid_out(table if view.is_daily else in_intervals(table, view), view)
+
+
+def in_intervals(table: pa.Table, view: View) -> pa.Table:
+    """Return bars of sessions as bars of the view's interval, each under its last session.
+
+    Open is the first one, high and low the extremes, volume the sum, all else of the last session.
+    The first interval is whole, the last one ends with the view or with the history.
+    """
+    interval, dates = parse_interval(view.interval), day_numbers(table)
+    if not len(dates):
+        return table
+    begins = np.concatenate(
+        [rows.start + interval.begins(dates[rows]) for _, rows in segments(table)]
+    )
+    merged = table.take(pa.array(np.append(begins[1:], len(dates)) - 1))
+    for name, merge in _MERGED.items():
+        values = merge(table[name].to_numpy(), begins)
+        merged = merged.set_column(merged.schema.get_field_index(name), name, pa.array(values))
+    return merged.filter(pa.array(day_numbers(merged) >= days(view.first or date.min)))
 
 
 def laid_out(table: pa.Table, view: View, default: Sequence[str] = NUMBERS) -> pa.Table:
@@ -256,8 +296,8 @@ def _refuse_unpriced(stored: pa.Table, is_odd: NDArray[np.bool_]) -> None:
 
 def _within(dates: Days, view: View) -> NDArray[np.bool_]:
     shown = np.ones(len(dates), np.bool_)
-    if view.first is not None:
-        shown &= dates >= days(view.first)
+    if view.reads_from is not None:
+        shown &= dates >= days(view.reads_from)
     if view.last is not None:
         shown &= dates <= days(view.last)
     return shown

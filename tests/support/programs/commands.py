@@ -23,7 +23,8 @@ _PATIENCE_SEC = 120.0
 _MODULES = (
     *("start.config", "start.verify", "load.backfill", "load.discover", "load.plan", "load.update"),
     "load.repair",
-    *("look.bars", "look.changes", "look.listings", "look.status", "export.command"),
+    *("look.assets", "look.bars", "look.changes", "look.coverage", "look.exchanges"),
+    *("look.listings", "look.status", "export.command"),
     *("export.formats", "export.lake", "run.db", "run.dead_letters", "run.suspicions"),
     "run.worker",
 )

@@ -1,14 +1,16 @@
-"""A table becomes a pandas frame with its dates as the index."""
+"""A table becomes a frame of pandas with its dates as the index, or one of polars."""
 
 from __future__ import annotations
 
 from datetime import date
+from importlib.util import find_spec
 
 import pandas as pd
 import pyarrow as pa
 import pytest
 
 import data_nexus as nexus
+from data_nexus.app.frames import by_ticker
 from data_nexus.errors import UsageError
 
 DAYS = [date(2024, 1, 2), date(2024, 1, 3)]
@@ -31,3 +33,46 @@ def test_a_table_without_rows_has_an_index_of_dates_too() -> None:
 def test_a_table_without_dates_is_refused() -> None:
     with pytest.raises(UsageError, match="no column date in the table: moment"):
         nexus.to_frame(pa.table({"moment": [1]}))
+
+
+def test_a_frame_by_ticker_has_a_row_a_date_and_columns_by_name() -> None:
+    table = pa.table(
+        {
+            "ticker": ["A", "A", "B"],
+            "date": [*DAYS, DAYS[1]],
+            "open": [1.0, 2.0, 3.0],
+            "close": [4.0, 5.0, 6.0],
+        }
+    )
+    frame = by_ticker(table)
+    assert [*frame.columns] == [("A", "open"), ("A", "close"), ("B", "open"), ("B", "close")]
+    assert frame["B"]["close"].isna().to_list() == [True, False]
+    assert frame.loc["2024-01-03", ("A", "close")] == 5.0
+    closes = by_ticker(table, "close")
+    assert [*closes.columns] == ["A", "B"]
+    assert closes["A"].to_list() == [4.0, 5.0]
+    assert isinstance(closes.index, pd.DatetimeIndex)
+    assert by_ticker(table.slice(0, 0)).empty
+
+
+def test_two_assets_of_one_symbol_are_refused_by_ticker() -> None:
+    table = pa.table({"ticker": ["A", "A"], "date": [DAYS[0]] * 2, "close": [1.0, 2.0]})
+    with pytest.raises(UsageError, match="two assets have the same symbol"):
+        by_ticker(table)
+
+
+def test_every_public_name_is_listed_and_there() -> None:
+    assert set(nexus.__all__) <= set(dir(nexus))
+    assert "annotations" not in dir(nexus)
+    for name in dir(nexus):
+        assert getattr(nexus, name) is not None
+    assert nexus.frame is nexus.to_frame
+
+
+def test_polars_takes_a_table_or_is_named() -> None:
+    table = pa.table({"date": DAYS, "close": [1.0, 2.0]})
+    if find_spec("polars") is None:
+        with pytest.raises(UsageError, match="pip install polars"):
+            nexus.as_polars(table)
+    else:
+        assert nexus.as_polars(table)["close"].to_list() == [1.0, 2.0]

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from data_nexus.domain.listings.exchange_lists import ListedExchange
 from data_nexus.domain.listings.listing import Listing, SymbolList
 from data_nexus.domain.symbol import Symbol
-from data_nexus.eodhd.decode_symbols import decode_symbols
+from data_nexus.eodhd.decode_symbols import decode_exchanges, decode_symbols
 from data_nexus.errors import BrokenAnswer, NexusError, NotAnAnswer
 
 HEADER = "Code,Name,Country,Exchange,Currency,Type,Isin"
@@ -261,3 +262,33 @@ def test_a_damaged_list_is_refused_by_name_or_can_be_stored(
     for listing in listings:
         texts = [str(listing.symbol), listing.name, listing.venue, listing.isin]
         assert all(text.isprintable() for text in texts)
+
+
+def test_a_list_of_exchanges_keeps_what_can_be_read() -> None:
+    """The vendor sends null for a MIC, a blank after a currency, and rows without a code."""
+    sent = [
+        {"Name": "USA Stocks", "Code": "US", "OperatingMIC": "XNAS, XNYS", "Country": "USA"}
+        | {"Currency": "USD", "CountryISO2": "US"},
+        {"Name": "Rwanda\u0000", "Code": "RSE", "OperatingMIC": None, "Currency": "RWF "},
+        {"Name": "odd", "Code": {"not": "a code"}},
+        {"Name": "no code"},
+        None,
+    ]
+    assert decode_exchanges(json.dumps(sent).encode()) == (
+        ListedExchange("US", "USA Stocks", "USA", "USD", "XNAS, XNYS"),
+        ListedExchange("RSE", "Rwanda", "", "RWF", ""),
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        (b"", BrokenAnswer),
+        (b'[{"Code": "US"', BrokenAnswer),
+        (b"{}", NotAnAnswer),
+        (b'[{"code": "US"}]', NotAnAnswer),
+    ],
+)
+def test_what_is_no_list_of_exchanges_is_refused(body: bytes, error: type[NexusError]) -> None:
+    with pytest.raises(error, match="exchanges"):
+        decode_exchanges(body)

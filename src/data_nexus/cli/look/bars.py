@@ -43,6 +43,7 @@ _HEADINGS = {"adjusted_close": "adj close"}
     help="leave the last bar of the history as it is, or the first",
 )
 @click.option("--as-of", type=MOMENT, help="as known then: 2026-11-01T12:00 (UTC), yesterday, 7d")
+@click.option("--interval", default="1d", help="bars of 1w, 1mo, 3mo or 5d (sessions)")
 @click.option("--format", "form", type=click.Choice(["table", "csv", "parquet"]), default="table")
 @output_options
 def bars(
@@ -62,12 +63,14 @@ def bars(
 
     `US@2019-06-28` in place of symbols means all assets listed there on that day.
     """
+    interval = options.pop("interval")
     settings = settings_from(options)
     view = View(
         adjust=adjust,
         direction=direction,
         first=first,
         last=last,
+        interval=interval,
     )
     if first and last and first > last:
         raise UsageError(f"--from {first} is after --to {last}; exchange them")

@@ -10,6 +10,7 @@ from psycopg.rows import dict_row
 
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.queries import query
+from data_nexus.domain.texts import html_table
 
 # The statement that lists each kind of change.
 KINDS = {
@@ -37,6 +38,15 @@ class Changes:
     since: datetime
     counts: dict[str, int]
     listed: dict[str, list[Row]]
+
+    def __repr__(self) -> str:
+        found = ", ".join(f"{count:,} {kind}" for kind, count in self.counts.items() if count)
+        return f"<Changes since {self.since:%Y-%m-%d %H:%M %Z}: {found or 'none'}>"
+
+    def _repr_html_(self) -> str:
+        rows = [(kind, count) for kind, count in self.counts.items() if count]
+        caption = f"changes since {self.since:%Y-%m-%d %H:%M %Z}"
+        return html_table(caption, ("kind", "changes"), rows)
 
 
 def changes_since(

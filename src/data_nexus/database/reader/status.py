@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
 
+import psycopg
 from psycopg.rows import class_row, dict_row
 
 from data_nexus.config import Settings
@@ -14,6 +15,7 @@ from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.queries import Ids, open_notices, query, segment_parameters
 from data_nexus.database.reader.audits import audit_outlook
 from data_nexus.database.reader.planning import known_calendars, known_quota
+from data_nexus.domain.calendar.learned import Calendars
 from data_nexus.domain.limits.quota import Quota, on_day
 from data_nexus.domain.planning.audit import Outlook
 from data_nexus.domain.planning.due import MarketSegment, published_at, settled_at
@@ -87,9 +89,7 @@ def _overview(database: PostgresConnection, settings: Settings, asset_ids: Ids) 
     known = known_quota(database, settings.token)
     quota, calendars = on_day(known.quota, known.moment.date()), known_calendars(database)
     with database.connect() as connection:
-        segments = [MarketSegment(*row) for row in connection.execute(query("places")).fetchall()]
-        out = segment_parameters(published_at(segments, known.moment, calendars))
-        out["settled"] = list(settled_at(segments, known.moment, calendars).values())
+        out = state_parameters(connection, known.moment, calendars)
         cursor = connection.cursor(row_factory=dict_row)
         found = cursor.execute(query("status"), out | {"asset_ids": asset_ids}).fetchone() or {}
         bars = cursor.execute(query("count_bars")).fetchone() or {}
@@ -109,6 +109,18 @@ def _overview(database: PostgresConnection, settings: Settings, asset_ids: Ids) 
         workers=database.rows("live_workers", {}, class_row(LiveWorker)),
         runs=runs,
     )
+
+
+def state_parameters(
+    connection: psycopg.Connection, moment: datetime, calendars: Calendars
+) -> dict[str, Any]:
+    """Return what `assets_by_state` takes: by segment the sessions that are published and settled.
+
+    `moment` is aware, by the database's clock.
+    """
+    segments = [MarketSegment(*row) for row in connection.execute(query("places")).fetchall()]
+    settled = list(settled_at(segments, moment, calendars).values())
+    return segment_parameters(published_at(segments, moment, calendars)) | {"settled": settled}
 
 
 def _quota(quota: Quota, reported_at: datetime | None) -> dict[str, Any]:

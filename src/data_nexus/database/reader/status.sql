@@ -1,33 +1,37 @@
--- name: status
--- What the database holds: assets by state, and their dates. An asset is settled if each
+-- name: assets_by_state
+-- Each of some assets, or of all, with the dates of its bars and with what holds of it. An asset is settled if each
 -- published session but the last has been compared after the next one's publication, and fresh if it
 -- is settled and the last session is stored or known absent. One that is known to be damaged is
--- neither, and one that is to be read again since something about it is in doubt is not fresh. What is
--- paused or not followed is not stale either: a person wants it so.
+-- neither, and one that is to be read again since something about it is in doubt is not fresh.
+SELECT a.*,
+       (SELECT m.date FROM market_data m WHERE m.asset_id = a.id ORDER BY m.date LIMIT 1) AS first_date,
+       (SELECT m.date FROM market_data m WHERE m.asset_id = a.id ORDER BY m.date DESC LIMIT 1) AS last_date,
+       repair_wanted_at IS NULL
+           AND (is_ended
+                OR synced_through >= p.published
+                   AND settled_through >= p.settled
+                   AND NOT EXISTS (
+                       SELECT FROM suspicions s
+                       WHERE s.asset_id = a.id AND s.read_after < 'infinity'
+                   )) AS is_fresh,
+       repair_wanted_at IS NULL AND (is_ended OR settled_through >= p.settled) AS is_settled,
+       NOT is_ended AND a.last_bar > coalesce(a.settled_through, '-infinity') AS is_provisional,
+       is_followed AND paused_at IS NULL AS is_wanted
+FROM (
+    SELECT *, is_delisted OR retired_at IS NOT NULL AS is_ended
+    FROM assets
+    WHERE %(asset_ids)s::int[] IS NULL OR id = ANY (%(asset_ids)s)
+) AS a
+LEFT JOIN unnest(
+    %(exchanges)s::text[], %(venues)s::text[], %(asset_types)s::text[], %(published)s::date[],
+    %(settled)s::date[]
+) AS p (exchange, venue, asset_type, published, settled) USING (exchange, venue, asset_type)
+
+-- name: status
+-- What the database holds: assets by state, and their dates. What is paused or not followed is not
+-- stale either: a person wants it so.
 WITH current AS (
-    SELECT a.*,
-           (SELECT m.date FROM market_data m WHERE m.asset_id = a.id ORDER BY m.date LIMIT 1) AS first_date,
-           (SELECT m.date FROM market_data m WHERE m.asset_id = a.id ORDER BY m.date DESC LIMIT 1) AS last_date,
-           repair_wanted_at IS NULL
-               AND (is_ended
-                    OR synced_through >= p.published
-                       AND settled_through >= p.settled
-                       AND NOT EXISTS (
-                           SELECT FROM suspicions s
-                           WHERE s.asset_id = a.id AND s.read_after < 'infinity'
-                       )) AS is_fresh,
-           repair_wanted_at IS NULL AND (is_ended OR settled_through >= p.settled) AS is_settled,
-           NOT is_ended AND a.last_bar > coalesce(a.settled_through, '-infinity') AS is_provisional,
-           is_followed AND paused_at IS NULL AS is_wanted
-    FROM (
-        SELECT *, is_delisted OR retired_at IS NOT NULL AS is_ended
-        FROM assets
-        WHERE %(asset_ids)s::int[] IS NULL OR id = ANY (%(asset_ids)s)
-    ) AS a
-    LEFT JOIN unnest(
-        %(exchanges)s::text[], %(venues)s::text[], %(asset_types)s::text[], %(published)s::date[],
-        %(settled)s::date[]
-    ) AS p (exchange, venue, asset_type, published, settled) USING (exchange, venue, asset_type)
+{assets_by_state}
 )
 SELECT count(*) AS total,
        count(first_date) AS with_data,

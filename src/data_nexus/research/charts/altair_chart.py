@@ -16,13 +16,13 @@ from data_nexus.research.charts.altair_layers import (
     WIDTH,
     Drawing,
     alt,
+    html_page,
     price_scale,
     vl_convert,
     y_axis,
 )
 from data_nexus.research.charts.caption import Basis, gaps, growth, heading, prices, span
 from data_nexus.research.charts.chart import Candles, Chart, Line, Mark, Panel, rebased, spaced
-from data_nexus.research.charts.page import page
 
 Form = Literal["png", "svg", "html"]
 # A text on one side of a place is aligned to its other side.
@@ -59,8 +59,7 @@ def rendered(picture: alt.VConcatChart, form: Form, title: str) -> bytes:
         return vl_convert.vegalite_to_png(json.dumps(spec), scale=2, allowed_base_urls=[])
     if form == "svg":
         return vl_convert.vegalite_to_svg(json.dumps(spec), allowed_base_urls=[]).encode()
-    del spec["$schema"]
-    return page(spec, title, vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")).encode()
+    return html_page(spec, title).encode()
 
 
 def _panel(drawing: Drawing, panel: Panel, basis: Basis, *, log: bool) -> list[alt.LayerChart]:

@@ -5,6 +5,7 @@ Importing it raises `UsageError` where the libraries of the extra `plot` are mis
 
 from __future__ import annotations
 
+import html
 import json
 import warnings
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from data_nexus.domain.bars import Floats
 from data_nexus.domain.calendar.sessions import day_date
 from data_nexus.errors import UsageError
 from data_nexus.research.charts.chart import Chart, price_bounds, ticks
+from data_nexus.research.charts.page import page
 
 try:
     import altair as alt
@@ -22,14 +24,54 @@ try:
 except ModuleNotFoundError as missing:
     raise UsageError(f'a chart needs {missing.name}; run: pip install "data-nexus[plot]"') from None
 
-__all__ = ["INK", "WIDTH", "Drawing", "alt", "price_scale", "vl_convert", "y_axis"]
+__all__ = [
+    "INK",
+    "WIDTH",
+    "Drawing",
+    "OfflineChart",
+    "alt",
+    "html_page",
+    "price_scale",
+    "vl_convert",
+    "y_axis",
+]
 
 WIDTH, INK = 1100, "#333333"
 _MOST_TICKS = 14
 _ZOOMED_TICKS = 9
 _ZOOM = "zoom"
 
+# What a chart takes below and above its panels, and between two, in pixels.
+_AROUND, _BETWEEN = 130, 12
+
 _Rows = list[dict[str, Any]]
+
+
+class OfflineChart(alt.VConcatChart):
+    """A chart that a notebook shows without a network: a page of its own in a frame.
+
+    Whoever has enabled another of Altair's renderers gets that one.
+    """
+
+    def _repr_mimebundle_(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - as Altair's
+        if alt.renderers.active != "default":
+            return super()._repr_mimebundle_(*args, **options)
+        spec = self.to_dict()
+        heights = [part.get("height", 0) for part in spec["vconcat"]]
+        height = _AROUND + sum(heights) + _BETWEEN * len(heights)
+        framed = html.escape(html_page(spec, "chart"))
+        style = f"width: 100%; height: {height}px; border: 0"
+        return {
+            "text/html": f'<iframe sandbox="allow-scripts allow-downloads" style="{style}"'
+            f' srcdoc="{framed}"></iframe>',
+            "text/plain": "<a chart; chart.save('chart.png') writes it>",
+        }
+
+
+def html_page(spec: dict[str, Any], title: str) -> str:
+    """Return a chart as a page that fetches nothing."""
+    bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+    return page({key: spec[key] for key in spec if key != "$schema"}, title, bundle)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +130,7 @@ class Drawing:
         with warnings.catch_warnings():
             # One zoom for all panels is intended; Altair warns that it merged them.
             warnings.filterwarnings("ignore", "Automatically deduplicated selection parameter")
-            zoomed = alt.vconcat(*parts, spacing=8).add_params(zoom)
+            zoomed = OfflineChart(vconcat=parts, spacing=8).add_params(zoom)
         dressed: alt.VConcatChart = (
             zoomed.resolve_scale(color="independent", shape="independent", opacity="independent")
             .configure(

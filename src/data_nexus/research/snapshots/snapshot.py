@@ -47,10 +47,10 @@ class Snapshot:
         assets = self._assets(selection)
         actions = self._actions(assets)
         whole = whole_histories(actions, view)
-        if view.adjust == "vendor" or whole or view.shows_basis:
+        if view.adjust == "vendor" or whole or view.shows_basis or not view.is_daily:
             if (view.adjust, view.direction) == ("vendor", "forward"):
                 whole = set(assets["asset_id"].to_pylist())
-            wanted = BarsRequest(assets, view.first, view.last, frozenset(whole))
+            wanted = BarsRequest(assets, view.reads_from, view.last, frozenset(whole))
             return view_bars(self._stored(wanted), actions, view)
         # Nothing is computed: only what is shown is read.
         columns = [name for name in BARS.names if name in (view.columns or NUMBERS)]

@@ -1,0 +1,1 @@
+"""List what the database holds: its assets and its exchanges."""
