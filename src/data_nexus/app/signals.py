@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from data_nexus.ingestion.fetching.drain import Drain
 
 DRAINED = {"SIGINT": 130, "SIGTERM": 75}
 _AT_ONCE = {signal.SIGINT: 130, signal.SIGTERM: 143}
+_STDERR = 2
+_LAST_WORDS = b"ended at once by a second signal; what was committed stays\n"
 
 
 @contextmanager
@@ -22,6 +25,7 @@ def draining_on_signals(drain: Drain) -> Iterator[None]:
     def on_signal(number: signal.Signals) -> None:
         if drain.reason is not None:
             # No clean-up: open transactions roll back, and the leases are freed as orphans.
+            _say_last()
             os._exit(_AT_ONCE[number])
         drain.request(number.name)
 
@@ -32,3 +36,11 @@ def draining_on_signals(drain: Drain) -> Iterator[None]:
     finally:
         for number in _AT_ONCE:
             loop.remove_signal_handler(number)
+
+
+def _say_last() -> None:
+    """Say on stderr how the process ends, below what stands there, if that can be written now."""
+    line_end = b"\n" if os.isatty(_STDERR) else b""
+    with suppress(OSError):
+        if select.select([], [_STDERR], [], 0)[1]:
+            os.write(_STDERR, line_end + _LAST_WORDS)

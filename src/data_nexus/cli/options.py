@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, date, datetime, time
 from typing import Any
 
 import click
 
 from data_nexus.app.calendar_files import keep_calendars_at_home
+from data_nexus.cli.render import waiting
 from data_nexus.config import Settings, load_settings
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.open import open_database
@@ -74,7 +75,10 @@ def output_options(command: Decorated) -> Decorated:
 def opened(settings: Settings, *, writes: bool = True) -> Iterator[PostgresConnection]:
     """Give the database of a command that sends no request; close it at the end."""
     home, schema = settings.home, settings.schema
-    with open_database(settings.database_url, home, schema, writes=writes) as url:
+    with ExitStack() as stack:
+        with waiting("opening the database"):
+            context = open_database(settings.database_url, home, schema, writes=writes)
+            url = stack.enter_context(context)
         database = PostgresConnection(url, schema)
         yield database
         database.close()
