@@ -39,6 +39,7 @@ from data_nexus.observe.waiting import (
     span,
 )
 
+_FIRST = "opening the database, reading what is due"
 _DAILY_QUOTA = "the daily quota"
 # The longest time between the charge for a request and its sending.
 _PAID_SEC = 300.0
@@ -203,7 +204,7 @@ class ProgressDisplay(Progress):
 
 
 @contextmanager
-def progress_display(console: Console, first: str = "opening the database") -> Iterator[Observer]:
+def progress_display(console: Console, first: str = _FIRST) -> Iterator[Observer]:
     """Show a progress display while the block runs; `first` is what a run does before it begins.
 
     Log lines appear above it, except those that repeat the display. Where nothing can be redrawn,
