@@ -38,5 +38,5 @@ def loaded(
         vendor.delete("/faults")
         rows(url, RENAME, LONG_NAME)
         assert commands.run("watchlist", "create", "mine", "AAPL.US", "MSFT.US").code == 0
-        assert commands.run("pause", "NVDA.US").code == 0
+        assert commands.run("pause", "AMZN.US").code == 0
         yield commands

@@ -42,7 +42,7 @@ TRIED = {
         for name in ("csv", "parquet", "arrow", "zipline", "qlib", "lean", "nautilus", "backtrader")
     },
     "listings": ["MSFT.US"],
-    "pause": ["NVDA.US"],
+    "pause": ["AMZN.US"],
     "plan": ["", "--days-old 0"],
     "plot": ["AAPL.US", "AAPL.US MSFT.US --compare", "AAPL.US --out aapl.svg"],
     "resume": ["AAPL.US"],
@@ -50,7 +50,7 @@ TRIED = {
     "suspicions accept": ["AAPL.US"],
     "watchlist add": ["mine AAPL.US"],
     "watchlist create": ["mine AAPL.US"],
-    "watchlist remove": ["mine GOOG.US"],
+    "watchlist remove": ["mine VTI.US"],
     "watchlist show": ["mine", "nope"],
 }
 # They work until they are stopped, or ask; the demo has tests of its own.

@@ -1,4 +1,4 @@
-"""What takes longer than a second says what it does: on a screen in its place, elsewhere in lines."""
+"""What takes over a second says what it does: on a screen in its place, elsewhere in lines."""
 
 from __future__ import annotations
 
