@@ -143,8 +143,10 @@ def test_through_a_pipe_nothing_is_cut_or_painted(loaded: Commands, line: str) -
         *("listings MSFT.US", "watchlist list", "watchlist show mine", "suspicions list"),
     ],
 )
-@pytest.mark.parametrize("size", ["80x24", "120x40"])
-def test_a_screen_shows_every_word_that_a_pipe_gets(loaded: Commands, size: str, line: str) -> None:
+@pytest.mark.parametrize("size", [SIZES["80x24"], WIDE], ids=["80x24", "200x50"])
+def test_a_screen_shows_every_word_that_a_pipe_gets(
+    loaded: Commands, size: Size, line: str
+) -> None:
     """A long name may fold, within a word too if that has no blanks."""
     piped = loaded.run(*shlex.split(line)).stdout
     page = " ".join(ended(loaded, size, line).page)

@@ -78,6 +78,11 @@ def print_error(message: str, exit_code: int, *, as_json: bool) -> None:
         print_json({"error": message, "exit_code": exit_code})
 
 
+def print_note(text: str) -> None:
+    """Print a sentence on stderr that is no error, beside a command's answer."""
+    click.echo(error_console.wrapped(visible(text)), err=True)
+
+
 def print_pairs(pairs: Iterable[tuple[str, object]]) -> None:
     """Print facts as two columns; a value that is too long for the screen folds."""
     facts = [(visible(name), cell_text(value)) for name, value in pairs]

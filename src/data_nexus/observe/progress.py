@@ -173,13 +173,13 @@ class ProgressDisplay(Progress):
     """
 
     def __init__(self, console: Console, figures: Figures, first: str) -> None:
+        self._figures = figures
+        self._first = first
+        self._is_over = False
         columns = (TextColumn("{task.description}", markup=False), BarColumn(30), Distance(figures))
         super().__init__(
             *columns, console=console, refresh_per_second=FRAMES_A_SEC, redirect_stdout=False
         )
-        self._figures = figures
-        self._first = first
-        self._is_over = False
 
     def get_renderables(self) -> Iterator[RenderableType]:
         """Draw the display."""

@@ -116,8 +116,11 @@ class Terminal:
 
     def close(self) -> None:
         """Kill the command if it runs, and take the terminal away."""
-        self.child.kill()
-        self.child.wait(_PATIENCE_SEC)
+        if isinstance(self.child, Child):
+            self.child.close()
+        else:
+            self.child.kill()
+            self.child.wait(_PATIENCE_SEC)
         if self.theirs >= 0:
             os.close(self.theirs)
         self.watching.join(_PATIENCE_SEC)

@@ -46,7 +46,8 @@ def test_a_run_with_nothing_due_prints_its_notices_as_well(
 ) -> None:
     print_run(replace(RunTotals().report(1.0), notices=notices_of([PARKED])))
     printed = capsys.readouterr().out
-    assert printed.startswith("Nothing is due.\nnot brought, or no longer sent: 1 parked\n")
+    assert printed.startswith("Nothing is due: ")
+    assert printed.splitlines()[1] == "not brought, or no longer sent: 1 parked"
     assert PARKED.detail.replace(" ", "") in "".join(printed.split()), "no value is cut"
     assert max(map(len, printed.splitlines())) <= 80
 

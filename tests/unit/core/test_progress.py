@@ -24,7 +24,8 @@ from data_nexus.events import (
     Waiting,
 )
 from data_nexus.observe.logs import log_event, set_up_logs
-from data_nexus.observe.progress import Figures, progress_display, span
+from data_nexus.observe.progress import Figures, progress_display
+from data_nexus.observe.waiting import span
 
 MINUTE_WINDOW, DAILY_QUOTA = "the minute window", "the daily quota"
 
