@@ -25,8 +25,15 @@ def vendor() -> Iterator[Sandbox]:
         yield running
 
 
+@pytest.fixture
+def loaded(loaded_once: Commands) -> Commands:
+    """The same commands, the long name given again: a discovery takes it away."""
+    rows(loaded_once.environment["DATABASE_URL"], RENAME, LONG_NAME)
+    return loaded_once
+
+
 @pytest.fixture(scope="session")
-def loaded(
+def loaded_once(
     vendor: Sandbox, cluster: Cluster, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Commands]:
     """Commands on a database with something of all that they show."""
@@ -36,7 +43,6 @@ def loaded(
         vendor.post("/faults", {**status(422), "symbol": PARKED, "endpoint": "eod"})
         assert commands.run("backfill", "--no-limit").code == 3
         vendor.delete("/faults")
-        rows(url, RENAME, LONG_NAME)
         assert commands.run("watchlist", "create", "mine", "AAPL.US", "MSFT.US").code == 0
         assert commands.run("pause", "AMZN.US").code == 0
         yield commands

@@ -183,7 +183,7 @@ def test_a_chart_leaves_room_for_its_heading(loaded: Commands) -> None:
 
 def test_psql_leaves_the_terminal_as_it_was(loaded: Commands) -> None:
     with started(loaded, SIZES["80x24"], "db", "shell") as running:
-        running.shows("=>")
+        running.shows('Type "help" for help.')
         running.type(b"SELECT 6 * 7 AS answer;\n")
         running.shows("42")
         running.type(b"\\q\n")

@@ -48,8 +48,7 @@ def test_a_run_with_nothing_due_prints_its_notices_as_well(
     printed = capsys.readouterr().out
     assert printed.startswith("Nothing is due: ")
     assert printed.splitlines()[1] == "not brought, or no longer sent: 1 parked"
-    assert PARKED.detail.replace(" ", "") in "".join(printed.split()), "no value is cut"
-    assert max(map(len, printed.splitlines())) <= 80
+    assert PARKED.detail in printed, "into a pipe a line is as long as it is"
 
 
 def test_each_suspicion_has_a_notice_but_the_one_that_a_rejected_row_says() -> None:
