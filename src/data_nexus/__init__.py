@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from data_nexus.app.frames import to_frame
     from data_nexus.app.lake import Lake, lake
-    from data_nexus.app.nexus import Nexus, connect
+    from data_nexus.app.nexus import Nexus, connect, download
     from data_nexus.database.models import (
         Asset,
         Bar,
@@ -39,6 +39,7 @@ __all__ = [
     "Split",
     "Sync",
     "connect",
+    "download",
     "lake",
     "to_frame",
 ]

@@ -145,7 +145,7 @@ MUTANTS = (
         name="an answer that was cut withdraws what it lacks",
         file=_WITHDRAWAL,
         before="    if len(after) > A_FEW:",
-        after="    if len(after) > len(stored):",
+        after="    if len(after) > 10 * A_FEW:",
         harm="the last bars of a history go because an answer was cut",
         tests=(
             "tests/unit/domain/validation/test_withdrawal.py::test_an_answer_that_lacks_more_than_a_few_bars_at_an_end_is_cut",
@@ -170,7 +170,7 @@ MUTANTS = (
         after="        if batch.is_behind and False:\n",
         harm="a session that was never compared is called settled",
         tests=(
-            "tests/system/nightly/test_old_answers.py::test_answers_that_lack_the_last_bar_of_every_asset_withdraw_none",
+            "tests/system/nightly/test_old_answers.py::test_a_last_bar_that_stays_away_for_a_week_is_withdrawn",
         ),
         circumstances=2,
     ),

@@ -231,7 +231,7 @@ MUTANTS = (
         before="            self._held_back = self._empty[0].scope.session if self._empty else session",
         after="            self._held_back = session",
         harm="sessions that are late are asked for asset by asset",
-        tests=(f"{_UPDATE_TESTS}::test_missed_nights_are_made_up_for_when_they_are_out",),
+        tests=(f"{_UPDATE_TESTS}::test_two_sessions_that_bulk_lacks_hold_all_back",),
         circumstances=2,
     ),
     Mutant(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from data_nexus.app.calendar_files import keep_calendars_at_home
 from data_nexus.app.reader import Reader
+from data_nexus.app.signals import outside_a_loop
 from data_nexus.config import load_settings
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.open import open_database
@@ -24,9 +25,11 @@ from data_nexus.database.reader.status import overview
 from data_nexus.domain.dates import GivenDate, given_day, given_moment
 from data_nexus.domain.planning.suspicion import acceptable
 from data_nexus.domain.symbol import parse_symbol, parse_symbols
+from data_nexus.events import ignore
 
 if TYPE_CHECKING:
     import altair as alt
+    import pandas as pd
     import pyarrow as pa
     from sqlalchemy.orm import Session
 
@@ -90,6 +93,31 @@ class Nexus(Reader):
         return read_view(
             self._database, symbols, view, as_of=_moment_or_none(as_of), settled=settled
         )
+
+    def get(
+        self,
+        symbols: str | Sequence[str],
+        start: GivenDate | None = None,
+        end: GivenDate | None = None,
+        *,
+        adjust: Adjust = "raw",
+    ) -> pd.DataFrame:
+        """Load symbols from nothing and return their bars as a pandas frame, by date.
+
+        As `nexus get` does: one call for the symbol list of an exchange of which a symbol is not in
+        the database yet, one for each history that was not loaded in the last day. The frame has
+        the columns of `bars`, prices in the asset's currency, volumes in shares. Raises
+        `UsageError` for a symbol that the vendor does not list, or where no key is set, and what
+        ended the load early.
+        """
+        from data_nexus.app.frames import to_frame  # noqa: PLC0415
+        from data_nexus.app.runs import run_get  # noqa: PLC0415
+
+        named = parse_symbols([symbols] if isinstance(symbols, str) else symbols)
+        report = outside_a_loop(lambda: run_get(self._settings, named, ignore, lambda _: None))
+        if report.ended_by is not None:
+            raise report.ended_by
+        return to_frame(self.bars([str(each) for each in named], start, end, adjust=adjust))
 
     def returns(
         self,
@@ -287,6 +315,21 @@ class Nexus(Reader):
 def connect(url: str | None = None) -> Nexus:
     """Open the database: `url`, or `DATABASE_URL`, or the embedded one under NEXUS_HOME."""
     return Nexus(url)
+
+
+def download(
+    symbols: str | Sequence[str],
+    start: GivenDate | None = None,
+    end: GivenDate | None = None,
+    *,
+    adjust: Adjust = "raw",
+) -> pd.DataFrame:
+    """Load symbols from nothing and return their bars as a pandas frame; as `Nexus.get` does.
+
+    What was loaded before comes from the database, and costs no call within a day.
+    """
+    with connect() as db:
+        return db.get(symbols, start, end, adjust=adjust)
 
 
 def _moment_or_none(value: GivenDate | None) -> datetime | None:

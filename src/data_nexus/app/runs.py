@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,9 +13,11 @@ from data_nexus.app.signals import draining_on_signals
 from data_nexus.config import Settings
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.reader.table_reads import require_readable
+from data_nexus.domain.symbol import Symbol
 from data_nexus.events import Observer, observers
-from data_nexus.ingestion.asset_discovery import WantedList, discover
+from data_nexus.ingestion.asset_discovery import WantedList, add_symbols, discover
 from data_nexus.ingestion.fetching.drain import Drain
+from data_nexus.ingestion.fetching.requester import FetchState
 from data_nexus.ingestion.history_loader import BackfillScope, LoadedScope, backfill, repair
 from data_nexus.ingestion.nightly.update import update
 from data_nexus.ingestion.nightly.worker import work
@@ -77,10 +80,12 @@ def run_update(
     return asyncio.run(_update(settings, exchange, observe, policy, now, watchlist))
 
 
-def run_worker(settings: Settings, exchange: str | None, observe: Observer) -> RunReport:
-    """Keep an exchange, or all, fresh until a signal drains the worker."""
+def run_worker(
+    settings: Settings, exchange: str | None, observe: Observer, watchlist: str | None = None
+) -> RunReport:
+    """Keep an exchange, or all, or a watchlist, fresh until a signal drains the worker."""
     settings.require_token()
-    return asyncio.run(_work(settings, exchange, observe))
+    return asyncio.run(_work(settings, exchange, observe, watchlist))
 
 
 def run_repair(
@@ -99,6 +104,59 @@ def run_discovery(settings: Settings, scope: DiscoveryScope, observe: Observer) 
     """Discover exchanges in turn and report what changed."""
     settings.require_token()
     return asyncio.run(_discover_all(settings, scope, observe))
+
+
+def run_get(
+    settings: Settings,
+    symbols: Sequence[Symbol],
+    observe: Observer,
+    announce: Callable[[str], None],
+) -> RunReport:
+    """Load symbols from nothing: those that no asset has are added, then all that are due loaded.
+
+    `announce` receives the price before anything is spent. Raises `UsageError` for a symbol that
+    the vendor does not list.
+    """
+    settings.require_token()
+    return asyncio.run(_get(settings, symbols, observe, announce))
+
+
+async def _get(
+    settings: Settings,
+    symbols: Sequence[Symbol],
+    observe: Observer,
+    announce: Callable[[str], None],
+) -> RunReport:
+    drain = Drain(observe)
+    with draining_on_signals(drain):
+        async with open_database_async(settings) as url:
+            await _add(settings, url, symbols, observe, announce)
+            scope = BackfillScope(None, settings.days_old, symbols=tuple(symbols))
+            return await backfill(settings, url, scope, observe, drain)
+
+
+async def _add(
+    settings: Settings,
+    url: str,
+    symbols: Sequence[Symbol],
+    observe: Observer,
+    announce: Callable[[str], None],
+) -> None:
+    """Add those of the symbols that no asset has."""
+    totals = RunTotals()
+    observing = observers(observe, totals.note)
+    async with open_run(settings, url, observing) as (store, requester):
+        if not (unknown := await store.listings.unknown(symbols)):
+            return
+        exchanges = sorted({symbol.exchange for symbol in unknown})
+        lists = "the symbol list" if len(exchanges) == 1 else f"{len(exchanges)} symbol lists"
+        announce(
+            f"{lists} of {', '.join(exchanges)}: {len(exchanges)} call(s), and one for each symbol"
+        )
+        run_id = await store.runs.start("discover")
+        async with store.runs.closing(run_id):
+            added = await add_symbols(requester, store.listings, unknown, FetchState())
+        await store.runs.finish(run_id, "done", {"added": added, "calls": totals.calls})
 
 
 async def _backfill(
@@ -138,10 +196,12 @@ async def _update(
             return await update(settings, url, exchange, observe, drain, policy, now, watchlist)
 
 
-async def _work(settings: Settings, exchange: str | None, observe: Observer) -> RunReport:
+async def _work(
+    settings: Settings, exchange: str | None, observe: Observer, watchlist: str | None
+) -> RunReport:
     drain = Drain(observe)
     with draining_on_signals(drain):
-        return await work(settings, exchange, observe, drain)
+        return await work(settings, exchange, observe, drain, watchlist=watchlist)
 
 
 async def _discover_all(

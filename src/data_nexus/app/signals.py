@@ -6,11 +6,15 @@ import asyncio
 import os
 import select
 import signal
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from typing import TypeVar
 
 from data_nexus.ingestion.fetching.drain import Drain
 
+Result = TypeVar("Result")
 DRAINED = {"SIGINT": 130, "SIGTERM": 75}
 _AT_ONCE = {signal.SIGINT: 130, signal.SIGTERM: 143}
 _STDERR = 2
@@ -19,7 +23,13 @@ _LAST_WORDS = b"ended at once by a second signal; what was committed stays\n"
 
 @contextmanager
 def draining_on_signals(drain: Drain) -> Iterator[None]:
-    """Let SIGINT and SIGTERM drain the run while the block lasts (inside the event loop)."""
+    """Let SIGINT and SIGTERM drain the run while the block lasts (inside the event loop).
+
+    Outside of the main thread, as in a notebook, signals are for others.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     loop = asyncio.get_running_loop()
 
     def on_signal(number: signal.Signals) -> None:
@@ -36,6 +46,16 @@ def draining_on_signals(drain: Drain) -> Iterator[None]:
     finally:
         for number in _AT_ONCE:
             loop.remove_signal_handler(number)
+
+
+def outside_a_loop(work: Callable[[], Result]) -> Result:
+    """Do work that runs an event loop of its own: in a thread where one runs, as in a notebook."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return work()
+    with ThreadPoolExecutor(1) as threads:
+        return threads.submit(work).result()
 
 
 def _say_last() -> None:

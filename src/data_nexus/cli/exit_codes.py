@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from data_nexus.app.signals import DRAINED
 from data_nexus.cli.render import print_error, print_note
-from data_nexus.errors import InvariantBroken
+from data_nexus.errors import CredentialsRefused, InvariantBroken
 from data_nexus.ingestion.reports.run_report import RunReport
 
 
@@ -17,7 +17,10 @@ def exit_code_of(report: RunReport, again: str = "run it again to continue") -> 
         print_error(str(report.ended_by), 0, as_json=False)
         return report.ended_by.exit_code
     if report.ended_by is not None:
-        print_error(f"{report.ended_by}; {again}", 0, as_json=False)
+        # A key that is refused is refused again.
+        is_in_vain = isinstance(report.ended_by, CredentialsRefused)
+        hint = "" if is_in_vain else f"; {again}"
+        print_error(f"{report.ended_by}{hint}", 0, as_json=False)
         return report.ended_by.exit_code
     if report.drained_by is not None:
         print_note(f"stopped by {report.drained_by}; {again}")

@@ -31,7 +31,8 @@ def visible(text: str) -> str:
 
 def counted(count: int, noun: str) -> str:
     """Return a number with its noun: 1 asset, 2 assets."""
-    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    is_changed = noun.endswith("y") and noun[-2] not in "aeiou"
+    plural = f"{noun[:-1]}ies" if is_changed else f"{noun}s"
     return f"{count:,} {noun if count == 1 else plural}"
 
 

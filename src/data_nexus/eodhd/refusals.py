@@ -21,6 +21,7 @@ from data_nexus.errors import (
 )
 
 _SAID_CHARS = 120
+_KEY = "look at EODHD_API_KEY, or at the file that EODHD_API_KEY_FILE names"
 
 
 def refusal(
@@ -28,6 +29,8 @@ def refusal(
 ) -> NexusError:
     """Return the error for an answer that is not 200, by its status, with the vendor's text."""
     text = f"{subject}: {status} {said(body)}".rstrip()
+    if status == 401:
+        return CredentialsRefused(f"{text}; the vendor refuses the key: {_KEY}")
     if status == 429:
         return RateLimited(text, retry_after_sec(headers.get("Retry-After"), moment))
     if 300 <= status < 400:
@@ -54,7 +57,6 @@ def said(body: bytes) -> str:
 
 
 _BY_STATUS: dict[int, type[NexusError]] = {
-    401: CredentialsRefused,
     402: QuotaSpent,  # sent only when the extra calls are used up as well
     403: ProductNotInPlan,
     404: NotListed,

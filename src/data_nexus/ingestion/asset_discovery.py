@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from data_nexus.database.store.listings import DiscoveryContext, Listings
-from data_nexus.domain.listings.listing import SymbolChange
+from data_nexus.domain.listings.listing import Listing, SymbolChange
 from data_nexus.domain.listings.symbol_lists import REPORTED_RENAMES
-from data_nexus.domain.symbol import exchange_code
+from data_nexus.domain.listings.unknown_symbol import unknown_symbol
+from data_nexus.domain.symbol import Symbol, exchange_code
 from data_nexus.eodhd.decode_symbol_changes import decode_symbol_changes
 from data_nexus.eodhd.decode_symbols import decode_symbols
 from data_nexus.eodhd.requests import symbol_changes_request, symbol_list_request
@@ -48,10 +49,7 @@ async def discover(
     try:
         answer = await requester.fetch(request, lambda body: decode_symbols(body, exchange), state)
     except NotListed as error:
-        raise UsageError(
-            f"the vendor knows no exchange {exchange!r} ({error}); is the code right, is"
-            " EODHD_BASE_URL right?"
-        ) from None
+        raise no_exchange(exchange, error) from None
     symbols = answer.decoded
     if symbols.refused:
         text = (
@@ -75,6 +73,46 @@ async def discover(
         observe(Warned(f"{doubt.code}.{exchange}", doubt.text))
     return Discovered(
         exchange, changes, symbols.refused, wanted.delisted, state.calls, symbols.unread
+    )
+
+
+async def add_symbols(
+    requester: Fetches, listings: Listings, symbols: Sequence[Symbol], state: FetchState
+) -> int:
+    """Add symbols as assets, from the symbol lists of their exchanges; return how many are new.
+
+    One call for each exchange. Nothing else of the lists is stored. Raises `UsageError` for a
+    symbol that the vendor does not list, with near names, and then adds none of its exchange.
+    """
+    added = 0
+    for exchange in dict.fromkeys(symbol.exchange for symbol in symbols):
+        listed = await _listed(requester, exchange, state)
+        found = {}
+        for symbol in symbols:
+            if symbol.exchange == exchange:
+                code = next((c for c in (symbol.code, symbol.code.upper()) if c in listed), None)
+                if code is None:
+                    raise unknown_symbol(symbol, [*listed], f"vendor's list of {exchange}")
+                found[code] = listed[code]
+        added += await listings.add(exchange, found.values())
+    return added
+
+
+async def _listed(requester: Fetches, exchange: str, state: FetchState) -> dict[str, Listing]:
+    """Fetch the symbol list of an exchange; return its lines by code."""
+    request = symbol_list_request(exchange, delisted=False)
+    try:
+        answer = await requester.fetch(request, lambda body: decode_symbols(body, exchange), state)
+    except NotListed as error:
+        raise no_exchange(exchange, error) from None
+    return {line.symbol.code: line for line in answer.decoded.listings}
+
+
+def no_exchange(exchange: str, error: NotListed) -> UsageError:
+    """Return the error for an exchange that the vendor does not know."""
+    return UsageError(
+        f"the vendor knows no exchange {exchange!r} ({error}); is the code right, is"
+        " EODHD_BASE_URL right?"
     )
 
 

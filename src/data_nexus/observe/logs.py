@@ -74,7 +74,28 @@ def log_event(event: Event) -> None:
         return
     level = _LEVELS[type(event)]
     if _LOG.isEnabledFor(level):
-        _LOG.log(level, type(event).__name__, extra={"facts": asdict(event)})
+        extra = {"facts": asdict(event), "sentence": sentence_of(event)}
+        _LOG.log(level, type(event).__name__, extra=extra)
+
+
+def sentence_of(event: Event) -> str | None:
+    """Return an event that a person should know as a sentence; None for the others."""
+    match event:
+        case Waiting(reason, seconds):
+            said = f"waiting {seconds:,.0f} s for {reason}"
+        case Warned(subject, text):
+            said = f"warning: {subject}: {text}"
+        case Failed(symbol, reason):
+            said = f"{symbol}: {reason}; it stays due"
+        case Parked(symbol, reason):
+            said = f"{symbol}: {reason}; parked, see: nexus dead-letters show {symbol}"
+        case LeaseLost(symbol):
+            said = f"{symbol}: another worker has it now; nothing was written"
+        case Draining():
+            said = "stopping: what is under way is finished; a second signal ends it at once"
+        case _:
+            return None
+    return said
 
 
 def _prolongs(wait: Waiting, now: float) -> bool:
@@ -94,18 +115,24 @@ def set_up_logs(format_name: str, level: str, token: Secret | None) -> None:
         raise UsageError(f"NEXUS_LOG_LEVEL: {level!r} is not debug, info, warning or error")
     _logged_until.clear()
     lines = logging.StreamHandler(sys.stderr)
-    lines.setFormatter(LineFormatter(as_json=format_name == "json", token=token))
+    lines.setFormatter(
+        LineFormatter(as_json=format_name == "json", token=token, for_people=sys.stderr.isatty())
+    )
     logging.basicConfig(handlers=[lines], level=logging.WARNING, force=True)
     _LOG.setLevel(level.upper())
 
 
 class LineFormatter(logging.Formatter):
-    """Formats a record as one line of text or JSON without the token."""
+    """Formats a record as one line of text or JSON without the token.
 
-    def __init__(self, *, as_json: bool, token: Secret | None) -> None:
+    On a screen, `for_people`, what a person should know is a sentence, without a moment.
+    """
+
+    def __init__(self, *, as_json: bool, token: Secret | None, for_people: bool = False) -> None:
         super().__init__()
         self._as_json = as_json
         self._token = token
+        self._for_people = for_people
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
@@ -117,8 +144,9 @@ class LineFormatter(logging.Formatter):
         if self._as_json:
             line = {"time": moment, "level": record.levelname.lower(), "event": message} | facts
             return self._redact(json.dumps(line, default=str))
+        sentence = getattr(record, "sentence", None) if self._for_people else None
         said = " ".join(f"{key}={value}" for key, value in facts.items())
-        line_text = f"{moment} {record.levelname.lower():7} {message} {said}".rstrip()
+        line_text = sentence or f"{moment} {record.levelname.lower():7} {message} {said}".rstrip()
         return self._redact("".join(c if c.isprintable() else "·" for c in line_text))
 
     def _redact(self, line: str) -> str:

@@ -154,7 +154,7 @@ def test_what_is_dropped_has_no_letter_and_rests(
     assert drop_dead_letters(database, []) == 0
     assert drop_dead_letters(database, [dropped]) == 1
     assert [row["symbol"] for row in list_dead_letters(database)] == ["C.US", "B.US"]
-    resting = "SELECT id FROM assets WHERE NOT is_active AND parked_at IS NULL"
+    resting = "SELECT id FROM assets WHERE paused_at IS NOT NULL AND parked_at IS NULL"
     assert rows(database_url, resting) == [(dropped,)]
     assert (worker.count_due(), worker.claim()) == (0, [])
     assert drop_dead_letters(database, None) == len(others)

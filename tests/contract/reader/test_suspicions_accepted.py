@@ -161,7 +161,9 @@ def test_an_accepted_finding_returns_only_with_a_later_action_in_doubt(doubts: D
 
 def test_unknown_symbols_and_reasons_are_named(doubts: Doubts) -> None:
     with nexus.connect(doubts.url) as db:
-        with pytest.raises(UsageError, match=r"not in the database: MSFT\.US"):
+        with pytest.raises(
+            UsageError, match=r"MSFT\.US is not in the database; run: nexus discover"
+        ):
             db.accept_suspicions(["AAPL.US", "MSFT.US"])
         with pytest.raises(UsageError, match=r"not a reason .*: 'leap'; .*'its price leaps'"):
             db.accept_suspicions("AAPL.US", "leap")

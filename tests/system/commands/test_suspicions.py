@@ -69,7 +69,7 @@ def test_what_is_accepted_is_open_no_more(commands: Commands) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("MSFT.US",), "not in the database: MSFT.US"),
+        (("MSFT.US",), "MSFT.US is not in the database"),
         (("AAPL",), "not a symbol"),
         (("AAPL.US", "--reason", "leap"), "its price leaps"),
         ((), "SYMBOLS"),

@@ -98,7 +98,7 @@ def test_a_second_repair_finds_nothing_and_asks_nothing(
     assert is_true(database_url, vendor)
     begun = len(vendor.log())
     done = commands.run("repair")
-    assert (done.code, done.stdout) == (0, "Nothing is due.\n")
+    assert (done.code, done.stdout) == (0, "No history waits for a repair.\n")
     assert vendor.log()[begun:] == []
 
 
@@ -117,7 +117,7 @@ def test_a_page_that_no_repair_can_mend_is_named_instead_of_nothing_is_due(
         done = commands_at(tmp_path, vendor, copy).run("repair")
     assert done.code == 7
     assert "the table market_data is damaged: invalid page" in " ".join(done.stderr.split())
-    assert "Nothing is due" not in done.stdout
+    assert "No history waits" not in done.stdout
 
 
 def test_a_repair_that_is_cut_short_is_continued(

@@ -31,6 +31,7 @@ SESSION, LOOK_BACK = 300, 100
 # Assets that are read before the rest, after a weekend; and more where none of them has a new bar.
 PROBES, ALL_PROBES = 3, 10
 BULK = SESSION + LOOK_BACK
+EMPTY = {"kind": "hostile_json", "body_base64": "W10=", "endpoint": "eod-bulk-last-day"}
 
 
 @contextmanager
@@ -258,13 +259,18 @@ def test_a_session_that_was_none_is_passed_when_a_later_one_is_out(
     large_vendor: Sandbox, large: str
 ) -> None:
     """An unforeseen closure: no bars on Monday, and it is no gap of each asset's own."""
-    empty = {"kind": "hostile_json", "body_base64": "W10=", "endpoint": "eod-bulk-last-day"}
-    large_vendor.post("/faults", {**empty, "times": 1})
+    large_vendor.post("/faults", {**EMPTY, "times": 1})
     publish(large_vendor, TUESDAY)
     figures = update_at(TUESDAY_MORNING + timedelta(days=1), large_vendor, large).as_dict()
     assert figures["calls"] <= 100 + BULK + len(with_actions(large_vendor, MONDAY, TUESDAY))
     assert [each["session"] for each in figures["bulk"]] == [MONDAY, TUESDAY]
     assert value(large, "SELECT min(synced_through)::text FROM assets") == TUESDAY
+
+
+def test_two_sessions_that_bulk_lacks_hold_all_back(large_vendor: Sandbox, large: str) -> None:
+    large_vendor.post("/faults", {**EMPTY, "times": 2})
+    publish(large_vendor, TUESDAY)
+    assert update_at(TUESDAY_MORNING + timedelta(1), large_vendor, large).calls < LARGE / 2
 
 
 def test_an_asset_whose_bar_came_late_is_read_again_when_it_trades_again(

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from data_nexus.cli.load.report import notice_lines, print_run
+from data_nexus.cli.load.report import NOTHING_DUE, notice_lines, print_run
 from data_nexus.domain.planning.notices import NO_NOTICES, NOTICE_OF_SUSPICION, Notice, notices_of
 from data_nexus.domain.planning.suspicion import Reason
 from data_nexus.ingestion.reports.run_totals import RunTotals
@@ -46,9 +46,8 @@ def test_a_run_with_nothing_due_prints_its_notices_as_well(
 ) -> None:
     print_run(replace(RunTotals().report(1.0), notices=notices_of([PARKED])))
     printed = capsys.readouterr().out
-    assert printed.startswith("Nothing is due: ")
-    assert printed.splitlines()[1] == "not brought, or no longer sent: 1 parked"
-    assert PARKED.detail in printed, "into a pipe a line is as long as it is"
+    assert printed.startswith(f"{NOTHING_DUE}\nnot brought, or no longer sent: 1 parked\n")
+    assert PARKED.detail in printed, "no value is cut, nor is a line of a pipe"
 
 
 def test_each_suspicion_has_a_notice_but_the_one_that_a_rejected_row_says() -> None:

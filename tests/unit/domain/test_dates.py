@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from data_nexus.domain.dates import aware, given_day, given_moment, parse_moment
+from data_nexus.domain.dates import aware, given_day, given_moment, parse_day, parse_moment
 from data_nexus.errors import UsageError
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -111,3 +111,38 @@ def test_a_moment_is_read_from_any_type_of_moment(value: Any) -> None:  # noqa: 
 def test_a_date_alone_is_its_first_instant() -> None:
     assert given_moment(date(2026, 11, 1)) == NOON.replace(hour=0)
     assert given_moment(np.datetime64("2026-11-01")) == NOON.replace(hour=0)
+
+
+TODAY = date(2026, 11, 30)
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("today", TODAY),
+        ("Yesterday", date(2026, 11, 29)),
+        ("7d", date(2026, 11, 23)),
+        ("2w", date(2026, 11, 16)),
+        ("1m", date(2026, 10, 31)),
+        ("2y", date(2024, 11, 30)),
+        (" 2026-01-31 ", date(2026, 1, 31)),
+    ],
+)
+def test_a_day_may_be_written_as_people_say_it(text: str, day: date) -> None:
+    assert parse_day(text, TODAY) == day
+
+
+@pytest.mark.parametrize(
+    "text", ["tomorrow", "-7d", "7", "999999d", "0001-01-01", "9999-12-31", "2026-02-30", ""]
+)
+def test_a_day_that_no_market_has_is_refused_with_what_to_write(text: str) -> None:
+    with pytest.raises(UsageError, match=r"not a date.*write"):
+        parse_day(text, TODAY)
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00+14:00", "9999-12-31T23:59-12:00", "1699-12-31"])
+def test_a_moment_that_no_market_has_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="not a date of a market"):
+        parse_moment(text)
+    with pytest.raises(UsageError, match="not a date of a market"):
+        given_day(text)

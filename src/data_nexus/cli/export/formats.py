@@ -13,6 +13,7 @@ import click
 
 from data_nexus.cli.options import DAY, MOMENT, Decorated, opened, output_options, settings_from
 from data_nexus.cli.render import console, counted, print_json, waiting
+from data_nexus.database.reader.watchlists.watchlists import list_members
 from data_nexus.domain.symbol import exchange_code
 from data_nexus.errors import UsageError
 from data_nexus.research.assets import NamedAsset
@@ -39,6 +40,7 @@ def _choice_options(command: Decorated) -> Decorated:
         ),
         click.option("--on", type=DAY, help="of the exchange, the assets listed on that day"),
         click.option("--exchange", help="all assets of an exchange that have bars"),
+        click.option("--watchlist", help="the assets of this watchlist"),
         click.option("--symbols", help="these symbols: AAPL.US,MSFT.US"),
     ):
         command = option(command)
@@ -83,6 +85,7 @@ def _run(  # noqa: PLR0913 - the options of a command
     out: Path,
     symbols: str | None,
     exchange: str | None,
+    watchlist: str | None,
     on: date | None,
     first: date | None,
     last: date | None,
@@ -94,7 +97,10 @@ def _run(  # noqa: PLR0913 - the options of a command
     begun = monotonic()
     settings = settings_from(options)
     view = View(adjust=adjust, first=first, last=last)
-    scope = _scope(symbols, exchange, on)
+    if sum(map(bool, (symbols, exchange, watchlist))) != 1:
+        raise UsageError(
+            "name what to export: --symbols AAPL.US,MSFT.US, or --watchlist NAME, or --exchange US"
+        )
     with opened(settings, writes=False) as database, waiting("exporting") as change:
 
         def watch(assets: Sequence[NamedAsset]) -> Iterator[NamedAsset]:
@@ -102,14 +108,15 @@ def _run(  # noqa: PLR0913 - the options of a command
                 change(f"exporting: {number:,}/{counted(len(assets), 'asset')}")
                 yield asset
 
+        if watchlist:
+            symbols = ",".join(each.symbol for each in list_members(database, watchlist))
+        scope = _scope(symbols, exchange, on)
         done = export(database, form, out, scope, view, as_of=as_of, force=force, watch=watch)
     _show(form, out, done, as_json=as_json, seconds=monotonic() - begun)
     return 0 if done.is_whole else 3
 
 
 def _scope(symbols: str | None, exchange: str | None, on: date | None) -> ExportScope:
-    if (symbols is None) == (exchange is None):
-        raise UsageError("name what to export: either --symbols AAPL.US,MSFT.US or --exchange US")
     if symbols is not None:
         if on is not None:
             raise UsageError("--on selects the assets listed on an exchange; add --exchange")

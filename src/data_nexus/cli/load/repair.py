@@ -63,7 +63,7 @@ def repair(
     if as_json:
         print_json(report.as_dict() | {"left": left})
     else:
-        print_run(report)
+        print_run(report, "No history waits for a repair.")
     code = exit_code_of(report, again="run `nexus repair` to continue")
     if left and not report.is_cut_short:
         text = f"still damaged: {counted(left, 'history')}"

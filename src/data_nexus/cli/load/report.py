@@ -11,7 +11,7 @@ from data_nexus.ingestion.reports.run_report import RunReport
 
 _MOST_NAMED = 10
 NOTHING_DISCOVERED = "No exchange was discovered yet; run: nexus discover --exchange US"
-_NOTHING_DUE = "Nothing is due: `nexus plan` says what will be, `nexus status` what there is."
+NOTHING_DUE = "Nothing is due: `nexus status` says what there is, and how fresh."
 
 
 def print_lists(found: Iterable[Discovered]) -> None:
@@ -29,9 +29,12 @@ def print_lists(found: Iterable[Discovered]) -> None:
             console.print(f"  {move['from']}{arrow}: {move['reason']}")
 
 
-def print_run(report: RunReport) -> None:
-    """Print a run's figures as sentences, and what it could not bring."""
-    _print_figures(report)
+def print_run(report: RunReport, nothing: str = NOTHING_DUE) -> None:
+    """Print a run's figures as sentences, and what it could not bring.
+
+    `nothing` is said of a run that had nothing to do.
+    """
+    _print_figures(report, nothing)
     for line in notice_lines(report.notices):
         console.print(line)
 
@@ -49,9 +52,9 @@ def notice_lines(notices: Notices) -> Iterator[str]:
         yield f"  … and {left:,} more: nexus status --json"
 
 
-def _print_figures(report: RunReport) -> None:
+def _print_figures(report: RunReport, nothing: str) -> None:
     if not (report.total_assets or report.actions or report.actions_failed):
-        console.print("No asset was requested." if report.is_cut_short else _NOTHING_DUE)
+        console.print("No asset was requested." if report.is_cut_short else nothing)
         return
     if report.total_assets:
         _print_histories(report)

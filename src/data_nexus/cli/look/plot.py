@@ -10,6 +10,7 @@ import click
 
 from data_nexus.cli.options import DAY, MOMENT, opened, output_options, settings_from
 from data_nexus.cli.render import console, counted, print_json, waiting
+from data_nexus.database.reader.watchlists.watchlists import list_members
 from data_nexus.domain.calendar.sessions import day_date
 from data_nexus.domain.symbol import parse_symbols
 from data_nexus.errors import UsageError
@@ -27,7 +28,8 @@ _PIPE_WIDTH = 80
 
 
 @click.command()
-@click.argument("symbols", nargs=-1, required=True)
+@click.argument("symbols", nargs=-1)
+@click.option("--watchlist", help="the assets of this watchlist in place of symbols")
 @click.option("--from", "first", type=DAY, help="first date; also yesterday, 7d, 2y")
 @click.option("--to", "last", type=DAY, help="last date")
 @click.option(
@@ -57,9 +59,11 @@ def plot(
     Example: nexus plot AAPL.US --out aapl.png
     """
     shape = {name: options.pop(name) for name in ("compare", "log", "out", "as_json")}
+    watchlist: str | None = options.pop("watchlist")
+    if bool(symbols) == bool(watchlist):
+        raise UsageError("name symbols, like AAPL.US MSFT.US, or a --watchlist")
     settings = settings_from(options)
     form = _form(shape["out"]) if shape["out"] else None
-    named = parse_symbols(symbols)
     now = datetime.now(UTC)
     basis = Basis(adjust or default_adjustment(compare=shape["compare"]), as_of or now)
     request = ChartRequest(
@@ -70,7 +74,9 @@ def plot(
         now=now,
     )
     with opened(settings, writes=False) as database, waiting("reading the bars"):
-        histories = read_histories(database, named, request)
+        if watchlist:
+            symbols = tuple(each.symbol for each in list_members(database, watchlist))
+        histories = read_histories(database, parse_symbols(symbols), request)
     _draw(histories, basis, form, **shape)
 
 

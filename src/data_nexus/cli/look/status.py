@@ -14,6 +14,7 @@ from data_nexus.cli.options import opened, output_options, settings_from
 from data_nexus.cli.render import console, counted, print_json, print_pairs, shown, waiting
 from data_nexus.database.queries import ASSUMED_MINUTE_LIMIT, NOTICED_DAYS
 from data_nexus.database.reader.status import Overview, PastRun, overview
+from data_nexus.database.reader.watchlists.watchlists import member_ids
 from data_nexus.domain.planning.notices import NoticeReason
 from data_nexus.observe.waiting import span
 
@@ -46,12 +47,19 @@ _OF_LAST_DAYS = frozenset({NoticeReason.REJECTED, NoticeReason.WITHDRAWN})
 
 @click.command()
 @click.option("--verbose", is_flag=True, help="all figures, those that are zero included")
+@click.option("--watchlist", help="count the assets of this watchlist alone")
 @output_options
-def status(verbose: bool, as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
+def status(
+    watchlist: str | None,
+    verbose: bool,  # noqa: FBT001 - a flag of the command line
+    as_json: bool,  # noqa: FBT001
+    **options: Any,  # noqa: ANN401
+) -> None:
     """Show assets, freshness, quota, workers and the last runs."""
     settings = settings_from(options)
     with opened(settings, writes=False) as database, waiting("reading the state"):
-        found = overview(database, settings)
+        asset_ids = member_ids(database, watchlist) if watchlist else None
+        found = overview(database, settings, asset_ids)
     if as_json:
         print_json(found.as_dict())
     elif verbose:

@@ -19,9 +19,15 @@ from data_nexus.observe.progress import progress_display
 
 @click.command()
 @click.option("--exchange", help="only this exchange")
+@click.option("--watchlist", help="only the assets of this watchlist, each for one call a session")
 @click.option("--concurrency", type=click.IntRange(1, 256), help="requests in flight (5)")
 @output_options
-def worker(exchange: str | None, as_json: bool, **options: Any) -> int:  # noqa: ANN401, FBT001
+def worker(
+    exchange: str | None,
+    watchlist: str | None,
+    as_json: bool,  # noqa: FBT001 - a flag of the command line
+    **options: Any,  # noqa: ANN401
+) -> int:
     """Keep everything fresh until stopped.
 
     A worker does what `nexus update` does as soon as a session is published, and requests nothing
@@ -32,7 +38,7 @@ def worker(exchange: str | None, as_json: bool, **options: Any) -> int:  # noqa:
     settings = settings_from(options)
     chosen = exchange_code(exchange) if exchange else None
     with progress_display(error_console) as progress:
-        report = run_worker(settings, chosen, observers(log_event, progress))
+        report = run_worker(settings, chosen, observers(log_event, progress), watchlist)
     if as_json:
         print_json(report.as_dict())
     else:

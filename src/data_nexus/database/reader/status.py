@@ -11,7 +11,7 @@ from psycopg.rows import class_row, dict_row
 
 from data_nexus.config import Settings
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.queries import open_notices, query, segment_parameters
+from data_nexus.database.queries import Ids, open_notices, query, segment_parameters
 from data_nexus.database.reader.audits import audit_outlook
 from data_nexus.database.reader.planning import known_calendars, known_quota
 from data_nexus.domain.limits.quota import Quota, on_day
@@ -77,8 +77,8 @@ class Overview:
         }
 
 
-def overview(database: PostgresConnection, settings: Settings) -> Overview:
-    """Return the state of a database, by its own clock."""
+def overview(database: PostgresConnection, settings: Settings, asset_ids: Ids = None) -> Overview:
+    """Return the state of a database, by its own clock; with `asset_ids` count these alone."""
     known = known_quota(database, settings.token)
     quota, calendars = on_day(known.quota, known.moment.date()), known_calendars(database)
     with database.connect() as connection:
@@ -86,7 +86,7 @@ def overview(database: PostgresConnection, settings: Settings) -> Overview:
         out = segment_parameters(published_at(segments, known.moment, calendars))
         out["settled"] = list(settled_at(segments, known.moment, calendars).values())
         cursor = connection.cursor(row_factory=dict_row)
-        found = cursor.execute(query("status"), out).fetchone() or {}
+        found = cursor.execute(query("status"), out | {"asset_ids": asset_ids}).fetchone() or {}
         bars = cursor.execute(query("count_bars")).fetchone() or {}
         of_runs = connection.cursor(row_factory=class_row(PastRun))
         runs = of_runs.execute(query("last_runs")).fetchall()

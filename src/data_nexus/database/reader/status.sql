@@ -19,7 +19,11 @@ WITH current AS (
            repair_wanted_at IS NULL AND (is_ended OR settled_through >= p.settled) AS is_settled,
            NOT is_ended AND a.last_bar > coalesce(a.settled_through, '-infinity') AS is_provisional,
            is_followed AND paused_at IS NULL AS is_wanted
-    FROM (SELECT *, is_delisted OR retired_at IS NOT NULL AS is_ended FROM assets) AS a
+    FROM (
+        SELECT *, is_delisted OR retired_at IS NOT NULL AS is_ended
+        FROM assets
+        WHERE %(asset_ids)s::int[] IS NULL OR id = ANY (%(asset_ids)s)
+    ) AS a
     LEFT JOIN unnest(
         %(exchanges)s::text[], %(venues)s::text[], %(asset_types)s::text[], %(published)s::date[],
         %(settled)s::date[]

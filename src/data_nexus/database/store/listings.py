@@ -108,6 +108,33 @@ class Listings:
 
         return await self._pool.transaction(work)
 
+    async def add(self, exchange: str, listings: Collection[Listing]) -> int:
+        """Add some listings of an exchange as assets; return how many no asset has had.
+
+        Nothing is concluded from what is not among them, and no list counts as read.
+        """
+
+        async def work(connection: AsyncConn) -> int:
+            held: dict[str, Any] = {"exchange": exchange, "moment": None, "delisted": False}
+            await connection.execute(query("lock_exchange"), held)
+            (moment,) = await rows_of(connection, "list_moment", held, scalar_row)
+            await connection.execute(query("create_staged_listings"))
+            await _stage(connection, listings)
+            await connection.execute(query("leave_out_known"), held)
+            added = (await connection.execute(query("upsert_listings"), held)).rowcount
+            await connection.execute(query("lock_follows"))
+            await connection.execute(query("mark_followed"), held)
+            begun = held | {"moment": moment, "asset_ids": [], "reasons": []}
+            await connection.execute(query("open_listings"), begun)
+            return added
+
+        return await self._pool.transaction(work)
+
+    async def unknown(self, symbols: Sequence[Symbol]) -> list[Symbol]:
+        """Return those of symbols, as a person has written them, that no asset has."""
+        found = {each.wanted for each in await self._pool.rows(*found_assets(symbols))}
+        return [symbol for symbol in symbols if symbol not in found]
+
     async def may_hold_renames(
         self, exchange: str, codes: Sequence[str], types: Sequence[str]
     ) -> bool:

@@ -106,6 +106,12 @@ WHERE a.exchange = %(exchange)s
 -- Leave out lines of a staged list whose identity is not certain.
 DELETE FROM staged_listings WHERE symbol = ANY (%(codes)s::text[])
 
+-- name: leave_out_known
+-- Leave out lines of a staged list whose codes assets have.
+DELETE FROM staged_listings s
+USING assets a
+WHERE a.exchange = %(exchange)s AND a.symbol = s.symbol AND a.retired_at IS NULL
+
 -- name: open_listings
 -- Begin a range for each listed asset that has no open one.
 INSERT INTO listings

@@ -61,10 +61,12 @@ async def work(
     observe: Observer,
     drain: Drain,
     clock: Clock | None = None,
+    watchlist: str | None = None,
 ) -> RunReport:
     """Keep an exchange, or all, fresh until a drain is requested or the vendor refuses the key.
 
-    What is published follows from `clock`; without one, from the database's. Returns the report.
+    With `watchlist` only its assets. What is published follows from `clock`; without one, from the
+    database's. Returns the report.
     """
     totals = WorkerTotals()
     ended_by: NexusError | None = None
@@ -75,7 +77,7 @@ async def work(
             try:
                 async with open_run(settings, url, observing, WORKER) as (store, requester):
                     session = WorkerSession(
-                        settings, store, requester, observe, drain, totals, clock
+                        settings, store, requester, observe, drain, totals, clock, watchlist
                     )
                     ended_by = await session.work(exchange)
             except (StorageUnavailable, BaseExceptionGroup) as error:
@@ -129,6 +131,7 @@ class WorkerSession:
     drain: Drain
     totals: WorkerTotals
     clock: Clock | None = None
+    watchlist: str | None = None
 
     async def work(self, exchange: str | None) -> NexusError | None:
         """Work until drained; return the error that ended it, if one did."""
@@ -169,6 +172,7 @@ class WorkerSession:
         await store.leases.requeue_absent(now)
         await store.leases.free_lost()
         reader = reader_of(settings, store, self.requester, self.listener)
+        chosen = await store.listings.watched_ids(self.watchlist) if self.watchlist else None
         run = UpdateRun(
             settings=settings,
             store=store,
@@ -180,6 +184,7 @@ class WorkerSession:
             run_id=run_id,
             reader=replace(reader, clock=self.clock or store.clock.now),
             worker_pass=WorkerPass(moment, settings.late_seconds),
+            asset_ids=chosen,
         )
         steps, _ = await advance_due(run, exchange, lambda _: None)
         return steps

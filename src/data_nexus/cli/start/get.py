@@ -1,0 +1,61 @@
+"""The command `nexus get`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from data_nexus.app.runs import run_get
+from data_nexus.cli.exit_codes import exit_code_of
+from data_nexus.cli.options import opened, output_options, settings_from
+from data_nexus.cli.render import console, counted, error_console, print_json, print_table
+from data_nexus.database.reader.assets import bar_ranges
+from data_nexus.domain.symbol import parse_symbols
+from data_nexus.events import observers
+from data_nexus.observe.logs import log_event
+from data_nexus.observe.progress import progress_display
+from data_nexus.research.bars import read_view
+from data_nexus.research.views import View
+
+_SHOWN = 5
+
+
+@click.command()
+@click.argument("symbols", nargs=-1, required=True)
+@output_options
+def get(symbols: tuple[str, ...], as_json: bool, **options: Any) -> int:  # noqa: ANN401, FBT001
+    """Load symbols from nothing, and show their last bars.
+
+    Example: nexus get AAPL.US MSFT.US
+
+    Symbols that the database lacks are looked up in the list of their exchange, for one call an
+    exchange; nothing else of the list is stored. Each history costs one call more. What was loaded
+    in the last day costs nothing.
+    """
+    settings = settings_from(options)
+    wanted = parse_symbols(symbols)
+    with progress_display(error_console) as progress:
+        observe = observers(log_event, progress)
+        report = run_get(settings, wanted, observe, error_console.print)
+    with opened(settings, writes=False) as database:
+        ranges = bar_ranges(database, wanted)
+        last = read_view(database, [each.ticker for each in ranges if each.last], View())
+    rows = last.to_pylist()
+    if as_json:
+        shown = {
+            each.ticker: [r for r in rows if r["ticker"] == each.ticker][-1:] for each in ranges
+        }
+        print_json(report.as_dict() | {"last_bars": shown})
+        return exit_code_of(report)
+    for each in ranges:
+        own = [row for row in rows if row["ticker"] == each.ticker]
+        console.print(f"{each.ticker}, {counted(len(own), 'bar')}")
+        if own:
+            headings = [name for name in own[0] if name != "ticker"]
+            print_table(headings, [[row[name] for name in headings] for row in own[-_SHOWN:]])
+        console.print()
+    first = ranges[0].ticker
+    console.print(f"{counted(report.calls, 'call')}. All bars: nexus bars {first} --format csv")
+    console.print(f"As a picture: nexus plot {first}. Kept fresh: nexus update, once a day")
+    return exit_code_of(report)

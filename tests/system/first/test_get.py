@@ -1,0 +1,95 @@
+"""From nothing to the bars of a few symbols, in one line: a list, and one call a symbol."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+import data_nexus as nexus
+from tests.support.postgres.tables import rows, value
+from tests.support.programs.commands import Commands
+from tests.support.vendor.sandbox import Sandbox, sandbox
+from tests.support.vendor.truth import codes
+from tests.system.conftest import Placed
+
+LISTED = 60
+
+
+@pytest.fixture(scope="module")
+def vendor() -> Iterator[Sandbox]:
+    options = {"symbols": LISTED, "bars_per_symbol": 30, "clean": True}
+    with sandbox(minute_limit=1_000_000, **options) as vendor:  # type: ignore[arg-type]
+        yield vendor
+
+
+@pytest.fixture
+def commands(vendor: Sandbox, commands_for: Placed) -> Commands:
+    return commands_for(vendor)
+
+
+def asked(vendor: Sandbox, begun: int) -> Counter[str]:
+    """How often each endpoint was asked since, but for the account's own figures."""
+    return Counter(e["endpoint"] for e in vendor.log()[begun:] if e["endpoint"] != "user")
+
+
+def test_two_symbols_cost_a_list_and_two_histories_and_nothing_else_is_stored(
+    commands: Commands, vendor: Sandbox, database_url: str
+) -> None:
+    first, second = sorted(codes(vendor))[:2]
+    begun = len(vendor.log())
+    done = commands.run("get", f"{first.lower()}.us", f"{second}.US")
+    assert done.code == 0, done.stderr
+    assert asked(vendor, begun) == {"exchange-symbol-list": 1, "eod": 2}
+    assert f"{first}.US, 30 bars" in done.stdout
+    assert "3 calls." in done.stdout
+    assert "the symbol list of US: 1 call, and one for each symbol" in done.stderr
+    assert rows(database_url, "SELECT symbol FROM assets ORDER BY symbol") == [(first,), (second,)]
+    assert value(database_url, "SELECT count(*) FROM discoveries") == 0, "no list counts as read"
+    begun = len(vendor.log())
+    again = commands.run("get", f"{first}.US,{second}.US", "--json")
+    assert (again.code, again.answer["calls"], asked(vendor, begun)) == (0, 0, {})
+    assert [len(bars) for bars in again.answer["last_bars"].values()] == [1, 1]
+
+
+def test_a_whole_list_that_is_read_later_finds_them_unchanged(
+    commands: Commands, vendor: Sandbox, database_url: str
+) -> None:
+    code = min(codes(vendor))
+    assert commands.run("get", f"{code}.US").code == 0
+    found = commands.run("discover", "--exchange", "US", "--json").answer["exchanges"][0]
+    assert (found["added"], found["unchanged"]) == (LISTED - 1, 1)
+    ranges = (
+        "SELECT count(*) FROM listings l JOIN assets a ON a.id = l.asset_id WHERE a.symbol = %s"
+    )
+    assert value(database_url, ranges, code) == 1
+
+
+@pytest.mark.parametrize(
+    ("symbol", "said"),
+    [
+        ("AAPLL.US", "AAPLL.US is not in the vendor's list of US; did you mean AAPL.US"),
+        ("AAPL", "not a symbol: 'AAPL'; write it with its exchange, like AAPL.US"),
+        ("AAPL.NOWHERE", "the vendor knows no exchange 'NOWHERE'"),
+    ],
+)
+def test_what_the_vendor_does_not_list_is_said_and_nothing_is_stored(
+    commands: Commands, database_url: str, symbol: str, said: str
+) -> None:
+    done = commands.run("get", symbol)
+    assert done.code == 2
+    assert said in done.stderr
+    assert value(database_url, "SELECT count(*) FROM assets") == 0
+
+
+def test_a_notebook_gets_a_frame(
+    commands: Commands, vendor: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, text in commands.environment.items():
+        monkeypatch.setenv(name, text)
+    code = min(codes(vendor))
+    with nexus.connect() as db:
+        frame = db.get(f"{code}.US")
+        assert len(frame) == 30
+    assert len(nexus.download(f"{code}.US", adjust="total")) == 30
