@@ -10,12 +10,12 @@ from typing import Any
 import click
 
 from data_nexus.app.calendar_files import keep_calendars_at_home
-from data_nexus.cli.render import waiting
 from data_nexus.config import Settings, load_settings
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.open import open_database
 from data_nexus.domain.dates import parse_day, parse_moment, relative_day
 from data_nexus.observe.logs import set_up_logs
+from data_nexus.observe.waiting import SteadyConsole, waiting_display
 
 Decorated = Callable[..., Any]
 
@@ -76,7 +76,7 @@ def opened(settings: Settings, *, writes: bool = True) -> Iterator[PostgresConne
     """Give the database of a command that sends no request; close it at the end."""
     home, schema = settings.home, settings.schema
     with ExitStack() as stack:
-        with waiting("opening the database"):
+        with waiting_display(SteadyConsole(stderr=True), "opening the database"):
             context = open_database(settings.database_url, home, schema, writes=writes)
             url = stack.enter_context(context)
         database = PostgresConnection(url, schema)

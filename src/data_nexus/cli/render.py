@@ -15,12 +15,11 @@ from typing import Any
 
 import click
 from rich.cells import cell_len
-from rich.console import Console
 from rich.text import Text
 
 from data_nexus.domain import texts
 from data_nexus.domain.texts import visible
-from data_nexus.observe.waiting import waiting_display
+from data_nexus.observe.waiting import SteadyConsole, waiting_display
 
 _GAP = "  "
 # A column of text may become so narrow that its values fold into lines; not narrower.
@@ -29,7 +28,7 @@ Cells = list[str]
 counted = texts.counted
 
 
-class PlainConsole(Console):
+class PlainConsole(SteadyConsole):
     """A console that prints every text as it is, with marks for what cannot be seen."""
 
     def __init__(self, *, stderr: bool = False) -> None:
@@ -55,11 +54,6 @@ class PlainConsole(Console):
         if not self.is_terminal:
             return text
         return "\n".join(line for each in text.split("\n") for line in _lines(each, self.width))
-
-    def show_cursor(self, show: bool = True) -> bool:  # noqa: FBT001, FBT002 - as rich has it
-        """Leave the cursor as it is: a process that is killed could not show it again."""
-        del show
-        return False
 
 
 console = PlainConsole()

@@ -24,6 +24,18 @@ _PIPE_SEC = 60.0
 _UNITS = (("day", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
 
+class SteadyConsole(Console):
+    """A console whose displays leave the cursor as it is.
+
+    A process that is killed could not show it again.
+    """
+
+    def show_cursor(self, show: bool = True) -> bool:  # noqa: FBT001, FBT002 - as rich has it
+        """Do nothing."""
+        del show
+        return False
+
+
 def span(seconds: float) -> str:
     """Return a duration for people: `42 s`, `3 h 12 min`, `2 days 8 h`."""
     left = max(0, math.ceil(seconds))
