@@ -26,6 +26,7 @@ def draw() -> None:
         check=True,
     )
     output = re.sub(r"NEXUS_HOME=\S+", "NEXUS_HOME=~/.local/share/data-nexus/demo", ended.stdout)
+    output = output.replace(f"{sys.executable} -m data_nexus", ".venv/bin/nexus")
     console = Console(record=True, width=96, file=io.StringIO())
     console.print(Text("$ make demo", style="bold"))
     console.print(Text(output.strip()))

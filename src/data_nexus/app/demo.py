@@ -32,6 +32,7 @@ from data_nexus.domain.planning.bulk_or_single import CALLS_A_SESSION
 from data_nexus.domain.planning.due import session_before
 from data_nexus.domain.planning.look_back import LookBack
 from data_nexus.domain.symbol import parse_symbol
+from data_nexus.domain.texts import counted
 from data_nexus.errors import InvariantBroken, VendorUnavailable
 from data_nexus.events import Observer
 from data_nexus.ingestion.history_loader import BackfillScope
@@ -111,16 +112,21 @@ def demo_home(settings: Settings) -> Path:
     return settings.home / "demo"
 
 
-def run_demo(settings: Settings, say: Say, observe: Observer) -> DemoReport:
-    """Play the demo in a fresh database and report; raise if a promise is broken."""
+def run_demo(settings: Settings, say: Say, doing: Say, observe: Observer) -> DemoReport:
+    """Play the demo in a fresh database and report; raise if a promise is broken.
+
+    `say` gets each step when it is done, `doing` what is being done.
+    """
     home = demo_home(settings)
     remove(home)
-    say("Starting a PostgreSQL and a simulated vendor for the demo …")
+    doing("starting a PostgreSQL and a simulated vendor")
     demo_settings = replace(settings, nexus_home=str(home), database_url=None)
     session = session_before("US", datetime.now(UTC).date())
     with _scene(demo_settings) as (vendor, database):
         _publish(vendor, session_before("US", session))
+        doing("discovering and loading an exchange")
         loaded = _load(vendor, database, say, observe)
+        doing("updating it, as on the next mornings")
         updated = _update(vendor, database, session, say, observe)
         status = overview(database, vendor.settings)
     return DemoReport(loaded, updated, status)
@@ -133,29 +139,29 @@ def _load(
     scope = DiscoveryScope(("US",), delisted=True)
     listed, delisted = run_discovery(vendor.settings, scope, observe).lists
     say(
-        f"1  discover: {listed.changes.added} listed and {delisted.changes.added} delisted symbols"
-        " of exchange US are in the table assets"
+        f"1  discover: {counted(listed.changes.added, 'listed symbol')} and"
+        f" {counted(delisted.changes.added, 'delisted symbol')} of exchange US are known"
     )
     killed = _backfill_and_kill(vendor, database)
     say(
-        f"2  backfill, ended by kill -9 after {killed.requests} requests:"
-        f" {killed.bars:,} bars of {len(killed.finished)} assets are committed"
+        f"2  backfill, killed (kill -9) after {counted(killed.requests, 'request')}:"
+        f" {counted(killed.bars, 'bar')} of {counted(len(killed.finished), 'asset')} are stored"
     )
     resumed = run_backfill(vendor.settings, BackfillScope(limit=None), observe)
     say(
-        f"3  backfill again continues: {resumed.synced} more assets, {resumed.absent} without"
-        f" bars, {resumed.inserted:,} bars inserted"
+        f"3  backfill again: it continues with {counted(resumed.synced, 'asset')}"
+        f" and {counted(resumed.inserted, 'bar')}; {resumed.absent} have no bars"
     )
     bars = _prove_equal(vendor, database)
     repeated = _requested(vendor)[killed.requests :]
     if again := killed.finished.intersection(repeated):
         raise InvariantBroken(f"requested again although finished: {', '.join(sorted(again))}")
     say(
-        f"4  proof: all {bars:,} bars equal the vendor's, none is missing or duplicated,"
+        f"4  proof: all {counted(bars, 'bar')} equal the vendor's, none is missing or stored twice,"
         " and no finished asset was requested again"
     )
     once_more = run_backfill(vendor.settings, BackfillScope(limit=None), observe)
-    say(f"5  backfill once more: nothing is due, {once_more.requests} requests")
+    say(f"5  backfill once more: nothing is due, {counted(once_more.requests, 'request')}")
     return LoadPart(len(killed.finished), resumed, once_more)
 
 
@@ -166,22 +172,23 @@ def _update(
     before = _morning_after(session_before("US", session))
     actions = run_update(vendor.settings, None, observe, now=before)
     say(
-        f"6  update: no session is missing; the splits and dividends of {actions.actions} assets"
-        f" are read, {actions.calls} calls"
+        "6  update: no session is missing; splits and dividends of"
+        f" {counted(actions.actions, 'asset')} are read, {counted(actions.calls, 'call')}"
     )
     _announce_actions(vendor, session)
     _publish(vendor, session)
     say(
-        f"7  the session of {session} is published, with a split of {_SPLIT} (4:1) and a dividend"
-        f" of {_DIVIDEND}"
+        f"7  the vendor publishes the session of {session}, with a 4:1 split of {_SPLIT} and a"
+        f" dividend of {_DIVIDEND}"
     )
     morning = _morning_after(session)
     update = run_update(vendor.settings, None, observe, now=morning)
     in_bulk = CALLS_A_SESSION + LookBack().calls
     say(
-        f"8  update: {update.synced} assets are fresh again for {update.calls} calls, fetched"
-        f" individually (in bulk: {in_bulk}); the {update.reread} with changed adjusted closes were"
-        " read again as a whole, with their actions"
+        f"8  update: {counted(update.synced, 'asset')} are fresh again for"
+        f" {counted(update.calls, 'call')}, one by one, as a whole session in bulk costs {in_bulk};"
+        f" {counted(update.reread, 'history')} were read again as a whole, since their adjusted"
+        " closes had changed"
     )
     bars = _prove_equal(vendor, database)
     once_more = run_update(vendor.settings, None, observe, now=morning)
@@ -190,9 +197,9 @@ def _update(
     if findings := actions.findings + update.findings:
         raise InvariantBroken(f"{findings} assets have unexplained adjusted closes")
     say(
-        f"9  proof: all {bars:,} bars equal the vendor's, and the stored splits and dividends"
-        f" explain every adjusted close; update once more: nothing is due,"
-        f" {once_more.requests} requests"
+        f"9  proof: all {counted(bars, 'bar')} equal the vendor's, and splits and dividends explain"
+        " every adjusted close; update once more: nothing is due,"
+        f" {counted(once_more.requests, 'request')}"
     )
     return UpdatePart(actions, update, once_more)
 
@@ -223,7 +230,10 @@ def _backfill_and_kill(vendor: SandboxVendor, database: PostgresConnection) -> K
             "DATABASE_URL": database.url,
         },
         stdout=subprocess.DEVNULL,
-        stderr=None if sys.stderr.isatty() else subprocess.DEVNULL,
+        # What it draws on a terminal would stay there, as it is killed.
+        stderr=subprocess.DEVNULL,
+        # Ctrl-C of the terminal is for the demo, which kills it.
+        start_new_session=True,
     )
     try:
         _wait_for_requests(vendor)

@@ -30,6 +30,7 @@ from data_nexus.database.reader.invariants import (
     tickers_of,
 )
 from data_nexus.database.upgrade import upgrade
+from data_nexus.domain.texts import counted
 from data_nexus.errors import NexusError
 from data_nexus.events import Observer, ignore
 from data_nexus.ingestion.histories.comparison import HistoryComparison
@@ -197,7 +198,7 @@ def _check_discovery(trial: Trial, exchange: str) -> str:
     run_discovery(trial.settings, DiscoveryScope((exchange,)), ignore)
     count = int(_one(trial, "SELECT count(*) FROM assets WHERE is_active"))
     _expect(count > 0, f"no assets in {exchange}")
-    return f"{count:,} assets in {exchange}"
+    return f"{counted(count, 'asset')} in {exchange}"
 
 
 def _check_backfill(trial: Trial, exchange: str) -> str:
@@ -205,7 +206,7 @@ def _check_backfill(trial: Trial, exchange: str) -> str:
     _expect(report.ended_by is None, str(report.ended_by))
     unanswered = report.failed + report.parked
     _expect(not unanswered, f"{unanswered} assets got no usable answer")
-    return f"{report.synced} assets, {report.inserted:,} bars inserted"
+    return f"{counted(report.synced, 'asset')}, {counted(report.inserted, 'bar')} inserted"
 
 
 def _check_last_synced(trial: Trial, _: str) -> str:
@@ -222,9 +223,9 @@ def _check_batch_writing(trial: Trial, _: str) -> str:
     logged = int(_one(trial, "SELECT coalesce(sum(inserted), 0) FROM sync_log"))
     commits = int(_one(trial, "SELECT count(DISTINCT xmin::text) FROM market_data"))
     assets = int(_one(trial, "SELECT count(DISTINCT asset_id) FROM market_data"))
-    _expect(rows == logged, f"{rows:,} bars stored, {logged:,} logged")
+    _expect(rows == logged, f"{counted(rows, 'bar')} stored, {logged:,} logged")
     _expect(0 < commits <= assets, f"{commits} transactions for {assets} assets")
-    return f"{rows:,} bars in {commits} transactions"
+    return f"{counted(rows, 'bar')} in {counted(commits, 'transaction')}"
 
 
 CHECKS: tuple[tuple[str, Callable[[Trial, str], str]], ...] = (

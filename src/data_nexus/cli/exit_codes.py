@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from data_nexus.app.signals import DRAINED
-from data_nexus.cli.render import print_error
+from data_nexus.cli.render import print_error, print_note
 from data_nexus.errors import CredentialsRefused, InvariantBroken
 from data_nexus.ingestion.reports.run_report import RunReport
 
@@ -23,6 +23,6 @@ def exit_code_of(report: RunReport, again: str = "run it again to continue") -> 
         print_error(f"{report.ended_by}; {remedy}", 0, as_json=False)
         return report.ended_by.exit_code
     if report.drained_by is not None:
-        print_error(f"stopped by {report.drained_by}; {again}", 0, as_json=False)
+        print_note(f"stopped by {report.drained_by}; {again}")
         return DRAINED[report.drained_by]
     return 3 if report.failed or report.parked or report.actions_failed else 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, date, datetime, time
 from typing import Any
 
@@ -15,6 +15,7 @@ from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.open import open_database
 from data_nexus.domain.dates import parse_day, parse_moment, relative_day
 from data_nexus.observe.logs import set_up_logs
+from data_nexus.observe.waiting import SteadyConsole, waiting_display
 
 Decorated = Callable[..., Any]
 
@@ -74,7 +75,10 @@ def output_options(command: Decorated) -> Decorated:
 def opened(settings: Settings, *, writes: bool = True) -> Iterator[PostgresConnection]:
     """Give the database of a command that sends no request; close it at the end."""
     home, schema = settings.home, settings.schema
-    with open_database(settings.database_url, home, schema, writes=writes) as url:
+    with ExitStack() as stack:
+        with waiting_display(SteadyConsole(stderr=True), "opening the database"):
+            context = open_database(settings.database_url, home, schema, writes=writes)
+            url = stack.enter_context(context)
         database = PostgresConnection(url, schema)
         yield database
         database.close()

@@ -7,18 +7,19 @@ emoji code and no character that a terminal obeys; styles are given beside a tex
 from __future__ import annotations
 
 import json
-import sys
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
 
 import click
 from rich.cells import cell_len
-from rich.console import Console
 from rich.text import Text
 
+from data_nexus.domain import texts
 from data_nexus.domain.texts import visible
+from data_nexus.observe.waiting import SteadyConsole, waiting_display
 
 _GAP = "  "
 # A column of text may become so narrow that its values fold into lines; not narrower.
@@ -26,9 +27,10 @@ _NARROWEST = 16
 # So wide a text reads well; for less, columns that matter least are left out.
 _READABLE = 20
 Cells = list[str]
+counted = texts.counted
 
 
-class PlainConsole(Console):
+class PlainConsole(SteadyConsole):
     """A console that prints every text as it is, with marks for what cannot be seen."""
 
     def __init__(self, *, stderr: bool = False) -> None:
@@ -40,8 +42,20 @@ class PlainConsole(Console):
 
     def print(self, *texts: Any, **options: Any) -> None:  # noqa: ANN401
         """Print texts: on a screen wrapped between words, into a pipe or a file as they are."""
-        options.setdefault("soft_wrap", not self.is_terminal)
+        if "soft_wrap" not in options and all(isinstance(text, str) for text in texts):
+            texts = tuple(self.wrapped(text) for text in texts)
+            options["soft_wrap"] = True
         super().print(*texts, **options)
+
+    def wrapped(self, text: str) -> str:
+        """Return a text with line ends between its words, for a screen; else as it is.
+
+        A word that is longer than a line, as a path or a URL, stays whole, so that it can be
+        copied.
+        """
+        if not self.is_terminal:
+            return text
+        return "\n".join(line for each in text.split("\n") for line in _lines(each, self.width))
 
 
 console = PlainConsole()
@@ -55,16 +69,14 @@ def print_json(answer: Mapping[str, Any]) -> None:
 
 def print_error(message: str, exit_code: int, *, as_json: bool) -> None:
     """Print an error as one line on stderr; with `--json` also as the document on stdout."""
-    click.echo(f"error: {visible(message)}", err=True)
+    click.echo(error_console.wrapped(f"error: {visible(message)}"), err=True)
     if as_json:
         print_json({"error": message, "exit_code": exit_code})
 
 
-def counted(count: int, noun: str) -> str:
-    """Return a number with its noun: 1 asset, 2 assets."""
-    is_changed = noun.endswith("y") and noun[-2] not in "aeiou"
-    plural = f"{noun[:-1]}ies" if is_changed else f"{noun}s"
-    return f"{count:,} {noun if count == 1 else plural}"
+def print_note(text: str) -> None:
+    """Print a sentence on stderr that is no error, beside a command's answer."""
+    click.echo(error_console.wrapped(visible(text)), err=True)
 
 
 def print_pairs(pairs: Iterable[tuple[str, object]]) -> None:
@@ -200,6 +212,26 @@ def _print_records(headings: Sequence[str], rows: list[Cells]) -> None:
             console.print(Text(f"{name}{_GAP}{cell}"), soft_wrap=True)
 
 
-def is_terminal() -> bool:
-    """Return whether stderr is a terminal."""
-    return sys.stderr.isatty()
+def _lines(text: str, width: int) -> Iterator[str]:
+    """Break a line between words; what follows is indented as it is."""
+    if cell_len(text) <= width:
+        yield text
+        return
+    indent = text[: len(text) - len(text.lstrip(" "))]
+    line, *words = text.lstrip(" ").split(" ")
+    line = indent + line
+    for word in words:
+        if cell_len(line) + 1 + cell_len(word) <= width:
+            line = f"{line} {word}"
+        else:
+            yield line.rstrip()
+            line = indent + word
+    yield line.rstrip()
+
+
+def waiting(what: str) -> AbstractContextManager[Callable[[str], None]]:
+    """Say on stderr what a command is busy with, while a block takes longer than a second.
+
+    The block gets a function that changes the text. It prints nothing on stdout meanwhile.
+    """
+    return waiting_display(error_console, what)

@@ -30,6 +30,13 @@ def visible(text: str) -> str:
     return "".join(c if c.isprintable() or c in _KEPT else _mark(c) for c in text)
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a number with its noun: 1 asset, 2 assets."""
+    is_changed = noun.endswith("y") and noun[-2] not in "aeiou"
+    plural = f"{noun[:-1]}ies" if is_changed else f"{noun}s"
+    return f"{count:,} {noun if count == 1 else plural}"
+
+
 def one_line(text: str) -> str:
     """Return `text` on one line, visible."""
     return visible(" ".join(text.split()))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import math
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +12,7 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
+from data_nexus.domain.texts import counted
 from data_nexus.events import (
     Absent,
     ActionsFailed,
@@ -30,27 +29,22 @@ from data_nexus.events import (
     RunStarted,
     SessionAdvanced,
     Waiting,
-    ignore,
+)
+from data_nexus.observe.waiting import (
+    AFTER_SEC,
+    FRAMES_A_SEC,
+    can_redraw,
+    logs_above,
+    repeated,
+    span,
 )
 
-_FRAMES_A_SEC = 4
+_FIRST = "opening the database, reading what is due"
 _DAILY_QUOTA = "the daily quota"
 # The longest time between the charge for a request and its sending.
 _PAID_SEC = 300.0
-_DISPLAYED = {Waiting.__name__, Draining.__name__}
-_UNITS = (("day", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
-
-
-def span(seconds: float) -> str:
-    """Return a duration for people: `42 s`, `3 h 12 min`, `2 days 8 h`."""
-    left = max(0, math.ceil(seconds))
-    counts = []
-    for name, size in _UNITS:
-        count, left = divmod(left, size)
-        counts.append((count, "days" if name == "day" and count > 1 else name))
-    first = next((place for place, (count, _) in enumerate(counts) if count), len(counts) - 1)
-    said = counts[first : first + 2]
-    return " ".join(f"{count} {name}" for count, name in said if count) or "0 s"
+_DISPLAYED = frozenset({Waiting.__name__, Draining.__name__})
+_ADVANCING = (Committed, Absent, Failed, LeaseLost, Parked, ActionsRead, ActionsFailed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +65,9 @@ class Figures:
     """
 
     clock: Callable[[], float] = time.monotonic
+    command: str = ""
+    due: int = 0
+    done: int = 0
     rows: int = 0
     calls: int = 0
     drained_by: str = ""
@@ -84,7 +81,10 @@ class Figures:
     def note(self, event: Event) -> None:
         """Count one event."""
         now = self.clock()
+        self.done += _steps(event)
         match event:
+            case RunStarted(command, due):
+                self.command, self.due = command, due
             case Committed(received=received):
                 self.rows += received
             case SessionAdvanced(stored=stored):
@@ -120,9 +120,21 @@ class Figures:
         return f"waiting for {wait.reason} ({left})"
 
     def __str__(self) -> str:
-        rate = self.rows / max(self.clock() - self.started, 0.001)
+        rate = self.rows / max(self.age, 0.001)
         pace = self.delay or f"{rate:,.0f} rows/s"
-        return f"{pace} · {self.rows:,} rows · {self.calls:,} calls"
+        return f"{pace} · {counted(self.rows, 'row')} · {counted(self.calls, 'call')}"
+
+    @property
+    def distance(self) -> str:
+        """The assets done, and how many there are if that is known."""
+        if not self.due:
+            return counted(self.done, "asset")
+        return f"{self.done:,}/{counted(self.due, 'asset')}"
+
+    @property
+    def age(self) -> float:
+        """The seconds since the first figure."""
+        return self.clock() - self.started
 
     def _drop(self, is_over: Callable[[Wait], bool]) -> None:
         self.waits = [wait for wait in self.waits if not is_over(wait)]
@@ -131,6 +143,13 @@ class Figures:
 def _is_cut_short(wait: Wait, sent_at: float) -> bool:
     """Return whether a request was charged after the wait began: then there are calls again."""
     return wait.reason == _DAILY_QUOTA and sent_at > wait.reported_at + _PAID_SEC
+
+
+def _steps(event: Event) -> int:
+    """Return by how many assets an event brings a run forward."""
+    if isinstance(event, SessionAdvanced):
+        return event.assets
+    return int(isinstance(event, _ADVANCING))
 
 
 class Distance(ProgressColumn):
@@ -142,85 +161,71 @@ class Distance(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         """Draw the column."""
-        done = f"{task.completed:,.0f}"
-        if task.total is None:
-            return Text(f"{done} assets")
         is_steady = not (self._figures.delay or self._figures.is_over)
-        left = task.time_remaining if is_steady else None
-        return Text(f"{done}/{task.total:,.0f} assets" + (f" · {span(left)} left" if left else ""))
+        left = task.time_remaining if is_steady and task.total is not None else None
+        return Text(self._figures.distance + (f" · {span(left)} left" if left else ""))
 
 
 class ProgressDisplay(Progress):
-    """A bar, and below it a line of figures.
+    """A bar, and below it a line of figures; before the run has begun, what it waits for.
 
     Both are redrawn a few times a second, so that a wait counts down while nothing happens.
     """
 
-    def __init__(self, console: Console, figures: Figures) -> None:
+    def __init__(self, console: Console, figures: Figures, first: str) -> None:
+        self._figures = figures
+        self._first = first
+        self._is_over = False
         columns = (TextColumn("{task.description}", markup=False), BarColumn(30), Distance(figures))
         super().__init__(
-            *columns, console=console, refresh_per_second=_FRAMES_A_SEC, redirect_stdout=False
+            *columns, console=console, refresh_per_second=FRAMES_A_SEC, redirect_stdout=False
         )
-        self._figures = figures
 
     def get_renderables(self) -> Iterator[RenderableType]:
         """Draw the display."""
-        yield self.make_tasks_table(self.tasks)
         if self.tasks:
+            yield self.make_tasks_table(self.tasks)
             yield Text(str(self._figures))
+        elif not self._is_over and self._figures.age > AFTER_SEC:
+            yield Text(_beginning(self._figures, self._first))
+
+    def stop(self) -> None:
+        """Leave the bar and the last figures on the screen."""
+        self._is_over = True
+        super().stop()
 
     def show(self, event: Event) -> None:
         """Show one event."""
         self._figures.note(event)
-        match event:
-            case RunStarted(command, due):
-                self.add_task(command, total=due or None)
-            case (
-                Committed()
-                | Absent()
-                | Failed()
-                | LeaseLost()
-                | Parked()
-                | ActionsRead()
-                | ActionsFailed()
-            ):
-                for task in self.task_ids:
-                    self.advance(task)
-            case SessionAdvanced(assets=assets):
-                for task in self.task_ids:
-                    self.advance(task, assets)
-            case _:
-                pass
+        if isinstance(event, RunStarted):
+            self.add_task(event.command, total=event.due or None)
+        for task in self.task_ids:
+            self.advance(task, _steps(event))
 
 
 @contextmanager
-def progress_display(console: Console) -> Iterator[Observer]:
-    """Show a progress display while the block runs, if the console is a terminal.
+def progress_display(console: Console, first: str = _FIRST) -> Iterator[Observer]:
+    """Show a progress display while the block runs; `first` is what a run does before it begins.
 
-    Log lines appear above it, except those that repeat the display.
+    Log lines appear above it, except those that repeat the display. Where nothing can be redrawn,
+    a line is printed now and then: into a pipe or a file one a minute.
     """
-    if not console.is_terminal:
-        yield ignore
+    figures = Figures()
+    if not can_redraw(console):
+        with repeated(console, lambda: _line(figures, first)):
+            yield figures.note
         return
-    with ProgressDisplay(console, Figures()) as display, _logs_above():
+    with ProgressDisplay(console, figures, first) as display, logs_above(_DISPLAYED):
         yield display.show
 
 
-@contextmanager
-def _logs_above() -> Iterator[None]:
-    """Send log lines through the stderr that the display has installed."""
-    handlers = [one for one in logging.getLogger().handlers if type(one) is logging.StreamHandler]
-    before = [handler.stream for handler in handlers]
-    for handler in handlers:
-        handler.setStream(sys.stderr)
-        handler.addFilter(_is_not_displayed)
-    try:
-        yield
-    finally:
-        for handler, stream in zip(handlers, before, strict=True):
-            handler.removeFilter(_is_not_displayed)
-            handler.setStream(stream)
+def _line(figures: Figures, first: str) -> str:
+    if not figures.command:
+        return _beginning(figures, first)
+    return f"{figures.command}: {figures.distance} · {figures}"
 
 
-def _is_not_displayed(record: logging.LogRecord) -> bool:
-    return record.msg not in _DISPLAYED
+def _beginning(figures: Figures, first: str) -> str:
+    """Return what a run that has not begun is busy with."""
+    asked = f" · {counted(figures.calls, 'call')}" if figures.calls else ""
+    return f"{figures.delay or first} ({span(math.floor(figures.age))}){asked}"

@@ -104,23 +104,46 @@ class Forks:
         self, arguments: Sequence[str], environment: Mapping[str, str], folder: Path
     ) -> Child:
         """Start the command; the first time costs the loading of the modules."""
+        (theirs_in, stdin), (stdout, out), (stderr, err) = (os.pipe() for _ in range(3))
+        try:
+            pid, status = self._ordered((theirs_in, out, err), arguments, environment, folder)
+        finally:
+            for descriptor in (theirs_in, out, err):
+                os.close(descriptor)
+        return Child(arguments, pid, [stdin, stdout, stderr], status)
+
+    def start_on(
+        self, terminal: int, arguments: Sequence[str], environment: Mapping[str, str], folder: Path
+    ) -> Child:
+        """Start the command with all its streams on a terminal; nothing comes through pipes."""
+        pid, status = self._ordered((terminal,) * 3, arguments, environment, folder)
+        nowhere = [os.open(os.devnull, os.O_RDWR) for _ in range(3)]
+        return Child(arguments, pid, nowhere, status)
+
+    def _ordered(
+        self,
+        streams: tuple[int, int, int],
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        folder: Path,
+    ) -> tuple[int, int]:
+        """Have a child started on three streams; its pid, and a pipe for its exit status."""
         order = {
             "arguments": list(arguments),
             "environment": dict(environment),
             "folder": str(folder),
         }
         content = json.dumps(order).encode()
-        (theirs_in, stdin), (stdout, out), (stderr, err), (status, told) = _pipes()
+        status, theirs = os.pipe()
         try:
             with self._lock:
                 channel = self._channel or self._served()
-                socket.send_fds(channel, [LENGTH.pack(len(content))], [theirs_in, out, err, told])
+                socket.send_fds(channel, [LENGTH.pack(len(content))], [*streams, theirs])
                 channel.sendall(content)
                 (pid,) = LENGTH.unpack(channel.recv(LENGTH.size))
         finally:
-            for descriptor in (theirs_in, out, err, told):
-                os.close(descriptor)
-        return Child(arguments, pid, [stdin, stdout, stderr], status)
+            os.close(theirs)
+        return pid, status
 
     def _served(self) -> socket.socket:
         ours, theirs = socket.socketpair()
@@ -135,10 +158,6 @@ class Forks:
         self._channel = ours
         atexit.register(_end, server, ours)
         return ours
-
-
-def _pipes() -> list[tuple[int, int]]:
-    return [os.pipe() for _ in range(4)]
 
 
 def _end(server: subprocess.Popen[bytes], channel: socket.socket) -> None:

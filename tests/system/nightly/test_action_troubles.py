@@ -290,7 +290,7 @@ def test_an_action_that_is_never_worked_in_is_found_by_the_weekly_sample(neglect
     assert [record[name] for name in ("sampled", "sampled_not_stored", "sampled_unexplained")] == [
         *(listed, 1, 1)
     ]
-    told = " ".join(neglect.commands.run("status").stdout.split())
+    told = " ".join(neglect.commands.run("status", "--verbose").stdout.split())
     assert f"{listed} assets in 90 days, 1 with some that were not stored, 1 unexplained" in told
     let_days_pass(url, 8)
     assert neglect.update("2026-11-11")["sample"] == {}, "they were read within the month"

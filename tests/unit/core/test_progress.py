@@ -24,7 +24,8 @@ from data_nexus.events import (
     Waiting,
 )
 from data_nexus.observe.logs import log_event, set_up_logs
-from data_nexus.observe.progress import Figures, progress_display, span
+from data_nexus.observe.progress import Figures, progress_display
+from data_nexus.observe.waiting import span
 
 MINUTE_WINDOW, DAILY_QUOTA = "the minute window", "the daily quota"
 
@@ -50,10 +51,22 @@ def requested(seconds: float = 0.1) -> Requested:
     return Requested("eod", 1, seconds, 200, 714)
 
 
+def screen(page: io.StringIO, *, is_terminal: bool = True, width: int = 80) -> Console:
+    """A console that writes to a page as to a terminal, whatever the tests run in."""
+    environment = {"TERM": "xterm"}
+    return Console(
+        file=page,
+        force_terminal=is_terminal,
+        width=width,
+        color_system=None,
+        _environ=environment,
+    )
+
+
 def shown(*events: Event, is_terminal: bool = True, width: int = 80) -> str:
     """What a console shows of the events."""
     page = io.StringIO()
-    console = Console(file=page, force_terminal=is_terminal, width=width, color_system=None)
+    console = screen(page, is_terminal=is_terminal, width=width)
     with progress_display(console) as tell:
         for event in events:
             tell(event)
@@ -78,7 +91,8 @@ def test_the_display_counts_assets_rows_and_calls() -> None:
 
 def test_a_worker_knows_no_end_and_shows_none() -> None:
     page = shown(RunStarted("worker", 0), Committed("AAPL.US", 1, 1, 0, 0, 0))
-    assert "1 assets" in page
+    assert "1 asset" in page
+    assert "1 assets" not in page
     assert "left" not in page
 
 
@@ -183,7 +197,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
 
 def test_logs_stand_above_the_display_and_do_not_repeat_it(terminal: io.StringIO) -> None:
     """A line written into the display's own would tear it."""
-    console = Console(file=terminal, force_terminal=True, width=80, color_system=None)
+    console = screen(terminal)
     with progress_display(console) as tell:
         tell(RunStarted("backfill", 4))
         log_event(Failed("MSFT.US", "cut"))

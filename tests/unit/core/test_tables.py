@@ -1,4 +1,4 @@
-"""A table never cuts a value: it folds, or is printed row by row; in a pipe a row is a line."""
+"""A table never cuts a value: it folds, or is printed row by row; in a pipe each row is a line."""
 
 from __future__ import annotations
 

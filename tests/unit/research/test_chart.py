@@ -139,7 +139,10 @@ def test_several_dividends_at_one_place_are_named_or_added_up() -> None:
     two = chart_of([history(*held, dividends=paid[2:4])], most=4).panels[0].marks
     assert two == (Mark(0, "dividend", THURSDAY, "0.25 + 0.25"),)
     four = chart_of([history(*held, dividends=paid)], most=4).panels[0].marks
-    assert four == (Mark(0, "dividend", MONDAY, "1 in 4"), Mark(1, "dividend", NEXT_MONDAY, "0.25"))
+    assert four == (
+        Mark(0, "dividend", MONDAY, "1 (4 paid)"),
+        Mark(1, "dividend", NEXT_MONDAY, "0.25"),
+    )
 
 
 def test_assets_of_different_calendars_share_one_axis_and_not_their_gaps() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import date, datetime
 from pathlib import Path
@@ -10,10 +10,9 @@ from time import monotonic
 from typing import Any, get_args
 
 import click
-from rich.progress import track
 
 from data_nexus.cli.options import DAY, MOMENT, Decorated, opened, output_options, settings_from
-from data_nexus.cli.render import console, error_console, is_terminal, print_json
+from data_nexus.cli.render import console, counted, print_json, waiting
 from data_nexus.database.reader.watchlists.watchlists import list_members
 from data_nexus.domain.symbol import exchange_code
 from data_nexus.errors import UsageError
@@ -102,13 +101,17 @@ def _run(  # noqa: PLR0913 - the options of a command
         raise UsageError(
             "name what to export: --symbols AAPL.US,MSFT.US, or --watchlist NAME, or --exchange US"
         )
-    with opened(settings, writes=False) as database:
+    with opened(settings, writes=False) as database, waiting("exporting") as change:
+
+        def watch(assets: Sequence[NamedAsset]) -> Iterator[NamedAsset]:
+            for number, asset in enumerate(assets):
+                change(f"exporting: {number:,}/{counted(len(assets), 'asset')}")
+                yield asset
+
         if watchlist:
             symbols = ",".join(each.symbol for each in list_members(database, watchlist))
         scope = _scope(symbols, exchange, on)
-        done = export(
-            database, form, out, scope, view, as_of=as_of, force=force, watch=_with_progress
-        )
+        done = export(database, form, out, scope, view, as_of=as_of, force=force, watch=watch)
     _show(form, out, done, as_json=as_json, seconds=monotonic() - begun)
     return 0 if done.is_whole else 3
 
@@ -119,12 +122,6 @@ def _scope(symbols: str | None, exchange: str | None, on: date | None) -> Export
             raise UsageError("--on selects the assets listed on an exchange; add --exchange")
         return ExportScope(symbols=[text for text in symbols.split(",") if text.strip()])
     return ExportScope(exchange=exchange_code(exchange or ""), on=on)
-
-
-def _with_progress(assets: Sequence[NamedAsset]) -> Iterable[NamedAsset]:
-    return track(
-        assets, "exporting", console=error_console, transient=True, disable=not is_terminal()
-    )
 
 
 def _show(form: Format, out: Path, done: Exported, *, as_json: bool, seconds: float) -> None:
@@ -140,9 +137,10 @@ def _show(form: Format, out: Path, done: Exported, *, as_json: bool, seconds: fl
             | {"altered": [asdict(each) for each in done.altered], "duration_sec": seconds}
         )
         return
-    console.print(f"{done.assets:,} assets, {done.bars:,} bars written to {out} ({seconds:.1f} s)")
+    figures = f"{counted(done.assets, 'asset')}, {counted(done.bars, 'bar')}"
+    console.print(f"{figures} written to {out} ({seconds:.1f} s)")
     if done.without_bars:
-        console.print(f"{done.without_bars:,} assets have no bars in these dates")
+        console.print(f"No bars in these dates: {counted(done.without_bars, 'asset')}")
     for symbol, reason in done.left_out[:_SHOWN]:
         console.print(f"left out: {symbol}: {reason}")
     if len(done.left_out) > _SHOWN:

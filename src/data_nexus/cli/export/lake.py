@@ -8,10 +8,8 @@ from typing import Any, get_args
 import click
 
 from data_nexus import __version__
-from data_nexus.cli.options import output_options, settings_from
-from data_nexus.cli.render import console, print_json
-from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.open import open_database
+from data_nexus.cli.options import opened, output_options, settings_from
+from data_nexus.cli.render import console, counted, print_json, waiting
 from data_nexus.research.snapshots.schemas import Compression
 from data_nexus.research.snapshots.storage.open import open_storage
 from data_nexus.research.snapshots.write import export_lake
@@ -49,9 +47,9 @@ def lake(
     """
     settings = settings_from(options)
     storage = open_storage(target)
-    with open_database(settings.database_url, settings.home, settings.schema, writes=False) as url:
+    with opened(settings, writes=False) as database, waiting("writing the snapshot"):
         figures = export_lake(
-            PostgresConnection(url, settings.schema),
+            database,
             storage,
             compression,
             written_by=__version__,
@@ -62,11 +60,11 @@ def lake(
         return
     console.print(
         f"{storage.name} equals the database at {figures.moment:%Y-%m-%d %H:%M:%S} UTC:"
-        f" {figures.bars:,} bars in {figures.files:,} files,"
+        f" {counted(figures.bars, 'bar')} in {counted(figures.files, 'file')},"
         f" {figures.bytes / 1e6:,.1f} MB"
     )
     console.print(
-        f"{figures.written:,} files written ({figures.bytes_written / 1e6:,.1f} MB),"
+        f"{counted(figures.written, 'file')} written ({figures.bytes_written / 1e6:,.1f} MB),"
         f" {figures.kept:,} kept, {figures.removed:,} removed,"
         f" {figures.duration_sec:.1f} s"
     )

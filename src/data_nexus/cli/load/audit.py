@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from data_nexus.cli.render import counted
 from data_nexus.domain.planning.audit import RECORD_DAYS, Outlook, Record
 
 
@@ -19,7 +20,7 @@ def record_pairs(found: Outlook) -> Iterator[tuple[str, object]]:
     """Return what recent audits and samples of actions found, by exchange."""
     for record in found.exchanges:
         changed = f"{record.restated:,} restated, {record.rebased:,} re-based"
-        text = f"{record.audited:,} histories in {RECORD_DAYS} days, {changed}"
+        text = f"{counted(record.audited, 'history')} in {RECORD_DAYS} days, {changed}"
         yield f"audits of {record.exchange}", text
         if record.sampled:
             yield f"sampled actions of {record.exchange}", _sampled(record)
@@ -27,8 +28,9 @@ def record_pairs(found: Outlook) -> Iterator[tuple[str, object]]:
 
 def _sampled(record: Record) -> str:
     return (
-        f"{record.sampled:,} assets in {RECORD_DAYS} days, {record.sampled_not_stored:,} with some"
-        f" that were not stored, {record.sampled_unexplained:,} unexplained"
+        f"{counted(record.sampled, 'asset')} in {RECORD_DAYS} days,"
+        f" {record.sampled_not_stored:,} with some that were not stored,"
+        f" {record.sampled_unexplained:,} unexplained"
     )
 
 
@@ -39,8 +41,9 @@ def _promise(found: Outlook) -> str:
         return "nothing promised: the day's limit is not known yet"
     if found.updates is None:
         return "none: its share of a day's calls is less than one"
-    updates = f"{found.updates:,} update{'s' * (found.updates > 1)}"
+    days, rest = counted(found.days or 0, "day"), counted(found.rest_days or 0, "day")
+    updates, calls = counted(found.updates, "update"), counted(found.calls, "call")
     return (
-        f"finds silent restatements within about {found.days:,} days: {found.rest_days} days"
-        f" and {updates} with a session, {found.calls:,} calls a day at most"
+        f"finds silent restatements within about {days}: {rest} and {updates} with a session,"
+        f" {calls} a day at most"
     )

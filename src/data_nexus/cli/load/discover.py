@@ -9,9 +9,11 @@ import click
 from data_nexus.app.runs import DiscoveryReport, DiscoveryScope, run_discovery
 from data_nexus.cli.load.report import print_lists
 from data_nexus.cli.options import output_options, settings_from
-from data_nexus.cli.render import console, print_error, print_json
+from data_nexus.cli.render import console, counted, error_console, print_error, print_json
 from data_nexus.domain.symbol import exchange_code
+from data_nexus.events import observers
 from data_nexus.observe.logs import log_event
+from data_nexus.observe.progress import progress_display
 
 
 @click.command()
@@ -32,7 +34,9 @@ def discover(
     """List an exchange's symbols into the table `assets`."""
     settings = settings_from(options)
     codes = tuple(dict.fromkeys(exchange_code(text) for text in exchanges))
-    report = run_discovery(settings, DiscoveryScope(codes, delisted, types), log_event)
+    with progress_display(error_console, "reading the symbol lists") as progress:
+        scope = DiscoveryScope(codes, delisted, types)
+        report = run_discovery(settings, scope, observers(log_event, progress))
     if as_json:
         print_json(report.as_dict())
     else:
@@ -45,5 +49,4 @@ def discover(
 
 def _say(report: DiscoveryReport) -> None:
     print_lists(report.lists)
-    plural = "" if report.calls == 1 else "s"
-    console.print(f"{report.calls:,} call{plural}, {report.duration_sec:.1f} s")
+    console.print(f"{counted(report.calls, 'call')}, {report.duration_sec:.1f} s")

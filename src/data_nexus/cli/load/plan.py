@@ -12,14 +12,14 @@ from data_nexus.app.planning import PlanReport, make_plan
 from data_nexus.cli.load.audit import audit_pairs
 from data_nexus.cli.load.report import NOTHING_DISCOVERED
 from data_nexus.cli.options import output_options, settings_from
-from data_nexus.cli.render import console, print_json, print_pairs
+from data_nexus.cli.render import console, counted, print_json, print_pairs, waiting
 from data_nexus.database.queries import ASSUMED_MINUTE_LIMIT
 from data_nexus.database.reader.planning import KnownQuota
 from data_nexus.domain.endpoints import CALLS, Endpoint
 from data_nexus.domain.limits.quota import on_day
 from data_nexus.domain.planning.plan import Plan, Purpose, Step, StepKind
 from data_nexus.domain.symbol import exchange_code
-from data_nexus.observe.progress import span
+from data_nexus.observe.waiting import span
 
 _DAY_SEC = 86_400
 
@@ -49,7 +49,8 @@ def plan(
     settings = settings_from(options)
     chosen = exchange_code(exchange) if exchange else None
     days_old = None if options["days_old"] is None else settings.days_old
-    report = make_plan(settings, chosen, days_old, watchlist)
+    with waiting("reading what is due"):
+        report = make_plan(settings, chosen, days_old, watchlist)
     found = report.plan
     if as_json:
         print_json(report.as_dict())
@@ -65,10 +66,12 @@ def plan(
 def _say(report: PlanReport) -> None:
     found, known = report.plan, report.known
     for step in found.steps:
-        console.print(f"{step.exchange}: {_what(step)} ({step.kind}), {step.calls:,} calls")
+        console.print(
+            f"{step.exchange}: {_what(step)} ({step.kind}), {counted(step.calls, 'call')}"
+        )
     print_pairs(
         [
-            ("calls", f"{found.calls:,} in {found.requests:,} requests"),
+            ("calls", f"{found.calls:,} in {counted(found.requests, 'request')}"),
             ("calls left today", _left(found, known)),
             ("quota days", "not known yet" if found.days is None else _days(found, known)),
             ("takes about", _time(found, known)),
@@ -80,21 +83,21 @@ def _say(report: PlanReport) -> None:
 
 def _what(step: Step) -> str:
     others = {
-        Purpose.AUDIT: f"the audit reads {step.assets:,} histories again",
-        Purpose.SUSPICION: f"{step.assets:,} histories in doubt",
-        Purpose.SAMPLE: f"the {step.kind} of {step.assets:,} assets drawn by chance",
+        Purpose.AUDIT: f"the audit reads {counted(step.assets, 'history')} again",
+        Purpose.SUSPICION: f"{counted(step.assets, 'history')} in doubt",
+        Purpose.SAMPLE: f"the {step.kind} of {counted(step.assets, 'asset')} drawn by chance",
     }
     if step.purpose in others:
         return others[step.purpose]
     if step.kind is StepKind.SYMBOLS:
-        return f"the symbol lists, of {step.assets:,} symbols when last read"
+        return f"the symbol lists, of {counted(step.assets, 'symbol')} when last read"
     if not step.sessions:
         what = "histories" if step.kind is StepKind.EOD else step.kind
-        return f"the {what} of {step.assets:,} assets"
-    sessions = f"{step.sessions} session{'s' * (step.sessions > 1)}"
+        return f"the {what} of {counted(step.assets, 'asset')}"
+    sessions = counted(step.sessions, "session")
     if step.purpose is Purpose.LOOK_BACK:
         return f"{sessions} before, compared again in bulk"
-    return f"{sessions} in bulk for {step.assets:,} assets"
+    return f"{sessions} in bulk for {counted(step.assets, 'asset')}"
 
 
 def _left(found: Plan, known: KnownQuota) -> str:
@@ -113,8 +116,10 @@ def _days(found: Plan, known: KnownQuota) -> str:
 def _time(found: Plan, known: KnownQuota) -> str:
     limit = known.quota.minute_limit
     learned = " (assumed until the vendor reports it)" if limit == ASSUMED_MINUTE_LIMIT else ""
-    daily = f" and {known.quota.day_limit:,} calls a day" if (found.days or 0) > 1 else ""
-    return f"{span(found.eta_sec)} at {limit:,} requests a minute{learned}{daily}"
+    daily = (
+        f" and {counted(known.quota.day_limit or 0, 'call')} a day" if (found.days or 0) > 1 else ""
+    )
+    return f"{span(found.eta_sec)} at {counted(limit, 'request')} a minute{learned}{daily}"
 
 
 def _advice(found: Plan, days_old: float) -> Iterator[str]:

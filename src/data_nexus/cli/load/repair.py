@@ -10,7 +10,7 @@ from data_nexus.app.runs import run_repair
 from data_nexus.cli.exit_codes import exit_code_of
 from data_nexus.cli.load.report import print_run
 from data_nexus.cli.options import output_options, settings_from
-from data_nexus.cli.render import error_console, print_error, print_json
+from data_nexus.cli.render import counted, error_console, print_error, print_json
 from data_nexus.domain.symbol import exchange_code, parse_symbols
 from data_nexus.errors import UsageError
 from data_nexus.events import observers
@@ -66,6 +66,6 @@ def repair(
         print_run(report, "No history waits for a repair.")
     code = exit_code_of(report, again="run `nexus repair` to continue")
     if left and not report.is_cut_short:
-        text = f"{left:,} histories are still damaged"
+        text = f"still damaged: {counted(left, 'history')}"
         print_error(f"{text}; `nexus dead-letters list` shows the parked ones", 3, as_json=False)
     return code or (3 if left else 0)

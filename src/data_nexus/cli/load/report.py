@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from data_nexus.cli.render import console
+from data_nexus.cli.render import console, counted
 from data_nexus.domain.planning.notices import Notices
 from data_nexus.ingestion.reports.discovered import Discovered
 from data_nexus.ingestion.reports.run_report import RunReport
@@ -60,37 +60,41 @@ def _print_figures(report: RunReport, nothing: str) -> None:
         _print_histories(report)
     if report.actions or report.actions_failed:
         console.print(
-            f"{report.actions:,} assets' splits and dividends read,"
+            f"splits and dividends of {counted(report.actions, 'asset')} read,"
             f" {report.actions_failed:,} failed; {report.findings:,} leave adjusted closes"
             " unexplained"
         )
     for title, counts in (("odd", report.flagged), ("rejected", report.rejected_by_rule)):
         for rule, count in sorted(counts.items()):
-            console.print(f'  {title}: {count:,} rows break the rule "{rule}"')
+            console.print(f'  {title}: {counted(count, "row")} broke the rule "{rule}"')
     seconds = report.duration_sec
     console.print(
-        f"{report.calls:,} calls in {report.requests:,} requests, {seconds:.1f} s"
-        f" ({report.total_rows / max(seconds, 0.001):,.0f} rows/s)"
+        f"{counted(report.calls, 'call')} in {counted(report.requests, 'request')}, {seconds:.1f} s"
+        f"{_pace(report.total_rows, seconds)}"
     )
+
+
+def _pace(rows: int, seconds: float) -> str:
+    return f" ({rows / max(seconds, 0.001):,.0f} rows/s)" if rows else ""
 
 
 def _print_histories(report: RunReport) -> None:
     console.print(
-        f"{report.synced:,} assets synced, {report.absent:,} without bars,"
+        f"{counted(report.synced, 'asset')} synced, {report.absent:,} without bars,"
         f" {report.failed:,} failed, {report.parked:,} parked"
     )
     console.print(
-        f"{report.total_rows:,} rows received: {report.inserted:,} inserted,"
+        f"{counted(report.total_rows, 'row')} received: {report.inserted:,} inserted,"
         f" {report.revised:,} revised, {report.unchanged:,} unchanged,"
         f" {report.rejected:,} rejected"
     )
     if report.withdrawn:
         console.print(
-            f"{report.withdrawn:,} stored bars withdrawn: the vendor does not send them any more"
+            f"{counted(report.withdrawn, 'stored bar')} withdrawn: no longer sent by the vendor"
         )
     if report.doubted:
-        console.print(f"{report.doubted:,} stored bars were not sent and stay, as findings")
+        console.print(f"not sent, and kept as findings: {counted(report.doubted, 'stored bar')}")
     if report.reread:
         console.print(
-            f"{report.reread:,} histories read again as a whole: their last bars had changed"
+            f"{counted(report.reread, 'history')} read again as a whole, as last bars had changed"
         )

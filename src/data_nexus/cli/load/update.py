@@ -10,7 +10,7 @@ from data_nexus.app.runs import run_update
 from data_nexus.cli.exit_codes import exit_code_of
 from data_nexus.cli.load.report import print_lists, print_run
 from data_nexus.cli.options import output_options, settings_from
-from data_nexus.cli.render import console, error_console, print_json
+from data_nexus.cli.render import console, counted, error_console, print_json
 from data_nexus.domain.symbol import exchange_code
 from data_nexus.events import observers
 from data_nexus.ingestion.reports.run_report import UpdateSteps
@@ -60,20 +60,20 @@ def _print_steps(steps: UpdateSteps) -> None:
     print_lists(steps.lists)
     for each in steps.bulk:
         console.print(
-            f"{each.exchange} {each.session} in bulk: {each.stored:,} bars stored,"
-            f" {each.fetched_individually:,} assets left to fetch individually,"
-            f" {each.calls:,} calls"
+            f"{each.exchange} {each.session} in bulk: {counted(each.stored, 'bar')} stored,"
+            f" {counted(each.fetched_individually, 'asset')} left to fetch individually,"
+            f" {counted(each.calls, 'call')}"
         )
-    if sample := steps.sample:
+    if (sample := steps.sample) and (sample.assets or sample.failed):
         console.print(
-            f"the actions of {sample.assets:,} assets drawn by chance were read:"
+            f"the actions of {counted(sample.assets, 'asset')} drawn by chance were read:"
             f" {sample.not_stored:,} had some that were not stored,"
             f" {sample.unexplained:,} leave adjusted closes unexplained,"
-            f" {sample.failed:,} could not be read, {sample.calls:,} calls"
+            f" {sample.failed:,} could not be read, {counted(sample.calls, 'call')}"
         )
-    if audit := steps.audit:
+    if (audit := steps.audit) and (audit.assets or audit.failed):
         console.print(
-            f"{audit.assets:,} histories read again by the audit: {audit.revised:,} bars had been"
-            f" silently changed, {audit.withdrawn:,} withdrawn,"
-            f" {audit.failed:,} could not be read, {audit.calls:,} calls"
+            f"{counted(audit.assets, 'history')} read again by the audit:"
+            f" {counted(audit.revised, 'bar')} silently changed, {audit.withdrawn:,} withdrawn,"
+            f" {audit.failed:,} could not be read, {counted(audit.calls, 'call')}"
         )

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from data_nexus.cli.options import MOMENT, opened, output_options, settings_from
-from data_nexus.cli.render import console, print_json, print_pairs, print_table
+from data_nexus.cli.render import console, print_json, print_pairs, print_table, waiting
 from data_nexus.database.reader.changes import Changes, changes_since
 from data_nexus.database.reader.planning import require_exchange
 from data_nexus.domain.symbol import exchange_code
@@ -45,7 +45,7 @@ def changes(
     """
     settings = settings_from(options)
     code = exchange_code(exchange) if exchange is not None else None
-    with opened(settings, writes=False) as database:
+    with opened(settings, writes=False) as database, waiting("reading the changes"):
         if code:
             require_exchange(database, code)
         found = changes_since(database, since, code, None if as_json else _SHOWN)

@@ -7,10 +7,8 @@ from typing import Any
 
 import click
 
-from data_nexus.cli.options import output_options, settings_from
+from data_nexus.cli.options import opened, output_options, settings_from
 from data_nexus.cli.render import console, print_json, print_table, shown
-from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.open import open_database
 from data_nexus.domain.symbol import parse_symbol
 from data_nexus.research.universe import ListingChain, read_listings
 
@@ -32,8 +30,8 @@ def listings(
     """
     settings = settings_from(options)
     named = parse_symbol(symbol)
-    with open_database(settings.database_url, settings.home, settings.schema, writes=False) as url:
-        chains = read_listings(PostgresConnection(url, settings.schema), named)
+    with opened(settings, writes=False) as database:
+        chains = read_listings(database, named)
     if as_json:
         print_json({"symbol": str(named), "assets": [each.as_json() for each in chains]})
         return

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 
 from data_nexus.cli.options import DAY, MOMENT, opened, output_options, settings_from
-from data_nexus.cli.render import console, print_json
+from data_nexus.cli.render import console, counted, print_json, waiting
 from data_nexus.database.reader.watchlists.watchlists import list_members
 from data_nexus.domain.calendar.sessions import day_date
 from data_nexus.domain.symbol import parse_symbols
 from data_nexus.errors import UsageError
-from data_nexus.research.charts.caption import Basis, default_adjustment
+from data_nexus.research.charts.caption import PLACES, Basis, default_adjustment
 from data_nexus.research.charts.chart import MOST_CANDLES, Chart, ChartHistory, Panel, chart_of
 from data_nexus.research.charts.chart_source import ChartRequest, read_histories
 from data_nexus.research.exports.target import whole_file
@@ -73,7 +73,7 @@ def plot(
         as_of=as_of,
         now=now,
     )
-    with opened(settings, writes=False) as database:
+    with opened(settings, writes=False) as database, waiting("reading the bars"):
         if watchlist:
             symbols = tuple(each.symbol for each in list_members(database, watchlist))
         histories = read_histories(database, parse_symbols(symbols), request)
@@ -91,28 +91,33 @@ def _draw(
     log: bool,
 ) -> None:
     if out and form:
-        # Altair takes a second to load.
-        from data_nexus.research.charts import altair_chart  # noqa: PLC0415
+        with waiting("drawing"):
+            # Altair takes a second to load.
+            from data_nexus.research.charts import altair_chart  # noqa: PLC0415
 
-        chart = chart_of(histories, MOST_CANDLES)
-        draw = altair_chart.comparison_of if compare else altair_chart.candles_of
-        title = ", ".join(panel.symbol for panel in chart.panels)
-        _write(out, altair_chart.rendered(draw(chart, basis, log=log), form, title))
+            chart = chart_of(histories, MOST_CANDLES)
+            draw = altair_chart.comparison_of if compare else altair_chart.candles_of
+            title = ", ".join(panel.symbol for panel in chart.panels)
+            _write(out, altair_chart.rendered(draw(chart, basis, log=log), form, title))
         if as_json:
             print_json(_figures(chart, basis) | {"out": str(out)})
         else:
-            click.echo(f"{out}: {chart.period}, {len(chart.days):,} places")
+            drawn = PLACES[chart.period]
+            shape = "lines" if compare else "candles"
+            console.print(f"Drawn to {out}: {shape} for {counted(len(chart.days), drawn)}.")
         return
     if as_json:
         print_json(_figures(chart_of(histories, MOST_CANDLES), basis))
         return
     from data_nexus.research.charts import text_chart  # noqa: PLC0415
 
-    width = console.width if console.is_terminal else _PIPE_WIDTH
-    chart = chart_of(histories, text_chart.most_candles(width))
+    size = text_chart.Size(_PIPE_WIDTH)
+    if console.is_terminal:
+        size = text_chart.Size(console.width, console.height)
+    chart = chart_of(histories, text_chart.most_candles(size.columns))
     draw_text = text_chart.comparison_text if compare else text_chart.candles_text
     is_colored = console.is_terminal and not console.no_color and not console.is_dumb_terminal
-    click.echo(draw_text(chart, basis, width, is_colored=is_colored, log=log), color=is_colored)
+    click.echo(draw_text(chart, basis, size, is_colored=is_colored, log=log), color=is_colored)
 
 
 def _form(out: Path) -> Form:

@@ -9,13 +9,14 @@ from typing import Any
 import click
 
 from data_nexus.cli.load.audit import audit_pairs, record_pairs
+from data_nexus.cli.load.report import NOTHING_DISCOVERED
 from data_nexus.cli.options import opened, output_options, settings_from
-from data_nexus.cli.render import print_json, print_pairs, shown
+from data_nexus.cli.render import console, counted, print_json, print_pairs, shown, waiting
 from data_nexus.database.queries import ASSUMED_MINUTE_LIMIT, NOTICED_DAYS
-from data_nexus.database.reader.status import Overview, overview
+from data_nexus.database.reader.status import Overview, PastRun, overview
 from data_nexus.database.reader.watchlists.watchlists import member_ids
 from data_nexus.domain.planning.notices import NoticeReason
-from data_nexus.observe.progress import span
+from data_nexus.observe.waiting import span
 
 Pair = tuple[str, object]
 _GAP: Pair = ("", "")
@@ -25,23 +26,89 @@ _IN_NOTICES = frozenset({"parked", "suspected"})
 _OF_WORKERS = {
     *("in_flight", "concurrency_limit", "requests", "retries", "retry_budget", "breakers"),
 }
+# So many runs are shown in short.
+_RUNS = 3
+_KINDS = {
+    "with_data": "with bars",
+    "without_data": "without bars",
+    "paused": "paused",
+    "not_followed": "not followed",
+    "inactive": "inactive",
+}
+_STATES = {
+    "fresh": "fresh",
+    "stale": "stale",
+    "provisional": "provisional",
+    "damaged": "damaged",
+    "with_findings": "with findings",
+}
 _OF_LAST_DAYS = frozenset({NoticeReason.REJECTED, NoticeReason.WITHDRAWN})
 
 
 @click.command()
+@click.option("--verbose", is_flag=True, help="all figures, those that are zero included")
 @click.option("--watchlist", help="count the assets of this watchlist alone")
 @output_options
-def status(watchlist: str | None, as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
+def status(
+    watchlist: str | None,
+    verbose: bool,  # noqa: FBT001 - a flag of the command line
+    as_json: bool,  # noqa: FBT001
+    **options: Any,  # noqa: ANN401
+) -> None:
     """Show assets, freshness, quota, workers and the last runs."""
     settings = settings_from(options)
-    with opened(settings, writes=False) as database:
+    with opened(settings, writes=False) as database, waiting("reading the state"):
         asset_ids = member_ids(database, watchlist) if watchlist else None
         found = overview(database, settings, asset_ids)
     if as_json:
         print_json(found.as_dict())
-        return
-    parts = (_stored(found), _quota(found), _audit(found), _workers(found), _runs(found))
-    print_pairs(pair for part in parts for pair in part)
+    elif verbose:
+        parts = (_stored(found), _quota(found), _audit(found), _workers(found), _runs(found))
+        print_pairs(pair for part in parts for pair in part)
+    elif found.assets["total"]:
+        print_pairs(_short(found))
+        console.print("All figures: nexus status --verbose")
+    else:
+        console.print(NOTHING_DISCOVERED)
+
+
+def _short(found: Overview) -> Iterator[Pair]:
+    """Give what matters in a few lines, nothing that is zero."""
+    assets = found.assets
+    yield "assets", f"{assets['total']:,}: {_counts(assets, _KINDS)}"
+    yield "with bars", _counts(assets, _STATES) or "none"
+    if found.notices.counts:
+        yield "notices", _notices(found.notices.counts)
+    if found.rows:
+        yield "bars", f"{_bars(found)}, {found.first_date} to {found.last_date}"
+    quota = found.quota
+    of_limit = "" if quota.day_limit is None else f" of {quota.day_limit:,}"
+    resets = span((quota.resets_at - datetime.now(UTC)).total_seconds())
+    yield "calls today", f"{quota.spent:,}{of_limit}; renewed in {resets}"
+    if found.workers:
+        troubled = [_troubled(each.state.get("breakers", {})) for each in found.workers]
+        yield "workers", ", ".join(filter(None, (f"{len(troubled)} running", *troubled)))
+    for number, run in enumerate(found.runs[:_RUNS]):
+        yield "" if number else "last runs", _run(run)
+
+
+def _counts(assets: Mapping[str, int], words: Mapping[str, str]) -> str:
+    return ", ".join(f"{assets[key]:,} {word}" for key, word in words.items() if assets[key])
+
+
+def _bars(found: Overview) -> str:
+    return f"{'about ' if found.rows_are_estimated else ''}{found.rows:,}"
+
+
+def _run(run: PastRun) -> str:
+    """Return a run on a line: which, when, how it ended, what it brought."""
+    counts = [
+        counted(int(run.figures[key]), noun)
+        for key, noun in (("synced", "asset"), ("total_rows", "row"), ("calls", "call"))
+        if run.figures.get(key)
+    ]
+    outcome = run.outcome or "running"
+    return f"{run.command}, {_utc(run.started_at)}: {', '.join((outcome, *counts))}"
 
 
 def _stored(found: Overview) -> Iterator[Pair]:
@@ -49,8 +116,7 @@ def _stored(found: Overview) -> Iterator[Pair]:
         if key not in _IN_NOTICES:
             yield f"assets {key.replace('_', ' ')}", count
     yield "notices", _notices(found.notices.counts)
-    about = "about " if found.rows_are_estimated else ""
-    yield "bars", f"{about}{found.rows:,}"
+    yield "bars", _bars(found)
     yield "dates", f"{found.first_date or '—'} to {found.last_date or '—'}"
 
 
@@ -101,17 +167,22 @@ def _workers(found: Overview) -> Iterator[Pair]:
             continue
         yield (
             "  in flight",
-            f"{state['in_flight']:,} requests, {state['concurrency_limit']:,} allowed",
+            f"{counted(state['in_flight'], 'request')}, {state['concurrency_limit']:,} allowed",
         )
         yield "  requests sent", state["requests"]
         yield "  retries", f"{state['retries']:,}, {state['retry_budget']:g} more allowed now"
         yield "  breakers", _breakers(state["breakers"])
 
 
-def _breakers(states: dict[str, str]) -> str:
+def _breakers(states: Mapping[str, str]) -> str:
+    return _troubled(states) or "all closed: the vendor answers"
+
+
+def _troubled(states: Mapping[str, str]) -> str:
     """Name the breakers that are not closed."""
-    troubled = [f"{endpoint} {state}" for endpoint, state in states.items() if state != "closed"]
-    return ", ".join(troubled) or "all closed: the vendor answers"
+    return ", ".join(
+        f"{endpoint} {state}" for endpoint, state in states.items() if state != "closed"
+    )
 
 
 def _runs(found: Overview) -> Iterator[Pair]:

@@ -9,8 +9,8 @@ from typing import Any
 import click
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from data_nexus.cli.options import output_options, settings_from
-from data_nexus.cli.render import console, print_json
+from data_nexus.cli.options import opened, output_options, settings_from
+from data_nexus.cli.render import console, print_json, waiting
 from data_nexus.config import without_password
 from data_nexus.database.connection import conninfo
 from data_nexus.database.embedded import embedded_server, trust_cluster
@@ -33,7 +33,7 @@ def url(as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
     if settings.database_url:
         found = without_password(settings.database_url)
     else:
-        with embedded_server(settings.home) as own:
+        with waiting("starting the database"), embedded_server(settings.home) as own:
             found = own
     if as_json:
         print_json({"url": found, "is_embedded": settings.database_url is None})
@@ -46,11 +46,12 @@ def url(as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
 def upgrade(as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
     """Create the tables, or migrate them to this version."""
     settings = settings_from(options)
-    if settings.database_url:
-        upgrade_tables(settings.database_url, settings.schema)
-    else:
-        with open_database(None, settings.home, settings.schema):
-            pass
+    with waiting("bringing the tables to this version"):
+        if settings.database_url:
+            upgrade_tables(settings.database_url, settings.schema)
+        else:
+            with open_database(None, settings.home, settings.schema):
+                pass
     if as_json:
         print_json({"upgraded": True})
     else:
@@ -63,9 +64,9 @@ def shell(as_json: bool, **options: Any) -> int:  # noqa: ANN401, FBT001
     """Open psql on the database."""
     del as_json
     settings = settings_from(options)
-    with open_database(settings.database_url, settings.home, settings.schema, writes=False) as own:
+    with opened(settings, writes=False) as database:
         # A password must not stand on a command line: it goes through the environment.
-        target = conninfo_to_dict(conninfo(own, settings.schema, role="shell"))
+        target = conninfo_to_dict(conninfo(database.url, settings.schema, role="shell"))
         parts = {key: str(value) for key, value in target.items()}
         password = {"PGPASSWORD": parts.pop("password")} if "password" in parts else {}
         psql = [str(programs() / "psql"), make_conninfo(**parts)]

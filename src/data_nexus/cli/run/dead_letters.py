@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import click
 
-from data_nexus.cli.options import output_options, settings_from
+from data_nexus.cli.options import opened, output_options, settings_from
 from data_nexus.cli.render import console, counted, print_json, print_pairs, print_table
-from data_nexus.config import Settings
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.open import open_database
 from data_nexus.database.reader.assets import asset_ids_of
 from data_nexus.database.reader.dead_letters import (
     drop_dead_letters,
@@ -32,7 +29,7 @@ def dead_letters() -> None:
 @output_options
 def list_(as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
     """List the dead letters, latest first."""
-    with _database(settings_from(options), writes=False) as database:
+    with opened(settings_from(options), writes=False) as database:
         letters = list_dead_letters(database)
     if as_json:
         print_json({"dead_letters": letters})
@@ -52,7 +49,7 @@ def list_(as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
 @output_options
 def show(symbol: str, as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
     """Show one asset's dead letters in full."""
-    with _database(settings_from(options), writes=False) as database:
+    with opened(settings_from(options), writes=False) as database:
         letters = list_dead_letters(database, _ids(database, (symbol,)))
     if as_json:
         print_json({"dead_letters": letters})
@@ -94,7 +91,7 @@ def _change(
 ) -> None:
     if bool(symbols) == everything:
         raise UsageError("name the symbols, or give --all")
-    with _database(settings_from(options), writes=True) as database:
+    with opened(settings_from(options)) as database:
         count = change(database, None if everything else _ids(database, symbols))
     if as_json:
         print_json({"assets": count})
@@ -104,10 +101,3 @@ def _change(
 
 def _ids(database: PostgresConnection, symbols: tuple[str, ...]) -> list[int]:
     return asset_ids_of(database, parse_symbols(symbols))
-
-
-@contextmanager
-def _database(settings: Settings, *, writes: bool) -> Iterator[PostgresConnection]:
-    home, schema = settings.home, settings.schema
-    with open_database(settings.database_url, home, schema, writes=writes) as url:
-        yield PostgresConnection(url, settings.schema)

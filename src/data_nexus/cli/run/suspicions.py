@@ -6,10 +6,8 @@ from typing import Any
 
 import click
 
-from data_nexus.cli.options import output_options, settings_from
+from data_nexus.cli.options import opened, output_options, settings_from
 from data_nexus.cli.render import console, counted, print_json, print_table
-from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.open import open_database
 from data_nexus.database.reader.findings import accept_suspicions, list_suspicions
 from data_nexus.domain.planning.suspicion import ACCEPTABLE, Reason
 from data_nexus.domain.symbol import exchange_code, parse_symbols
@@ -28,8 +26,7 @@ def list_(exchange: str | None, accepted: bool, as_json: bool, **options: Any) -
     """List what is suspected of assets, the next reading first."""
     settings = settings_from(options)
     chosen = exchange_code(exchange) if exchange else None
-    with open_database(settings.database_url, settings.home, settings.schema, writes=False) as url:
-        database = PostgresConnection(url, settings.schema)
+    with opened(settings, writes=False) as database:
         found = list_suspicions(database, chosen, accepted=accepted)
     if as_json:
         named = ({"symbol": row.pop("ticker"), **row} for row in found)
@@ -68,8 +65,7 @@ def accept(symbols: tuple[str, ...], reason: str | None, as_json: bool, **option
     """
     settings = settings_from(options)
     wanted = parse_symbols(symbols)
-    with open_database(settings.database_url, settings.home, settings.schema) as url:
-        database = PostgresConnection(url, settings.schema)
+    with opened(settings) as database:
         count = accept_suspicions(database, wanted, Reason(reason) if reason else None)
     if as_json:
         print_json({"accepted": count})

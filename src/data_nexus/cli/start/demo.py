@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
+import sys
+from pathlib import Path
 from typing import Any
 
 import click
 
 from data_nexus.app.demo import demo_home, run_demo
 from data_nexus.cli.options import output_options, settings_from
-from data_nexus.cli.render import console, error_console, print_json, print_pairs
+from data_nexus.cli.render import console, error_console, print_json, print_pairs, waiting
 from data_nexus.observe.logs import log_event
 
 
@@ -22,11 +26,8 @@ def demo(as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
     Then a new session is published, with a split and a dividend, and an update loads it.
     """
     settings = settings_from(options)
-
-    def say(line: str) -> None:
-        error_console.print(line, soft_wrap=True)
-
-    report = run_demo(settings, say, log_event)
+    with waiting("starting") as doing:
+        report = run_demo(settings, _say, doing, log_event)
     if as_json:
         print_json(report.as_dict())
         return
@@ -34,28 +35,47 @@ def demo(as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
     console.print()
     print_pairs(
         [
-            ("assets", status.assets["total"]),
             ("assets with bars", status.assets["with_data"]),
             ("assets without bars", status.assets["without_data"]),
-            ("bars", status.rows),
-            ("dates", f"{status.first_date} to {status.last_date}"),
+            ("bars", f"{status.rows:,}, {status.first_date} to {status.last_date}"),
         ]
     )
-    home = demo_home(settings)
-    console.print("\nExplore the demo's database:", style="bold")
-    for line in (
-        f"export NEXUS_HOME={home}",
-        ".venv/bin/nexus status",
-        f".venv/bin/nexus bars {report.example} --from {str(status.last_date)[:4]}-01-01",
-        ".venv/bin/nexus db shell",
-    ):
-        console.print(f"  {line}", soft_wrap=True)
-    console.print("\nLoad real data into your own database:", style="bold")
-    for line in (
+    nexus = _called()
+    _print_lines(
+        "Explore the demo's database:",
+        f"export NEXUS_HOME={shlex.quote(str(demo_home(settings)))}",
+        f"{nexus} status",
+        f"{nexus} bars {report.example} --from {str(status.last_date)[:4]}-01-01",
+        f"{nexus} plot {report.example} --adjust splits",
+    )
+    _print_lines(
+        "Load real data into your own database, with a key of eodhd.com:",
         "unset NEXUS_HOME",
-        "export EODHD_API_KEY=…",
-        ".venv/bin/nexus discover --exchange US",
-        ".venv/bin/nexus backfill --limit 100",
-        ".venv/bin/nexus update",
-    ):
-        console.print(f"  {line}")
+        "export EODHD_API_KEY=your-key",
+        f"{nexus} discover --exchange US",
+        f"{nexus} backfill --symbols AAPL.US,MSFT.US",
+        f"{nexus} bars AAPL.US",
+    )
+
+
+def _say(line: str) -> None:
+    error_console.print(line)
+
+
+def _print_lines(title: str, *lines: str) -> None:
+    """Print commands under a title, each on one line to be copied."""
+    console.print(f"\n{title}", style="bold")
+    for line in lines:
+        console.print(f"  {line}", soft_wrap=True)
+
+
+def _called() -> str:
+    """Return how this program was called, as a shell reads it."""
+    program = Path(sys.argv[0])
+    if program.name == "__main__.py":
+        return f"{shlex.quote(sys.executable)} -m data_nexus"
+    if shutil.which(program.name) == str(program.absolute()):
+        return shlex.quote(program.name)
+    folder = Path.cwd()
+    is_near = program.is_absolute() and program.is_relative_to(folder)
+    return shlex.quote(str(program.relative_to(folder) if is_near else program))

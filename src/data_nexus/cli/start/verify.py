@@ -9,7 +9,7 @@ import click
 from data_nexus.app.verify import DeepScope, Verification
 from data_nexus.app.verify import verify as run_checks
 from data_nexus.cli.options import output_options, settings_from
-from data_nexus.cli.render import console, error_console, print_error, print_json
+from data_nexus.cli.render import console, counted, error_console, print_error, print_json, waiting
 from data_nexus.database.reader.invariants import REMEDIES
 from data_nexus.domain.symbol import exchange_code, parse_symbols
 from data_nexus.errors import UsageError
@@ -64,7 +64,9 @@ def verify(
         limit=None if no_limit or symbols else limit,
     )
     scope = DeepScope(histories, log_event, _announce) if deep else None
-    answer = run_checks(settings_from(options), chosen or "US", scope)
+    settings = settings_from(options)
+    with waiting("checking the database: every table is read"):
+        answer = run_checks(settings, chosen or "US", scope)
     if as_json:
         print_json(answer.as_dict())
     else:
@@ -73,7 +75,8 @@ def verify(
 
 
 def _announce(calls: int) -> None:
-    error_console.print(f"comparing {calls:,} histories with the vendor's: {calls:,} calls")
+    compared = f"comparing {counted(calls, 'history')} with the vendor's"
+    error_console.print(f"{compared}: {counted(calls, 'call')}")
 
 
 def _exit_code(answer: Verification) -> int:
@@ -111,8 +114,7 @@ def _say(answer: Verification) -> None:
 
 def _places(name: str, tickers: tuple[str, ...]) -> str:
     named = ", ".join(tickers[:_FIRST]) + (", …" if len(tickers) > _FIRST else "")
-    assets = "1 asset" if len(tickers) == 1 else f"{len(tickers):,} assets"
-    return f"broken for {assets} ({named}); {REMEDIES[name]}"
+    return f"broken for {counted(len(tickers), 'asset')} ({named}); {REMEDIES[name]}"
 
 
 def _say_deep(found: HistoryComparison) -> None:
@@ -121,7 +123,7 @@ def _say_deep(found: HistoryComparison) -> None:
     text = f"{found.compared:,} compared, {found.unanswered:,} without an answer"
     console.print(f"{mark}  histories are the vendor's: {text}")
     for name, each in found.differing.items():
-        counts = f"{each.missing:,} bars missing, {each.changed:,} changed"
+        counts = f"{counted(each.missing, 'bar')} missing, {each.changed:,} changed"
         console.print(f"  {name}: {counts}, {each.withdrawn:,} not sent by the vendor any more")
         if each.is_of_another:
             console.print(

@@ -19,6 +19,7 @@ from data_nexus.domain.calendar.learned import Calendars
 from data_nexus.domain.planning.due import session_before, sessions_up_to
 from data_nexus.domain.planning.look_back import LookBack
 from data_nexus.domain.planning.suspicion import Reason, Suspicion
+from data_nexus.domain.texts import counted
 from data_nexus.domain.validation.withdrawal import A_FEW
 from data_nexus.events import Observer, Warned
 from data_nexus.ingestion.fetching.drain import NOT_FETCHED
@@ -151,7 +152,7 @@ class LookingBack:
         stored = await self.store.session_feeds.with_actions_on(exchange, sessions)
         gone = {code: asset_id for code, asset_id in stored.items() if code not in named}
         if len(gone) > max(A_FEW, len(stored) // 2):
-            text = f"the actions of {sessions[-1]} lack those of {len(gone):,} assets"
+            text = f"the actions of {sessions[-1]} lack those of {counted(len(gone), 'asset')}"
             self.observe(Warned(exchange, f"{text}: taken for cut"))
             return {}
         return gone

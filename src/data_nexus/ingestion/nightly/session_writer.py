@@ -24,6 +24,7 @@ from data_nexus.domain.endpoints import CALLS, Endpoint
 from data_nexus.domain.planning.due import session_before, sessions_up_to
 from data_nexus.domain.planning.gaps import DEEPEST, recheck_gaps
 from data_nexus.domain.symbol import Symbol
+from data_nexus.domain.texts import counted
 from data_nexus.domain.validation.bulk_session import BulkSession, RejectedBulkRow, flag_counts
 from data_nexus.errors import RowsRefused
 from data_nexus.events import FeedRejected, Observer, SessionAdvanced, TransactionCommitted, Warned
@@ -140,7 +141,7 @@ class SessionWriter:
     async def _store_rejects(self, session: date, rows: Sequence[RejectedBulkRow]) -> None:
         if rows:
             unmatched = await self.store.session_feeds.store_rejects(self.exchange, session, rows)
-            text = f"{len(rows):,} rows of {session} cannot be read"
+            text = f"{counted(len(rows), 'row')} of {session} cannot be read"
             self.observe(Warned(self.exchange, f"{text}; {unmatched:,} of them name no asset"))
 
     def _report(self, bulk_session: BulkSession, advanced: Advanced, seconds: float) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from data_nexus.domain.calendar.sessions import day_date
+from data_nexus.domain.texts import counted
 from data_nexus.research.charts.chart import Chart, Panel
 from data_nexus.research.views import Adjust
 
@@ -19,7 +20,7 @@ _PRICES = {
     "vendor": "prices adjusted as the vendor's adjusted_close",
 }
 _LONGEST_NAME = 60
-_PLACES = {
+PLACES = {
     "daily": "day",
     "weekly": "week",
     "monthly": "month",
@@ -71,11 +72,10 @@ def gaps(chart: Chart, panel: Panel) -> str:
     """Return what the marks of gaps mean; empty if there is no gap."""
     if not panel.gaps:
         return ""
-    sessions = f"{panel.missing:,} session{'s'[: panel.missing != 1]} without a bar"
+    sessions = f"{counted(panel.missing, 'session')} without a bar"
     if chart.period == "daily":
         return sessions
-    places = len(panel.gaps)
-    return f"{sessions}, in {places:,} {_PLACES[chart.period]}{'s'[: places != 1]}"
+    return f"{sessions}, in {counted(len(panel.gaps), PLACES[chart.period])}"
 
 
 def printable(text: str) -> str:

@@ -308,7 +308,7 @@ def _joined(kind: ActionKind, actions: list[tuple[dt.date, float, str]]) -> str:
         return " + ".join(text for _, _, text in actions)
     if kind == "split":
         return f"{len(actions)} splits"
-    return f"{sum(amount for _, amount, _ in actions):.6g} in {len(actions)}"
+    return f"{sum(amount for _, amount, _ in actions):.6g} ({len(actions)} paid)"
 
 
 def _line(panel: Panel, start: int) -> Line:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, log10
+from math import ceil, floor, isclose, log10
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,9 @@ LEAST_WIDTH = 40
 
 _LABEL = 9  # letters for a number beside the vertical axis
 _PRICE_ROWS, _ROWS_OF_MANY, _VOLUME_ROWS = 20, 13, 5
+_LEAST_ROWS, _MOST_ROWS = 8, 30
+_FEWEST_TICKS, _MOST_TICKS = 3, 5  # beside the vertical axis
+_ROUND = (1.0, 2.0, 2.5, 5.0, 10.0)
 _TICK_COLUMNS = 11
 _WIDEST = 3
 _RISING, _FALLING, _WICK, _GAP = "░", "█", "│", "·"
@@ -36,6 +39,14 @@ _LETTERS = "abcdefgh"
 _COLORS = ("blue", "red", "green", "magenta", "orange", "gray", "cyan", "white")
 _NAMED = 4
 _UNITS = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K"))
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How many columns and rows of text a screen has; of a pipe the rows are not known."""
+
+    columns: int
+    rows: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,39 +73,50 @@ def most_candles(width: int) -> int:
 
 
 def candles_text(
-    chart: Chart, basis: Basis, width: int, *, is_colored: bool = False, log: bool = False
+    chart: Chart, basis: Basis, size: Size, *, is_colored: bool = False, log: bool = False
 ) -> str:
-    """Return candles with volume below as lines of text, none wider than `width`."""
-    rows = _PRICE_ROWS if len(chart.panels) == 1 else _ROWS_OF_MANY
-    axis = _axis(chart, width)
+    """Return candles with volume below as lines of text, none wider than the screen.
+
+    One asset fits the screen's height, if that has room for candles at all.
+    """
+    axis = _axis(chart, size.columns)
     texts = []
     for panel in chart.panels:
         said = [heading(panel), prices(chart, panel, basis), span(chart, basis)]
-        parts = (
-            _wrapped([*said, *_meanings(chart, panel)], width),
-            _prices(axis, panel, rows, log=log),
-            *_marks(axis, panel),
-            _volumes(axis, panel),
-        )
+        words = _wrapped([*said, *_meanings(chart, panel)], size.columns)
+        marks = _marks(axis, panel)
+        rows = _ROWS_OF_MANY
+        if len(chart.panels) == 1:
+            others = len(words.splitlines()) + len(marks) + _VOLUME_ROWS
+            rows = _fitting(size, others)
+        parts = (words, _prices(axis, panel, rows, log=log), *marks, _volumes(axis, panel))
         texts.append("\n".join(parts))
     return _finished("\n\n".join(texts), is_colored=is_colored)
 
 
+def _fitting(size: Size, others: int) -> int:
+    """Return how many rows of prices a screen holds beside other ones and the next prompt."""
+    if size.rows is None:
+        return _PRICE_ROWS
+    return min(max(size.rows - others - 1, _LEAST_ROWS), _MOST_ROWS)
+
+
 def comparison_text(
-    chart: Chart, basis: Basis, width: int, *, is_colored: bool = False, log: bool = False
+    chart: Chart, basis: Basis, size: Size, *, is_colored: bool = False, log: bool = False
 ) -> str:
     """Return the closes of all assets, 100 at the first in common, as lines of text."""
     lines = rebased(chart)
     first = int(lines[0].place[0])
     names = [f"{letter} {line.symbol}" for letter, line in zip(_LETTERS, lines, strict=False)]
     said = ["  ".join(names), growth(chart, basis), span(chart, basis, first)]
-    axis = _axis(chart, width, first)
+    axis, text = _axis(chart, size.columns, first), _wrapped(said, size.columns)
     values = np.concatenate([line.value for line in lines])
-    _open(axis, _PRICE_ROWS, price_bounds(values, values, log=log), log=log)
+    rows = _fitting(size, len(text.splitlines()))
+    _open(axis, rows, price_bounds(values, values, log=log), log=log)
     for letter, color, line in zip(_LETTERS, _COLORS, lines, strict=False):
         heights = _scaled(line.value, log=log).tolist()
         plotext.plot(axis.at(line.place), heights, marker=letter, color=color)
-    return _finished(f"{_wrapped(said, width)}\n{_built()}", is_colored=is_colored)
+    return _finished(f"{text}\n{_built()}", is_colored=is_colored)
 
 
 def _axis(chart: Chart, width: int, first: int = 0) -> _Axis:
@@ -179,10 +201,10 @@ def _open(axis: _Axis, rows: int, bounds: tuple[float, float], *, log: bool) -> 
     """Begin a canvas with labels of prices and of days."""
     low, high = _scaled(np.array(bounds), log=log).tolist()
     _canvas(axis, rows, (low, high))
-    at = np.linspace(low, high, 5)
-    values = np.power(10.0, at) if log else at
-    decimals = _decimals(bounds[1] - bounds[0])
-    plotext.yticks(at.tolist(), [f"{value:>{_LABEL},.{decimals}f}" for value in values])
+    values = round_ticks(*bounds, log=log)
+    decimals = max(map(_decimals, values))
+    at = _scaled(np.array(values), log=log).tolist()
+    plotext.yticks(at, [f"{value:>{_LABEL},.{decimals}f}" for value in values])
     plotext.xticks(axis.at([at for at, _ in axis.labels]), [text for _, text in axis.labels])
 
 
@@ -205,8 +227,26 @@ def _scaled(values: Floats, *, log: bool) -> Floats:
     return np.log10(values) if log else values
 
 
-def _decimals(span: float) -> int:
-    return min(max(2 - ceil(log10(span)) if span > 0 else 2, 0), 6)
+def round_ticks(low: float, high: float, *, log: bool) -> list[float]:
+    """Return round numbers between two prices, at most five, to label an axis with."""
+    if log:
+        decades = range(floor(log10(low)), ceil(log10(high)) + 1)
+        for digits in ((1, 2, 5), (1, 3), (1,)):
+            found = [digit * 10.0**decade for decade in decades for digit in digits]
+            inside = [value for value in found if low <= value <= high]
+            if _FEWEST_TICKS <= len(inside) <= _MOST_TICKS:
+                return inside
+    size = 10.0 ** floor(log10((high - low) / _MOST_TICKS))
+    for step in (size * each for each in _ROUND):
+        first, last = ceil(low / step), floor(high / step)
+        if last - first < _MOST_TICKS:
+            break
+    return [number * step for number in range(first, last + 1)]
+
+
+def _decimals(value: float) -> int:
+    """Return with how many decimals a round number is written, at most six."""
+    return next((count for count in range(6) if isclose(value, round(value, count))), 6)
 
 
 def _short(number: float) -> str:
