@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -17,11 +16,10 @@ from data_nexus.cli.options import opened, output_options, settings_from
 from data_nexus.cli.render import (
     console,
     counted,
-    error_console,
-    is_terminal,
     print_json,
     print_table,
     shown,
+    waiting,
 )
 from data_nexus.database.reader.listed.asset_list import ChosenAssets
 from data_nexus.domain.symbol import exchange_code, parse_symbols
@@ -70,7 +68,7 @@ def coverage(
     by: By = "ticker" if symbols or watchlist else "exchange"
     code = exchange_code(exchange) if exchange else None
     named = [str(each) for each in parse_symbols(symbols)]
-    with opened(settings, writes=False) as database, _reading(is_long=by == "exchange"):
+    with opened(settings, writes=False) as database, waiting("reading the dates of the bars"):
         chosen = named or read_assets(database, ChosenAssets(exchange=code, watchlist=watchlist))
         found = survey(database, chosen, datetime.now(UTC), by=by)
     if as_json:
@@ -84,13 +82,6 @@ def coverage(
         _show(found, "symbol" if by == "ticker" else "exchange")
         if names_missing:
             _name(found.missing)
-
-
-def _reading(*, is_long: bool) -> Any:  # noqa: ANN401 - a context of rich, or none
-    """Show on a terminal that a long reading is under way."""
-    if is_long and is_terminal():
-        return error_console.status("reading the dates of all bars")
-    return nullcontext()
 
 
 def _show(found: Survey, heading: str) -> None:
