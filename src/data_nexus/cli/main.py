@@ -18,6 +18,7 @@ from data_nexus.errors import NexusError, StorageUnavailable, UsageError
 COMMANDS = {
     "Start": {
         "demo": "data_nexus.cli.start.demo:demo",
+        "doctor": "data_nexus.cli.start.doctor:doctor",
         "verify": "data_nexus.cli.start.verify:verify",
         "config": "data_nexus.cli.start.config:config",
     },

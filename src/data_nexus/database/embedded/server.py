@@ -82,6 +82,17 @@ def server_log(home: Path) -> Path:
     return cluster_folder(home) / "server.log"
 
 
+def has_cluster(home: Path) -> bool:
+    """Whether the home has a database, sound or not; nothing is made or started."""
+    return (cluster_folder(home) / "cluster").exists()
+
+
+def private_places(home: Path) -> list[Path]:
+    """The folders and files of the home's database that are its owner's alone, as far as there."""
+    locks = [postgres_folder(home) / name for name in (_CHANGE, _USERS)]
+    return [each for each in (cluster_folder(home) / "cluster", *locks) if each.exists()]
+
+
 def _own_directory(home: Path) -> ClusterDirectory | None:
     directory = find_directory(home)
     if directory is not None:
