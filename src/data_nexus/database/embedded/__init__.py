@@ -4,6 +4,7 @@ from data_nexus.database.embedded.origin import trust_cluster
 from data_nexus.database.embedded.server import (
     embedded_server,
     has_cluster,
+    loopback_server,
     private_places,
     remove,
     server_log,
@@ -13,6 +14,7 @@ from data_nexus.database.embedded.server import (
 __all__ = [
     "embedded_server",
     "has_cluster",
+    "loopback_server",
     "private_places",
     "remove",
     "server_log",
