@@ -19,6 +19,7 @@ COMMANDS = {
     "Start": {
         "demo": "data_nexus.cli.start.demo:demo",
         "get": "data_nexus.cli.start.get:get",
+        "doctor": "data_nexus.cli.start.doctor:doctor",
         "verify": "data_nexus.cli.start.verify:verify",
         "config": "data_nexus.cli.start.config:config",
     },

@@ -54,7 +54,10 @@ _NAMED_BY_RUN, _NAMED_BY_STATUS = 50, 1000
 NOTICED_DAYS = 7
 _HASH_KEY = b"data-nexus quota ledger"
 # The folders of this package with statements.
-FOLDERS = ("store", "store/bulk", "reader", "reader/listed", "reader/watchlists")
+FOLDERS = (
+    *("store", "store/bulk", "store/transfer"),
+    *("reader", "reader/listed", "reader/server", "reader/watchlists"),
+)
 _NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 _INCLUDED = re.compile(r"^\{(\w+)\}$", re.MULTILINE)
 

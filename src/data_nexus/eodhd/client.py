@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Self
 
@@ -41,6 +42,7 @@ _CHUNK = 1 << 18
 # No limit of a minute is believed beyond this: slots would coincide.
 _MOST = 10_000_000
 _REFUSAL_CAP = 1 << 20
+_LONGEST_DATE = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +80,17 @@ class MinuteLimit:
 
 
 class VendorClient:
-    """The vendor's REST API; `minute` comes from the headers of the last answer."""
+    """The vendor's REST API; `minute` comes from the headers of the last answer.
+
+    `answered_at` is when the last answer was given, by the vendor's clock; None if not said.
+    """
 
     def __init__(self, wire: Wire, token: Secret, observe: Observer) -> None:
         self._wire = wire
         self._token = token
         self._observe = observe
         self.minute: MinuteLimit | None = None
+        self.answered_at: datetime | None = None
         self._is_reached = False
 
     async def __aenter__(self) -> Self:
@@ -129,6 +135,7 @@ class VendorClient:
                 elapsed = time.monotonic() - started
                 self._observe(Requested(request.endpoint, request.calls, elapsed, status, size))
         self.minute = minute_limit(headers) or self.minute
+        self.answered_at = _moment(headers.get("Date", ""))
         encoding = headers.get("Content-Encoding", "").strip().lower()
         if status != 200:
             # Redacted before it is cut: a cut through the token would show half of it.
@@ -188,6 +195,15 @@ def _count(text: str) -> int | None:
     if not (text.isascii() and text.isdecimal()):
         return None
     return _MOST if len(text) > len(str(_MOST)) else min(int(text), _MOST)
+
+
+def _moment(text: str) -> datetime | None:
+    """Return the moment of a `Date` header; None for what is none, or has no zone."""
+    try:
+        found = parsedate_to_datetime(text[:_LONGEST_DATE])
+        return None if found.tzinfo is None else found.astimezone(UTC)
+    except (TypeError, ValueError, OverflowError, IndexError):
+        return None
 
 
 def _words(body: bytes, encoding: str, subject: str) -> str:

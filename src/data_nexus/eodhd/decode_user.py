@@ -8,11 +8,13 @@ from typing import Annotated
 
 import msgspec
 
+from data_nexus.domain.texts import excerpt, one_line
 from data_nexus.eodhd.answer import NOT_JSON, read_object
 from data_nexus.errors import NotAnAnswer
 
 # More than any plan has: a larger number means *without limit*, and the ledger adds some of them.
 _MOST = 500_000_000
+_LONGEST_MODE = 30
 _Calls = Annotated[int, msgspec.Meta(ge=0)]
 
 
@@ -21,6 +23,9 @@ class _User(msgspec.Struct, rename="camel"):
     daily_rate_limit: _Calls
     api_requests_date: str | None = None
     extra_limit: _Calls | None = None
+    # Shown only, and of any type: the count must not be lost for them.
+    subscription_mode: object = None
+    subscription_type: object = None
 
 
 _user = msgspec.json.Decoder(_User, strict=False)
@@ -28,12 +33,16 @@ _user = msgspec.json.Decoder(_User, strict=False)
 
 @dataclass(frozen=True, slots=True)
 class AccountUsage:
-    """The vendor's own count: `spent` calls on the day `counted_on`, the limit, the extra calls."""
+    """The vendor's own count: `spent` calls on the day `counted_on`, the limit, the extra calls.
+
+    `mode` is the kind of plan in the vendor's words (paid, free, demo), bounded; empty if not sent.
+    """
 
     spent: int
     counted_on: date | None
     day_limit: int
     extra: int
+    mode: str = ""
 
 
 def decode_user(body: bytes) -> AccountUsage:
@@ -52,7 +61,15 @@ def decode_user(body: bytes) -> AccountUsage:
         min(calls, _MOST)
         for calls in (user.api_requests, user.daily_rate_limit, user.extra_limit or 0)
     )
-    return AccountUsage(spent, counted_on, limit, extra)
+    return AccountUsage(spent, counted_on, limit, extra, _mode(user))
+
+
+def _mode(user: _User) -> str:
+    """Return the mode, or else the type of the subscription: a few characters of text."""
+    for sent in (user.subscription_mode, user.subscription_type):
+        if isinstance(sent, str) and sent.strip():
+            return excerpt(one_line(sent), _LONGEST_MODE, str)
+    return ""
 
 
 def _read(body: bytes) -> _User:

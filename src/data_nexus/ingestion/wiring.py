@@ -32,7 +32,8 @@ from data_nexus.ingestion.fetching.requester import Requester
 
 # What clocks may differ before it is a warning: ten times what a machine without NTP drifts in a
 # month. And before nothing is loaded: a whole day moves quota, windows and what is due.
-_ODD, _MOST = timedelta(minutes=10), timedelta(days=1)
+_ODD, MOST_APART = timedelta(minutes=10), timedelta(days=1)
+SET_CLOCK = "set the wrong one (timedatectl set-ntp true)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +88,7 @@ async def open_run(
     """
     token = settings.require_token()
     price_kinds(settings.signed_prices)
-    check_certificates(settings.eodhd_base_url, os.environ)
-    wire = Wire(
-        base_url=settings.eodhd_base_url,
-        concurrency=settings.concurrency,
-        connect_sec=settings.connect_seconds,
-        answer_sec=settings.answer_seconds,
-        answer_cap=settings.answer_cap,
-        proxy=vendor_proxy(settings.eodhd_base_url, os.environ),
-        first_connect_sec=None if policy.waits else FIRST_CONNECT_SEC,
-    )
+    wire = wire_for(settings, None if policy.waits else FIRST_CONNECT_SEC)
     async with (
         open_store(url, settings.schema, settings.writers, settings.lease_seconds) as store,
         VendorClient(wire, token, observe) as client,
@@ -123,6 +115,23 @@ async def open_run(
         await store.runs.leave()
 
 
+def wire_for(settings: Settings, first_connect_sec: float | None) -> Wire:
+    """Return the way to the vendor: address, proxy, deadlines.
+
+    Raises `UsageError` for a proxy or certificates of the environment that cannot be used.
+    """
+    check_certificates(settings.eodhd_base_url, os.environ)
+    return Wire(
+        base_url=settings.eodhd_base_url,
+        concurrency=settings.concurrency,
+        connect_sec=settings.connect_seconds,
+        answer_sec=settings.answer_seconds,
+        answer_cap=settings.answer_cap,
+        proxy=vendor_proxy(settings.eodhd_base_url, os.environ),
+        first_connect_sec=first_connect_sec,
+    )
+
+
 def compare_clocks(own: datetime, databases: datetime, observe: Observer) -> None:
     """Warn of a machine's clock that is minutes from the database's; raise `ClocksDiffer` for days.
 
@@ -131,13 +140,17 @@ def compare_clocks(own: datetime, databases: datetime, observe: Observer) -> Non
     apart = abs(own - databases)
     if apart <= _ODD:
         return
-    text = (
-        f"this machine's clock says {own:%Y-%m-%d %H:%M} UTC, the database's"
-        f" {databases:%Y-%m-%d %H:%M} UTC: set the wrong one (timedatectl set-ntp true)"
-    )
-    if apart > _MOST:
+    text = f"{clocks_in_words(own, databases, 'the database')}: {SET_CLOCK}"
+    if apart > MOST_APART:
         raise ClocksDiffer(f"{text} and run the command again; nothing was requested")
     observe(Warned("clock", text))
+
+
+def clocks_in_words(own: datetime, other: datetime, whose: str) -> str:
+    """Return what two clocks say, for a person; `whose` the other one is."""
+    return (
+        f"this machine's clock says {own:%Y-%m-%d %H:%M} UTC, {whose}'s {other:%Y-%m-%d %H:%M} UTC"
+    )
 
 
 def foreseen(error: BaseException) -> BaseException:

@@ -21,7 +21,15 @@ from tests.support.vendor.sandbox import Sandbox
 
 _PATIENCE_SEC = 120.0
 _MODULES = (
-    *("start.config", "start.verify", "load.backfill", "load.discover", "load.plan", "load.update"),
+    *(
+        "start.config",
+        "start.doctor",
+        "start.verify",
+        "load.backfill",
+        "load.discover",
+        "load.plan",
+        "load.update",
+    ),
     "load.repair",
     *("look.assets", "look.bars", "look.changes", "look.coverage", "look.exchanges"),
     *("look.listings", "look.status", "export.command"),

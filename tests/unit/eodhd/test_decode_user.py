@@ -22,7 +22,19 @@ def body(**values: object) -> bytes:
 
 def test_the_count_is_read() -> None:
     found = decode_user(body(extraLimit=500, name="somebody", subscriptionMode="paid"))
-    assert found == AccountUsage(12, date(2026, 11, 8), 100_000, 500)
+    assert found == AccountUsage(12, date(2026, 11, 8), 100_000, 500, "paid")
+
+
+@pytest.mark.parametrize("mode", [None, 7, [], {}, "", " ", True])
+def test_a_mode_that_is_no_text_costs_the_count_nothing(mode: object) -> None:
+    found = decode_user(body(subscriptionMode=mode, subscriptionType="free"))
+    assert (found.spent, found.mode) == (12, "free")
+
+
+def test_a_mode_is_bounded_and_visible() -> None:
+    found = decode_user(body(subscriptionMode="\x1b[31m" + "x" * 500))
+    assert found.mode.startswith("\N{SYMBOL FOR ESCAPE}[31mxxx")
+    assert len(found.mode) == 30
 
 
 def test_what_is_not_there_is_nothing() -> None:

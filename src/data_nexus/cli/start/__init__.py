@@ -1,1 +1,1 @@
-"""Commands to start with: demo, verify, config."""
+"""Commands to start with: demo, doctor, verify, config."""

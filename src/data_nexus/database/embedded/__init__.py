@@ -3,9 +3,21 @@
 from data_nexus.database.embedded.origin import trust_cluster
 from data_nexus.database.embedded.server import (
     embedded_server,
+    has_cluster,
+    loopback_server,
+    private_places,
     remove,
     server_log,
     stop_if_unused,
 )
 
-__all__ = ["embedded_server", "remove", "server_log", "stop_if_unused", "trust_cluster"]
+__all__ = [
+    "embedded_server",
+    "has_cluster",
+    "loopback_server",
+    "private_places",
+    "remove",
+    "server_log",
+    "stop_if_unused",
+    "trust_cluster",
+]

@@ -30,8 +30,8 @@ from data_nexus.database.embedded.directory import (
 )
 from data_nexus.database.embedded.os_account import programs_for
 from data_nexus.database.embedded.settings import (
-    ACCESS_TEXT,
     PORT,
+    access_text,
     command_line,
     settings_text,
     this_machine,
@@ -48,12 +48,13 @@ _LOG_TAIL = 2000
 _REMEDY = "Remove the cause named there, or set DATABASE_URL to a PostgreSQL server."
 
 
-def url_of(folder: Path) -> str:
+def url_of(folder: Path, port: int = PORT) -> str:
     """The URL of the database behind the socket in a folder.
 
-    It names the port, so that a `PGPORT` in the caller's environment does not.
+    It names the port, by which the socket is named, so that a `PGPORT` in the caller's environment
+    does not.
     """
-    return f"postgresql://{_NAME}@/{_NAME}?host={quote(os.fsencode(folder), safe='')}&port={PORT}"
+    return f"postgresql://{_NAME}@/{_NAME}?host={quote(os.fsencode(folder), safe='')}&port={port}"
 
 
 def make_cluster(directory: ClusterDirectory) -> None:
@@ -73,12 +74,17 @@ def make_cluster(directory: ClusterDirectory) -> None:
             shutil.rmtree(leftover, ignore_errors=True)
 
 
-def ensure_running(directory: ClusterDirectory) -> str:
-    """Start the server unless it runs, wait until it takes connections, and return its URL."""
+def ensure_running(directory: ClusterDirectory, loopback_port: int | None = None) -> str:
+    """Start the server unless it runs, wait until it takes connections, and return its URL.
+
+    One that is started listens on a `loopback_port`, if given; one that runs already is left as it
+    is.
+    """
     _prepare_log(directory)
     if _state(directory) == "stopping":
         stop(directory)
-    return url_of(_answering(directory) or _start(directory))
+    folder = _answering(directory) or _start(directory, loopback_port)
+    return url_of(folder, _port(directory))
 
 
 def stop(directory: ClusterDirectory) -> None:
@@ -125,16 +131,16 @@ def _fill_draft(directory: ClusterDirectory) -> Path:
     return draft
 
 
-def _start(directory: ClusterDirectory) -> Path:
+def _start(directory: ClusterDirectory, loopback_port: int | None) -> Path:
     folder = make_socket_folder(directory)
     write_whole(directory.settings, settings_text(this_machine(directory.folder), folder))
-    write_whole(directory.access, ACCESS_TEXT)
+    write_whole(directory.access, access_text(loopback_port))
     write_whole(directory.users, "")
     _drop_stale_pid(directory)
     pg_ctl = programs_for(directory.account) / "pg_ctl"
     options = (
         *("-D", directory.cluster.name, "-l", directory.log.name),
-        *("-o", _guarded(directory, folder), "-w", "-t", str(_PATIENCE_SEC), "-s"),
+        *("-o", _guarded(directory, folder, loopback_port), "-w", "-t", str(_PATIENCE_SEC), "-s"),
     )
     deadline = time.monotonic() + _ORPHANS_SEC
     while True:
@@ -149,10 +155,11 @@ def _start(directory: ClusterDirectory) -> Path:
         time.sleep(0.2)
 
 
-def _guarded(directory: ClusterDirectory, socket_folder: Path) -> str:
+def _guarded(directory: ClusterDirectory, socket_folder: Path, loopback_port: int | None) -> str:
     """The server's own options, quoted for the shell through which pg_ctl passes them."""
     names = (directory.cluster.name, directory.access.name, directory.users.name)
-    return " ".join(f"-c {shlex.quote(each)}" for each in command_line(socket_folder, *names))
+    options = command_line(socket_folder, *names, loopback_port)
+    return " ".join(f"-c {shlex.quote(each)}" for each in options)
 
 
 def _answering(directory: ClusterDirectory) -> Path | None:
@@ -160,7 +167,7 @@ def _answering(directory: ClusterDirectory) -> Path | None:
     begun = time.monotonic()
     while (waited := time.monotonic() - begun) < _PATIENCE_SEC:
         folder = socket_folder(directory)
-        ping = _ping(folder) if folder else pq.Ping.NO_RESPONSE
+        ping = _ping(folder, _port(directory)) if folder else pq.Ping.NO_RESPONSE
         if not _is_alive(directory):
             return None
         if ping == pq.Ping.OK:
@@ -172,8 +179,8 @@ def _answering(directory: ClusterDirectory) -> Path | None:
     raise _unavailable(directory, f"takes no connections after {_PATIENCE_SEC} s")
 
 
-def _ping(folder: Path) -> pq.Ping:
-    return pq.Ping(pq.PGconn.ping(url_of(folder).encode()))
+def _ping(folder: Path, port: int) -> pq.Ping:
+    return pq.Ping(pq.PGconn.ping(url_of(folder, port).encode()))
 
 
 def _pid_lines(directory: ClusterDirectory) -> list[str]:
@@ -184,6 +191,12 @@ def _pid_lines(directory: ClusterDirectory) -> list[str]:
 def _state(directory: ClusterDirectory) -> str:
     """The state that the server recorded: starting, ready, stopping (line 8 of postmaster.pid)."""
     return "".join(_pid_lines(directory)[7:8]).strip()
+
+
+def _port(directory: ClusterDirectory) -> int:
+    """The port that the server recorded when it started (line 4 of postmaster.pid)."""
+    text = "".join(_pid_lines(directory)[3:4]).strip()
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 6 else PORT
 
 
 def _is_alive(directory: ClusterDirectory) -> bool:

@@ -26,10 +26,10 @@ from data_nexus.database.embedded.os_account import (
     account_of,
     make_system_folder,
 )
-from data_nexus.database.embedded.settings import PORT
 from data_nexus.errors import StorageUnavailable
 
-_SOCKET_NAME = f".s.PGSQL.{PORT}"
+# The longest one: a server that listens has the socket named after its port.
+_SOCKET_NAME = ".s.PGSQL.65535"
 _LONGEST_SOCKET_PATH = 103  # macOS; Linux takes 107.
 _UNNAMEABLE = set(b",\n")
 

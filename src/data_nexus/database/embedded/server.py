@@ -27,7 +27,7 @@ from data_nexus.database.embedded.directory import (
     postgres_folder,
     record_directory,
 )
-from data_nexus.database.embedded.locks import take_lock
+from data_nexus.database.embedded.locks import holders, take_lock
 from data_nexus.database.embedded.origin import prove_own, remember
 from data_nexus.errors import StorageUnavailable
 
@@ -49,6 +49,31 @@ def embedded_server(home: Path) -> Iterator[str]:
     try:
         with _foreseen(home), _changing(home):
             url = ensure_running(_own_directory(home) or _new_directory(home))
+        yield url
+    finally:
+        os.close(users)
+        stop_if_unused(home)
+
+
+@contextmanager
+def loopback_server(home: Path, port: int) -> Iterator[str]:
+    """Yield the same URL of a server that listens on a port of 127.0.0.1 as well.
+
+    Only the reading user enters there, by its password. A server that runs cannot begin to listen:
+    raises `StorageUnavailable` while another command uses it. When the block ends while other
+    commands use it, it goes on until the last of them leaves.
+    """
+    with _foreseen(home), _changing(home):
+        users = _first_user(home)
+        try:
+            _stop(home)  # it may have outlived a killed command
+            url = ensure_running(_own_directory(home) or _new_directory(home), port)
+            # From now on others may use it, too; none can come between, as they wait for this lock.
+            fcntl.flock(users, fcntl.LOCK_SH)
+        except BaseException:
+            os.close(users)
+            raise
+    try:
         yield url
     finally:
         os.close(users)
@@ -80,6 +105,17 @@ def remove(home: Path) -> None:
 def server_log(home: Path) -> Path:
     """The file with the server's own messages; it is there after the first start."""
     return cluster_folder(home) / "server.log"
+
+
+def has_cluster(home: Path) -> bool:
+    """Whether the home has a database, sound or not; nothing is made or started."""
+    return (cluster_folder(home) / "cluster").exists()
+
+
+def private_places(home: Path) -> list[Path]:
+    """The folders and files of the home's database that are its owner's alone, as far as there."""
+    locks = [postgres_folder(home) / name for name in (_CHANGE, _USERS)]
+    return [each for each in (cluster_folder(home) / "cluster", *locks) if each.exists()]
 
 
 def _own_directory(home: Path) -> ClusterDirectory | None:
@@ -130,6 +166,22 @@ def _alone(home: Path) -> Iterator[bool]:
         yield True
     finally:
         os.close(lock)
+
+
+def _first_user(home: Path) -> int:
+    """Take the users' lock alone; raise `StorageUnavailable` that names who uses the server."""
+    try:
+        return _lock(home, _USERS, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        shared = _lock(home, _USERS, fcntl.LOCK_SH)
+        try:
+            named = ", ".join(f"process {pid}" for pid in holders(shared))
+        finally:
+            os.close(shared)
+        raise StorageUnavailable(
+            f"the database of {home} is in use by {named or 'another command'}, and a server that"
+            " runs cannot begin to listen; end the commands that use it first"
+        ) from None
 
 
 def _lock(home: Path, name: str, operation: int) -> int:

@@ -17,6 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PORT = 5432
+LOOPBACK = "127.0.0.1"
+# Can read tables and nothing else (`reader/sql_rights.sql`).
+READING_USER = "nexus_reader"
 
 _MB = 1 << 20
 _GB = 1 << 30
@@ -65,10 +68,13 @@ def settings_text(machine: Machine, socket_folder: Path) -> str:
     )
 
 
-def command_line(socket_folder: Path, cluster: str, access: str, users: str) -> tuple[str, ...]:
+def command_line(
+    socket_folder: Path, cluster: str, access: str, users: str, loopback_port: int | None = None
+) -> tuple[str, ...]:
     """The settings of the server's command line, as `name=value`.
 
-    `cluster`, `access` and `users` are the data folder, `pg_hba.conf` and `pg_ident.conf`.
+    `cluster`, `access` and `users` are the data folder, `pg_hba.conf` and `pg_ident.conf`. With a
+    `loopback_port` it listens there on 127.0.0.1, else on its socket alone.
     """
     places = (
         ("data_directory", cluster),
@@ -78,7 +84,22 @@ def command_line(socket_folder: Path, cluster: str, access: str, users: str) -> 
         # Of a folder that was just made for this server: no link can wait there.
         ("external_pid_file", str(socket_folder / "pid")),
     )
-    return tuple(f"{name}={value}" for name, value in (*places, *_GUARDED))
+    # Both on the command line, so that no file and no ALTER SYSTEM makes it listen, or elsewhere.
+    listening = (
+        ("listen_addresses", "" if loopback_port is None else LOOPBACK),
+        ("port", str(loopback_port or PORT)),
+    )
+    return tuple(f"{name}={value}" for name, value in (*places, *listening, *_GUARDED))
+
+
+def access_text(loopback_port: int | None = None) -> str:
+    """The whole of `pg_hba.conf`: the folder of the socket decides who connects (see `cluster`).
+
+    By the loopback address only the reading user enters, by a password, and only our database.
+    """
+    if loopback_port is None:
+        return _SOCKET_ACCESS
+    return f"{_SOCKET_ACCESS}host nexus {READING_USER} {LOOPBACK}/32 scram-sha-256\n"
 
 
 _GUARDED = (
@@ -98,9 +119,7 @@ _GUARDED = (
     ("dynamic_library_path", "$libdir"),
     ("extension_control_path", "$system"),
     ("jit_provider", "llvmjit"),
-    # Where it would listen, and to where it would connect.
-    ("listen_addresses", ""),
-    ("port", str(PORT)),
+    # Who would enter its socket, and to where it would connect.
     ("unix_socket_group", ""),
     ("unix_socket_permissions", "0700"),
     ("bonjour", "off"),
@@ -113,8 +132,7 @@ _GUARDED = (
     ("log_destination", "stderr"),
     ("logging_collector", "off"),
 )
-# The folder of the socket decides who connects (see `cluster`); nothing else is let in.
-ACCESS_TEXT = "local all all trust\n"
+_SOCKET_ACCESS = "local all all trust\n"
 _FIXED = (
     ("listen_addresses", "''"),
     ("port", str(PORT)),

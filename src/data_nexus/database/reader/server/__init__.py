@@ -1,0 +1,1 @@
+"""Report what a server is and what it has room for."""

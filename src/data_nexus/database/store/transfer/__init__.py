@@ -1,0 +1,1 @@
+"""Move a whole database to another server."""
