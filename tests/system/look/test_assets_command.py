@@ -72,6 +72,20 @@ def test_words_are_sought_in_code_and_name_and_the_best_come_first(
     assert tickers(desk, "--search", "100%_") == []
 
 
+def test_a_code_comes_before_a_name_that_holds_it(desk: Commands, url: str) -> None:
+    codes = [code for (code,) in rows(url, "SELECT symbol FROM assets WHERE exchange = 'US'")]
+    early, late = min(codes), max(codes)
+    (name,) = rows(url, "SELECT name FROM assets WHERE symbol = %s AND exchange = 'US'", early)[0]
+    rename = "UPDATE assets SET name = %s WHERE symbol = %s AND exchange = 'US'"
+    rows(url, rename, f"The {late} fund", early)
+    try:
+        found = tickers(desk, "--search", late, "--exchange", "US")
+        assert found.index(f"{late}.US") == 0
+        assert f"{early}.US" in found
+    finally:
+        rows(url, rename, name, early)
+
+
 def test_types_exchanges_and_watchlists_narrow_and_unknown_ones_are_named(
     desk: Commands, url: str
 ) -> None:
@@ -116,6 +130,7 @@ def test_many_assets_are_counted_and_a_hostile_name_is_only_shown(desk: Commands
     [
         ("settled_through = '2099-01-01', synced_through = '2099-01-01'", "fresh"),
         ("settled_through = '2001-01-01', synced_through = '2001-01-01'", "stale"),
+        ("settled_through = '2099-01-01', synced_through = '2001-01-01'", "stale"),
         ("paused_at = now()", "paused"),
         ("is_followed = false", "not followed"),
         ("is_active = false", "not listed"),
