@@ -52,9 +52,8 @@ def demo(as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
         "Load real data into your own database, with a key of eodhd.com:",
         "unset NEXUS_HOME",
         "export EODHD_API_KEY=your-key",
-        f"{nexus} discover --exchange US",
-        f"{nexus} backfill --symbols AAPL.US,MSFT.US",
-        f"{nexus} bars AAPL.US",
+        f"{nexus} get AAPL.US MSFT.US",
+        f"{nexus} update",
     )
 
 
