@@ -126,6 +126,8 @@ def outpour(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Itera
         vendor.delete("/faults")
         outpour.run("config")
         outpour.run("config", "--json")
+        outpour.run("doctor")
+        outpour.run("doctor", "--json")
         outpour.run("status", "--json")
         outpour.run("verify")
         outpour.run("bars", f"{listed[1]}.US", "--format", "csv")

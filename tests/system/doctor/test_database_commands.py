@@ -240,7 +240,8 @@ def test_a_copy_is_shown_with_its_figures_and_without_the_password(
     assert done.code == 0, done.stderr
     last = done.stdout.splitlines()
     assert "equal by count and checksum" in last[-2]
-    assert last[-1].startswith("Use it from now on: DATABASE_URL=postgresql://nexus:***@")
+    # As a shell reads it: the URL holds an ampersand.
+    assert last[-1].startswith("Use it from now on: export DATABASE_URL='postgresql://nexus:***@")
     assert "hidden" not in done.stdout + done.stderr
 
 

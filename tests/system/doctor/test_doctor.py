@@ -9,9 +9,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from data_nexus.app.doctor import Diagnosis, Instruments, LineMark, examine
+from data_nexus.config import Secret
+from data_nexus.database.embedded import remove
+from data_nexus.database.queries import token_id
 from tests.support.postgres.database import Cluster
 from tests.support.postgres.tables import execute
 from tests.support.programs.commands import Commands, Finished, commands_at
@@ -136,6 +140,26 @@ def test_a_free_plan_is_named_with_what_it_lacks(commands_for: Placed) -> None:
     assert "no bulk" in seen
     assert "paid plan" in remedy
     assert the("calls", done)[1].startswith("520 left of 20 a day and 500 extra")
+
+
+def test_what_the_vendor_has_refused_lately_is_named_with_its_exchanges(
+    commands: Commands, database_url: str
+) -> None:
+    with psycopg.connect(database_url) as connection:
+        connection.cursor().executemany(
+            "INSERT INTO refusals (token_id, exchange, endpoint, refused_at)"
+            " VALUES (%s, %s, %s, now() - %s * interval '1 day')",
+            [
+                (token_id(Secret(TOKEN)), "US", "eod-bulk-last-day", 1),
+                (token_id(Secret(TOKEN)), "LSE", "eod-bulk-last-day", 2),
+                (token_id(Secret(TOKEN)), "US", "div", 30),
+                ("of another key", "US", "splits", 1),
+            ],
+        )
+    done = commands.run("doctor", "--json")
+    mark, seen, _ = the("refusals", done)
+    assert (done.code, mark) == (0, "warning")
+    assert seen == "the plan does not include eod-bulk-last-day for LSE, US"
 
 
 def test_a_day_that_is_used_up_is_named(commands_for: Placed) -> None:
@@ -308,6 +332,7 @@ def test_an_embedded_database_is_examined_and_none_is_made_for_it(
     assert (done.code, {*marks(done).values()}) == (0, {"ok"})
     assert commands.run("doctor").stdout.splitlines()[-1] == "All is well."
     assert "(embedded)" in the("database", done)[1]
+    remove(tmp_path / "nexus")
 
 
 def test_a_bug_in_a_check_is_a_line_that_shows_nothing_of_the_error(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -278,7 +279,8 @@ def _show_copy(copied: list[TableCopied], left_out: list[str], to: str, seconds:
     console.print(f"{all_rows} in {tables}, equal by count and checksum, in {seconds:,.1f} s.")
     if left_out:
         console.print(f"Not of Data Nexus, and not copied: {', '.join(left_out)}")
-    console.print(f"Use it from now on: DATABASE_URL={to}")
+    shown = f"Use it from now on: export DATABASE_URL={shlex.quote(to)}"
+    console.print(shown, soft_wrap=True)
 
 
 @db.command()
