@@ -195,7 +195,7 @@ def test_a_proxy_that_refuses_is_named_without_its_password(commands: Commands) 
         behind = with_environment(
             commands,
             EODHD_BASE_URL="https://vendor.invalid/api",
-            HTTPS_PROXY=f"http://me:hidden@{named}",
+            HTTPS_PROXY=f"http://{ACCOUNT}@{named}",
         )
         done = behind.run("doctor", "--json")
     mark, seen, remedy = the("network", done)
@@ -298,7 +298,7 @@ def test_a_missing_right_is_named_with_what_to_run(
 def test_a_server_that_is_not_there_is_named_without_its_password(commands: Commands) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
-        url = f"postgresql://me:hidden@127.0.0.1:{closed.getsockname()[1]}/name"
+        url = f"postgresql://{ACCOUNT}@127.0.0.1:{closed.getsockname()[1]}/name"
         done = with_environment(commands, DATABASE_URL=url).run("doctor", "--json")
     mark, seen, remedy = the("database", done)
     assert (done.code, mark) == (3, "error")
