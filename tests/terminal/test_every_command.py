@@ -29,9 +29,11 @@ SIZES = {
 WIDE = Size(200, 50)
 # What each command is tried with; one that is not here, with nothing.
 TRIED = {
+    "assets": ["", "--search apple"],
     "bars": ["AAPL.US", "AAPL.US MSFT.US --adjust total", "AAPL.US --format csv", "NOPE.US"],
     "backfill": ["--symbols AAPL.US --days-old 0", "--exchange NOPE"],
     "changes": ["--since 2y"],
+    "coverage": ["", "AAPL.US MSFT.US"],
     "dead-letters drop": [""],
     "dead-letters retry": [""],
     "dead-letters show": [PARKED],
@@ -41,6 +43,7 @@ TRIED = {
         f"export {name}": [f"--symbols AAPL.US,MSFT.US --out {name}-export --force"]
         for name in ("csv", "parquet", "arrow", "zipline", "qlib", "lean", "nautilus", "backtrader")
     },
+    "get": ["AAPL.US"],
     "listings": ["MSFT.US"],
     "pause": ["AMZN.US"],
     "plan": ["", "--days-old 0"],
