@@ -209,7 +209,7 @@ def _print_records(headings: Sequence[str], rows: list[Cells]) -> None:
             console.print()
         for heading, cell in zip(headings, row, strict=True):
             name = heading + " " * (width - cell_len(heading))
-            console.print(Text(f"{name}{_GAP}{cell}"), soft_wrap=True)
+            console.print(Text(f"{name}{_GAP}{cell}".rstrip()), soft_wrap=True)
 
 
 def _lines(text: str, width: int) -> Iterator[str]:

@@ -35,10 +35,21 @@ def is_code(text: str) -> bool:
 def parse_symbols(texts: Iterable[str]) -> list[Symbol]:
     """Return the symbols of texts, each of one or of several with commas; each once, in order.
 
-    Raises `UsageError` for one that is not of the form `AAPL.US`.
+    A code may hold a comma itself: a text is taken apart only if each part is a symbol. Raises
+    `UsageError` for one that is not of the form `AAPL.US`.
     """
-    parts = (part for text in texts for part in text.split(",") if part.strip())
+    parts = (part for text in texts for part in _parts(text))
     return list(dict.fromkeys(map(parse_symbol, parts)))
+
+
+def _parts(text: str) -> list[str]:
+    parts = [part for part in text.split(",") if part.strip()]
+    return parts if parts and all(map(_is_symbol, parts)) else [text]
+
+
+def _is_symbol(text: str) -> bool:
+    code, dot, exchange = text.strip().rpartition(".")
+    return bool(dot) and is_code(code) and _EXCHANGE.fullmatch(exchange) is not None
 
 
 def exchange_code(text: str) -> str:

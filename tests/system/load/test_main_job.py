@@ -159,6 +159,7 @@ def test_verify_ends_with_8_when_an_invariant_is_broken(job: Job) -> None:
         connection.commit()
         done = job.commands.run("verify", "--json")
         connection.execute(change, [-1])
+        connection.execute("UPDATE assets SET repair_wanted_at = NULL")
     assert done.code == 8
     assert done.answer["invariants"]["no cursor is ahead of its rows"] == 1
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
-from data_nexus.domain.symbol import Symbol, exchange_code, is_code, parse_symbol
+from data_nexus.domain.symbol import Symbol, exchange_code, is_code, parse_symbol, parse_symbols
 from data_nexus.eodhd.requests import history_request
 from data_nexus.errors import UsageError
 from tests.unit.eodhd.answers import WINDOW
@@ -144,3 +144,12 @@ def test_what_is_no_exchange_is_refused_even_if_its_capitals_were_one(text: str)
 def test_symbols_sort_by_code() -> None:
     symbols = [Symbol("MSFT", "US"), Symbol("AAPL", "US"), Symbol("AAPL", "LSE")]
     assert [str(s) for s in sorted(symbols)] == ["AAPL.LSE", "AAPL.US", "MSFT.US"]
+
+
+def test_texts_with_commas_are_taken_apart_unless_a_code_holds_one() -> None:
+    both = [Symbol("AAPL", "US"), Symbol("MSFT", "US")]
+    assert parse_symbols(["AAPL.US,MSFT.US,", " AAPL.us "]) == both
+    assert parse_symbols(["=cmd(),x.US"]) == [Symbol("=cmd(),x", "US")]
+    for text in ("", ",", "AAPL,MSFT"):
+        with pytest.raises(UsageError, match="not a symbol"):
+            parse_symbols([text])
