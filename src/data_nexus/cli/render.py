@@ -21,6 +21,8 @@ from data_nexus.domain import texts
 from data_nexus.domain.texts import visible
 from data_nexus.observe.waiting import SteadyConsole, waiting_display
 
+# What commands say of a database without assets.
+NOTHING_DISCOVERED = "No exchange was discovered yet; run: nexus discover --exchange US"
 _GAP = "  "
 # A column of text may become so narrow that its values fold into lines; not narrower.
 _NARROWEST = 16

@@ -7,9 +7,8 @@ from typing import Any
 
 import click
 
-from data_nexus.cli.load.report import NOTHING_DISCOVERED
 from data_nexus.cli.options import opened, output_options, settings_from
-from data_nexus.cli.render import console, print_json, print_table
+from data_nexus.cli.render import NOTHING_DISCOVERED, console, print_json, print_table
 from data_nexus.database.reader.planning import require_exchange
 from data_nexus.database.reader.watchlists.follows import (
     FollowedExchange,

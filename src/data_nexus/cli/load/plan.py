@@ -10,9 +10,15 @@ import click
 
 from data_nexus.app.planning import PlanReport, make_plan
 from data_nexus.cli.load.audit import audit_pairs
-from data_nexus.cli.load.report import NOTHING_DISCOVERED
 from data_nexus.cli.options import output_options, settings_from
-from data_nexus.cli.render import console, counted, print_json, print_pairs, waiting
+from data_nexus.cli.render import (
+    NOTHING_DISCOVERED,
+    console,
+    counted,
+    print_json,
+    print_pairs,
+    waiting,
+)
 from data_nexus.database.queries import ASSUMED_MINUTE_LIMIT
 from data_nexus.database.reader.planning import KnownQuota
 from data_nexus.domain.endpoints import CALLS, Endpoint

@@ -10,7 +10,6 @@ from data_nexus.ingestion.reports.discovered import Discovered
 from data_nexus.ingestion.reports.run_report import RunReport
 
 _MOST_NAMED = 10
-NOTHING_DISCOVERED = "No exchange was discovered yet; run: nexus discover --exchange US"
 NOTHING_DUE = "Nothing is due: `nexus status` says what there is, and how fresh."
 
 

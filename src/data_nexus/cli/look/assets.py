@@ -9,9 +9,9 @@ from typing import Any
 
 import click
 
-from data_nexus.cli.load.report import NOTHING_DISCOVERED
 from data_nexus.cli.options import opened, output_options, settings_from
 from data_nexus.cli.render import (
+    NOTHING_DISCOVERED,
     console,
     counted,
     print_fitting,

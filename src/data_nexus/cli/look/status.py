@@ -9,9 +9,16 @@ from typing import Any
 import click
 
 from data_nexus.cli.load.audit import audit_pairs, record_pairs
-from data_nexus.cli.load.report import NOTHING_DISCOVERED
 from data_nexus.cli.options import opened, output_options, settings_from
-from data_nexus.cli.render import console, counted, print_json, print_pairs, shown, waiting
+from data_nexus.cli.render import (
+    NOTHING_DISCOVERED,
+    console,
+    counted,
+    print_json,
+    print_pairs,
+    shown,
+    waiting,
+)
 from data_nexus.database.queries import ASSUMED_MINUTE_LIMIT, NOTICED_DAYS
 from data_nexus.database.reader.status import Overview, PastRun, overview
 from data_nexus.database.reader.watchlists.watchlists import member_ids
