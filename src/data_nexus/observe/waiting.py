@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
 from rich.console import Console
-from rich.live import Live
-from rich.spinner import Spinner
 from rich.text import Text
 
 FRAMES_A_SEC = 4
@@ -100,6 +98,10 @@ def repeated(console: Console, text: Callable[[], str]) -> Iterator[None]:
 @contextmanager
 def _redrawn(console: Console, text: Callable[[], str]) -> Iterator[None]:
     """Show a text on one place while the block runs, if that takes longer than a second."""
+    # Only a screen needs them.
+    from rich.live import Live  # noqa: PLC0415
+    from rich.spinner import Spinner  # noqa: PLC0415
+
     spinner = Spinner("dots")
 
     def frame() -> Spinner:

@@ -19,9 +19,9 @@ from data_nexus.cli.render import (
     shown,
     waiting,
 )
+from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.queries import ASSUMED_MINUTE_LIMIT, NOTICED_DAYS
 from data_nexus.database.reader.status import Overview, PastRun, overview
-from data_nexus.database.reader.watchlists.watchlists import member_ids
 from data_nexus.domain.planning.notices import NoticeReason
 from data_nexus.observe.waiting import span
 
@@ -65,7 +65,7 @@ def status(
     """Show assets, freshness, quota, workers and the last runs."""
     settings = settings_from(options)
     with opened(settings, writes=False) as database, waiting("reading the state"):
-        asset_ids = member_ids(database, watchlist) if watchlist else None
+        asset_ids = _members(database, watchlist) if watchlist else None
         found = overview(database, settings, asset_ids)
     if as_json:
         print_json(found.as_dict())
@@ -77,6 +77,13 @@ def status(
         console.print("All figures: nexus status --verbose")
     else:
         console.print(NOTHING_DISCOVERED)
+
+
+def _members(database: PostgresConnection, watchlist: str) -> list[int]:
+    # Most often status is of all, and starts without it.
+    from data_nexus.database.reader.watchlists.watchlists import member_ids  # noqa: PLC0415
+
+    return member_ids(database, watchlist)
 
 
 def _short(found: Overview) -> Iterator[Pair]:
