@@ -77,7 +77,7 @@ def print_error(message: str, exit_code: int, *, as_json: bool) -> None:
 
 
 def print_note(text: str) -> None:
-    """Print a sentence on stderr that is no error, beside a command's answer."""
+    """Print a sentence on stderr that is not an error, beside a command's answer."""
     click.echo(error_console.wrapped(visible(text)), err=True)
 
 

@@ -80,7 +80,7 @@ def repeated(console: Console, text: Callable[[], str]) -> Iterator[None]:
     def repeat() -> None:
         pause = AFTER_SEC if is_terminal else _PIPE_SEC
         while not over.wait(pause):
-            # What cannot be written is no reason to end the work.
+            # What cannot be written does not end the work.
             with suppress(OSError, ValueError):
                 console.file.write(f"{text()}\n")
                 console.file.flush()

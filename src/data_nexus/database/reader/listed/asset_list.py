@@ -18,7 +18,7 @@ from data_nexus.errors import UsageError
 
 @dataclass(frozen=True, slots=True)
 class ChosenAssets:
-    """Which assets to list; None is no limit.
+    """Which assets to list; None: all of them.
 
     Each word of `search` occurs in the symbol, the name or the ISIN, in capitals or not; `type` is
     the vendor's word, in capitals or not.
