@@ -87,7 +87,7 @@ def examine(
 def _settings(
     options: Mapping[str, Any], environ: Mapping[str, str]
 ) -> tuple[Settings | None, list[Diagnosis]]:
-    """Return the settings, without a key that cannot be one; None if another setting does not fit."""
+    """Return the settings, without a key that cannot be one; None if another one does not fit."""
     fault: UsageError | None = None
     try:
         settings = load_settings(options, environ)
