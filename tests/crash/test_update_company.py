@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,8 @@ from tests.support.programs.forked_commands import (
 from tests.support.vendor.update_field import MONDAY, TUESDAY, WEDNESDAY, UpdateField, update_field
 
 SYMBOLS, BATCH_ROWS = 740, 20
+# Monday is stored, and Tuesday's session has not begun.
+BEFORE_TUESDAY = datetime(2026, 11, 10, 12, tzinfo=UTC)
 FENCES_RISE = """
     CREATE FUNCTION fences_rise() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
@@ -90,17 +93,22 @@ def test_an_update_beside_a_worker_and_a_backfill(
 ) -> None:
     """The backfill takes assets one by one, the others sessions; who comes first does it.
 
-    It takes a few only: with all of them it may be done before a session is worth it in bulk.
+    It takes a few only: with all of them it may be done before a session is worth it in bulk. For
+    the worker it is Wednesday when the update has begun in bulk.
     """
     execute(field.url, "UPDATE assets SET last_synced = last_synced - interval '9 days'")
     begun, clock = field.requests(), tmp_path / "clock"
-    set_clock(clock, field.now)
+    set_clock(clock, BEFORE_TUESDAY)
     settings = {"batch_rows": BATCH_ROWS, "poll_seconds": 0.2}
     with (
+        ExitStack() as stack,
         forked_worker(commands, clock, **settings) as worker,
         forked(commands, "backfill", "--limit", "60", **settings) as backfill,
-        forked_update(commands, field.now, **settings) as running,
     ):
+        eventually(lambda: field.requests() > begun)
+        running = stack.enter_context(forked_update(commands, field.now, **settings))
+        eventually(lambda: field.bulk_since(begun))
+        set_clock(clock, field.now)
         running.join(60)
         backfill.join(60)
         assert (running.exitcode, backfill.exitcode) == (0, 0)

@@ -5,7 +5,6 @@ Every round has a copy of the loaded database, so that all rounds begin alike.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -119,10 +118,9 @@ class UpdateField:
         charged = value(self.url, "SELECT coalesce(sum(spent), 0) FROM quota_ledger")
         assert cost <= charged <= cost + unused
 
-    def bulk_since(self, since: int) -> Counter[str]:
-        """The bulk requests since a length of the log, by their kind and date."""
-        asked = (e for e in self.asked(since) if e["endpoint"] == "eod-bulk-last-day")
-        return Counter(entry["query"] for entry in asked)
+    def bulk_since(self, since: int) -> list[dict[str, Any]]:
+        """The bulk requests since a length of the log."""
+        return [e for e in self.asked(since) if e["endpoint"] == "eod-bulk-last-day"]
 
 
 @contextmanager
