@@ -99,6 +99,12 @@ def run(command: click.Command, arguments: list[str] | None = None) -> int:
     return code or _reported(_of_system(unwritten, "standard output"), as_json=False)
 
 
+# CPython keeps frames in chunks of 16 kB: a call across the end of one maps a new chunk, and its
+# return unmaps it. Imports nest so deep that such an end lay within numpy's, at 15 us a call: a
+# tenth of a command's start. A first frame larger than that gets a chunk with room for all others.
+run.__code__ = run.__code__.replace(co_stacksize=20_000)
+
+
 def _run(command: click.Command, arguments: list[str] | None, *, as_json: bool) -> int:
     try:
         result = command.main(arguments, prog_name="nexus", standalone_mode=False)

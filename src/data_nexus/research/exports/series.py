@@ -32,7 +32,7 @@ from data_nexus.domain.symbol import Symbol
 from data_nexus.errors import UsageError
 from data_nexus.research.actions import fetch_actions
 from data_nexus.research.assets import NamedAsset, find_assets
-from data_nexus.research.columns import ACTIONS_SCHEMA, NUMBERS, STORED_SCHEMA
+from data_nexus.research.columns import NUMBERS, STORED_SCHEMA
 from data_nexus.research.exports.alterations import Alteration
 from data_nexus.research.exports.trading_days import calendar_days, traded_days
 from data_nexus.research.histories import AssetHistory, histories
@@ -224,7 +224,6 @@ def one_moment(
 
 
 _TEXTS = ("name", "venue", "asset_type", "country", "currency", "isin")
-NO_ACTIONS = ACTIONS_SCHEMA.empty_table()
 
 
 def _code_periods(intervals: Sequence[ListingInterval]) -> tuple[CodePeriod, ...]:
