@@ -1,6 +1,6 @@
 # Everything starts here, and `make` alone tells what there is. Needs make and Python 3.11 or
-# newer with venv and pip; each target brings its own set-up into .venv, `make test` and
-# `make campaign` also the tools that tests speak to into .venv-tools. To do without one:
+# newer with venv and pip; each target brings its own set-up into .venv, `make test`, `make campaign`
+# and `make docs` also the tools that they need into .venv-tools. To do without one:
 # make test TOOLS='eodhd moto nautilus qlib'.
 
 PYTHON ?= python3
@@ -9,6 +9,7 @@ QUIET  := install --quiet --quiet --disable-pip-version-check --no-input
 PIP    := $(BIN)/pip $(QUIET)
 CODE   := $(wildcard src tests bench tools bin scripts)
 TOOLS  := eodhd moto nautilus qlib zipline
+PORT   ?= 8000
 
 # The first of these that is new enough and complete. (A name in PATH may be an empty shim, and
 # Debian's python3 comes without venv.)
@@ -17,10 +18,10 @@ find_python = for python in "$(PYTHON)" python3.14 python3.13 python3.12 python3
 	2>/dev/null && break; python=; done
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test campaign fuzz mutants bench lint format docs lock sbom clean
+.PHONY: help install demo test campaign fuzz mutants bench lint format docs docs-serve lock sbom clean
 
 help:  ## Print this list.
-	@sed -n 's/^\([a-z]*\):.*##/\1\t/p' Makefile | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' Makefile | expand -t 12
 
 install: .venv/installed  ## Create .venv; then .venv/bin/nexus runs.
 	@echo 'Ready: .venv/bin/nexus'
@@ -32,7 +33,7 @@ test: lint $(TOOLS:%=.venv-tools/%/pinned)  ## Lint, then run every test.
 	@$(BIN)/pytest --numprocesses 2 --dist worksteal
 
 # A test of the campaign may take an hour before it counts as hanging.
-campaign: .venv/installed $(TOOLS:%=.venv-tools/%/pinned)  ## Test at length what `make test` tests in short.
+campaign: .venv/installed $(TOOLS:%=.venv-tools/%/pinned) .venv-tools/docs/pinned  ## Test at length what `make test` tests in short.
 	@NEXUS_CAMPAIGN=1 $(BIN)/python -m pytest -p tests.support.campaign -m 'campaign or sized' \
 	--override-ini faulthandler_timeout=3600 --numprocesses 2 --dist worksteal
 
@@ -57,9 +58,18 @@ format: .venv/installed  ## Let ruff lay out and mend what it can.
 	@$(BIN)/ruff check --fix --exit-zero
 	@$(BIN)/ruff format
 
-docs: .venv/installed  ## Write the reference pages again, from the code.
+docs: .venv/installed .venv-tools/docs/pinned  ## Write the reference pages and the notebook, and make the site.
 	@$(BIN)/python -m tools.reference
 	@$(BIN)/python -m tools.licences
+	@$(BIN)/python -m tools.notebook
+	@rm -rf dist/docs
+	@.venv-tools/docs/bin/python -m sphinx --quiet --fail-on-warning --keep-going \
+	--conf-dir tools/site . dist/docs
+	@echo 'Ready: dist/docs/index.html; or run: make docs-serve'
+
+docs-serve:  ## Show the site on this machine: http://127.0.0.1:8000, or PORT=8001.
+	@test -f dist/docs/index.html || $(MAKE) --no-print-directory docs
+	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory dist/docs $(PORT)
 
 lock:  ## Pin what pyproject.toml asks for, with hashes.
 	@PYTHON=$(PYTHON) sh tools/lock.sh
@@ -91,7 +101,7 @@ clean:  ## Remove all that make made.
 # last passed. Pins are hashes, and the recorded answers a vendor's: no secret would be seen there.
 TRACKED  = $(wildcard $(shell git ls-files 2>/dev/null))
 PROGRAMS = $(filter $(CODE:%=%/%),$(filter %.py,$(filter-out tests/%,$(TRACKED))))
-UNSCANNED = requirements.txt requirements-dev.txt tests/tools/% tests/golden/% docs/demo.svg
+UNSCANNED = requirements%txt tests/tools/% tests/golden/% docs/demo.svg
 
 .scans/bandit: $(PROGRAMS) pyproject.toml
 	@mkdir -p $(@D)
@@ -107,10 +117,16 @@ UNSCANNED = requirements.txt requirements-dev.txt tests/tools/% tests/golden/% d
 # The tools hold packages at other versions than ours, so each has an environment of its own. A pin's
 # marker knows where a tool has wheels: elsewhere its environment stays empty, its tests are skipped
 # and say so. Whatever fails here is an error.
+install_pins = echo 'Installing $(notdir $(@D)) into $(@D) (about half a minute) ...' >&2; \
+	$(BIN)/python -m venv --clear --without-pip $(@D) && \
+	$(BIN)/pip --python $(@D)/bin/python $(QUIET) --no-compile --no-deps --only-binary :all: \
+	--require-hashes --requirement $<
+
+.venv-tools/docs/pinned: requirements-docs.txt | .venv/pinned
+	@$(install_pins)
+	@touch $@
+
 .venv-tools/%/pinned: tests/tools/%.txt | .venv/pinned
-	@echo 'Installing $* into $(@D) (about half a minute) ...' >&2
-	@$(BIN)/python -m venv --clear --without-pip $(@D)
-	@$(BIN)/pip --python $(@D)/bin/python $(QUIET) --no-compile --no-deps --only-binary :all: \
-	--require-hashes --requirement $< || { echo 'If $* has no wheel for this machine, name the' \
+	@$(install_pins) || { echo 'If $* has no wheel for this machine, name the' \
 	"other tools: make test TOOLS='$(filter-out $*,$(TOOLS))'" >&2; exit 1; }
 	@touch $@

@@ -24,7 +24,7 @@ from data_nexus.database.reader.status import overview
 from data_nexus.domain.dates import GivenDate, given_day, given_moment
 from data_nexus.domain.planning.suspicion import acceptable
 from data_nexus.domain.symbol import parse_symbols
-from data_nexus.events import ignore
+from data_nexus.observe.notebook import waiting_output
 
 if TYPE_CHECKING:
     import altair as alt
@@ -109,20 +109,24 @@ class Nexus(DatabaseReader):
         end: GivenDate | None = None,
         *,
         adjust: Adjust = "raw",
+        progress: bool | None = None,
     ) -> pd.DataFrame:
         """Load symbols from nothing and return their bars as a pandas frame, by date.
 
         As `nexus get` does: one call for the symbol list of an exchange of which a symbol is not in
         the database yet, one for each history that was not loaded in the last day. The frame has
-        the columns of `bars`, prices in the asset's currency, volumes in shares. Raises
-        `UsageError` for a symbol that the vendor does not list, or where no key is set, and what
-        ended the load early.
+        the columns of `bars`, prices in the asset's currency, volumes in shares. What takes
+        longer than a second shows its progress in a notebook, elsewhere with `progress=True`, and
+        nowhere with False. Raises `UsageError` for a symbol that the vendor does not list, or where
+        no key is set, and what ended the load early.
         """
         from data_nexus.app.frames import to_frame  # noqa: PLC0415
         from data_nexus.app.runs import run_get  # noqa: PLC0415
+        from data_nexus.observe.progress import call_progress  # noqa: PLC0415
 
         named = parse_symbols([symbols] if isinstance(symbols, str) else symbols)
-        report = run_get(self._settings, named, ignore, lambda _: None)
+        with call_progress(progress=progress) as observe:
+            report = run_get(self._settings, named, observe, lambda _: None)
         if report.ended_by is not None:
             raise report.ended_by
         return to_frame(self.bars([str(each) for each in named], start, end, adjust=adjust))
@@ -236,16 +240,21 @@ class Nexus(DatabaseReader):
 
         return changes_table(self.changes(since, exchange).listed)
 
-    def exchanges(self, *, vendor: bool = False) -> pa.Table:
+    def exchanges(self, *, vendor: bool = False, progress: bool | None = None) -> pa.Table:
         """Return the exchanges of the database; with `vendor` also all that EODHD has (1 call).
 
         Columns: code, name, country, currency, operating_mic, assets, with_bars, last_bar. Those
-        with assets come first. Without `vendor` nothing is sent, and names are empty.
+        with assets come first. Without `vendor` nothing is sent, and names are empty. `progress` is
+        that of `get`.
         """
         from data_nexus.app.runs import run_exchanges  # noqa: PLC0415
+        from data_nexus.observe.progress import call_progress  # noqa: PLC0415
         from data_nexus.research.universe import read_exchanges  # noqa: PLC0415
 
-        listed, _ = run_exchanges(self._settings, ignore) if vendor else ((), 0)
+        if not vendor:
+            return read_exchanges(self._database, ())
+        with call_progress(progress=progress, first="reading the vendor's exchanges") as observe:
+            listed, _ = run_exchanges(self._settings, observe)
         return read_exchanges(self._database, listed)
 
     def findings(self, exchange: str | None = None) -> list[dict[str, Any]]:
@@ -307,7 +316,8 @@ class Nexus(DatabaseReader):
 
 def connect(url: str | None = None) -> Nexus:
     """Open the database: `url`, or `DATABASE_URL`, or the embedded one under NEXUS_HOME."""
-    return Nexus(url)
+    with waiting_output("opening the database"):
+        return Nexus(url)
 
 
 def download(
@@ -316,13 +326,14 @@ def download(
     end: GivenDate | None = None,
     *,
     adjust: Adjust = "raw",
+    progress: bool | None = None,
 ) -> pd.DataFrame:
     """Load symbols from nothing and return their bars as a pandas frame; as `Nexus.get` does.
 
     What was loaded before comes from the database, and costs no call within a day.
     """
     with connect() as db:
-        return db.get(symbols, start, end, adjust=adjust)
+        return db.get(symbols, start, end, adjust=adjust, progress=progress)
 
 
 def _moment_or_none(value: GivenDate | None) -> datetime | None:
