@@ -9,6 +9,7 @@ QUIET  := install --quiet --quiet --disable-pip-version-check --no-input
 PIP    := $(BIN)/pip $(QUIET)
 CODE   := $(wildcard src tests bench tools bin scripts)
 TOOLS  := eodhd moto nautilus qlib zipline
+SITE   := dist/docs
 PORT   ?= 8000
 
 # The first of these that is new enough and complete. (A name in PATH may be an empty shim, and
@@ -58,18 +59,15 @@ format: .venv/installed  ## Let ruff lay out and mend what it can.
 	@$(BIN)/ruff check --fix --exit-zero
 	@$(BIN)/ruff format
 
-docs: .venv/installed .venv-tools/docs/pinned  ## Write the reference pages and the notebook, and make the site.
+docs: .venv/installed  ## Write the reference pages and the notebook again, and make the site.
 	@$(BIN)/python -m tools.reference
 	@$(BIN)/python -m tools.licences
 	@$(BIN)/python -m tools.notebook
-	@rm -rf dist/docs
-	@.venv-tools/docs/bin/python -m sphinx --quiet --fail-on-warning --keep-going \
-	--conf-dir tools/site . dist/docs
-	@echo 'Ready: dist/docs/index.html; or run: make docs-serve'
+	@$(MAKE) --no-print-directory $(SITE)/index.html
+	@echo 'Ready: $(SITE)/index.html; or run: make docs-serve'
 
-docs-serve:  ## Show the site on this machine: http://127.0.0.1:8000, or PORT=8001.
-	@test -f dist/docs/index.html || $(MAKE) --no-print-directory docs
-	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory dist/docs $(PORT)
+docs-serve: .venv/installed $(SITE)/index.html  ## Show the site on this machine; PORT=8001 in place of 8000.
+	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory $(SITE) $(PORT)
 
 lock:  ## Pin what pyproject.toml asks for, with hashes.
 	@PYTHON=$(PYTHON) sh tools/lock.sh
@@ -95,6 +93,13 @@ clean:  ## Remove all that make made.
 
 .venv/installed: .venv/pinned pyproject.toml
 	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(SITE)/index.html: README.md CHANGELOG.md SECURITY.md $(wildcard docs/*.* docs/*/*.md) \
+		$(wildcard tools/site/*.*) .venv-tools/docs/pinned
+	@rm -rf $(SITE)
+	@.venv-tools/docs/bin/python -m sphinx --quiet --fail-on-warning --keep-going \
+	--conf-dir tools/site . $(SITE)
 	@touch $@
 
 # Both scans take half a minute for the whole tree, so they look only at what has changed since they

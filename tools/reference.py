@@ -44,6 +44,12 @@ _OTHER_CODES = (
     (143, "a second SIGTERM ended it at once"),
 )
 
+_FUNCTIONS = {
+    "download": "`download`",
+    "frame": "`frame`, also named `to_frame`",
+    "as_polars": "`as_polars`",
+}
+
 
 def pages() -> dict[str, str]:
     """Return every reference page by its file name."""
@@ -105,6 +111,10 @@ def _python() -> str:
         parts.append(f"## `{opened.__name__}`\n\n{_paragraphs(inspect.getdoc(opened))}\n")
         for member, value in _public_members(opened):
             parts.append(f"### `{opened.__name__}.{member}`\n\n{_described(member, value)}")
+    parts += [
+        f"## {heading}\n\n{_described(name, getattr(data_nexus, name))}"
+        for name, heading in _FUNCTIONS.items()
+    ]
     tables = sorted(
         (mapper.class_.__name__, mapper.class_.__tablename__)
         for mapper in Tables.registry.mappers

@@ -24,6 +24,7 @@ from data_nexus.database.reader.status import overview
 from data_nexus.domain.dates import GivenDate, given_day, given_moment
 from data_nexus.domain.planning.suspicion import acceptable
 from data_nexus.domain.symbol import parse_symbols
+from data_nexus.events import ignore
 from data_nexus.observe.notebook import waiting_output
 
 if TYPE_CHECKING:
@@ -240,21 +241,16 @@ class Nexus(DatabaseReader):
 
         return changes_table(self.changes(since, exchange).listed)
 
-    def exchanges(self, *, vendor: bool = False, progress: bool | None = None) -> pa.Table:
+    def exchanges(self, *, vendor: bool = False) -> pa.Table:
         """Return the exchanges of the database; with `vendor` also all that EODHD has (1 call).
 
         Columns: code, name, country, currency, operating_mic, assets, with_bars, last_bar. Those
-        with assets come first. Without `vendor` nothing is sent, and names are empty. `progress` is
-        that of `get`.
+        with assets come first. Without `vendor` nothing is sent, and names are empty.
         """
         from data_nexus.app.runs import run_exchanges  # noqa: PLC0415
-        from data_nexus.observe.progress import call_progress  # noqa: PLC0415
         from data_nexus.research.universe import read_exchanges  # noqa: PLC0415
 
-        if not vendor:
-            return read_exchanges(self._database, ())
-        with call_progress(progress=progress, first="reading the vendor's exchanges") as observe:
-            listed, _ = run_exchanges(self._settings, observe)
+        listed, _ = run_exchanges(self._settings, ignore) if vendor else ((), 0)
         return read_exchanges(self._database, listed)
 
     def findings(self, exchange: str | None = None) -> list[dict[str, Any]]:
