@@ -96,7 +96,7 @@ def _walk(command: click.Command, path: str) -> Iterator[tuple[str, click.Comman
 def _option_row(option: click.Option) -> tuple[str, str]:
     value = "" if option.is_flag else f" {option.make_metavar(click.Context(nexus))}"
     spellings = ", ".join(f"`{name}{value}`" for name in (*option.opts, *option.secondary_opts))
-    return spellings, (option.help or "").replace("|", "\\|")
+    return spellings, option.help or ""
 
 
 def _python() -> str:
@@ -291,7 +291,9 @@ def _paragraphs(text: str | None) -> str:
 
 def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
-    lines += [f"| {' | '.join(row)} |" for row in rows]
+    # A bar ends a cell, in code as well.
+    escaped = ([cell.replace("|", r"\|") for cell in row] for row in rows)
+    lines += [f"| {' | '.join(row)} |" for row in escaped]
     return "\n".join(lines) + "\n"
 
 

@@ -19,6 +19,7 @@ PAGES = ["README.md", "CHANGELOG.md", "SECURITY.md", *(p for p in files("docs") 
 FENCED = re.compile(r"^( *)```.*?^\1```$", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"`[^`\n]+`")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
+BAR = re.compile(r"(?<!\\)\|")
 HEADING = re.compile(r"^#{1,6} +(.+)$", re.MULTILINE)
 
 
@@ -52,6 +53,14 @@ def test_every_link_leads_to_a_file_and_a_heading_that_are_there(page: str) -> N
         if not (ROOT / target).exists() or (heading and heading not in headings(target)):
             broken.append(link)
     assert broken == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_row_of_a_table_has_as_many_cells_as_its_heading(page: str) -> None:
+    text = FENCED.sub("", read(page))
+    tables = re.findall(r"(?:^ *\|.*\n)+", text, re.MULTILINE)
+    widths = [[len(BAR.findall(row)) for row in table.splitlines()] for table in tables]
+    assert [table for table, cells in zip(tables, widths, strict=True) if len(set(cells)) > 1] == []
 
 
 @pytest.mark.campaign(1, "build")
