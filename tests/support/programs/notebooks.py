@@ -9,6 +9,7 @@ from typing import Any
 
 import nbformat
 from nbclient import NotebookClient
+from traitlets.config import Config
 
 Shown = dict[str, str]
 
@@ -43,10 +44,12 @@ def executed(
         nbformat.validate(document)
     else:
         document = nbformat.v4.new_notebook(cells=list(map(nbformat.v4.new_code_cell, notebook)))
-    client = _Client(document, timeout=120, resources={"metadata": {"path": str(folder)}})
+    place = {"metadata": {"path": str(folder)}}
+    config = Config(KernelManager=Config(connection_file=str(folder / "kernel.json")))
+    client = _Client(document, timeout=120, resources=place, config=config)
     client.execute(env={**environment, "IPYTHONDIR": str(folder / "ipython")})
     return [
-        Cell(cell.outputs, client.displayed.get(place, []))
-        for place, cell in enumerate(document.cells)
+        Cell(cell.outputs, client.displayed.get(number, []))
+        for number, cell in enumerate(document.cells)
         if cell.cell_type == "code"
     ]
