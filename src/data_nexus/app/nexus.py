@@ -119,15 +119,17 @@ class Nexus(DatabaseReader):
         the columns of `bars`, prices in the asset's currency, volumes in shares. What takes
         longer than a second shows its progress in a notebook, elsewhere with `progress=True`, and
         nowhere with False. Raises `UsageError` for a symbol that the vendor does not list, or where
-        no key is set, and what ended the load early.
+        no key is set, and what ended the load early. An interrupt (Ctrl-C) lets requests in flight
+        finish first; what was loaded stays.
         """
         from data_nexus.app.frames import to_frame  # noqa: PLC0415
         from data_nexus.app.runs import run_get  # noqa: PLC0415
+        from data_nexus.app.signals import in_a_thread  # noqa: PLC0415
         from data_nexus.observe.progress import call_progress  # noqa: PLC0415
 
         named = parse_symbols([symbols] if isinstance(symbols, str) else symbols)
         with call_progress(progress=progress) as observe:
-            report = run_get(self._settings, named, observe, lambda _: None)
+            report = in_a_thread(lambda: run_get(self._settings, named, observe, lambda _: None))
         if report.ended_by is not None:
             raise report.ended_by
         return to_frame(self.bars([str(each) for each in named], start, end, adjust=adjust))

@@ -1,13 +1,16 @@
-"""A call that takes its time says so in a notebook, in one place, and leaves nothing there."""
+"""A call that takes its time says so in a notebook, leaves nothing there, and can be stopped."""
 
 from __future__ import annotations
 
 import re
+import signal
+import threading
 from pathlib import Path
 
 import pytest
 
 import data_nexus as nexus
+from tests.support.postgres.tables import eventually, rows
 from tests.support.programs.notebooks import executed
 from tests.support.vendor.sandbox import sandbox
 from tests.support.vendor.truth import codes
@@ -50,3 +53,26 @@ def test_a_notebook_shows_the_progress_and_a_script_nothing(
     for cell in (silent, stored):
         assert cell.displayed == []
         assert [each["text"] for each in cell.outputs] == ["30\n"]
+
+
+def test_an_interrupt_drains_the_run_and_is_raised(
+    commands_for: Placed, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    main = threading.get_ident()
+    with sandbox(symbols=4, bars_per_symbol=30, clean=True) as vendor:
+        environment = {**commands_for(vendor).environment, "NEXUS_GRACE_SECONDS": "0.5"}
+        for name, text in environment.items():
+            monkeypatch.setenv(name, text)
+        vendor.post("/faults", {"kind": "hang", "endpoint": "eod"})
+
+        def interrupt() -> None:
+            eventually(lambda: any(entry["endpoint"] == "eod" for entry in vendor.log()))
+            signal.pthread_kill(main, signal.SIGINT)
+
+        finger = threading.Thread(target=interrupt)
+        finger.start()
+        with pytest.raises(KeyboardInterrupt):
+            nexus.download(f"{codes(vendor)[0]}.US")
+        finger.join()
+    (outcome,) = rows(database_url, "SELECT outcome FROM runs WHERE command = 'backfill'")
+    assert outcome == ("drained: SIGINT",)
