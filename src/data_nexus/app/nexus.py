@@ -123,13 +123,12 @@ class Nexus(DatabaseReader):
         finish first; what was loaded stays.
         """
         from data_nexus.app.frames import to_frame  # noqa: PLC0415
-        from data_nexus.app.runs import run_get  # noqa: PLC0415
-        from data_nexus.app.signals import in_a_thread  # noqa: PLC0415
+        from data_nexus.app.runs import get_for_a_script  # noqa: PLC0415
         from data_nexus.observe.progress import call_progress  # noqa: PLC0415
 
         named = parse_symbols([symbols] if isinstance(symbols, str) else symbols)
         with call_progress(progress=progress) as observe:
-            report = in_a_thread(lambda: run_get(self._settings, named, observe, lambda _: None))
+            report = get_for_a_script(self._settings, named, observe)
         if report.ended_by is not None:
             raise report.ended_by
         return to_frame(self.bars([str(each) for each in named], start, end, adjust=adjust))

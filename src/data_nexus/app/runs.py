@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from data_nexus.app.signals import draining_on_signals, outside_a_loop
+from data_nexus.app.signals import draining_on_signals, in_a_thread, outside_a_loop
 from data_nexus.config import Settings
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.reader.table_reads import require_readable
@@ -130,7 +130,12 @@ def run_get(
     the vendor does not list.
     """
     settings.require_token()
-    return outside_a_loop(lambda: asyncio.run(_get(settings, symbols, observe, announce)))
+    return asyncio.run(_get(settings, symbols, observe, announce))
+
+
+def get_for_a_script(settings: Settings, symbols: Sequence[Symbol], observe: Observer) -> RunReport:
+    """Load symbols as `run_get` does, for a script or a notebook, whose signals stay its own."""
+    return in_a_thread(lambda: run_get(settings, symbols, observe, lambda _: None))
 
 
 async def _get(
