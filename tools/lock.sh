@@ -1,7 +1,8 @@
 #!/bin/sh
 # Resolves pyproject.toml into requirements.txt (what runs), requirements-dev.txt (what builds, checks
 # and tests it), requirements-docs.txt (what makes the documentation's site) and tests/tools/*.txt (the
-# tools that tests speak to), for every platform and Python from 3.11 on. uv is used only here, from a venv that is thrown away.
+# tools that tests speak to), for every platform and Python from 3.11 on. uv is used only here, from a
+# venv that is thrown away.
 set -eu
 
 scratch=$(mktemp -d)
