@@ -45,7 +45,7 @@ GIVEN = {
 # Pages whose blocks are one notebook.
 TUTORIALS = {"docs/tutorial.md"}
 # Commands that work until they are stopped.
-ENDLESS = {"worker"}
+ENDLESS = {"worker", "run"}
 NOTEBOOK = """
 import ast, asyncio, sys
 code = compile(sys.stdin.read(), sys.argv[1], "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
@@ -141,7 +141,7 @@ def test_the_examples_of_a_page_run(page: str, desk: Desk) -> None:
 def try_commands(block: str, desk: Desk) -> None:
     for command in re.findall(r"^ *\$ nexus (.*)$", block, re.MULTILINE):
         words = shlex.split(command, comments=True)
-        if words[0] in ENDLESS:
+        if words[0] in ENDLESS and "--once" not in words:
             desk.run_until_stopped(*words)
         else:
             desk.run(*words)

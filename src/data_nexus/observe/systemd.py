@@ -1,4 +1,4 @@
-"""Tell systemd how the process is doing: ready, alive, about to stop.
+"""Notify systemd of the state of the process: ready, alive, stopping.
 
 Source: the manual page sd_notify(3): a datagram to the socket that `NOTIFY_SOCKET` names; a name
 that begins with `@` is of the abstract namespace.

@@ -15,14 +15,17 @@ from pathlib import Path
 import psycopg
 
 from data_nexus.app.signals import draining_on_signals
-from data_nexus.config import Settings
+from data_nexus.config import Settings, load_settings
 from data_nexus.domain.planning.jobs import Action, Ended, JobOutcome, StoredJob, TakenRun
 from data_nexus.events import ignore
 from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.service.daemon import Daemon, JobAction
 from data_nexus.service.update_job import UpdateJob
+from tests.support.programs.commands import Commands
+from tests.support.programs.forked_commands import placed
 
 EXECUTED = "CREATE TABLE executed (job text, due_at timestamptz, attempt int, at timestamptz)"
+_HASTY = {"poll_seconds": 0.05, "backoff_seconds": 0.01, "breaker_seconds": 0.1}
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(["tests.support.programs.forked_daemon"])
 
@@ -51,9 +54,11 @@ def forked_daemon(url: str, clock: Path) -> Iterator[ForkServerProcess]:
 
 
 @contextmanager
-def forked_updates(url: str, clock: Path, settings: Settings) -> Iterator[ForkServerProcess]:
+def forked_updates(commands: Commands, clock: Path) -> Iterator[ForkServerProcess]:
     """Start a daemon that updates; it is killed at the end of the block."""
-    with _started(_FORKS.Process(target=_update, args=(url, str(clock), settings))) as child:
+    environment = commands.environment_with(_HASTY)
+    told = (str(commands.folder), environment, str(clock))
+    with _started(_FORKS.Process(target=_update, args=told)) as child:
         yield child
 
 
@@ -72,8 +77,9 @@ def _record(url: str, clock: str) -> None:
     asyncio.run(_run(url, clock, Settings(poll_seconds=0.02), Recorded(url)))
 
 
-def _update(url: str, clock: str, settings: Settings) -> None:
-    asyncio.run(_run(url, clock, settings, None))
+def _update(folder: str, environment: dict[str, str], clock: str) -> None:
+    with placed(folder, environment):
+        asyncio.run(_run(environment["DATABASE_URL"], clock, load_settings({}), None))
 
 
 async def _run(url: str, clock: str, settings: Settings, action: JobAction | None) -> None:

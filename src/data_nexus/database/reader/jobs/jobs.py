@@ -51,7 +51,7 @@ def list_job_runs(
 ) -> list[ListedJobRun]:
     """Return the last runs of a job, or of all, newest first; raise `UsageError` for no such job.
 
-    What a job did that was removed since is still told.
+    The runs of a job that was removed since are still listed.
     """
     runs = database.rows("list_job_runs", {"name": name, "limit": limit}, class_row(ListedJobRun))
     if name is not None and not runs:
