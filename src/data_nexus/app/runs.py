@@ -27,7 +27,7 @@ from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.fetching.requester import FetchState
 from data_nexus.ingestion.history_loader import BackfillScope, LoadedScope, backfill, repair
 from data_nexus.ingestion.nightly.update import update
-from data_nexus.ingestion.nightly.worker import work
+from data_nexus.ingestion.nightly.worker import database_once_there, work
 from data_nexus.ingestion.reports.discovered import Discovered
 from data_nexus.ingestion.reports.run_check import RunCheck
 from data_nexus.ingestion.reports.run_report import RunReport
@@ -233,11 +233,14 @@ async def _work(
 async def _daemon(settings: Settings, observe: Observer, *, once: bool) -> list[JobReport]:
     drain = Drain(observe)
     with draining_on_signals(drain):
-        async with open_database_async(settings) as url:
+        there = (
+            open_database_async(settings) if once else database_once_there(settings, observe, drain)
+        )
+        async with there as url:
             actions = {Action.UPDATE: UpdateJob(settings, url, observe, drain)}
             daemon = Daemon(settings, url, actions, observe, drain)
             await daemon.run(once=once)
-            return daemon.reports
+            return [*daemon.reports]
 
 
 async def _exchanges(settings: Settings, observe: Observer) -> tuple[Sequence[ListedExchange], int]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
@@ -27,12 +28,13 @@ from data_nexus.domain.planning.jobs import (
 )
 from data_nexus.domain.planning.schedules import DueRun, due_run, parse_schedule
 from data_nexus.errors import NexusError, StorageUnavailable, UsageError
-from data_nexus.events import JobEnded, JobStarted, Observer, Waiting, Warned
+from data_nexus.events import JobEnded, JobStarted, Observer, Warned
 from data_nexus.ingestion.fetching.drain import Drain
+from data_nexus.ingestion.nightly.worker import sleep_unless_drained, wait_for_database
 from data_nexus.ingestion.wiring import foreseen
 from data_nexus.observe.systemd import notify
 
-_DATABASE_SEC = 3.0
+_REPORTED = 100
 _INSTANT = timedelta(microseconds=1)
 Clock = Callable[[], datetime]
 _LOG = logging.getLogger("data_nexus")
@@ -64,7 +66,8 @@ class JobReport:
 class Daemon:
     """Runs jobs in one process; `actions` are what they do.
 
-    What is due follows from `clock`; without one, from the database's.
+    What is due follows from `clock`; without one, from the database's. `reports` are of the last
+    runs.
     """
 
     settings: Settings
@@ -73,7 +76,7 @@ class Daemon:
     observe: Observer
     drain: Drain
     clock: Clock | None = None
-    reports: list[JobReport] = field(default_factory=list)
+    reports: deque[JobReport] = field(default_factory=lambda: deque(maxlen=_REPORTED))
     _running: set[str] = field(default_factory=set)
 
     async def run(self, *, once: bool = False) -> None:
@@ -88,9 +91,7 @@ class Daemon:
                 cause = foreseen(error)
                 if once or not isinstance(cause, StorageUnavailable):
                     raise cause from None
-                seconds = min(_DATABASE_SEC, self.settings.poll_seconds)
-                self.observe(Waiting(f"the database ({cause})", seconds))
-                await self._rest(seconds)
+                await wait_for_database(self.settings, cause, self.observe, self.drain)
             if once:
                 break
         notify("STOPPING=1")
@@ -111,7 +112,7 @@ class Daemon:
                 notify("WATCHDOG=1")
                 if once:
                     break
-                await self._rest(settings.poll_seconds)
+                await sleep_unless_drained(self.drain, settings.poll_seconds)
             await asyncio.gather(*begun)
             watching.cancel()
 
@@ -172,10 +173,3 @@ class Daemon:
 
     async def _now(self, store: Store) -> datetime:
         return self.clock() if self.clock else await store.runs.moment()
-
-    async def _rest(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self.drain.requested.wait()
-        except TimeoutError:
-            return

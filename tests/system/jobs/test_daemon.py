@@ -14,12 +14,16 @@ import pytest
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.reader.jobs.jobs import ListedJobRun, list_job_runs, list_jobs
 from tests.support.postgres.database import Cluster
-from tests.support.postgres.tables import eventually, value
+from tests.support.postgres.tables import eventually, execute, value
 from tests.support.programs.commands import Commands
 from tests.support.programs.forked_commands import set_clock
 from tests.support.programs.forked_daemon import forked_updates
 from tests.support.vendor.update_field import TUESDAY, WEDNESDAY, UpdateField, update_field
 
+END_OTHERS = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+)
 BEHIND = "SELECT count(*) FROM assets WHERE synced_through < %s"
 
 
@@ -90,7 +94,7 @@ def test_each_session_is_fetched_once_it_is_published(
 def test_what_was_missed_is_made_up_for_once_and_what_fails_is_tried_again(
     field: UpdateField, commands: Commands, tmp_path: Path
 ) -> None:
-    """A vendor that is down when the daemon comes back after two sessions."""
+    """A vendor that is down when the daemon comes back after two sessions, and a cut database."""
     clock = tmp_path / "clock"
     set_clock(clock, BEFORE)
     with forked_updates(commands, clock):
@@ -103,6 +107,7 @@ def test_what_was_missed_is_made_up_for_once_and_what_fails_is_tried_again(
         assert (run.missed, run.attempts) == (1, 1)
         assert run.retry_at
         field.vendor.delete("/faults")
+        execute(field.url, END_OTHERS)
         set_clock(clock, run.retry_at)
         eventually(lambda: outcomes(field.url, "update-US")[-1] == (WEDNESDAYS, "done"), 60)
     assert value(field.url, BEHIND, WEDNESDAY) == 0
