@@ -44,7 +44,7 @@ GIVEN = {
     """
 }
 # Commands that work until they are stopped.
-ENDLESS = {"worker"}
+ENDLESS = {"worker", "run"}
 PROGRAM = """
 import ast, asyncio, sys
 code = compile(sys.stdin.read(), sys.argv[1], "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
@@ -158,7 +158,7 @@ def test_the_tutorial_runs_as_a_notebook_and_shows_what_it_says(desk: Desk) -> N
 def try_commands(block: str, desk: Desk) -> None:
     for command in re.findall(r"^ *\$ nexus (.*)$", block, re.MULTILINE):
         words = shlex.split(command, comments=True)
-        if words[0] in ENDLESS:
+        if words[0] in ENDLESS and "--once" not in words:
             desk.run_until_stopped(*words)
         else:
             desk.run(*words)

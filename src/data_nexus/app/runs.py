@@ -14,6 +14,7 @@ from data_nexus.config import Settings
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.reader.table_reads import require_readable
 from data_nexus.domain.listings.exchange_lists import ListedExchange
+from data_nexus.domain.planning.jobs import Action
 from data_nexus.domain.symbol import Symbol
 from data_nexus.events import Observer, observers
 from data_nexus.ingestion.asset_discovery import (
@@ -26,12 +27,14 @@ from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.fetching.requester import FetchState
 from data_nexus.ingestion.history_loader import BackfillScope, LoadedScope, backfill, repair
 from data_nexus.ingestion.nightly.update import update
-from data_nexus.ingestion.nightly.worker import work
+from data_nexus.ingestion.nightly.worker import database_once_there, work
 from data_nexus.ingestion.reports.discovered import Discovered
 from data_nexus.ingestion.reports.run_check import RunCheck
 from data_nexus.ingestion.reports.run_report import RunReport
 from data_nexus.ingestion.reports.run_totals import RunTotals
 from data_nexus.ingestion.wiring import FAIL_FAST, LimitPolicy, open_database_async, open_run
+from data_nexus.service.daemon import Daemon, JobReport
+from data_nexus.service.update_job import UpdateJob
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,15 @@ def run_worker(
     """Keep an exchange, or all, or a watchlist, fresh until a signal drains the worker."""
     settings.require_token()
     return asyncio.run(_work(settings, exchange, observe, watchlist))
+
+
+def run_daemon(settings: Settings, observe: Observer, *, once: bool = False) -> list[JobReport]:
+    """Run jobs by their schedules until a signal drains the daemon; return their runs.
+
+    With `once` those that are due now, and no more.
+    """
+    settings.require_token()
+    return asyncio.run(_daemon(settings, observe, once=once))
 
 
 def run_repair(
@@ -221,6 +233,19 @@ async def _work(
     drain = Drain(observe)
     with draining_on_signals(drain):
         return await work(settings, exchange, observe, drain, watchlist=watchlist)
+
+
+async def _daemon(settings: Settings, observe: Observer, *, once: bool) -> list[JobReport]:
+    drain = Drain(observe)
+    with draining_on_signals(drain):
+        there = (
+            open_database_async(settings) if once else database_once_there(settings, observe, drain)
+        )
+        async with there as url:
+            actions = {Action.UPDATE: UpdateJob(settings, url, observe, drain)}
+            daemon = Daemon(settings, url, actions, observe, drain)
+            await daemon.run(once=once)
+            return [*daemon.reports]
 
 
 async def _exchanges(settings: Settings, observe: Observer) -> tuple[Sequence[ListedExchange], int]:
