@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
@@ -43,7 +43,7 @@ _LOG = logging.getLogger("data_nexus")
 class JobAction(Protocol):
     """What a job does."""
 
-    async def run(self, job: StoredJob, taken: TakenRun, now: datetime) -> Ended:
+    async def run(self, store: Store, job: StoredJob, taken: TakenRun, now: datetime) -> Ended:
         """Do it, as of `now`; return how it ended."""
         ...
 
@@ -78,6 +78,10 @@ class Daemon:
     clock: Clock | None = None
     reports: deque[JobReport] = field(default_factory=lambda: deque(maxlen=_REPORTED))
     _running: set[str] = field(default_factory=set)
+    # One job at a time is at work on an exchange: another would find it in the first one's hands.
+    _turns: defaultdict[str | None, asyncio.Lock] = field(
+        default_factory=lambda: defaultdict(asyncio.Lock)
+    )
 
     async def run(self, *, once: bool = False) -> None:
         """Run jobs until a drain; with `once` those that are due now, and return after them.
@@ -104,6 +108,7 @@ class Daemon:
         ):
             # Once its session is gone, others take its runs: what it does then is ended.
             watching = group.create_task(store.leases.watch())
+            self._running.clear()
             notify("READY=1")
             begun: list[asyncio.Task[None]] = []
             while not self.drain.requested.is_set():
@@ -148,13 +153,18 @@ class Daemon:
             return None
 
     async def _perform(self, store: Store, job: StoredJob, taken: TakenRun) -> None:
-        """Do a run of a job and say how it ended; no error of it goes further."""
+        """Do a run of a job, when its exchange is free; no error of it goes further."""
         self._running.add(job.name)
+        async with self._turns[job.exchange]:
+            await self._do(store, job, taken)
+
+    async def _do(self, store: Store, job: StoredJob, taken: TakenRun) -> None:
+        """Do a run of a job and say how it ended."""
         due_at, begun = taken.due_at.isoformat(), time.monotonic()
         self.observe(JobStarted(job.name, due_at, taken.attempts, taken.missed))
         now = await self._now(store)
         try:
-            ended = await self.actions[Action(job.action)].run(job, taken, now)
+            ended = await self.actions[Action(job.action)].run(store, job, taken, now)
         except Exception as error:  # noqa: BLE001 - a bug of one job must not end the others
             _LOG.exception("a bug of ours in the job %s; please report it", job.name)
             again = now + next_attempt_in(taken.attempts)

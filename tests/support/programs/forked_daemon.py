@@ -16,6 +16,7 @@ import psycopg
 
 from data_nexus.app.signals import draining_on_signals
 from data_nexus.config import Settings, load_settings
+from data_nexus.database.store import Store
 from data_nexus.domain.planning.jobs import Action, Ended, JobOutcome, StoredJob, TakenRun
 from data_nexus.events import ignore
 from data_nexus.ingestion.fetching.drain import Drain
@@ -36,7 +37,7 @@ class Recorded:
 
     url: str
 
-    async def run(self, job: StoredJob, taken: TakenRun, now: datetime) -> Ended:
+    async def run(self, _: Store, job: StoredJob, taken: TakenRun, now: datetime) -> Ended:
         """Write a row, or fail."""
         if job.name.startswith("bad"):
             raise ZeroDivisionError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -134,3 +134,22 @@ def test_once_does_what_is_due_and_ends(commands: Commands) -> None:
     first = commands.run("run", "--once", "--json").answer
     assert {each["job"] for each in first["runs"]} >= {"update-US"}
     assert commands.run("run", "--once", "--json").answer == {"runs": []}
+
+
+def test_an_exchange_that_is_late_is_asked_again(
+    field: UpdateField, commands: Commands, tmp_path: Path
+) -> None:
+    """Thursday is published after the first hour."""
+    clock, thursdays = tmp_path / "clock", WEDNESDAYS + timedelta(1)
+    set_clock(clock, thursdays)
+    with forked_updates(commands, clock):
+        eventually(lambda: outcomes(field.url, "update-US") == [(thursdays, "late")], 60)
+        (run,) = runs_of(field.url, "update-US")
+        assert run.detail.endswith(
+            "lack the last session: the vendor is late, or the exchange shut"
+        )
+        assert run.retry_at == thursdays + timedelta(hours=1)
+        field.vendor.post("/publish", {"exchange": "US", "date": "2026-11-12"})
+        set_clock(clock, run.retry_at)
+        eventually(partial(is_done, field.url, "update-US", thursdays), 60)
+    assert [run.attempts for run in runs_of(field.url, "update-US")] == [2]
