@@ -37,7 +37,8 @@ def run(once: bool, as_json: bool, **options: Any) -> int:  # noqa: ANN401, FBT0
             [(each.job, each.due_at, each.outcome, each.detail) for each in reports],
         )
     else:
-        console.print("No job was due; nexus jobs list shows when they are.")
+        console.print("No job was due. A job comes with each exchange that was discovered:")
+        console.print("nexus jobs list shows when each is due.")
     outcomes = {report.outcome for report in reports}
     if JobOutcome.DRAINED in outcomes:
         return 75

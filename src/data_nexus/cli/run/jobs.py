@@ -45,7 +45,7 @@ def list_(as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
         print_json({"jobs": [asdict(job) | {"next": each} for job, each in pairs]})
         return
     if not found:
-        console.print("No jobs yet: nexus run adds one for each exchange.")
+        console.print("No jobs yet: nexus run adds one for each exchange that was discovered.")
         return
     print_table(
         ("job", "schedule", "last run", "outcome", "next"),
