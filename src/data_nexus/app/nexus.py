@@ -198,24 +198,24 @@ class Nexus(DatabaseReader):
         """Return an Altair chart, which a notebook shows: candles, volume, actions and gaps.
 
         One panel for each symbol; with `compare`, lines of closes that all begin at 100. `adjust`
-        is *raw*, *splits*, *total* or *vendor*; by default *raw*, with `compare` *total*. `log`
-        makes the price axis logarithmic. As known at `as_of` (UTC if it has no zone). Raises
+        is *raw*, *splits*, *total* or *vendor*; by default *raw*, or *splits* where one lies within
+        what is drawn, and with `compare` *total*. `log` makes the price axis logarithmic. As known at `as_of` (UTC if it has no zone). Raises
         `UsageError` for an unknown symbol, for one without bars between the dates, and where the
         extra `plot` is not installed.
         """
         from data_nexus.research.charts import altair_chart, caption, chart, chart_source  # noqa: PLC0415
 
         named = [symbols] if isinstance(symbols, str) else symbols
-        now = datetime.now(UTC)
-        moment = _moment_or_none(as_of)
-        basis = caption.Basis(adjust or caption.default_adjustment(compare=compare), moment or now)
         request = chart_source.ChartRequest(
-            first=given_day(start), last=given_day(end), adjust=basis.adjust, as_of=moment, now=now
+            first=given_day(start),
+            last=given_day(end),
+            adjust=caption.chosen_adjustment(adjust, compare=compare),
+            as_of=_moment_or_none(as_of),
+            now=datetime.now(UTC),
         )
-        wanted = parse_symbols(named)
-        histories = chart_source.read_histories(self._database, wanted, request)
+        found = chart_source.read_histories(self._database, parse_symbols(named), request)
         draw = altair_chart.comparison_of if compare else altair_chart.candles_of
-        return draw(chart.chart_of(histories, chart.MOST_CANDLES), basis, log=log)
+        return draw(chart.chart_of(found.histories, chart.MOST_CANDLES), found.basis, log=log)
 
     def changes(
         self, since: GivenDate, exchange: str | None = None, most: int | None = None

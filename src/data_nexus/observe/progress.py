@@ -25,6 +25,7 @@ from data_nexus.events import (
     Observer,
     Parked,
     Requested,
+    RunExtended,
     RunFinished,
     RunStarted,
     SessionAdvanced,
@@ -82,9 +83,14 @@ class Figures:
         """Count one event."""
         now = self.clock()
         self.done += _steps(event)
+        if self.due:
+            # Suspicions and audits come on top of what was due.
+            self.due = max(self.due, self.done)
         match event:
             case RunStarted(command, due):
                 self.command, self.due = command, due
+            case RunExtended(assets) if self.due:
+                self.due += assets
             case Committed(received=received):
                 self.rows += received
             case SessionAdvanced(stored=stored):
@@ -200,7 +206,7 @@ class ProgressDisplay(Progress):
         if isinstance(event, RunStarted):
             self.add_task(event.command, total=event.due or None)
         for task in self.task_ids:
-            self.advance(task, _steps(event))
+            self.update(task, total=self._figures.due or None, advance=_steps(event))
 
 
 @contextmanager

@@ -38,7 +38,7 @@ def add(url: str, code: str, *held: int, exchange: str = "US", **columns: Any) -
 
 def read(url: str, *symbols: str, **question: Any) -> list[ChartHistory]:  # noqa: ANN401
     asked = ChartRequest(**{"now": NEW_YEARS_EVE, **question})
-    return read_histories(PostgresConnection(url), [parse_symbol(s) for s in symbols], asked)
+    return read_histories(PostgresConnection(url), [parse_symbol(s) for s in symbols], asked).histories
 
 
 def days(dates: Any) -> list[int]:  # noqa: ANN401 - a column of days

@@ -89,6 +89,14 @@ def test_the_display_counts_assets_rows_and_calls() -> None:
     assert "waiting" not in page
 
 
+def test_actions_that_bars_ask_for_lengthen_the_bar() -> None:
+    commits = [Committed(f"S{number}.US", 1, 1, 0, 0, 0) for number in range(4)]
+    page = shown(RunStarted("update", 4), *commits, RunExtended(3), ActionsRead("S0.US", 1, 0, 0))
+    assert "5/7 assets" in page
+    over = shown(RunStarted("update", 1), *commits)
+    assert "4/4 assets" in over, "what comes on top, as an audit, is never more than all"
+
+
 def test_a_worker_knows_no_end_and_shows_none() -> None:
     page = shown(RunStarted("worker", 0), Committed("AAPL.US", 1, 1, 0, 0, 0))
     assert "1 asset" in page

@@ -3,7 +3,9 @@
 SELECT DISTINCT ON (wanted.symbol, wanted.exchange)
        wanted.symbol AS wanted, a.id, a.symbol, a.exchange, a.currency
 FROM unnest(%(symbols)s::text[], %(exchanges)s::text[]) AS wanted (symbol, exchange)
-JOIN assets a ON a.exchange = wanted.exchange AND a.symbol IN (wanted.symbol, upper(wanted.symbol))
+-- Each spelling is looked up by itself: a join on either would compare every pair.
+CROSS JOIN LATERAL (VALUES (wanted.symbol), (upper(wanted.symbol))) AS spelled (symbol)
+JOIN assets a ON a.exchange = wanted.exchange AND a.symbol = spelled.symbol
 WHERE a.retired_at IS NULL
 ORDER BY wanted.symbol, wanted.exchange, a.symbol = wanted.symbol DESC
 
