@@ -199,9 +199,9 @@ class Nexus(DatabaseReader):
 
         One panel for each symbol; with `compare`, lines of closes that all begin at 100. `adjust`
         is *raw*, *splits*, *total* or *vendor*; by default *raw*, or *splits* where one lies within
-        what is drawn, and with `compare` *total*. `log` makes the price axis logarithmic. As known at `as_of` (UTC if it has no zone). Raises
-        `UsageError` for an unknown symbol, for one without bars between the dates, and where the
-        extra `plot` is not installed.
+        what is drawn, and with `compare` *total*. `log` makes the price axis logarithmic. As known
+        at `as_of` (UTC if it has no zone). Raises `UsageError` for an unknown symbol, for one
+        without bars between the dates, and where the extra `plot` is not installed.
         """
         from data_nexus.research.charts import altair_chart, caption, chart, chart_source  # noqa: PLC0415
 
@@ -236,17 +236,23 @@ class Nexus(DatabaseReader):
 
         return changes_table(self.changes(since, exchange).listed)
 
-    def exchanges(self, *, vendor: bool = False) -> pa.Table:
-        """Return the exchanges of the database; with `vendor` also all that EODHD has (1 call).
+    def exchanges(self, *, vendor: bool = False, refresh: bool = False) -> pa.Table:
+        """Return the exchanges of the database; with `vendor` also all that EODHD has.
 
         Columns: code, name, country, currency, operating_mic, assets, with_bars, last_bar. Those
-        with assets come first. Without `vendor` nothing is sent, and names are empty.
+        with assets come first. The vendor's list costs one call and is kept: the next time it comes
+        from the database, unless `refresh` asks for it again. Without a list names are empty.
         """
         from data_nexus.app.runs import run_exchanges  # noqa: PLC0415
+        from data_nexus.database.reader.listed.exchange_list import exchange_list  # noqa: PLC0415
         from data_nexus.research.universe import read_exchanges  # noqa: PLC0415
 
-        listed, _ = run_exchanges(self._settings, ignore) if vendor else ((), 0)
-        return read_exchanges(self._database, listed)
+        known = exchange_list(self._database)
+        if refresh or (vendor and known.listed_at is None):
+            run_exchanges(self._settings, ignore)
+            known = exchange_list(self._database)
+        shown = vendor or refresh
+        return read_exchanges(each for each in known.exchanges if shown or each.assets)
 
     def findings(self, exchange: str | None = None) -> list[dict[str, Any]]:
         """Return where stored actions do not explain the vendor's adjusted closes.

@@ -13,7 +13,6 @@ from data_nexus.app.signals import draining_on_signals, outside_a_loop
 from data_nexus.config import Settings
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.reader.table_reads import require_readable
-from data_nexus.domain.listings.exchange_lists import ListedExchange
 from data_nexus.domain.symbol import Symbol
 from data_nexus.events import Observer, observers
 from data_nexus.ingestion.asset_discovery import (
@@ -112,8 +111,8 @@ def run_discovery(settings: Settings, scope: DiscoveryScope, observe: Observer) 
     return asyncio.run(_discover_all(settings, scope, observe))
 
 
-def run_exchanges(settings: Settings, observe: Observer) -> tuple[Sequence[ListedExchange], int]:
-    """Return the vendor's exchanges, and how many calls they cost."""
+def run_exchanges(settings: Settings, observe: Observer) -> int:
+    """Store the vendor's list of exchanges, and return how many calls it cost."""
     settings.require_token()
     return outside_a_loop(lambda: asyncio.run(_exchanges(settings, observe)))
 
@@ -218,14 +217,15 @@ async def _work(
         return await work(settings, exchange, observe, drain, watchlist=watchlist)
 
 
-async def _exchanges(settings: Settings, observe: Observer) -> tuple[Sequence[ListedExchange], int]:
+async def _exchanges(settings: Settings, observe: Observer) -> int:
     totals = RunTotals()
     observe = observers(observe, totals.note)
     async with (
         open_database_async(settings) as url,
-        open_run(settings, url, observe) as (_, requester),
+        open_run(settings, url, observe) as (store, requester),
     ):
-        return await fetch_exchanges(requester), totals.calls
+        await store.listings.keep_exchanges(await fetch_exchanges(requester))
+        return totals.calls
 
 
 async def _discover_all(

@@ -13,12 +13,14 @@ from rich.console import Console
 
 from data_nexus.events import (
     Absent,
+    ActionsRead,
     Committed,
     Draining,
     Event,
     Failed,
     Requested,
     Retried,
+    RunExtended,
     RunFinished,
     RunStarted,
     Waiting,

@@ -17,7 +17,7 @@ from data_nexus.database.models.assets import VIEWS, Asset, Bar
 from data_nexus.database.models.calendars import LearnedSession
 from data_nexus.database.models.history import Rebasing, Revision
 from data_nexus.database.models.limits import ExchangeRequest, Quota, RecheckedSession, Refusal
-from data_nexus.database.models.listings import Discovery, ListedRange
+from data_nexus.database.models.listings import Discovery, ListedRange, VendorExchange
 from data_nexus.database.models.rejects import DeadLetter, RejectedRow
 from data_nexus.database.models.runs import Run, Sync, Worker
 from data_nexus.database.models.suspicions import Suspicion
@@ -50,6 +50,7 @@ __all__ = [
     "Suspicion",
     "Sync",
     "Tables",
+    "VendorExchange",
     "WatchedAsset",
     "Watchlist",
     "Worker",
