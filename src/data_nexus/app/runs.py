@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -17,13 +17,12 @@ from data_nexus.domain.symbol import Symbol
 from data_nexus.events import Observer, observers
 from data_nexus.ingestion.asset_discovery import (
     WantedList,
-    add_symbols,
     discover,
     fetch_exchanges,
 )
 from data_nexus.ingestion.fetching.drain import Drain
-from data_nexus.ingestion.fetching.requester import FetchState
 from data_nexus.ingestion.history_loader import BackfillScope, LoadedScope, backfill, repair
+from data_nexus.ingestion.named_symbols import get
 from data_nexus.ingestion.nightly.update import update
 from data_nexus.ingestion.nightly.worker import work
 from data_nexus.ingestion.reports.discovered import Discovered
@@ -123,7 +122,7 @@ def run_get(
     observe: Observer,
     announce: Callable[[str], None],
 ) -> RunReport:
-    """Load symbols from nothing: those that no asset has are added, then all that are due loaded.
+    """Load symbols from nothing, their splits and dividends as well.
 
     `announce` receives the price before anything is spent. Raises `UsageError` for a symbol that
     the vendor does not list.
@@ -141,35 +140,7 @@ async def _get(
     drain = Drain(observe)
     with draining_on_signals(drain):
         async with open_database_async(settings) as url:
-            calls = await _add(settings, url, symbols, observe, announce)
-            scope = BackfillScope(None, settings.days_old, symbols=tuple(symbols))
-            report = await backfill(settings, url, scope, observe, drain)
-            return replace(report, calls=report.calls + calls)
-
-
-async def _add(
-    settings: Settings,
-    url: str,
-    symbols: Sequence[Symbol],
-    observe: Observer,
-    announce: Callable[[str], None],
-) -> int:
-    """Add those of the symbols that no asset has; return the calls that it took."""
-    totals = RunTotals()
-    observing = observers(observe, totals.note)
-    async with open_run(settings, url, observing) as (store, requester):
-        if not (unknown := await store.listings.unknown(symbols)):
-            return 0
-        exchanges = sorted({symbol.exchange for symbol in unknown})
-        one = len(exchanges) == 1
-        price = "the symbol list of {}: 1 call" if one else "the symbol lists of {}: {:,} calls"
-        listed = price.format(", ".join(exchanges), len(exchanges))
-        announce(f"{listed}, and one for each symbol")
-        run_id = await store.runs.start("discover")
-        async with store.runs.closing(run_id):
-            added = await add_symbols(requester, store.listings, unknown, FetchState())
-        await store.runs.finish(run_id, "done", {"added": added, "calls": totals.calls})
-    return totals.calls
+            return await get(settings, url, symbols, observe, announce, drain)
 
 
 async def _backfill(

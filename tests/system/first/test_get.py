@@ -93,3 +93,30 @@ def test_a_notebook_gets_a_frame(
         frame = db.get(f"{code}.US")
         assert len(frame) == 30
     assert len(nexus.download(f"{code}.US", adjust="total")) == 30
+
+
+@pytest.fixture(scope="module")
+def splitting() -> Iterator[Sandbox]:
+    """A vendor whose histories of eight years have splits and dividends."""
+    with sandbox(symbols=30, years=8, clean=True, minute_limit=1_000_000) as vendor:
+        yield vendor
+
+
+def test_adjusted_prices_are_right_at_once(
+    splitting: Sandbox, commands_for: Placed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else *total* would be raw prices, with a fall of three quarters at a split of 4:1."""
+    commands = commands_for(splitting)
+    begun = len(splitting.log())
+    done = commands.run("get", "AAPL.US", "--json")
+    assert done.answer["actions"] == 1
+    assert asked(splitting, begun) == {"exchange-symbol-list": 1, "eod": 1, "splits": 1, "div": 1}
+    assert done.answer["calls"] == 4
+    for name, text in commands.environment.items():
+        monkeypatch.setenv(name, text)
+    begun = len(splitting.log())
+    frame = nexus.download("AAPL.US", adjust="total")
+    assert asked(splitting, begun) == {}
+    assert len(frame) > 1500
+    assert (frame["close"] / frame["adjusted_close"] - 1).abs().max() < 1e-3
+    assert (frame["close"] / frame["close"].shift() - 1).abs().max() < 0.4

@@ -30,8 +30,8 @@ def get(symbols: tuple[str, ...], as_json: bool, **options: Any) -> int:  # noqa
     Example: nexus get AAPL.US MSFT.US
 
     Symbols that the database lacks are looked up in the list of their exchange, for one call an
-    exchange; nothing else of the list is stored. Each history costs one call more. What was loaded
-    in the last day costs nothing.
+    exchange; nothing else of the list is stored. Each history costs one call more, and two where it
+    shows splits or dividends. What was loaded in the last day costs nothing.
     """
     settings = settings_from(options)
     wanted = parse_symbols(symbols)
