@@ -14,6 +14,7 @@ from data_nexus.app.reader import DatabaseReader
 from data_nexus.config import load_settings
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.open import open_database
+from data_nexus.database.reader.assets import asset_ids_of
 from data_nexus.database.reader.changes import Changes, changes_since
 from data_nexus.database.reader.findings import (
     accept_suspicions,
@@ -21,9 +22,11 @@ from data_nexus.database.reader.findings import (
     read_findings,
 )
 from data_nexus.database.reader.status import overview
+from data_nexus.database.reader.watchlists.follows import kept_out
 from data_nexus.domain.dates import GivenDate, given_day, given_moment
 from data_nexus.domain.planning.suspicion import acceptable
 from data_nexus.domain.symbol import parse_symbols
+from data_nexus.errors import UsageError
 from data_nexus.events import ignore
 
 if TYPE_CHECKING:
@@ -113,10 +116,11 @@ class Nexus(DatabaseReader):
         """Load symbols from nothing and return their bars as a pandas frame, by date.
 
         As `nexus get` does: one call for the symbol list of an exchange of which a symbol is not in
-        the database yet, one for each history that was not loaded in the last day. The frame has
+        the database yet, one for each history that was not loaded in the last day, and two where it
+        shows splits or dividends that are not stored. The frame has
         the columns of `bars`, prices in the asset's currency, volumes in shares. Raises
-        `UsageError` for a symbol that the vendor does not list, or where no key is set, and what
-        ended the load early.
+        `UsageError` for a symbol that the vendor does not list, for one that is paused, parked or
+        not followed, or where no key is set, and what ended the load early.
         """
         from data_nexus.app.frames import to_frame  # noqa: PLC0415
         from data_nexus.app.runs import run_get  # noqa: PLC0415
@@ -125,6 +129,8 @@ class Nexus(DatabaseReader):
         report = run_get(self._settings, named, ignore, lambda _: None)
         if report.ended_by is not None:
             raise report.ended_by
+        if left_out := kept_out(self._database, asset_ids_of(self._database, named)):
+            raise UsageError(str(left_out[0]))
         return to_frame(self.bars([str(each) for each in named], start, end, adjust=adjust))
 
     def returns(

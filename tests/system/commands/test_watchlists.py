@@ -110,7 +110,7 @@ def test_a_pause_outlives_a_discovery_and_ends_by_hand(
     done = commands.run("pause", "--watchlist", "mine")
     assert done.stdout == f"{MINE} assets paused.\n"
     again = commands.run("pause", f"{mine[0]}.us")
-    assert again.stdout == "0 assets paused.\nThe other 1 were paused already.\n"
+    assert again.stdout == "0 assets paused.\nThe other one was paused already.\n"
     execute(database_url, "UPDATE assets SET name = 'another'")
     assert commands.run("discover", "--exchange", "US").code == 0
     due = commands.run("plan", "--days-old", "1", "--json").answer["calls"]

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
 from data_nexus.app.runs import run_backfill
 from data_nexus.cli.exit_codes import exit_code_of
-from data_nexus.cli.load.report import print_run
-from data_nexus.cli.options import output_options, settings_from
-from data_nexus.cli.render import error_console, print_json
-from data_nexus.domain.symbol import exchange_code, parse_symbols
+from data_nexus.cli.load.report import NOTHING_DUE, print_run
+from data_nexus.cli.options import opened, output_options, settings_from
+from data_nexus.cli.render import error_console, print_json, print_note
+from data_nexus.config import Settings
+from data_nexus.database.reader.assets import asset_ids_of
+from data_nexus.database.reader.watchlists.follows import KeptOut, kept_out
+from data_nexus.domain.symbol import Symbol, exchange_code, parse_symbols
 from data_nexus.events import observers
 from data_nexus.ingestion.history_loader import BackfillScope
 from data_nexus.ingestion.wiring import FAIL_FAST, WAIT
 from data_nexus.observe.logs import log_event
 from data_nexus.observe.progress import progress_display
+
+_ALL_ANSWERED = "Nothing is due: each was answered in the last day; --days-old 0 asks again."
 
 
 @click.command()
@@ -70,5 +76,14 @@ def backfill(
     if as_json:
         print_json(report.as_dict())
     else:
-        print_run(report)
-    return exit_code_of(report)
+        print_run(report, NOTHING_DUE if scope.symbols is None else _ALL_ANSWERED)
+    left_out = _kept_out(settings, scope.symbols) if scope.symbols else []
+    for each in left_out:
+        print_note(f"warning: {each}")
+    return exit_code_of(report) or (3 if left_out else 0)
+
+
+def _kept_out(settings: Settings, symbols: Sequence[Symbol]) -> list[KeptOut]:
+    """Return those of the symbols that no run loads."""
+    with opened(settings, writes=False) as database:
+        return kept_out(database, asset_ids_of(database, symbols))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 
 from data_nexus.cli.options import DAY, MOMENT, opened, output_options, settings_from
-from data_nexus.cli.render import console, counted, print_json, waiting
+from data_nexus.cli.render import console, counted, print_json, waiting, warnings_as_notes
 from data_nexus.database.reader.watchlists.watchlists import list_members
 from data_nexus.domain.calendar.sessions import day_date
 from data_nexus.domain.symbol import parse_symbols
@@ -71,7 +71,11 @@ def plot(
         as_of=as_of,
         now=datetime.now(UTC),
     )
-    with opened(settings, writes=False) as database, waiting("reading the bars"):
+    with (
+        warnings_as_notes(),
+        opened(settings, writes=False) as database,
+        waiting("reading the bars"),
+    ):
         if watchlist:
             symbols = tuple(each.symbol for each in list_members(database, watchlist))
         charted = read_histories(database, parse_symbols(symbols), request)

@@ -25,3 +25,9 @@ SELECT a.symbol || '.' || a.exchange AS ticker,
 FROM assets a
 WHERE a.id = ANY (%(asset_ids)s::int[])
 ORDER BY ticker
+
+-- name: with_unread_actions
+-- Those of some assets whose bars show splits or dividends that were never read.
+SELECT id
+FROM assets
+WHERE id = ANY (%(asset_ids)s::int[]) AND actions_wanted_at IS NOT NULL AND actions_read_at IS NULL

@@ -21,7 +21,7 @@ from data_nexus.domain.calendar.sessions import day_date
 from data_nexus.domain.symbol import Symbol
 from data_nexus.errors import AdjustmentRefused, UsageError
 from data_nexus.research.actions import read_actions
-from data_nexus.research.assets import find_assets
+from data_nexus.research.assets import find_assets, warn_of_unread_actions
 from data_nexus.research.bars import read_bars, read_view
 from data_nexus.research.charts.caption import Basis
 from data_nexus.research.charts.chart import ChartHistory
@@ -108,6 +108,9 @@ def _adjusted(
     raw = view("raw")
     splits = actions.filter(compute.equal(actions["kind"], "split"))
     if not any(_is_split_within(_of(raw, each), _of(splits, each)) for each in tickers):
+        with database.reading() as connection:
+            # A split that was not read would be drawn as a fall.
+            warn_of_unread_actions(connection, find_assets(connection, tickers), "splits")
         return raw, "raw"
     try:
         return view("splits"), "splits"
