@@ -73,11 +73,11 @@ def backfill(
     with progress_display(error_console) as progress:
         policy = WAIT if wait else FAIL_FAST
         report = run_backfill(settings, scope, observers(log_event, progress), policy)
-    if as_json:
-        print_json(report.as_dict())
-    else:
-        print_run(report, NOTHING_DUE if scope.symbols is None else _ALL_ANSWERED)
     left_out = _kept_out(settings, scope.symbols) if scope.symbols else []
+    if as_json:
+        print_json(report.as_dict() | {"not_loaded": list(map(str, left_out))})
+    elif report.total_assets or len(left_out) < len(scope.symbols or " "):
+        print_run(report, _ALL_ANSWERED if scope.symbols else NOTHING_DUE)
     for each in left_out:
         print_note(f"warning: {each}")
     return exit_code_of(report) or (3 if left_out else 0)
