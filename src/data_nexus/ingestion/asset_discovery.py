@@ -122,8 +122,8 @@ async def _listed(requester: Fetches, exchange: str, state: FetchState) -> dict[
 def no_exchange(exchange: str, error: NotListed) -> UsageError:
     """Return the error for an exchange that the vendor does not know."""
     return UsageError(
-        f"the vendor knows no exchange {exchange!r} ({error}); is the code right, is"
-        " EODHD_BASE_URL right?"
+        f"the vendor knows no exchange {exchange!r} ({error}); is the code right"
+        " (`nexus exchanges` lists them), is EODHD_BASE_URL right?"
     )
 
 

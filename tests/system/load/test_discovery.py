@@ -179,8 +179,8 @@ def test_a_root_where_nothing_is_known_is_named_as_the_likely_cause(commands: Co
     done = wrong.run("discover", "--exchange", "US", "--json")
     assert done.code == 2
     assert (
-        "knows no exchange 'US' (US: 404); is the code right, is EODHD_BASE_URL right?"
-        in (done.answer["error"])
+        "knows no exchange 'US' (US: 404); is the code right (`nexus exchanges` lists them), is"
+        " EODHD_BASE_URL right?" in (done.answer["error"])
     )
     assert "the vendor has no account there" in done.stderr
 
