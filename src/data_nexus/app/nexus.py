@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from data_nexus.app.calendar_files import keep_calendars_at_home
 from data_nexus.app.reader import DatabaseReader
 from data_nexus.config import load_settings
-from data_nexus.database.connection import PostgresConnection
+from data_nexus.database.connection import ClosedConnection, PostgresConnection
 from data_nexus.database.open import open_database
 from data_nexus.database.reader.assets import asset_ids_of
 from data_nexus.database.reader.changes import Changes, changes_since
@@ -124,8 +124,12 @@ class Nexus(DatabaseReader):
         """
         from data_nexus.app.frames import to_frame  # noqa: PLC0415
         from data_nexus.app.runs import run_get  # noqa: PLC0415
+        from data_nexus.research.selection import symbols_of  # noqa: PLC0415
 
-        named = parse_symbols([symbols] if isinstance(symbols, str) else symbols)
+        named = symbols_of(symbols)
+        # One that is closed spends nothing.
+        with self._database.connect():
+            pass
         report = run_get(self._settings, named, ignore, lambda _: None)
         if report.ended_by is not None:
             raise report.ended_by
@@ -210,8 +214,8 @@ class Nexus(DatabaseReader):
         without bars between the dates, and where the extra `plot` is not installed.
         """
         from data_nexus.research.charts import altair_chart, caption, chart, chart_source  # noqa: PLC0415
+        from data_nexus.research.selection import symbols_of  # noqa: PLC0415
 
-        named = [symbols] if isinstance(symbols, str) else symbols
         request = chart_source.ChartRequest(
             first=given_day(start),
             last=given_day(end),
@@ -219,7 +223,7 @@ class Nexus(DatabaseReader):
             as_of=_moment_or_none(as_of),
             now=datetime.now(UTC),
         )
-        found = chart_source.read_histories(self._database, parse_symbols(named), request)
+        found = chart_source.read_histories(self._database, symbols_of(symbols), request)
         draw = altair_chart.comparison_of if compare else altair_chart.candles_of
         return draw(chart.chart_of(found.histories, chart.MOST_CANDLES), found.basis, log=log)
 
@@ -302,8 +306,9 @@ class Nexus(DatabaseReader):
         return overview(self._database, self._settings).as_dict()
 
     def close(self) -> None:
-        """Close the connections and leave the embedded server."""
+        """Close the connections and leave the embedded server; what is asked later is refused."""
         self._open.close()
+        self._database = ClosedConnection(self._database.url, self._database.schema)
 
     def __enter__(self) -> Self:
         return self

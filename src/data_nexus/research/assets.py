@@ -18,6 +18,7 @@ from data_nexus.research.selection import (
     exchange_day,
     members_of,
     symbols_of,
+    texts_of,
     unknown_member,
 )
 from data_nexus.research.universe import fetch_universe
@@ -45,6 +46,8 @@ def find_assets(connection: psycopg.Connection, selection: Selection) -> list[Na
     A universe's assets keep the symbols that they had on its day. Raises `UsageError` for an
     unknown symbol, with near names, and for a table that is not a universe.
     """
+    if not isinstance(selection, pa.Table):
+        selection = texts_of(selection)  # once: what was iterated over may be empty then
     if listed := exchange_day(selection):
         day = listed.day or datetime.now(UTC).date()
         selection = fetch_universe(connection, listed.exchange, day)

@@ -206,7 +206,7 @@ def test_the_list_is_kept_for_days_without_a_network_until_it_is_asked_for_again
     execute(url, "UPDATE vendor_exchanges SET listed_at = now() - interval '3 days'")
     begun = len(vendor.log())
     unreachable = Commands(
-        desk.folder, desk.environment | {"EODHD_BASE_URL": "http://127.0.0.1:9/api"}
+        desk.folder, {**desk.environment, "EODHD_BASE_URL": "http://127.0.0.1:9/api"}
     )
     done = unreachable.run("exchanges")
     assert done.code == 0

@@ -86,7 +86,8 @@ def numbered(dates: Days, unit: Unit, count: int = 1) -> Numbers:
 
 def parse_interval(text: str) -> Interval:
     """Return `1d`, `1w`, `1mo` or several of them; raise `UsageError` for what is none."""
-    found = _WRITTEN.fullmatch(text.strip().lower())
+    # A notebook may pass a number or None.
+    found = _WRITTEN.fullmatch(str(text).strip().lower())
     if found is None:
         raise UsageError(f"not an interval: {text!r}; write it like 1d, 5d, 1w, 1mo or 3mo")
     return Interval(int(found[1]), found[2])
