@@ -215,7 +215,7 @@ async def _discover_all(
                 await discover(
                     requester,
                     store.listings,
-                    WantedList(exchange, delisted, scope.types),
+                    WantedList(exchange, delisted, scope.types, named=True),
                     max_shrink=settings.max_shrink,
                     observe=observe,
                 )
