@@ -122,8 +122,8 @@ class Nexus(DatabaseReader):
         `UsageError` for a symbol that the vendor does not list, for one that is paused, parked or
         not followed, or where no key is set, and what ended the load early.
         """
+        from data_nexus.app.commands.runs import run_get  # noqa: PLC0415
         from data_nexus.app.frames import to_frame  # noqa: PLC0415
-        from data_nexus.app.runs import run_get  # noqa: PLC0415
         from data_nexus.research.selection import symbols_of  # noqa: PLC0415
 
         named = symbols_of(symbols)
@@ -253,7 +253,7 @@ class Nexus(DatabaseReader):
         with assets come first. The vendor's list costs one call and is kept: the next time it comes
         from the database, unless `refresh` asks for it again. Without a list names are empty.
         """
-        from data_nexus.app.runs import run_exchanges  # noqa: PLC0415
+        from data_nexus.app.commands.runs import run_exchanges  # noqa: PLC0415
         from data_nexus.database.reader.listed.exchange_list import exchange_list  # noqa: PLC0415
         from data_nexus.research.universe import read_exchanges  # noqa: PLC0415
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from data_nexus.app.runs import run_exchanges
+from data_nexus.app.commands.runs import run_exchanges
 from data_nexus.cli.options import opened, output_options, settings_from
 from data_nexus.cli.render import console, counted, print_fitting, print_json, waiting
 from data_nexus.config import Settings

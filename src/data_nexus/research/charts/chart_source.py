@@ -115,7 +115,7 @@ def _adjusted(
     try:
         return view("splits"), "splits"
     except AdjustmentRefused:
-        # A split that cannot be applied: nobody has asked for it.
+        # A split that cannot be applied, and that was not asked for.
         return raw, "raw"
 
 

@@ -148,7 +148,7 @@ def _prices(axis: _Axis, panel: Panel, rows: int, *, log: bool) -> str:
         is_rising = ended >= begun
         color, body = ("green", _RISING) if is_rising else ("red", _FALLING)
         plotext.plot([at, at], [bottom, top], marker=_WICK, color=color)
-        for column in (at + aside for aside in axis.body):
+        for column in (at + offset for offset in axis.body):
             plotext.plot([column, column], [begun, ended], marker=body, color=color)
     return _built()
 
@@ -159,7 +159,7 @@ def _volumes(axis: _Axis, panel: Panel) -> str:
     plotext.yticks([0.0, most], [f"{'vol 0':>{_LABEL}}", f"{_short(most):>{_LABEL}}"])
     plotext.xfrequency(0)
     for at, volume in zip(axis.at(panel.candles.place), panel.candles.volume, strict=True):
-        for column in (at + aside for aside in axis.body):
+        for column in (at + offset for offset in axis.body):
             plotext.plot([column, column], [0.0, float(volume)], marker="█", color="gray")
     return _built()
 

@@ -177,7 +177,7 @@ class SeriesReader:
         return sorted(NamedAsset(each.ticker, each.asset_id, each.currency) for each in found)
 
     def warn_of_unread_actions(self, assets: Sequence[NamedAsset], adjust: str) -> None:
-        """Warn with `ActionsNotRead` of actions that an adjustment needs and nobody has read."""
+        """Warn with `ActionsNotRead` of actions that an adjustment needs, never read."""
         warn_of_unread_actions(self._connection, assets, adjust)
 
     def series(self, asset: NamedAsset) -> AssetSeries:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from data_nexus.app.commands.named_symbols import get
 from data_nexus.app.signals import draining_on_signals, outside_a_loop
 from data_nexus.config import Settings
 from data_nexus.database.connection import PostgresConnection
@@ -22,7 +23,6 @@ from data_nexus.ingestion.asset_discovery import (
 )
 from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.history_loader import BackfillScope, LoadedScope, backfill, repair
-from data_nexus.ingestion.named_symbols import get
 from data_nexus.ingestion.nightly.update import update
 from data_nexus.ingestion.nightly.worker import work
 from data_nexus.ingestion.reports.discovered import Discovered
