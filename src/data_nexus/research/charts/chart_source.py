@@ -28,6 +28,9 @@ from data_nexus.research.charts.chart import ChartHistory
 from data_nexus.research.columns import NUMBERS
 from data_nexus.research.views import Adjust, View
 
+# Of the smallest split that draws a cliff, 5:4; a dividend is less.
+_LEAP = 0.2
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChartRequest:
@@ -108,15 +111,24 @@ def _adjusted(
     raw = view("raw")
     splits = actions.filter(compute.equal(actions["kind"], "split"))
     if not any(_is_split_within(_of(raw, each), _of(splits, each)) for each in tickers):
-        with database.reading() as connection:
-            # A split that was not read would be drawn as a fall.
-            warn_of_unread_actions(connection, find_assets(connection, tickers), "splits")
+        # A split that was not read would be drawn as a fall.
+        if cliffs := [each for each in tickers if _has_cliff(_of(raw, each))]:
+            with database.reading() as connection:
+                warn_of_unread_actions(connection, find_assets(connection, cliffs), "splits")
         return raw, "raw"
     try:
         return view("splits"), "splits"
     except AdjustmentRefused:
         # A split that cannot be applied, and that was not asked for.
         return raw, "raw"
+
+
+def _has_cliff(bars: pa.Table) -> bool:
+    """Return whether the vendor's factor leaps from one bar to the next, as at a split."""
+    close, adjusted = bars["close"].to_numpy(), bars["adjusted_close"].to_numpy()
+    is_priced = (close > 0) & (adjusted > 0)
+    leaps = np.abs(np.diff(np.log(adjusted[is_priced] / close[is_priced])))
+    return bool((leaps > _LEAP).any())
 
 
 def _is_split_within(bars: pa.Table, splits: pa.Table) -> bool:
