@@ -42,6 +42,10 @@ class AdjustmentRefused(UsageError):
         self.tickers = tickers
 
 
+class ActionsNotRead(UserWarning):
+    """Prices were to be adjusted, and splits and dividends that the bars show are not read yet."""
+
+
 class Retry(NexusError):
     """Request again within the attempt budget."""
 

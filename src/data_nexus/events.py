@@ -19,6 +19,13 @@ class RunStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class RunExtended:
+    """A run goes on with `assets` more than were due at its beginning."""
+
+    assets: int
+
+
+@dataclass(frozen=True, slots=True)
 class Requested:
     """One request went over the wire (seconds: until its body was complete or it failed)."""
 
@@ -221,6 +228,7 @@ class RunFinished:
 
 Event = (
     RunStarted
+    | RunExtended
     | Requested
     | Committed
     | TransactionCommitted

@@ -120,6 +120,7 @@ def desk(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         desk = Desk(folder, environment)
         desk.run("discover", "--exchange", "US")
         desk.run("backfill", "--no-limit")
+        desk.run("update")
         yield desk
 
 

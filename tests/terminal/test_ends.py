@@ -177,3 +177,49 @@ def test_a_run_says_what_it_waits_for_before_it_begins(
             left = running.end()
     assert left.code == 0
     assert_as_found(left)
+
+
+@pytest.fixture(scope="module")
+def embedded(vendor: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Commands:
+    """Commands on an embedded database of their own, with a watchlist as its content."""
+    commands = commands_at(tmp_path_factory.mktemp("embedded"), vendor)
+    assert commands.run("get", "AAPL.US").code == 0
+    return commands
+
+
+# The path as a person types it: a part of it, none, another one.
+@pytest.mark.parametrize("typed", [b"", b"/tmp", "é".encode()])
+def test_ctrl_c_at_the_question_of_a_reset_deletes_nothing(
+    embedded: Commands, typed: bytes
+) -> None:
+    with started(embedded, SIZE, "db", "reset") as running:
+        running.shows("Type that path to confirm")
+        running.type(typed + CTRL_C)
+        left = running.end()
+    assert left.code == 130
+    assert_as_found(left)
+    assert left.page[-2].endswith("nothing was deleted"), left.page
+    assert embedded.run("bars", "AAPL.US").stdout.startswith("AAPL.US, 300 bars")
+
+
+@pytest.mark.parametrize("keys", [b"\n", b"/tmp\n", b"\x04", b"yes\n"])
+def test_any_other_answer_deletes_nothing(embedded: Commands, keys: bytes) -> None:
+    with started(embedded, SIZE, "db", "reset") as running:
+        running.shows("Type that path to confirm")
+        running.type(keys)
+        left = running.end()
+    assert left.code in (2, 130)
+    assert_as_found(left)
+    assert "nothing was deleted" in " ".join(left.page)
+    assert embedded.run("bars", "AAPL.US").code == 0
+
+
+def test_the_path_itself_deletes_all(embedded: Commands) -> None:
+    home = embedded.environment["NEXUS_HOME"]
+    with started(embedded, SIZE, "db", "reset") as running:
+        running.shows("Type that path to confirm")
+        running.type(f"{home}\n".encode())
+        left = running.end()
+    assert left.code == 0
+    assert_as_found(left)
+    assert embedded.run("bars", "AAPL.US").code == 2

@@ -94,7 +94,7 @@ MUTANTS = (
     Mutant(
         name="a lock elsewhere counts as a live worker",
         file=_LEASES_SQL,
-        before="                AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())\n",
+        before="  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())\n",
         after="",
         harm="what a lost worker held is never freed if another database has a lock of its number",
         tests=(f"{_ORPHANS}::test_a_lock_in_another_database_is_no_sign_of_life",),

@@ -21,7 +21,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_nexus.app.runs import DiscoveryScope, run_backfill, run_discovery, run_update
+from data_nexus.app.commands.runs import DiscoveryScope, run_backfill, run_discovery, run_update
 from data_nexus.app.vendor import SandboxVendor, sandbox_vendor
 from data_nexus.config import Settings
 from data_nexus.database.connection import PostgresConnection

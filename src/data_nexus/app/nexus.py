@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Self
 from data_nexus.app.calendar_files import keep_calendars_at_home
 from data_nexus.app.reader import DatabaseReader
 from data_nexus.config import load_settings
-from data_nexus.database.connection import PostgresConnection
+from data_nexus.database.connection import ClosedConnection, PostgresConnection
 from data_nexus.database.open import open_database
+from data_nexus.database.reader.assets import asset_ids_of
 from data_nexus.database.reader.changes import Changes, changes_since
 from data_nexus.database.reader.findings import (
     accept_suspicions,
@@ -21,9 +22,11 @@ from data_nexus.database.reader.findings import (
     read_findings,
 )
 from data_nexus.database.reader.status import overview
+from data_nexus.database.reader.watchlists.follows import kept_out
 from data_nexus.domain.dates import GivenDate, given_day, given_moment
 from data_nexus.domain.planning.suspicion import acceptable
 from data_nexus.domain.symbol import parse_symbols
+from data_nexus.errors import UsageError
 from data_nexus.events import ignore
 from data_nexus.observe.notebook import waiting_output
 
@@ -115,22 +118,29 @@ class Nexus(DatabaseReader):
         """Load symbols from nothing and return their bars as a pandas frame, by date.
 
         As `nexus get` does: one call for the symbol list of an exchange of which a symbol is not in
-        the database yet, one for each history that was not loaded in the last day. The frame has
-        the columns of `bars`, prices in the asset's currency, volumes in shares. What takes
-        longer than a second shows its progress in a notebook, elsewhere with `progress=True`, and
-        nowhere with False. Raises `UsageError` for a symbol that the vendor does not list, or where
-        no key is set, and what ended the load early. An interrupt (Ctrl-C) lets requests in flight
-        finish first; what was loaded stays.
+        the database yet, one for each history that was not loaded in the last day, and two where it
+        shows splits or dividends that are not stored. The frame has the columns of `bars`, prices
+        in the asset's currency, volumes in shares. What takes longer than a second shows its
+        progress in a notebook, elsewhere with `progress=True`, and nowhere with False. Raises
+        `UsageError` for a symbol that the vendor does not list, for one that is paused, parked or
+        not followed, or where no key is set, and what ended the load early. An interrupt (Ctrl-C)
+        lets requests in flight finish first; what was loaded stays.
         """
+        from data_nexus.app.commands.runs import get_for_a_script  # noqa: PLC0415
         from data_nexus.app.frames import to_frame  # noqa: PLC0415
-        from data_nexus.app.runs import get_for_a_script  # noqa: PLC0415
         from data_nexus.observe.progress import call_progress  # noqa: PLC0415
+        from data_nexus.research.selection import symbols_of  # noqa: PLC0415
 
-        named = parse_symbols([symbols] if isinstance(symbols, str) else symbols)
+        named = symbols_of(symbols)
+        # One that is closed spends nothing.
+        with self._database.connect():
+            pass
         with call_progress(progress=progress) as observe:
             report = get_for_a_script(self._settings, named, observe)
         if report.ended_by is not None:
             raise report.ended_by
+        if left_out := kept_out(self._database, asset_ids_of(self._database, named)):
+            raise UsageError(str(left_out[0]))
         return to_frame(self.bars([str(each) for each in named], start, end, adjust=adjust))
 
     def returns(
@@ -204,24 +214,24 @@ class Nexus(DatabaseReader):
         """Return an Altair chart, which a notebook shows: candles, volume, actions and gaps.
 
         One panel for each symbol; with `compare`, lines of closes that all begin at 100. `adjust`
-        is *raw*, *splits*, *total* or *vendor*; by default *raw*, with `compare` *total*. `log`
-        makes the price axis logarithmic. As known at `as_of` (UTC if it has no zone). Raises
-        `UsageError` for an unknown symbol, for one without bars between the dates, and where the
-        extra `plot` is not installed.
+        is *raw*, *splits*, *total* or *vendor*; by default *raw*, or *splits* where one lies within
+        what is drawn, and with `compare` *total*. `log` makes the price axis logarithmic. As known
+        at `as_of` (UTC if it has no zone). Raises `UsageError` for an unknown symbol, for one
+        without bars between the dates, and where the extra `plot` is not installed.
         """
         from data_nexus.research.charts import altair_chart, caption, chart, chart_source  # noqa: PLC0415
+        from data_nexus.research.selection import symbols_of  # noqa: PLC0415
 
-        named = [symbols] if isinstance(symbols, str) else symbols
-        now = datetime.now(UTC)
-        moment = _moment_or_none(as_of)
-        basis = caption.Basis(adjust or caption.default_adjustment(compare=compare), moment or now)
         request = chart_source.ChartRequest(
-            first=given_day(start), last=given_day(end), adjust=basis.adjust, as_of=moment, now=now
+            first=given_day(start),
+            last=given_day(end),
+            adjust=caption.chosen_adjustment(adjust, compare=compare),
+            as_of=_moment_or_none(as_of),
+            now=datetime.now(UTC),
         )
-        wanted = parse_symbols(named)
-        histories = chart_source.read_histories(self._database, wanted, request)
+        found = chart_source.read_histories(self._database, symbols_of(symbols), request)
         draw = altair_chart.comparison_of if compare else altair_chart.candles_of
-        return draw(chart.chart_of(histories, chart.MOST_CANDLES), basis, log=log)
+        return draw(chart.chart_of(found.histories, chart.MOST_CANDLES), found.basis, log=log)
 
     def changes(
         self, since: GivenDate, exchange: str | None = None, most: int | None = None
@@ -242,17 +252,23 @@ class Nexus(DatabaseReader):
 
         return changes_table(self.changes(since, exchange).listed)
 
-    def exchanges(self, *, vendor: bool = False) -> pa.Table:
-        """Return the exchanges of the database; with `vendor` also all that EODHD has (1 call).
+    def exchanges(self, *, vendor: bool = False, refresh: bool = False) -> pa.Table:
+        """Return the exchanges of the database; with `vendor` also all that EODHD has.
 
         Columns: code, name, country, currency, operating_mic, assets, with_bars, last_bar. Those
-        with assets come first. Without `vendor` nothing is sent, and names are empty.
+        with assets come first. The vendor's list costs one call and is kept: the next time it comes
+        from the database, unless `refresh` asks for it again. Without a list names are empty.
         """
-        from data_nexus.app.runs import run_exchanges  # noqa: PLC0415
+        from data_nexus.app.commands.runs import run_exchanges  # noqa: PLC0415
+        from data_nexus.database.reader.listed.exchange_list import exchange_list  # noqa: PLC0415
         from data_nexus.research.universe import read_exchanges  # noqa: PLC0415
 
-        listed, _ = run_exchanges(self._settings, ignore) if vendor else ((), 0)
-        return read_exchanges(self._database, listed)
+        known = exchange_list(self._database)
+        if refresh or (vendor and known.listed_at is None):
+            run_exchanges(self._settings, ignore)
+            known = exchange_list(self._database)
+        shown = vendor or refresh
+        return read_exchanges(each for each in known.exchanges if shown or each.assets)
 
     def findings(self, exchange: str | None = None) -> list[dict[str, Any]]:
         """Return where stored actions do not explain the vendor's adjusted closes.
@@ -296,8 +312,9 @@ class Nexus(DatabaseReader):
         return overview(self._database, self._settings).as_dict()
 
     def close(self) -> None:
-        """Close the connections and leave the embedded server."""
+        """Close the connections and leave the embedded server; what is asked later is refused."""
         self._open.close()
+        self._database = ClosedConnection(self._database.url, self._database.schema)
 
     def __enter__(self) -> Self:
         return self

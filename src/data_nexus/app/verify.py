@@ -18,7 +18,7 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg import sql
 
-from data_nexus.app.runs import DiscoveryScope, run_backfill, run_discovery
+from data_nexus.app.commands.runs import DiscoveryScope, run_backfill, run_discovery
 from data_nexus.app.vendor import sandbox_vendor
 from data_nexus.config import Settings
 from data_nexus.database.connection import PostgresConnection

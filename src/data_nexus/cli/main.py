@@ -72,6 +72,13 @@ _REMEDIES = {
 }
 
 
+# What click says of a number.
+_PLAIN = {
+    "is not a valid integer range": "is not a whole number",
+    "is not a valid float range": "is not a number",
+}
+
+
 @click.command(
     cls=SectionedCommands,
     sections=COMMANDS,
@@ -159,7 +166,11 @@ def _reported(error: click.ClickException | NexusError, *, as_json: bool) -> int
         return 0
     is_ours = isinstance(error, NexusError)
     code = error.exit_code if is_ours else UsageError.exit_code
-    message = error.format_message() if isinstance(error, click.ClickException) else str(error)
+    message = str(error)
+    if isinstance(error, click.ClickException):
+        message = error.format_message()
+        for said, plain in _PLAIN.items():
+            message = message.replace(said, plain)
     if isinstance(error, CredentialsRefused):
         message = f"{message}; {error.remedy}"
     with suppress(OSError):

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import textwrap
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -79,6 +80,25 @@ def print_error(message: str, exit_code: int, *, as_json: bool) -> None:
 def print_note(text: str) -> None:
     """Print a sentence on stderr that is not an error, beside a command's answer."""
     click.echo(error_console.wrapped(visible(text)), err=True)
+
+
+@contextmanager
+def warnings_as_notes() -> Iterator[None]:
+    """Print what the block warns of as sentences on stderr, each once, at its end."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    for text in dict.fromkeys(str(each.message) for each in caught):
+        print_note(f"warning: {text}")
+
+
+def print_hanging(head: str, text: str, *, style: str | None = None) -> None:
+    """Print a text after a head; on a screen its later lines begin where its first one does."""
+    lines = [text]
+    if console.is_terminal:
+        lines = _fold(text, max(_NARROWEST, console.width - len(head))).split("\n")
+    indent = "\n" + " " * len(head)
+    console.print(f"{head}{indent.join(lines)}", style=style)
 
 
 def print_pairs(pairs: Iterable[tuple[str, object]]) -> None:

@@ -19,7 +19,7 @@ TABLES = (
     *("exchange_requests", "findings", "follows", "job_runs", "jobs", "learned_sessions"),
     *("listings", "market_data", "market_data_revisions", "quota_ledger", "rebasings"),
     *("rechecked_sessions", "refusals", "rejected_rows", "runs", "split_revisions", "splits"),
-    *("suspicions", "sync_log", "watched_assets", "watchlists", "workers"),
+    *("suspicions", "sync_log", "vendor_exchanges", "watched_assets", "watchlists", "workers"),
 )
 VIEWS = ("active_assets", "bars", "queued_assets")
 # Two upgrades at once would race for the same tables; the number is arbitrary.

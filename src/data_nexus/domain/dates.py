@@ -47,7 +47,7 @@ def parse_day(text: str, today: date) -> date:
     try:
         return _in_reach(date.fromisoformat(text.strip()), text)
     except ValueError:
-        raise _not_a_date(text) from None
+        raise UsageError(f"{_not_a_date(text)}, yesterday or 7d") from None
 
 
 def _in_reach(day: date, given: object) -> date:

@@ -13,6 +13,8 @@ from data_nexus.errors import UsageError
 _CODE = re.compile(
     r"(?!\.{1,2}$)[^\x00-\x20\x7f-\xa0/\\?#%.](?:[^\x00-\x1f\x7f-\xa0/\\?#%]{0,62}[^\x00-\x20\x7f-\xa0/\\?#%])?"
 )
+_BETWEEN = re.compile(r"[,;\s]+")
+_ISIN = re.compile(r"[A-Z]{2}[A-Z0-9]{9}[0-9]", re.IGNORECASE)
 _EXCHANGE = re.compile(r"[A-Za-z0-9]{1,16}")
 
 
@@ -33,17 +35,18 @@ def is_code(text: str) -> bool:
 
 
 def parse_symbols(texts: Iterable[str]) -> list[Symbol]:
-    """Return the symbols of texts, each of one or of several with commas; each once, in order.
+    """Return the symbols of texts, each of one or of several; each once, in order.
 
-    A code may hold a comma itself: a text is taken apart only if each part is a symbol. Raises
-    `UsageError` for one that is not of the form `AAPL.US`.
+    Several are parted by commas, semicolons or blanks. A code may hold such a mark itself: a text
+    is taken apart only if each part is a symbol. Raises `UsageError` for one that is not of the
+    form `AAPL.US`.
     """
     parts = (part for text in texts for part in _parts(text))
     return list(dict.fromkeys(map(parse_symbol, parts)))
 
 
 def _parts(text: str) -> list[str]:
-    parts = [part for part in text.split(",") if part.strip()]
+    parts = [part for part in _BETWEEN.split(text) if part]
     return parts if parts and all(map(_is_symbol, parts)) else [text]
 
 
@@ -63,7 +66,14 @@ def exchange_code(text: str) -> str:
 def parse_symbol(text: str) -> Symbol:
     """Return `AAPL.US` as a `Symbol`; raise `UsageError` if it is not of that form."""
     code, dot, exchange = text.strip().rpartition(".")
+    if not dot and _ISIN.fullmatch(text.strip()):
+        raise UsageError(
+            f"not a symbol but an ISIN: {text!r}; find its symbols: nexus assets --search"
+            f" {text.strip()}"
+        )
     if not dot or not is_code(code):
-        written = f"{text.strip().upper()}.US" if not dot and is_code(text.strip()) else "AAPL.US"
+        bare = text.strip()
+        is_near = not dot and is_code(bare) and bare[0].isalnum()
+        written = f"{bare.upper()}.US" if is_near else "AAPL.US"
         raise UsageError(f"not a symbol: {text!r}; write it with its exchange, like {written}")
     return Symbol(code, exchange_code(exchange))

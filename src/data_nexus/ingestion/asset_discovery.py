@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from data_nexus.database.store.listings import DiscoveryContext, Listings
@@ -28,11 +28,27 @@ from data_nexus.ingestion.wiring import open_database_async, open_run, settings_
 
 @dataclass(frozen=True, slots=True)
 class WantedList:
-    """A symbol list of an exchange: listed or delisted symbols, and of which types (none: all)."""
+    """A symbol list of an exchange: listed or delisted symbols, and of which types (none: all).
+
+    Types that a person `named` must be those of some symbol on the list; in capitals or not.
+    """
 
     exchange: str
     delisted: bool = False
     types: Sequence[str] = ()
+    named: bool = False
+
+    def found_in(self, listings: Sequence[Listing]) -> WantedList:
+        """Return it with its types as the list spells them; raise `UsageError` for one of none."""
+        there = {each.asset_type.casefold(): each.asset_type for each in listings}
+        unknown = [each for each in self.types if each.casefold() not in there]
+        if unknown and self.named and not self.delisted:
+            names = ", ".join(sorted(filter(None, there.values())))
+            raise UsageError(
+                f"{self.exchange}: no symbol is of type {unknown[0]!r}; there are: {names}"
+            )
+        types = tuple(there.get(each.casefold(), each) for each in self.types)
+        return replace(self, types=types)
 
 
 async def discover(
@@ -49,13 +65,14 @@ async def discover(
     Without a `moment` the list is dated by the database's clock. Raises `UsageError` for an
     exchange that the vendor does not know, or what fetching raises.
     """
-    exchange, state = wanted.exchange, FetchState()
+    state, exchange = FetchState(), wanted.exchange
     request = symbol_list_request(exchange, delisted=wanted.delisted)
     try:
         answer = await requester.fetch(request, lambda body: decode_symbols(body, exchange), state)
     except NotListed as error:
         raise no_exchange(exchange, error) from None
     symbols = answer.decoded
+    wanted = wanted.found_in(symbols.listings)
     if symbols.refused:
         text = (
             f"{symbols.refused} lines repeat a code, hold none that can be used, or cannot be read"
@@ -122,8 +139,8 @@ async def _listed(requester: Fetches, exchange: str, state: FetchState) -> dict[
 def no_exchange(exchange: str, error: NotListed) -> UsageError:
     """Return the error for an exchange that the vendor does not know."""
     return UsageError(
-        f"the vendor knows no exchange {exchange!r} ({error}); is the code right, is"
-        " EODHD_BASE_URL right?"
+        f"the vendor knows no exchange {exchange!r} ({error}); is the code right"
+        " (`nexus exchanges` lists them), is EODHD_BASE_URL right?"
     )
 
 

@@ -26,6 +26,7 @@ from data_nexus.events import (
     Observer,
     Parked,
     Requested,
+    RunExtended,
     RunFinished,
     RunStarted,
     SessionAdvanced,
@@ -86,9 +87,14 @@ class Figures:
         """Count one event."""
         now = self.clock()
         self.done += _steps(event)
+        if self.due:
+            # Suspicions and audits come on top of what was due.
+            self.due = max(self.due, self.done)
         match event:
             case RunStarted(command, due):
                 self.command, self.due = command, due
+            case RunExtended(assets) if self.due:
+                self.due += assets
             case Committed(received=received):
                 self.rows += received
             case SessionAdvanced(stored=stored):
@@ -204,7 +210,7 @@ class ProgressDisplay(Progress):
         if isinstance(event, RunStarted):
             self.add_task(event.command, total=event.due or None)
         for task in self.task_ids:
-            self.advance(task, _steps(event))
+            self.update(task, total=self._figures.due or None, advance=_steps(event))
 
 
 @contextmanager

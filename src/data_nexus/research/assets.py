@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,11 +12,13 @@ import pyarrow as pa
 
 from data_nexus.database.reader import assets as stored
 from data_nexus.domain.symbol import Symbol
+from data_nexus.errors import ActionsNotRead
 from data_nexus.research.selection import (
     Selection,
     exchange_day,
     members_of,
     symbols_of,
+    texts_of,
     unknown_member,
 )
 from data_nexus.research.universe import fetch_universe
@@ -43,12 +46,37 @@ def find_assets(connection: psycopg.Connection, selection: Selection) -> list[Na
     A universe's assets keep the symbols that they had on its day. Raises `UsageError` for an
     unknown symbol, with near names, and for a table that is not a universe.
     """
+    if not isinstance(selection, pa.Table):
+        selection = texts_of(selection)  # once: what was iterated over may be empty then
     if listed := exchange_day(selection):
         day = listed.day or datetime.now(UTC).date()
         selection = fetch_universe(connection, listed.exchange, day)
     if isinstance(selection, pa.Table):
         return _of_universe(connection, selection)
     return _of_symbols(connection, symbols_of(selection))
+
+
+def warn_of_unread_actions(
+    connection: psycopg.Connection, assets: Sequence[NamedAsset], adjust: str
+) -> None:
+    """Warn with `ActionsNotRead` if prices adjusted by actions lack those of an asset.
+
+    Its bars show that it had splits or dividends, and a load of bars alone, as `nexus backfill`,
+    does not read them.
+    """
+    if adjust not in ("splits", "total"):
+        return
+    unread = stored.with_unread_actions(connection, [each.asset_id for each in assets])
+    if not unread:
+        return
+    first = next(each.ticker for each in assets if each.asset_id in unread)
+    more = f" and {len(unread) - 1:,} more" if len(unread) > 1 else ""
+    warnings.warn(
+        f"{first}{more}: the splits and dividends are not read yet, and these prices are adjusted"
+        f" without them; run: nexus update, or nexus get {first}",
+        ActionsNotRead,
+        stacklevel=4,
+    )
 
 
 def _of_symbols(connection: psycopg.Connection, symbols: Sequence[Symbol]) -> list[NamedAsset]:

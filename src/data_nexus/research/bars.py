@@ -16,7 +16,7 @@ from data_nexus.database.reader.universe import AssetState, fetch_states
 from data_nexus.domain.symbol import Symbol
 from data_nexus.errors import UsageError
 from data_nexus.research.actions import fetch_actions
-from data_nexus.research.assets import NamedAsset, Selection, find_assets
+from data_nexus.research.assets import NamedAsset, Selection, find_assets, warn_of_unread_actions
 from data_nexus.research.columns import BARS_SCHEMA, NUMBERS, STORED_SCHEMA
 from data_nexus.research.returns import ReturnKind, view_returns
 from data_nexus.research.views import View, view_bars, whole_histories
@@ -72,6 +72,7 @@ def read_view(
         if settled:
             windows = _final(windows, fetch_states(connection, [*windows]))
         stored = _stored(connection, assets, windows, as_of)
+        warn_of_unread_actions(connection, assets, view.adjust)
     return view_bars(stored, actions, view)
 
 
@@ -99,6 +100,7 @@ def read_returns(
         early = view if as_of is None else replace(view, first=None)
         windows = _windows(assets, early, whole_histories(actions, view), before)
         stored = _stored(connection, assets, windows, as_of)
+        warn_of_unread_actions(connection, assets, view.adjust)
     return view_returns(stored, actions, view, kind)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TypeAlias
@@ -29,8 +29,10 @@ def exchange_day(selection: Selection) -> ExchangeDay | None:
 
     Raises `UsageError` for what is not a date.
     """
-    texts = [selection] if isinstance(selection, str) else selection
-    if isinstance(texts, pa.Table) or len(texts) != 1 or "@" not in texts[0] or "." in texts[0]:
+    if isinstance(selection, pa.Table):
+        return None
+    texts = texts_of(selection)
+    if len(texts) != 1 or "@" not in texts[0] or "." in texts[0]:
         return None
     exchange, _, day = texts[0].partition("@")
     try:
@@ -40,9 +42,31 @@ def exchange_day(selection: Selection) -> ExchangeDay | None:
 
 
 def symbols_of(selection: str | Sequence[str]) -> list[Symbol]:
-    """Return the symbols of a selection, each once, in the order given."""
-    texts = [selection] if isinstance(selection, str) else selection
-    return parse_symbols(texts)
+    """Return the symbols of a selection, each once, in the order given.
+
+    Raises `UsageError` for what `texts_of` refuses.
+    """
+    return parse_symbols(texts_of(selection))
+
+
+def texts_of(selection: object) -> list[str]:
+    """Return one text or several as a list; a column of a table is several.
+
+    Raises `UsageError` for anything else that a notebook has at hand.
+    """
+    if isinstance(selection, str):
+        return [selection]
+    column = getattr(selection, "to_pylist", None)
+    given = column() if column else selection
+    # Of a frame of pandas the names of its columns would be taken for symbols.
+    if isinstance(given, Iterable) and not hasattr(given, "columns"):
+        texts = [*given]
+        if all(isinstance(each, str) for each in texts):
+            return texts
+    raise UsageError(
+        f"not symbols: {type(selection).__name__}; give 'AAPL.US', a list of such texts, or a table"
+        " of db.assets() or db.universe()"
+    )
 
 
 def members_of(universe: pa.Table) -> dict[int, str]:

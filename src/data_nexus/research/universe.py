@@ -13,7 +13,6 @@ from pyarrow import compute
 
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.reader.listed.asset_list import ChosenAssets, list_assets
-from data_nexus.database.reader.listed.exchange_list import held_exchanges
 from data_nexus.database.reader.universe import (
     HolderListing,
     SymbolHolder,
@@ -22,7 +21,7 @@ from data_nexus.database.reader.universe import (
     fetch_universe_rows,
     require_assets,
 )
-from data_nexus.domain.listings.exchange_lists import ListedExchange, known_exchanges
+from data_nexus.domain.listings.exchange_lists import KnownExchange
 from data_nexus.domain.symbol import Symbol
 from data_nexus.errors import UsageError
 from data_nexus.research.columns import table_of
@@ -101,13 +100,9 @@ def read_assets(database: PostgresConnection, chosen: ChosenAssets) -> pa.Table:
     return table_of(map(astuple, list_assets(database, chosen)), ASSETS_SCHEMA)
 
 
-def read_exchanges(database: PostgresConnection, listed: Iterable[ListedExchange] = ()) -> pa.Table:
-    """Return the exchanges in the database, and those that the vendor has listed.
-
-    Columns as in `EXCHANGES_SCHEMA`; those with assets here first, then by code.
-    """
-    found = known_exchanges(listed, held_exchanges(database))
-    return table_of(map(astuple, found), EXCHANGES_SCHEMA)
+def read_exchanges(known: Iterable[KnownExchange]) -> pa.Table:
+    """Return exchanges as a table with the columns of `EXCHANGES_SCHEMA`."""
+    return table_of(map(astuple, known), EXCHANGES_SCHEMA)
 
 
 def read_universe(

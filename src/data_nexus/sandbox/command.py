@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import json
 import os
+import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -222,3 +223,6 @@ def _announce(ports: Ports) -> None:
         "pid": os.getpid(),
     }
     print(json.dumps(ready), flush=True)  # noqa: T201 - the command's answer
+    if sys.stdout.isatty() and TOKEN_VARIABLE not in os.environ:
+        exports = f"export EODHD_BASE_URL={ready['url']} EODHD_API_KEY={DEFAULT_TOKEN}"
+        print(f"In another terminal: {exports}", file=sys.stderr, flush=True)  # noqa: T201

@@ -135,6 +135,7 @@ def same(one: Answer, other: Answer) -> bool:
 
 
 @pytest.mark.sized(HISTORIES, "histories")
+@pytest.mark.filterwarnings("ignore::data_nexus.errors.ActionsNotRead")
 def test_everything_read_as_of_a_moment_is_what_was_read_then(
     worker: Worker, database_url: str
 ) -> None:

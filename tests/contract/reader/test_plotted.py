@@ -14,7 +14,7 @@ from data_nexus.domain.symbol import parse_symbol
 from data_nexus.errors import UsageError
 from data_nexus.research.charts.chart import ChartHistory
 from data_nexus.research.charts.chart_source import ChartRequest, read_histories
-from tests.support.postgres.tables import add_assets
+from tests.support.postgres.tables import add_assets, execute
 
 # December 2024: New York is shut on the 25th and on the week-end of the 28th.
 HELD = (23, 26, 27)
@@ -38,7 +38,9 @@ def add(url: str, code: str, *held: int, exchange: str = "US", **columns: Any) -
 
 def read(url: str, *symbols: str, **question: Any) -> list[ChartHistory]:  # noqa: ANN401
     asked = ChartRequest(**{"now": NEW_YEARS_EVE, **question})
-    return read_histories(PostgresConnection(url), [parse_symbol(s) for s in symbols], asked)
+    return read_histories(
+        PostgresConnection(url), [parse_symbol(s) for s in symbols], asked
+    ).histories
 
 
 def days(dates: Any) -> list[int]:  # noqa: ANN401 - a column of days
@@ -96,3 +98,48 @@ def test_a_symbol_without_a_bar_there_is_named_with_the_dates(database_url: str)
     add(database_url, "NEW")
     with pytest.raises(UsageError, match=r"NEW\.US has no bar yet"):
         read(database_url, "NEW.US")
+
+
+@pytest.mark.parametrize(
+    ("day", "question", "adjust"),
+    [
+        (26, {}, "splits"),
+        (27, {}, "splits"),
+        (26, {"adjust": "raw"}, "raw"),
+        (23, {}, "raw"),
+        (30, {}, "raw"),
+        (27, {"last": december(26)}, "raw"),
+        (26, {"as_of": datetime(2024, 12, 30, tzinfo=UTC)}, "raw"),
+    ],
+)
+def test_a_split_within_what_is_drawn_is_taken_out_unless_raw_prices_are_asked_for(
+    database_url: str, day: int, question: dict[str, Any], adjust: str
+) -> None:
+    add(database_url, "AAPL", *HELD)
+    execute(
+        database_url,
+        "INSERT INTO splits (asset_id, date, numerator, denominator)"  # noqa: S608 - a day
+        f" SELECT id, '2024-12-{day}', 4, 1 FROM assets",
+    )
+    found = read_histories(
+        PostgresConnection(database_url),
+        [parse_symbol("AAPL.US")],
+        ChartRequest(**{"now": NEW_YEARS_EVE, **question}),
+    )
+    first = 2 / 4 if adjust == "splits" else 2
+    assert (found.basis.adjust, found.histories[0].bars.close[0]) == (adjust, first)
+
+
+def test_a_split_that_cannot_be_applied_leaves_prices_as_traded(database_url: str) -> None:
+    add(database_url, "AAPL", *HELD)
+    execute(
+        database_url,
+        "INSERT INTO splits (asset_id, date, numerator, denominator)"
+        " SELECT id, '2024-12-26', 0, 1 FROM assets",
+    )
+    found = read_histories(
+        PostgresConnection(database_url),
+        [parse_symbol("AAPL.US")],
+        ChartRequest(now=NEW_YEARS_EVE),
+    )
+    assert found.basis.adjust == "raw"

@@ -122,6 +122,7 @@ def test_a_wide_table_is_one_column_a_ticker(db: nexus.Nexus) -> None:
 
 
 @pytest.mark.usefixtures("two")
+@pytest.mark.filterwarnings("ignore::data_nexus.errors.ActionsNotRead")
 def test_the_first_return_of_a_window_counts_from_the_bar_before_it(db: nexus.Nexus) -> None:
     table = db.returns(["A.US", "B.US"], "2024-01-03")
     owner = [0.1, 99 / (110 - 1) - 1, 100 / 99 - 1]
@@ -148,6 +149,7 @@ def test_actions_are_one_table_of_splits_and_dividends(db: nexus.Nexus) -> None:
     assert len(db.actions("B.US")) == 0
 
 
+@pytest.mark.filterwarnings("ignore::data_nexus.errors.ActionsNotRead")
 def test_a_dividend_in_another_currency_is_refused_by_name_and_the_splits_are_not(
     worker: Worker, database_url: str, db: nexus.Nexus, two: list[int]
 ) -> None:

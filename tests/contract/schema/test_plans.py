@@ -231,3 +231,14 @@ def test_the_stored_bars_of_windows_are_read_by_their_key_and_no_others(database
         assert [scan for scan in scans(plan) if scan.startswith("Seq Scan")] == []
         read = [node for node in plan if node["Node Type"] in ("Index Scan", "Bitmap Heap Scan")]
         assert [node["Actual Rows"] for node in read] == [count * bars]
+
+
+def test_many_symbols_are_found_by_their_key_in_both_spellings(queues: dict[int, str]) -> None:
+    exchanges = ("TO", "US", "LSE", "XETRA")
+    wanted = {
+        "symbols": [f"s{number}" for number in range(1, 501)],
+        "exchanges": [exchanges[number % 4] for number in range(500)],
+    }
+    plan = explain(queues[LONG], "find_assets", **wanted)
+    assert "Index Scan assets_code" in scans(plan)
+    assert [scan for scan in scans(plan) if scan == "Seq Scan assets"] == []

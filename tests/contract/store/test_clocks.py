@@ -6,12 +6,15 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
+from psycopg.rows import class_row
 
 from data_nexus.config import Secret, load_settings
 from data_nexus.database import queries
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.reader.planning import known_quota
+from data_nexus.database.reader.status import PastRun
 from data_nexus.database.store import open_store
 from data_nexus.database.store.clock import clock_at
 from data_nexus.domain.endpoints import Endpoint
@@ -115,12 +118,38 @@ def test_a_list_read_on_a_day_to_come_gives_way_to_any_other(database_url: str) 
     assert (only.listed, other.listed) == (1, 2)
 
 
+def live_workers(url: str) -> list[tuple[object, ...]]:
+    return PostgresConnection(url).rows("live_workers", {}, lambda _: lambda row: row)
+
+
+def test_a_killed_worker_and_its_run_are_lost_at_once(database_url: str) -> None:
+    seen = "INSERT INTO workers (owner, state) VALUES (%s, '{}')"
+    begun = "INSERT INTO runs (command, owner) VALUES ('backfill', %s)"
+    owner = -3  # as a random number may be
+    with psycopg.connect(database_url) as worker:
+        worker.execute("SELECT pg_advisory_lock(%s)", (owner,))
+        rows(database_url, seen, owner)
+        rows(database_url, begun, owner)
+        assert len(live_workers(database_url)) == 1
+        assert last_outcome(database_url) == "running"
+    assert live_workers(database_url) == []
+    assert last_outcome(database_url) == "lost: its process ended"
+    assert value(database_url, "SELECT outcome FROM runs") == "running", "status writes nothing"
+
+
+def last_outcome(url: str) -> str | None:
+    (run,) = PostgresConnection(url).rows("last_runs", {}, class_row(PastRun))
+    return run.outcome
+
+
 def test_a_worker_seen_on_a_day_to_come_does_not_live(database_url: str) -> None:
     seen = "INSERT INTO workers (owner, state, seen_at) VALUES (%s, '{}', now() + %s::interval)"
     for owner, ahead in enumerate(("0", "1 minute", "-1 minute", "10 days", "-10 days")):
         rows(database_url, seen, owner, ahead)
-    live = PostgresConnection(database_url).rows("live_workers", {}, lambda _: lambda row: row)
-    assert len(live) == 3
+    assert live_workers(database_url) == [], "none of them holds its lock"
+    with psycopg.connect(database_url) as holder:
+        holder.execute("SELECT pg_advisory_lock(owner) FROM generate_series(0, 4) AS owner")
+        assert len(live_workers(database_url)) == 3
     with worker_on(database_url) as worker:
         worker._runner.run(worker.store.runs.leave())  # noqa: SLF001
     assert value(database_url, "SELECT array_agg(owner ORDER BY owner) FROM workers") == [0, 1, 2]

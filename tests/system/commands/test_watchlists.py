@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.postgres.tables import execute, rows, value
+from tests.support.postgres.tables import eventually, execute, rows, value
 from tests.support.programs.commands import Commands
 from tests.support.vendor.sandbox import Sandbox, sandbox
 from tests.support.vendor.truth import codes
@@ -110,7 +110,7 @@ def test_a_pause_outlives_a_discovery_and_ends_by_hand(
     done = commands.run("pause", "--watchlist", "mine")
     assert done.stdout == f"{MINE} assets paused.\n"
     again = commands.run("pause", f"{mine[0]}.us")
-    assert again.stdout == "0 assets paused.\nThe other 1 were paused already.\n"
+    assert again.stdout == "0 assets paused.\nThe other one was paused already.\n"
     execute(database_url, "UPDATE assets SET name = 'another'")
     assert commands.run("discover", "--exchange", "US").code == 0
     due = commands.run("plan", "--days-old", "1", "--json").answer["calls"]
@@ -160,3 +160,18 @@ def test_what_cannot_be_chosen_is_said_with_the_remedy(
     assert said in done.stderr
     found: list[Any] = commands.run("watchlist", "list", "--json").answer["watchlists"]
     assert [each["assets"] for each in found] == [len(mine)], "nothing was made"
+
+
+@pytest.mark.usefixtures("mine")
+def test_a_worker_ends_with_its_watchlist_and_says_so(
+    commands: Commands, database_url: str
+) -> None:
+    with commands.running("worker", "--watchlist", "mine", poll_seconds=0.2) as worker:
+        eventually(lambda: value(database_url, "SELECT count(*) = 1 FROM workers"), seconds=30)
+        assert commands.run("watchlist", "remove", "mine", "--all").code == 0
+        done = worker.end()
+    assert (done.code, "there is no watchlist mine" in done.stderr) == (2, True)
+    (last, *_) = commands.run("status", "--json").answer["runs"]
+    assert (last["command"], last["outcome"].startswith("there is no watchlist")) == (
+        *("worker", True),
+    )

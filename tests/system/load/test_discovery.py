@@ -179,8 +179,8 @@ def test_a_root_where_nothing_is_known_is_named_as_the_likely_cause(commands: Co
     done = wrong.run("discover", "--exchange", "US", "--json")
     assert done.code == 2
     assert (
-        "knows no exchange 'US' (US: 404); is the code right, is EODHD_BASE_URL right?"
-        in (done.answer["error"])
+        "knows no exchange 'US' (US: 404); is the code right (`nexus exchanges` lists them), is"
+        " EODHD_BASE_URL right?" in (done.answer["error"])
     )
     assert "the vendor has no account there" in done.stderr
 
@@ -192,3 +192,16 @@ def test_only_the_types_asked_for_are_listed(commands: Commands, database_url: s
     assert 0 < etfs < SYMBOLS
     answer = commands.run("discover", "--json").answer
     assert counts(answer) == [(SYMBOLS - etfs, 0, 0, etfs)]
+
+
+def test_a_type_that_nobody_has_is_refused_and_kept_nowhere(
+    commands: Commands, database_url: str
+) -> None:
+    """Else the weekly list would be filtered by it, and new listings stop without a word."""
+    done = commands.run("discover", "--type", "Stock")
+    assert done.code == 2
+    assert "US: no symbol is of type 'Stock'; there are: Common Stock, ETF" in done.stderr
+    assert value(database_url, "SELECT count(*) FROM discoveries") == 0
+    assert commands.run("discover", "--type", "etf").code == 0
+    assert rows(database_url, "SELECT DISTINCT asset_type FROM assets") == [("ETF",)]
+    assert value(database_url, "SELECT types FROM discoveries") == ["ETF"]

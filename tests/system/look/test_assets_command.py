@@ -195,13 +195,37 @@ def test_the_vendors_exchanges_cost_one_call_and_ours_come_first(
         ("AU", False),
     ]
     text = desk.run("exchanges", "--search", "lond").stdout
-    assert text.splitlines()[-1] == "1 exchange, 1 of them in the database, for 1 call."
+    assert "1 exchange, 1 of them in the database." in text
     assert "London Exchange" in text
 
 
-def test_without_a_key_or_offline_only_ours_are_listed_and_nothing_is_sent(
-    desk: Commands, vendor: Sandbox
+def test_the_list_is_kept_for_days_without_a_network_until_it_is_asked_for_again(
+    desk: Commands, url: str, vendor: Sandbox
 ) -> None:
+    assert desk.run("exchanges", "--refresh", "--json").answer["calls"] == 1
+    execute(url, "UPDATE vendor_exchanges SET listed_at = now() - interval '3 days'")
+    begun = len(vendor.log())
+    unreachable = Commands(
+        desk.folder, {**desk.environment, "EODHD_BASE_URL": "http://127.0.0.1:9/api"}
+    )
+    done = unreachable.run("exchanges")
+    assert done.code == 0
+    assert "As the vendor listed them 3 days ago; again: --refresh (1 call)" in done.stdout
+    assert done.stdout == unreachable.run("exchanges", "--offline").stdout
+    assert len(vendor.log()) == begun
+    refused = unreachable.run("exchanges", "--refresh")
+    assert (refused.code, "no connection" in refused.stderr) == (6, True)
+    assert desk.run("exchanges", "--refresh", "--offline").code == 2
+    execute(url, "INSERT INTO vendor_exchanges VALUES ('GONE', 'shut', '', '', '')")
+    again = desk.run("exchanges", "--refresh")
+    assert "2 of them in the database, for 1 call." in again.stdout
+    assert "GONE" not in again.stdout
+
+
+def test_without_a_key_or_offline_only_ours_are_listed_and_nothing_is_sent(
+    desk: Commands, url: str, vendor: Sandbox
+) -> None:
+    execute(url, "DELETE FROM vendor_exchanges")
     begun = len(vendor.log())
     done = desk.run("exchanges", "--offline")
     assert done.code == 0
@@ -218,9 +242,14 @@ def test_without_a_key_or_offline_only_ours_are_listed_and_nothing_is_sent(
     assert len(vendor.log()) == begun
 
 
+def lists_read(vendor: Sandbox) -> int:
+    return [each["endpoint"] for each in vendor.log()].count("exchanges-list")
+
+
 def test_python_lists_both_and_describes_the_database(
-    desk: Commands, url: str, monkeypatch: pytest.MonkeyPatch
+    desk: Commands, url: str, vendor: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    calls = lists_read(vendor)
     monkeypatch.setattr(logging.root, "handlers", [])
     for name, setting in desk.environment.items():
         monkeypatch.setenv(name, setting)
@@ -228,7 +257,10 @@ def test_python_lists_both_and_describes_the_database(
         own = db.exchanges()
         assert own["code"].to_pylist() == ["LSE", "US"]
         assert own["with_bars"].to_pylist() == [0, 5]
-        assert db.exchanges(vendor=True)["code"].to_pylist() == ["LSE", "US", "AU"]
+        execute(url, "DELETE FROM vendor_exchanges")
+        for given in ({"vendor": True}, {"vendor": True}, {"refresh": True}):
+            assert db.exchanges(**given)["code"].to_pylist() == ["LSE", "US", "AU"]
+        assert lists_read(vendor) == calls + 2, "the second one was kept"
         loaded = db.assets("", exchange="US").to_pylist()
         with_bars = [row["symbol"] for row in loaded if row["last_bar"]]
         assert len(db.bars(with_bars)) == 100

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 import data_nexus as nexus
+from data_nexus.errors import UsageError
 from tests.support.files.exports import Bar, Share, put
 from tests.support.postgres.database import Cluster
 from tests.support.postgres.tables import execute
@@ -182,6 +183,9 @@ def test_a_closed_or_empty_database_describes_itself(cluster: Cluster) -> None:
     with cluster.fresh_database() as url, nexus.connect(url) as db:
         assert repr(db) == "<database on a server, without assets>"
     assert repr(db) == "<database on a server, closed or out of reach>"
+    for ask in (db.bars, db.get, db.missing):
+        with pytest.raises(UsageError, match="this database is closed; open it again"):
+            ask("AAPL.US")
     assert "<caption>database on a server, closed or out of reach</caption>" in db._repr_html_()
 
 

@@ -13,12 +13,14 @@ from rich.console import Console
 
 from data_nexus.events import (
     Absent,
+    ActionsRead,
     Committed,
     Draining,
     Event,
     Failed,
     Requested,
     Retried,
+    RunExtended,
     RunFinished,
     RunStarted,
     Waiting,
@@ -87,6 +89,14 @@ def test_the_display_counts_assets_rows_and_calls() -> None:
     assert "3/4,000 assets" in page
     assert "rows/s · 1,200 rows · 2 calls" in page
     assert "waiting" not in page
+
+
+def test_actions_that_bars_ask_for_lengthen_the_bar() -> None:
+    commits = [Committed(f"S{number}.US", 1, 1, 0, 0, 0) for number in range(4)]
+    page = shown(RunStarted("update", 4), *commits, RunExtended(3), ActionsRead("S0.US", 1, 0, 0))
+    assert "5/7 assets" in page
+    over = shown(RunStarted("update", 1), *commits)
+    assert "4/4 assets" in over, "what comes on top, as an audit, is never more than all"
 
 
 def test_a_worker_knows_no_end_and_shows_none() -> None:

@@ -153,3 +153,28 @@ def test_texts_with_commas_are_taken_apart_unless_a_code_holds_one() -> None:
     for text in ("", ",", "AAPL,MSFT"):
         with pytest.raises(UsageError, match="not a symbol"):
             parse_symbols([text])
+
+
+@pytest.mark.parametrize(
+    "text", ["A.US,B.US", "A.US; B.US", "A.US B.US", "A.US\nB.US,", " A.US\tB.US"]
+)
+def test_several_in_one_text_are_taken_apart(text: str) -> None:
+    assert parse_symbols([text]) == [Symbol("A", "US"), Symbol("B", "US")]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "US0378331005",
+            "an ISIN: 'US0378331005'; find its symbols: nexus assets --search US0378331",
+        ),
+        ("aapl", "like AAPL.US"),
+        (",", "like AAPL.US"),
+        ("A.US;B", "like US, LSE or XETRA"),
+    ],
+)
+def test_what_is_none_is_answered_with_what_was_meant(text: str, said: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        parse_symbols([text])
+    assert said in str(refused.value)

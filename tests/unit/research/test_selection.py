@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pytest
 
@@ -14,6 +16,7 @@ from data_nexus.research.selection import (
     exchange_day,
     members_of,
     symbols_of,
+    texts_of,
     unknown_member,
 )
 
@@ -59,3 +62,24 @@ def test_a_universe_of_another_store_is_refused_by_its_asset() -> None:
     assert str(unknown_member(7, "snapshot")).startswith(
         "asset 7 of the universe is not in the snapshot"
     )
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["A.US", "B.US"],
+        ("A.US", "B.US"),
+        (text for text in ("A.US", "B.US")),
+        pa.chunked_array([["A.US"], ["B.US"]]),
+        pd.Series(["A.US", "B.US"]),
+        "A.US,B.US",
+    ],
+)
+def test_symbols_are_any_texts_that_a_notebook_has(given: Any) -> None:  # noqa: ANN401
+    assert symbols_of(texts_of(given)) == [Symbol("A", "US"), Symbol("B", "US")]
+
+
+@pytest.mark.parametrize("given", [None, 5, [None], ["A.US", 5], pd.DataFrame({"symbol": []})])
+def test_what_is_no_texts_is_named_by_its_type(given: Any) -> None:  # noqa: ANN401
+    with pytest.raises(UsageError, match=f"not symbols: {type(given).__name__}; give 'AAPL.US'"):
+        symbols_of(given)

@@ -37,7 +37,7 @@ def history(symbol: str = "A.US") -> ChartHistory:
 def canvas(text: str) -> list[str]:
     """What stands right of the vertical axis, from the highest row to the lowest."""
     first = text.partition("└")[0].splitlines()
-    rows = [line[10:].ljust(9) for line in first if line[9:10] in ("┤", "│")]
+    rows = [line[10:].ljust(30) for line in first if line[9:10] in ("┤", "│")]
     assert len(rows) > 10
     return rows
 
@@ -45,7 +45,7 @@ def canvas(text: str) -> list[str]:
 def test_a_rising_candle_is_light_a_falling_one_dark_and_a_gap_dotted() -> None:
     rows = canvas(candles_text(chart_of([history()], 30), BASIS, Size(LEAST_WIDTH)))
     columns = ["".join(column).strip() for column in zip(*rows, strict=True)]
-    rising, gap, falling = columns[1], columns[4], columns[7]
+    rising, gap, falling = columns[5], columns[15], columns[25]
     assert (set(rising), set(gap), set(falling)) == ({"│", "░"}, {"·"}, {"│", "█"})
     assert len(gap) == len(rows)
     # The body is half of the range, in its middle.
@@ -53,14 +53,16 @@ def test_a_rising_candle_is_light_a_falling_one_dark_and_a_gap_dotted() -> None:
     assert (rising, falling) == (rising[::-1], rising.replace("░", "█"))
     assert abs(rising.count("░") - len(rising) / 2) <= 1
     assert wick > 2
-    assert not "".join(columns[at] for at in (0, 2, 3, 5, 6, 8))
+    # A body is wider than its wick, and all columns of the screen are used.
+    assert [at for at, column in enumerate(columns) if column] == [*range(3, 8), 15, *range(23, 28)]
+    assert {columns[at].strip("░") for at in (3, 4, 6, 7)} == {""}
 
 
 def test_marks_and_volumes_stand_beneath_their_candles() -> None:
     lines = candles_text(chart_of([history()], 30), BASIS, Size(LEAST_WIDTH)).splitlines()
-    assert "      gap     ?" in lines
+    assert f"      gap {' ' * 15}?" in lines
     top = next(line for line in lines if line.startswith("     1.5M"))
-    assert top[10:] == " █"
+    assert top[10:] == "   █████"
 
 
 def test_a_comparison_crosses_at_100() -> None:

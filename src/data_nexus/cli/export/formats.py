@@ -12,7 +12,7 @@ from typing import Any, get_args
 import click
 
 from data_nexus.cli.options import DAY, MOMENT, Decorated, opened, output_options, settings_from
-from data_nexus.cli.render import console, counted, print_json, waiting
+from data_nexus.cli.render import console, counted, print_json, waiting, warnings_as_notes
 from data_nexus.database.reader.watchlists.watchlists import list_members
 from data_nexus.domain.symbol import exchange_code
 from data_nexus.errors import UsageError
@@ -101,7 +101,11 @@ def _run(  # noqa: PLR0913 - the options of a command
         raise UsageError(
             "name what to export: --symbols AAPL.US,MSFT.US, or --watchlist NAME, or --exchange US"
         )
-    with opened(settings, writes=False) as database, waiting("exporting") as change:
+    with (
+        warnings_as_notes(),
+        opened(settings, writes=False) as database,
+        waiting("exporting") as change,
+    ):
 
         def watch(assets: Sequence[NamedAsset]) -> Iterator[NamedAsset]:
             for number, asset in enumerate(assets):

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
-from data_nexus.app.runs import run_backfill
+from data_nexus.app.commands.runs import run_backfill
 from data_nexus.cli.exit_codes import exit_code_of
-from data_nexus.cli.load.report import print_run
-from data_nexus.cli.options import output_options, settings_from
-from data_nexus.cli.render import error_console, print_json
-from data_nexus.domain.symbol import exchange_code, parse_symbols
+from data_nexus.cli.load.report import NOTHING_DUE, print_run
+from data_nexus.cli.options import opened, output_options, settings_from
+from data_nexus.cli.render import error_console, print_json, print_note
+from data_nexus.config import Settings
+from data_nexus.database.reader.assets import asset_ids_of
+from data_nexus.database.reader.watchlists.follows import KeptOut, kept_out
+from data_nexus.domain.symbol import Symbol, exchange_code, parse_symbols
 from data_nexus.events import observers
 from data_nexus.ingestion.history_loader import BackfillScope
 from data_nexus.ingestion.wiring import FAIL_FAST, WAIT
 from data_nexus.observe.logs import log_event
 from data_nexus.observe.progress import progress_display
+
+_ALL_ANSWERED = "Nothing is due: each was answered in the last day; --days-old 0 asks again."
 
 
 @click.command()
@@ -67,8 +73,17 @@ def backfill(
     with progress_display(error_console) as progress:
         policy = WAIT if wait else FAIL_FAST
         report = run_backfill(settings, scope, observers(log_event, progress), policy)
+    left_out = _kept_out(settings, scope.symbols) if scope.symbols else []
     if as_json:
-        print_json(report.as_dict())
-    else:
-        print_run(report)
-    return exit_code_of(report)
+        print_json(report.as_dict() | {"not_loaded": list(map(str, left_out))})
+    elif report.total_assets or len(left_out) < len(scope.symbols or " "):
+        print_run(report, _ALL_ANSWERED if scope.symbols else NOTHING_DUE)
+    for each in left_out:
+        print_note(f"warning: {each}")
+    return exit_code_of(report) or (3 if left_out else 0)
+
+
+def _kept_out(settings: Settings, symbols: Sequence[Symbol]) -> list[KeptOut]:
+    """Return those of the symbols that no run loads."""
+    with opened(settings, writes=False) as database:
+        return kept_out(database, asset_ids_of(database, symbols))

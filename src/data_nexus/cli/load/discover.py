@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from data_nexus.app.runs import DiscoveryReport, DiscoveryScope, run_discovery
+from data_nexus.app.commands.runs import DiscoveryReport, DiscoveryScope, run_discovery
 from data_nexus.cli.load.report import print_lists
 from data_nexus.cli.options import output_options, settings_from
 from data_nexus.cli.render import console, counted, error_console, print_error, print_json

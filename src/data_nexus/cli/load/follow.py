@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from data_nexus.cli.options import opened, output_options, settings_from
-from data_nexus.cli.render import NOTHING_DISCOVERED, console, print_json, print_table
+from data_nexus.cli.render import NOTHING_DISCOVERED, console, print_json, print_table, waiting
 from data_nexus.database.reader.planning import require_exchange
 from data_nexus.database.reader.watchlists.follows import (
     FollowedExchange,
@@ -44,7 +44,10 @@ def follow(
     if (watchlist and exchange) or (only and not watchlist):
         raise UsageError("give --watchlist NAME, with --only or without, or else --exchange CODE")
     code = exchange_code(exchange) if exchange else None
-    with opened(settings_from(options), writes=bool(watchlist or code)) as database:
+    with (
+        opened(settings_from(options), writes=bool(watchlist or code)) as database,
+        waiting("marking what is followed"),
+    ):
         if watchlist:
             member_ids(database, watchlist)
             follow_watchlist(database, watchlist, only=only)

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from data_nexus.cli.options import opened, output_options, settings_from
-from data_nexus.cli.render import console, counted, print_json
+from data_nexus.cli.render import console, counted, print_json, waiting
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.reader.assets import asset_ids_of
 from data_nexus.database.reader.planning import require_exchange
@@ -62,7 +62,7 @@ def _change(
     if sum(map(bool, (symbols, watchlist, exchange))) != 1:
         raise UsageError("name symbols, or a --watchlist, or an --exchange")
     wanted, code = parse_symbols(symbols), exchange_code(exchange) if exchange else None
-    with opened(settings_from(options)) as database:
+    with opened(settings_from(options)) as database, waiting("marking the assets"):
         asset_ids = None
         if code:
             require_exchange(database, code)
@@ -76,4 +76,6 @@ def _change(
         return
     console.print(f"{counted(count, 'asset')} {done}.")
     if asset_ids is not None and count < len(asset_ids):
-        console.print(f"The other {len(asset_ids) - count:,} {otherwise}.")
+        rest = len(asset_ids) - count
+        left = "The other one" if rest == 1 else f"The other {rest:,}"
+        console.print(f"{left} {otherwise if rest > 1 else otherwise.replace('were', 'was')}.")

@@ -64,9 +64,20 @@ def plan(
         console.print("Nothing is due: no calls." if report.exchanges else NOTHING_DISCOVERED)
     else:
         _say(report)
-        is_update = report.is_update
-        for advice in _update_advice(found) if is_update else _advice(found, settings.days_old):
-            console.print(advice)
+        chosen_by = _options(chosen, watchlist)
+        advice = (
+            _update_advice(found, chosen_by)
+            if report.is_update
+            else _advice(found, settings.days_old, chosen_by)
+        )
+        for each in advice:
+            console.print(each)
+
+
+def _options(exchange: str | None, watchlist: str | None) -> str:
+    """Return the options by which a command does what was planned, and no more."""
+    given = (("--exchange", exchange), ("--watchlist", watchlist))
+    return "".join(f" {name} {value}" for name, value in given if value)
 
 
 def _say(report: PlanReport) -> None:
@@ -128,18 +139,18 @@ def _time(found: Plan, known: KnownQuota) -> str:
     return f"{span(found.eta_sec)} at {counted(limit, 'request')} a minute{learned}{daily}"
 
 
-def _advice(found: Plan, days_old: float) -> Iterator[str]:
+def _advice(found: Plan, days_old: float, chosen: str) -> Iterator[str]:
     if found.days is None:
         yield (
             "The number of quota days is not known: the first command that sends a request learns"
-            " the quota, for example `nexus backfill --limit 1` (1 call)."
+            f" the quota, for example `nexus backfill{chosen} --limit 1` (1 call)."
         )
     elif found.days <= 1:
-        yield "The calls left today are enough: `nexus backfill --no-limit`."
+        yield f"The calls left today are enough: `nexus backfill{chosen} --no-limit`."
     else:
         yield (
-            "`nexus backfill --no-limit` ends when the day's calls are used up, and continues when"
-            " it is run again; with `--wait` it sleeps until there are calls again."
+            f"`nexus backfill{chosen} --no-limit` ends when the day's calls are used up, and"
+            " continues when it is run again; with `--wait` it sleeps until there are calls again."
         )
     if found.days is not None and found.days > max(days_old, 1):
         yield (
@@ -148,7 +159,7 @@ def _advice(found: Plan, days_old: float) -> Iterator[str]:
         )
 
 
-def _update_advice(found: Plan) -> Iterator[str]:
+def _update_advice(found: Plan, chosen: str) -> Iterator[str]:
     if any(step.kind is StepKind.SYMBOLS for step in found.steps):
         yield (
             f"A symbol list costs one call; for the US {CALLS[Endpoint.SYMBOL_CHANGES]} more are"
@@ -171,11 +182,11 @@ def _update_advice(found: Plan) -> Iterator[str]:
             " are not stored; that is known once the bars are received."
         )
     if found.days is None or found.days <= 1:
-        yield "To load it: `nexus update`."
+        yield f"To load it: `nexus update{chosen}`."
     else:
         yield (
-            "`nexus update` ends when the day's calls are used up, and continues when it is run"
-            " again; with `--wait` it sleeps until there are calls again."
+            f"`nexus update{chosen}` ends when the day's calls are used up, and continues when it"
+            " is run again; with `--wait` it sleeps until there are calls again."
         )
 
 

@@ -9,7 +9,7 @@ import click
 
 from data_nexus.cli.load.symbol_files import read_symbols
 from data_nexus.cli.options import opened, output_options, settings_from
-from data_nexus.cli.render import console, counted, print_json, print_table
+from data_nexus.cli.render import console, counted, print_json, print_table, waiting
 from data_nexus.database.reader.watchlists.watchlists import (
     ListedMember,
     ListedWatchlist,
@@ -54,7 +54,7 @@ def create(
     Example: nexus watchlist create sp500 --file sp500.txt
     """
     wanted = _given(symbols, path, column)
-    with opened(settings_from(options)) as database:
+    with opened(settings_from(options)) as database, waiting("writing the watchlist"):
         count = create_watchlist(database, watchlist_name(name), wanted)
     _say(name, count, "with", as_json=as_json)
 
@@ -75,7 +75,7 @@ def add(
 ) -> None:
     """Add symbols to a watchlist."""
     wanted = _given(symbols, path, column)
-    with opened(settings_from(options)) as database:
+    with opened(settings_from(options)) as database, waiting("writing the watchlist"):
         count = add_to_watchlist(database, name, wanted)
     _say(name, count, "gained", as_json=as_json)
 
@@ -99,7 +99,7 @@ def remove(
     """Take symbols out of a watchlist; their bars stay."""
     if everything == bool(symbols or path):
         raise UsageError("name the symbols to take out, or give --all to delete the watchlist")
-    with opened(settings_from(options)) as database:
+    with opened(settings_from(options)) as database, waiting("writing the watchlist"):
         if everything:
             drop_watchlist(database, name)
         else:

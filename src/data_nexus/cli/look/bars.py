@@ -13,7 +13,15 @@ import pyarrow.compute as pc
 from pyarrow import csv, parquet
 
 from data_nexus.cli.options import DAY, MOMENT, opened, output_options, settings_from
-from data_nexus.cli.render import console, counted, print_error, print_json, print_table, waiting
+from data_nexus.cli.render import (
+    console,
+    counted,
+    print_error,
+    print_json,
+    print_table,
+    waiting,
+    warnings_as_notes,
+)
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.reader.assets import BarRange, bar_ranges
 from data_nexus.domain.symbol import parse_symbols
@@ -74,7 +82,11 @@ def bars(
     )
     if first and last and first > last:
         raise UsageError(f"--from {first} is after --to {last}; exchange them")
-    with opened(settings, writes=False) as database, waiting("reading the bars"):
+    with (
+        warnings_as_notes(),
+        opened(settings, writes=False) as database,
+        waiting("reading the bars"),
+    ):
         table = read_view(database, symbols, view, as_of=as_of)
         lacking = [] if len(table) else _lacking(database, symbols)
     if lacking:

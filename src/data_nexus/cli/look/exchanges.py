@@ -8,16 +8,15 @@ from typing import Any
 
 import click
 
-from data_nexus.app.runs import run_exchanges
+from data_nexus.app.commands.runs import run_exchanges
 from data_nexus.cli.options import opened, output_options, settings_from
-from data_nexus.cli.render import console, counted, print_fitting, print_json
-from data_nexus.database.reader.listed.exchange_list import held_exchanges
-from data_nexus.domain.listings.exchange_lists import (
-    KnownExchange,
-    ListedExchange,
-    known_exchanges,
-)
+from data_nexus.cli.render import console, counted, print_fitting, print_json, waiting
+from data_nexus.config import Settings
+from data_nexus.database.reader.listed.exchange_list import ExchangeList, exchange_list
+from data_nexus.domain.listings.exchange_lists import KnownExchange
+from data_nexus.errors import UsageError
 from data_nexus.observe.logs import log_event
+from data_nexus.observe.waiting import span
 
 # What a narrow screen does without, the least needed first.
 _SPARED = ("currency", "last bar", "with bars")
@@ -25,11 +24,13 @@ _SPARED = ("currency", "last bar", "with bars")
 
 @click.command()
 @click.option("--search", help="words of the code, the name or the country: germany")
-@click.option("--offline", is_flag=True, help="only those in the database: no call")
+@click.option("--refresh", is_flag=True, help="have the vendor list them again: 1 call")
+@click.option("--offline", is_flag=True, help="no call, even if no list was stored yet")
 @output_options
 def exchanges(
     search: str | None,
-    offline: bool,  # noqa: FBT001 - a flag of the command line
+    refresh: bool,  # noqa: FBT001 - a flag of the command line
+    offline: bool,  # noqa: FBT001
     as_json: bool,  # noqa: FBT001
     **options: Any,  # noqa: ANN401
 ) -> None:
@@ -37,28 +38,40 @@ def exchanges(
 
     Example: nexus exchanges --search germany
 
-    Costs one call; without a key, or with --offline, only the exchanges in the database are shown.
+    The vendor's list costs one call the first time and is stored: later it needs no call and no
+    network, until --refresh. Without a list, as without a key, only the exchanges in the database
+    are shown.
     """
+    if refresh and offline:
+        raise UsageError("--refresh sends a request and --offline sends none: give one of them")
     settings = settings_from(options)
-    is_offline = offline or settings.token is None
-    listed: Sequence[ListedExchange] = ()
-    calls = 0
-    if not is_offline:
-        listed, calls = run_exchanges(settings, log_event)
-    with opened(settings, writes=False) as database:
-        found = known_exchanges(listed, held_exchanges(database))
+    found, calls = _read(settings), 0
+    if refresh or not (found.listed_at or offline or settings.token is None):
+        with waiting("asking for the list of exchanges"):
+            calls = run_exchanges(settings, log_event)
+        found = _read(settings)
     words = (search or "").casefold().split()
-    chosen = [each for each in found if all(word in _haystack(each) for word in words)]
+    chosen = [each for each in found.exchanges if all(word in _haystack(each) for word in words)]
     if as_json:
-        print_json({"exchanges": [asdict(each) for each in chosen], "calls": calls})
+        moment = found.listed_at and found.listed_at.isoformat()
+        shown = [asdict(each) for each in chosen]
+        print_json({"exchanges": shown, "calls": calls, "listed_at": moment})
         return
     if chosen:
-        named = ("name", "country", "currency") if listed else ()
+        named = ("name", "country", "currency") if found.listed_at else ()
         print_fitting([_row(each, named) for each in chosen], _SPARED)
     console.print(_summary(chosen, calls))
-    if is_offline:
+    if found.age is None:
         why = "With --offline" if offline else "Without a key (EODHD_API_KEY)"
         console.print(f"{why} only the exchanges in the database are shown.")
+    elif not calls:
+        age = span(found.age.total_seconds())
+        console.print(f"As the vendor listed them {age} ago; again: --refresh (1 call)")
+
+
+def _read(settings: Settings) -> ExchangeList:
+    with opened(settings, writes=False) as database:
+        return exchange_list(database)
 
 
 def _haystack(exchange: KnownExchange) -> str:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 
 from data_nexus.cli.options import DAY, MOMENT, opened, output_options, settings_from
-from data_nexus.cli.render import console, counted, print_json, waiting
+from data_nexus.cli.render import console, counted, print_json, waiting, warnings_as_notes
 from data_nexus.database.reader.watchlists.watchlists import list_members
 from data_nexus.domain.calendar.sessions import day_date
 from data_nexus.domain.symbol import parse_symbols
 from data_nexus.errors import UsageError
-from data_nexus.research.charts.caption import PLACES, Basis, default_adjustment
+from data_nexus.research.charts.caption import PLACES, Basis, chosen_adjustment
 from data_nexus.research.charts.chart import MOST_CANDLES, Chart, ChartHistory, Panel, chart_of
 from data_nexus.research.charts.chart_source import ChartRequest, read_histories
 from data_nexus.research.exports.target import whole_file
@@ -35,7 +35,7 @@ _PIPE_WIDTH = 80
 @click.option(
     "--adjust",
     type=click.Choice(get_args(Adjust)),
-    help="how prices are adjusted; by default raw, with --compare total",
+    help="how prices are adjusted; by default raw, or splits if one is drawn; --compare: total",
 )
 @click.option("--as-of", type=MOMENT, help="as known then: 2026-11-01T12:00 (UTC), yesterday, 7d")
 @click.option("--compare", is_flag=True, help="closes as lines that all begin at 100")
@@ -64,20 +64,22 @@ def plot(
         raise UsageError("name symbols, like AAPL.US MSFT.US, or a --watchlist")
     settings = settings_from(options)
     form = _form(shape["out"]) if shape["out"] else None
-    now = datetime.now(UTC)
-    basis = Basis(adjust or default_adjustment(compare=shape["compare"]), as_of or now)
     request = ChartRequest(
         first=first,
         last=last,
-        adjust=basis.adjust,
+        adjust=chosen_adjustment(adjust, compare=shape["compare"]),
         as_of=as_of,
-        now=now,
+        now=datetime.now(UTC),
     )
-    with opened(settings, writes=False) as database, waiting("reading the bars"):
+    with (
+        warnings_as_notes(),
+        opened(settings, writes=False) as database,
+        waiting("reading the bars"),
+    ):
         if watchlist:
             symbols = tuple(each.symbol for each in list_members(database, watchlist))
-        histories = read_histories(database, parse_symbols(symbols), request)
-    _draw(histories, basis, form, **shape)
+        charted = read_histories(database, parse_symbols(symbols), request)
+    _draw(charted.histories, charted.basis, form, **shape)
 
 
 def _draw(

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from data_nexus.app.runs import run_daemon
+from data_nexus.app.commands.runs import run_daemon
 from data_nexus.cli.options import output_options, settings_from
 from data_nexus.cli.render import console, error_console, print_json, print_table
 from data_nexus.domain.planning.jobs import JobOutcome

@@ -283,6 +283,19 @@ def _show_copy(copied: list[TableCopied], left_out: list[str], to: str, seconds:
     console.print(shown, soft_wrap=True)
 
 
+def _typed_path() -> str:
+    """Return what a person types; Ctrl-C and the end of input delete nothing, and say so."""
+    try:
+        typed: str = click.prompt(
+            "Type that path to confirm", err=True, default="", show_default=False
+        )
+    except click.Abort:
+        # What was typed, and ^C, stand on the line.
+        click.echo("\nnothing was deleted", err=True)
+        raise
+    return typed
+
+
 @db.command()
 @click.option("--yes", metavar="PATH", help="confirm without a question: the path of the home")
 @output_options
@@ -300,7 +313,7 @@ def reset(yes: str | None, as_json: bool, **options: Any) -> None:  # noqa: ANN4
         raise UsageError(f"nothing was deleted; confirm by: nexus db reset --yes {home}")
     if yes is None:
         error_console.print(f"This deletes the database of {home} with all that was loaded.")
-        yes = click.prompt("Type that path to confirm", err=True, default="", show_default=False)
+        yes = _typed_path()
     if not yes or Path(yes).expanduser().resolve() != home:
         raise UsageError(f"nothing was deleted; the path is {home}")
     remove(settings.home)

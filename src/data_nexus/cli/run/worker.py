@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from data_nexus.app.runs import run_worker
+from data_nexus.app.commands.runs import run_worker
 from data_nexus.cli.exit_codes import exit_code_of
 from data_nexus.cli.load.report import print_run
 from data_nexus.cli.options import output_options, settings_from

@@ -9,7 +9,7 @@ import click
 
 from data_nexus.app.doctor import Diagnosis, Examination, LineMark, examine
 from data_nexus.cli.options import output_options
-from data_nexus.cli.render import console, counted, print_json
+from data_nexus.cli.render import console, counted, print_hanging, print_json, waiting
 
 _STYLES = {LineMark.OK: None, LineMark.WARNING: "yellow", LineMark.ERROR: "red"}
 
@@ -23,7 +23,8 @@ def doctor(as_json: bool, **options: Any) -> int:  # noqa: ANN401, FBT001
     it costs no call. The embedded database is started if it is there; nothing is written to it.
     Ends with 3 if a line is an error.
     """
-    found = examine(options, os.environ)
+    with waiting("asking the vendor, opening the database"):
+        found = examine(options, os.environ)
     if as_json:
         print_json(found.as_dict())
     else:
@@ -42,6 +43,6 @@ def _show(found: Examination) -> None:
 
 
 def _show_line(line: Diagnosis) -> None:
-    console.print(f"{line.mark:<7}  {line.name}: {line.seen}", style=_STYLES[line.mark])
+    print_hanging(f"{line.mark:<7}  ", f"{line.name}: {line.seen}", style=_STYLES[line.mark])
     if line.remedy:
-        console.print(f"         → {line.remedy}")
+        print_hanging("         → ", line.remedy)

@@ -241,6 +241,13 @@ class PostgresConnection:
             self.engine.dispose()
 
 
+class ClosedConnection(PostgresConnection):
+    """A database that was closed: each use says so, although its server may still run."""
+
+    def _opened(self) -> psycopg.Connection:
+        raise UsageError("this database is closed; open it again: nexus.connect()")
+
+
 class _OneConnection(PostgresConnection):
     """A database by a connection that is open already, and stays so."""
 

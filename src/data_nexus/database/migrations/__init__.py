@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-HEAD = "0021"
+HEAD = "0022"
 FOLDER = Path(__file__).parent
 
 

@@ -18,7 +18,7 @@ from data_nexus.database.models.calendars import LearnedSession
 from data_nexus.database.models.history import Rebasing, Revision
 from data_nexus.database.models.jobs import Job, JobRun
 from data_nexus.database.models.limits import ExchangeRequest, Quota, RecheckedSession, Refusal
-from data_nexus.database.models.listings import Discovery, ListedRange
+from data_nexus.database.models.listings import Discovery, ListedRange, VendorExchange
 from data_nexus.database.models.rejects import DeadLetter, RejectedRow
 from data_nexus.database.models.runs import Run, Sync, Worker
 from data_nexus.database.models.suspicions import Suspicion
@@ -53,6 +53,7 @@ __all__ = [
     "Suspicion",
     "Sync",
     "Tables",
+    "VendorExchange",
     "WatchedAsset",
     "Watchlist",
     "Worker",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from sqlalchemy import ARRAY, Identity, Index, Integer, Text, text
+from sqlalchemy import ARRAY, Identity, Index, Integer, Text, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from data_nexus.database.models.tables import Tables
@@ -58,3 +58,17 @@ class ListedRange(Tables):
     asset_type: Mapped[str]
     isin: Mapped[str | None]
     began: Mapped[str] = mapped_column(comment="listed, changed, returned, or why it was renamed")
+
+
+class VendorExchange(Tables):
+    """An exchange that the vendor has."""
+
+    __tablename__ = "vendor_exchanges"
+    __table_args__ = ({"comment": "the exchanges that the vendor has, as last listed"},)
+
+    code: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    country: Mapped[str]
+    currency: Mapped[str]
+    operating_mic: Mapped[str] = mapped_column(comment="codes of ISO 10383, with commas")
+    listed_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())

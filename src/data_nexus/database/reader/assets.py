@@ -60,3 +60,9 @@ def currencies_of(connection: psycopg.Connection, asset_ids: Sequence[int]) -> d
     """Return the currency of each asset's prices; an unknown asset is left out."""
     rows = connection.execute(query("currencies_of"), {"asset_ids": [*asset_ids]}).fetchall()
     return dict(rows)
+
+
+def with_unread_actions(connection: psycopg.Connection, asset_ids: Sequence[int]) -> set[int]:
+    """Return those of some assets whose bars show splits or dividends that were never read."""
+    asked = {"asset_ids": [*asset_ids]}
+    return {each for (each,) in connection.execute(query("with_unread_actions"), asked).fetchall()}

@@ -3,7 +3,9 @@
 SELECT DISTINCT ON (wanted.symbol, wanted.exchange)
        wanted.symbol AS wanted, a.id, a.symbol, a.exchange, a.currency
 FROM unnest(%(symbols)s::text[], %(exchanges)s::text[]) AS wanted (symbol, exchange)
-JOIN assets a ON a.exchange = wanted.exchange AND a.symbol IN (wanted.symbol, upper(wanted.symbol))
+-- Each spelling is looked up by itself: a join on either would compare every pair.
+CROSS JOIN LATERAL (VALUES (wanted.symbol), (upper(wanted.symbol))) AS spelled (symbol)
+JOIN assets a ON a.exchange = wanted.exchange AND a.symbol = spelled.symbol
 WHERE a.retired_at IS NULL
 ORDER BY wanted.symbol, wanted.exchange, a.symbol = wanted.symbol DESC
 
@@ -23,3 +25,9 @@ SELECT a.symbol || '.' || a.exchange AS ticker,
 FROM assets a
 WHERE a.id = ANY (%(asset_ids)s::int[])
 ORDER BY ticker
+
+-- name: with_unread_actions
+-- Those of some assets whose bars show splits or dividends that were never read.
+SELECT id
+FROM assets
+WHERE id = ANY (%(asset_ids)s::int[]) AND actions_wanted_at IS NOT NULL AND actions_read_at IS NULL

@@ -10,10 +10,17 @@ GROUP BY exchange
 ORDER BY exchange
 
 -- name: live_workers
--- The workers that have been seen lately, the oldest first.
+-- The workers that have been seen lately and whose process lives, the oldest first. A standby has no
+-- locks of them.
 SELECT started_at, seen_at, state
 FROM workers
 WHERE seen_at BETWEEN now() - interval '2 minutes' AND now() + interval '2 minutes'
+  AND (
+      pg_is_in_recovery()
+      OR owner IN (
+{living_owners}
+      )
+  )
 ORDER BY started_at
 
 -- name: discovered_exchanges

@@ -63,8 +63,17 @@ FROM pg_class c
 WHERE c.oid = 'market_data'::regclass
 
 -- name: last_runs
--- The last runs, newest first.
-SELECT command, started_at, finished_at, outcome, figures
+-- The last runs, newest first; one whose process ended without closing it says so.
+SELECT command, started_at, finished_at,
+       CASE
+           WHEN finished_at IS NULL AND owner IS NOT NULL AND NOT pg_is_in_recovery()
+                AND owner NOT IN (
+{living_owners}
+                )
+           THEN 'lost: its process ended'
+           ELSE outcome
+       END AS outcome,
+       figures
 FROM runs
 ORDER BY id DESC
 LIMIT 5

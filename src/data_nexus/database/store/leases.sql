@@ -225,11 +225,10 @@ WITH lost AS (
           lease_until < now()
           OR NOT EXISTS (
               SELECT
-              FROM pg_locks l
-              WHERE l.locktype = 'advisory'
-                AND l.objsubid = 1
-                AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-                AND ((l.classid::bigint << 32) | l.objid::bigint) = lease_owner
+              FROM (
+{living_owners}
+              ) AS l
+              WHERE l.owner = lease_owner
           )
       )
     FOR UPDATE SKIP LOCKED
@@ -318,6 +317,14 @@ FROM active_assets
 WHERE id <> ALL (%(asset_ids)s::int[])
 ORDER BY last_bar IS NULL, is_delisted, last_synced DESC NULLS LAST, random()
 LIMIT %(limit)s
+
+-- name: living_owners
+-- The workers that hold a session's advisory lock: it goes with their process (ADR 14).
+SELECT (classid::bigint << 32) | objid::bigint AS owner
+FROM pg_locks
+WHERE locktype = 'advisory'
+  AND objsubid = 1
+  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 
 -- name: hold_presence
 -- Show that this worker lives, as the lock goes with the session; and name the moment.

@@ -22,6 +22,7 @@ from data_nexus.database.store.successions import (
     find_delisted_succession,
     find_succession,
 )
+from data_nexus.domain.listings.exchange_lists import ListedExchange
 from data_nexus.domain.listings.listing import Listing, SymbolChange
 from data_nexus.domain.listings.succession import Doubt, Succession
 from data_nexus.domain.listings.symbol_lists import KnownList
@@ -74,6 +75,19 @@ class Listings:
     """The symbol lists of exchanges, as assets and as listing history."""
 
     _pool: Pool
+
+    async def keep_exchanges(self, listed: Sequence[ListedExchange]) -> None:
+        """Keep the vendor's list of exchanges in place of the one before; not an empty one."""
+        if not listed:
+            return
+        columns = {
+            "codes": [each.code for each in listed],
+            "names": [each.name for each in listed],
+            "countries": [each.country for each in listed],
+            "currencies": [each.currency for each in listed],
+            "operating_mics": [each.operating_mic for each in listed],
+        }
+        await self._pool.execute("keep_exchanges", columns)
 
     async def store(
         self,

@@ -192,3 +192,19 @@ ORDER BY exchange, is_delisted, moment > now() + interval '1 day', moment DESC, 
 -- name: knows_exchange
 -- Say whether an exchange has assets.
 SELECT EXISTS (SELECT FROM assets WHERE exchange = %(exchange)s)
+
+-- name: keep_exchanges
+-- Keep the vendor's list of exchanges in place of the one before.
+WITH gone AS (
+    DELETE FROM vendor_exchanges WHERE code <> ALL (%(codes)s::text[])
+)
+INSERT INTO vendor_exchanges (code, name, country, currency, operating_mic)
+SELECT *
+FROM unnest(
+    %(codes)s::text[], %(names)s::text[], %(countries)s::text[], %(currencies)s::text[],
+    %(operating_mics)s::text[]
+)
+ORDER BY 1
+ON CONFLICT (code) DO UPDATE
+SET name = excluded.name, country = excluded.country, currency = excluded.currency,
+    operating_mic = excluded.operating_mic, listed_at = excluded.listed_at

@@ -7,11 +7,10 @@ WITH lost AS (
       AND owner IS NOT NULL
       AND NOT EXISTS (
           SELECT
-          FROM pg_locks l
-          WHERE l.locktype = 'advisory'
-            AND l.objsubid = 1
-            AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-            AND ((l.classid::bigint << 32) | l.objid::bigint) = owner
+          FROM (
+{living_owners}
+          ) AS l
+          WHERE l.owner = runs.owner
       )
 )
 INSERT INTO runs (command, owner) VALUES (%(command)s, %(owner)s) RETURNING id

@@ -38,7 +38,8 @@ def not_discovered(unknown: Sequence[Symbol], codes: Sequence[str]) -> UsageErro
     named = ", ".join(map(str, unknown[:_MOST_NAMED]))
     more = len(unknown) - _MOST_NAMED
     others = f" and {more:,} more" if more > 0 else ""
-    return UsageError(f"not in the database: {named}{others}; run: {_discover(unknown)}")
+    leave = "leave them out, or " if codes else ""
+    return UsageError(f"not in the database: {named}{others}; {leave}run: {_discover(unknown)}")
 
 
 def no_members(watchlist: str, names: Sequence[str]) -> UsageError:

@@ -26,7 +26,7 @@ from data_nexus.domain.planning.bulk_or_single import FetchPlan
 from data_nexus.domain.planning.due import LastSessions, last_published_of, session_before
 from data_nexus.domain.planning.probing import is_newest_unseen
 from data_nexus.errors import VendorUnavailable
-from data_nexus.events import Observer, RunFinished, RunStarted, Warned, observers
+from data_nexus.events import Observer, RunExtended, RunFinished, RunStarted, Warned, observers
 from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.history_loader import reader_of
 from data_nexus.ingestion.nightly.actions import read_actions, wanting
@@ -121,10 +121,14 @@ async def advance_due(
         done = _settled(run, await refresh_lists(run, due.lacking))
     if done.lists:
         due = await find_due(run, exchange)
-    announce(due.assets + sum((await wanting(run, exchange)).values()))
+    wanted = sum((await wanting(run, exchange)).values())
+    announce(due.assets + wanted)
     read = SessionsRead()
     if due.assets and run.goes_on(done):
         read = await _read_sessions(run, exchange, due)
+        # What the bars show: known only now.
+        more = sum((await wanting(run, exchange)).values()) - wanted
+        run.observe(RunExtended(max(more, 0)))
     done += read.steps
     complete = due.lacking - read.unfinished
     done = await _follow_up(run, exchange, complete, read.left, done)

@@ -22,6 +22,7 @@ from data_nexus.errors import (
     NexusError,
     QuotaSpent,
     StorageUnavailable,
+    UsageError,
     VendorUnavailable,
 )
 from data_nexus.events import Observer, RunFinished, RunStarted, Waiting, observers
@@ -161,7 +162,8 @@ class WorkerSession:
         """Return what a pass brought, also one that ended before its first step."""
         try:
             return await self._pass(run_id, exchange)
-        except (CredentialsRefused, VendorUnavailable) as error:
+        except (CredentialsRefused, VendorUnavailable, UsageError) as error:
+            # A watchlist may be deleted or emptied meanwhile.
             return UpdateSteps(ended_by=error)
 
     async def _pass(self, run_id: int, exchange: str | None) -> UpdateSteps:

@@ -37,9 +37,12 @@ class Basis:
     moment: datetime
 
 
-def default_adjustment(*, compare: bool) -> Adjust:
-    """Return the default adjustment: for all actions in a comparison, otherwise none."""
-    return "total" if compare else "raw"
+def chosen_adjustment(adjust: Adjust | None, *, compare: bool) -> Adjust | None:
+    """Return the adjustment: as asked for, or for all actions in a comparison.
+
+    None leaves it to what is shown: whether a split lies within.
+    """
+    return adjust or ("total" if compare else None)
 
 
 def heading(panel: Panel) -> str:

@@ -16,38 +16,36 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_nexus.domain.actions import Dividend, Split
-from data_nexus.domain.bars import EPOCH, Bars, Days, Floats, days
+from data_nexus.domain.bars import Bars, Days, Floats, days
+from data_nexus.domain.calendar.intervals import Numbers, Unit, numbered
 from data_nexus.domain.calendar.sessions import day_date
 from data_nexus.errors import UsageError
 
 ActionKind = Literal["split", "dividend"]
 Side = Literal["left", "center", "right"]
 # How many days, months or years a place is wide, the finest first.
-PERIODS = {
-    "daily": ("D", 1),
-    "weekly": ("W", 1),
-    "monthly": ("M", 1),
-    "quarterly": ("M", 3),
-    "yearly": ("Y", 1),
+PERIODS: dict[str, tuple[Unit, int]] = {
+    "daily": ("day", 1),
+    "weekly": ("week", 1),
+    "monthly": ("month", 1),
+    "quarterly": ("month", 3),
+    "yearly": ("year", 1),
 }
-_TICKS = (
-    ("D", 1, "%Y-%m-%d"),
-    ("W", 1, "%Y-%m-%d"),
-    ("M", 1, "%Y-%m"),
-    ("M", 3, "%Y-%m"),
-    ("M", 6, "%Y-%m"),
-    ("Y", 1, "%Y"),
-    ("Y", 2, "%Y"),
-    ("Y", 5, "%Y"),
-    ("Y", 10, "%Y"),
+_TICKS: tuple[tuple[Unit, int, str], ...] = (
+    ("day", 1, "%Y-%m-%d"),
+    ("week", 1, "%Y-%m-%d"),
+    ("month", 1, "%Y-%m"),
+    ("month", 3, "%Y-%m"),
+    ("month", 6, "%Y-%m"),
+    ("year", 1, "%Y"),
+    ("year", 2, "%Y"),
+    ("year", 5, "%Y"),
+    ("year", 10, "%Y"),
 )
 MOST_ASSETS = 8
 # In an image, two pixels for each: two years of days, ten of weeks, forty-five of months.
 MOST_CANDLES = 550
-_MONDAY = 3  # 1970-01-01 was a Thursday: three days after a Monday
 _MANY = 2
-
-Buckets = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -153,7 +151,7 @@ def chart_of(histories: Sequence[ChartHistory], most: int) -> Chart:
     # The first period that fits, or the widest one.
     for name, width in PERIODS.items():
         period = name
-        buckets, at = np.unique(_bucket(shown, *width), return_index=True)
+        buckets, at = np.unique(numbered(shown, *width), return_index=True)
         if len(buckets) <= most:
             break
     panels = tuple(_panel(history, buckets, width) for history in histories)
@@ -195,7 +193,7 @@ def ticks(places: Days, most: int) -> list[tuple[int, str]]:
     """
     for unit, width, written in _TICKS:
         form = written
-        buckets = _bucket(places, unit, width)
+        buckets = numbered(places, unit, width)
         begins = [0, *(np.flatnonzero(np.diff(buckets)) + 1).tolist()]
         if len(begins) <= most:
             break
@@ -227,28 +225,14 @@ def spaced(marks: Sequence[Mark], letter: float, places: int) -> dict[Mark, Side
     return sides
 
 
-def _bucket(dates: Days, unit: str, width: int) -> Buckets:
-    """Return a number for each day that grows with the day, equal within a week, a month, ….
-
-    numpy begins its weeks with a Thursday; these begin with Monday.
-    """
-    if unit == "W":
-        return (dates.astype(np.int64) + _MONDAY) // 7
-    spans = dates.astype("datetime64[D]").astype(f"datetime64[{unit}]").astype(np.int64)
-    # Counted from the year 0, so that five years begin with 2020 and not with 1970.
-    origin = EPOCH.year * {"M": 12, "Y": 1}.get(unit, 0)
-    numbers: Buckets = (spans + origin) // width
-    return numbers
-
-
-def _panel(history: ChartHistory, buckets: Buckets, width: tuple[str, int]) -> Panel:
+def _panel(history: ChartHistory, buckets: Numbers, width: tuple[Unit, int]) -> Panel:
     return Panel(
         symbol=history.symbol,
         name=history.name,
         currency=history.currency,
         bars=len(history.bars),
         candles=_candles(
-            history.bars, np.searchsorted(buckets, _bucket(history.bars.date, *width))
+            history.bars, np.searchsorted(buckets, numbered(history.bars.date, *width))
         ),
         marks=tuple(_marks(history, buckets, width)),
         gaps=tuple(_gaps(history, buckets, width)),
@@ -270,15 +254,15 @@ def _candles(bars: Bars, places: NDArray[np.intp]) -> Candles:
     )
 
 
-def _gaps(history: ChartHistory, buckets: Buckets, width: tuple[str, int]) -> list[Gap]:
-    places = np.searchsorted(buckets, _bucket(history.sessions, *width))
+def _gaps(history: ChartHistory, buckets: Numbers, width: tuple[Unit, int]) -> list[Gap]:
+    places = np.searchsorted(buckets, numbered(history.sessions, *width))
     expected = np.bincount(places, minlength=len(buckets))
     is_missing = ~np.isin(history.sessions, history.bars.date)
     missing = np.bincount(places[is_missing], minlength=len(buckets))
     return [Gap(int(at), int(missing[at]), int(expected[at])) for at in np.flatnonzero(missing)]
 
 
-def _marks(history: ChartHistory, buckets: Buckets, width: tuple[str, int]) -> list[Mark]:
+def _marks(history: ChartHistory, buckets: Numbers, width: tuple[Unit, int]) -> list[Mark]:
     grouped: dict[tuple[int, ActionKind], list[tuple[dt.date, float, str]]] = {}
     actions: list[tuple[ActionKind, dt.date, float, str]] = [
         *(
@@ -288,7 +272,7 @@ def _marks(history: ChartHistory, buckets: Buckets, width: tuple[str, int]) -> l
         *(("dividend", d.date, *_paid(d, history.currency)) for d in history.dividends),
     ]
     for kind, day, amount, text in sorted(actions):
-        place = int(np.searchsorted(buckets, _bucket(np.array([days(day)]), *width)[0]))
+        place = int(np.searchsorted(buckets, numbered(np.array([days(day)]), *width)[0]))
         if place < len(buckets) and days(day) >= history.bars.date[0]:
             grouped.setdefault((place, kind), []).append((day, amount, text))
     return [

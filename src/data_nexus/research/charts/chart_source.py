@@ -19,25 +19,31 @@ from data_nexus.domain.calendar.learned import Calendars
 from data_nexus.domain.calendar.publication import kind_of, published_through
 from data_nexus.domain.calendar.sessions import day_date
 from data_nexus.domain.symbol import Symbol
-from data_nexus.errors import UsageError
+from data_nexus.errors import AdjustmentRefused, UsageError
 from data_nexus.research.actions import read_actions
-from data_nexus.research.assets import find_assets
+from data_nexus.research.assets import find_assets, warn_of_unread_actions
 from data_nexus.research.bars import read_bars, read_view
+from data_nexus.research.charts.caption import Basis
 from data_nexus.research.charts.chart import ChartHistory
 from data_nexus.research.columns import NUMBERS
 from data_nexus.research.views import Adjust, View
+
+# Of the smallest split that draws a cliff, 5:4; a dividend is less.
+_LEAP = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChartRequest:
     """What a chart shows of each symbol; `first` and `last` are included, None is no limit.
 
-    `now` (aware) decides which sessions are published; with `as_of` it is that moment.
+    `now` (aware) decides which sessions are published; with `as_of` it is that moment. Without
+    `adjust` prices are as traded, unless a split lies within what is shown: then *splits*, so that
+    it is not drawn as a fall.
     """
 
     first: date | None = None
     last: date | None = None
-    adjust: Adjust = "raw"
+    adjust: Adjust | None = None
     as_of: datetime | None = None
     now: datetime
 
@@ -47,19 +53,26 @@ class ChartRequest:
         return self.as_of or self.now
 
 
+@dataclass(frozen=True, slots=True)
+class Charted:
+    """What a chart shows of each symbol, and what the prices are based on."""
+
+    histories: list[ChartHistory]
+    basis: Basis
+
+
 def read_histories(
     database: PostgresConnection, symbols: Sequence[Symbol], request: ChartRequest
-) -> list[ChartHistory]:
-    """Return what a chart shows of each symbol, in the order given.
+) -> Charted:
+    """Return what a chart shows of each symbol, in the order given, all adjusted alike.
 
     Raises `UsageError` for a symbol that is not in the database, or that has no bar between the
     dates, and `AdjustmentRefused` where an action cannot be applied.
     """
     wanted = list(dict.fromkeys(symbols))
     tickers = [str(symbol) for symbol in wanted]
-    view = View(adjust=request.adjust, first=request.first, last=request.last)
-    bars = read_view(database, tickers, view, as_of=request.as_of)
     actions = read_actions(database, tickers, as_of=request.as_of)
+    bars, adjust = _adjusted(database, tickers, actions, request)
     assets = _assets(database, tickers)
     before, after = _beyond(database, wanted, request)
     calendars = known_calendars(database)
@@ -78,7 +91,52 @@ def read_histories(
         )
         sessions = _sessions(calendars, assets[ticker].exchange, *ends)
         histories.append(_history(ticker, own, _of(actions, ticker), assets[ticker], sessions))
-    return histories
+    return Charted(histories, Basis(adjust, request.moment))
+
+
+def _adjusted(
+    database: PostgresConnection,
+    tickers: Sequence[str],
+    actions: pa.Table,
+    request: ChartRequest,
+) -> tuple[pa.Table, Adjust]:
+    """Return the bars between the dates, and how they are adjusted."""
+
+    def view(adjust: Adjust) -> pa.Table:
+        shape = View(adjust=adjust, first=request.first, last=request.last)
+        return read_view(database, tickers, shape, as_of=request.as_of)
+
+    if request.adjust:
+        return view(request.adjust), request.adjust
+    raw = view("raw")
+    splits = actions.filter(compute.equal(actions["kind"], "split"))
+    if not any(_is_split_within(_of(raw, each), _of(splits, each)) for each in tickers):
+        # A split that was not read would be drawn as a fall.
+        if cliffs := [each for each in tickers if _has_cliff(_of(raw, each))]:
+            with database.reading() as connection:
+                warn_of_unread_actions(connection, find_assets(connection, cliffs), "splits")
+        return raw, "raw"
+    try:
+        return view("splits"), "splits"
+    except AdjustmentRefused:
+        # A split that cannot be applied, and that was not asked for.
+        return raw, "raw"
+
+
+def _has_cliff(bars: pa.Table) -> bool:
+    """Return whether the vendor's factor leaps from one bar to the next, as at a split."""
+    close, adjusted = bars["close"].to_numpy(), bars["adjusted_close"].to_numpy()
+    is_priced = (close > 0) & (adjusted > 0)
+    leaps = np.abs(np.diff(np.log(adjusted[is_priced] / close[is_priced])))
+    return bool((leaps > _LEAP).any())
+
+
+def _is_split_within(bars: pa.Table, splits: pa.Table) -> bool:
+    """Return whether an asset was split between the first bar and the last."""
+    if not len(bars):
+        return False
+    first, last = compute.min_max(bars["date"]).as_py().values()
+    return any(first < day <= last for day in splits["date"].to_pylist())
 
 
 def _history(

@@ -33,7 +33,7 @@ _LEAST_ROWS, _MOST_ROWS = 8, 30
 _FEWEST_TICKS, _MOST_TICKS = 3, 5  # beside the vertical axis
 _ROUND = (1.0, 2.0, 2.5, 5.0, 10.0)
 _TICK_COLUMNS = 11
-_WIDEST = 3
+_WIDEST_BODY = 5
 _RISING, _FALLING, _WICK, _GAP = "░", "█", "│", "·"
 _LETTERS = "abcdefgh"
 _COLORS = ("blue", "red", "green", "magenta", "orange", "gray", "cyan", "white")
@@ -51,20 +51,23 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class _Axis:
-    """The axis of places in columns of the terminal: `wide` columns for a place, from `first`."""
+    """The axis of `places` from `first` on, spread over all `columns` of the terminal."""
 
     first: int
     places: int
-    wide: int
+    columns: int
     labels: tuple[tuple[int, str], ...]
 
     @property
-    def columns(self) -> int:
-        return self.places * self.wide
+    def body(self) -> range:
+        """How far left and right of its middle a candle's body reaches."""
+        half = min(self.columns // self.places // 2, _WIDEST_BODY) // 2
+        return range(-half, half + 1)
 
     def at(self, places: NDArray[np.intp] | Sequence[int]) -> list[int]:
         """Return the column in the middle of each place."""
-        return [(int(place) - self.first) * self.wide + self.wide // 2 for place in places]
+        wide = self.columns / self.places
+        return [int((int(place) - self.first + 0.5) * wide) for place in places]
 
 
 def most_candles(width: int) -> int:
@@ -125,7 +128,7 @@ def _axis(chart: Chart, width: int, first: int = 0) -> _Axis:
     return _Axis(
         first=first,
         places=places,
-        wide=max(1, min(_WIDEST, room // places)),
+        columns=max(room, places),
         labels=tuple((at + first, text) for at, text in labels),
     )
 
@@ -145,7 +148,8 @@ def _prices(axis: _Axis, panel: Panel, rows: int, *, log: bool) -> str:
         is_rising = ended >= begun
         color, body = ("green", _RISING) if is_rising else ("red", _FALLING)
         plotext.plot([at, at], [bottom, top], marker=_WICK, color=color)
-        plotext.plot([at, at], [begun, ended], marker=body, color=color)
+        for column in (at + offset for offset in axis.body):
+            plotext.plot([column, column], [begun, ended], marker=body, color=color)
     return _built()
 
 
@@ -155,7 +159,8 @@ def _volumes(axis: _Axis, panel: Panel) -> str:
     plotext.yticks([0.0, most], [f"{'vol 0':>{_LABEL}}", f"{_short(most):>{_LABEL}}"])
     plotext.xfrequency(0)
     for at, volume in zip(axis.at(panel.candles.place), panel.candles.volume, strict=True):
-        plotext.plot([at, at], [0.0, float(volume)], marker="█", color="gray")
+        for column in (at + offset for offset in axis.body):
+            plotext.plot([column, column], [0.0, float(volume)], marker="█", color="gray")
     return _built()
 
 

@@ -66,6 +66,8 @@ def export(
         assets = reader.choose(scope)
         if form.is_of_one_exchange and len({each.exchange for each in assets}) > 1:
             raise UsageError(f"{form.name}: export each exchange to a folder of its own")
+        # A format without a view of its own carries the actions, and its tool adjusts.
+        reader.warn_of_unread_actions(assets, view.adjust if form.adjust else "total")
         altered: list[Alteration] = []
         request = ExportRequest(
             view=view, calendar=lambda: reader.trading_days(assets, view), note=altered.extend

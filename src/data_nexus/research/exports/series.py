@@ -31,7 +31,7 @@ from data_nexus.domain.calendar.sessions import day_date
 from data_nexus.domain.symbol import Symbol
 from data_nexus.errors import UsageError
 from data_nexus.research.actions import fetch_actions
-from data_nexus.research.assets import NamedAsset, find_assets
+from data_nexus.research.assets import NamedAsset, find_assets, warn_of_unread_actions
 from data_nexus.research.columns import NUMBERS, STORED_SCHEMA
 from data_nexus.research.exports.alterations import Alteration
 from data_nexus.research.exports.trading_days import calendar_days, traded_days
@@ -175,6 +175,10 @@ class SeriesReader:
         require_assets(self._connection, scope.exchange)
         found = fetch_assets_with_bars(self._connection, scope.exchange)
         return sorted(NamedAsset(each.ticker, each.asset_id, each.currency) for each in found)
+
+    def warn_of_unread_actions(self, assets: Sequence[NamedAsset], adjust: str) -> None:
+        """Warn with `ActionsNotRead` of actions that an adjustment needs, never read."""
+        warn_of_unread_actions(self._connection, assets, adjust)
 
     def series(self, asset: NamedAsset) -> AssetSeries:
         """Return an asset's whole history."""

@@ -13,7 +13,7 @@ from data_nexus.research.calendar import calendar_of
 from data_nexus.research.columns import NUMBERS, STORED_SCHEMA
 from data_nexus.research.coverage import coverage_of
 from data_nexus.research.returns import ReturnKind, view_returns
-from data_nexus.research.selection import Selection, exchange_day
+from data_nexus.research.selection import Selection, exchange_day, texts_of
 from data_nexus.research.snapshots.action_table import actions_of
 from data_nexus.research.snapshots.duckdb_query import Parameters, ask
 from data_nexus.research.snapshots.files import OpenFiles
@@ -113,6 +113,8 @@ class Snapshot:
         return current_rows(self.small("assets"))
 
     def _assets(self, selection: Selection) -> pa.Table:
+        if not isinstance(selection, pa.Table):
+            selection = texts_of(selection)
         if listed := exchange_day(selection):
             selection = self.universe(listed.exchange, listed.day or self.moment.date())
         return assets_of(self.small("assets"), self._current, selection)

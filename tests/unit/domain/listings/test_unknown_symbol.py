@@ -32,3 +32,7 @@ def test_what_is_to_be_discovered_is_named_by_its_exchanges() -> None:
         "not in the database: A.XX, B.YY, C.XX, D.XX, E.XX and 2 more;"
         " run: nexus discover --exchange XX --exchange YY"
     )
+    there = str(not_discovered(parse_symbols(["A.XX", "B.XX"]), ["C"]))
+    assert there == (
+        "not in the database: A.XX, B.XX; leave them out, or run: nexus discover --exchange XX"
+    )

@@ -57,9 +57,11 @@ def list_assets(database: PostgresConnection, chosen: ChosenAssets) -> list[List
     asset_ids = None if chosen.watchlist is None else member_ids(database, chosen.watchlist)
     (moment,) = database.rows("days_ago", {"days": 0}, scalar_row)
     calendars = known_calendars(database)
+    # No name has a NUL, which PostgreSQL's texts cannot hold.
+    search = (chosen.search or "").replace("\0", "\N{REPLACEMENT CHARACTER}")
     asked = {
-        "search": (chosen.search or "").strip(),
-        "words": (chosen.search or "").split(),
+        "search": search.strip(),
+        "words": search.split(),
         "asset_type": chosen.type,
         "exchange": chosen.exchange,
         "asset_ids": asset_ids,

@@ -27,6 +27,32 @@ class FollowedExchange:
     assets: int
 
 
+@dataclass(frozen=True, slots=True)
+class KeptOut:
+    """An asset that no run loads: paused, parked, or not in what its exchange `follows`."""
+
+    ticker: str
+    is_paused: bool
+    is_parked: bool
+    follows: list[str]
+
+    def __str__(self) -> str:
+        if self.is_paused:
+            return f"{self.ticker} is paused and not loaded; run: nexus resume {self.ticker}"
+        if self.is_parked:
+            return f"{self.ticker} is parked and not loaded; see: nexus dead-letters show"
+        exchange, lists = self.ticker.rpartition(".")[2], ", ".join(self.follows)
+        return (
+            f"{self.ticker} is not followed and not loaded: {exchange} follows {lists} alone; run:"
+            f" nexus watchlist add {self.follows[0] if self.follows else 'NAME'} {self.ticker}"
+        )
+
+
+def kept_out(database: PostgresConnection, asset_ids: Sequence[int]) -> list[KeptOut]:
+    """Return those of some assets that no run loads, by ticker."""
+    return database.rows("kept_out", {"asset_ids": list(asset_ids)}, class_row(KeptOut))
+
+
 def list_followed(database: PostgresConnection) -> list[FollowedExchange]:
     """Return what each exchange follows, by its code."""
     return database.rows("list_followed", {}, class_row(FollowedExchange))

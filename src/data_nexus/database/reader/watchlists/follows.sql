@@ -71,3 +71,14 @@ SET paused_at = NULL
 WHERE paused_at IS NOT NULL
   AND (%(exchange)s::text IS NULL OR exchange = %(exchange)s)
   AND (%(asset_ids)s::int[] IS NULL OR id = ANY (%(asset_ids)s))
+
+-- name: kept_out
+-- Those of some assets that a person, or an unfit answer, keeps out of the queue; and what their
+-- exchange follows.
+SELECT a.symbol || '.' || a.exchange AS ticker, a.paused_at IS NOT NULL AS is_paused,
+       a.parked_at IS NOT NULL AS is_parked,
+       ARRAY(SELECT f.watchlist FROM follows f WHERE f.exchange = a.exchange ORDER BY 1) AS follows
+FROM assets a
+WHERE a.id = ANY (%(asset_ids)s::int[])
+  AND (NOT a.is_followed OR a.paused_at IS NOT NULL OR a.parked_at IS NOT NULL)
+ORDER BY ticker

@@ -5,26 +5,24 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from data_nexus.app.commands.named_symbols import get
 from data_nexus.app.signals import draining_on_signals, in_a_thread, outside_a_loop
 from data_nexus.config import Settings
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.reader.table_reads import require_readable
-from data_nexus.domain.listings.exchange_lists import ListedExchange
 from data_nexus.domain.planning.jobs import Action
 from data_nexus.domain.symbol import Symbol
 from data_nexus.events import Observer, observers
 from data_nexus.ingestion.asset_discovery import (
     WantedList,
-    add_symbols,
     discover,
     fetch_exchanges,
 )
 from data_nexus.ingestion.fetching.drain import Drain
-from data_nexus.ingestion.fetching.requester import FetchState
 from data_nexus.ingestion.history_loader import BackfillScope, LoadedScope, backfill, repair
 from data_nexus.ingestion.nightly.update import update
 from data_nexus.ingestion.nightly.worker import database_once_there, work
@@ -124,8 +122,8 @@ def run_discovery(settings: Settings, scope: DiscoveryScope, observe: Observer) 
     return asyncio.run(_discover_all(settings, scope, observe))
 
 
-def run_exchanges(settings: Settings, observe: Observer) -> tuple[Sequence[ListedExchange], int]:
-    """Return the vendor's exchanges, and how many calls they cost."""
+def run_exchanges(settings: Settings, observe: Observer) -> int:
+    """Store the vendor's list of exchanges, and return how many calls it cost."""
     settings.require_token()
     return outside_a_loop(lambda: asyncio.run(_exchanges(settings, observe)))
 
@@ -136,7 +134,7 @@ def run_get(
     observe: Observer,
     announce: Callable[[str], None],
 ) -> RunReport:
-    """Load symbols from nothing: those that no asset has are added, then all that are due loaded.
+    """Load symbols from nothing, their splits and dividends as well.
 
     `announce` receives the price before anything is spent. Raises `UsageError` for a symbol that
     the vendor does not list.
@@ -159,35 +157,7 @@ async def _get(
     drain = Drain(observe)
     with draining_on_signals(drain):
         async with open_database_async(settings) as url:
-            calls = await _add(settings, url, symbols, observe, announce)
-            scope = BackfillScope(None, settings.days_old, symbols=tuple(symbols))
-            report = await backfill(settings, url, scope, observe, drain)
-            return replace(report, calls=report.calls + calls)
-
-
-async def _add(
-    settings: Settings,
-    url: str,
-    symbols: Sequence[Symbol],
-    observe: Observer,
-    announce: Callable[[str], None],
-) -> int:
-    """Add those of the symbols that no asset has; return the calls that it took."""
-    totals = RunTotals()
-    observing = observers(observe, totals.note)
-    async with open_run(settings, url, observing) as (store, requester):
-        if not (unknown := await store.listings.unknown(symbols)):
-            return 0
-        exchanges = sorted({symbol.exchange for symbol in unknown})
-        one = len(exchanges) == 1
-        price = "the symbol list of {}: 1 call" if one else "the symbol lists of {}: {:,} calls"
-        listed = price.format(", ".join(exchanges), len(exchanges))
-        announce(f"{listed}, and one for each symbol")
-        run_id = await store.runs.start("discover")
-        async with store.runs.closing(run_id):
-            added = await add_symbols(requester, store.listings, unknown, FetchState())
-        await store.runs.finish(run_id, "done", {"added": added, "calls": totals.calls})
-    return totals.calls
+            return await get(settings, url, symbols, observe, announce, drain)
 
 
 async def _backfill(
@@ -248,14 +218,15 @@ async def _daemon(settings: Settings, observe: Observer, *, once: bool) -> list[
             return [*daemon.reports]
 
 
-async def _exchanges(settings: Settings, observe: Observer) -> tuple[Sequence[ListedExchange], int]:
+async def _exchanges(settings: Settings, observe: Observer) -> int:
     totals = RunTotals()
     observe = observers(observe, totals.note)
     async with (
         open_database_async(settings) as url,
-        open_run(settings, url, observe) as (_, requester),
+        open_run(settings, url, observe) as (store, requester),
     ):
-        return await fetch_exchanges(requester), totals.calls
+        await store.listings.keep_exchanges(await fetch_exchanges(requester))
+        return totals.calls
 
 
 async def _discover_all(
@@ -274,7 +245,7 @@ async def _discover_all(
                 await discover(
                     requester,
                     store.listings,
-                    WantedList(exchange, delisted, scope.types),
+                    WantedList(exchange, delisted, scope.types, named=True),
                     max_shrink=settings.max_shrink,
                     observe=observe,
                 )

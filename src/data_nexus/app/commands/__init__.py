@@ -1,0 +1,1 @@
+"""Run what a person commands: the runs that send requests."""
