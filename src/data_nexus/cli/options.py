@@ -10,13 +10,28 @@ from typing import Any
 import click
 
 from data_nexus.app.calendar_files import keep_calendars_at_home
+from data_nexus.cli.completing import EXCHANGE, SYMBOL, SYMBOLS, WATCHLIST
 from data_nexus.config import Settings, load_settings
 from data_nexus.database.connection import PostgresConnection
+from data_nexus.database.embedded import names_file
 from data_nexus.database.open import open_database
+from data_nexus.database.reader.listed.known_names import keep_names
 from data_nexus.domain.dates import parse_day, parse_moment, relative_day
 from data_nexus.observe.logs import set_up_logs
 from data_nexus.observe.waiting import SteadyConsole, waiting_display
 
+__all__ = [
+    "DAY",
+    "EXCHANGE",
+    "MOMENT",
+    "SYMBOL",
+    "SYMBOLS",
+    "WATCHLIST",
+    "Decorated",
+    "opened",
+    "output_options",
+    "settings_from",
+]
 Decorated = Callable[..., Any]
 
 
@@ -81,6 +96,8 @@ def opened(settings: Settings, *, writes: bool = True) -> Iterator[PostgresConne
             url = stack.enter_context(context)
         database = PostgresConnection(url, schema)
         yield database
+        if writes and settings.database_url is None:
+            keep_names(database, names_file(home))
         database.close()
 
 

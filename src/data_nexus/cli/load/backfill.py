@@ -9,7 +9,7 @@ import click
 from data_nexus.app.runs import run_backfill
 from data_nexus.cli.exit_codes import exit_code_of
 from data_nexus.cli.load.report import print_run
-from data_nexus.cli.options import output_options, settings_from
+from data_nexus.cli.options import EXCHANGE, SYMBOLS, WATCHLIST, output_options, settings_from
 from data_nexus.cli.render import error_console, print_json
 from data_nexus.domain.symbol import exchange_code, parse_symbols
 from data_nexus.events import observers
@@ -35,9 +35,9 @@ from data_nexus.observe.progress import progress_display
     type=click.FloatRange(min=0),
     help="due when the last answer is older than this (1)",
 )
-@click.option("--exchange", help="only this exchange")
-@click.option("--symbols", help="only these: AAPL.US,MSFT.US")
-@click.option("--watchlist", help="only the assets of this watchlist")
+@click.option("--exchange", type=EXCHANGE, help="only this exchange")
+@click.option("--symbols", type=SYMBOLS, help="only these: AAPL.US,MSFT.US")
+@click.option("--watchlist", type=WATCHLIST, help="only the assets of this watchlist")
 @click.option(
     "--batch-rows", type=click.IntRange(min=1), help="rows that share a transaction (5000)"
 )
