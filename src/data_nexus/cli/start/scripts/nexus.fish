@@ -4,12 +4,13 @@ function __nexus_completion
     set -l program (string replace -r '^~' $HOME -- $words[1])
     set -l typed (commandline -cp)
     set -l last (commandline -ct)
+    set -l option (string match -r -- '^--[^=]*=' $last)
     for line in (env COMP_WORDS="$typed" COMP_CWORD="$last" _NEXUS_COMPLETE=fish_complete \
             $program 2>/dev/null </dev/null)
         set -l parts (string split -m 1 , -- $line)
         switch $parts[1]
             case plain
-                echo $parts[2]
+                echo "$option$parts[2]"
             case file
                 __fish_complete_path $last
             case dir

@@ -3,12 +3,13 @@
 _nexus_completion() {
     local kind name meaning program=${~words[1]}
     local -a answer names described
+    local option=${(M)PREFIX#--*=}
     answer=("${(@f)$(env COMP_WORDS="${words[*]}" COMP_CWORD=$((CURRENT - 1)) \
         _NEXUS_COMPLETE=zsh_complete $program 2>/dev/null </dev/null)}")
     for kind name meaning in "${answer[@]}"; do
         case $kind in
         plain)
-            if [[ $meaning == _ ]]; then names+=("$name"); else described+=("$name:$meaning"); fi
+            if [[ $meaning == _ ]]; then names+=("$option$name"); else described+=("$name:$meaning"); fi
             ;;
         file) _files ;;
         dir) _files -/ ;;
