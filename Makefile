@@ -57,8 +57,9 @@ format: .venv/installed  ## Let ruff lay out and mend what it can.
 	@$(BIN)/ruff check --fix --exit-zero
 	@$(BIN)/ruff format
 
-docs: .venv/installed  ## Write the reference pages again, from the code.
+docs: .venv/installed  ## Write the reference pages and the manual page again, from the code.
 	@$(BIN)/python -m tools.reference
+	@$(BIN)/python -m tools.manual
 	@$(BIN)/python -m tools.licences
 
 lock:  ## Pin what pyproject.toml asks for, with hashes.

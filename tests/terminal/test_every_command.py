@@ -33,6 +33,9 @@ TRIED = {
     "bars": ["AAPL.US", "AAPL.US MSFT.US --adjust total", "AAPL.US --format csv", "NOPE.US"],
     "backfill": ["--symbols AAPL.US --days-old 0", "--exchange NOPE"],
     "changes": ["--since 2y"],
+    "completion install": ["--shell zsh"],
+    "completion remove": ["--shell zsh"],
+    "completion show": ["", "--shell fish"],
     "coverage": ["", "AAPL.US MSFT.US"],
     "dead-letters drop": [""],
     "dead-letters retry": [""],
@@ -129,6 +132,18 @@ def test_a_command_shows_all_and_leaves_the_terminal_as_it_was(
 def test_help_fits_the_screen(loaded: Commands, path: str) -> None:
     left = ended(loaded, SIZES["80x24"], f"{path} --help")
     assert (left.code, faults(left, SIZES["80x24"], "")) == (0, [])
+
+
+@pytest.mark.parametrize("path", ["bars", "sandbox", "db copy"])
+def test_help_fills_the_screen_up_to_what_is_read_well(loaded: Commands, path: str) -> None:
+    widths = {}
+    for size in (Size(50, 24), Size(100, 30), WIDE):
+        page = ended(loaded, size, f"{path} --help").page
+        assert [line for line in page if line.endswith("...") and "Usage" not in line] == []
+        widths[size.columns] = max(map(cell_len, page))
+    assert widths[50] <= 50
+    assert 80 < widths[100] <= 100
+    assert 100 < widths[200] <= 120
 
 
 @pytest.mark.parametrize("line", [each for each in LINES if each.split()[0] not in ENDLESS])

@@ -77,7 +77,7 @@ _REMEDIES = {
 @click.command(
     cls=SectionedCommands,
     sections=COMMANDS,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
 )
 @click.version_option(__version__, prog_name="data-nexus")
 def nexus() -> None:
