@@ -1,6 +1,6 @@
 #!/bin/sh
 # Resolves pyproject.toml into requirements.txt (what runs), requirements-dev.txt (what builds, checks
-# and tests it) and tests/tools/*.txt (the tools that tests speak to), for every platform and Python from
+# and tests it), requirements-floors.txt (the same at the oldest versions that it allows) and tests/tools/*.txt (the tools that tests speak to), for every platform and Python from
 # 3.11 on. uv is used only here, from a venv that is thrown away.
 set -eu
 
@@ -17,6 +17,7 @@ compile() {
 }
 compile pyproject.toml --output-file requirements.txt
 compile pyproject.toml --output-file requirements-dev.txt --group dev --constraint requirements.txt
+compile pyproject.toml --output-file requirements-floors.txt --group dev --resolution lowest-direct
 
 # tests/tools/NAME.txt: only wheels, so that no compiler is needed, and without the requirements that
 # reading prices does not import, which are most of the size.
@@ -29,6 +30,7 @@ compile_tool() {
 : > "$scratch/unread"
 compile_tool eodhd
 compile_tool moto
+compile_tool polars
 printf '%s\n' cvxpy fire gym jupyter lightgbm matplotlib mlflow nbconvert pyarrow pymongo \
     > "$scratch/unread"
 compile_tool qlib

@@ -137,11 +137,10 @@ def test_help_fits_the_screen(loaded: Commands, path: str) -> None:
 @pytest.mark.parametrize("path", ["bars", "sandbox", "db copy"])
 def test_help_fills_the_screen_up_to_what_is_read_well(loaded: Commands, path: str) -> None:
     widths = {}
-    for size in (Size(50, 24), Size(100, 30), WIDE):
+    for size in (Size(100, 30), WIDE):
         page = ended(loaded, size, f"{path} --help").page
         assert [line for line in page if line.endswith("...") and "Usage" not in line] == []
         widths[size.columns] = max(map(cell_len, page))
-    assert widths[50] <= 50
     assert 80 < widths[100] <= 100
     assert 100 < widths[200] <= 120
 
