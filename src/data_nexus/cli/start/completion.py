@@ -46,12 +46,13 @@ def completion() -> None:
 @_SHELL
 @_JSON
 def install(name: str | None, as_json: bool) -> None:  # noqa: FBT001 - a flag of the command line
-    """Let the shell complete commands, options, symbols, exchanges and watchlists.
+    """Let the tab key complete, in new shells.
 
     Example: nexus completion install
 
-    Writes a script into your own configuration folder; for bash and zsh also one line at the end of
-    .bashrc or .zshrc that reads it. Twice is as good as once; `nexus completion remove` undoes it.
+    It completes commands, options, symbols, exchanges and watchlists. A script is written into your
+    own configuration folder; for bash and zsh also one line at the end of .bashrc or .zshrc that
+    reads it. Twice is as good as once; `nexus completion remove` undoes it.
     """
     shell = _shell(name)
     places = _places(shell)
