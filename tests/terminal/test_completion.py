@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from data_nexus.cli.options import beginning_with
 from data_nexus.database.embedded import names_file
 from tests.support.postgres.tables import eventually
 from tests.support.programs.commands import Commands
@@ -154,3 +155,20 @@ def test_a_shell_that_cannot_be_completed_is_refused(place: Commands) -> None:
         asking = Commands(place.folder, {**place.environment, "SHELL": shell})
         done = asking.run("completion", "install")
         assert (done.code, named in done.stderr, "--shell" in done.stderr) == (2, True, True)
+
+
+def test_capitals_do_not_matter_and_the_order_stays() -> None:
+    assert beginning_with("ms", ["AAPL.US", "MSFT.US", "mine", "msci"]) == ["MSFT.US", "msci"]
+    assert beginning_with("", []) == []
+
+
+def test_a_choice_of_many_begins_alike_just_as_far_as_all_of_them() -> None:
+    names = [*(f"AB{number:04}.US" for number in range(1000)), "AC.US", "BA.US"]
+    for word, ends in (
+        ("a", ["AB0000.US", "AC.US"]),
+        ("ab", ["AB0000.US", "AB0999.US"]),
+        ("", ["AB0000.US", "BA.US"]),
+    ):
+        chosen = beginning_with(word, names, most=20)
+        assert len(chosen) == len(set(chosen)) == 20
+        assert [chosen[0], chosen[-1]] == ends
