@@ -63,8 +63,8 @@ TRIED = {
 ENDLESS = {"worker", "sandbox"}
 ELSEWHERE = {"demo", "db shell"}
 PATIENCE_SEC, MOMENT_SEC = 60.0, 3.0
-# Their answer is data, to be taken whole: rows of a file, one URL, one document.
-DATA = re.compile(r"--format csv|db url|--json|^sandbox")
+# Their answer is data, to be taken whole: rows of a file, a script, one URL, one document.
+DATA = re.compile(r"--format csv|completion show|db url|--json|^sandbox")
 CUT = re.compile(r"[^\s(=/|,:]…|…\w")
 COLOR = re.compile(rb"\x1b\[[\d;]*[34]\d")
 

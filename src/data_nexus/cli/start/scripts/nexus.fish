@@ -5,7 +5,8 @@ function __nexus_completion
     set -l typed (commandline -cp)
     set -l last (commandline -ct)
     set -l option (string match -r -- '^--[^=]*=' $last)
-    set -l asked COMP_WORDS="$typed" COMP_CWORD="$last" _NEXUS_COMPLETE=fish_complete
+    set -l asked COMP_WORDS="$typed" COMP_CWORD="$last"
+    set -a asked _NEXUS_COMPLETE=fish_complete
     for line in (env $asked $program 2>/dev/null </dev/null)
         set -l parts (string split -m 1 , -- $line)
         switch $parts[1]
