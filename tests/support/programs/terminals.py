@@ -150,6 +150,7 @@ def program_on(
 ) -> Iterator[Terminal]:
     """Start any program on a terminal of its own, a shell for example."""
     with _terminal(size) as (ours, theirs):
+        before = termios.tcgetattr(theirs)
         child = subprocess.Popen(
             ["/bin/sh", "-c", _ON_TERMINAL, os.ttyname(theirs), *program],
             cwd=folder,
@@ -157,7 +158,7 @@ def program_on(
             stdin=subprocess.DEVNULL,
             start_new_session=True,
         )
-        running = Terminal(child, ours, theirs, termios.tcgetattr(theirs))
+        running = Terminal(child, ours, theirs, before)
         try:
             yield running
         finally:
