@@ -1,6 +1,6 @@
 # Everything starts here, and `make` alone tells what there is. Needs make and Python 3.11 or
-# newer with venv and pip; each target brings its own set-up into .venv, `make test` and
-# `make campaign` also the tools that tests speak to into .venv-tools. To do without one:
+# newer with venv and pip; each target brings its own set-up into .venv, `make test`, `make campaign`
+# and `make docs` also the tools that they need into .venv-tools. To do without one:
 # make test TOOLS='eodhd moto nautilus polars qlib'.
 
 PYTHON ?= python3
@@ -10,6 +10,8 @@ PIP    := $(BIN)/pip $(QUIET)
 FLOOR_TESTS := tests/unit tests/contract/reader tests/contract/exports tests/contract/schema tests/contract/store
 CODE   := $(wildcard src tests bench tools bin scripts)
 TOOLS  := eodhd moto nautilus polars qlib zipline
+SITE   := dist/docs
+PORT   ?= 8000
 
 # The first of these that is new enough and complete. (A name in PATH may be an empty shim, and
 # Debian's python3 comes without venv.)
@@ -18,10 +20,10 @@ find_python = for python in "$(PYTHON)" python3.14 python3.13 python3.12 python3
 	2>/dev/null && break; python=; done
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test campaign floors fuzz mutants bench lint format docs lock sbom clean
+.PHONY: help install demo test campaign floors fuzz mutants bench lint format docs docs-serve lock sbom clean
 
 help:  ## Print this list.
-	@sed -n 's/^\([a-z]*\):.*##/\1\t/p' Makefile | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' Makefile | expand -t 12
 
 install: .venv/installed  ## Create .venv; then .venv/bin/nexus runs.
 	@echo 'Ready: .venv/bin/nexus'
@@ -33,7 +35,7 @@ test: lint $(TOOLS:%=.venv-tools/%/pinned)  ## Lint, then run every test.
 	@$(BIN)/pytest --numprocesses 2 --dist worksteal
 
 # A test of the campaign may take an hour before it counts as hanging.
-campaign: .venv/installed $(TOOLS:%=.venv-tools/%/pinned)  ## Test at length what `make test` tests in short.
+campaign: .venv/installed $(TOOLS:%=.venv-tools/%/pinned) .venv-tools/docs/pinned  ## Test at length what `make test` tests in short.
 	@NEXUS_CAMPAIGN=1 $(BIN)/python -m pytest -p tests.support.campaign -m 'campaign or sized' \
 	--override-ini faulthandler_timeout=3600 --numprocesses 2 --dist worksteal
 
@@ -61,10 +63,16 @@ format: .venv/installed  ## Let ruff lay out and mend what it can.
 	@$(BIN)/ruff check --fix --exit-zero
 	@$(BIN)/ruff format
 
-docs: .venv/installed  ## Write the reference pages and the manual page again, from the code.
+docs: .venv/installed  ## Write the reference, the manual page and the notebook again, and make the site.
 	@$(BIN)/python -m tools.reference
 	@$(BIN)/python -m tools.manual
 	@$(BIN)/python -m tools.licences
+	@$(BIN)/python -m tools.notebook
+	@$(MAKE) --no-print-directory $(SITE)/index.html
+	@echo 'Ready: $(SITE)/index.html; or run: make docs-serve'
+
+docs-serve: .venv/installed $(SITE)/index.html  ## Show the site on this machine; PORT=8001 in place of 8000.
+	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory $(SITE) $(PORT)
 
 lock:  ## Pin what pyproject.toml asks for, with hashes.
 	@PYTHON=$(PYTHON) sh tools/lock.sh
@@ -103,11 +111,18 @@ clean:  ## Remove all that make made.
 	@.venv-floors/bin/pip $(QUIET) --no-deps --no-build-isolation --editable .
 	@touch $@
 
+$(SITE)/index.html: README.md CHANGELOG.md SECURITY.md $(wildcard docs/*.* docs/*/*.md) \
+		$(wildcard tools/site/*.*) .venv-tools/docs/pinned
+	@rm -rf $(SITE)
+	@.venv-tools/docs/bin/python -m sphinx --quiet --fail-on-warning --keep-going \
+	--conf-dir tools/site . $(SITE)
+	@touch $@
+
 # Both scans take half a minute for the whole tree, so they look only at what has changed since they
 # last passed. Pins are hashes, and the recorded answers a vendor's: no secret would be seen there.
 TRACKED  = $(wildcard $(shell git ls-files 2>/dev/null))
 PROGRAMS = $(filter $(CODE:%=%/%),$(filter %.py,$(filter-out tests/%,$(TRACKED))))
-UNSCANNED = requirements.txt requirements-dev.txt requirements-floors.txt tests/tools/% tests/golden/% docs/demo.svg
+UNSCANNED = requirements%txt tests/tools/% tests/golden/% docs/demo.svg
 
 .scans/bandit: $(PROGRAMS) pyproject.toml
 	@mkdir -p $(@D)
@@ -123,10 +138,16 @@ UNSCANNED = requirements.txt requirements-dev.txt requirements-floors.txt tests/
 # The tools hold packages at other versions than ours, so each has an environment of its own. A pin's
 # marker knows where a tool has wheels: elsewhere its environment stays empty, its tests are skipped
 # and say so. Whatever fails here is an error.
+install_pins = echo 'Installing $(notdir $(@D)) into $(@D) (about half a minute) ...' >&2; \
+	$(BIN)/python -m venv --clear --without-pip $(@D) && \
+	$(BIN)/pip --python $(@D)/bin/python $(QUIET) --no-compile --no-deps --only-binary :all: \
+	--require-hashes --requirement $<
+
+.venv-tools/docs/pinned: requirements-docs.txt | .venv/pinned
+	@$(install_pins)
+	@touch $@
+
 .venv-tools/%/pinned: tests/tools/%.txt | .venv/pinned
-	@echo 'Installing $* into $(@D) (about half a minute) ...' >&2
-	@$(BIN)/python -m venv --clear --without-pip $(@D)
-	@$(BIN)/pip --python $(@D)/bin/python $(QUIET) --no-compile --no-deps --only-binary :all: \
-	--require-hashes --requirement $< || { echo 'If $* has no wheel for this machine, name the' \
+	@$(install_pins) || { echo 'If $* has no wheel for this machine, name the' \
 	"other tools: make test TOOLS='$(filter-out $*,$(TOOLS))'" >&2; exit 1; }
 	@touch $@

@@ -44,6 +44,12 @@ _OTHER_CODES = (
     (143, "a second SIGTERM ended it at once"),
 )
 
+_FUNCTIONS = {
+    "download": "`download`",
+    "frame": "`frame`, also named `to_frame`",
+    "as_polars": "`as_polars`",
+}
+
 
 def pages() -> dict[str, str]:
     """Return every reference page by its file name."""
@@ -91,7 +97,7 @@ def walk(command: click.Command, path: str) -> Iterator[tuple[str, click.Command
 def _option_row(option: click.Option) -> tuple[str, str]:
     value = "" if option.is_flag else f" {option.make_metavar(click.Context(nexus))}"
     spellings = ", ".join(f"`{name}{value}`" for name in (*option.opts, *option.secondary_opts))
-    return spellings, (option.help or "").replace("|", "\\|")
+    return spellings, option.help or ""
 
 
 def _python() -> str:
@@ -106,6 +112,10 @@ def _python() -> str:
         parts.append(f"## `{opened.__name__}`\n\n{_paragraphs(inspect.getdoc(opened))}\n")
         for member, value in _public_members(opened):
             parts.append(f"### `{opened.__name__}.{member}`\n\n{_described(member, value)}")
+    parts += [
+        f"## {heading}\n\n{_described(name, getattr(data_nexus, name))}"
+        for name, heading in _FUNCTIONS.items()
+    ]
     tables = sorted(
         (mapper.class_.__name__, mapper.class_.__tablename__)
         for mapper in Tables.registry.mappers
@@ -282,7 +292,9 @@ def _paragraphs(text: str | None) -> str:
 
 def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
-    lines += [f"| {' | '.join(row)} |" for row in rows]
+    # A bar ends a cell, in code as well.
+    escaped = ([cell.replace("|", r"\|") for cell in row] for row in rows)
+    lines += [f"| {' | '.join(row)} |" for row in escaped]
     return "\n".join(lines) + "\n"
 
 

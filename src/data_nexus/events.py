@@ -137,6 +137,28 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
+class JobStarted:
+    """The daemon runs a job that was due; it makes up for `missed` earlier runs."""
+
+    job: str
+    due_at: str
+    attempts: int
+    missed: int
+
+
+@dataclass(frozen=True, slots=True)
+class JobEnded:
+    """A job's run has ended; `outcome` is one of `JobOutcome`, `retry_at` may be empty."""
+
+    job: str
+    due_at: str
+    outcome: str
+    detail: str
+    retry_at: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class LeaseLost:
     """An asset's lease was lost while its answer was on the way; nothing was written."""
 
@@ -210,6 +232,8 @@ Event = (
     | ActionsFailed
     | Absent
     | Failed
+    | JobStarted
+    | JobEnded
     | LeaseLost
     | Parked
     | Retried

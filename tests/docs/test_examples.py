@@ -2,8 +2,7 @@
 
 In a `console` block each line `$ nexus …` is a command that must succeed, or one that works until
 it is stopped; other lines are what it answers, or belong to the shell. A `python` block runs as it
-would in a notebook, where `await` needs no function around it; those of a tutorial go on from one
-another.
+would in a notebook, where `await` needs no function around it. The tutorial is a notebook.
 """
 
 from __future__ import annotations
@@ -24,14 +23,16 @@ import pytest
 from tests.support.postgres.database import Cluster
 from tests.support.programs.commands import Commands
 from tests.support.programs.forked_commands import forked
+from tests.support.programs.notebooks import executed
 from tests.support.source import files, read
 from tests.support.vendor.sandbox import sandbox
+from tools.notebook import NOTEBOOK, PAGE, notebook
 
 BLOCK = re.compile(r"^( *)```(console|python)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 PAGES = [
     path
     for path in ("README.md", *files("docs"))
-    if path.endswith(".md") and BLOCK.search(read(path))
+    if path.endswith(".md") and BLOCK.search(read(path)) and path != "docs/tutorial.md"
 ]
 # What a page's prose has introduced before its code begins.
 GIVEN = {
@@ -42,11 +43,9 @@ GIVEN = {
         api_key, db_config = os.environ["EODHD_API_KEY"], os.environ["DATABASE_URL"]
     """
 }
-# Pages whose blocks are one notebook.
-TUTORIALS = {"docs/tutorial.md"}
 # Commands that work until they are stopped.
-ENDLESS = {"worker"}
-NOTEBOOK = """
+ENDLESS = {"worker", "run"}
+PROGRAM = """
 import ast, asyncio, sys
 code = compile(sys.stdin.read(), sys.argv[1], "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
 if (started := eval(code, {"__name__": "__main__"})) is not None:
@@ -70,10 +69,10 @@ class Desk:
             running.join(120)
         assert running.exitcode == 0, f"{shlex.join(arguments)}\n{log.read_text(encoding='utf-8')}"
 
-    def run_notebook(self, page: str, code: str) -> None:
+    def run_python(self, page: str, code: str) -> None:
         """Run a page's code; the test fails when that does."""
         ended = subprocess.run(
-            [sys.executable, "-W", "error", "-c", NOTEBOOK, page],
+            [sys.executable, "-W", "error", "-c", PROGRAM, page],
             cwd=self.folder,
             env=self.environment,
             input=code,
@@ -126,22 +125,40 @@ def desk(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 @pytest.mark.parametrize("page", PAGES)
 def test_the_examples_of_a_page_run(page: str, desk: Desk) -> None:
-    given, notebook = textwrap.dedent(GIVEN.get(page, "")), ""
+    given = textwrap.dedent(GIVEN.get(page, ""))
     for _, language, block in BLOCK.findall(read(page)):
-        if language == "python" and page in TUTORIALS:
-            notebook += textwrap.dedent(block)
-        elif language == "python":
-            desk.run_notebook(page, given + textwrap.dedent(block))
+        if language == "python":
+            desk.run_python(page, given + textwrap.dedent(block))
         else:
             try_commands(block, desk)
-    if notebook:
-        desk.run_notebook(page, given + notebook)
+
+
+def test_the_tutorial_is_written_as_a_notebook_without_outputs() -> None:
+    assert NOTEBOOK.read_text("utf-8") == notebook(PAGE.read_text("utf-8"))
+
+
+def test_the_tutorial_runs_as_a_notebook_and_shows_what_it_says(desk: Desk) -> None:
+    # ipykernel itself uses, when it ends, what it says will go some day.
+    strict = {"PYTHONWARNINGS": "error,ignore::PendingDeprecationWarning"}
+    found = os.environ["PATH"]
+    path = {"PATH": f"{Path(sys.executable).parent}:{found}"}
+    cells = executed(NOTEBOOK, desk.folder, desk.environment | strict | path)
+    outputs = [output for cell in cells for output in cell.outputs]
+    assert [each["text"] for each in outputs if each.get("name") == "stderr"] == []
+    shown = [each["data"].get("text/html", "") for each in outputs if "data" in each]
+    (pictures, frames, tables) = (
+        [text for text in shown if mark in text]
+        for mark in ("<iframe", 'class="dataframe"', "<caption>")
+    )
+    assert [len(each) for each in (pictures, frames, tables)] == [1, 3, 1]
+    hosts = ("jsdelivr", "unpkg", "cdnjs", "googleapis")
+    assert not any(host in text for host in hosts for text in shown)
 
 
 def try_commands(block: str, desk: Desk) -> None:
     for command in re.findall(r"^ *\$ nexus (.*)$", block, re.MULTILINE):
         words = shlex.split(command, comments=True)
-        if words[0] in ENDLESS:
+        if words[0] in ENDLESS and "--once" not in words:
             desk.run_until_stopped(*words)
         else:
             desk.run(*words)

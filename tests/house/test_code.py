@@ -12,7 +12,9 @@ from tests.support.source import CODE, PACKAGE, Function, modules
 # The edges of the two processes: there everything may be caught, and a person is spoken to. And the
 # doctor, who is called when something is broken: a check that fails is a line among the others.
 DOCTOR = f"{PACKAGE}/app/doctor/diagnosis.py"
-EDGES = (f"{PACKAGE}/cli/main.py", f"{PACKAGE}/sandbox/command.py", DOCTOR)
+# A job of the daemon is a process of its own in all but name.
+DAEMON = f"{PACKAGE}/service/daemon.py"
+EDGES = (f"{PACKAGE}/cli/main.py", f"{PACKAGE}/sandbox/command.py", DOCTOR, DAEMON)
 SPEAKERS = (f"{PACKAGE}/cli/", f"{PACKAGE}/sandbox/command.py")
 OUTSIDE = frozenset(
     {"asyncio", "os", "random", "secrets", "shutil", "socket", "subprocess", "tempfile", "time"}

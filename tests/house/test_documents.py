@@ -13,6 +13,7 @@ import click
 import pytest
 from sqlalchemy import Table
 
+import data_nexus
 from data_nexus import errors
 from data_nexus.cli.main import nexus
 from data_nexus.config import SETTINGS, TOKEN_VARIABLES
@@ -132,6 +133,10 @@ def test_contributing_names_a_file_for_each_of_its_changes() -> None:
     rows = re.findall(r"^\| ([^|]+) \| ([^|]+) \|", section(CONTRIBUTING), re.MULTILINE)[1:]
     assert len(rows) == 17
     assert [change for change, first in rows if not re.search(r"`[\w/]+(\.\w+|/)`", first)] == []
+
+
+def test_every_public_name_is_explained() -> None:
+    assert set(data_nexus.__all__) - named(read(f"{REFERENCE}/python.md")) == set()
 
 
 def test_every_setting_is_explained() -> None:

@@ -11,7 +11,7 @@ import pytest
 from tests.support.source import files, read
 
 RUNTIME, DEVELOPMENT = "requirements.txt", "requirements-dev.txt"
-FLOORS = "requirements-floors.txt"
+FLOORS, DOCS = "requirements-floors.txt", "requirements-docs.txt"
 TOOLS = {PurePath(path).stem: path for path in files("tests/tools")}
 # A name, a version, perhaps where it applies, and hashes: nothing else, so no host and no option.
 PIN = re.compile(
@@ -30,7 +30,7 @@ def pins(path: str) -> set[tuple[str, str, str]]:
     return {(m["name"], m["version"], m["marker"] or "") for m in matches if m}
 
 
-@pytest.mark.parametrize("path", [RUNTIME, DEVELOPMENT, FLOORS, *TOOLS.values()])
+@pytest.mark.parametrize("path", [RUNTIME, DEVELOPMENT, FLOORS, DOCS, *TOOLS.values()])
 def test_every_requirement_is_a_pin_with_hashes_and_nothing_else(path: str) -> None:
     names = [(name, marker) for name, _, marker in pins(path)]
     assert len(names) == len(set(names)) > 0
@@ -70,10 +70,10 @@ def is_version(version: str, floor: str) -> bool:
     return parts[: len(least)] == least
 
 
-def test_what_reads_exports_back_is_pinned_and_built_for_the_tests() -> None:
+def test_what_reads_exports_back_and_what_makes_the_site_is_pinned() -> None:
     groups = tomllib.loads(read("pyproject.toml"))["dependency-groups"]
-    assert groups.keys() - {"dev"} == TOOLS.keys()
-    for tool, path in TOOLS.items():
+    assert groups.keys() - {"dev", "docs"} == TOOLS.keys()
+    for tool, path in (*TOOLS.items(), ("docs", DOCS)):
         assert {bare(requirement) for requirement in groups[tool]} - {
             name for name, _, _ in pins(path)
         } == set()

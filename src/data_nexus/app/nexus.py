@@ -25,6 +25,7 @@ from data_nexus.domain.dates import GivenDate, given_day, given_moment
 from data_nexus.domain.planning.suspicion import acceptable
 from data_nexus.domain.symbol import parse_symbols
 from data_nexus.events import ignore
+from data_nexus.observe.notebook import waiting_output
 
 if TYPE_CHECKING:
     import altair as alt
@@ -109,20 +110,25 @@ class Nexus(DatabaseReader):
         end: GivenDate | None = None,
         *,
         adjust: Adjust = "raw",
+        progress: bool | None = None,
     ) -> pd.DataFrame:
         """Load symbols from nothing and return their bars as a pandas frame, by date.
 
         As `nexus get` does: one call for the symbol list of an exchange of which a symbol is not in
         the database yet, one for each history that was not loaded in the last day. The frame has
-        the columns of `bars`, prices in the asset's currency, volumes in shares. Raises
-        `UsageError` for a symbol that the vendor does not list, or where no key is set, and what
-        ended the load early.
+        the columns of `bars`, prices in the asset's currency, volumes in shares. What takes
+        longer than a second shows its progress in a notebook, elsewhere with `progress=True`, and
+        nowhere with False. Raises `UsageError` for a symbol that the vendor does not list, or where
+        no key is set, and what ended the load early. An interrupt (Ctrl-C) lets requests in flight
+        finish first; what was loaded stays.
         """
         from data_nexus.app.frames import to_frame  # noqa: PLC0415
-        from data_nexus.app.runs import run_get  # noqa: PLC0415
+        from data_nexus.app.runs import get_for_a_script  # noqa: PLC0415
+        from data_nexus.observe.progress import call_progress  # noqa: PLC0415
 
         named = parse_symbols([symbols] if isinstance(symbols, str) else symbols)
-        report = run_get(self._settings, named, ignore, lambda _: None)
+        with call_progress(progress=progress) as observe:
+            report = get_for_a_script(self._settings, named, observe)
         if report.ended_by is not None:
             raise report.ended_by
         return to_frame(self.bars([str(each) for each in named], start, end, adjust=adjust))
@@ -307,7 +313,8 @@ class Nexus(DatabaseReader):
 
 def connect(url: str | None = None) -> Nexus:
     """Open the database: `url`, or `DATABASE_URL`, or the embedded one under NEXUS_HOME."""
-    return Nexus(url)
+    with waiting_output("opening the database"):
+        return Nexus(url)
 
 
 def download(
@@ -316,13 +323,14 @@ def download(
     end: GivenDate | None = None,
     *,
     adjust: Adjust = "raw",
+    progress: bool | None = None,
 ) -> pd.DataFrame:
     """Load symbols from nothing and return their bars as a pandas frame; as `Nexus.get` does.
 
     What was loaded before comes from the database, and costs no call within a day.
     """
     with connect() as db:
-        return db.get(symbols, start, end, adjust=adjust)
+        return db.get(symbols, start, end, adjust=adjust, progress=progress)
 
 
 def _moment_or_none(value: GivenDate | None) -> datetime | None:

@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from data_nexus.app.signals import draining_on_signals, outside_a_loop
+from data_nexus.app.signals import draining_on_signals, in_a_thread, outside_a_loop
 from data_nexus.config import Settings
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.embedded import names_file
 from data_nexus.database.reader.listed.known_names import keep_names
 from data_nexus.database.reader.table_reads import require_readable
 from data_nexus.domain.listings.exchange_lists import ListedExchange
+from data_nexus.domain.planning.jobs import Action
 from data_nexus.domain.symbol import Symbol
 from data_nexus.events import Observer, observers
 from data_nexus.ingestion.asset_discovery import (
@@ -28,12 +29,14 @@ from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.fetching.requester import FetchState
 from data_nexus.ingestion.history_loader import BackfillScope, LoadedScope, backfill, repair
 from data_nexus.ingestion.nightly.update import update
-from data_nexus.ingestion.nightly.worker import work
+from data_nexus.ingestion.nightly.worker import database_once_there, work
 from data_nexus.ingestion.reports.discovered import Discovered
 from data_nexus.ingestion.reports.run_check import RunCheck
 from data_nexus.ingestion.reports.run_report import RunReport
 from data_nexus.ingestion.reports.run_totals import RunTotals
 from data_nexus.ingestion.wiring import FAIL_FAST, LimitPolicy, open_database_async, open_run
+from data_nexus.service.daemon import Daemon, JobReport
+from data_nexus.service.update_job import UpdateJob
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,15 @@ def run_worker(
     return asyncio.run(_work(settings, exchange, observe, watchlist))
 
 
+def run_daemon(settings: Settings, observe: Observer, *, once: bool = False) -> list[JobReport]:
+    """Run jobs by their schedules until a signal drains the daemon; return their runs.
+
+    With `once` those that are due now, and no more.
+    """
+    settings.require_token()
+    return asyncio.run(_daemon(settings, observe, once=once))
+
+
 def run_repair(
     settings: Settings, scope: LoadedScope, observe: Observer, policy: LimitPolicy = FAIL_FAST
 ) -> tuple[RunReport, int]:
@@ -132,7 +144,12 @@ def run_get(
     the vendor does not list.
     """
     settings.require_token()
-    return outside_a_loop(lambda: asyncio.run(_get(settings, symbols, observe, announce)))
+    return asyncio.run(_get(settings, symbols, observe, announce))
+
+
+def get_for_a_script(settings: Settings, symbols: Sequence[Symbol], observe: Observer) -> RunReport:
+    """Load symbols as `run_get` does, for a script or a notebook, whose signals stay its own."""
+    return in_a_thread(lambda: run_get(settings, symbols, observe, lambda _: None))
 
 
 async def _get(
@@ -221,6 +238,19 @@ async def _work(
     drain = Drain(observe)
     with draining_on_signals(drain):
         return await work(settings, exchange, observe, drain, watchlist=watchlist)
+
+
+async def _daemon(settings: Settings, observe: Observer, *, once: bool) -> list[JobReport]:
+    drain = Drain(observe)
+    with draining_on_signals(drain):
+        there = (
+            open_database_async(settings) if once else database_once_there(settings, observe, drain)
+        )
+        async with there as url:
+            actions = {Action.UPDATE: UpdateJob(settings, url, observe, drain)}
+            daemon = Daemon(settings, url, actions, observe, drain)
+            await daemon.run(once=once)
+            return [*daemon.reports]
 
 
 async def _exchanges(settings: Settings, observe: Observer) -> tuple[Sequence[ListedExchange], int]:

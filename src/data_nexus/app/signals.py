@@ -10,6 +10,8 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import TypeVar
 
 from data_nexus.ingestion.fetching.drain import Drain
@@ -21,14 +23,34 @@ _STDERR = 2
 _LAST_WORDS = b"ended at once by a second signal; what was committed stays\n"
 
 
+@dataclass(slots=True)
+class _Caller:
+    """Whoever waits in another thread for a run, and how to drain it once it has begun."""
+
+    has_left: bool = False
+    drain: Callable[[], object] | None = None
+
+    def leave(self) -> None:
+        """Wait no longer: let the run drain."""
+        self.has_left = True
+        if self.drain is not None:
+            with suppress(RuntimeError):  # its loop is closed: it is over
+                self.drain()
+
+
+_CALLER: ContextVar[_Caller | None] = ContextVar("caller", default=None)
+
+
 @contextmanager
 def draining_on_signals(drain: Drain) -> Iterator[None]:
     """Let SIGINT and SIGTERM drain the run while the block lasts (inside the event loop).
 
-    Outside of the main thread, as in a notebook, signals are for others.
+    Outside of the main thread signals are for others: there it drains when its caller waits no
+    longer.
     """
     if threading.current_thread() is not threading.main_thread():
-        yield
+        with _draining_with(_CALLER.get() or _Caller(), drain):
+            yield
         return
     loop = asyncio.get_running_loop()
 
@@ -46,6 +68,37 @@ def draining_on_signals(drain: Drain) -> Iterator[None]:
     finally:
         for number in _AT_ONCE:
             loop.remove_signal_handler(number)
+
+
+@contextmanager
+def _draining_with(caller: _Caller, drain: Drain) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    caller.drain = lambda: loop.call_soon_threadsafe(drain.request, "SIGINT")
+    if caller.has_left:
+        drain.request("SIGINT")
+    try:
+        yield
+    finally:
+        caller.drain = None
+
+
+def in_a_thread(work: Callable[[], Result]) -> Result:
+    """Do a run's work in a thread; an interrupt of the wait for it drains it, and is raised.
+
+    Signals and a running event loop stay those of the caller, a script or a notebook.
+    """
+    caller = _Caller()
+
+    def working() -> Result:
+        _CALLER.set(caller)
+        return work()
+
+    with ThreadPoolExecutor(1) as threads:
+        running = threads.submit(working)
+        try:
+            return running.result()
+        finally:
+            caller.leave()
 
 
 def outside_a_loop(work: Callable[[], Result]) -> Result:

@@ -50,6 +50,8 @@ COMMANDS = {
         "export": "data_nexus.cli.export.command:export",
     },
     "Run": {
+        "run": "data_nexus.cli.run.daemon:run",
+        "jobs": "data_nexus.cli.run.jobs:jobs",
         "worker": "data_nexus.cli.run.worker:worker",
         "dead-letters": "data_nexus.cli.run.dead_letters:dead_letters",
         "suspicions": "data_nexus.cli.run.suspicions:suspicions",

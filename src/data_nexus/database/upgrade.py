@@ -16,10 +16,10 @@ OLDEST_SERVER = 150_000
 # What commands write to; a test compares it with the models.
 TABLES = (
     *("action_samples", "assets", "dead_letters", "discoveries", "dividend_revisions", "dividends"),
-    *("exchange_requests", "findings", "follows", "learned_sessions", "listings", "market_data"),
-    *("market_data_revisions", "quota_ledger", "rebasings", "rechecked_sessions", "refusals"),
-    *("rejected_rows", "runs", "split_revisions", "splits", "suspicions", "sync_log"),
-    *("watched_assets", "watchlists", "workers"),
+    *("exchange_requests", "findings", "follows", "job_runs", "jobs", "learned_sessions"),
+    *("listings", "market_data", "market_data_revisions", "quota_ledger", "rebasings"),
+    *("rechecked_sessions", "refusals", "rejected_rows", "runs", "split_revisions", "splits"),
+    *("suspicions", "sync_log", "watched_assets", "watchlists", "workers"),
 )
 VIEWS = ("active_assets", "bars", "queued_assets")
 # Two upgrades at once would race for the same tables; the number is arbitrary.

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import sys
+import textwrap
 import time
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -25,6 +27,8 @@ from data_nexus.events import (
     ExchangeAdvanced,
     Failed,
     FeedRejected,
+    JobEnded,
+    JobStarted,
     LeaseLost,
     Parked,
     Requested,
@@ -51,6 +55,8 @@ _LEVELS = {
     Reread: logging.INFO,
     RunStarted: logging.INFO,
     RunFinished: logging.INFO,
+    JobStarted: logging.INFO,
+    JobEnded: logging.INFO,
     Retried: logging.INFO,
     Failed: logging.WARNING,
     ActionsFailed: logging.WARNING,
@@ -125,7 +131,8 @@ def set_up_logs(format_name: str, level: str, token: Secret | None) -> None:
 class LineFormatter(logging.Formatter):
     """Formats a record as one line of text or JSON without the token.
 
-    On a screen, `for_people`, what a person should know is a sentence, without a moment.
+    On a screen, `for_people`, what a person should know is a sentence, without a moment, in lines
+    that the screen holds.
     """
 
     def __init__(self, *, as_json: bool, token: Secret | None, for_people: bool = False) -> None:
@@ -147,10 +154,17 @@ class LineFormatter(logging.Formatter):
         sentence = getattr(record, "sentence", None) if self._for_people else None
         said = " ".join(f"{key}={value}" for key, value in facts.items())
         line_text = sentence or f"{moment} {record.levelname.lower():7} {message} {said}".rstrip()
-        return self._redact("".join(c if c.isprintable() else "·" for c in line_text))
+        line_text = self._redact("".join(c if c.isprintable() else "·" for c in line_text))
+        return "\n".join(_lines_of(line_text)) if sentence else line_text
 
     def _redact(self, line: str) -> str:
         return self._token.redact(line) if self._token else line
+
+
+def _lines_of(sentence: str) -> list[str]:
+    """Break a sentence between its words, where the screen ends."""
+    columns = shutil.get_terminal_size().columns
+    return textwrap.wrap(sentence, columns, break_long_words=False, break_on_hyphens=False)
 
 
 def _message(record: logging.LogRecord) -> str:

@@ -1,10 +1,11 @@
-"""Show the progress of a run on a terminal: assets done, rows, calls, and what it waits for."""
+"""Show the progress of a run: assets done, rows, calls, and what it waits for."""
 
 from __future__ import annotations
 
+import html
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -29,10 +30,13 @@ from data_nexus.events import (
     RunStarted,
     SessionAdvanced,
     Waiting,
+    ignore,
 )
+from data_nexus.observe.notebook import notebook_display, redrawn_output
 from data_nexus.observe.waiting import (
     AFTER_SEC,
     FRAMES_A_SEC,
+    SteadyConsole,
     can_redraw,
     logs_above,
     repeated,
@@ -217,6 +221,33 @@ def progress_display(console: Console, first: str = _FIRST) -> Iterator[Observer
         return
     with ProgressDisplay(console, figures, first) as display, logs_above(_DISPLAYED):
         yield display.show
+
+
+@contextmanager
+def call_progress(*, progress: bool | None, first: str = _FIRST) -> Iterator[Observer]:
+    """Show the progress of a call from Python: in a notebook, elsewhere only if asked (True).
+
+    In a notebook it is an output of the cell, which is empty at the end; elsewhere it goes to
+    stderr. False shows nothing anywhere.
+    """
+    display = None if progress is False else notebook_display()
+    if display is not None:
+        figures = Figures()
+        with redrawn_output(display, lambda: _output(figures, first)):
+            yield figures.note
+    elif progress:
+        with progress_display(SteadyConsole(stderr=True), first) as observe:
+            yield observe
+    else:
+        yield ignore
+
+
+def _output(figures: Figures, first: str) -> Mapping[str, str]:
+    """Return what a notebook shows: a bar, if it is known how much there is, and a line."""
+    line = _line(figures, first)
+    bar = f'<progress max="{figures.due}" value="{figures.done}"></progress> '
+    shown = f"<div>{bar if figures.due else ''}{html.escape(line)}</div>"
+    return {"text/plain": line, "text/html": shown}
 
 
 def _line(figures: Figures, first: str) -> str:

@@ -21,7 +21,7 @@ def browser() -> str:
     return found
 
 
-def document_of(page: Path, profile: Path) -> str:
+def document_of(page: Path, profile: Path, query: str = "") -> str:
     """The document that a page has become after some seconds of its own time.
 
     The last lines, from `<!--console` on, are what it told the console.
@@ -31,7 +31,7 @@ def document_of(page: Path, profile: Path) -> str:
     told = subprocess.run(
         [
             *(program, *flags, f"--user-data-dir={profile}", "--virtual-time-budget=5000"),
-            *("--dump-dom", page.absolute().as_uri()),
+            *("--dump-dom", page.absolute().as_uri() + query),
         ],
         capture_output=True,
         text=True,

@@ -117,7 +117,7 @@ def _started(child: ForkServerProcess) -> Iterator[None]:
 def _nexus(folder: str, environment: Mapping[str, str], arguments: tuple[str, ...]) -> None:
     from data_nexus.cli.main import main  # noqa: PLC0415 - loaded where it runs
 
-    with _placed(folder, environment):
+    with placed(folder, environment):
         main(list(arguments))
 
 
@@ -216,7 +216,7 @@ def _run(
             print(json.dumps(report.as_dict()), flush=True)  # noqa: T201 - the child's own log
             return exit_code_of(report)
 
-    with _placed(folder, environment):
+    with placed(folder, environment):
         try:
             code = asyncio.run(reported())
         except NexusError as error:
@@ -225,7 +225,8 @@ def _run(
 
 
 @contextmanager
-def _placed(folder: str, environment: Mapping[str, str]) -> Iterator[None]:
+def placed(folder: str, environment: Mapping[str, str]) -> Iterator[None]:
+    """Let a child stand where its command would: folder, environment, and a log to print to."""
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)

@@ -26,6 +26,8 @@ from data_nexus.events import (
     ExchangeAdvanced,
     Failed,
     FeedRejected,
+    JobEnded,
+    JobStarted,
     LeaseLost,
     Parked,
     Requested,
@@ -62,6 +64,8 @@ LEVELS: dict[str, tuple[Event, ...]] = {
         Reread("AAPL.US", "its adjusted closes were re-based"),
         Absent("NONE.US", "not listed", 2.0),
         Retried("AAPL.US", "AAPL.US: the answer was cut", 1, 0.25),
+        JobStarted("update-US", "2026-11-09T21:15:00+00:00", 1, 0),
+        JobEnded("update-US", "2026-11-09T21:15:00+00:00", "done", "", "", 1.5),
     ),
     "WARNING": (
         Failed("AAPL.US", "AAPL.US: the answer was cut"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-HEAD = "0020"
+HEAD = "0021"
 FOLDER = Path(__file__).parent
 
 

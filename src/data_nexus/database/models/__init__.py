@@ -16,6 +16,7 @@ from data_nexus.database.models.actions import (
 from data_nexus.database.models.assets import VIEWS, Asset, Bar
 from data_nexus.database.models.calendars import LearnedSession
 from data_nexus.database.models.history import Rebasing, Revision
+from data_nexus.database.models.jobs import Job, JobRun
 from data_nexus.database.models.limits import ExchangeRequest, Quota, RecheckedSession, Refusal
 from data_nexus.database.models.listings import Discovery, ListedRange
 from data_nexus.database.models.rejects import DeadLetter, RejectedRow
@@ -36,6 +37,8 @@ __all__ = [
     "ExchangeRequest",
     "Finding",
     "Follow",
+    "Job",
+    "JobRun",
     "LearnedSession",
     "ListedRange",
     "Quota",

@@ -25,6 +25,7 @@ from data_nexus.database.store.bulk.sessions import BulkSessions
 from data_nexus.database.store.clock import DatabaseClock, clock_at
 from data_nexus.database.store.commits import Commits
 from data_nexus.database.store.copy_format import accept_arrays
+from data_nexus.database.store.jobs.job_runs import JobRuns
 from data_nexus.database.store.leases import Leases
 from data_nexus.database.store.listings import Listings
 from data_nexus.database.store.quota import QuotaLedger
@@ -52,6 +53,7 @@ class Store:
     suspicions: Suspicions
     calendars: StoredCalendars
     turns: ExchangeTurns
+    jobs: JobRuns
     _pool: Pool
 
     def quota(self, token: Secret) -> QuotaLedger:
@@ -84,6 +86,7 @@ async def open_store(url: str, schema: str, writers: int, lease_sec: float) -> A
                 suspicions=Suspicions(pool),
                 calendars=StoredCalendars(pool),
                 turns=ExchangeTurns(pool),
+                jobs=JobRuns(pool, owner),
                 _pool=pool,
             )
 

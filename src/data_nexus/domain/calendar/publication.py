@@ -113,6 +113,14 @@ def published_since(
     return delay_of(exchange, kind).moment(sessions.session(last), sessions.close(last))
 
 
+def published_count(exchange: str, kind: PublicationKind, now: datetime) -> int:
+    """Return how many sessions the vendor must have published by `now`; counted from the first one.
+
+    Raises `ValueError` if `now` has no time zone.
+    """
+    return _published(exchange, kind, now, None, NOTHING_LEARNED)[1]
+
+
 @dataclass(frozen=True, slots=True)
 class Published:
     """The last session that is published, the one `before` it, and the one before that."""

@@ -71,7 +71,7 @@ async def work(
     totals = WorkerTotals()
     ended_by: NexusError | None = None
     observing = observers(observe, totals.counts.note)
-    async with _database(settings, observe, drain) as url:
+    async with database_once_there(settings, observe, drain) as url:
         observe(RunStarted("worker", 0))
         while not (drain.requested.is_set() or ended_by):
             try:
@@ -84,14 +84,16 @@ async def work(
                 cause = foreseen(error)
                 if not isinstance(cause, StorageUnavailable):
                     raise cause from None
-                await _wait_for_database(settings, cause, observe, drain)
+                await wait_for_database(settings, cause, observe, drain)
     report = totals.report(ended_by, drain.reason)
     observe(RunFinished("worker", report.outcome, report.duration_sec))
     return report
 
 
 @asynccontextmanager
-async def _database(settings: Settings, observe: Observer, drain: Drain) -> AsyncIterator[str]:
+async def database_once_there(
+    settings: Settings, observe: Observer, drain: Drain
+) -> AsyncIterator[str]:
     """Open the database; a server that is not there yet is waited for until a drain.
 
     The embedded one is not: nothing else will start it.
@@ -105,16 +107,17 @@ async def _database(settings: Settings, observe: Observer, drain: Drain) -> Asyn
             except StorageUnavailable as error:
                 if not settings.database_url:
                     raise
-                await _wait_for_database(settings, error, observe, drain)
+                await wait_for_database(settings, error, observe, drain)
         yield url
 
 
-async def _wait_for_database(
+async def wait_for_database(
     settings: Settings, cause: StorageUnavailable, observe: Observer, drain: Drain
 ) -> None:
+    """Wait a while for a database that is away, or until a drain."""
     seconds = min(_DATABASE_SEC, settings.poll_seconds)
     observe(Waiting(f"the database ({cause})", seconds))
-    await _sleep(drain, seconds)
+    await sleep_unless_drained(drain, seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,10 +198,10 @@ class WorkerSession:
         if isinstance(steps.paused_by, QuotaSpent):
             self.listener(Waiting("the daily quota", steps.paused_by.resets_in_sec))
             seconds = max(seconds, min(steps.paused_by.resets_in_sec, LONGEST_WAIT_SEC))
-        await _sleep(self.drain, seconds)
+        await sleep_unless_drained(self.drain, seconds)
 
 
-async def _sleep(drain: Drain, seconds: float) -> None:
+async def sleep_unless_drained(drain: Drain, seconds: float) -> None:
     """Sleep, but wake up at once for a drain."""
     try:
         async with asyncio.timeout(seconds):

@@ -1,0 +1,45 @@
+"""The command `nexus run`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from data_nexus.app.runs import run_daemon
+from data_nexus.cli.options import output_options, settings_from
+from data_nexus.cli.render import console, error_console, print_json, print_table
+from data_nexus.domain.planning.jobs import JobOutcome
+from data_nexus.events import observers
+from data_nexus.observe.logs import log_event
+from data_nexus.observe.progress import progress_display
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="run what is due now, and end (for cron)")
+@output_options
+def run(once: bool, as_json: bool, **options: Any) -> int:  # noqa: ANN401, FBT001
+    """Keep the database fresh by a schedule, until stopped.
+
+    Each exchange is updated after every session, as soon as the vendor has published it; `nexus
+    jobs` shows the jobs, and adds others. Any number of daemons may share one database: each run is
+    done by one of them. What was missed while none ran is made up for once; what fails is tried
+    again. SIGTERM lets it finish what is under way.
+    """
+    settings = settings_from(options)
+    with progress_display(error_console) as progress:
+        reports = run_daemon(settings, observers(log_event, progress), once=once)
+    if as_json:
+        print_json({"runs": [report.as_dict() for report in reports]})
+    elif reports:
+        print_table(
+            ("job", "due", "outcome", ""),
+            [(each.job, each.due_at, each.outcome, each.detail) for each in reports],
+        )
+    else:
+        console.print("No job was due. A job comes with each exchange that was discovered:")
+        console.print("nexus jobs list shows when each is due.")
+    outcomes = {report.outcome for report in reports}
+    if JobOutcome.DRAINED in outcomes:
+        return 75
+    return 3 if outcomes & {JobOutcome.FAILED, JobOutcome.LATE} else 0

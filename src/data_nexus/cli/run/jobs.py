@@ -1,0 +1,155 @@
+"""The commands `nexus jobs`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from data_nexus.cli.options import EXCHANGE, opened, output_options, settings_from
+from data_nexus.cli.render import console, print_json, print_table
+from data_nexus.database.connection import PostgresConnection
+from data_nexus.database.reader.jobs.jobs import (
+    ListedJob,
+    add_job,
+    list_job_runs,
+    list_jobs,
+    pause_job,
+    remove_job,
+    resume_job,
+)
+from data_nexus.domain.planning.jobs import Action, Job
+from data_nexus.domain.planning.schedules import parse_schedule
+from data_nexus.domain.symbol import exchange_code
+from data_nexus.errors import UsageError
+
+
+@click.group()
+def jobs() -> None:
+    """See and change what `nexus run` does, and when."""
+
+
+@jobs.command("list")
+@output_options
+def list_(as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
+    """List the jobs, with their last run and the next."""
+    with opened(settings_from(options), writes=False) as database:
+        found = list_jobs(database)
+    now = datetime.now(UTC)
+    nexts = [_next(job, now) for job in found]
+    if as_json:
+        pairs = zip(found, nexts, strict=True)
+        print_json({"jobs": [asdict(job) | {"next": each} for job, each in pairs]})
+        return
+    if not found:
+        console.print("No jobs yet: nexus run adds one for each exchange that was discovered.")
+        return
+    print_table(
+        ("job", "schedule", "last run", "outcome", "next"),
+        [
+            (job.name, job.schedule, job.last_due, job.outcome, each or "paused")
+            for job, each in zip(found, nexts, strict=True)
+        ],
+    )
+
+
+@jobs.command()
+@click.argument("name", required=False)
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="so many runs")
+@output_options
+def history(name: str | None, limit: int, as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
+    """Show the last runs of a job, or of all."""
+    with opened(settings_from(options), writes=False) as database:
+        runs = list_job_runs(database, name, limit)
+    if as_json:
+        print_json({"runs": [asdict(each) for each in runs]})
+        return
+    if not runs:
+        console.print("No job has run yet; nexus run runs them.")
+        return
+    print_table(
+        ("job", "due", "missed", "attempts", "outcome", ""),
+        [
+            (each.job, each.due_at, each.missed, each.attempts, each.outcome, each.detail)
+            for each in runs
+        ],
+    )
+
+
+@jobs.command()
+@click.argument("name")
+@click.option("--schedule", required=True, help="'after US', or 'cron 30 6 * * 1-5 Europe/Berlin'")
+@click.option("--exchange", type=EXCHANGE, help="only this exchange")
+@output_options
+def add(
+    name: str,
+    schedule: str,
+    exchange: str | None,
+    as_json: bool,  # noqa: FBT001
+    **options: Any,  # noqa: ANN401
+) -> None:
+    """Add an update at times of your own.
+
+    A schedule is 'after US': after each session of an exchange, as soon as it is published; or
+    cron's five fields, in a time zone (UTC if none is named).
+    """
+    job = Job(
+        name=name,
+        action=Action.UPDATE,
+        exchange=exchange_code(exchange) if exchange else None,
+        schedule=str(parse_schedule(schedule)),
+    )
+    _change(lambda database: add_job(database, job), name, "added", as_json, options)
+
+
+@jobs.command()
+@click.argument("name")
+@output_options
+def remove(name: str, as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
+    """Remove a job that was added; its history stays."""
+    _change(lambda database: remove_job(database, name), name, "removed", as_json, options)
+
+
+@jobs.command()
+@click.argument("name")
+@output_options
+def pause(name: str, as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
+    """Let a job rest; a run under way goes on."""
+    _change(lambda database: pause_job(database, name), name, "paused", as_json, options)
+
+
+@jobs.command()
+@click.argument("name")
+@output_options
+def resume(name: str, as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
+    """End a job's pause; what lay within it is not made up for."""
+    _change(lambda database: resume_job(database, name), name, "resumed", as_json, options)
+
+
+def _change(
+    change: Callable[[PostgresConnection], None],
+    name: str,
+    done: str,
+    as_json: bool,  # noqa: FBT001
+    options: dict[str, Any],
+) -> None:
+    with opened(settings_from(options)) as database:
+        change(database)
+    if as_json:
+        print_json({"job": name})
+    else:
+        console.print(f"{name} {done}.")
+
+
+def _next(job: ListedJob, now: datetime) -> datetime | None:
+    """Return when a job runs next; None while it is paused or has no schedule that can be read."""
+    if job.paused_at is not None:
+        return None
+    try:
+        following = parse_schedule(job.schedule).next_due(now)
+    except UsageError:
+        return None
+    return min(following, job.retry_at) if job.retry_at else following

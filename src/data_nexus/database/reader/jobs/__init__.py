@@ -1,0 +1,1 @@
+"""The daemon's jobs, as a person sees and changes them."""

@@ -1,0 +1,1 @@
+"""The runs of jobs, as a daemon takes and settles them."""

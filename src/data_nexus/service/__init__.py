@@ -1,0 +1,1 @@
+"""The daemon: run jobs by their schedules, for years and without care."""
