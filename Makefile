@@ -1,14 +1,15 @@
 # Everything starts here, and `make` alone tells what there is. Needs make and Python 3.11 or
 # newer with venv and pip; each target brings its own set-up into .venv, `make test`, `make campaign`
 # and `make docs` also the tools that they need into .venv-tools. To do without one:
-# make test TOOLS='eodhd moto nautilus qlib'.
+# make test TOOLS='eodhd moto nautilus polars qlib'.
 
 PYTHON ?= python3
 BIN    := .venv/bin
 QUIET  := install --quiet --quiet --disable-pip-version-check --no-input
 PIP    := $(BIN)/pip $(QUIET)
+FLOOR_TESTS := tests/unit tests/contract/reader tests/contract/exports tests/contract/schema tests/contract/store
 CODE   := $(wildcard src tests bench tools bin scripts)
-TOOLS  := eodhd moto nautilus qlib zipline
+TOOLS  := eodhd moto nautilus polars qlib zipline
 SITE   := dist/docs
 PORT   ?= 8000
 
@@ -19,7 +20,7 @@ find_python = for python in "$(PYTHON)" python3.14 python3.13 python3.12 python3
 	2>/dev/null && break; python=; done
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test campaign fuzz mutants bench lint format docs docs-serve lock sbom clean
+.PHONY: help install demo test campaign floors fuzz mutants bench lint format docs docs-serve lock sbom clean
 
 help:  ## Print this list.
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' Makefile | expand -t 12
@@ -37,6 +38,9 @@ test: lint $(TOOLS:%=.venv-tools/%/pinned)  ## Lint, then run every test.
 campaign: .venv/installed $(TOOLS:%=.venv-tools/%/pinned) .venv-tools/docs/pinned  ## Test at length what `make test` tests in short.
 	@NEXUS_CAMPAIGN=1 $(BIN)/python -m pytest -p tests.support.campaign -m 'campaign or sized' \
 	--override-ini faulthandler_timeout=3600 --numprocesses 2 --dist worksteal
+
+floors: .venv-floors/installed  ## Run the tests of reading and writing with the oldest packages that are allowed.
+	@.venv-floors/bin/python -m pytest --numprocesses 2 --dist worksteal $(FLOOR_TESTS)
 
 # An own search by mutation, which goes on where it was stopped; see docs/testing.md.
 fuzz: .venv/installed  ## Feed hostile input to all that reads foreign bytes: FUZZ='--executions 1000000'.
@@ -59,8 +63,9 @@ format: .venv/installed  ## Let ruff lay out and mend what it can.
 	@$(BIN)/ruff check --fix --exit-zero
 	@$(BIN)/ruff format
 
-docs: .venv/installed  ## Write the reference pages and the notebook again, and make the site.
+docs: .venv/installed  ## Write the reference, the manual page and the notebook again, and make the site.
 	@$(BIN)/python -m tools.reference
+	@$(BIN)/python -m tools.manual
 	@$(BIN)/python -m tools.licences
 	@$(BIN)/python -m tools.notebook
 	@$(MAKE) --no-print-directory $(SITE)/index.html
@@ -76,7 +81,7 @@ sbom: .venv/installed  ## Write sbom.json: what the program runs with (CycloneDX
 	@$(BIN)/python -m tools.sbom > sbom.json
 
 clean:  ## Remove all that make made.
-	@rm -rf .venv .venv-tools .fuzz .scans sbom.json .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+	@rm -rf .venv .venv-floors .venv-tools .fuzz .scans sbom.json .mypy_cache .ruff_cache .pytest_cache .hypothesis \
 	.import_linter_cache dist build
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -93,6 +98,17 @@ clean:  ## Remove all that make made.
 
 .venv/installed: .venv/pinned pyproject.toml
 	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# Of the newest Pythons some of the oldest packages have no wheels.
+.venv-floors/installed: requirements-floors.txt pyproject.toml
+	@for python in python3.11 python3.12; do "$$python" -c 'import venv, ensurepip' 2>/dev/null && \
+	break; python=; done; if [ -z "$$python" ]; then \
+	echo 'The oldest packages need Python 3.11 or 3.12 with venv and pip.' >&2; exit 1; fi; \
+	echo 'Installing the oldest packages into .venv-floors (about a minute) ...' >&2; \
+	"$$python" -m venv --clear .venv-floors
+	@.venv-floors/bin/pip $(QUIET) --require-hashes --requirement requirements-floors.txt
+	@.venv-floors/bin/pip $(QUIET) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(SITE)/index.html: README.md CHANGELOG.md SECURITY.md $(wildcard docs/*.* docs/*/*.md) \

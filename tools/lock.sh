@@ -1,8 +1,9 @@
 #!/bin/sh
 # Resolves pyproject.toml into requirements.txt (what runs), requirements-dev.txt (what builds, checks
-# and tests it), requirements-docs.txt (what makes the documentation's site) and tests/tools/*.txt (the
-# tools that tests speak to), for every platform and Python from 3.11 on. uv is used only here, from a
-# venv that is thrown away.
+# and tests it), requirements-floors.txt (the same at the oldest versions that it allows),
+# requirements-docs.txt (what makes the documentation's site) and tests/tools/*.txt (the tools that tests
+# speak to), for every platform and Python from 3.11 on. uv is used only here, from a venv that is thrown
+# away.
 set -eu
 
 scratch=$(mktemp -d)
@@ -18,6 +19,7 @@ compile() {
 }
 compile pyproject.toml --output-file requirements.txt
 compile pyproject.toml --output-file requirements-dev.txt --group dev --constraint requirements.txt
+compile pyproject.toml --output-file requirements-floors.txt --group dev --resolution lowest-direct
 compile --no-build --group pyproject.toml:docs --output-file requirements-docs.txt
 
 # tests/tools/NAME.txt: only wheels, so that no compiler is needed, and without the requirements that
@@ -31,6 +33,7 @@ compile_tool() {
 : > "$scratch/unread"
 compile_tool eodhd
 compile_tool moto
+compile_tool polars
 printf '%s\n' cvxpy fire gym jupyter lightgbm matplotlib mlflow nbconvert pyarrow pymongo \
     > "$scratch/unread"
 compile_tool qlib

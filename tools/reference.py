@@ -73,7 +73,7 @@ def write() -> None:
 
 def _commands() -> str:
     parts = ["# Commands\n\nWritten from the code by `make docs`.\n"]
-    for name, command in _walk(nexus, "nexus"):
+    for name, command in walk(nexus, "nexus"):
         arguments = [p for p in command.params if isinstance(p, click.Argument)]
         usage = " ".join([name, *(f"{a.human_readable_name}…" for a in arguments), "[options]"])
         parts.append(f"## `{name}`\n\n{_paragraphs(command.help)}\n\n    {usage}\n")
@@ -82,7 +82,8 @@ def _commands() -> str:
     return "\n".join(parts)
 
 
-def _walk(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
+def walk(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
+    """Yield every command that can be given, with its full name."""
     if not isinstance(command, click.Group):
         yield path, command
         return
@@ -90,7 +91,7 @@ def _walk(command: click.Command, path: str) -> Iterator[tuple[str, click.Comman
     for name in command.list_commands(context):
         child = command.get_command(context, name)
         if child is not None and not child.hidden:
-            yield from _walk(child, f"{path} {name}")
+            yield from walk(child, f"{path} {name}")
 
 
 def _option_row(option: click.Option) -> tuple[str, str]:

@@ -11,7 +11,7 @@ import pytest
 from tests.support.source import files, read
 
 RUNTIME, DEVELOPMENT = "requirements.txt", "requirements-dev.txt"
-DOCS = "requirements-docs.txt"
+FLOORS, DOCS = "requirements-floors.txt", "requirements-docs.txt"
 TOOLS = {PurePath(path).stem: path for path in files("tests/tools")}
 # A name, a version, perhaps where it applies, and hashes: nothing else, so no host and no option.
 PIN = re.compile(
@@ -30,7 +30,7 @@ def pins(path: str) -> set[tuple[str, str, str]]:
     return {(m["name"], m["version"], m["marker"] or "") for m in matches if m}
 
 
-@pytest.mark.parametrize("path", [RUNTIME, DEVELOPMENT, DOCS, *TOOLS.values()])
+@pytest.mark.parametrize("path", [RUNTIME, DEVELOPMENT, FLOORS, DOCS, *TOOLS.values()])
 def test_every_requirement_is_a_pin_with_hashes_and_nothing_else(path: str) -> None:
     names = [(name, marker) for name, _, marker in pins(path)]
     assert len(names) == len(set(names)) > 0
@@ -50,6 +50,24 @@ def test_what_the_project_asks_for_is_pinned() -> None:
     assert {
         bare(requirement) for requirement in project["dependency-groups"]["dev"]
     } - development == set()
+
+
+def test_floors_are_tested_as_they_are_set() -> None:
+    """Versions differ by zeros at their end at most: 2.0 is 2.0.0."""
+    pinned = {name: version for name, version, _ in pins(FLOORS)}
+    floors = {
+        bare(requirement): match[1]
+        for requirement in tomllib.loads(read("pyproject.toml"))["project"]["dependencies"]
+        if (match := re.search(r">=([\w.]+)", requirement))
+    }
+    assert len(floors) > 10
+    assert {n: pinned[n] for n in floors if not is_version(pinned[n], floors[n])} == {}
+
+
+def is_version(version: str, floor: str) -> bool:
+    """Whether a version is the floor, or the first that was published from there on."""
+    parts, least = version.split("."), floor.split(".")
+    return parts[: len(least)] == least
 
 
 def test_what_reads_exports_back_and_what_makes_the_site_is_pinned() -> None:

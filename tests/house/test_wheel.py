@@ -32,7 +32,11 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_holds_every_file_of_the_package(wheel: Path) -> None:
     ours = {path.removeprefix("src/") for path in files(PACKAGE) if "__pycache__" not in path}
     assert {"data_nexus/py.typed", "data_nexus/database/reader/bars.sql"} <= ours
-    assert ours - {*zipfile.ZipFile(wheel).namelist()} == set()
+    assert "data_nexus/cli/start/scripts/nexus.fish" in ours
+    assert any("migrations/versions/" in path for path in ours)
+    held = {*zipfile.ZipFile(wheel).namelist()}
+    assert ours - held == set()
+    assert [path for path in held if path.endswith(".data/data/share/man/man1/nexus.1")]
 
 
 def test_mypy_sees_the_types_of_the_installed_package(wheel: Path, tmp_path: Path) -> None:

@@ -33,6 +33,9 @@ TRIED = {
     "bars": ["AAPL.US", "AAPL.US MSFT.US --adjust total", "AAPL.US --format csv", "NOPE.US"],
     "backfill": ["--symbols AAPL.US --days-old 0", "--exchange NOPE"],
     "changes": ["--since 2y"],
+    "completion install": ["--shell zsh"],
+    "completion remove": ["--shell zsh"],
+    "completion show": ["", "--shell fish"],
     "coverage": ["", "AAPL.US MSFT.US"],
     "dead-letters drop": [""],
     "dead-letters retry": [""],
@@ -60,8 +63,8 @@ TRIED = {
 ENDLESS = {"worker", "run", "sandbox"}
 ELSEWHERE = {"demo", "db shell"}
 PATIENCE_SEC, MOMENT_SEC = 60.0, 3.0
-# Their answer is data, to be taken whole: rows of a file, one URL, one document.
-DATA = re.compile(r"--format csv|db url|--json|^sandbox")
+# Their answer is data, to be taken whole: rows of a file, a script, one URL, one document.
+DATA = re.compile(r"--format csv|completion show|db url|--json|^sandbox")
 CUT = re.compile(r"[^\s(=/|,:]…|…\w")
 COLOR = re.compile(rb"\x1b\[[\d;]*[34]\d")
 
@@ -129,6 +132,17 @@ def test_a_command_shows_all_and_leaves_the_terminal_as_it_was(
 def test_help_fits_the_screen(loaded: Commands, path: str) -> None:
     left = ended(loaded, SIZES["80x24"], f"{path} --help")
     assert (left.code, faults(left, SIZES["80x24"], "")) == (0, [])
+
+
+@pytest.mark.parametrize("path", ["bars", "sandbox", "db copy"])
+def test_help_fills_the_screen_up_to_what_is_read_well(loaded: Commands, path: str) -> None:
+    widths = {}
+    for size in (Size(100, 30), WIDE):
+        page = ended(loaded, size, f"{path} --help").page
+        assert [line for line in page if line.endswith("...") and "Usage" not in line] == []
+        widths[size.columns] = max(map(cell_len, page))
+    assert 80 < widths[100] <= 100
+    assert 100 < widths[200] <= 120
 
 
 @pytest.mark.parametrize("line", [each for each in LINES if each.split()[0] not in ENDLESS])

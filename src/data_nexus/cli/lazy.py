@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 
 class LazyCommands(click.Group):
@@ -42,6 +43,11 @@ class LazyCommands(click.Group):
         module, _, attribute = self._places[cmd_name].partition(":")
         command: click.Command = getattr(import_module(module), attribute)
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return the subcommands that begin as the word does, none of them loaded; or options."""
+        names = [CompletionItem(name) for name in self._places if name.startswith(incomplete)]
+        return names + super(click.Group, self).shell_complete(ctx, incomplete)
 
 
 class SectionedCommands(LazyCommands):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import sys
 from contextlib import suppress
 
@@ -12,7 +13,7 @@ import click
 from data_nexus import __version__
 from data_nexus.cli.lazy import SectionedCommands
 from data_nexus.cli.render import print_error
-from data_nexus.cli.streams import flush, open_closed_streams
+from data_nexus.cli.streams import flush, open_closed_streams, silence_errors
 from data_nexus.errors import CredentialsRefused, NexusError, StorageUnavailable, UsageError
 
 COMMANDS = {
@@ -22,6 +23,7 @@ COMMANDS = {
         "doctor": "data_nexus.cli.start.doctor:doctor",
         "verify": "data_nexus.cli.start.verify:verify",
         "config": "data_nexus.cli.start.config:config",
+        "completion": "data_nexus.cli.start.completion:completion",
     },
     "Load": {
         "discover": "data_nexus.cli.load.discover:discover",
@@ -58,6 +60,8 @@ COMMANDS = {
     },
 }
 
+# Set by the shell that wants a word completed, where an error's text would spoil the line.
+_COMPLETE = "_NEXUS_COMPLETE"
 # What a person can mend of what the system refuses.
 _REMEDIES = {
     errno.EACCES: "give this user the right to it",
@@ -82,7 +86,7 @@ _PLAIN = {
 @click.command(
     cls=SectionedCommands,
     sections=COMMANDS,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
 )
 @click.version_option(__version__, prog_name="data-nexus")
 def nexus() -> None:
@@ -100,6 +104,8 @@ def main(arguments: list[str] | None = None) -> None:
 def run(command: click.Command, arguments: list[str] | None = None) -> int:
     """Run a command and return its exit code; every error becomes one line that says what to do."""
     open_closed_streams()
+    if _COMPLETE in os.environ:
+        silence_errors()
     as_json = "--json" in (sys.argv[1:] if arguments is None else arguments)
     code = _run(command, arguments, as_json=as_json)
     unwritten = flush()

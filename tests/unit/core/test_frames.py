@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from datetime import date
-from importlib.util import find_spec
+from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
@@ -12,8 +16,26 @@ import pytest
 import data_nexus as nexus
 from data_nexus.app.frames import by_ticker
 from data_nexus.errors import UsageError
+from tests.support.files.tool_environments import python_with
+from tests.support.source import ROOT
 
 DAYS = [date(2024, 1, 2), date(2024, 1, 3)]
+POLARS = """
+import json, sys
+sys.path += sys.argv[1:]
+from datetime import date
+import pyarrow as pa
+import data_nexus as nexus
+
+days = [date(2024, 1, 2), date(2024, 1, 3)]
+table = pa.table({"ticker": ["A", "B"], "date": days, "close": [1.5, None], "volume": [7, 8]})
+frame = nexus.as_polars(table)
+print(json.dumps({
+    "types": list(map(str, frame.dtypes)),
+    "rows": [[name, str(day), *rest] for name, day, *rest in frame.rows()],
+    "empty": list(map(str, nexus.as_polars(table.slice(0, 0)).dtypes)),
+}))
+"""
 
 
 def test_dates_become_the_index_and_the_rest_stays() -> None:
@@ -69,10 +91,27 @@ def test_every_public_name_is_listed_and_there() -> None:
     assert nexus.frame is nexus.to_frame
 
 
-def test_polars_takes_a_table_or_is_named() -> None:
-    table = pa.table({"date": DAYS, "close": [1.0, 2.0]})
-    if find_spec("polars") is None:
-        with pytest.raises(UsageError, match="pip install polars"):
-            nexus.as_polars(table)
-    else:
-        assert nexus.as_polars(table)["close"].to_list() == [1.0, 2.0]
+def test_without_polars_its_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "polars", None)  # so Python marks what cannot be imported
+    with pytest.raises(UsageError, match="pip install polars"):
+        nexus.as_polars(pa.table({"date": DAYS}))
+
+
+def test_polars_takes_a_table_with_its_types_and_nulls() -> None:
+    """In a process of its own, which finds polars where `make test` has installed it."""
+    places = [
+        *Path(python_with("polars", "polars")).parent.parent.glob("lib/python*/site-packages")
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", POLARS, *places],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr == ""
+    assert json.loads(done.stdout) == {
+        "types": ["String", "Date", "Float64", "Int64"],
+        "rows": [["A", "2024-01-02", 1.5, 7], ["B", "2024-01-03", None, 8]],
+        "empty": ["String", "Date", "Float64", "Int64"],
+    }

@@ -13,6 +13,8 @@ from data_nexus.app.commands.named_symbols import get
 from data_nexus.app.signals import draining_on_signals, in_a_thread, outside_a_loop
 from data_nexus.config import Settings
 from data_nexus.database.connection import PostgresConnection
+from data_nexus.database.embedded import names_file
+from data_nexus.database.reader.listed.known_names import keep_names
 from data_nexus.database.reader.table_reads import require_readable
 from data_nexus.domain.planning.jobs import Action
 from data_nexus.domain.symbol import Symbol
@@ -157,7 +159,9 @@ async def _get(
     drain = Drain(observe)
     with draining_on_signals(drain):
         async with open_database_async(settings) as url:
-            return await get(settings, url, symbols, observe, announce, drain)
+            report = await get(settings, url, symbols, observe, announce, drain)
+            await _keep_names(settings, url)
+            return report
 
 
 async def _backfill(
@@ -194,7 +198,9 @@ async def _update(
     drain = Drain(observe)
     with draining_on_signals(drain):
         async with open_database_async(settings) as url:
-            return await update(settings, url, exchange, observe, drain, policy, now, watchlist)
+            report = await update(settings, url, exchange, observe, drain, policy, now, watchlist)
+            await _keep_names(settings, url)
+            return report
 
 
 async def _work(
@@ -263,4 +269,12 @@ async def _discover_all(
         await store.runs.finish(run_id, outcome, report.as_dict())
         if breach:
             raise breach
+        await _keep_names(settings, url)
     return report
+
+
+async def _keep_names(settings: Settings, url: str) -> None:
+    """Renew the list of names beside the embedded database."""
+    if settings.database_url is None:
+        database = PostgresConnection(url, settings.schema)
+        await asyncio.to_thread(keep_names, database, names_file(settings.home))

@@ -11,7 +11,17 @@ from typing import Any, get_args
 
 import click
 
-from data_nexus.cli.options import DAY, MOMENT, Decorated, opened, output_options, settings_from
+from data_nexus.cli.options import (
+    DAY,
+    EXCHANGE,
+    MOMENT,
+    SYMBOLS,
+    WATCHLIST,
+    Decorated,
+    opened,
+    output_options,
+    settings_from,
+)
 from data_nexus.cli.render import console, counted, print_json, waiting, warnings_as_notes
 from data_nexus.database.reader.watchlists.watchlists import list_members
 from data_nexus.domain.symbol import exchange_code
@@ -39,9 +49,9 @@ def _choice_options(command: Decorated) -> Decorated:
             "--as-of", type=MOMENT, help="as known then: 2026-11-01T12:00 (UTC), yesterday, 7d"
         ),
         click.option("--on", type=DAY, help="of the exchange, the assets listed on that day"),
-        click.option("--exchange", help="all assets of an exchange that have bars"),
-        click.option("--watchlist", help="the assets of this watchlist"),
-        click.option("--symbols", help="these symbols: AAPL.US,MSFT.US"),
+        click.option("--exchange", type=EXCHANGE, help="all assets of an exchange that have bars"),
+        click.option("--watchlist", type=WATCHLIST, help="the assets of this watchlist"),
+        click.option("--symbols", type=SYMBOLS, help="these symbols: AAPL.US,MSFT.US"),
     ):
         command = option(command)
     return command

@@ -10,7 +10,14 @@ import click
 from data_nexus.app.commands.runs import run_backfill
 from data_nexus.cli.exit_codes import exit_code_of
 from data_nexus.cli.load.report import NOTHING_DUE, print_run
-from data_nexus.cli.options import opened, output_options, settings_from
+from data_nexus.cli.options import (
+    EXCHANGE,
+    SYMBOLS,
+    WATCHLIST,
+    opened,
+    output_options,
+    settings_from,
+)
 from data_nexus.cli.render import error_console, print_json, print_note
 from data_nexus.config import Settings
 from data_nexus.database.reader.assets import asset_ids_of
@@ -41,9 +48,9 @@ _ALL_ANSWERED = "Nothing is due: each was answered in the last day; --days-old 0
     type=click.FloatRange(min=0),
     help="due when the last answer is older than this (1)",
 )
-@click.option("--exchange", help="only this exchange")
-@click.option("--symbols", help="only these: AAPL.US,MSFT.US")
-@click.option("--watchlist", help="only the assets of this watchlist")
+@click.option("--exchange", type=EXCHANGE, help="only this exchange")
+@click.option("--symbols", type=SYMBOLS, help="only these: AAPL.US,MSFT.US")
+@click.option("--watchlist", type=WATCHLIST, help="only the assets of this watchlist")
 @click.option(
     "--batch-rows", type=click.IntRange(min=1), help="rows that share a transaction (5000)"
 )

@@ -8,7 +8,7 @@ import click
 
 from data_nexus.app.commands.runs import DiscoveryReport, DiscoveryScope, run_discovery
 from data_nexus.cli.load.report import print_lists
-from data_nexus.cli.options import output_options, settings_from
+from data_nexus.cli.options import EXCHANGE, output_options, settings_from
 from data_nexus.cli.render import console, counted, error_console, print_error, print_json
 from data_nexus.domain.symbol import exchange_code
 from data_nexus.events import observers
@@ -18,7 +18,12 @@ from data_nexus.observe.progress import progress_display
 
 @click.command()
 @click.option(
-    "--exchange", "exchanges", multiple=True, default=("US",), help="US, LSE, …; repeatable"
+    "--exchange",
+    "exchanges",
+    multiple=True,
+    type=EXCHANGE,
+    default=("US",),
+    help="US, LSE, …; repeatable",
 )
 @click.option("--delisted", is_flag=True, help="also list delisted symbols (one more call)")
 @click.option("--type", "types", multiple=True, help='only this type, "Common Stock"; repeatable')

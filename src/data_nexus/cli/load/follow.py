@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from data_nexus.cli.options import opened, output_options, settings_from
+from data_nexus.cli.options import EXCHANGE, WATCHLIST, opened, output_options, settings_from
 from data_nexus.cli.render import NOTHING_DISCOVERED, console, print_json, print_table, waiting
 from data_nexus.database.reader.planning import require_exchange
 from data_nexus.database.reader.watchlists.follows import (
@@ -22,9 +22,9 @@ from data_nexus.errors import UsageError
 
 
 @click.command()
-@click.option("--watchlist", help="follow the assets of this watchlist")
+@click.option("--watchlist", type=WATCHLIST, help="follow the assets of this watchlist")
 @click.option("--only", is_flag=True, help="and no others of their exchanges")
-@click.option("--exchange", help="follow all assets of this exchange again")
+@click.option("--exchange", type=EXCHANGE, help="follow all assets of this exchange again")
 @output_options
 def follow(
     watchlist: str | None,

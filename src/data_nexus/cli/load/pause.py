@@ -7,7 +7,14 @@ from typing import Any
 
 import click
 
-from data_nexus.cli.options import opened, output_options, settings_from
+from data_nexus.cli.options import (
+    EXCHANGE,
+    SYMBOL,
+    WATCHLIST,
+    opened,
+    output_options,
+    settings_from,
+)
 from data_nexus.cli.render import console, counted, print_json, waiting
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.reader.assets import asset_ids_of
@@ -18,9 +25,9 @@ from data_nexus.domain.symbol import exchange_code, parse_symbols
 from data_nexus.errors import UsageError
 
 Change = Callable[[PostgresConnection, Sequence[int] | None, str | None], int]
-_SYMBOLS = click.argument("symbols", nargs=-1)
-_WATCHLIST = click.option("--watchlist", help="the assets of this watchlist")
-_EXCHANGE = click.option("--exchange", help="all assets of this exchange")
+_SYMBOLS = click.argument("symbols", nargs=-1, type=SYMBOL)
+_WATCHLIST = click.option("--watchlist", type=WATCHLIST, help="the assets of this watchlist")
+_EXCHANGE = click.option("--exchange", type=EXCHANGE, help="all assets of this exchange")
 
 
 @click.command()

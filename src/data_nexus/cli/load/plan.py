@@ -10,7 +10,7 @@ import click
 
 from data_nexus.app.planning import PlanReport, make_plan
 from data_nexus.cli.load.audit import audit_pairs
-from data_nexus.cli.options import output_options, settings_from
+from data_nexus.cli.options import EXCHANGE, WATCHLIST, output_options, settings_from
 from data_nexus.cli.render import (
     NOTHING_DISCOVERED,
     console,
@@ -31,8 +31,8 @@ _DAY_SEC = 86_400
 
 
 @click.command()
-@click.option("--exchange", help="only this exchange")
-@click.option("--watchlist", help="plan an update of this watchlist's assets alone")
+@click.option("--exchange", type=EXCHANGE, help="only this exchange")
+@click.option("--watchlist", type=WATCHLIST, help="plan an update of this watchlist's assets alone")
 @click.option(
     "--days-old",
     type=click.FloatRange(min=0),

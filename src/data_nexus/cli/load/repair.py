@@ -9,7 +9,7 @@ import click
 from data_nexus.app.commands.runs import run_repair
 from data_nexus.cli.exit_codes import exit_code_of
 from data_nexus.cli.load.report import print_run
-from data_nexus.cli.options import output_options, settings_from
+from data_nexus.cli.options import EXCHANGE, SYMBOLS, output_options, settings_from
 from data_nexus.cli.render import counted, error_console, print_error, print_json
 from data_nexus.domain.symbol import exchange_code, parse_symbols
 from data_nexus.errors import UsageError
@@ -21,8 +21,8 @@ from data_nexus.observe.progress import progress_display
 
 
 @click.command()
-@click.option("--symbols", help="these: AAPL.US,MSFT.US")
-@click.option("--exchange", help="all loaded assets of this exchange")
+@click.option("--symbols", type=SYMBOLS, help="these: AAPL.US,MSFT.US")
+@click.option("--exchange", type=EXCHANGE, help="all loaded assets of this exchange")
 @click.option("--withdraw", is_flag=True, help="with --symbols: take out all bars not sent")
 @click.option("--limit", type=click.IntRange(min=1), help="read at most this number of histories")
 @click.option("--wait", is_flag=True, help="when the quota is used up, sleep until it resets")

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from data_nexus.cli.load.symbol_files import read_symbols
-from data_nexus.cli.options import opened, output_options, settings_from
+from data_nexus.cli.options import SYMBOL, WATCHLIST, opened, output_options, settings_from
 from data_nexus.cli.render import console, counted, print_json, print_table, waiting
 from data_nexus.database.reader.watchlists.watchlists import (
     ListedMember,
@@ -37,7 +37,7 @@ def watchlist() -> None:
 
 @watchlist.command()
 @click.argument("name")
-@click.argument("symbols", nargs=-1)
+@click.argument("symbols", nargs=-1, type=SYMBOL)
 @_FILE
 @_COLUMN
 @output_options
@@ -60,8 +60,8 @@ def create(
 
 
 @watchlist.command()
-@click.argument("name")
-@click.argument("symbols", nargs=-1)
+@click.argument("name", type=WATCHLIST)
+@click.argument("symbols", nargs=-1, type=SYMBOL)
 @_FILE
 @_COLUMN
 @output_options
@@ -81,8 +81,8 @@ def add(
 
 
 @watchlist.command()
-@click.argument("name")
-@click.argument("symbols", nargs=-1)
+@click.argument("name", type=WATCHLIST)
+@click.argument("symbols", nargs=-1, type=SYMBOL)
 @_FILE
 @_COLUMN
 @click.option("--all", "everything", is_flag=True, help="delete the watchlist itself")
@@ -128,7 +128,7 @@ def list_(as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
 
 
 @watchlist.command()
-@click.argument("name")
+@click.argument("name", type=WATCHLIST)
 @output_options
 def show(name: str, as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
     """Show the assets of a watchlist."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from data_nexus.cli.options import opened, output_options, settings_from
+from data_nexus.cli.options import EXCHANGE, WATCHLIST, opened, output_options, settings_from
 from data_nexus.cli.render import (
     NOTHING_DISCOVERED,
     console,
@@ -32,8 +32,8 @@ _SPARED = ("currency", "venue", "first bar")
 @click.command()
 @click.option("--search", help="words of the symbol, the name or the ISIN: apple")
 @click.option("--type", "asset_type", help='only this type: ETF, "Common Stock"')
-@click.option("--exchange", help="only this exchange")
-@click.option("--watchlist", help="only the assets of this watchlist")
+@click.option("--exchange", type=EXCHANGE, help="only this exchange")
+@click.option("--watchlist", type=WATCHLIST, help="only the assets of this watchlist")
 @click.option("--limit", type=click.IntRange(min=1), default=_SHOWN, help="how many to show")
 @output_options
 def assets(

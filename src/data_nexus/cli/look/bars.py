@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv, parquet
 
-from data_nexus.cli.options import DAY, MOMENT, opened, output_options, settings_from
+from data_nexus.cli.options import DAY, MOMENT, SYMBOL, opened, output_options, settings_from
 from data_nexus.cli.render import (
     console,
     counted,
@@ -35,7 +35,7 @@ _HEADINGS = {"adjusted_close": "adj close"}
 
 
 @click.command()
-@click.argument("symbols", nargs=-1, required=True)
+@click.argument("symbols", nargs=-1, required=True, type=SYMBOL)
 @click.option("--from", "first", type=DAY, help="first date; also yesterday, 7d, 2y")
 @click.option("--to", "last", type=DAY, help="last date")
 @click.option(

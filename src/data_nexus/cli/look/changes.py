@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from data_nexus.cli.options import MOMENT, opened, output_options, settings_from
+from data_nexus.cli.options import EXCHANGE, MOMENT, opened, output_options, settings_from
 from data_nexus.cli.render import console, print_json, print_pairs, print_table, waiting
 from data_nexus.database.reader.changes import Changes, changes_since
 from data_nexus.database.reader.planning import require_exchange
@@ -28,7 +28,7 @@ _Row = dict[str, Any]
     show_default=True,
     help="changes after then: 2026-11-01T12:00 (UTC), yesterday, 7d",
 )
-@click.option("--exchange", help="of one exchange only")
+@click.option("--exchange", type=EXCHANGE, help="of one exchange only")
 @output_options
 def changes(
     since: datetime,

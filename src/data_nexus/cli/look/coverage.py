@@ -11,7 +11,14 @@ from typing import Any
 import click
 from rich.cells import cell_len
 
-from data_nexus.cli.options import opened, output_options, settings_from
+from data_nexus.cli.options import (
+    EXCHANGE,
+    SYMBOL,
+    WATCHLIST,
+    opened,
+    output_options,
+    settings_from,
+)
 from data_nexus.cli.render import (
     NOTHING_DISCOVERED,
     console,
@@ -41,9 +48,9 @@ Years = Mapping[int, YearCount]
 
 
 @click.command()
-@click.argument("symbols", nargs=-1)
-@click.option("--watchlist", help="the assets of this watchlist")
-@click.option("--exchange", help="only this exchange")
+@click.argument("symbols", nargs=-1, type=SYMBOL)
+@click.option("--watchlist", type=WATCHLIST, help="the assets of this watchlist")
+@click.option("--exchange", type=EXCHANGE, help="only this exchange")
 @click.option("--missing", "names_missing", is_flag=True, help="name the missing sessions")
 @output_options
 def coverage(

@@ -7,14 +7,14 @@ from typing import Any
 
 import click
 
-from data_nexus.cli.options import opened, output_options, settings_from
+from data_nexus.cli.options import SYMBOL, opened, output_options, settings_from
 from data_nexus.cli.render import console, print_json, print_table, shown
 from data_nexus.domain.symbol import parse_symbol
 from data_nexus.research.universe import ListingChain, read_listings
 
 
 @click.command()
-@click.argument("symbol")
+@click.argument("symbol", type=SYMBOL)
 @output_options
 def listings(
     symbol: str,

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from data_nexus.cli.options import DAY, MOMENT, opened, output_options, settings_from
+from data_nexus.cli.options import (
+    DAY,
+    MOMENT,
+    SYMBOL,
+    WATCHLIST,
+    opened,
+    output_options,
+    settings_from,
+)
 from data_nexus.cli.render import console, counted, print_json, waiting, warnings_as_notes
 from data_nexus.database.reader.watchlists.watchlists import list_members
 from data_nexus.domain.calendar.sessions import day_date
@@ -28,8 +36,10 @@ _PIPE_WIDTH = 80
 
 
 @click.command()
-@click.argument("symbols", nargs=-1)
-@click.option("--watchlist", help="the assets of this watchlist in place of symbols")
+@click.argument("symbols", nargs=-1, type=SYMBOL)
+@click.option(
+    "--watchlist", type=WATCHLIST, help="the assets of this watchlist in place of symbols"
+)
 @click.option("--from", "first", type=DAY, help="first date; also yesterday, 7d, 2y")
 @click.option("--to", "last", type=DAY, help="last date")
 @click.option(

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from data_nexus.cli.load.audit import audit_pairs, record_pairs
-from data_nexus.cli.options import opened, output_options, settings_from
+from data_nexus.cli.options import WATCHLIST, opened, output_options, settings_from
 from data_nexus.cli.render import (
     NOTHING_DISCOVERED,
     console,
@@ -54,7 +54,7 @@ _OF_LAST_DAYS = frozenset({NoticeReason.REJECTED, NoticeReason.WITHDRAWN})
 
 @click.command()
 @click.option("--verbose", is_flag=True, help="all figures, those that are zero included")
-@click.option("--watchlist", help="count the assets of this watchlist alone")
+@click.option("--watchlist", type=WATCHLIST, help="count the assets of this watchlist alone")
 @output_options
 def status(
     watchlist: str | None,

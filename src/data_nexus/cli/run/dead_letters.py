@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from data_nexus.cli.options import opened, output_options, settings_from
+from data_nexus.cli.options import SYMBOL, opened, output_options, settings_from
 from data_nexus.cli.render import console, counted, print_json, print_pairs, print_table
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.reader.assets import asset_ids_of
@@ -45,7 +45,7 @@ def list_(as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
 
 
 @dead_letters.command()
-@click.argument("symbol")
+@click.argument("symbol", type=SYMBOL)
 @output_options
 def show(symbol: str, as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
     """Show one asset's dead letters in full."""
@@ -61,7 +61,7 @@ def show(symbol: str, as_json: bool, **options: Any) -> None:  # noqa: ANN401, F
 
 
 @dead_letters.command()
-@click.argument("symbols", nargs=-1)
+@click.argument("symbols", nargs=-1, type=SYMBOL)
 @click.option("--all", "everything", is_flag=True, help="all dead letters")
 @output_options
 def retry(symbols: tuple[str, ...], everything: bool, as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
@@ -70,7 +70,7 @@ def retry(symbols: tuple[str, ...], everything: bool, as_json: bool, **options: 
 
 
 @dead_letters.command()
-@click.argument("symbols", nargs=-1)
+@click.argument("symbols", nargs=-1, type=SYMBOL)
 @click.option("--all", "everything", is_flag=True, help="all dead letters")
 @output_options
 def drop(symbols: tuple[str, ...], everything: bool, as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001

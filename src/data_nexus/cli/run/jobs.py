@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from data_nexus.cli.options import opened, output_options, settings_from
+from data_nexus.cli.options import EXCHANGE, opened, output_options, settings_from
 from data_nexus.cli.render import console, print_json, print_table
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.reader.jobs.jobs import (
@@ -82,7 +82,7 @@ def history(name: str | None, limit: int, as_json: bool, **options: Any) -> None
 @jobs.command()
 @click.argument("name")
 @click.option("--schedule", required=True, help="'after US', or 'cron 30 6 * * 1-5 Europe/Berlin'")
-@click.option("--exchange", help="only this exchange")
+@click.option("--exchange", type=EXCHANGE, help="only this exchange")
 @output_options
 def add(
     name: str,

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from data_nexus.cli.options import opened, output_options, settings_from
+from data_nexus.cli.options import EXCHANGE, SYMBOL, opened, output_options, settings_from
 from data_nexus.cli.render import console, counted, print_json, print_table
 from data_nexus.database.reader.findings import accept_suspicions, list_suspicions
 from data_nexus.domain.planning.suspicion import ACCEPTABLE, Reason
@@ -19,7 +19,7 @@ def suspicions() -> None:
 
 
 @suspicions.command("list")
-@click.option("--exchange", help="only this exchange")
+@click.option("--exchange", type=EXCHANGE, help="only this exchange")
 @click.option("--accepted", is_flag=True, help="what was accepted, in place of what is open")
 @output_options
 def list_(exchange: str | None, accepted: bool, as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
@@ -49,7 +49,7 @@ def list_(exchange: str | None, accepted: bool, as_json: bool, **options: Any) -
 
 
 @suspicions.command()
-@click.argument("symbols", nargs=-1, required=True)
+@click.argument("symbols", nargs=-1, required=True, type=SYMBOL)
 @click.option(
     "--reason",
     type=click.Choice([each.value for each in ACCEPTABLE]),

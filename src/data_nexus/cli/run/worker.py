@@ -9,7 +9,7 @@ import click
 from data_nexus.app.commands.runs import run_worker
 from data_nexus.cli.exit_codes import exit_code_of
 from data_nexus.cli.load.report import print_run
-from data_nexus.cli.options import output_options, settings_from
+from data_nexus.cli.options import EXCHANGE, WATCHLIST, output_options, settings_from
 from data_nexus.cli.render import error_console, print_json
 from data_nexus.domain.symbol import exchange_code
 from data_nexus.events import observers
@@ -18,8 +18,12 @@ from data_nexus.observe.progress import progress_display
 
 
 @click.command()
-@click.option("--exchange", help="only this exchange")
-@click.option("--watchlist", help="only the assets of this watchlist, each for one call a session")
+@click.option("--exchange", type=EXCHANGE, help="only this exchange")
+@click.option(
+    "--watchlist",
+    type=WATCHLIST,
+    help="only the assets of this watchlist, each for one call a session",
+)
 @click.option("--concurrency", type=click.IntRange(1, 256), help="requests in flight (5)")
 @output_options
 def worker(

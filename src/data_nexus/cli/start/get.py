@@ -8,7 +8,7 @@ import click
 
 from data_nexus.app.commands.runs import run_get
 from data_nexus.cli.exit_codes import exit_code_of
-from data_nexus.cli.options import opened, output_options, settings_from
+from data_nexus.cli.options import SYMBOL, opened, output_options, settings_from
 from data_nexus.cli.render import (
     console,
     counted,
@@ -30,7 +30,7 @@ _SHOWN = 5
 
 
 @click.command()
-@click.argument("symbols", nargs=-1, required=True)
+@click.argument("symbols", nargs=-1, required=True, type=SYMBOL)
 @output_options
 def get(symbols: tuple[str, ...], as_json: bool, **options: Any) -> int:  # noqa: ANN401, FBT001
     """Load symbols from nothing, and show their last bars.

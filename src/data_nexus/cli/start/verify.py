@@ -8,7 +8,7 @@ import click
 
 from data_nexus.app.verify import DeepScope, Verification
 from data_nexus.app.verify import verify as run_checks
-from data_nexus.cli.options import output_options, settings_from
+from data_nexus.cli.options import EXCHANGE, SYMBOLS, output_options, settings_from
 from data_nexus.cli.render import console, counted, error_console, print_error, print_json, waiting
 from data_nexus.database.reader.invariants import REMEDIES
 from data_nexus.domain.symbol import exchange_code, parse_symbols
@@ -22,9 +22,11 @@ _DAMAGE = "stop writing to it, check the disk, and restore a backup"
 
 
 @click.command()
-@click.option("--exchange", help="exchange to check with (US); with --deep: only its assets")
+@click.option(
+    "--exchange", type=EXCHANGE, help="exchange to check with (US); with --deep: only its assets"
+)
 @click.option("--deep", is_flag=True, help="compare histories with the vendor's, one call each")
-@click.option("--symbols", help="with --deep: these: AAPL.US,MSFT.US")
+@click.option("--symbols", type=SYMBOLS, help="with --deep: these: AAPL.US,MSFT.US")
 @click.option(
     "--limit",
     type=click.IntRange(min=1),

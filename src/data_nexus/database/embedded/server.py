@@ -107,6 +107,11 @@ def server_log(home: Path) -> Path:
     return cluster_folder(home) / "server.log"
 
 
+def names_file(home: Path) -> Path:
+    """The file with the names that the home's database knows; it goes with the database."""
+    return postgres_folder(home) / "names.json"
+
+
 def has_cluster(home: Path) -> bool:
     """Whether the home has a database, sound or not; nothing is made or started."""
     return (cluster_folder(home) / "cluster").exists()

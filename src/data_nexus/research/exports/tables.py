@@ -62,11 +62,14 @@ class SafeCsv:
 
 
 def safe_for_spreadsheets(table: pa.Table) -> pa.Table:
-    """Return a table whose texts no spreadsheet takes for formulas."""
+    """Return a table whose texts no spreadsheet takes for formulas.
+
+    It has no empty parts: in their place pyarrow before 24 writes the lines before them again.
+    """
     for at, field in enumerate(table.schema):
         if pa.types.is_string(field.type):
             table = table.set_column(at, field, cells(table[at]))
-    return table
+    return pa.Table.from_batches([part for part in table.to_batches() if len(part)], table.schema)
 
 
 def cells(texts: pa.Array) -> pa.Array:

@@ -14,7 +14,9 @@ from pyarrow import parquet
 
 # The mark of such a file, and the options with which it is written.
 PLAIN_PAGES = {b"data_nexus.pages": b"one plain page a column and row group"}
-AS_PLAIN_PAGES = {"data_page_size": 1 << 30, "max_rows_per_page": 1 << 30}
+AS_PLAIN_PAGES = {"data_page_size": 1 << 30}
+if int(pa.__version__.partition(".")[0]) >= 23:  # until then no page had a limit of rows
+    AS_PLAIN_PAGES["max_rows_per_page"] = 1 << 30
 
 
 def has_plain_pages(metadata: parquet.FileMetaData) -> bool:
