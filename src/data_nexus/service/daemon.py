@@ -25,6 +25,7 @@ from data_nexus.domain.planning.jobs import (
     TakenRun,
     default_jobs,
     next_attempt_in,
+    no_job,
 )
 from data_nexus.domain.planning.schedules import DueRun, due_run, parse_schedule
 from data_nexus.errors import NexusError, StorageUnavailable, UsageError
@@ -99,6 +100,22 @@ class Daemon:
             if once:
                 break
         notify("STOPPING=1")
+
+    async def run_now(self, name: str) -> JobReport:
+        """Run a job at once, whenever it is due; it then counts as done up to now.
+
+        Raises `UsageError` if there is no such job, or if it is paused.
+        """
+        settings = self.settings
+        async with open_store(self.url, settings.schema, 1, settings.lease_seconds) as store:
+            now = await self._now(store)
+            jobs = await self._jobs(store, now)
+            if name not in jobs:
+                raise no_job(name, jobs)
+            if (taken := await store.jobs.take(jobs[name], DueRun(now, 0))) is None:
+                raise UsageError(f"{name} is paused; run: nexus jobs resume {name}")
+            await self._perform(store, jobs[name], taken)
+        return self.reports[-1]
 
     async def _with_store(self, *, once: bool) -> None:
         settings = self.settings

@@ -134,6 +134,12 @@ def test_once_does_what_is_due_and_ends(commands: Commands) -> None:
     first = commands.run("run", "--once", "--json").answer
     assert {each["job"] for each in first["runs"]} >= {"update-US"}
     assert commands.run("run", "--once", "--json").answer == {"runs": []}
+    (again,) = commands.run("jobs", "run", "update-US", "--json").answer["runs"]
+    assert again["job"] == "update-US"
+    assert commands.run("jobs", "run", "nope").code == 2
+    assert commands.run("jobs", "pause", "update-US").code == 0
+    paused = commands.run("jobs", "run", "update-US")
+    assert (paused.code, "nexus jobs resume update-US" in paused.stderr) == (2, True)
 
 
 def test_an_exchange_that_is_late_is_asked_again(

@@ -106,6 +106,12 @@ def run_daemon(settings: Settings, observe: Observer, *, once: bool = False) -> 
     return asyncio.run(_daemon(settings, observe, once=once))
 
 
+def run_job(settings: Settings, observe: Observer, name: str) -> JobReport:
+    """Run a job now; SIGINT and SIGTERM drain it."""
+    settings.require_token()
+    return asyncio.run(_job(settings, observe, name))
+
+
 def run_repair(
     settings: Settings, scope: LoadedScope, observe: Observer, policy: LimitPolicy = FAIL_FAST
 ) -> tuple[RunReport, int]:
@@ -211,6 +217,18 @@ async def _work(
         return await work(settings, exchange, observe, drain, watchlist=watchlist)
 
 
+async def _job(settings: Settings, observe: Observer, name: str) -> JobReport:
+    drain = Drain(observe)
+    with draining_on_signals(drain):
+        async with open_database_async(settings) as url:
+            return await _daemon_on(settings, url, observe, drain).run_now(name)
+
+
+def _daemon_on(settings: Settings, url: str, observe: Observer, drain: Drain) -> Daemon:
+    actions = {Action.UPDATE: UpdateJob(settings, url, observe, drain)}
+    return Daemon(settings, url, actions, observe, drain)
+
+
 async def _daemon(settings: Settings, observe: Observer, *, once: bool) -> list[JobReport]:
     drain = Drain(observe)
     with draining_on_signals(drain):
@@ -218,8 +236,7 @@ async def _daemon(settings: Settings, observe: Observer, *, once: bool) -> list[
             open_database_async(settings) if once else database_once_there(settings, observe, drain)
         )
         async with there as url:
-            actions = {Action.UPDATE: UpdateJob(settings, url, observe, drain)}
-            daemon = Daemon(settings, url, actions, observe, drain)
+            daemon = _daemon_on(settings, url, observe, drain)
             await daemon.run(once=once)
             return [*daemon.reports]
 

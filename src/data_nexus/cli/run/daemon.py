@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -13,6 +14,7 @@ from data_nexus.domain.planning.jobs import JobOutcome
 from data_nexus.events import observers
 from data_nexus.observe.logs import log_event
 from data_nexus.observe.progress import progress_display
+from data_nexus.service.daemon import JobReport
 
 
 @click.command()
@@ -29,6 +31,11 @@ def run(once: bool, as_json: bool, **options: Any) -> int:  # noqa: ANN401, FBT0
     settings = settings_from(options)
     with progress_display(error_console) as progress:
         reports = run_daemon(settings, observers(log_event, progress), once=once)
+    return print_job_runs(reports, as_json=as_json)
+
+
+def print_job_runs(reports: Sequence[JobReport], *, as_json: bool) -> int:
+    """Print how runs of jobs ended, and return the exit code for them."""
     if as_json:
         print_json({"runs": [report.as_dict() for report in reports]})
     elif reports:

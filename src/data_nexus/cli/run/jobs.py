@@ -9,8 +9,10 @@ from typing import Any
 
 import click
 
+from data_nexus.app.commands.runs import run_job
 from data_nexus.cli.options import EXCHANGE, opened, output_options, settings_from
-from data_nexus.cli.render import console, print_json, print_table
+from data_nexus.cli.render import console, error_console, print_json, print_table
+from data_nexus.cli.run.daemon import print_job_runs
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.reader.jobs.jobs import (
     ListedJob,
@@ -25,6 +27,9 @@ from data_nexus.domain.planning.jobs import Action, Job
 from data_nexus.domain.planning.schedules import parse_schedule
 from data_nexus.domain.symbol import exchange_code
 from data_nexus.errors import UsageError
+from data_nexus.events import observers
+from data_nexus.observe.logs import log_event
+from data_nexus.observe.progress import progress_display
 
 
 @click.group()
@@ -111,6 +116,17 @@ def add(
 def remove(name: str, as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
     """Remove a job that was added; its history stays."""
     _change(lambda database: remove_job(database, name), name, "removed", as_json, options)
+
+
+@jobs.command()
+@click.argument("name")
+@output_options
+def run(name: str, as_json: bool, **options: Any) -> int:  # noqa: ANN401, FBT001
+    """Run a job now, whenever it is due."""
+    settings = settings_from(options)
+    with progress_display(error_console) as progress:
+        report = run_job(settings, observers(log_event, progress), name)
+    return print_job_runs([report], as_json=as_json)
 
 
 @jobs.command()

@@ -85,6 +85,12 @@ def job_name(text: str) -> str:
     return text
 
 
+def no_job(name: str, there: Collection[str]) -> UsageError:
+    """Return the error for a job that is not there; it names those that are."""
+    jobs = f"there are {', '.join(there)}" if there else "nexus run adds those of exchanges"
+    return UsageError(f"no job {name!r}; {jobs}")
+
+
 def default_jobs(segments: Collection[MarketSegment]) -> list[Job]:
     """Return the jobs that keep segments fresh: one for each publication of an exchange."""
     schedules = {

@@ -9,7 +9,7 @@ from psycopg.rows import class_row
 
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.queries import query
-from data_nexus.domain.planning.jobs import Job, StoredJob, job_name
+from data_nexus.domain.planning.jobs import Job, StoredJob, job_name, no_job
 from data_nexus.domain.planning.schedules import parse_schedule
 from data_nexus.errors import UsageError
 
@@ -96,10 +96,9 @@ def resume_job(database: PostgresConnection, name: str) -> None:
 def require_job(database: PostgresConnection, name: str) -> ListedJob:
     """Return a job; raise `UsageError` that names those there are."""
     jobs = {job.name: job for job in list_jobs(database)}
-    if name in jobs:
-        return jobs[name]
-    there = f"there are {', '.join(jobs)}" if jobs else "nexus run adds those of exchanges"
-    raise UsageError(f"no job {name!r}; {there}")
+    if name not in jobs:
+        raise no_job(name, jobs)
+    return jobs[name]
 
 
 def _change(database: PostgresConnection, statement: str, name: str) -> None:
