@@ -117,14 +117,11 @@ class Nexus(DatabaseReader):
     ) -> pd.DataFrame:
         """Load symbols from nothing and return their bars as a pandas frame, by date.
 
-        As `nexus get` does: one call for the symbol list of an exchange of which a symbol is not in
-        the database yet, one for each history that was not loaded in the last day, and two where it
-        shows splits or dividends that are not stored. The frame has the columns of `bars`, prices
-        in the asset's currency, volumes in shares. What takes longer than a second shows its
-        progress in a notebook, elsewhere with `progress=True`, and nowhere with False. Raises
-        `UsageError` for a symbol that the vendor does not list, for one that is paused, parked or
-        not followed, or where no key is set, and what ended the load early. An interrupt (Ctrl-C)
-        lets requests in flight finish first; what was loaded stays.
+        As `nexus get` does: one call for the symbol list of an exchange of which a symbol is new,
+        one for a history that was not loaded in the last day, two for actions that it shows. The
+        columns are those of `bars`. After a second progress is shown: in a notebook, or with
+        `progress=True`. Raises `UsageError` without a key, for a symbol that is not listed,
+        paused, parked or not followed, and what ended the load early. What was loaded stays.
         """
         from data_nexus.app.commands.runs import get_for_a_script  # noqa: PLC0415
         from data_nexus.app.frames import to_frame  # noqa: PLC0415
@@ -132,9 +129,8 @@ class Nexus(DatabaseReader):
         from data_nexus.research.selection import symbols_of  # noqa: PLC0415
 
         named = symbols_of(symbols)
-        # One that is closed spends nothing.
         with self._database.connect():
-            pass
+            pass  # one that is closed spends nothing
         with call_progress(progress=progress) as observe:
             report = get_for_a_script(self._settings, named, observe)
         if report.ended_by is not None:

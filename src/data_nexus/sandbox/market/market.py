@@ -21,8 +21,12 @@ from data_nexus.sandbox.market.calendar import (
     sessions_held,
     younger_than,
 )
-from data_nexus.sandbox.market.moment import Moment, running_session
-from data_nexus.sandbox.market.publication import published_by, waits_for_morning
+from data_nexus.sandbox.market.moment import (
+    Moment,
+    published_by,
+    running_session,
+    waits_for_morning,
+)
 from data_nexus.sandbox.market.tape import EMPTY, Dividend, Listing, Split, SymbolChange
 from data_nexus.sandbox.market.universe import Universe
 
