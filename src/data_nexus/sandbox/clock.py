@@ -14,11 +14,6 @@ class Clock:
         if start is not None:
             self.set(start)
 
-    @property
-    def is_real(self) -> bool:
-        """Whether it shows the real time: it was never set."""
-        return not self._offset
-
     def now(self) -> datetime:
         """The vendor's moment, aware, in UTC."""
         return datetime.now(UTC) + self._offset

@@ -21,12 +21,7 @@ from data_nexus.sandbox.market.calendar import (
     sessions_held,
     younger_than,
 )
-from data_nexus.sandbox.market.moment import (
-    Moment,
-    published_by,
-    running_session,
-    waits_for_morning,
-)
+from data_nexus.sandbox.market.moment import Moment, running_session
 from data_nexus.sandbox.market.tape import EMPTY, Dividend, Listing, Split, SymbolChange
 from data_nexus.sandbox.market.universe import Universe
 
@@ -106,17 +101,8 @@ class Market:
         return self._intervals.get(symbol)
 
     def published_through(self, exchange: str) -> date:
-        """The last day whose sessions are published.
-
-        Unless set by `publish` it is yesterday; by the real clock, where users compare it with
-        their own, today as soon as the exchange's day is over.
-        """
-        if exchange in self._published:
-            return self._published[exchange]
-        yesterday = self.clock.today() - timedelta(1)
-        if not self.clock.is_real:
-            return yesterday
-        return max(yesterday, published_by(exchange, self.clock.now()))
+        """The last day whose sessions are published: yesterday, unless set by `publish`."""
+        return self._published.get(exchange, self.clock.today() - timedelta(1))
 
     def symbols(self) -> Iterator[str]:
         """Every symbol, delisted ones included."""
@@ -198,8 +184,6 @@ class Market:
     def _moment(self, interval: ListedInterval) -> Moment:
         exchange, ended = interval.listing.exchange, interval.ended
         through, departures = self.published_through(exchange), self.departures(exchange)
-        if exchange not in self._published and waits_for_morning(interval.listing):
-            through = min(through, self.clock.today() - timedelta(1))
         behaviours = self._concerning(interval.source)
         moment = Moment(
             exchange=exchange,

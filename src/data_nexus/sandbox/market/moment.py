@@ -19,13 +19,8 @@ from data_nexus.sandbox.market.calendar import (
     younger_than,
 )
 from data_nexus.sandbox.market.exchanges import exchange_facts
-from data_nexus.sandbox.market.tape import Listing
 
 Mask = NDArray[np.bool_]
-# The vendor's documents on its update times: the United States about 15 minutes after the close,
-# others two to three hours, US funds and over-the-counter shares not before the next morning.
-_US_DELAY, _OTHER_DELAY = dt.timedelta(minutes=15), dt.timedelta(hours=3)
-_MORNING_VENUES = frozenset({"NMFQS", "OTC", "PINK"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,19 +87,3 @@ def running_session(
         return None
     opens = dt.datetime.combine(day, facts.hours[0], ZoneInfo(facts.timezone))
     return day if opens <= now else None
-
-
-def published_by(exchange: str, now: dt.datetime) -> dt.date:
-    """The last day of an exchange that is published by `now` (aware), sessions or not."""
-    facts = exchange_facts(exchange)
-    delay = _US_DELAY if exchange == "US" else _OTHER_DELAY
-    local = now.astimezone(ZoneInfo(facts.timezone))
-    close = dt.datetime.combine(local.date(), facts.hours[1], local.tzinfo)
-    return local.date() - dt.timedelta(days=int(local < close + delay))
-
-
-def waits_for_morning(listing: Listing) -> bool:
-    """Whether a listing is published in the morning after the day."""
-    return listing.exchange == "US" and (
-        listing.venue in _MORNING_VENUES or listing.type.upper() in ("FUND", "MUTUAL FUND")
-    )
