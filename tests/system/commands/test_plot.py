@@ -47,6 +47,7 @@ HOLE = """
     DELETE FROM market_data
     WHERE date = %s AND asset_id = (SELECT id FROM assets WHERE symbol = 'AAPL')
 """
+READ = "UPDATE assets SET actions_wanted_at = NULL, actions_read_at = now()"
 BARS = "SELECT date, close, adjusted_close FROM bars WHERE ticker = 'AAPL.US' ORDER BY date"
 PNG_HEADER = b"\x89PNG\r\n\x1a\n"
 
@@ -70,6 +71,7 @@ def desk(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             ):
                 connection.execute(statement, [day])
             connection.execute("UPDATE assets SET name = %s WHERE symbol = 'AAPL'", [HOSTILE])
+            connection.execute(READ)
         yield commands
 
 

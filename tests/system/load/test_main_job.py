@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
 import pytest
 
 from data_nexus.database.embedded import embedded_server, remove
+from data_nexus.domain.calendar.publication import PublicationKind, published_through
 from tests.support.postgres.tables import rows, value
 from tests.support.programs.commands import Commands, Finished, commands_at
 from tests.support.vendor.sandbox import Sandbox, sandbox
@@ -116,12 +118,17 @@ def test_cursor_log_and_runs_agree(job: Job) -> None:
 
 
 def test_status_tells_what_is_there(job: Job) -> None:
+    """From the evening of a session to midnight the sandbox lacks it, and its assets are stale."""
     status = job.commands.run("status", "--json").answer
     loaded = value(job.url, "SELECT count(*) FROM assets WHERE last_synced IS NOT NULL")
     assert status["assets"]["total"] == 345
-    assert status["assets"]["with_data"] == status["assets"]["fresh"] == loaded
+    assert status["assets"]["with_data"] == loaded
+    traded = published_through("US", PublicationKind.TRADED, datetime.now(UTC))
+    is_evening = str(traded) > status["last_date"]
+    assert (status["assets"]["stale"] > 0) == is_evening
+    assert status["assets"]["fresh"] == loaded - status["assets"]["stale"]
     assert status["assets"]["without_data"] == 345 - loaded
-    assert (status["assets"]["stale"], status["assets"]["parked"]) == (0, 0)
+    assert status["assets"]["parked"] == 0
     assert status["rows"] == value(job.url, "SELECT count(*) FROM market_data")
     dates = rows(job.url, "SELECT min(date)::text, max(date)::text FROM market_data")
     assert [(status["first_date"], status["last_date"])] == dates
