@@ -70,7 +70,7 @@ def add_assets(url: str, *codes: str, exchange: str = "US", **columns: Any) -> l
     return ids
 
 
-def eventually(holds: Callable[[], object], seconds: float = 20.0) -> None:
+def eventually(holds: Callable[[], object], seconds: float = 60.0) -> None:
     """Wait until it holds; fail if it does not within the time."""
     deadline = time.monotonic() + seconds
     while not holds():

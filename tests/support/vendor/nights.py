@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
+from itertools import pairwise
 
 import psycopg
 
@@ -41,12 +42,11 @@ class RecentNight:
 
 
 def recent_night() -> RecentNight:
-    """A night a few days ago."""
+    """A night some days ago; with no day between its sessions, which would be asked for first."""
     today = datetime.now(UTC).date()
     sessions = sessions_of("US", today)
-    before, session = map(
-        day_date, sessions.between(today - timedelta(14), today - timedelta(4)).tolist()[-2:]
-    )
+    days = [*map(day_date, sessions.between(today - timedelta(14), today - timedelta(4)).tolist())]
+    before, session = [pair for pair in pairwise(days) if pair[1] - pair[0] == timedelta(1)][-1]
     morning = datetime.combine(session + timedelta(1), time(12), UTC)
     return RecentNight(str(before), str(session), morning)
 

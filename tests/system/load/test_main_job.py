@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from data_nexus.database.embedded import embedded_server, remove
-from data_nexus.domain.calendar.publication import PublicationKind, published_through
+from data_nexus.domain.calendar.publication import PublicationKind, kind_of, published_through
 from tests.support.postgres.tables import rows, value
 from tests.support.programs.commands import Commands, Finished, commands_at
 from tests.support.vendor.sandbox import Sandbox, sandbox
@@ -102,11 +102,16 @@ def test_a_second_backfill_finds_nothing_due_and_sends_no_request(job: Job) -> N
 
 
 def test_cursor_log_and_runs_agree(job: Job) -> None:
-    broken = (
-        "SELECT count(*) FROM assets a WHERE synced_through IS DISTINCT FROM"
-        " (SELECT max(date) FROM market_data m WHERE m.asset_id = a.id)"
+    """In the night, funds have a bar that is not due before the morning: their cursor is before."""
+    assets = rows(
+        job.url,
+        "SELECT venue, asset_type, last_synced, synced_through, max(date) FROM assets a"
+        " LEFT JOIN market_data m ON m.asset_id = a.id GROUP BY a.id",
     )
-    assert value(job.url, broken) == 0
+    for venue, asset_type, moment, cursor, last in assets:
+        if last:
+            last = min(last, published_through("US", kind_of(venue, asset_type), moment))
+        assert cursor == last
     sums = "SELECT sum(inserted), sum(received - inserted - revised - unchanged - rejected)"
     assert rows(job.url, sums + " FROM sync_log") == [(job.first.answer["inserted"], 0)]
     assert rows(job.url, "SELECT command, outcome FROM runs ORDER BY id") == [
