@@ -109,9 +109,8 @@ def test_cursor_log_and_runs_agree(job: Job) -> None:
         " LEFT JOIN market_data m ON m.asset_id = a.id GROUP BY a.id",
     )
     for venue, asset_type, moment, cursor, last in assets:
-        if last:
-            last = min(last, published_through("US", kind_of(venue, asset_type), moment))
-        assert cursor == last
+        published = moment and published_through("US", kind_of(venue, asset_type), moment)
+        assert cursor == (last and min(last, published))
     sums = "SELECT sum(inserted), sum(received - inserted - revised - unchanged - rejected)"
     assert rows(job.url, sums + " FROM sync_log") == [(job.first.answer["inserted"], 0)]
     assert rows(job.url, "SELECT command, outcome FROM runs ORDER BY id") == [
