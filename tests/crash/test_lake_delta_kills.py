@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from tests.support.campaign import sized
 from tests.support.files.lakes import lake_table, two_parts
 from tests.support.postgres.database import Cluster
 from tests.support.postgres.tables import execute, rows
@@ -21,6 +22,7 @@ EXPORT = ("export", "lake", "--to", "lake")
 AS_DELTA = (*EXPORT, "--format", "delta")
 # Each has a part that is told from all the others of its kind.
 TABLES = ("bars", "assets")
+STRIDE = sized(3, 1)
 
 
 @pytest.fixture
@@ -70,29 +72,31 @@ def numbers(target: Path) -> tuple[list[int], list[int]]:
     )
 
 
-def test_a_refresh_killed_around_each_commit_leaves_each_table_and_the_manifest_old_or_new(
+@pytest.mark.sized(1 / STRIDE, "of all steps")
+def test_a_refresh_killed_around_commits_leaves_each_table_and_the_manifest_old_or_new(
     commands: Commands,
 ) -> None:
     target, seen = commands.folder / "lake", set()
     assert exported(commands, *AS_DELTA) == 0
-    for step in count(1):
-        change(commands, step)
+    for number, step in enumerate(count(1, STRIDE), 1):
+        change(commands, number)
         with forked_until_delta(commands, step, *EXPORT) as running:
             running.join(60)
         delta, manifest = numbers(target)
-        assert manifest in ([step - 1] * 2, [step] * 2)
-        assert set(delta) <= {step - 1, step}
+        assert manifest in ([number - 1] * 2, [number] * 2)
+        assert set(delta) <= {number - 1, number}
         assert delta >= manifest  # a commit comes first
-        seen.add((*(each == step for each in delta), manifest[0] == step))
+        seen.add((*(each == number for each in delta), manifest[0] == number))
         ended = running.exitcode
         assert exported(commands, *EXPORT) == 0
-        assert numbers(target) == ([step] * 2, [step] * 2)
+        assert numbers(target) == ([number] * 2, [number] * 2)
         if ended == 0:
             break
         assert ended == -9
     # Bars are committed, then assets, then all by the manifest.
     kinds = {(False,) * 3, (True, False, False), (True, True, False), (True,) * 3}
-    assert seen == kinds
+    assert {(False,) * 3, (True,) * 3} <= seen <= kinds
+    assert STRIDE > 1 or seen == kinds
     assert step > 12
 
 

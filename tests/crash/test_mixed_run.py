@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ import pytest
 
 from data_nexus.database.embedded import embedded_server, remove
 from data_nexus.database.upgrade import upgrade
+from data_nexus.domain.calendar.publication import PublicationKind, published_through
 from tests.support.campaign import sized
 from tests.support.postgres.embedded import server_pid
 from tests.support.postgres.tables import Row, eventually, execute, rows, value
@@ -119,9 +120,13 @@ class MixedRun:
         self.hour += hours
         self.today += timedelta(self.hour // 24)
         self.hour %= 24
-        moment = f"{self.today}T{int(self.hour):02}:{int(self.hour % 1 * 60):02}:00"
-        self.vendor.post("/clock", {"now": moment})
-        set_clock(self.clock, datetime.fromisoformat(f"{moment}+00:00"))
+        self.vendor.post("/clock", {"now": f"{self.now():%Y-%m-%dT%H:%M:%S}"})
+        set_clock(self.clock, self.now())
+
+    def now(self) -> datetime:
+        """What the vendor's clock shows, to the minute."""
+        minutes = timedelta(minutes=int(self.hour * 60))
+        return datetime.combine(self.today, datetime.min.time(), UTC) + minutes
 
     def _set_fault(self) -> None:
         self.vendor.delete("/faults")
@@ -183,6 +188,19 @@ class MixedRun:
     def log(self) -> str:
         """The end of what the workers said."""
         return (self.commands.folder / "forked.log").read_text(encoding="utf-8")[-3000:]
+
+    def answers(self) -> list[Row]:
+        """Of the assets that differ: their state, and what the log has of their last answers."""
+        return rows(
+            self.url,
+            "SELECT a.symbol, a.venue, a.asset_type, a.synced_through, a.settled_through,"
+            " a.last_bar, s.committed_at, s.window_first, s.window_last, s.passed_to,"
+            " s.received, s.inserted,"
+            " s.revised, s.withdrawn, s.lost, s.cause, s.arrived FROM assets a"
+            " JOIN LATERAL (SELECT * FROM sync_log WHERE asset_id = a.id ORDER BY committed_at DESC"
+            " LIMIT 6) s ON true WHERE a.symbol || '.' || a.exchange = ANY (%s)",
+            [str(each[0]) for each in self.differing()],
+        )
 
     def differing(self) -> list[Row]:
         """The assets whose bars are not the vendor's, but for those that rest or wait for us."""
@@ -284,11 +302,14 @@ def test_after_everything_at_once_the_bars_are_the_vendors(mixed: MixedRun) -> N
         # The session after the last one shows what was corrected in that.
         mixed.pass_time(_LAST_HOURS)
         settled_from = value(mixed.url, "SELECT now()")
+        # An answer that was under way when the time passed is of before.
+        published = published_through("US", PublicationKind.FUND, mixed.now())
         due = (
             "SELECT count(*) FROM assets WHERE is_active AND NOT is_delisted AND parked_at IS NULL"
-            " AND ask_after IS NULL AND coalesce(last_synced, '-infinity') < %s"
+            " AND ask_after IS NULL AND (coalesce(last_synced, '-infinity') < %s"
+            " OR synced_through < %s)"
         )
-        eventually(lambda: not value(mixed.url, due, settled_from), 120)
+        eventually(lambda: not value(mixed.url, due, settled_from, published), 120)
         late = memory_kb(first), open_files(first)
         assert [worker.exitcode for worker in mixed.workers] == [None] * WORKERS, mixed.log()
         for worker in mixed.workers:
@@ -299,7 +320,7 @@ def test_after_everything_at_once_the_bars_are_the_vendors(mixed: MixedRun) -> N
         mixed.exits += [worker.exitcode for worker in mixed.workers]
     assert set(mixed.exits) == {75}
     assert {name: n for name, query in BREACHES.items() if (n := value(mixed.url, query))} == {}
-    assert mixed.differing() == [], mixed.done
+    assert mixed.differing() == [], f"{mixed.done} {mixed.now()} {mixed.answers()}"
     verified = mixed.commands.run("verify")
     assert verified.code == 0, verified.stdout + verified.stderr
     assert late[0] - early[0] <= MOST_GROWTH_KB, (early, late)

@@ -2,8 +2,8 @@
 
 A proxy between the update and its server counts the statements of all its sessions, and ends the
 session of one: before the statement is done, or after it is done and before its answer. In every
-run of the tests these are the first of each kind of statements that write, and the last COMMIT of
-each; in the campaign all, in both ways.
+run of the tests these are COMMITs and some of the statements that write; in the campaign all, in
+both ways.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from itertools import count
 
 import pytest
 
+from tests.support.campaign import sized
 from tests.support.postgres.database import Cluster
 from tests.support.postgres.final_tables import FinalTables
 from tests.support.postgres.statement_proxy import (
@@ -29,6 +30,8 @@ from tests.support.vendor.update_field import TUESDAY, UpdateField, update_field
 
 # Just enough that a session is cheaper in bulk, in two parts.
 SYMBOLS, BATCH_ROWS = 420, 105
+# Of the statements that write, one of so many is cut in every run.
+STRIDE = sized(4, 1)
 # A run that survives a cut has paid for no answer twice.
 BULK_REQUESTS = 4
 
@@ -99,15 +102,16 @@ def has_cut(field: UpdateField, place: Place, undisturbed: Undisturbed) -> bool:
     return proxy.has_struck
 
 
-def test_a_session_ended_at_any_statement_that_writes_leaves_no_trace(
+@pytest.mark.sized(1 / STRIDE, "of all kinds")
+def test_a_session_ended_at_statements_that_write_leaves_no_trace(
     field: UpdateField, undisturbed: Undisturbed
 ) -> None:
     """Inside a transaction both ways come to the same; its COMMIT is cut in both."""
     found = firsts_and_lasts(undisturbed.kinds)
-    places = [Place(at, Cut.AFTER, kind) for kind, at in found if at == 1 or is_commit(kind)]
-    places += [Place(at, Cut.BEFORE, kind) for kind, at in found if is_commit(kind)]
-    assert len(places) > 20, "an update has more statements that write than that"
-    for place in places:
+    places = [Place(at, cut, kind) for kind, at in found if is_commit(kind) for cut in Cut]
+    others = [Place(at, Cut.AFTER, kind) for kind, at in found if at == 1 and not is_commit(kind)]
+    assert len(others) > 15, "an update has more statements that write than that"
+    for place in places + others[::STRIDE]:
         assert has_cut(field, place, undisturbed), f"it did not come to {place}"
 
 

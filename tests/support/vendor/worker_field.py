@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from multiprocessing.context import ForkServerProcess
@@ -89,13 +89,15 @@ def limit_calls(field: UpdateField, daily: int, used: int) -> None:
     field.vendor.post("/limits", {"daily": daily, "used": used, "used_on": day})
 
 
-def run_until_quiet(field: UpdateField, now: datetime = NOW, **values: object) -> RunReport:
+def run_until_quiet(
+    field: UpdateField, clock: Callable[[], datetime] = lambda: NOW, **values: object
+) -> RunReport:
     """Run a worker in this process until it has requested nothing for many passes."""
 
     async def run() -> RunReport:
         drain = Drain(ignore)
         settings = settings_of(field.vendor, field.url, poll_seconds=0.05, **values)
-        worker = asyncio.create_task(work(settings, None, ignore, drain, lambda: now))
+        worker = asyncio.create_task(work(settings, None, ignore, drain, clock))
         async with asyncio.timeout(60):
             before = -1
             while (sent := await asyncio.to_thread(field.requests)) != before:

@@ -18,7 +18,14 @@ from tests.support.postgres.tables import eventually, execute, rows, value
 from tests.support.programs.commands import Commands
 from tests.support.programs.forked_commands import forked_update
 from tests.support.vendor.nights import plan_at, settings_of
-from tests.support.vendor.update_field import MONDAY, TUESDAY, UpdateField, update_field
+from tests.support.vendor.update_field import (
+    MONDAY,
+    MORNING_AFTER,
+    TUESDAY,
+    WEDNESDAY,
+    UpdateField,
+    update_field,
+)
 from tests.support.vendor.worker_field import (
     IN_BULK,
     LACKING,
@@ -269,3 +276,36 @@ def test_the_events_of_a_worker_name_what_it_waits_for(bulk_field: UpdateField) 
         assert (report.calls, report.ended_by) == (0, None)
         (waiting,) = (event for event in seen if type(event).__name__ == "Waiting")
         assert getattr(waiting, "reason", "") == "the daily quota"
+
+
+def test_what_is_published_while_an_answer_is_under_way_is_not_taken_for_absent(
+    small_field: UpdateField,
+) -> None:
+    """The slowest answer left the vendor before Wednesday was out, and arrives after it."""
+    field, slowest = small_field, "AAPL.US"
+    with begun(field):
+        execute(
+            field.url,
+            "UPDATE assets SET last_synced = last_synced - interval '1 hour' WHERE symbol = 'AAPL'",
+        )
+        since, is_out = field.requests(), False
+        slow = {"kind": "slow", "endpoint": "eod"}
+        field.vendor.post("/faults", {**slow, "symbol": slowest, "bytes_per_sec": 800, "times": 1})
+        field.vendor.post("/faults", {**slow, "bytes_per_sec": 20_000})
+
+        def clock() -> datetime:
+            """Wednesday is out once some histories were requested on Tuesday."""
+            nonlocal is_out
+            if not is_out and len(histories(field, since)) >= 8:
+                field.vendor.post("/publish", {"exchange": "US", "date": WEDNESDAY})
+                is_out = True
+            return MORNING_AFTER[WEDNESDAY if is_out else TUESDAY]
+
+        run_until_quiet(field, clock, concurrency=2)
+        assert is_out
+        field.vendor.delete("/faults")
+        an_hour_later(field)
+        run_until_quiet(field, clock)
+        asked = [symbol for symbol, _ in histories(field, since).elements()]
+        assert asked.count(slowest) >= 2
+        field.assert_true()

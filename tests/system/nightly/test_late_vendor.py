@@ -29,7 +29,7 @@ from tests.support.vendor.nights import load_all, update_at
 from tests.support.vendor.sandbox import Sandbox, sandbox
 from tests.support.vendor.truth import now_and_final
 
-NIGHTS = sized(8, 250)
+NIGHTS = sized(6, 250)
 # All of it lies before today: no bar is in the future by the database's clock.
 FIRST = date(2025, 3, 3)
 SESSIONS = [

@@ -75,6 +75,8 @@ class HistoryReader:
         if not state.is_wanted():
             raise Fenced(f"{lease.symbol}: the lease may have run out")
         moment = self.store.clock.now()
+        # What the vendor publishes while the answer is under way may not be in it.
+        sent = self.now or moment
         window = self._window(lease, moment)
         try:
             history = await self._fetch(lease, window, state)
@@ -84,13 +86,13 @@ class HistoryReader:
         except NotListed:
             batch = absent_batch(lease, window, state)
             batch = await suspected(self.store, batch, self.now or moment, is_signed=False)
-            return await self._timed(batch, moment)
+            return await self._timed(batch, sent)
         is_signed = self.kinds.of(lease.symbol, lease.asset_type) is PriceKind.SIGNED
         batch = batch_of(lease, history, state, self.redact)
         batch = await judged(self.store, batch, is_signed=is_signed)
         await self.calendars.note(lease.symbol, batch.bars, self.now or moment)
         batch = await suspected(self.store, batch, self.now or moment, is_signed=is_signed)
-        return await self._timed(batch, moment)
+        return await self._timed(batch, sent)
 
     async def ask_witness(self, symbol: Symbol) -> None:
         """Fetch a symbol's bars, only to see whether the vendor answers; none are kept.
@@ -158,7 +160,7 @@ class HistoryReader:
     async def _timed(self, batch: Batch, sent: datetime) -> Batch:
         """Date an answer, and say up to which session it speaks and how long the asset rests."""
         batch = replace(batch, moment=self.now)
-        published = await self._published(batch.lease, self.now or sent)
+        published = await self._published(batch.lease, sent)
         if batch.lease.published is None:
             batch = with_reach(batch, reach_of_history(published, batch.bars.last_date()))
         else:
