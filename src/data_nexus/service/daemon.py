@@ -33,7 +33,9 @@ from data_nexus.events import JobEnded, JobStarted, Observer, Warned
 from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.nightly.worker import sleep_unless_drained, wait_for_database
 from data_nexus.ingestion.wiring import foreseen
+from data_nexus.observe.context import in_job
 from data_nexus.observe.systemd import notify
+from data_nexus.service.rounds import Rounds
 
 _REPORTED = 100
 _INSTANT = timedelta(microseconds=1)
@@ -67,8 +69,8 @@ class JobReport:
 class Daemon:
     """Runs jobs in one process; `actions` are what they do.
 
-    What is due follows from `clock`; without one, from the database's. `reports` are of the last
-    runs.
+    What is due follows from `clock`; without one, from the database's. `rounds` go on as long as it
+    looks for what is due; `reports` are of the last runs.
     """
 
     settings: Settings
@@ -77,6 +79,7 @@ class Daemon:
     observe: Observer
     drain: Drain
     clock: Clock | None = None
+    rounds: Rounds = field(default_factory=Rounds)
     reports: deque[JobReport] = field(default_factory=lambda: deque(maxlen=_REPORTED))
     _running: set[str] = field(default_factory=set)
     # One job at a time is at work on an exchange: another would find it in the first one's hands.
@@ -90,6 +93,7 @@ class Daemon:
         The database may go and come back. Raises `StorageUnavailable` with `once` if it is away.
         """
         while not self.drain.requested.is_set():
+            self.rounds.note()
             try:
                 await self._with_store(once=once)
             except (StorageUnavailable, BaseExceptionGroup) as error:
@@ -129,6 +133,7 @@ class Daemon:
             notify("READY=1")
             begun: list[asyncio.Task[None]] = []
             while not self.drain.requested.is_set():
+                self.rounds.note()
                 begun = [each for each in begun if not each.done()]
                 begun += [group.create_task(each) for each in await self._due(store)]
                 notify("WATCHDOG=1")
@@ -172,8 +177,9 @@ class Daemon:
     async def _perform(self, store: Store, job: StoredJob, taken: TakenRun) -> None:
         """Do a run of a job, when its exchange is free; no error of it goes further."""
         self._running.add(job.name)
-        async with self._turns[job.exchange]:
-            await self._do(store, job, taken)
+        with in_job(job.name):
+            async with self._turns[job.exchange]:
+                await self._do(store, job, taken)
 
     async def _do(self, store: Store, job: StoredJob, taken: TakenRun) -> None:
         """Do a run of a job and say how it ended."""

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from data_nexus.app.commands.named_symbols import get
+from data_nexus.app.commands.watched import watched_worker
 from data_nexus.app.signals import draining_on_signals, in_a_thread, outside_a_loop
 from data_nexus.config import Settings
 from data_nexus.database.connection import PostgresConnection
@@ -27,12 +28,13 @@ from data_nexus.ingestion.asset_discovery import (
 from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.history_loader import BackfillScope, LoadedScope, backfill, repair
 from data_nexus.ingestion.nightly.update import update
-from data_nexus.ingestion.nightly.worker import database_once_there, work
+from data_nexus.ingestion.nightly.worker import database_once_there
 from data_nexus.ingestion.reports.discovered import Discovered
 from data_nexus.ingestion.reports.run_check import RunCheck
 from data_nexus.ingestion.reports.run_report import RunReport
 from data_nexus.ingestion.reports.run_totals import RunTotals
 from data_nexus.ingestion.wiring import FAIL_FAST, LimitPolicy, open_database_async, open_run
+from data_nexus.observe.context import in_run
 from data_nexus.service.daemon import Daemon, JobReport
 from data_nexus.service.update_job import UpdateJob
 
@@ -94,7 +96,7 @@ def run_worker(
 ) -> RunReport:
     """Keep an exchange, or all, or a watchlist, fresh until a signal drains the worker."""
     settings.require_token()
-    return asyncio.run(_work(settings, exchange, observe, watchlist))
+    return asyncio.run(watched_worker(settings, exchange, observe, watchlist))
 
 
 def run_daemon(settings: Settings, observe: Observer, *, once: bool = False) -> list[JobReport]:
@@ -209,14 +211,6 @@ async def _update(
             return report
 
 
-async def _work(
-    settings: Settings, exchange: str | None, observe: Observer, watchlist: str | None
-) -> RunReport:
-    drain = Drain(observe)
-    with draining_on_signals(drain):
-        return await work(settings, exchange, observe, drain, watchlist=watchlist)
-
-
 async def _job(settings: Settings, observe: Observer, name: str) -> JobReport:
     drain = Drain(observe)
     with draining_on_signals(drain):
@@ -262,30 +256,31 @@ async def _discover_all(
         open_run(settings, url, observe) as (store, requester),
     ):
         run_id = await store.runs.start("discover")
-        check = await RunCheck.begin(store, settings.require_token(), totals)
-        async with store.runs.closing(run_id):
-            found = [
-                await discover(
-                    requester,
-                    store.listings,
-                    WantedList(exchange, delisted, scope.types, named=True),
-                    max_shrink=settings.max_shrink,
-                    observe=observe,
-                )
-                for exchange in scope.exchanges
-                for delisted in ((False, True) if scope.delisted else (False,))
-            ]
-        report = DiscoveryReport(
-            lists=tuple(found),
-            calls=totals.calls,
-            requests=totals.requests,
-            duration_sec=round(time.monotonic() - started, 3),
-        )
-        breach = await check.breach(run_id)
-        outcome = f"ended early: {breach}" if breach else "done"
-        await store.runs.finish(run_id, outcome, report.as_dict())
-        if breach:
-            raise breach
+        with in_run(run_id):
+            check = await RunCheck.begin(store, settings.require_token(), totals)
+            async with store.runs.closing(run_id):
+                found = [
+                    await discover(
+                        requester,
+                        store.listings,
+                        WantedList(exchange, delisted, scope.types, named=True),
+                        max_shrink=settings.max_shrink,
+                        observe=observe,
+                    )
+                    for exchange in scope.exchanges
+                    for delisted in ((False, True) if scope.delisted else (False,))
+                ]
+            report = DiscoveryReport(
+                lists=tuple(found),
+                calls=totals.calls,
+                requests=totals.requests,
+                duration_sec=round(time.monotonic() - started, 3),
+            )
+            breach = await check.breach(run_id)
+            outcome = f"ended early: {breach}" if breach else "done"
+            await store.runs.finish(run_id, outcome, report.as_dict())
+            if breach:
+                raise breach
         await _keep_names(settings, url)
     return report
 
