@@ -38,7 +38,7 @@ class Reading:
     disk_size: int | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class DatabaseGauges(Collector):
     """Gives the gauges of the last `reading`; without one only that the database is not up."""
 

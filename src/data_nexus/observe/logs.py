@@ -152,9 +152,8 @@ class LineFormatter(logging.Formatter):
         if record.exc_info:
             message = f"{message}: {self.formatException(record.exc_info)}"
         if self._as_json:
-            line = {"time": moment, "level": record.levelname.lower(), "event": message}
-            line |= {**context, **facts}
-            return self._redact(json.dumps(line, default=str))
+            head = {"time": moment, "level": record.levelname.lower(), "event": message}
+            return self._redact(json.dumps({**head, **context, **facts}, default=str))
         sentence = getattr(record, "sentence", None) if self._for_people else None
         said = " ".join(f"{key}={value}" for key, value in (*context.items(), *facts.items()))
         line_text = sentence or f"{moment} {record.levelname.lower():7} {message} {said}".rstrip()
