@@ -1,7 +1,8 @@
 """The table of all metrics: name, kind, labels and meaning. Pure.
 
 Names and units are by Prometheus' conventions. No label holds a symbol or a text of the vendor's:
-the number of series is bounded by endpoints, rules, exchanges and jobs.
+the number of series is bounded by endpoints, rules, exchanges and jobs. A job's label is `name`:
+`job` is Prometheus' own.
 """
 
 from __future__ import annotations
@@ -62,6 +63,7 @@ COUNTED = (
         "requests on the wire; the status is `none` where no answer came",
         *("endpoint", "status"),
     ),
+    _counter("credentials_refused", "requests that the vendor refused for the key (401)"),
     _counter("response_bytes", "bytes of answers, as they were sent", "endpoint"),
     _histogram("request_seconds", "time until an answer was complete", _BELOW_A_MINUTE, "endpoint"),
     _histogram("transaction_seconds", "duration of transactions that wrote rows", _BELOW_A_MINUTE),
@@ -74,9 +76,9 @@ COUNTED = (
     _counter("warnings", "warnings; the log has their texts"),
     _counter("runs_started", "runs that began, by command", "command"),
     _counter("runs", "runs that ended, by command; `done` or not", "command", "outcome"),
-    _counter("job_runs", "runs of jobs that ended", "job", "outcome"),
-    _counter("job_runs_missed", "runs of jobs that a later run made up for", "job"),
-    _histogram("job_run_seconds", "duration of the runs of jobs", _UP_TO_HOURS, "job"),
+    _counter("job_runs", "runs of jobs that ended", "name", "outcome"),
+    _counter("job_runs_missed", "runs of jobs that a later run made up for", "name"),
+    _histogram("job_run_seconds", "duration of the runs of jobs", _UP_TO_HOURS, "name"),
     _gauge("build_info", "always 1; the label names the version", "version"),
 )
 # What the database says, whichever process is asked.
@@ -116,15 +118,15 @@ MEASURED = (
     _gauge("quota_limit_calls", "calls of a day, once known"),
     _gauge("quota_reset_timestamp_seconds", "moment at which the day's calls are renewed"),
     _gauge("rate_limit_requests", "requests a minute"),
-    _gauge("job_last_success_timestamp_seconds", "end of a job's last run that was done", "job"),
-    _gauge("job_last_end_timestamp_seconds", "end of a job's last run", "job"),
-    _gauge("job_failed", "1 if a job's last run failed, else 0", "job"),
-    _gauge("job_running", "1 if a run of a job is under way, else 0", "job"),
-    _gauge("job_paused", "1 if a job is paused, else 0", "job"),
+    _gauge("job_last_success_timestamp_seconds", "end of a job's last run that was done", "name"),
+    _gauge("job_last_end_timestamp_seconds", "end of a job's last run", "name"),
+    _gauge("job_failed", "1 if a job's last run failed, else 0", "name"),
+    _gauge("job_running", "1 if a run of a job is under way, else 0", "name"),
+    _gauge("job_paused", "1 if a job is paused, else 0", "name"),
     _gauge(
         "job_overdue_seconds",
         "time since a run of a job was due that nobody has begun; 0 if there is none",
-        "job",
+        "name",
     ),
     _gauge("workers", "workers that live"),
     _gauge("requests_in_flight", "requests in flight of all workers that live"),

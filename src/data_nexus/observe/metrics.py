@@ -140,6 +140,8 @@ class EventMetrics:
         self._add("requests", endpoint, _status(event.status))
         self._add("calls", endpoint, by=event.calls)
         self._add("response_bytes", endpoint, by=event.bytes)
+        if event.status == HTTPStatus.UNAUTHORIZED:
+            self._add("credentials_refused")
         self._observe("request_seconds", event.seconds, endpoint)
 
     def _committed(self, event: Committed) -> None:
