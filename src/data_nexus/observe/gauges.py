@@ -129,7 +129,7 @@ def _of_job(job: ListedJob, now: datetime) -> Iterator[tuple[str, float]]:
 
 
 def _due_since(job: ListedJob) -> datetime | None:
-    """Return from when on a run of a job is due that nobody has begun; None if that is unknown."""
+    """Return from when on a run of a job is due and not begun; None if that is unknown."""
     if job.paused_at is not None:
         return None
     try:

@@ -125,7 +125,7 @@ MEASURED = (
     _gauge("job_paused", "1 if a job is paused, else 0", "name"),
     _gauge(
         "job_overdue_seconds",
-        "time since a run of a job was due that nobody has begun; 0 if there is none",
+        "time since which a run of a job is due and not begun; 0 if there is none",
         "name",
     ),
     _gauge("workers", "workers that live"),

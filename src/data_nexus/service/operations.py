@@ -10,6 +10,9 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -20,7 +23,7 @@ from data_nexus.config import Settings
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.reader.measures.measures import measure
 from data_nexus.database.upgrade import check_schema
-from data_nexus.errors import NexusError, StorageUnavailable
+from data_nexus.errors import NexusError
 from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.observe.gauges import DatabaseGauges, Reading
 from data_nexus.observe.metrics import EventMetrics
@@ -30,8 +33,6 @@ from data_nexus.service.rounds import Rounds
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 # The age at which a reading is renewed: so old, and so many times as long as it took.
 LEAST_AGE_SEC, _AGE_BY_DURATION = 5.0, 100.0
-# A monitor waits for ten seconds.
-_PATIENCE_SEC = 5.0
 # A loop that goes round every few seconds, and has not for so long, has stopped.
 _LONGEST_ROUND_SEC, _POLLS_A_ROUND = 300.0, 10.0
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
@@ -40,9 +41,10 @@ Result = TypeVar("Result")
 
 @dataclass(slots=True)
 class Operations:
-    """What a monitor is told of this process and of the database of `url`.
+    """What a monitor learns of this process and of the database of `url`.
 
     `rounds` are of the loop that must not stop, if there is one; `drain` is that of the process.
+    No answer waits for the database longer than `patience_sec`.
     """
 
     settings: Settings
@@ -50,9 +52,15 @@ class Operations:
     metrics: EventMetrics
     rounds: Rounds | None = None
     drain: Drain | None = None
+    patience_sec: float = 5.0
     _gauges: DatabaseGauges = field(default_factory=DatabaseGauges)
     _due_at: float = 0.0
-    _reading: asyncio.Task[Reading] | None = None
+    _reading: asyncio.Future[Reading] | None = None
+    _check: asyncio.Future[str | None] | None = None
+    # Apart from the engine's: one that waits for a database that is away must not be in its way.
+    _threads: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(2, thread_name_prefix="monitor")
+    )
 
     def __post_init__(self) -> None:
         self.metrics.registry.register(self._gauges)
@@ -60,19 +68,19 @@ class Operations:
     async def exposition(self) -> bytes:
         """Return all metrics in Prometheus' text format, whether the database is there or not."""
         if time.monotonic() >= self._due_at:
-            await self._read()
+            await self._renew()
         return generate_latest(self.metrics.registry)
 
     async def unready(self) -> str | None:
         """Return why work cannot be done now: no database, or not with this version's tables."""
         if self.drain is not None and self.drain.reason is not None:
             return f"draining: {self.drain.reason}"
-        check = asyncio.to_thread(check_schema, self.url, self.settings.schema)
+        if self._check is None or self._check.done():
+            self._check = self._in_thread(self._trouble)
         try:
-            await _soon(asyncio.ensure_future(check))
-        except NexusError as error:
-            return self._redacted(str(error))
-        return None
+            return await self._soon(self._check)
+        except TimeoutError:
+            return f"the database has not answered within {self.patience_sec:g} s"
 
     def stopped(self) -> str | None:
         """Return why this process does not do its work any more, None if it does."""
@@ -82,30 +90,29 @@ class Operations:
             return None
         return f"no round for {age:,.0f} s: restart it"
 
-    async def _read(self) -> None:
-        """Renew the gauges; of all who ask at once, one reads."""
+    async def _renew(self) -> None:
+        """Read the gauges again; of all who ask at once, one reads."""
         if self._reading is None:
-            self._reading = asyncio.create_task(asyncio.to_thread(self._take_reading))
+            self._reading = self._in_thread(self._read)
             self._reading.add_done_callback(self._have_read)
         try:
-            self._gauges.reading = await _soon(self._reading)
-        except StorageUnavailable:
-            # It goes on: the next who asks may have what it brings.
-            self._gauges.reading = Reading(measures=None, seconds=_PATIENCE_SEC)
+            await self._soon(self._reading)
+        except TimeoutError:
+            # It goes on: whoever asks next may have what it brings.
+            self._gauges.reading = Reading(measures=None, seconds=self.patience_sec)
 
-    def _have_read(self, done: asyncio.Task[Reading]) -> None:
+    def _have_read(self, done: asyncio.Future[Reading]) -> None:
         self._reading = None
         if not (done.cancelled() or done.exception()):
             self._gauges.reading = done.result()
             age = max(LEAST_AGE_SEC, _AGE_BY_DURATION * done.result().seconds)
             self._due_at = time.monotonic() + age
 
-    def _take_reading(self) -> Reading:
+    def _read(self) -> Reading:
         begun = time.monotonic()
-        try:
+        found = None
+        with suppress(NexusError):
             found = measure(PostgresConnection(self.url, self.settings.schema), self.settings)
-        except NexusError:
-            found = None
         seconds = time.monotonic() - begun
         try:
             disk = shutil.disk_usage(self.settings.home)
@@ -113,9 +120,19 @@ class Operations:
             return Reading(measures=found, seconds=seconds)
         return Reading(measures=found, seconds=seconds, disk_free=disk.free, disk_size=disk.total)
 
-    def _redacted(self, text: str) -> str:
+    def _trouble(self) -> str | None:
         token = self.settings.token
-        return token.redact(text) if token else text
+        try:
+            check_schema(self.url, self.settings.schema)
+        except NexusError as error:
+            return token.redact(str(error)) if token else str(error)
+        return None
+
+    def _in_thread(self, work: Callable[[], Result]) -> asyncio.Future[Result]:
+        return asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+    async def _soon(self, work: asyncio.Future[Result]) -> Result:
+        return await asyncio.wait_for(asyncio.shield(work), self.patience_sec)
 
 
 def add_operations(application: web.Application, operations: Operations) -> None:
@@ -139,15 +156,5 @@ def add_operations(application: web.Application, operations: Operations) -> None
 
 
 def _answer(state: str, reason: str | None, more: dict[str, float]) -> web.Response:
-    told = {state: reason is None} | ({"reason": reason} if reason else {}) | more
-    return web.json_response(told, status=503 if reason else 200, headers=_HEADERS)
-
-
-async def _soon(work: asyncio.Future[Result]) -> Result:
-    """Return what work in a thread brings; raise `StorageUnavailable` if it takes too long."""
-    try:
-        return await asyncio.wait_for(asyncio.shield(work), _PATIENCE_SEC)
-    except TimeoutError:
-        raise StorageUnavailable(
-            f"the database has not answered within {_PATIENCE_SEC:g} s: look at its load"
-        ) from None
+    found = {state: reason is None} | ({"reason": reason} if reason else {}) | more
+    return web.json_response(found, status=503 if reason else 200, headers=_HEADERS)

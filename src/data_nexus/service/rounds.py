@@ -1,4 +1,4 @@
-"""Note that a loop goes round, so that others can tell whether it has stopped."""
+"""Note that a loop goes round, so that others can see whether it has stopped."""
 
 from __future__ import annotations
 

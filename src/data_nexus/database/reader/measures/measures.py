@@ -51,9 +51,9 @@ def measure(database: PostgresConnection, settings: Settings) -> Measures:
     Raises `StorageUnavailable` and its kin.
     """
     with database.together() as one:
+        one.rows("begin_measuring", {}, tuple_row)
         known, calendars = known_quota(one, settings.token), known_calendars(one)
         asked = {"moment": known.moment}
-        one.rows("prefer_parallel", {}, tuple_row)
         groups = one.rows("measure_assets", asked, class_row(AlikeAssets))
         (server,) = one.rows("measure_server", {}, class_row(ServerState))
         return Measures(

@@ -1,6 +1,8 @@
--- name: prefer_parallel
--- For this transaction: let the planner share one pass over many rows between processes.
-SELECT set_config('parallel_setup_cost', '0', true), set_config('parallel_tuple_cost', '0', true)
+-- name: begin_measuring
+-- For this transaction: share one pass over many rows between processes, and do not take for ever.
+SELECT set_config('parallel_setup_cost', '0', true),
+       set_config('parallel_tuple_cost', '0', true),
+       set_config('statement_timeout', '15s', true)
 
 -- name: measure_assets
 -- Count the assets that are alike in all that their state depends on. Reads every asset once, and no bar.
