@@ -31,8 +31,8 @@ from data_nexus.service.rounds import Rounds
 
 # Names the text format: what every Prometheus reads.
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-# The age at which a reading is renewed: so old, and so many times as long as it took.
-LEAST_AGE_SEC, _AGE_BY_DURATION = 5.0, 100.0
+# The age at which a reading is renewed: so old, so many times as long as it took, never older.
+_LEAST_AGE_SEC, _AGE_BY_DURATION, _MOST_AGE_SEC = 5.0, 100.0, 300.0
 # A loop that goes round every few seconds, and has not for so long, has stopped.
 _LONGEST_ROUND_SEC, _POLLS_A_ROUND = 300.0, 10.0
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
@@ -105,8 +105,7 @@ class Operations:
         self._reading = None
         if not (done.cancelled() or done.exception()):
             self._gauges.reading = done.result()
-            age = max(LEAST_AGE_SEC, _AGE_BY_DURATION * done.result().seconds)
-            self._due_at = time.monotonic() + age
+            self._due_at = time.monotonic() + renewed_after_sec(done.result())
 
     def _read(self) -> Reading:
         begun = time.monotonic()
@@ -133,6 +132,13 @@ class Operations:
 
     async def _soon(self, work: asyncio.Future[Result]) -> Result:
         return await asyncio.wait_for(asyncio.shield(work), self.patience_sec)
+
+
+def renewed_after_sec(reading: Reading) -> float:
+    """Return how old a reading may become: soon a database that is away is looked at again."""
+    if reading.measures is None:
+        return _LEAST_AGE_SEC
+    return min(max(_LEAST_AGE_SEC, _AGE_BY_DURATION * reading.seconds), _MOST_AGE_SEC)
 
 
 def add_operations(application: web.Application, operations: Operations) -> None:

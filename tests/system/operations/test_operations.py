@@ -13,12 +13,15 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from data_nexus.config import Settings, load_settings
+from data_nexus.database.connection import PostgresConnection
+from data_nexus.database.reader.measures.measures import measure
 from data_nexus.errors import UsageError
 from data_nexus.events import Failed, ignore
 from data_nexus.ingestion.fetching.drain import Drain
+from data_nexus.observe.gauges import Reading
 from data_nexus.observe.metrics import EventMetrics
 from data_nexus.service.metrics_listener import answering_monitors, is_loopback
-from data_nexus.service.operations import CONTENT_TYPE, Operations
+from data_nexus.service.operations import CONTENT_TYPE, Operations, renewed_after_sec
 from data_nexus.service.rounds import Rounds
 from tests.support.postgres.tables import add_assets, execute
 from tests.support.vendor.sandbox import TOKEN
@@ -154,6 +157,18 @@ def test_who_asks_often_gets_what_was_read_last(tmp_path: Path, database_url: st
     first, *others = (values(text) for _, text in answers(operations, *["/metrics"] * 20))
     stamp = "nexus_measured_timestamp_seconds"
     assert {other[stamp] for other in others} == {first[stamp]}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "is_there", "age"),
+    [(0.01, True, 5), (0.2, True, 20), (60.0, True, 300), (60.0, False, 5)],
+)
+def test_reading_takes_a_hundredth_of_the_time_at_most(
+    database_url: str, tmp_path: Path, seconds: float, age: float, *, is_there: bool
+) -> None:
+    database = PostgresConnection(database_url)
+    found = measure(database, settings_at(tmp_path)) if is_there else None
+    assert renewed_after_sec(Reading(measures=found, seconds=seconds)) == age
 
 
 def test_tables_of_another_version_are_not_ready(tmp_path: Path, database_url: str) -> None:
