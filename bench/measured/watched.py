@@ -1,7 +1,8 @@
 """A backfill that a monitor watches: its events are counted, it is asked every second. A program.
 
 `python watched.py`, with the environment of a command. It does what `nexus backfill --no-limit
---json` does, and answers `/metrics` meanwhile, as a worker does.
+--json` does, and answers `/metrics` meanwhile, as a worker does. `python watched.py unwatched` does
+neither count nor answer. `cpu_sec` is the CPU time of the backfill alone.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import time
 from contextlib import suppress
 
 import aiohttp
@@ -29,7 +31,13 @@ from data_nexus.service.operations import Operations
 _EVERY_SEC = 1.0
 
 
-async def main(settings: Settings, observe: Observer) -> tuple[RunReport, int]:
+async def unwatched(settings: Settings, observe: Observer) -> tuple[RunReport, int]:
+    """Load all that is due; return the report, and no answers."""
+    url = settings.database_url or ""
+    return await backfill(settings, url, BackfillScope(limit=None), observe, Drain(observe)), 0
+
+
+async def watched(settings: Settings, observe: Observer) -> tuple[RunReport, int]:
     """Load all that is due; return the report, and how many answers the monitor got."""
     metrics, url = EventMetrics("measured"), settings.database_url or ""
     answers: list[int] = []
@@ -53,6 +61,9 @@ async def _ask(url: str, answers: list[int]) -> None:
 
 if __name__ == "__main__":
     chosen = settings_from({})
+    load = unwatched if sys.argv[1:] == ["unwatched"] else watched
+    begun = time.process_time()
     with progress_display(error_console) as progress:
-        done, asked = asyncio.run(main(chosen, observers(log_event, progress)))
-    sys.stdout.write(json.dumps(done.as_dict() | {"asked": asked}))
+        done, asked = asyncio.run(load(chosen, observers(log_event, progress)))
+    used = {"asked": asked, "cpu_sec": time.process_time() - begun}
+    sys.stdout.write(json.dumps(done.as_dict() | used))
