@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from typing import get_args, get_type_hints
 
@@ -79,5 +79,12 @@ def _metric(metric: Metric) -> tuple[str, ...]:
 
 def _type(hint: object) -> str:
     """Return a field's type in JSON."""
-    names = {str: "text", int: "whole number", float: "number", bool: "true or false"}
-    return names.get(hint, "counts by rule") if isinstance(hint, type) else "counts by rule"
+    names: dict[object, str] = {
+        str: "text",
+        int: "whole number",
+        float: "number",
+        bool: "true or false",
+        tuple[str, ...]: "list of texts",
+        Mapping[str, int]: "counts by rule",
+    }
+    return names[hint]

@@ -154,6 +154,13 @@ class JobStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class SettingsReread:
+    """A daemon has read its settings again; `changed` are those with another value."""
+
+    changed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class JobEnded:
     """A job's run has ended; `outcome` is one of `JobOutcome`, `retry_at` may be empty."""
 
@@ -242,6 +249,7 @@ Event = (
     | Failed
     | JobStarted
     | JobEnded
+    | SettingsReread
     | LeaseLost
     | Parked
     | Retried

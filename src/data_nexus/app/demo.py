@@ -21,7 +21,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_nexus.app.commands.runs import DiscoveryScope, run_backfill, run_discovery, run_update
+from data_nexus.app.commands.runs import run_backfill, run_discovery, run_update
 from data_nexus.app.vendor import SandboxVendor, sandbox_vendor
 from data_nexus.config import Settings
 from data_nexus.database.connection import PostgresConnection
@@ -35,6 +35,7 @@ from data_nexus.domain.symbol import parse_symbol
 from data_nexus.domain.texts import counted
 from data_nexus.errors import InvariantBroken, VendorUnavailable
 from data_nexus.events import Observer
+from data_nexus.ingestion.discovery_run import DiscoveryScope
 from data_nexus.ingestion.history_loader import BackfillScope
 from data_nexus.ingestion.reports.run_report import RunReport
 from data_nexus.research.bars import read_bars

@@ -71,6 +71,27 @@ def draining_on_signals(drain: Drain) -> Iterator[None]:
 
 
 @contextmanager
+def reloading_on_signal(reload: asyncio.Event, drain: Drain) -> Iterator[None]:
+    """Let SIGHUP ask for a reload while the block lasts (inside the event loop).
+
+    One that comes because a terminal was closed drains the run instead.
+    """
+    loop, had_terminal = asyncio.get_running_loop(), os.isatty(_STDERR)
+
+    def on_signal() -> None:
+        if had_terminal and not os.isatty(_STDERR):
+            drain.request("SIGHUP")
+        else:
+            reload.set()
+
+    loop.add_signal_handler(signal.SIGHUP, on_signal)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGHUP)
+
+
+@contextmanager
 def _draining_with(caller: _Caller, drain: Drain) -> Iterator[None]:
     loop = asyncio.get_running_loop()
     caller.drain = lambda: loop.call_soon_threadsafe(drain.request, "SIGINT")

@@ -18,7 +18,7 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg import sql
 
-from data_nexus.app.commands.runs import DiscoveryScope, run_backfill, run_discovery
+from data_nexus.app.commands.runs import run_backfill, run_discovery
 from data_nexus.app.vendor import sandbox_vendor
 from data_nexus.config import Settings
 from data_nexus.database.connection import PostgresConnection
@@ -33,6 +33,7 @@ from data_nexus.database.upgrade import upgrade
 from data_nexus.domain.texts import counted
 from data_nexus.errors import NexusError
 from data_nexus.events import Observer, ignore
+from data_nexus.ingestion.discovery_run import DiscoveryScope
 from data_nexus.ingestion.histories.comparison import HistoryComparison
 from data_nexus.ingestion.history_loader import BackfillScope, LoadedScope, compare
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 
@@ -18,7 +18,7 @@ from data_nexus.domain.endpoints import Endpoint
 from data_nexus.domain.limits.quota import Quota
 from data_nexus.domain.planning.freshness import ExchangeState
 from data_nexus.domain.planning.jobs import JobOutcome
-from data_nexus.domain.planning.schedules import parse_schedule
+from data_nexus.domain.planning.schedules import AfterJob, parse_schedule
 from data_nexus.errors import UsageError
 from data_nexus.observe.metric_table import MEASURED
 
@@ -26,6 +26,7 @@ _BY_NAME = {metric.name: metric for metric in MEASURED}
 # A metric's name without the prefix, its value, and the values of its labels.
 Sample = tuple[str, float, Sequence[str]]
 _NO_LABEL: Sequence[str] = ()
+_FAR_FUTURE = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,8 +74,10 @@ def _samples(reading: Reading) -> Iterator[Sample]:
     for exchange, state in sorted(found.exchanges.items()):
         yield from ((name, value, [exchange]) for name, value in _of_exchange(state))
     yield from ((name, value, _NO_LABEL) for name, value in _of_quota(found.quota))
+    done_at = {job.name: job.last_success for job in found.jobs if job.last_success}
     for job in found.jobs:
-        yield from ((name, value, [job.name]) for name, value in _of_job(job, found.moment))
+        of_job = _of_job(job, found.moment, done_at)
+        yield from ((name, value, [job.name]) for name, value in of_job)
     yield from _of_workers(found.workers)
     server = found.server
     yield "database_size_bytes", server.size_bytes, _NO_LABEL
@@ -116,7 +119,9 @@ def _of_quota(quota: Quota) -> Iterator[tuple[str, float]]:
     yield "rate_limit_requests", quota.minute_limit
 
 
-def _of_job(job: ListedJob, now: datetime) -> Iterator[tuple[str, float]]:
+def _of_job(
+    job: ListedJob, now: datetime, done_at: Mapping[str, datetime]
+) -> Iterator[tuple[str, float]]:
     if job.last_success:
         yield "job_last_success_timestamp_seconds", job.last_success.timestamp()
     if job.ended_at:
@@ -124,18 +129,25 @@ def _of_job(job: ListedJob, now: datetime) -> Iterator[tuple[str, float]]:
     yield "job_failed", int(job.outcome == JobOutcome.FAILED)
     yield "job_running", int(job.outcome == JobOutcome.RUNNING)
     yield "job_paused", int(job.paused_at is not None)
-    if (since := _due_since(job)) is not None:
+    if job.paused_at is None and (since := _due_since(job, done_at)) is not None:
         yield "job_overdue_seconds", max(0.0, (now - since).total_seconds())
 
 
-def _due_since(job: ListedJob) -> datetime | None:
-    """Return from when on a run of a job is due and not begun; None if that is unknown."""
-    if job.paused_at is not None:
-        return None
+def _due_since(job: ListedJob, done_at: Mapping[str, datetime]) -> datetime | None:
+    """Return from when on a run is due and not begun; None if the schedule cannot be read.
+
+    `done_at` is when jobs were last done: others follow them. What follows one that has not been
+    done since is due in a far future.
+    """
     try:
-        following = parse_schedule(job.schedule).next_due(job.known_to)
+        schedule = parse_schedule(job.schedule)
     except UsageError:
         return None
+    if isinstance(schedule, AfterJob):
+        done = done_at.get(schedule.job)
+        following = done if done and done > job.known_to else _FAR_FUTURE
+    else:
+        following = schedule.next_due(job.known_to)
     return min(following, job.retry_at) if job.retry_at else following
 
 

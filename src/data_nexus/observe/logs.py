@@ -38,6 +38,7 @@ from data_nexus.events import (
     RunFinished,
     RunStarted,
     SessionAdvanced,
+    SettingsReread,
     TransactionCommitted,
     Waiting,
     Warned,
@@ -60,6 +61,7 @@ LEVELS = {
     RunFinished: logging.INFO,
     JobStarted: logging.INFO,
     JobEnded: logging.INFO,
+    SettingsReread: logging.INFO,
     Retried: logging.INFO,
     Failed: logging.WARNING,
     ActionsFailed: logging.WARNING,
@@ -113,6 +115,17 @@ def _prolongs(wait: Waiting, now: float) -> bool:
     return now < logged_until
 
 
+def logged_progress(text: str) -> bool:
+    """Write a sign of life as a log line if those are JSON: a reader of them expects no others."""
+    is_json = any(
+        isinstance(each.formatter, LineFormatter) and each.formatter.as_json
+        for each in logging.getLogger().handlers
+    )
+    if is_json:
+        _LOG.info("Progress", extra={"facts": {"text": text}})
+    return is_json
+
+
 def set_up_logs(format_name: str, level: str, token: Secret | None) -> None:
     """Send all logs of the process to stderr, redacted.
 
@@ -140,7 +153,7 @@ class LineFormatter(logging.Formatter):
 
     def __init__(self, *, as_json: bool, token: Secret | None, for_people: bool = False) -> None:
         super().__init__()
-        self._as_json = as_json
+        self.as_json = as_json
         self._token = token
         self._for_people = for_people
 
@@ -151,7 +164,7 @@ class LineFormatter(logging.Formatter):
         message = _message(record)
         if record.exc_info:
             message = f"{message}: {self.formatException(record.exc_info)}"
-        if self._as_json:
+        if self.as_json:
             head = {"time": moment, "level": record.levelname.lower(), "event": message}
             return self._redact(json.dumps({**head, **context, **facts}, default=str))
         sentence = getattr(record, "sentence", None) if self._for_people else None

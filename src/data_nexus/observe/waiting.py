@@ -13,6 +13,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from rich.console import Console
 from rich.text import Text
 
+from data_nexus.observe.logs import logged_progress
+
 FRAMES_A_SEC = 4
 # A wait that is shorter needs no sign of life.
 AFTER_SEC = 1.0
@@ -82,8 +84,9 @@ def repeated(console: Console, text: Callable[[], str]) -> Iterator[None]:
         while not over.wait(pause):
             # What cannot be written does not end the work.
             with suppress(OSError, ValueError):
-                console.file.write(f"{text()}\n")
-                console.file.flush()
+                if not logged_progress(said := text()):
+                    console.file.write(f"{said}\n")
+                    console.file.flush()
             pause = _EVERY_SEC if is_terminal else _PIPE_SEC
 
     lines = threading.Thread(target=repeat, name="sign of life", daemon=True)

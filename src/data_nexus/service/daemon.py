@@ -11,8 +11,8 @@ import logging
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from data_nexus.config import Settings
@@ -29,16 +29,18 @@ from data_nexus.domain.planning.jobs import (
 )
 from data_nexus.domain.planning.schedules import DueRun, due_run, parse_schedule
 from data_nexus.errors import NexusError, StorageUnavailable, UsageError
-from data_nexus.events import JobEnded, JobStarted, Observer, Warned
+from data_nexus.events import JobEnded, JobStarted, Observer, SettingsReread, Warned
 from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.nightly.worker import sleep_unless_drained, wait_for_database
 from data_nexus.ingestion.wiring import foreseen
 from data_nexus.observe.context import in_job
-from data_nexus.observe.systemd import notify
+from data_nexus.observe.systemd import notify, reloading
 from data_nexus.service.rounds import Rounds
 
 _REPORTED = 100
-_INSTANT = timedelta(microseconds=1)
+# What a daemon is connected with: other values need another one.
+_FIXED = ("database_url", "home", "schema", "lease_seconds")
+_INSTANT, _LONG_AGO = timedelta(microseconds=1), datetime(1970, 1, 1, tzinfo=UTC)
 Clock = Callable[[], datetime]
 _LOG = logging.getLogger("data_nexus")
 
@@ -49,6 +51,10 @@ class JobAction(Protocol):
     async def run(self, store: Store, job: StoredJob, taken: TakenRun, now: datetime) -> Ended:
         """Do it, as of `now`; return how it ended."""
         ...
+
+
+# What jobs do with these settings, in the database of a URL.
+ActionsFor = Callable[[Settings, str, Observer, Drain], Mapping[Action, JobAction]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,19 +73,22 @@ class JobReport:
 
 @dataclass(slots=True)
 class Daemon:
-    """Runs jobs in one process; `actions` are what they do.
+    """Runs jobs in one process; `actions_for` settings are what they do.
 
-    What is due follows from `clock`; without one, from the database's. `rounds` go on as long as it
-    looks for what is due; `reports` are of the last runs.
+    What is due follows from `clock`; without one, from the database's. Once `reload` is set it has
+    its settings from `reread`. `rounds` go on as long as it looks for what is due; `reports` are of
+    the last runs.
     """
 
     settings: Settings
     url: str
-    actions: Mapping[Action, JobAction]
+    actions_for: ActionsFor
     observe: Observer
     drain: Drain
     clock: Clock | None = None
     rounds: Rounds = field(default_factory=Rounds)
+    reread: Callable[[], Settings] | None = None
+    reload: asyncio.Event = field(default_factory=asyncio.Event)
     reports: deque[JobReport] = field(default_factory=lambda: deque(maxlen=_REPORTED))
     _running: set[str] = field(default_factory=set)
     # One job at a time is at work on an exchange: another would find it in the first one's hands.
@@ -134,6 +143,7 @@ class Daemon:
             begun: list[asyncio.Task[None]] = []
             while not self.drain.requested.is_set():
                 self.rounds.note()
+                self._reload()
                 begun = [each for each in begun if not each.done()]
                 begun += [group.create_task(each) for each in await self._due(store)]
                 notify("WATCHDOG=1")
@@ -143,13 +153,39 @@ class Daemon:
             await asyncio.gather(*begun)
             watching.cancel()
 
+    def _reload(self) -> None:
+        """Take new settings if they are asked for; what runs goes on with the old ones."""
+        if self.reread is None or not self.reload.is_set():
+            return
+        self.reload.clear()
+        notify(reloading())
+        old = self.settings
+        try:
+            new = self.reread()
+        except NexusError as error:
+            self.observe(Warned("settings", f"those before stay in force: {error}"))
+        else:
+            changed = [
+                each.name
+                for each in fields(Settings)
+                if getattr(old, each.name) != getattr(new, each.name)
+            ]
+            if fixed := [name for name in changed if name in _FIXED]:
+                text = f"{', '.join(fixed)}: only a daemon that is started anew takes another value"
+                self.observe(Warned("settings", text))
+            self.settings = replace(new, **{name: getattr(old, name) for name in fixed})
+            taken = [name for name in changed if name not in fixed]
+            self.observe(SettingsReread(tuple(taken)))
+        notify("READY=1")
+
     async def _due(self, store: Store) -> list[Any]:
         """Take what is due; return the work."""
         now = await self._now(store)
         jobs = await self._jobs(store, now)
         taken = await store.jobs.retake(now)
+        done_at = {job.name: job.last_success for job in jobs.values() if job.last_success}
         for job in jobs.values():
-            due = await asyncio.to_thread(self._due_run, job, now)
+            due = await asyncio.to_thread(self._due_run, job, done_at, now)
             if due and (one := await store.jobs.take(job, due)):
                 taken.append(one)
         return [self._perform(store, jobs[one.job], one) for one in taken if one.job in jobs]
@@ -159,17 +195,21 @@ class Daemon:
         jobs = {job.name: job for job in await store.jobs.jobs()}
         if new := [j for j in default_jobs(await store.jobs.segments()) if j.name not in jobs]:
             for job in new:
-                last = await asyncio.to_thread(parse_schedule(job.schedule).last_due, now)
+                last = await asyncio.to_thread(
+                    due_run, parse_schedule(job.schedule), _LONG_AGO, now
+                )
                 # The last session is its first work: there is nothing to wait for.
-                await store.jobs.add_default(job, (last or now) - _INSTANT)
+                await store.jobs.add_default(job, (last.due_at if last else now) - _INSTANT)
             jobs = {job.name: job for job in await store.jobs.jobs()}
         return jobs
 
-    def _due_run(self, job: StoredJob, now: datetime) -> DueRun | None:
+    def _due_run(
+        self, job: StoredJob, done_at: Mapping[str, datetime], now: datetime
+    ) -> DueRun | None:
         if job.paused_at is not None or job.name in self._running:
             return None
         try:
-            return due_run(parse_schedule(job.schedule), job.known_to, now)
+            return due_run(parse_schedule(job.schedule), job.known_to, now, done_at)
         except UsageError as error:
             self.observe(Warned(job.name, f"it does not run: {error}"))
             return None
@@ -187,7 +227,8 @@ class Daemon:
         self.observe(JobStarted(job.name, due_at, taken.attempts, taken.missed))
         now = await self._now(store)
         try:
-            ended = await self.actions[Action(job.action)].run(store, job, taken, now)
+            actions = self.actions_for(self.settings, self.url, self.observe, self.drain)
+            ended = await actions[Action(job.action)].run(store, job, taken, now)
         except Exception as error:  # noqa: BLE001 - a bug of one job must not end the others
             _LOG.exception("a bug of ours in the job %s; please report it", job.name)
             again = now + next_attempt_in(taken.attempts)

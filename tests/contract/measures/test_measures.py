@@ -66,7 +66,8 @@ FROM generate_series(1, 100000) i
 RUNS = """
 INSERT INTO job_runs (job, due_at, owner, ended_at, outcome, retry_at)
 VALUES ('failed', now(), 1, now(), 'failed', now() - interval '10 minutes'),
-       ('fine', now() - interval '1 day', 1, '2026-11-30T00:00:00Z', 'done', NULL)
+       ('fine', now() - interval '1 day', 1, '2026-11-30T00:00:00Z', 'done', NULL),
+       ('first', now() - interval '20 minutes', 1, now() - interval '15 minutes', 'done', NULL)
 """
 LEDGER = """
 INSERT INTO quota_ledger (token_id, day, spent, day_limit, extra, minute_limit, next_slot)
@@ -175,8 +176,10 @@ def test_the_oldest_laggard_is_told_in_sessions(database_url: str, cursor: str, 
 
 def test_a_job_that_nobody_runs_is_overdue_and_a_paused_one_is_not(database_url: str) -> None:
     database = PostgresConnection(database_url)
-    for name in ("due", "paused", "failed", "fine"):
-        schedule = "cron 0 0 1 1 *" if name in ("failed", "fine") else "cron * * * * *"
+    schedules = dict.fromkeys(("due", "paused"), "cron * * * * *")
+    schedules |= dict.fromkeys(("failed", "fine", "first"), "cron 0 0 1 1 *")
+    schedules |= {"follower": "after job first", "waiter": "after job fine"}
+    for name, schedule in schedules.items():
         add_job(database, Job(name=name, action=Action.UPDATE, exchange=None, schedule=schedule))
     pause_job(database, "paused")
     execute(database_url, "UPDATE jobs SET since = now() - interval '1 hour'", RUNS)
@@ -184,7 +187,8 @@ def test_a_job_that_nobody_runs_is_overdue_and_a_paused_one_is_not(database_url:
     overdue = {name: found.get(("nexus_job_overdue_seconds", name)) for name in ("due", "fine")}
     assert overdue["due"] is not None
     assert 3400 < overdue["due"] < 3700
-    assert overdue["fine"] == 0
+    assert overdue["fine"] == found["nexus_job_overdue_seconds", "waiter"] == 0
+    assert 890 < found["nexus_job_overdue_seconds", "follower"] < 1000
     assert 590 < found["nexus_job_overdue_seconds", "failed"] < 700
     assert ("nexus_job_overdue_seconds", "paused") not in found
     failed = {name for (metric, name), n in found.items() if metric == "nexus_job_failed" and n}

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from multiprocessing import process
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
@@ -20,8 +21,8 @@ from data_nexus.database.store import Store
 from data_nexus.domain.planning.jobs import Action, Ended, JobOutcome, StoredJob, TakenRun
 from data_nexus.events import ignore
 from data_nexus.ingestion.fetching.drain import Drain
+from data_nexus.service.actions.all_actions import job_actions
 from data_nexus.service.daemon import Daemon, JobAction
-from data_nexus.service.update_job import UpdateJob
 from tests.support.programs.commands import Commands
 from tests.support.programs.forked_commands import placed
 
@@ -89,5 +90,9 @@ async def _run(url: str, clock: str, settings: Settings, action: JobAction | Non
 
     drain = Drain(ignore)
     with draining_on_signals(drain):
-        does = action or UpdateJob(settings, url, ignore, drain)
-        await Daemon(settings, url, {Action.UPDATE: does}, ignore, drain, now).run()
+        recording = dict.fromkeys(Action, action) if action else None
+
+        def actions_for(*given: Any) -> Mapping[Action, JobAction]:  # noqa: ANN401
+            return recording or job_actions(*given)
+
+        await Daemon(settings, url, actions_for, ignore, drain, now).run()

@@ -23,6 +23,7 @@ def hostile_events(text: str) -> list[Event]:
 
 
 def _event(kind: type, text: str) -> Any:  # noqa: ANN401 - whichever kind
-    values = {str: text, int: 1, float: 0.5, bool: True}
+    values: dict[Any, Any] = {str: text, int: 1, float: 0.5, bool: True}
+    values |= {tuple[str, ...]: (text,)}
     hints = get_type_hints(kind)
     return kind(**{each.name: values.get(hints[each.name], {text: 1}) for each in fields(kind)})

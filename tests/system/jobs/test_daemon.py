@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import data_nexus as nexus
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.reader.jobs.jobs import ListedJobRun, list_job_runs, list_jobs
 from tests.support.postgres.database import Cluster
 from tests.support.postgres.tables import eventually, execute, value
-from tests.support.programs.commands import Commands
+from tests.support.programs.commands import Commands, Running
 from tests.support.programs.forked_commands import set_clock
 from tests.support.programs.forked_daemon import forked_updates
 from tests.support.vendor.update_field import TUESDAY, WEDNESDAY, UpdateField, update_field
@@ -24,6 +28,7 @@ END_OTHERS = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
     " WHERE datname = current_database() AND pid <> pg_backend_pid()"
 )
+LOSE_BARS = "DELETE FROM market_data WHERE date = (SELECT max(date) FROM market_data)"
 BEHIND = "SELECT count(*) FROM assets WHERE synced_through < %s"
 
 
@@ -159,3 +164,90 @@ def test_an_exchange_that_is_late_is_asked_again(
         set_clock(clock, run.retry_at)
         eventually(partial(is_done, field.url, "update-US", thursdays), 60)
     assert [run.attempts for run in runs_of(field.url, "update-US")] == [2]
+
+
+def test_a_job_runs_after_another_and_writes_a_snapshot(
+    field: UpdateField, commands: Commands, tmp_path: Path
+) -> None:
+    commands.run("run", "--once")
+    target, first = tmp_path / "lake", ["--schedule", "cron 0 0 29 2 *"]
+    assert commands.run("jobs", "add", "first", "--action", "verify", *first).code == 0
+    for action, *more in (("snapshot", "--to", str(target)), ("discover", "--exchange", "US")):
+        told = ["--action", action, "--schedule", "after job first", *more]
+        assert commands.run("jobs", "add", f"my-{action}", *told).code == 0
+    listed = commands.run("jobs", "list", "--json").answer["jobs"]
+    assert {job["name"]: job["next"] for job in listed if job["name"].startswith("my-")} == {
+        "my-discover": None,
+        "my-snapshot": None,
+    }
+    (done,) = commands.run("jobs", "run", "first", "--json").answer["runs"]
+    assert done["outcome"] == "done"
+    runs = {each["job"]: each for each in commands.run("run", "--once", "--json").answer["runs"]}
+    assert (runs["my-discover"]["outcome"], runs["my-snapshot"]["outcome"]) == ("done", "done")
+    stored = value(field.url, "SELECT count(*) FROM market_data")
+    assert runs["my-snapshot"]["detail"].startswith(f"{stored} bars, ")
+    assert nexus.lake(str(target)).bars("AAPL.US").num_rows > 0
+    assert runs["my-discover"]["detail"] == "0 symbols added, 0 no longer listed"
+    execute(field.url, LOSE_BARS)
+    (broken,) = commands.run("jobs", "run", "first", "--json").answer["runs"]
+    assert broken["outcome"] == "failed"
+    assert "stored bars are those of the sync log" in broken["detail"]
+    again = commands.run("run", "--once", "--json").answer["runs"]
+    assert {each["job"] for each in again} & {"my-snapshot", "my-discover"} == set()
+
+
+@pytest.mark.parametrize(
+    ("told", "says"),
+    [
+        (("--action", "snapshot"), "--to with a folder"),
+        (("--to", "lake"), "leave out --to"),
+        (("--action", "verify", "--exchange", "US"), "leave out --exchange"),
+    ],
+)
+def test_a_job_says_what_it_needs(commands: Commands, told: tuple[str, ...], says: str) -> None:
+    refused = commands.run("jobs", "add", "mine", "--schedule", "after US", *told)
+    assert (refused.code, says in refused.stderr) == (2, True), refused.stderr
+    unknown = commands.run("jobs", "add", "mine", "--schedule", "after job update-XX")
+    assert (unknown.code, "no job 'update-XX'" in unknown.stderr) == (2, True)
+
+
+def test_a_daemon_reads_its_settings_again_when_it_is_told(
+    commands: Commands, tmp_path: Path
+) -> None:
+    """A wrong file leaves those before in force; what it is connected with stays as it is."""
+    home = tmp_path / "home"
+    home.mkdir()
+    file, given = home / "nexus.toml", {"home": home, "poll_seconds": 0.05, "log_level": "info"}
+    with commands.running("run", log_format="json", **given) as daemon:
+        eventually(lambda: commands.run("config", "reload", "--json", home=home).answer["daemons"])
+        lines = Lines(daemon)
+        assert lines.next_of("SettingsReread")["changed"] == []
+        file.write_text("audit_share = 0.5\nschema = 'other'\n")
+        told = commands.run("config", "reload", home=home)
+        assert told.stdout == f"Signalled 1 daemon: {daemon.child.pid}.\n"
+        assert "schema: only a daemon" in lines.next_of("Warned")["text"]
+        assert lines.next_of("SettingsReread")["changed"] == ["audit_share"]
+        file.write_text("audit_share = 'much'\n")
+        daemon.signal(signal.SIGHUP)
+        assert "those before stay in force" in lines.next_of("Warned")["text"]
+        daemon.signal(signal.SIGTERM)
+        assert daemon.end().code in (0, 3, 75)
+    file.unlink()
+    assert commands.run("config", "reload", "--json", home=home).answer == {"daemons": []}
+    assert list((home / "daemons").iterdir()) == []
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """The log of a running command."""
+
+    running: Running
+
+    def next_of(self, event: str) -> dict[str, Any]:
+        """Wait for the next line with an event."""
+        assert self.running.child.stderr
+        for text in self.running.child.stderr:
+            line: dict[str, Any] = json.loads(text)
+            if line["event"] == event:
+                return line
+        raise AssertionError(f"it ended without {event}")

@@ -51,7 +51,7 @@ def test_jobs_at_once_are_told_apart_and_the_daemon_goes_round(
     daemon = Daemon(
         settings,
         database_url,
-        {Action.UPDATE: overheard},
+        lambda *_: {Action.UPDATE: overheard},
         overheard.hear,
         Drain(overheard.hear),
     )

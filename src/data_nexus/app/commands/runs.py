@@ -3,68 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 from data_nexus.app.commands.named_symbols import get
 from data_nexus.app.commands.watched import watched_worker
-from data_nexus.app.signals import draining_on_signals, in_a_thread, outside_a_loop
+from data_nexus.app.signals import (
+    draining_on_signals,
+    in_a_thread,
+    outside_a_loop,
+    reloading_on_signal,
+)
 from data_nexus.config import Settings
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.embedded import names_file
 from data_nexus.database.reader.listed.known_names import keep_names
 from data_nexus.database.reader.table_reads import require_readable
-from data_nexus.domain.planning.jobs import Action
 from data_nexus.domain.symbol import Symbol
 from data_nexus.events import Observer, observers
-from data_nexus.ingestion.asset_discovery import (
-    WantedList,
-    discover,
-    fetch_exchanges,
-)
+from data_nexus.ingestion.asset_discovery import fetch_exchanges
+from data_nexus.ingestion.discovery_run import DiscoveryReport, DiscoveryScope, discover_all
 from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.history_loader import BackfillScope, LoadedScope, backfill, repair
 from data_nexus.ingestion.nightly.update import update
 from data_nexus.ingestion.nightly.worker import database_once_there
-from data_nexus.ingestion.reports.discovered import Discovered
-from data_nexus.ingestion.reports.run_check import RunCheck
 from data_nexus.ingestion.reports.run_report import RunReport
 from data_nexus.ingestion.reports.run_totals import RunTotals
 from data_nexus.ingestion.wiring import FAIL_FAST, LimitPolicy, open_database_async, open_run
-from data_nexus.observe.context import in_run
+from data_nexus.service.actions.all_actions import job_actions
 from data_nexus.service.daemon import Daemon, JobReport
-from data_nexus.service.update_job import UpdateJob
-
-
-@dataclass(frozen=True, slots=True)
-class DiscoveryScope:
-    """What to discover: exchanges, also delisted symbols or not, which types (empty: all)."""
-
-    exchanges: tuple[str, ...]
-    delisted: bool = False
-    types: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class DiscoveryReport:
-    """What each symbol list changed, and what all of them cost."""
-
-    lists: tuple[Discovered, ...]
-    calls: int
-    requests: int
-    duration_sec: float
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return it under the names of `nexus discover --json`."""
-        return {
-            "exchanges": [one.figures() for one in self.lists],
-            "calls": self.calls,
-            "requests": self.requests,
-            "duration_sec": self.duration_sec,
-        }
+from data_nexus.service.presence import announced
 
 
 def run_backfill(
@@ -99,13 +68,19 @@ def run_worker(
     return asyncio.run(watched_worker(settings, exchange, observe, watchlist))
 
 
-def run_daemon(settings: Settings, observe: Observer, *, once: bool = False) -> list[JobReport]:
+def run_daemon(
+    settings: Settings,
+    observe: Observer,
+    *,
+    once: bool = False,
+    reread: Callable[[], Settings] | None = None,
+) -> list[JobReport]:
     """Run jobs by their schedules until a signal drains the daemon; return their runs.
 
-    With `once` those that are due now, and no more.
+    With `once` those that are due now, and no more. SIGHUP lets it `reread` its settings.
     """
     settings.require_token()
-    return asyncio.run(_daemon(settings, observe, once=once))
+    return asyncio.run(_daemon(settings, observe, reread, once=once))
 
 
 def run_job(settings: Settings, observe: Observer, name: str) -> JobReport:
@@ -219,11 +194,16 @@ async def _job(settings: Settings, observe: Observer, name: str) -> JobReport:
 
 
 def _daemon_on(settings: Settings, url: str, observe: Observer, drain: Drain) -> Daemon:
-    actions = {Action.UPDATE: UpdateJob(settings, url, observe, drain)}
-    return Daemon(settings, url, actions, observe, drain)
+    return Daemon(settings, url, job_actions, observe, drain)
 
 
-async def _daemon(settings: Settings, observe: Observer, *, once: bool) -> list[JobReport]:
+async def _daemon(
+    settings: Settings,
+    observe: Observer,
+    reread: Callable[[], Settings] | None,
+    *,
+    once: bool,
+) -> list[JobReport]:
     drain = Drain(observe)
     with draining_on_signals(drain):
         there = (
@@ -231,7 +211,11 @@ async def _daemon(settings: Settings, observe: Observer, *, once: bool) -> list[
         )
         async with there as url:
             daemon = _daemon_on(settings, url, observe, drain)
-            await daemon.run(once=once)
+            if reread is None:
+                await daemon.run(once=once)
+            else:
+                with announced(settings.home), reloading_on_signal(daemon.reload, drain):
+                    await replace(daemon, reread=reread).run(once=once)
             return [*daemon.reports]
 
 
@@ -249,38 +233,8 @@ async def _exchanges(settings: Settings, observe: Observer) -> int:
 async def _discover_all(
     settings: Settings, scope: DiscoveryScope, observe: Observer
 ) -> DiscoveryReport:
-    started, totals = time.monotonic(), RunTotals()
-    observe = observers(observe, totals.note)
-    async with (
-        open_database_async(settings) as url,
-        open_run(settings, url, observe) as (store, requester),
-    ):
-        run_id = await store.runs.start("discover")
-        with in_run(run_id):
-            check = await RunCheck.begin(store, settings.require_token(), totals)
-            async with store.runs.closing(run_id):
-                found = [
-                    await discover(
-                        requester,
-                        store.listings,
-                        WantedList(exchange, delisted, scope.types, named=True),
-                        max_shrink=settings.max_shrink,
-                        observe=observe,
-                    )
-                    for exchange in scope.exchanges
-                    for delisted in ((False, True) if scope.delisted else (False,))
-                ]
-            report = DiscoveryReport(
-                lists=tuple(found),
-                calls=totals.calls,
-                requests=totals.requests,
-                duration_sec=round(time.monotonic() - started, 3),
-            )
-            breach = await check.breach(run_id)
-            outcome = f"ended early: {breach}" if breach else "done"
-            await store.runs.finish(run_id, outcome, report.as_dict())
-            if breach:
-                raise breach
+    async with open_database_async(settings) as url:
+        report = await discover_all(settings, url, scope, observe)
         await _keep_names(settings, url)
     return report
 

@@ -6,12 +6,13 @@ from typing import Any
 
 import click
 
-from data_nexus.app.commands.runs import DiscoveryReport, DiscoveryScope, run_discovery
+from data_nexus.app.commands.runs import run_discovery
 from data_nexus.cli.load.report import print_lists
 from data_nexus.cli.options import EXCHANGE, output_options, settings_from
 from data_nexus.cli.render import console, counted, error_console, print_error, print_json
 from data_nexus.domain.symbol import exchange_code
 from data_nexus.events import observers
+from data_nexus.ingestion.discovery_run import DiscoveryReport, DiscoveryScope
 from data_nexus.observe.logs import log_event
 from data_nexus.observe.progress import progress_display
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import click
@@ -26,11 +27,13 @@ def run(once: bool, as_json: bool, **options: Any) -> int:  # noqa: ANN401, FBT0
     Each exchange is updated after every session, as soon as the vendor has published it; `nexus
     jobs` shows the jobs, and adds others. Any number of daemons may share one database: each run is
     done by one of them. What was missed while none ran is made up for once; what fails is tried
-    again. SIGTERM lets it finish what is under way.
+    again. SIGTERM lets it finish what is under way; SIGHUP, or `nexus config reload`, lets it read
+    its settings again.
     """
     settings = settings_from(options)
     with progress_display(error_console) as progress:
-        reports = run_daemon(settings, observers(log_event, progress), once=once)
+        observe = observers(log_event, progress)
+        reports = run_daemon(settings, observe, once=once, reread=partial(settings_from, options))
     return print_job_runs(reports, as_json=as_json)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import click
@@ -24,7 +25,7 @@ from data_nexus.database.reader.jobs.jobs import (
     resume_job,
 )
 from data_nexus.domain.planning.jobs import Action, Job
-from data_nexus.domain.planning.schedules import parse_schedule
+from data_nexus.domain.planning.schedules import next_due, parse_schedule
 from data_nexus.domain.symbol import exchange_code
 from data_nexus.errors import UsageError
 from data_nexus.events import observers
@@ -55,7 +56,7 @@ def list_(as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
     print_table(
         ("job", "schedule", "last run", "outcome", "next"),
         [
-            (job.name, job.schedule, job.last_due, job.outcome, each or "paused")
+            (job.name, job.schedule, job.last_due, job.outcome, each or _why_none(job))
             for job, each in zip(found, nexts, strict=True)
         ],
     )
@@ -87,25 +88,41 @@ def history(name: str | None, limit: int, as_json: bool, **options: Any) -> None
 @jobs.command()
 @click.argument("name")
 @click.option("--schedule", required=True, help="'after US', or 'cron 30 6 * * 1-5 Europe/Berlin'")
+@click.option(
+    "--action",
+    type=click.Choice([each.value for each in Action]),
+    default=Action.UPDATE.value,
+    show_default=True,
+    help="what it does",
+)
 @click.option("--exchange", type=EXCHANGE, help="only this exchange")
+@click.option("--to", "target", help="where a snapshot is written: a folder, or s3://bucket/prefix")
 @output_options
 def add(
     name: str,
     schedule: str,
+    action: str,
     exchange: str | None,
+    target: str | None,
     as_json: bool,  # noqa: FBT001
     **options: Any,  # noqa: ANN401
 ) -> None:
-    """Add an update at times of your own.
+    """Add a job of your own.
 
-    A schedule is 'after US': after each session of an exchange, as soon as it is published; or
-    cron's five fields, in a time zone (UTC if none is named).
+    A schedule is 'after US': after each session of an exchange, as soon as it is published; 'after
+    job update-US': each time that this job is done; or cron's five fields, in a time zone (UTC if
+    none is named).
+
+    An update makes assets fresh, discover reads symbol lists again, a snapshot is what `nexus
+    export lake` writes, and verify checks the invariants.
     """
     job = Job(
         name=name,
-        action=Action.UPDATE,
+        action=Action(action),
         exchange=exchange_code(exchange) if exchange else None,
         schedule=str(parse_schedule(schedule)),
+        # The daemon may work in another folder.
+        target=str(Path(target).absolute()) if target and "://" not in target else target,
     )
     _change(lambda database: add_job(database, job), name, "added", as_json, options)
 
@@ -161,11 +178,16 @@ def _change(
 
 
 def _next(job: ListedJob, now: datetime) -> datetime | None:
-    """Return when a job runs next; None while it is paused or has no schedule that can be read."""
+    """Return when a job runs next; None while it is paused, or if it is not known."""
     if job.paused_at is not None:
         return None
     try:
-        following = parse_schedule(job.schedule).next_due(now)
+        following = next_due(parse_schedule(job.schedule), now)
     except UsageError:
         return None
-    return min(following, job.retry_at) if job.retry_at else following
+    return min(filter(None, (following, job.retry_at)), default=None)
+
+
+def _why_none(job: ListedJob) -> str:
+    """Return why a job has no next moment."""
+    return "paused" if job.paused_at is not None else job.schedule

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import click
 
 from data_nexus.cli.options import output_options, settings_from
-from data_nexus.cli.render import console, print_json, shown
+from data_nexus.cli.render import console, counted, print_json, shown
 from data_nexus.config import (
     SETTINGS,
     Settings,
@@ -21,22 +22,26 @@ from data_nexus.config import (
     without_password,
     without_user,
 )
+from data_nexus.service.presence import signal_daemons
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @click.option(
     "--trust",
     is_flag=True,
     help="Allow the nexus.toml of this folder, as it is now, to set anything.",
 )
 @output_options
-def config(as_json: bool, trust: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
+@click.pass_context
+def config(context: click.Context, /, as_json: bool, trust: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
     """Show every setting with its value, default and source.
 
     A nexus.toml in the working folder may set how fast commands work, and the logs. What says where
     the key goes, which database is used, what is believed, deleted or spent, it may set only after
     --trust, and again after each change of the file.
     """
+    if context.invoked_subcommand is not None:
+        return
     allowed = allow_folder_file() if trust else None
     settings = settings_from(options)
     rows = list(_rows(settings, options))
@@ -54,6 +59,23 @@ def config(as_json: bool, trust: bool, **options: Any) -> None:  # noqa: ANN401,
     console.print(f"EODHD key: {'set' if settings.token else 'not set'}")
     if allowed is not None:
         console.print(f"Allowed: {allowed.path} may set {', '.join(allowed.guarded) or 'no more'}")
+
+
+@config.command()
+@output_options
+def reload(as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
+    """Let running daemons read their settings again.
+
+    Those of this home read the settings and the key again. What they are doing goes on with the
+    old ones; their logs say what they took.
+    """
+    found = signal_daemons(settings_from(options).home, signal.SIGHUP)
+    if as_json:
+        print_json({"daemons": found})
+    elif found:
+        console.print(f"Signalled {counted(len(found), 'daemon')}: {', '.join(map(str, found))}.")
+    else:
+        console.print("No daemon of this home is running: nexus run starts one.")
 
 
 def _show(row: dict[str, Any]) -> None:

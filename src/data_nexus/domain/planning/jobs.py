@@ -22,6 +22,9 @@ class Action(StrEnum):
     """What a job does."""
 
     UPDATE = "update"
+    DISCOVER = "discover"
+    SNAPSHOT = "snapshot"
+    VERIFY = "verify"
 
 
 class JobOutcome(StrEnum):
@@ -45,24 +48,30 @@ class Ended:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """A job: what it does, with which exchange (None: all), by which schedule, as text."""
+    """A job: what it does, with which exchange (None: all), by which schedule, as text.
+
+    `target` is where it writes: a folder, or an address of an object store.
+    """
 
     name: str
     action: Action
     exchange: str | None
     schedule: str
+    target: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredJob(Job):
     """A job as it is stored.
 
-    What was due up to `known_to` is done with. `is_default`: it comes with its exchange.
+    What was due up to `known_to` is done with; `last_success` is when a run of it was last done.
+    `is_default`: it comes with its exchange.
     """
 
     known_to: datetime
     is_default: bool = False
     paused_at: datetime | None = None
+    last_success: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +92,17 @@ def job_name(text: str) -> str:
             f"not a name for a job: {text!r}; it has letters, digits, '.', '_' and '-'"
         )
     return text
+
+
+def require_fitting(job: Job) -> None:
+    """Raise `UsageError` for a job with an exchange or a target that its action has no use for."""
+    takes_exchange = job.action in (Action.UPDATE, Action.DISCOVER)
+    if job.exchange and not takes_exchange:
+        raise UsageError(f"a {job.action} is of the whole database: leave out --exchange")
+    if job.action is Action.SNAPSHOT and not job.target:
+        raise UsageError("a snapshot needs a place: --to with a folder, or s3://bucket/prefix")
+    if job.target and job.action is not Action.SNAPSHOT:
+        raise UsageError(f"a {job.action} writes into the database only: leave out --to")
 
 
 def no_job(name: str, there: Collection[str]) -> UsageError:

@@ -1,4 +1,4 @@
-"""When a job is to run: after each session of an exchange, or by cron. Pure.
+"""When a job is to run: after each session of an exchange, after another job, or by cron. Pure.
 
 A schedule is due at the same moments for everyone who asks, whenever and wherever: so two daemons
 agree on which of them does a run.
@@ -7,10 +7,11 @@ agree on which of them does a run.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice, takewhile
+from types import MappingProxyType
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
@@ -25,8 +26,9 @@ from data_nexus.domain.symbol import exchange_code
 from data_nexus.errors import UsageError
 
 _FORMS = (
-    "'after US', 'after US fund' (the day after, for funds and over-the-counter shares), or cron's"
-    " five fields and perhaps a time zone: 'cron 30 6 * * 1-5 Europe/Berlin'"
+    "'after US', 'after US fund' (the day after, for funds and over-the-counter shares), 'after job"
+    " update-US' (each time that one is done), or cron's five fields and perhaps a time zone:"
+    " 'cron 30 6 * * 1-5 Europe/Berlin'"
 )
 _CRON_FIELDS = 5
 # How far back the last due time is looked for: mostly it lies near, and the rarest, a 29 February
@@ -109,7 +111,18 @@ class Cron:
                 yield moment
 
 
-Schedule = AfterSession | Cron
+@dataclass(frozen=True, slots=True)
+class AfterJob:
+    """After each run of another job that is done; when that will be is not known before."""
+
+    job: str
+
+    def __str__(self) -> str:
+        return f"after job {self.job}"
+
+
+Timed = AfterSession | Cron
+Schedule = Timed | AfterJob
 
 
 def parse_schedule(text: str) -> Schedule:
@@ -119,6 +132,8 @@ def parse_schedule(text: str) -> Schedule:
     come true, and for an unknown time zone.
     """
     word, _, rest = " ".join(text.split()).partition(" ")
+    if word.lower() == "after" and rest.lower().startswith("job "):
+        return AfterJob(rest[len("job ") :])
     if word.lower() == "after" and rest:
         return _after(rest, text)
     if word.lower() == "cron" and rest:
@@ -164,12 +179,24 @@ class DueRun:
     missed: int
 
 
-def due_run(schedule: Schedule, since: datetime, now: datetime) -> DueRun | None:
+def due_run(
+    schedule: Schedule,
+    since: datetime,
+    now: datetime,
+    done_at: Mapping[str, datetime] = MappingProxyType({}),
+) -> DueRun | None:
     """Return the run that is due by `now` and was not by `since`; None if there is none.
 
-    It is the last of them alone: what was missed runs once.
+    It is the last of them alone: what was missed runs once. `done_at` is when jobs were last done.
     """
-    last = schedule.last_due(now)
-    if last is None or last <= since:
-        return None
-    return DueRun(last, schedule.count(since, last) - 1)
+    if isinstance(schedule, AfterJob):
+        last, missed = done_at.get(schedule.job), 0
+    else:
+        last = schedule.last_due(now)
+        missed = schedule.count(since, last) - 1 if last and last > since else 0
+    return DueRun(last, missed) if last and since < last <= now else None
+
+
+def next_due(schedule: Schedule, now: datetime) -> datetime | None:
+    """Return the first due time after `now` (aware), in UTC; None if it is not known."""
+    return None if isinstance(schedule, AfterJob) else schedule.next_due(now)

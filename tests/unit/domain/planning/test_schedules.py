@@ -13,11 +13,13 @@ from data_nexus.domain.bars import days
 from data_nexus.domain.calendar.exchanges import sessions_of
 from data_nexus.domain.calendar.publication import PublicationKind
 from data_nexus.domain.planning.schedules import (
+    AfterJob,
     AfterSession,
     Cron,
     DueRun,
-    Schedule,
+    Timed,
     due_run,
+    next_due,
     parse_schedule,
 )
 from data_nexus.errors import UsageError
@@ -122,6 +124,7 @@ DAILY = "cron 30 1 * * * America/New_York"
 )
 def test_cron_by_hand(text: str, after: str, expected: list[str]) -> None:
     schedule, due_at = parse_schedule(text), moment(after)
+    assert not isinstance(schedule, AfterJob)
     for each in expected:
         due_at = schedule.next_due(due_at)
         assert due_at == moment(each)
@@ -141,7 +144,7 @@ def test_ten_years_of_a_daily_time_have_one_due_time_a_day(zone: str, hour: int)
     assert met == [date(2016, 1, 1) + timedelta(days=each) for each in range(3653)]
 
 
-SCHEDULES: list[Schedule] = [
+SCHEDULES: list[Timed] = [
     AfterSession("US"),
     AfterSession("AU"),
     AfterSession("US", PublicationKind.OTC),
@@ -152,7 +155,7 @@ SCHEDULES: list[Schedule] = [
 
 
 @given(st.sampled_from(SCHEDULES), st.integers(1_577_836_800, 1_861_920_000))
-def test_the_last_due_and_the_next_are_neighbours(schedule: Schedule, second: int) -> None:
+def test_the_last_due_and_the_next_are_neighbours(schedule: Timed, second: int) -> None:
     now = datetime.fromtimestamp(second, UTC)
     last, following = schedule.last_due(now), schedule.next_due(now)
     assert last is not None
@@ -175,8 +178,26 @@ def test_what_was_missed_runs_once_and_is_counted() -> None:
     )
 
 
+def test_after_a_job_it_is_due_each_time_that_one_is_done() -> None:
+    schedule, now = parse_schedule("after job update-US"), moment("2026-11-24 12:00")
+    done, since = moment("2026-11-24 11:00"), moment("2026-11-20 06:00")
+    assert due_run(schedule, since, now) is None
+    assert due_run(schedule, since, now, {"update-US": done}) == DueRun(done, 0)
+    assert due_run(schedule, done, now, {"update-US": done}) is None
+    assert due_run(schedule, since, done - timedelta(seconds=1), {"update-US": done}) is None
+    assert due_run(schedule, since, now, {"other": done}) is None
+    assert next_due(schedule, now) is None
+
+
 @pytest.mark.parametrize(
-    "text", ["after US", "after XETRA", "after US fund", "cron 0 6 * * 1-5 Europe/Berlin"]
+    "text",
+    [
+        "after US",
+        "after XETRA",
+        "after US fund",
+        "after job update-US",
+        "cron 0 6 * * 1-5 Europe/Berlin",
+    ],
 )
 def test_a_schedule_is_written_as_it_is_read(text: str) -> None:
     assert str(parse_schedule(text)) == text

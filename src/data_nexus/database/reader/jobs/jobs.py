@@ -9,21 +9,20 @@ from psycopg.rows import class_row
 
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.queries import query
-from data_nexus.domain.planning.jobs import Job, StoredJob, job_name, no_job
-from data_nexus.domain.planning.schedules import parse_schedule
+from data_nexus.domain.planning.jobs import Job, StoredJob, job_name, no_job, require_fitting
+from data_nexus.domain.planning.schedules import AfterJob, parse_schedule
 from data_nexus.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedJob(StoredJob):
-    """A job with its last run, and the moment at which one last succeeded."""
+    """A job with its last run."""
 
     last_due: datetime | None
     outcome: str | None
     detail: str | None
     ended_at: datetime | None
     retry_at: datetime | None
-    last_success: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,11 +61,14 @@ def list_job_runs(
 def add_job(database: PostgresConnection, job: Job) -> None:
     """Add a job of a person's own.
 
-    Raises `UsageError` for a name or a schedule that is none, for an exchange without assets, and
+    Raises `UsageError` for a name or a schedule that is none, for what does not fit its action, and
     if there is a job of that name.
     """
     job_name(job.name)
-    parse_schedule(job.schedule)
+    require_fitting(job)
+    schedule = parse_schedule(job.schedule)
+    if isinstance(schedule, AfterJob):
+        require_job(database, schedule.job)
     with database.connect() as connection:
         if not connection.execute(query("add_job"), asdict(job)).rowcount:
             raise UsageError(

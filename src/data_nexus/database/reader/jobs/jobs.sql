@@ -1,7 +1,7 @@
 -- name: add_job
 -- Add a job of a person's own; one of that name stays as it is.
-INSERT INTO jobs (name, action, exchange, schedule)
-VALUES (%(name)s, %(action)s, %(exchange)s, %(schedule)s)
+INSERT INTO jobs (name, action, exchange, schedule, target)
+VALUES (%(name)s, %(action)s, %(exchange)s, %(schedule)s, %(target)s)
 ON CONFLICT (name) DO NOTHING
 
 -- name: remove_job
@@ -20,10 +20,13 @@ WHERE name = %(name)s
 
 -- name: list_jobs
 -- The jobs, each with its last run and when it last succeeded.
-SELECT j.name, j.action, j.exchange, j.schedule, j.is_default, j.paused_at,
+SELECT j.name, j.action, j.exchange, j.schedule, j.target, j.is_default, j.paused_at,
        greatest(j.since, r.due_at) AS known_to,
        r.due_at AS last_due, r.outcome, r.detail, r.ended_at, r.retry_at,
-       (SELECT max(d.ended_at) FROM job_runs d WHERE d.job = j.name AND d.outcome = 'done') AS last_success
+       (
+           SELECT d.ended_at FROM job_runs d
+           WHERE d.job = j.name AND d.outcome = 'done' ORDER BY d.due_at DESC LIMIT 1
+       ) AS last_success
 FROM jobs j
 LEFT JOIN LATERAL (
     SELECT due_at, outcome, detail, ended_at, retry_at FROM job_runs WHERE job = j.name ORDER BY due_at DESC LIMIT 1

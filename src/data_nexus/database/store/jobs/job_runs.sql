@@ -1,7 +1,11 @@
 -- name: read_jobs
 -- The jobs, each with the moment up to which it is done with: that of its last run, or its own begin.
-SELECT j.name, j.action, j.exchange, j.schedule, j.is_default, j.paused_at,
-       greatest(j.since, (SELECT max(r.due_at) FROM job_runs r WHERE r.job = j.name)) AS known_to
+SELECT j.name, j.action, j.exchange, j.schedule, j.target, j.is_default, j.paused_at,
+       greatest(j.since, (SELECT max(r.due_at) FROM job_runs r WHERE r.job = j.name)) AS known_to,
+       (
+           SELECT d.ended_at FROM job_runs d
+           WHERE d.job = j.name AND d.outcome = 'done' ORDER BY d.due_at DESC LIMIT 1
+       ) AS last_success
 FROM jobs j
 ORDER BY j.name
 
