@@ -25,6 +25,7 @@ from data_nexus.domain.adjustment.findings import FINDING_RULES
 from data_nexus.domain.endpoints import CALLS, MEANINGS
 from data_nexus.domain.validation.price_kinds import SETTING, SIGNED_ASSETS
 from data_nexus.domain.validation.rules import BAR_RULES, Grade
+from tools.observed import events_page, metrics_page
 
 FOLDER = Path(__file__).parent.parent / "docs" / "reference"
 _WIDTH = 92
@@ -61,6 +62,8 @@ def pages() -> dict[str, str]:
         "tables.md": _tables(),
         "costs.md": _costs(),
         "python.md": _python(),
+        "metrics.md": metrics_page(_table),
+        "events.md": events_page(_table),
     }
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import fields
+from typing import get_args
 
 import click
 import pytest
@@ -21,6 +23,8 @@ from data_nexus.database.models import Tables
 from data_nexus.domain.actions import ACTION_RULES, BULK_RULES
 from data_nexus.domain.adjustment.findings import FINDING_RULES
 from data_nexus.domain.validation.rules import BAR_RULES
+from data_nexus.events import Event
+from data_nexus.observe.metric_table import METRICS
 from tests.support.source import files, read
 from tools.reference import pages
 
@@ -142,6 +146,23 @@ def test_every_public_name_is_explained() -> None:
 def test_every_setting_is_explained() -> None:
     variables = {*TOKEN_VARIABLES, *(setting.variable for setting in SETTINGS)}
     assert variables - named(read(f"{REFERENCE}/settings.md")) == set()
+
+
+def test_every_metric_is_explained_with_its_labels() -> None:
+    lines = {line.partition("`")[2].partition("`")[0]: named(line) for line in _metric_lines()}
+    assert {metric.name for metric in METRICS} == lines.keys()
+    assert [m.name for m in METRICS if set(m.labels) - lines[m.name]] == []
+
+
+def _metric_lines() -> list[str]:
+    return [line for line in read(f"{REFERENCE}/metrics.md").splitlines() if line.startswith("| `")]
+
+
+@pytest.mark.parametrize("event", get_args(Event))
+def test_every_log_event_is_explained_with_its_fields(event: type) -> None:
+    page = sections("events.md")
+    assert event.__name__ in page
+    assert {each.name for each in fields(event)} - named(page[event.__name__]) == set()
 
 
 def test_every_rule_is_explained() -> None:

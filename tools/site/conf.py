@@ -16,7 +16,18 @@ extensions = ["myst_parser"]
 root_doc = "README"
 include_patterns = ["README.md", "CHANGELOG.md", "SECURITY.md", "docs/**.md"]
 # Folders that are not walked through: some hold thousands of files, and none a page.
-exclude_patterns = [".*", "bench", "bin", "build", "dist", "scripts", "src", "tests", "tools"]
+exclude_patterns = [
+    ".*",
+    "bench",
+    "bin",
+    "build",
+    "deploy",
+    "dist",
+    "scripts",
+    "src",
+    "tests",
+    "tools",
+]
 myst_heading_anchors = 4  # links to headings are written as a code host names them
 smartquotes = False
 highlight_language = "text"

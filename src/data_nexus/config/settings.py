@@ -139,6 +139,18 @@ class Settings:
     grace_seconds: Annotated[
         _AtLeastZero, Meta(description="time to drain after SIGTERM or SIGINT")
     ] = 25.0
+    metrics_port: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=65_535,
+            description="port on which a worker answers /metrics, /health and /ready; 0: none",
+        ),
+    ] = 0
+    metrics_host: Annotated[
+        str,
+        Meta(description="address on which it does; any but this machine's own shows it to others"),
+    ] = "127.0.0.1"
     log_format: Annotated[str, Meta(description="logs on stderr as text or json")] = "text"
     log_level: Annotated[str, Meta(description="debug, info, warning or error")] = "warning"
     token: Secret | None = None

@@ -13,6 +13,7 @@ from data_nexus.ingestion.reports.discovered import Discovered
 from data_nexus.ingestion.reports.run_check import RunCheck
 from data_nexus.ingestion.reports.run_totals import RunTotals
 from data_nexus.ingestion.wiring import FAIL_FAST, LimitPolicy, open_run
+from data_nexus.observe.context import in_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,28 +59,29 @@ async def discover_all(
     observe = observers(observe, totals.note)
     async with open_run(settings, url, observe, policy) as (store, requester):
         run_id = await store.runs.start("discover")
-        check = await RunCheck.begin(store, settings.require_token(), totals)
-        async with store.runs.closing(run_id):
-            found = [
-                await discover(
-                    requester,
-                    store.listings,
-                    WantedList(exchange, delisted, scope.types, named=True),
-                    max_shrink=settings.max_shrink,
-                    observe=observe,
-                )
-                for exchange in scope.exchanges
-                for delisted in ((False, True) if scope.delisted else (False,))
-            ]
-        report = DiscoveryReport(
-            lists=tuple(found),
-            calls=totals.calls,
-            requests=totals.requests,
-            duration_sec=round(time.monotonic() - started, 3),
-        )
-        breach = await check.breach(run_id)
-        outcome = f"ended early: {breach}" if breach else "done"
-        await store.runs.finish(run_id, outcome, report.as_dict())
-        if breach:
-            raise breach
+        with in_run(run_id):
+            check = await RunCheck.begin(store, settings.require_token(), totals)
+            async with store.runs.closing(run_id):
+                found = [
+                    await discover(
+                        requester,
+                        store.listings,
+                        WantedList(exchange, delisted, scope.types, named=True),
+                        max_shrink=settings.max_shrink,
+                        observe=observe,
+                    )
+                    for exchange in scope.exchanges
+                    for delisted in ((False, True) if scope.delisted else (False,))
+                ]
+            report = DiscoveryReport(
+                lists=tuple(found),
+                calls=totals.calls,
+                requests=totals.requests,
+                duration_sec=round(time.monotonic() - started, 3),
+            )
+            breach = await check.breach(run_id)
+            outcome = f"ended early: {breach}" if breach else "done"
+            await store.runs.finish(run_id, outcome, report.as_dict())
+            if breach:
+                raise breach
     return report

@@ -36,6 +36,7 @@ from data_nexus.ingestion.wiring import (
     open_run,
     settings_for,
 )
+from data_nexus.observe.context import in_run
 
 _ANY_NUMBER = 2_000_000_000
 
@@ -162,22 +163,23 @@ class HistoryRun:
         most = _ANY_NUMBER if limit is None else limit
         self.observe(RunStarted(self.command, await store.leases.count_due(due, most)))
         run_id = await store.runs.start(self.command)
-        check = await RunCheck.begin(store, self.settings.require_token(), self.totals)
-        reader = reader_of(self.settings, store, self.requester, self.observe)
-        work = history_work(self.settings, store, reader, self.observe, run_id)
-        engine = engine_of(self.settings, store, self.requester, work, self.observe, self.drain)
-        async with store.runs.closing(run_id):
-            try:
-                await engine.run(due, limit)
-            except BaseExceptionGroup as group:
-                raise foreseen(group) from None
-            await reader.calendars.learn()
-        ended_by = await check.breach(run_id) or engine.ended_by or self.totals.out_of_reach()
-        counted = self.totals.report(time.monotonic() - started, ended_by, self.drain.reason)
-        report = replace(counted, notices=await store.runs.notices(run_id, check.since, {}))
-        await store.runs.finish(run_id, report.outcome, report.as_dict())
-        self.observe(RunFinished(self.command, report.outcome, report.duration_sec))
-        return report
+        with in_run(run_id):
+            check = await RunCheck.begin(store, self.settings.require_token(), self.totals)
+            reader = reader_of(self.settings, store, self.requester, self.observe)
+            work = history_work(self.settings, store, reader, self.observe, run_id)
+            engine = engine_of(self.settings, store, self.requester, work, self.observe, self.drain)
+            async with store.runs.closing(run_id):
+                try:
+                    await engine.run(due, limit)
+                except BaseExceptionGroup as group:
+                    raise foreseen(group) from None
+                await reader.calendars.learn()
+            ended_by = await check.breach(run_id) or engine.ended_by or self.totals.out_of_reach()
+            counted = self.totals.report(time.monotonic() - started, ended_by, self.drain.reason)
+            report = replace(counted, notices=await store.runs.notices(run_id, check.since, {}))
+            await store.runs.finish(run_id, report.outcome, report.as_dict())
+            self.observe(RunFinished(self.command, report.outcome, report.duration_sec))
+            return report
 
 
 class EODHistoryLoader:

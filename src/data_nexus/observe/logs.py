@@ -1,7 +1,7 @@
 """Write events and library records as lines on stderr, as text or JSON.
 
 Every line passes one formatter, which keeps it to one line and redacts the token in every form:
-plain, percent-encoded, or in base64.
+plain, percent-encoded, or in base64. A line also says to which command, job and run it belongs.
 """
 
 from __future__ import annotations
@@ -43,9 +43,10 @@ from data_nexus.events import (
     Waiting,
     Warned,
 )
+from data_nexus.observe.context import current_facts
 
 _LOG = logging.getLogger("data_nexus")
-_LEVELS = {
+LEVELS = {
     Requested: logging.DEBUG,
     Committed: logging.DEBUG,
     TransactionCommitted: logging.DEBUG,
@@ -82,7 +83,7 @@ def log_event(event: Event) -> None:
     """
     if isinstance(event, Waiting) and _prolongs(event, time.monotonic()):
         return
-    level = _LEVELS[type(event)]
+    level = LEVELS[type(event)]
     if _LOG.isEnabledFor(level):
         extra = {"facts": asdict(event), "sentence": sentence_of(event)}
         _LOG.log(level, type(event).__name__, extra=extra)
@@ -158,16 +159,16 @@ class LineFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
-        facts = getattr(record, "facts", {})
+        context, facts = current_facts(), getattr(record, "facts", {})
         moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         message = _message(record)
         if record.exc_info:
             message = f"{message}: {self.formatException(record.exc_info)}"
         if self.as_json:
-            line = {"time": moment, "level": record.levelname.lower(), "event": message} | facts
-            return self._redact(json.dumps(line, default=str))
+            head = {"time": moment, "level": record.levelname.lower(), "event": message}
+            return self._redact(json.dumps({**head, **context, **facts}, default=str))
         sentence = getattr(record, "sentence", None) if self._for_people else None
-        said = " ".join(f"{key}={value}" for key, value in facts.items())
+        said = " ".join(f"{key}={value}" for key, value in (*context.items(), *facts.items()))
         line_text = sentence or f"{moment} {record.levelname.lower():7} {message} {said}".rstrip()
         line_text = self._redact("".join(c if c.isprintable() else "·" for c in line_text))
         return "\n".join(_lines_of(line_text)) if sentence else line_text

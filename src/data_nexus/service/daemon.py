@@ -33,7 +33,9 @@ from data_nexus.events import JobEnded, JobStarted, Observer, SettingsReread, Wa
 from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.nightly.worker import sleep_unless_drained, wait_for_database
 from data_nexus.ingestion.wiring import foreseen
+from data_nexus.observe.context import in_job
 from data_nexus.observe.systemd import notify, reloading
+from data_nexus.service.rounds import Rounds
 
 _REPORTED = 100
 # What a daemon is connected with: other values need another one.
@@ -74,7 +76,8 @@ class Daemon:
     """Runs jobs in one process; `actions_for` settings are what they do.
 
     What is due follows from `clock`; without one, from the database's. Once `reload` is set it has
-    its settings from `reread`. `reports` are of the last runs.
+    its settings from `reread`. `rounds` go on as long as it looks for what is due; `reports` are of
+    the last runs.
     """
 
     settings: Settings
@@ -83,6 +86,7 @@ class Daemon:
     observe: Observer
     drain: Drain
     clock: Clock | None = None
+    rounds: Rounds = field(default_factory=Rounds)
     reread: Callable[[], Settings] | None = None
     reload: asyncio.Event = field(default_factory=asyncio.Event)
     reports: deque[JobReport] = field(default_factory=lambda: deque(maxlen=_REPORTED))
@@ -98,6 +102,7 @@ class Daemon:
         The database may go and come back. Raises `StorageUnavailable` with `once` if it is away.
         """
         while not self.drain.requested.is_set():
+            self.rounds.note()
             try:
                 await self._with_store(once=once)
             except (StorageUnavailable, BaseExceptionGroup) as error:
@@ -137,6 +142,7 @@ class Daemon:
             notify("READY=1")
             begun: list[asyncio.Task[None]] = []
             while not self.drain.requested.is_set():
+                self.rounds.note()
                 self._reload()
                 begun = [each for each in begun if not each.done()]
                 begun += [group.create_task(each) for each in await self._due(store)]
@@ -211,8 +217,9 @@ class Daemon:
     async def _perform(self, store: Store, job: StoredJob, taken: TakenRun) -> None:
         """Do a run of a job, when its exchange is free; no error of it goes further."""
         self._running.add(job.name)
-        async with self._turns[job.exchange]:
-            await self._do(store, job, taken)
+        with in_job(job.name):
+            async with self._turns[job.exchange]:
+                await self._do(store, job, taken)
 
     async def _do(self, store: Store, job: StoredJob, taken: TakenRun) -> None:
         """Do a run of a job and say how it ended."""

@@ -48,6 +48,8 @@ OTHER: dict[str, tuple[str, object]] = {
     "NEXUS_SIGNED_PRICES": ("NYM, US:Note", "NYM, US:Note"),
     "NEXUS_MAX_SHRINK": ("0.5", 0.5),
     "NEXUS_GRACE_SECONDS": ("5", 5.0),
+    "NEXUS_METRICS_PORT": ("9477", 9477),
+    "NEXUS_METRICS_HOST": ("10.0.0.7", "10.0.0.7"),
     "NEXUS_LOG_FORMAT": ("json", "json"),
     "NEXUS_LOG_LEVEL": ("debug", "debug"),
 }

@@ -20,6 +20,7 @@ from data_nexus.ingestion.reports.run_check import RunCheck
 from data_nexus.ingestion.reports.run_report import RunReport
 from data_nexus.ingestion.reports.run_totals import RunTotals
 from data_nexus.ingestion.wiring import open_run
+from data_nexus.observe.context import in_run
 
 
 async def get(
@@ -63,9 +64,10 @@ async def _add(
         listed = price.format(", ".join(exchanges), len(exchanges))
         announce(f"{listed}, and one for each symbol; two more for one with splits or dividends")
         run_id = await store.runs.start("discover")
-        async with store.runs.closing(run_id):
-            added = await add_symbols(requester, store.listings, unknown, FetchState())
-        await store.runs.finish(run_id, "done", {"added": added, "calls": totals.calls})
+        with in_run(run_id):
+            async with store.runs.closing(run_id):
+                added = await add_symbols(requester, store.listings, unknown, FetchState())
+            await store.runs.finish(run_id, "done", {"added": added, "calls": totals.calls})
     return totals.calls
 
 
@@ -82,13 +84,14 @@ async def _read_actions(
             return None
         observe(RunExtended(wanted))
         run = replace(run, run_id=await store.runs.start("get"))
-        check = await RunCheck.begin(store, settings.require_token(), totals)
-        async with store.runs.closing(run.run_id):
-            steps = await read_actions(run, None)
-        ended_by = await check.breach(run.run_id) or steps.ended_by or totals.out_of_reach()
-        report = totals.report(time.monotonic() - started, ended_by, drain.reason)
-        await store.runs.finish(run.run_id, report.outcome, report.as_dict())
-        return report
+        with in_run(run.run_id):
+            check = await RunCheck.begin(store, settings.require_token(), totals)
+            async with store.runs.closing(run.run_id):
+                steps = await read_actions(run, None)
+            ended_by = await check.breach(run.run_id) or steps.ended_by or totals.out_of_reach()
+            report = totals.report(time.monotonic() - started, ended_by, drain.reason)
+            await store.runs.finish(run.run_id, report.outcome, report.as_dict())
+            return report
 
 
 async def _run_over(

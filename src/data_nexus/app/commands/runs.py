@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from data_nexus.app.commands.named_symbols import get
+from data_nexus.app.commands.watched import watched_worker
 from data_nexus.app.signals import (
     draining_on_signals,
     in_a_thread,
@@ -26,7 +27,7 @@ from data_nexus.ingestion.discovery_run import DiscoveryReport, DiscoveryScope, 
 from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.ingestion.history_loader import BackfillScope, LoadedScope, backfill, repair
 from data_nexus.ingestion.nightly.update import update
-from data_nexus.ingestion.nightly.worker import database_once_there, work
+from data_nexus.ingestion.nightly.worker import database_once_there
 from data_nexus.ingestion.reports.run_report import RunReport
 from data_nexus.ingestion.reports.run_totals import RunTotals
 from data_nexus.ingestion.wiring import FAIL_FAST, LimitPolicy, open_database_async, open_run
@@ -64,7 +65,7 @@ def run_worker(
 ) -> RunReport:
     """Keep an exchange, or all, or a watchlist, fresh until a signal drains the worker."""
     settings.require_token()
-    return asyncio.run(_work(settings, exchange, observe, watchlist))
+    return asyncio.run(watched_worker(settings, exchange, observe, watchlist))
 
 
 def run_daemon(
@@ -183,14 +184,6 @@ async def _update(
             report = await update(settings, url, exchange, observe, drain, policy, now, watchlist)
             await _keep_names(settings, url)
             return report
-
-
-async def _work(
-    settings: Settings, exchange: str | None, observe: Observer, watchlist: str | None
-) -> RunReport:
-    drain = Drain(observe)
-    with draining_on_signals(drain):
-        return await work(settings, exchange, observe, drain, watchlist=watchlist)
 
 
 async def _job(settings: Settings, observe: Observer, name: str) -> JobReport:

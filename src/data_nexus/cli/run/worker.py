@@ -25,6 +25,11 @@ from data_nexus.observe.progress import progress_display
     help="only the assets of this watchlist, each for one call a session",
 )
 @click.option("--concurrency", type=click.IntRange(1, 256), help="requests in flight (5)")
+@click.option(
+    "--metrics-port",
+    type=click.IntRange(0, 65_535),
+    help="port on 127.0.0.1 for /metrics, /health and /ready; 0: none",
+)
 @output_options
 def worker(
     exchange: str | None,

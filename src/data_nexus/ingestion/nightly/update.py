@@ -47,6 +47,7 @@ from data_nexus.ingestion.reports.run_check import RunCheck
 from data_nexus.ingestion.reports.run_report import RunReport, UpdateSteps
 from data_nexus.ingestion.reports.run_totals import RunTotals
 from data_nexus.ingestion.wiring import FAIL_FAST, LimitPolicy, open_run
+from data_nexus.observe.context import in_run
 
 
 async def update(
@@ -84,19 +85,20 @@ async def update(
             reader=replace(reader_of(settings, store, requester, observe), clock=lambda: moment),
             asset_ids=asset_ids,
         )
-        check = await RunCheck.begin(store, settings.require_token(), totals)
-        async with store.runs.closing(run.run_id):
-            steps, expected = await advance_due(
-                run, exchange, lambda assets: run.observe(RunStarted("update", assets))
-            )
-        ended_by = await check.breach(run.run_id) or steps.ended_by or steps.paused_by
-        ended_by = ended_by or totals.out_of_reach()
-        counted = totals.report(time.monotonic() - started, ended_by, drain.reason)
-        notices = await store.runs.notices(run.run_id, check.since, expected)
-        report = replace(counted, steps=steps, notices=notices)
-        await store.runs.finish(run.run_id, report.outcome, report.as_dict())
-        observe(RunFinished("update", report.outcome, report.duration_sec))
-        return report
+        with in_run(run.run_id):
+            check = await RunCheck.begin(store, settings.require_token(), totals)
+            async with store.runs.closing(run.run_id):
+                steps, expected = await advance_due(
+                    run, exchange, lambda assets: run.observe(RunStarted("update", assets))
+                )
+            ended_by = await check.breach(run.run_id) or steps.ended_by or steps.paused_by
+            ended_by = ended_by or totals.out_of_reach()
+            counted = totals.report(time.monotonic() - started, ended_by, drain.reason)
+            notices = await store.runs.notices(run.run_id, check.since, expected)
+            report = replace(counted, steps=steps, notices=notices)
+            await store.runs.finish(run.run_id, report.outcome, report.as_dict())
+            observe(RunFinished("update", report.outcome, report.duration_sec))
+            return report
 
 
 async def _chosen(store: Store, exchange: str | None, watchlist: str | None) -> list[int] | None:

@@ -35,6 +35,7 @@ from data_nexus.ingestion.reports.run_check import RunCheck
 from data_nexus.ingestion.reports.run_report import RunReport, UpdateSteps
 from data_nexus.ingestion.reports.run_totals import RunTotals
 from data_nexus.ingestion.wiring import WORKER, foreseen, open_database_async, open_run
+from data_nexus.observe.context import in_run
 
 _DATABASE_SEC = 3.0
 Clock = Callable[[], datetime]
@@ -140,6 +141,10 @@ class WorkerSession:
     async def work(self, exchange: str | None) -> NexusError | None:
         """Work until drained; return the error that ended it, if one did."""
         run_id = await self.store.runs.start("worker")
+        with in_run(run_id):
+            return await self._work(run_id, exchange)
+
+    async def _work(self, run_id: int, exchange: str | None) -> NexusError | None:
         counts, fruitless = self.totals.counts, 0
         ended_by: NexusError | None = None
         while not (self.drain.requested.is_set() or ended_by):
