@@ -51,6 +51,7 @@ COMMANDS = {
     },
     "Run": {
         "run": "data_nexus.cli.run.daemon:run",
+        "serve": "data_nexus.cli.run.serve:serve",
         "jobs": "data_nexus.cli.run.jobs:jobs",
         "worker": "data_nexus.cli.run.worker:worker",
         "dead-letters": "data_nexus.cli.run.dead_letters:dead_letters",

@@ -15,7 +15,6 @@ from data_nexus.cli.render import console, error_console, print_json, print_tabl
 from data_nexus.cli.run.daemon import print_job_runs
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.reader.jobs.jobs import (
-    ListedJob,
     add_job,
     list_job_runs,
     list_jobs,
@@ -26,7 +25,6 @@ from data_nexus.database.reader.jobs.jobs import (
 from data_nexus.domain.planning.jobs import Action, Job
 from data_nexus.domain.planning.schedules import parse_schedule
 from data_nexus.domain.symbol import exchange_code
-from data_nexus.errors import UsageError
 from data_nexus.events import observers
 from data_nexus.observe.logs import log_event
 from data_nexus.observe.progress import progress_display
@@ -44,7 +42,7 @@ def list_(as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
     with opened(settings_from(options), writes=False) as database:
         found = list_jobs(database)
     now = datetime.now(UTC)
-    nexts = [_next(job, now) for job in found]
+    nexts = [job.next_after(now) for job in found]
     if as_json:
         pairs = zip(found, nexts, strict=True)
         print_json({"jobs": [asdict(job) | {"next": each} for job, each in pairs]})
@@ -158,14 +156,3 @@ def _change(
         print_json({"job": name})
     else:
         console.print(f"{name} {done}.")
-
-
-def _next(job: ListedJob, now: datetime) -> datetime | None:
-    """Return when a job runs next; None while it is paused or has no schedule that can be read."""
-    if job.paused_at is not None:
-        return None
-    try:
-        following = parse_schedule(job.schedule).next_due(now)
-    except UsageError:
-        return None
-    return min(following, job.retry_at) if job.retry_at else following

@@ -25,6 +25,16 @@ class ListedJob(StoredJob):
     retry_at: datetime | None
     last_success: datetime | None
 
+    def next_after(self, now: datetime) -> datetime | None:
+        """Return when it runs next; None while it is paused or its schedule cannot be read."""
+        if self.paused_at is not None:
+            return None
+        try:
+            following = parse_schedule(self.schedule).next_due(now)
+        except UsageError:
+            return None
+        return min(following, self.retry_at) if self.retry_at else following
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedJobRun:

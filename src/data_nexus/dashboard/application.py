@@ -1,0 +1,84 @@
+"""Put the dashboard together: its pages, what guards them, and the files that browsers fetch."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from importlib.resources import files
+
+from aiohttp import web
+
+from data_nexus.app.commands.overview import read_overview
+from data_nexus.config import Settings
+from data_nexus.dashboard.access import log_in, log_out, require_login, show_errors, show_login
+from data_nexus.dashboard.latest import Latest
+from data_nexus.dashboard.login import read_password
+from data_nexus.dashboard.pages.overview import add_overview, overview_events
+from data_nexus.dashboard.site import SITE, Site
+from data_nexus.database.connection import PostgresConnection
+from data_nexus.database.connection.reading_pool import ReadingPool
+from data_nexus.service.serving import http_application, http_place, served
+
+_TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+_OVERVIEW_SEC = 2.0
+
+
+@asynccontextmanager
+async def dashboard(settings: Settings, url: str) -> AsyncIterator[str]:
+    """Serve the dashboard of the database at `url` while the block lasts; give its own URL.
+
+    Raises `UsageError` for an address that cannot be had, or that others can reach without a
+    login, and for a password file that is not as it must be.
+    """
+    password = read_password(settings)
+    place = http_place(settings, has_login=password is not None)
+    reader = ReadingPool(url, settings.schema)
+    try:
+        site = Site(
+            settings=settings,
+            reader=reader,
+            writer=PostgresConnection(url, settings.schema),
+            password=password,
+            overview=Latest(lambda: read_overview(reader, settings), _OVERVIEW_SEC),
+        )
+        application = http_application(place, streams=(overview_events,))
+        add_pages(application, site)
+        async with served(application, place) as own_url:
+            yield own_url
+    finally:
+        reader.close()
+
+
+def add_pages(application: web.Application, site: Site) -> None:
+    """Add all pages to an application."""
+    application[SITE] = site
+    application.middlewares.extend((show_errors, require_login))
+    application.on_shutdown.append(_close_streams)
+    router = application.router
+    router.add_get("/login", show_login)
+    router.add_post("/login", log_in)
+    router.add_post("/logout", log_out)
+    router.add_get("/static/{name}", _static(read_static_files()))
+    add_overview(application)
+
+
+def read_static_files() -> dict[str, bytes]:
+    """Return the files that browsers fetch, by name."""
+    folder = files("data_nexus.dashboard").joinpath("static")
+    return {each.name: each.read_bytes() for each in folder.iterdir()}
+
+
+def _static(known: dict[str, bytes]) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def static_file(request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        if name not in known:
+            raise web.HTTPNotFound
+        kind = _TYPES[name.rpartition(".")[2]]
+        headers = {"Cache-Control": "no-cache"}
+        return web.Response(body=known[name], content_type=kind, charset="utf-8", headers=headers)
+
+    return static_file
+
+
+async def _close_streams(application: web.Application) -> None:
+    application[SITE].closing.set()
