@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import LiteralString
 
 import pytest
 
 from tests.support.files.chromium import Tab
 from tests.support.postgres.database import Cluster
-from tests.support.postgres.tables import add_assets, execute, rows
+from tests.support.postgres.tables import add_assets, execute, rows, value
 from tests.support.programs.commands import Commands, commands_at
 from tests.support.programs.dashboards import PASSWORD, Visitor, dashboard_of
 from tests.support.vendor.sandbox import sandbox
@@ -18,7 +20,10 @@ HOSTILE = (
     "<script>window.harmed=1</script>\"'><img src=x onerror=window.harmed=1>"
     " <a href='javascript:window.harmed=1'>click</a> {{ 7 * 191 }} \x1b[31m \u202egnp"
 )
-PAGES = ("/",)
+PAGES = (
+    *("/", "/coverage", "/coverage/US/2024", "/assets", "/assets?q=odd&state=parked", "/assets/1"),
+    *("/assets/6", "/dead-letters", "/dead-letters?asset=6", "/login"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,12 @@ def fill(url: str) -> None:
         " SELECT id, 'eod', %s, 400, %s, %s FROM assets WHERE symbol = '<b>ODD'",
         *[HOSTILE] * 3,
     )
+    years = "INSERT INTO coverage_years SELECT 'US', y, 250, 240, 0, 10, 1, now()"
+    execute(
+        url,
+        f"{years} FROM generate_series(2020, 2024) y",
+        "INSERT INTO coverage_gaps SELECT id, 2024, 'US', 10 FROM assets",
+    )
     execute(url, "INSERT INTO runs (command, finished_at, outcome) SELECT 'old', now(), 'done'")
     rows(url, "UPDATE runs SET outcome = %s WHERE command = 'old'", HOSTILE)
     rows(
@@ -86,9 +97,13 @@ def test_a_page_loads_without_an_error_and_asks_nobody_else(
     tab.go(place.url.rstrip("/") + path)
     assert tab.evaluate("document.querySelectorAll('h1').length") == 1
     assert tab.evaluate("window.harmed") is None
-    assert tab.evaluate("document.images.length + document.querySelectorAll('b').length") == 0
+    assert (
+        tab.evaluate("document.querySelectorAll('b, script:not([src]), img:not(.chart)').length")
+        == 0
+    )
     assert "1337" not in tab.text()
-    assert [each for each in tab.requested if not each.startswith(place.url)] == []
+    ours = (place.url, "data:")  # the browser's own signs are within it
+    assert [each for each in tab.requested if not each.startswith(ours)] == []
     assert tab.troubles == []
 
 
@@ -107,7 +122,7 @@ def test_a_page_can_be_read_by_machines_and_by_keyboard(place: Place, tab: Tab, 
         ".every(f => f.labels.length || f.ariaLabel)"
     )
     assert tab.evaluate(
-        "[...document.querySelectorAll('button, a')].every(b => b.innerText.trim())"
+        "[...document.querySelectorAll('button, a')].every(b => b.textContent.trim())"
     )
     assert tab.evaluate("new Set([...document.querySelectorAll('[id]')].map(e => e.id)).size") == (
         tab.evaluate("document.querySelectorAll('[id]').length")
@@ -133,3 +148,65 @@ def test_a_page_holds_no_secret_and_only_links_of_ours(place: Place, path: str) 
     assert 'href="http' not in page.text
     assert "style=" not in page.text
     assert {c for c in page.text if not c.isprintable()} <= {"\n"}
+
+
+def test_each_page_has_been_looked_at(place: Place) -> None:
+    """Whatever the menu leads to is among the pages above."""
+    visitor = Visitor(place.url)
+    visitor.log_in()
+    menu = visitor.get("/").text.partition("<nav")[2].partition("</nav>")[0]
+    assert {*re.findall(r'href="([^"]+)"', menu)} <= {*PAGES}
+
+
+@pytest.mark.parametrize("query", ["", "?span=all&adjust=total", "?as_of=2026-13-45&span=no"])
+def test_a_chart_is_a_picture_in_which_nothing_runs(place: Place, query: str) -> None:
+    visitor = Visitor(place.url)
+    visitor.log_in()
+    chart = visitor.get(f"/assets/1/chart.svg{query}")
+    assert (chart.status, chart.headers["content-type"]) == (200, "image/svg+xml")
+    assert chart.text.startswith("<svg")
+    assert "<script" not in chart.text
+    assert "onerror" not in re.sub(r">[^<]*<|\"[^\"]*\"", "", chart.text)
+
+
+def test_a_person_lets_a_history_be_read_again(place: Place, tab: Tab) -> None:
+    wanted: LiteralString = "SELECT count(*) FROM assets WHERE repair_wanted_at IS NOT NULL"
+    tab.go(f"{place.url}assets/2")
+    tab.submit("form[action='/assets/2/read-again'] button")
+    assert "will be read again by the next nexus repair" in tab.text()
+    assert value(place.database_url, wanted) == 1
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(
+            "/assets/999",
+            "/assets/9999999999",
+            "/assets/x",
+            "/coverage/US/20",
+            "/coverage/<b>/2024",
+        ),
+        *("/assets/1/chart.svg/", "/events/x"),
+    ],
+)
+def test_what_is_not_there_is_not_found(place: Place, path: str) -> None:
+    visitor = Visitor(place.url)
+    visitor.log_in()
+    assert visitor.get(path).status == 404
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/assets?q=%00&exchange=%27%3B&state=x&beyond=%00&after=%ff",
+        "/assets?q=%25_%5C",
+        "/coverage/US/2024?after=x&missing=-1",
+        "/dead-letters?days=9999999999999&asset=x&exchange=%00&endpoint=%3Cb%3E&reason=%00%ff",
+        "/assets/1?adjust=x&span=%00&as_of=0001-01-01",
+    ],
+)
+def test_a_query_that_is_none_is_taken_for_what_it_is(place: Place, path: str) -> None:
+    visitor = Visitor(place.url)
+    visitor.log_in()
+    assert visitor.get(path).status == 200

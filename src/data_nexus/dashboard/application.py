@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from importlib.resources import files
@@ -13,10 +14,16 @@ from data_nexus.config import Settings
 from data_nexus.dashboard.access import log_in, log_out, require_login, show_errors, show_login
 from data_nexus.dashboard.latest import Latest
 from data_nexus.dashboard.login import read_password
+from data_nexus.dashboard.pages.asset import add_asset
+from data_nexus.dashboard.pages.assets import add_assets
+from data_nexus.dashboard.pages.coverage import add_coverage
+from data_nexus.dashboard.pages.dead_letters import add_dead_letters
 from data_nexus.dashboard.pages.overview import add_overview, overview_events
 from data_nexus.dashboard.site import SITE, Site
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.connection.reading_pool import ReadingPool
+from data_nexus.events import Observer
+from data_nexus.service.coverage_counts import keep_counting
 from data_nexus.service.serving import http_application, http_place, served
 
 _TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
@@ -24,7 +31,7 @@ _OVERVIEW_SEC = 2.0
 
 
 @asynccontextmanager
-async def dashboard(settings: Settings, url: str) -> AsyncIterator[str]:
+async def dashboard(settings: Settings, url: str, observe: Observer) -> AsyncIterator[str]:
     """Serve the dashboard of the database at `url` while the block lasts; give its own URL.
 
     Raises `UsageError` for an address that cannot be had, or that others can reach without a
@@ -44,7 +51,11 @@ async def dashboard(settings: Settings, url: str) -> AsyncIterator[str]:
         application = http_application(place, streams=(overview_events,))
         add_pages(application, site)
         async with served(application, place) as own_url:
-            yield own_url
+            counting = asyncio.create_task(keep_counting(site.writer, observe), name="counting")
+            try:
+                yield own_url
+            finally:
+                counting.cancel()
     finally:
         reader.close()
 
@@ -60,6 +71,10 @@ def add_pages(application: web.Application, site: Site) -> None:
     router.add_post("/logout", log_out)
     router.add_get("/static/{name}", _static(read_static_files()))
     add_overview(application)
+    add_coverage(application)
+    add_assets(application)
+    add_asset(application)
+    add_dead_letters(application)
 
 
 def read_static_files() -> dict[str, bytes]:

@@ -27,6 +27,9 @@ Found = TypeVar("Found")
 # The pages in the order of the menu.
 MENU = {
     "/": "Overview",
+    "/coverage": "Coverage",
+    "/assets": "Assets",
+    "/dead-letters": "Dead letters",
 }
 
 
@@ -135,6 +138,11 @@ def share(part: int, whole: int) -> str:
     return f"{percent:.0f} %"
 
 
+def _price(value: float | None) -> str:
+    """Return a price or a volume with the digits that it has, in groups."""
+    return "—" if value is None else f"{value:,.10g}"
+
+
 def _query(**values: object) -> str:
     """Return the query of a URL, without what is empty."""
     return urlencode({name: value for name, value in values.items() if value not in (None, "")})
@@ -154,6 +162,7 @@ def _templates() -> Environment:
         "counted": counted,
         "span": span,
         "moment": moment,
+        "price": _price,
     }
     found.filters.update(filters)
     found.globals.update(share=share, query=_query)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Literal
@@ -48,6 +49,7 @@ MISSING_SCHEMA = pa.schema(
 _NO_DAYS = np.empty(0, np.int32)
 # Of so many assets the dates are in memory at once: some 10 MB.
 _AT_ONCE = 500
+_BEFORE_A_REST = 50
 
 Flags = NDArray[np.bool_]
 By = Literal["ticker", "exchange"]
@@ -161,6 +163,29 @@ def survey(
             missing += _missing_spans(asset.ticker, judged)
     years = [YearCount(*key, *map(int, found)) for key, found in sorted(counts.items())]
     return Survey(tuple(years), tuple(missing))
+
+
+def count_years(
+    database: PostgresConnection,
+    assets: Sequence[NamedAsset],
+    now: datetime,
+    rest: Callable[[float], None],
+) -> Iterator[tuple[NamedAsset, list[YearCount]]]:
+    """Give each asset with its years, counted as `survey` does, for all assets of an exchange.
+
+    After some assets `rest` is called with the seconds that they took: others need the processor.
+    """
+    begun = time.monotonic()
+    with database.reading() as connection:
+        for number, (asset, judged) in enumerate(_judged_histories(connection, assets, now), 1):
+            found = [
+                YearCount(asset.ticker, year, *map(int, counts))
+                for year, counts in _by_year(judged)
+            ]
+            yield asset, found
+            if number % _BEFORE_A_REST == 0:
+                rest(time.monotonic() - begun)
+                begun = time.monotonic()
 
 
 def coverage_of(

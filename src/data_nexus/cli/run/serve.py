@@ -34,7 +34,10 @@ def serve(as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
 async def _serve(settings: Settings, *, as_json: bool) -> None:
     drain = Drain(log_event)
     with draining_on_signals(drain):
-        async with open_database_async(settings) as url, dashboard(settings, url) as own_url:
+        async with (
+            open_database_async(settings) as url,
+            dashboard(settings, url, log_event) as own_url,
+        ):
             if as_json:
                 print_json({"url": own_url})
             else:

@@ -58,6 +58,8 @@ class ReadingPool(PostgresConnection):
 
 def _configure(connection: psycopg.Connection) -> None:
     set_meanings(connection)
+    # Planned with the actual values each time: a filter that is NULL then filters nothing.
+    connection.prepare_threshold = None
     connection.execute(f"SET statement_timeout = {_STATEMENT_MS:d}")
     connection.commit()
     connection.isolation_level = IsolationLevel.REPEATABLE_READ
