@@ -24,7 +24,8 @@ from tests.support.postgres.tables import add_assets, execute, rows
 BARS: LiteralString = (
     "INSERT INTO market_data SELECT a.id, d::date, 1, 1, 1, 1, 1, 1 FROM assets a,"
     " generate_series(date '2023-01-01', date '2024-12-31', interval '1 day') d"
-    " WHERE a.last_bar IS NOT NULL AND extract(isodow FROM d) < 6 AND d::date NOT BETWEEN '2023-03-06' AND '2023-03-10'"
+    " WHERE a.last_bar IS NOT NULL AND extract(isodow FROM d) < 6"
+    " AND d::date NOT BETWEEN '2023-03-06' AND '2023-03-10'"
     " AND NOT (a.symbol = 'ODD' AND d::date BETWEEN '2024-03-01' AND '2024-03-31')"
 )
 OLD: LiteralString = "UPDATE coverage_years SET counted_at = now() - interval '2 hours'"

@@ -18,7 +18,10 @@ from data_nexus.dashboard.pages.asset import add_asset
 from data_nexus.dashboard.pages.assets import add_assets
 from data_nexus.dashboard.pages.coverage import add_coverage
 from data_nexus.dashboard.pages.dead_letters import add_dead_letters
+from data_nexus.dashboard.pages.jobs import add_jobs
 from data_nexus.dashboard.pages.overview import add_overview, overview_events
+from data_nexus.dashboard.pages.runs import add_runs
+from data_nexus.dashboard.pages.watchlists import add_watchlists
 from data_nexus.dashboard.site import SITE, Site
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.connection.reading_pool import ReadingPool
@@ -75,6 +78,9 @@ def add_pages(application: web.Application, site: Site) -> None:
     add_assets(application)
     add_asset(application)
     add_dead_letters(application)
+    add_runs(application)
+    add_jobs(application)
+    add_watchlists(application)
 
 
 def read_static_files() -> dict[str, bytes]:

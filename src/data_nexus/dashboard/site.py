@@ -30,6 +30,9 @@ MENU = {
     "/coverage": "Coverage",
     "/assets": "Assets",
     "/dead-letters": "Dead letters",
+    "/runs": "Runs",
+    "/jobs": "Jobs",
+    "/watchlists": "Watchlists",
 }
 
 

@@ -103,6 +103,18 @@ def resume_job(database: PostgresConnection, name: str) -> None:
     _change(database, "resume_job", name)
 
 
+def ask_for_run(database: PostgresConnection, name: str) -> None:
+    """Let the next daemon that looks run a job at once; it then counts as done up to now.
+
+    Raises `UsageError` if it is not there, or if it is paused.
+    """
+    with database.connect() as connection:
+        if connection.execute(query("ask_for_job_run"), {"name": name}).rowcount:
+            return
+    require_job(database, name)
+    raise UsageError(f"{name} is paused; run: nexus jobs resume {name}")
+
+
 def require_job(database: PostgresConnection, name: str) -> ListedJob:
     """Return a job; raise `UsageError` that names those there are."""
     jobs = {job.name: job for job in list_jobs(database)}

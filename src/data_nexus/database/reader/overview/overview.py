@@ -104,18 +104,26 @@ def read_standing(database: PostgresConnection, settings: Settings) -> Standing:
         with one.connect() as connection:
             states = state_parameters(connection, known.moment, calendars) | {"asset_ids": None}
         running = one.rows("running_runs", {}, class_row(RunningRun))
-        totals: list[RunTotal] = []
+        totals: dict[int, RunTotal] = {}
         if running:
             since = min(each.started_at for each in running)
-            asked = {"run_ids": [each.run_id for each in running], "since": since}
-            totals = one.rows("sync_totals", asked, class_row(RunTotal))
+            totals = read_run_totals(one, [each.run_id for each in running], since)
         return Standing(
             moment=known.moment,
             exchanges=one.rows("exchange_states", states, class_row(ExchangeState)),
             running=running,
-            totals={each.run_id: each for each in totals},
+            totals=totals,
             quota=on_day(known.quota, known.moment.date()),
         )
+
+
+def read_run_totals(
+    database: PostgresConnection, run_ids: Sequence[int], since: datetime
+) -> dict[int, RunTotal]:
+    """Return what runs have stored since a moment, by run; one that stored nothing is left out."""
+    asked = {"run_ids": [*run_ids], "since": since}
+    totals = database.rows("sync_totals", asked, class_row(RunTotal))
+    return {each.run_id: each for each in totals}
 
 
 def read_throughput(database: PostgresConnection, hours: int) -> list[Throughput]:
