@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from importlib.resources import files
 
 from aiohttp import web
@@ -25,7 +25,8 @@ from data_nexus.dashboard.pages.watchlists import add_watchlists
 from data_nexus.dashboard.site import SITE, Site
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.connection.reading_pool import ReadingPool
-from data_nexus.events import Observer
+from data_nexus.errors import UsageError
+from data_nexus.events import Observer, Warned
 from data_nexus.service.coverage_counts import keep_counting
 from data_nexus.service.serving import http_application, http_place, served
 
@@ -61,6 +62,29 @@ async def dashboard(settings: Settings, url: str, observe: Observer) -> AsyncIte
                 counting.cancel()
     finally:
         reader.close()
+
+
+def dashboard_beside(
+    settings: Settings, observe: Observer
+) -> Callable[[str], AbstractAsyncContextManager[str | None]]:
+    """Return what serves the dashboard of a database's URL beside a command's other work.
+
+    An address that is taken, as by a second daemon of this machine, is reported, and it is not
+    served. Raises `UsageError` at once for settings by which it never can be.
+    """
+    http_place(settings, has_login=read_password(settings) is not None)
+
+    @asynccontextmanager
+    async def beside(url: str) -> AsyncIterator[str | None]:
+        async with AsyncExitStack() as stack:
+            own_url = None
+            try:
+                own_url = await stack.enter_async_context(dashboard(settings, url, observe))
+            except UsageError as error:
+                observe(Warned("dashboard", f"not served: {error}"))
+            yield own_url
+
+    return beside
 
 
 def add_pages(application: web.Application, site: Site) -> None:

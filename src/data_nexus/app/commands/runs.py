@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -97,13 +98,20 @@ def run_worker(
     return asyncio.run(_work(settings, exchange, observe, watchlist))
 
 
-def run_daemon(settings: Settings, observe: Observer, *, once: bool = False) -> list[JobReport]:
+def run_daemon(
+    settings: Settings,
+    observe: Observer,
+    *,
+    once: bool = False,
+    beside: Callable[[str], AbstractAsyncContextManager[object]] = nullcontext,
+) -> list[JobReport]:
     """Run jobs by their schedules until a signal drains the daemon; return their runs.
 
-    With `once` those that are due now, and no more.
+    With `once` those that are due now, and no more. `beside` makes of the database's URL what is
+    there for as long as the daemon runs.
     """
     settings.require_token()
-    return asyncio.run(_daemon(settings, observe, once=once))
+    return asyncio.run(_daemon(settings, observe, beside, once=once))
 
 
 def run_job(settings: Settings, observe: Observer, name: str) -> JobReport:
@@ -229,13 +237,19 @@ def _daemon_on(settings: Settings, url: str, observe: Observer, drain: Drain) ->
     return Daemon(settings, url, actions, observe, drain)
 
 
-async def _daemon(settings: Settings, observe: Observer, *, once: bool) -> list[JobReport]:
+async def _daemon(
+    settings: Settings,
+    observe: Observer,
+    beside: Callable[[str], AbstractAsyncContextManager[object]],
+    *,
+    once: bool,
+) -> list[JobReport]:
     drain = Drain(observe)
     with draining_on_signals(drain):
         there = (
             open_database_async(settings) if once else database_once_there(settings, observe, drain)
         )
-        async with there as url:
+        async with there as url, beside(url):
             daemon = _daemon_on(settings, url, observe, drain)
             await daemon.run(once=once)
             return [*daemon.reports]

@@ -10,6 +10,7 @@ import click
 from data_nexus.app.commands.runs import run_daemon
 from data_nexus.cli.options import output_options, settings_from
 from data_nexus.cli.render import console, error_console, print_json, print_table
+from data_nexus.dashboard.application import dashboard_beside
 from data_nexus.domain.planning.jobs import JobOutcome
 from data_nexus.events import observers
 from data_nexus.observe.logs import log_event
@@ -19,18 +20,29 @@ from data_nexus.service.daemon import JobReport
 
 @click.command()
 @click.option("--once", is_flag=True, help="run what is due now, and end (for cron)")
+@click.option("--no-dashboard", is_flag=True, help="serve no dashboard")
 @output_options
-def run(once: bool, as_json: bool, **options: Any) -> int:  # noqa: ANN401, FBT001
+def run(
+    once: bool,  # noqa: FBT001 - a flag of the command line
+    no_dashboard: bool,  # noqa: FBT001
+    as_json: bool,  # noqa: FBT001
+    **options: Any,  # noqa: ANN401
+) -> int:
     """Keep the database fresh by a schedule, until stopped.
 
     Each exchange is updated after every session, as soon as the vendor has published it; `nexus
     jobs` shows the jobs, and adds others. Any number of daemons may share one database: each run is
     done by one of them. What was missed while none ran is made up for once; what fails is tried
-    again. SIGTERM lets it finish what is under way.
+    again. SIGTERM lets it finish what is under way. Meanwhile it serves the dashboard, as `nexus
+    serve` does, unless that address is taken.
     """
     settings = settings_from(options)
     with progress_display(error_console) as progress:
-        reports = run_daemon(settings, observers(log_event, progress), once=once)
+        observe = observers(log_event, progress)
+        if once or no_dashboard:
+            reports = run_daemon(settings, observe, once=once)
+        else:
+            reports = run_daemon(settings, observe, beside=dashboard_beside(settings, observe))
     return print_job_runs(reports, as_json=as_json)
 
 
