@@ -25,13 +25,14 @@ from data_nexus.dashboard.pages.watchlists import add_watchlists
 from data_nexus.dashboard.site import SITE, Site
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.connection.reading_pool import ReadingPool
+from data_nexus.database.reader.overview.asset_pages import read_published
 from data_nexus.errors import UsageError
 from data_nexus.events import Observer, Warned
 from data_nexus.service.coverage_counts import keep_counting
 from data_nexus.service.serving import http_application, http_place, served
 
 _TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
-_OVERVIEW_SEC = 2.0
+_OVERVIEW_SEC, _PUBLISHED_SEC = 2.0, 20.0
 
 
 @asynccontextmanager
@@ -51,6 +52,7 @@ async def dashboard(settings: Settings, url: str, observe: Observer) -> AsyncIte
             writer=PostgresConnection(url, settings.schema),
             password=password,
             overview=Latest(lambda: read_overview(reader, settings), _OVERVIEW_SEC),
+            published=Latest(lambda: read_published(reader), _PUBLISHED_SEC),
         )
         application = http_application(place, streams=(overview_events,))
         add_pages(application, site)

@@ -47,6 +47,6 @@ class Latest(Generic[Value]):
 
 
 def _note_error(task: asyncio.Task[Value]) -> None:
-    """Take an error that nobody waits for: the next read meets it again."""
+    """Take an error for which no page waits: the next read meets it again."""
     if not task.cancelled():
         task.exception()

@@ -19,6 +19,7 @@ from data_nexus.config import Settings
 from data_nexus.dashboard.latest import Latest
 from data_nexus.dashboard.login import Login, LoginLimit, Logins, Password
 from data_nexus.database.connection import PostgresConnection
+from data_nexus.database.reader.overview.asset_pages import Published
 from data_nexus.domain.texts import counted, visible
 from data_nexus.observe.waiting import span
 
@@ -45,6 +46,7 @@ class Site:
     writer: PostgresConnection
     password: Password | None
     overview: Latest[LiveOverview]
+    published: Latest[Published]
     logins: Logins = field(default_factory=Logins)
     limit: LoginLimit = field(default_factory=LoginLimit)
     # Proves that a login form is of this server.

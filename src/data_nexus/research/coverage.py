@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Literal
@@ -49,7 +48,6 @@ MISSING_SCHEMA = pa.schema(
 _NO_DAYS = np.empty(0, np.int32)
 # Of so many assets the dates are in memory at once: some 10 MB.
 _AT_ONCE = 500
-_BEFORE_A_REST = 50
 
 Flags = NDArray[np.bool_]
 By = Literal["ticker", "exchange"]
@@ -166,26 +164,20 @@ def survey(
 
 
 def count_years(
-    database: PostgresConnection,
-    assets: Sequence[NamedAsset],
-    now: datetime,
-    rest: Callable[[float], None],
-) -> Iterator[tuple[NamedAsset, list[YearCount]]]:
-    """Give each asset with its years, counted as `survey` does, for all assets of an exchange.
-
-    After some assets `rest` is called with the seconds that they took: others need the processor.
-    """
-    begun = time.monotonic()
+    database: PostgresConnection, assets: Sequence[NamedAsset], now: datetime
+) -> list[tuple[NamedAsset, list[YearCount]]]:
+    """Return each asset with its years, counted as `survey` does; of some assets, not of many."""
     with database.reading() as connection:
-        for number, (asset, judged) in enumerate(_judged_histories(connection, assets, now), 1):
-            found = [
-                YearCount(asset.ticker, year, *map(int, counts))
-                for year, counts in _by_year(judged)
-            ]
-            yield asset, found
-            if number % _BEFORE_A_REST == 0:
-                rest(time.monotonic() - begun)
-                begun = time.monotonic()
+        return [
+            (
+                asset,
+                [
+                    YearCount(asset.ticker, year, *map(int, counts))
+                    for year, counts in _by_year(judged)
+                ],
+            )
+            for asset, judged in _judged_histories(connection, assets, now)
+        ]
 
 
 def coverage_of(

@@ -22,6 +22,8 @@ from data_nexus.research.assets import NamedAsset
 from data_nexus.research.coverage import count_years
 
 _EVERY_SEC = 60.0
+# So many assets are read in a transaction.
+_AT_ONCE = 200
 _KINDS = ("expected", "stored", "absent", "missing")
 
 
@@ -49,7 +51,7 @@ async def keep_counting(database: PostgresConnection, observe: Observer) -> None
 
 
 class StopCounting(Exception):
-    """Nobody wants the counts any more."""
+    """The counts are not wanted any more."""
 
 
 def count_coverage(
@@ -77,13 +79,17 @@ def _count(database: PostgresConnection, exchange: str, rest: Callable[[float], 
     sums: defaultdict[int, list[int]] = defaultdict(lambda: [0] * len(_KINDS))
     lacking: defaultdict[int, int] = defaultdict(int)
     gaps: list[tuple[int, int, int]] = []
-    for asset, years in count_years(database, assets, now, rest):
-        for year in years:
-            counts = (getattr(year, kind) for kind in _KINDS)
-            sums[year.year] = [a + b for a, b in zip(sums[year.year], counts, strict=True)]
-            if year.missing:
-                lacking[year.year] += 1
-                gaps.append((asset.asset_id, year.year, year.missing))
+    for begin in range(0, len(assets), _AT_ONCE):
+        begun = time.monotonic()
+        for asset, years in count_years(database, assets[begin : begin + _AT_ONCE], now):
+            for year in years:
+                counts = (getattr(year, kind) for kind in _KINDS)
+                sums[year.year] = [a + b for a, b in zip(sums[year.year], counts, strict=True)]
+                if year.missing:
+                    lacking[year.year] += 1
+                    gaps.append((asset.asset_id, year.year, year.missing))
+        # Outside of a transaction: a long one would keep the server from tidying up.
+        rest(time.monotonic() - begun)
     counted = [
         CountedYear(
             exchange=exchange,

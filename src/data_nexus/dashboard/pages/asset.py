@@ -16,11 +16,11 @@ from aiohttp import web
 from data_nexus.dashboard.site import SITE, page, redirect
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.reader.overview.asset_pages import (
+    ask_for_repair,
     read_asset,
     read_last_bars,
     read_revisions,
     read_syncs,
-    want_repair,
 )
 from data_nexus.domain.symbol import Symbol
 from data_nexus.research.views import Adjust
@@ -106,7 +106,7 @@ async def asset_chart(request: web.Request) -> web.Response:
 async def read_again(request: web.Request) -> web.Response:
     """Let an asset's whole history be read again."""
     asset = await _asset(request)
-    await request.app[SITE].write(want_repair, [asset["asset_id"]])
+    await request.app[SITE].write(ask_for_repair, [asset["asset_id"]])
     raise redirect(f"/assets/{asset['asset_id']}", read="again")
 
 
@@ -136,7 +136,9 @@ def chart_choice(query: Any) -> ChartChoice:  # noqa: ANN401 - a mapping of text
 
 async def _asset(request: web.Request) -> dict[str, Any]:
     number = int(request.match_info["asset_id"])
-    found = await request.app[SITE].read(read_asset, number) if number < 2**31 else None
+    site = request.app[SITE]
+    published = await site.published.get()
+    found = await site.read(read_asset, number, published) if number < 2**31 else None
     if found is None:
         raise web.HTTPNotFound(text=f"there is no asset {number}")
     return found

@@ -26,7 +26,18 @@ async def assets_page(request: web.Request) -> web.Response:
         state=asked["state"] if asked.get("state") in STATES else None,
     )
     after = (_text(asked.get("beyond")), _text(asked.get("after")))
-    found = await site.read(read_assets_page, chosen, after=after, most=_PAGE + 1)
+    found = []
+    # Of a state that no asset is in, none need be looked at.
+    if overview.counts.get(chosen.state or "total", 1):
+        published = await site.published.get()
+        found = await site.read(
+            read_assets_page,
+            chosen,
+            published,
+            exchanges=exchanges,
+            after=after,
+            most=_PAGE + 1,
+        )
     return page(
         request,
         "assets.html",

@@ -21,7 +21,7 @@ from data_nexus.domain.endpoints import Endpoint
 
 _PAGE = 100
 # So many are counted for a page; for an action all are.
-_COUNTED = 10_000
+_COUNTED = 1_000
 _LONGEST = 200
 _AGES = (1, 7, 30, 90)
 _ACTIONS = {"retry": retry_letters, "drop": drop_letters}

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, TypeAlias
 
 from psycopg.rows import class_row, dict_row, scalar_row
 
@@ -15,6 +15,7 @@ from data_nexus.database.queries import query
 from data_nexus.database.reader.planning import known_calendars
 from data_nexus.database.reader.status import state_parameters
 
+Published: TypeAlias = Mapping[str, Any]
 _PATTERN = re.compile(r"([%_\\])")
 
 
@@ -50,27 +51,36 @@ class PagedAsset:
         return f"{self.code}.{self.exchange}"
 
 
+def read_published(database: PostgresConnection) -> Published:
+    """Return the last sessions that are out now, by market segment: it takes all assets to say."""
+    with database.together() as one, one.connect() as connection:
+        (moment,) = one.rows("days_ago", {"days": 0}, scalar_row)
+        return state_parameters(connection, moment, known_calendars(one))
+
+
 def read_assets_page(
     database: PostgresConnection,
     chosen: AssetFilter,
+    published: Published,
     *,
+    exchanges: Sequence[str],
     after: tuple[str, str] = ("", ""),
     most: int = 100,
 ) -> list[PagedAsset]:
-    """Return assets by exchange and symbol, those after an exchange and a code."""
+    """Return assets of some exchanges by exchange and symbol, those after an exchange and a code.
+
+    `published` is what `read_published` has returned, a little while ago.
+    """
+    asked = {
+        **published,
+        "asset_ids": None,
+        "only": [chosen.exchange] if chosen.exchange else [*exchanges],
+        "state": chosen.state,
+        "after_exchange": after[0],
+        "after": after[1],
+        "most": most,
+    }
     with database.together() as one:
-        exchanges: Sequence[str] = one.rows("discovered_exchanges", {}, scalar_row)
-        (moment,) = one.rows("days_ago", {"days": 0}, scalar_row)
-        with one.connect() as connection:
-            asked = state_parameters(connection, moment, known_calendars(one))
-        asked |= {
-            "asset_ids": None,
-            "only": [chosen.exchange] if chosen.exchange else exchanges,
-            "state": chosen.state,
-            "after_exchange": after[0],
-            "after": after[1],
-            "most": most,
-        }
         for beginning, words in _searches(chosen.search):
             by = {"beginning": beginning, "words": words}
             if found := one.rows("asset_page", asked | by, class_row(PagedAsset)):
@@ -78,13 +88,12 @@ def read_assets_page(
     return []
 
 
-def read_asset(database: PostgresConnection, asset_id: int) -> dict[str, Any] | None:
+def read_asset(
+    database: PostgresConnection, asset_id: int, published: Published
+) -> dict[str, Any] | None:
     """Return what is known of an asset, by the names of its columns, with its state."""
-    with database.together() as one:
-        (moment,) = one.rows("days_ago", {"days": 0}, scalar_row)
-        with one.connect() as connection:
-            asked = state_parameters(connection, moment, known_calendars(one))
-        found = one.rows("asset_facts", asked | {"asset_ids": [asset_id]}, dict_row)
+    asked = {**published, "asset_ids": [asset_id]}
+    found = database.rows("asset_facts", asked, dict_row)
     return found[0] if found else None
 
 
@@ -108,7 +117,7 @@ def read_syncs(database: PostgresConnection, asset_id: int, most: int = 50) -> l
     return database.rows("last_syncs", {"asset_id": asset_id, "most": most}, dict_row)
 
 
-def want_repair(database: PostgresConnection, asset_ids: Sequence[int]) -> int:
+def ask_for_repair(database: PostgresConnection, asset_ids: Sequence[int]) -> int:
     """Let the whole histories of assets be read again by `nexus repair`; return how many."""
     with database.connect() as connection:
         return connection.execute(query("want_repair"), {"asset_ids": [*asset_ids]}).rowcount

@@ -59,8 +59,3 @@ FROM sync_log
 WHERE asset_id = %(asset_id)s
 ORDER BY fence DESC
 LIMIT %(most)s
-
--- name: want_repair
--- Let an asset's whole history be read again by the next repair; an earlier request keeps
--- its moment.
-UPDATE assets SET repair_wanted_at = coalesce(repair_wanted_at, now()) WHERE id = ANY (%(asset_ids)s)

@@ -38,7 +38,7 @@ WHERE exchange = %(exchange)s AND (last_bar IS NOT NULL OR last_synced IS NOT NU
 ORDER BY id
 
 -- name: try_to_count
--- Whether nobody else counts now: until the transaction ends nobody will. Two numbers make no owner.
+-- Whether no other process counts now: until the transaction ends none will. Two numbers make no owner.
 SELECT NOT pg_is_in_recovery() AND pg_try_advisory_xact_lock(7311968, 25)
 
 -- name: forget_coverage
