@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.postgres.database import Cluster
 from tests.support.programs.commands import Commands, commands_at
-from tests.support.programs.dashboards import PASSWORD, Visitor, dashboard_of, password_file
+from tests.support.programs.dashboards import LOGIN_WORD, Visitor, dashboard_of, password_file
 from tests.support.vendor.sandbox import sandbox
 
 
@@ -116,7 +116,7 @@ def test_a_session_begins_with_the_password_and_ends_at_the_log_out(visitor: Vis
 
 def test_behind_https_the_cookie_stays_there(visitor: Visitor) -> None:
     token = visitor.form_token("/login")
-    form = {"csrf": token, "password": PASSWORD}
+    form = {"csrf": token, "password": LOGIN_WORD}
     page = visitor.post("/login", form, X_Forwarded_Proto="https")
     assert "; Secure" in page.headers["set-cookie"]
 
@@ -130,7 +130,7 @@ def test_a_login_gives_a_new_id_whatever_the_browser_brought(visitor: Visitor) -
 @pytest.mark.parametrize("next_", ["//evil.example", "https://evil.example", "/\\evil", "/\n/e"])
 def test_a_login_leads_nowhere_else(visitor: Visitor, next_: str) -> None:
     token = visitor.form_token("/login")
-    page = visitor.post("/login", {"csrf": token, "password": PASSWORD, "next": next_})
+    page = visitor.post("/login", {"csrf": token, "password": LOGIN_WORD, "next": next_})
     assert (page.status, page.headers["location"]) == (303, "/")
 
 
@@ -156,7 +156,7 @@ def test_a_form_of_another_page_is_refused(visitor: Visitor, headers: dict[str, 
 def test_a_form_without_its_token_is_refused(visitor: Visitor, token: str) -> None:
     visitor.log_in()
     assert visitor.post("/logout", {"csrf": token}).status == 403
-    assert visitor.post("/login", {"csrf": token, "password": PASSWORD}).status == 403
+    assert visitor.post("/login", {"csrf": token, "password": LOGIN_WORD}).status == 403
     assert visitor.get("/").status == 200
 
 

@@ -20,7 +20,7 @@ from tests.support.files.chromium import Tab
 from tests.support.postgres.database import Cluster
 from tests.support.postgres.tables import add_assets, execute, rows, value
 from tests.support.programs.commands import commands_at
-from tests.support.programs.dashboards import PASSWORD, Visitor, dashboard_of
+from tests.support.programs.dashboards import LOGIN_WORD, Visitor, dashboard_of
 from tests.support.vendor.sandbox import sandbox
 
 NOW = datetime(2026, 11, 10, 12, tzinfo=UTC)
@@ -67,7 +67,7 @@ def test_a_person_retries_all_of_an_exchange(
     own_url, url = filled
     tab = open_tab()
     tab.go(f"{own_url}dead-letters?exchange=US")
-    tab.fill("#password", PASSWORD)
+    tab.fill("#password", LOGIN_WORD)
     tab.submit("button.main")
     assert "150 of this kind" in tab.text()
     tab.submit("button[value=retry]")

@@ -13,7 +13,7 @@ from tests.support.files.chromium import Tab
 from tests.support.postgres.database import Cluster
 from tests.support.postgres.tables import add_assets, execute, rows, value
 from tests.support.programs.commands import Commands, commands_at
-from tests.support.programs.dashboards import PASSWORD, Visitor, dashboard_of
+from tests.support.programs.dashboards import LOGIN_WORD, Visitor, dashboard_of
 from tests.support.vendor.sandbox import sandbox
 
 HOSTILE = (
@@ -115,7 +115,7 @@ def tab(place: Place, open_tab: Callable[[], Tab]) -> Tab:
     tab = open_tab()
     tab.go(place.url)
     assert tab.text().startswith("Skip to the content") or "Log in" in tab.text()
-    tab.fill("#password", PASSWORD)
+    tab.fill("#password", LOGIN_WORD)
     tab.submit("button.main")
     assert "Overview" in tab.text()
     return tab

@@ -14,7 +14,7 @@ from urllib.parse import urlencode, urlsplit
 
 from tests.support.programs.commands import Commands
 
-PASSWORD = "-".join(("known", "to", "these", "tests"))
+LOGIN_WORD = "known-to-these-tests"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Visitor:
         assert found, path
         return found[1]
 
-    def log_in(self, password: str = PASSWORD) -> Page:
+    def log_in(self, password: str = LOGIN_WORD) -> Page:
         """Log in by the form."""
         return self.post("/login", {"csrf": self.form_token("/login"), "password": password})
 
@@ -98,5 +98,5 @@ def password_file(folder: Path) -> Path:
     """A file with the password, that only its owner can read."""
     path = folder / "password"
     path.touch(mode=0o600)
-    path.write_text(f"{PASSWORD}\n", encoding="utf-8")
+    path.write_text(f"{LOGIN_WORD}\n", encoding="utf-8")
     return path
