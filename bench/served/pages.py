@@ -118,7 +118,7 @@ def _served(url: str, home: Path) -> Iterator[str]:
     ) as server:
         try:
             lines = server.stdout or ()
-            yield json.loads("".join(line for line, _ in zip(lines, range(3), strict=False)))["url"]
+            yield json.loads("".join(line for _, line in zip(range(3), lines, strict=False)))["url"]
         finally:
             server.terminate()
 

@@ -40,9 +40,15 @@ class Latest(Generic[Value]):
             return self._value
         return await asyncio.shield(self._reading)
 
+    def forget(self) -> None:
+        """Let the next one who asks wait for a new value: something was changed."""
+        self._value, self._reading = None, None
+
     async def _renewed(self) -> Value:
         value = await asyncio.to_thread(self.read)
-        self._value, self._read_at = value, self.clock()
+        # One that was begun before a change is not kept.
+        if self._reading is asyncio.current_task():
+            self._value, self._read_at = value, self.clock()
         return value
 
 

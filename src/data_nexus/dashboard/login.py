@@ -96,6 +96,11 @@ class Logins:
         self.end(name)
         return None
 
+    def is_live(self, login: Login) -> bool:
+        """Return whether a login has neither ended nor expired."""
+        is_known = any(known is login for known in self._known.values())
+        return is_known and login.expires_at > self.clock()
+
     def end(self, name: str) -> None:
         """End the login of an id."""
         self._known.pop(_hashed(name), None)

@@ -19,7 +19,7 @@ from data_nexus.database.reader.dead_letters import (
 )
 from data_nexus.domain.endpoints import Endpoint
 
-_PAGE = 100
+_PAGE = 50
 # So many are counted for a page; for an action all are.
 _COUNTED = 1_000
 _LONGEST = 200

@@ -13,7 +13,7 @@ from typing import Any
 from aiohttp import web
 
 from data_nexus.app.commands.overview import HOURS, INTERVAL, MOST_COUNTED, LiveOverview
-from data_nexus.dashboard.site import SITE, page, rendered
+from data_nexus.dashboard.site import LOGIN, SITE, page, rendered
 from data_nexus.domain.texts import counted
 from data_nexus.errors import NexusError
 
@@ -62,7 +62,7 @@ async def overview_events(request: web.Request) -> web.StreamResponse:
     streams.add(stream)
     shown: dict[str, str] = {}
     try:
-        while not site.closing.is_set():
+        while not site.closing.is_set() and _may_watch(request):
             try:
                 parts = _parts(request, await site.overview.get())
             except NexusError:
@@ -129,6 +129,12 @@ def bars_of(overview: LiveOverview) -> list[ThroughputBar]:
         height = round(100 * rows / most, 1)
         bars.append(ThroughputBar(f"{since:%H:%M}", rows, answers, calls, place, height))
     return bars
+
+
+def _may_watch(request: web.Request) -> bool:
+    """Return whether who began to watch is still logged in, where there is a login."""
+    login = request.get(LOGIN)
+    return login is None or request.app[SITE].logins.is_live(login)
 
 
 def _many(letters: int) -> str:

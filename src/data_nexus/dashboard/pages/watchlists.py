@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from aiohttp import web
 
+from data_nexus.dashboard.latest import Latest
 from data_nexus.dashboard.site import SITE, page, redirect
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.reader.watchlists.follows import (
+    FollowedExchange,
     follow_exchange,
     follow_watchlist,
     list_followed,
 )
 from data_nexus.database.reader.watchlists.watchlists import (
+    ListedWatchlist,
     add_to_watchlist,
     create_watchlist,
     list_members,
@@ -22,18 +27,16 @@ from data_nexus.database.reader.watchlists.watchlists import (
 from data_nexus.domain.symbol import exchange_code, parse_symbols
 from data_nexus.errors import UsageError
 
+Lists: TypeAlias = tuple[list[ListedWatchlist], list[FollowedExchange]]
 _MOST = 1_000
+_LISTS_SEC = 5.0
+_LISTS: web.AppKey[Latest[Lists]] = web.AppKey("lists", Latest)
 
 
 async def watchlists_page(request: web.Request) -> web.Response:
     """Show the watchlists, and what each exchange follows."""
-    site = request.app[SITE]
-    return page(
-        request,
-        "watchlists.html",
-        watchlists=await site.read(list_watchlists),
-        followed=await site.read(list_followed),
-    )
+    watchlists, followed = await request.app[_LISTS].get()
+    return page(request, "watchlists.html", watchlists=watchlists, followed=followed)
 
 
 async def watchlist_page(request: web.Request) -> web.Response:
@@ -53,15 +56,26 @@ async def watchlist_page(request: web.Request) -> web.Response:
 async def change_watchlists(request: web.Request) -> web.Response:
     """Do what a form asks for: create, add, remove, follow."""
     form = {k: v for k, v in (await request.post()).items() if isinstance(v, str)}
-    name = await request.app[SITE].write(_changed, form)
+    try:
+        name = await request.app[SITE].write(_changed, form)
+    finally:
+        request.app[_LISTS].forget()
     raise redirect(f"/watchlists/{name}" if name else "/watchlists")
 
 
 def add_watchlists(application: web.Application) -> None:
     """Add the pages and what their forms do."""
+    reader = application[SITE].reader
+    application[_LISTS] = Latest(lambda: _lists(reader), _LISTS_SEC)
     application.router.add_get("/watchlists", watchlists_page)
     application.router.add_get(r"/watchlists/{name:[\w][\w.-]{0,63}}", watchlist_page)
     application.router.add_post("/watchlists", change_watchlists)
+
+
+def _lists(database: PostgresConnection) -> Lists:
+    """Return the watchlists and what exchanges follow: it takes all assets to say."""
+    with database.together() as one:
+        return list_watchlists(one), list_followed(one)
 
 
 def _changed(database: PostgresConnection, form: dict[str, str]) -> str:

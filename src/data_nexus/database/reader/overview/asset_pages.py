@@ -130,5 +130,10 @@ def _searches(search: str) -> list[tuple[str | None, list[str] | None]]:
     if not text:
         return [(None, None)]
     code = text.upper().partition(".")[0] if "." in text else text.upper()
-    beginning = _PATTERN.sub(r"\\\1", code) + "%"
-    return [(beginning, None), (None, text.lower().split())]
+    words = [f"%{_literal(word)}%" for word in text.lower().split()]
+    return [(f"{_literal(code)}%", None), (None, words)]
+
+
+def _literal(text: str) -> str:
+    """Return the pattern of LIKE that means a text itself."""
+    return _PATTERN.sub(r"\\\1", text)

@@ -13,9 +13,7 @@ SELECT * FROM (
     WHERE s.retired_at IS NULL
       AND s.exchange = ANY (%(only)s::text[])
       AND (%(beginning)s::text IS NULL OR s.symbol LIKE %(beginning)s)
-      AND (%(words)s::text[] IS NULL OR NOT EXISTS (
-          SELECT FROM unnest(%(words)s::text[]) AS word WHERE strpos(lower(s.name), word) = 0
-      ))
+      AND (%(words)s::text[] IS NULL OR lower(s.name) LIKE ALL (%(words)s))
       AND (s.exchange, s.symbol) > (%(after_exchange)s::text, %(after)s::text)
 ) AS found
 WHERE %(state)s::text IS NULL OR state = %(state)s
