@@ -154,8 +154,8 @@ def test_a_hundred_thousand_are_retried_at_once(cluster: Cluster) -> None:
         seconds = []
         for _ in range(3):
             execute(url, "UPDATE assets SET parked_at = now()")
-            begun = time.monotonic()
             assert count_letters(database, which, 1_000_000) == 100_000
+            begun = time.monotonic()
             assert retry_letters(database, which) == 100_000
             seconds.append(time.monotonic() - begun)
-        assert min(seconds) < 2.0
+        assert min(seconds) < 2.0, seconds
