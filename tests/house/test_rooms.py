@@ -23,6 +23,7 @@ LIMITS = {
     "research": (16, 40, 6),
     "cli": (12, 20, 4),
     "app": (12, 12, 4),
+    "dashboard": (8, 12, 5),
     "eodhd": (12, 20, 4),
 }
 # Rooms that name the same aggregates on purpose: one table, its model, its statements, its reader.

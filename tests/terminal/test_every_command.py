@@ -54,13 +54,14 @@ TRIED = {
     "resume": ["AAPL.US"],
     "status": ["", "--verbose"],
     "suspicions accept": ["AAPL.US"],
+    "top": ["", "--once"],
     "watchlist add": ["mine AAPL.US"],
     "watchlist create": ["mine AAPL.US"],
     "watchlist remove": ["mine VTI.US"],
     "watchlist show": ["mine", "nope"],
 }
 # They work until they are stopped, or ask; the demo has tests of its own.
-ENDLESS = {"worker", "run", "sandbox"}
+ENDLESS = {"worker", "run", "sandbox", "serve", "top"}
 ELSEWHERE = {"demo", "db shell"}
 PATIENCE_SEC, MOMENT_SEC = 60.0, 3.0
 # Their answer is data, to be taken whole: rows of a file, a script, one URL, one document.

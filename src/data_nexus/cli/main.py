@@ -51,6 +51,8 @@ COMMANDS = {
     },
     "Run": {
         "run": "data_nexus.cli.run.daemon:run",
+        "serve": "data_nexus.cli.run.serve:serve",
+        "top": "data_nexus.cli.run.top:top",
         "jobs": "data_nexus.cli.run.jobs:jobs",
         "worker": "data_nexus.cli.run.worker:worker",
         "dead-letters": "data_nexus.cli.run.dead_letters:dead_letters",

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import re
-import stat
 from collections.abc import Iterator, Mapping
 
+from data_nexus.config.private_files import read_private
 from data_nexus.config.secret import Secret
 from data_nexus.errors import UsageError
 
@@ -26,35 +24,10 @@ def read_key(environ: Mapping[str, str]) -> Secret | None:
     name = environ.get(file_variable)
     if not name:
         return None
-    try:
-        value = _trimmed(_content(name).decode("utf-8"))
-    except OSError as error:
-        raise UsageError(f"{file_variable}: {name}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise UsageError(f"{file_variable}: {name} is not UTF-8 text") from None
+    value = _trimmed(read_private(file_variable, name, "the key"))
     if not value:
         raise UsageError(f"{file_variable}: {name} is empty")
     return Secret(_proven(value, f"{file_variable}: {name}"))
-
-
-def _content(name: str) -> bytes:
-    """Return the bytes of a small regular file; a pipe or a device is neither opened nor read."""
-    file_variable = TOKEN_VARIABLES[1]
-    descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    try:
-        status = os.fstat(descriptor)
-        if stat.S_ISDIR(status.st_mode):
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        if not stat.S_ISREG(status.st_mode):
-            raise UsageError(f"{file_variable}: {name} is not a regular file")
-        if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-            raise UsageError(f"{file_variable}: others can read {name}; run: chmod 600 {name}")
-        content = os.read(descriptor, _LARGEST + 1)
-    finally:
-        os.close(descriptor)
-    if len(content) > _LARGEST:
-        raise UsageError(f"{file_variable}: {name} is larger than 4 kB; it must hold the key alone")
-    return content
 
 
 def _trimmed(text: str) -> str:

@@ -151,6 +151,26 @@ class Settings:
         str,
         Meta(description="address on which it does; any but this machine's own shows it to others"),
     ] = "127.0.0.1"
+    http_address: Annotated[
+        str, Meta(description="address at which the dashboard listens; a public one needs a login")
+    ] = "127.0.0.1"
+    http_port: Annotated[
+        int, Meta(ge=0, le=65_535, description="its port; 0: any that is free")
+    ] = 8640
+    http_hosts: Annotated[
+        str,
+        Meta(
+            description="more names by which browsers may call it, with commas, as in"
+            " `nexus.example.org`; others are refused"
+        ),
+    ] = ""
+    dashboard_password_file: Annotated[
+        str | None,
+        Meta(
+            description="a file with the dashboard's password, readable by you alone; unset: no"
+            " login, and pages that only show"
+        ),
+    ] = None
     log_format: Annotated[str, Meta(description="logs on stderr as text or json")] = "text"
     log_level: Annotated[str, Meta(description="debug, info, warning or error")] = "warning"
     token: Secret | None = None

@@ -56,7 +56,8 @@ _HASH_KEY = b"data-nexus quota ledger"
 # The folders of this package with statements.
 FOLDERS = (
     *("store", "store/bulk", "store/jobs", "store/transfer"),
-    *("reader", "reader/jobs", "reader/listed", "reader/measures", "reader/server"),
+    *("reader", "reader/jobs", "reader/listed", "reader/measures", "reader/overview"),
+    "reader/server",
     "reader/watchlists",
 )
 _NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)

@@ -163,6 +163,23 @@ def survey(
     return Survey(tuple(years), tuple(missing))
 
 
+def count_years(
+    database: PostgresConnection, assets: Sequence[NamedAsset], now: datetime
+) -> list[tuple[NamedAsset, list[YearCount]]]:
+    """Return each asset with its years, counted as `survey` does; of some assets, not of many."""
+    with database.reading() as connection:
+        return [
+            (
+                asset,
+                [
+                    YearCount(asset.ticker, year, *map(int, counts))
+                    for year, counts in _by_year(judged)
+                ],
+            )
+            for asset, judged in _judged_histories(connection, assets, now)
+        ]
+
+
 def coverage_of(
     assets: Iterable[tuple[str, AssetState]],
     dates: Mapping[int, Days],

@@ -39,7 +39,10 @@ from data_nexus.service.rounds import Rounds
 
 _REPORTED = 100
 # What a daemon is connected with: other values need another one.
-_FIXED = ("database_url", "home", "schema", "lease_seconds")
+_FIXED = (
+    *("database_url", "nexus_home", "schema", "lease_seconds"),
+    *("http_address", "http_port", "http_hosts", "dashboard_password_file"),
+)
 _INSTANT, _LONG_AGO = timedelta(microseconds=1), datetime(1970, 1, 1, tzinfo=UTC)
 Clock = Callable[[], datetime]
 _LOG = logging.getLogger("data_nexus")

@@ -50,6 +50,10 @@ OTHER: dict[str, tuple[str, object]] = {
     "NEXUS_GRACE_SECONDS": ("5", 5.0),
     "NEXUS_METRICS_PORT": ("9477", 9477),
     "NEXUS_METRICS_HOST": ("10.0.0.7", "10.0.0.7"),
+    "NEXUS_HTTP_ADDRESS": ("::1", "::1"),
+    "NEXUS_HTTP_PORT": ("8080", 8080),
+    "NEXUS_HTTP_HOSTS": ("nexus.example.org", "nexus.example.org"),
+    "NEXUS_DASHBOARD_PASSWORD_FILE": ("/srv/word", "/srv/word"),
     "NEXUS_LOG_FORMAT": ("json", "json"),
     "NEXUS_LOG_LEVEL": ("debug", "debug"),
 }

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from contextlib import AbstractAsyncContextManager, ExitStack, nullcontext
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from data_nexus.app.commands.named_symbols import get
@@ -34,6 +35,16 @@ from data_nexus.ingestion.wiring import FAIL_FAST, LimitPolicy, open_database_as
 from data_nexus.service.actions.all_actions import job_actions
 from data_nexus.service.daemon import Daemon, JobReport
 from data_nexus.service.presence import announced
+from data_nexus.service.rounds import Rounds
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonSurroundings:
+    """What a daemon has its new settings from, what is served beside it, and its rounds."""
+
+    reread: Callable[[], Settings] | None
+    beside: Callable[[str], AbstractAsyncContextManager[object]]
+    rounds: Rounds
 
 
 def run_backfill(
@@ -74,13 +85,18 @@ def run_daemon(
     *,
     once: bool = False,
     reread: Callable[[], Settings] | None = None,
+    beside: Callable[[str], AbstractAsyncContextManager[object]] = nullcontext,
+    rounds: Rounds | None = None,
 ) -> list[JobReport]:
     """Run jobs by their schedules until a signal drains the daemon; return their runs.
 
-    With `once` those that are due now, and no more. SIGHUP lets it `reread` its settings.
+    With `once` those that are due now, and no more. SIGHUP lets it `reread` its settings. `beside`
+    makes of the database's URL what is there for as long as the daemon runs, whose `rounds` show
+    that it lives.
     """
     settings.require_token()
-    return asyncio.run(_daemon(settings, observe, reread, once=once))
+    around = DaemonSurroundings(reread, beside, rounds or Rounds())
+    return asyncio.run(_daemon(settings, observe, around, once=once))
 
 
 def run_job(settings: Settings, observe: Observer, name: str) -> JobReport:
@@ -200,7 +216,7 @@ def _daemon_on(settings: Settings, url: str, observe: Observer, drain: Drain) ->
 async def _daemon(
     settings: Settings,
     observe: Observer,
-    reread: Callable[[], Settings] | None,
+    around: DaemonSurroundings,
     *,
     once: bool,
 ) -> list[JobReport]:
@@ -209,13 +225,17 @@ async def _daemon(
         there = (
             open_database_async(settings) if once else database_once_there(settings, observe, drain)
         )
-        async with there as url:
-            daemon = _daemon_on(settings, url, observe, drain)
-            if reread is None:
+        async with there as url, around.beside(url):
+            daemon = replace(
+                _daemon_on(settings, url, observe, drain),
+                reread=around.reread,
+                rounds=around.rounds,
+            )
+            with ExitStack() as stack:
+                if around.reread is not None:
+                    stack.enter_context(announced(settings.home))
+                    stack.enter_context(reloading_on_signal(daemon.reload, drain))
                 await daemon.run(once=once)
-            else:
-                with announced(settings.home), reloading_on_signal(daemon.reload, drain):
-                    await replace(daemon, reread=reread).run(once=once)
             return [*daemon.reports]
 
 

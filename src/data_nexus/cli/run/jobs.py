@@ -25,9 +25,8 @@ from data_nexus.database.reader.jobs.jobs import (
     resume_job,
 )
 from data_nexus.domain.planning.jobs import Action, Job
-from data_nexus.domain.planning.schedules import next_due, parse_schedule
+from data_nexus.domain.planning.schedules import parse_schedule
 from data_nexus.domain.symbol import exchange_code
-from data_nexus.errors import UsageError
 from data_nexus.events import observers
 from data_nexus.observe.logs import log_event
 from data_nexus.observe.progress import progress_display
@@ -45,7 +44,7 @@ def list_(as_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001
     with opened(settings_from(options), writes=False) as database:
         found = list_jobs(database)
     now = datetime.now(UTC)
-    nexts = [_next(job, now) for job in found]
+    nexts = [job.next_after(now) for job in found]
     if as_json:
         pairs = zip(found, nexts, strict=True)
         print_json({"jobs": [asdict(job) | {"next": each} for job, each in pairs]})
@@ -175,17 +174,6 @@ def _change(
         print_json({"job": name})
     else:
         console.print(f"{name} {done}.")
-
-
-def _next(job: ListedJob, now: datetime) -> datetime | None:
-    """Return when a job runs next; None while it is paused, or if it is not known."""
-    if job.paused_at is not None:
-        return None
-    try:
-        following = next_due(parse_schedule(job.schedule), now)
-    except UsageError:
-        return None
-    return min(filter(None, (following, job.retry_at)), default=None)
 
 
 def _why_none(job: ListedJob) -> str:

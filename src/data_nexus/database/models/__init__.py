@@ -15,6 +15,7 @@ from data_nexus.database.models.actions import (
 )
 from data_nexus.database.models.assets import VIEWS, Asset, Bar
 from data_nexus.database.models.calendars import LearnedSession
+from data_nexus.database.models.coverage import CoverageGap, CoverageYear
 from data_nexus.database.models.history import Rebasing, Revision
 from data_nexus.database.models.jobs import Job, JobRun
 from data_nexus.database.models.limits import ExchangeRequest, Quota, RecheckedSession, Refusal
@@ -30,6 +31,8 @@ __all__ = [
     "ActionSample",
     "Asset",
     "Bar",
+    "CoverageGap",
+    "CoverageYear",
     "DeadLetter",
     "Discovery",
     "Dividend",

@@ -44,6 +44,14 @@ class DeadLetter(Tables):
     """An asset that a person must look at."""
 
     __tablename__ = "dead_letters"
+    __table_args__ = (
+        Index(
+            "dead_letters_latest",
+            text("last_at DESC"),
+            text("asset_id DESC"),
+            text("endpoint DESC"),
+        ),
+    )
 
     asset_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     endpoint: Mapped[str] = mapped_column(primary_key=True)

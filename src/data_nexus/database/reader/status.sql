@@ -16,7 +16,8 @@ SELECT a.*,
                    )) AS is_fresh,
        repair_wanted_at IS NULL AND (is_ended OR settled_through >= p.settled) AS is_settled,
        NOT is_ended AND a.last_bar > coalesce(a.settled_through, '-infinity') AS is_provisional,
-       is_followed AND paused_at IS NULL AS is_wanted
+       is_followed AND paused_at IS NULL AS is_wanted,
+       p.published
 FROM (
     SELECT *, is_delisted OR retired_at IS NOT NULL AS is_ended
     FROM assets

@@ -10,7 +10,7 @@ from psycopg.rows import class_row
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.queries import query
 from data_nexus.domain.planning.jobs import Job, StoredJob, job_name, no_job, require_fitting
-from data_nexus.domain.planning.schedules import AfterJob, parse_schedule
+from data_nexus.domain.planning.schedules import AfterJob, next_due, parse_schedule
 from data_nexus.errors import UsageError
 
 
@@ -23,6 +23,16 @@ class ListedJob(StoredJob):
     detail: str | None
     ended_at: datetime | None
     retry_at: datetime | None
+
+    def next_after(self, now: datetime) -> datetime | None:
+        """Return when it runs next; None while it is paused, or if it is not known."""
+        if self.paused_at is not None:
+            return None
+        try:
+            following = next_due(parse_schedule(self.schedule), now)
+        except UsageError:
+            return None
+        return min(filter(None, (following, self.retry_at)), default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +103,18 @@ def pause_job(database: PostgresConnection, name: str) -> None:
 def resume_job(database: PostgresConnection, name: str) -> None:
     """End a job's pause: it runs when it is due next; raise `UsageError` if it is not there."""
     _change(database, "resume_job", name)
+
+
+def ask_for_run(database: PostgresConnection, name: str) -> None:
+    """Let the next daemon that looks run a job at once; it then counts as done up to now.
+
+    Raises `UsageError` if it is not there, or if it is paused.
+    """
+    with database.connect() as connection:
+        if connection.execute(query("ask_for_job_run"), {"name": name}).rowcount:
+            return
+    require_job(database, name)
+    raise UsageError(f"{name} is paused; run: nexus jobs resume {name}")
 
 
 def require_job(database: PostgresConnection, name: str) -> ListedJob:

@@ -40,3 +40,10 @@ FROM job_runs
 WHERE %(name)s::text IS NULL OR job = %(name)s
 ORDER BY due_at DESC, job
 LIMIT %(limit)s
+
+-- name: ask_for_job_run
+-- Leave a run of a job to whichever daemon looks next, as if another had been drained before it.
+INSERT INTO job_runs (job, due_at, attempts, owner, ended_at, outcome, detail, retry_at)
+SELECT name, now(), 0, 0, now(), 'drained', 'asked for by a person', now()
+FROM jobs
+WHERE name = %(name)s AND paused_at IS NULL

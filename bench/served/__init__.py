@@ -1,0 +1,1 @@
+"""Load on what a running process serves."""

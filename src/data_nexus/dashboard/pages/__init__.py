@@ -1,0 +1,1 @@
+"""The pages, a module each: read what is asked for, and render it."""

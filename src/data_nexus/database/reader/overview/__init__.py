@@ -1,0 +1,1 @@
+"""What a dashboard shows, by statements that no size of the database makes slow."""
