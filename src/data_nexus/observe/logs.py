@@ -168,7 +168,7 @@ class LineFormatter(logging.Formatter):
             head = {"time": moment, "level": record.levelname.lower(), "event": message}
             return self._redact(json.dumps({**head, **context, **facts}, default=str))
         sentence = getattr(record, "sentence", None) if self._for_people else None
-        said = " ".join(f"{key}={value}" for key, value in (*context.items(), *facts.items()))
+        said = " ".join(f"{key}={value}" for key, value in (*facts.items(), *context.items()))
         line_text = sentence or f"{moment} {record.levelname.lower():7} {message} {said}".rstrip()
         line_text = self._redact("".join(c if c.isprintable() else "·" for c in line_text))
         return "\n".join(_lines_of(line_text)) if sentence else line_text

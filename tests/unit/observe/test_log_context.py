@@ -53,12 +53,12 @@ def test_jobs_at_once_do_not_take_each_other_s_context() -> None:
     assert current_facts() == {}, "it goes with its task"
 
 
-def test_a_line_has_the_context_before_its_facts() -> None:
+def test_a_line_has_the_context_with_its_facts() -> None:
     with in_job("update-US"), in_run(7):
         record = {"msg": "Parked", "levelname": "INFO", "created": 0.0, "facts": {"symbol": "A.US"}}
         line = AS_TEXT.format(logging.makeLogRecord(record))
         told = json.loads(AS_JSON.format(logging.makeLogRecord(record)))
-    assert line.endswith("Parked job=update-US run_id=7 symbol=A.US")
+    assert line.endswith("Parked symbol=A.US job=update-US run_id=7")
     assert list(told) == ["time", "level", "event", "job", "run_id", "symbol"]
     library = logging.makeLogRecord({"msg": "closed", "levelname": "WARNING", "name": "aiohttp"})
     with in_run(9):
