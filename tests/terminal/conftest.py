@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -16,6 +17,13 @@ PARKED = "TSLA.US"
 # Wider than any screen, and with wide characters.
 LONG_NAME = "The Incorporated Company of Very Long and Winding Names " * 4 + "株式会社" * 8
 RENAME = "UPDATE assets SET name = %s WHERE symbol = 'MSFT'"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interruptible() -> None:
+    """A shell lets what it starts in the background ignore SIGINT, and so would each command."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

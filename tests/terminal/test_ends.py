@@ -148,6 +148,7 @@ WAITS = {
 
 @pytest.mark.parametrize("line", WAITS)
 def test_a_command_that_waits_says_what_for_and_takes_that_away(place: Commands, line: str) -> None:
+    execute(place.environment["DATABASE_URL"], BEHIND)
     with psycopg.connect(place.environment["DATABASE_URL"]) as holder:
         holder.execute(LOCK)
         with forked_on(place, SIZE, *shlex.split(line)) as running:
