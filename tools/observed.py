@@ -31,7 +31,7 @@ Besides these there are `process_cpu_seconds_total`, `process_resident_memory_by
 
 ## Read from the database
 
-The same from every process on that database. They are read when somebody asks for them, at most
+The same from every process on that database. They are read on request, at most
 every five seconds, and for at most a hundredth of the time.
 
 {measured}"""

@@ -14,7 +14,8 @@ _LARGEST = 4096
 def read_private(variable: str, name: str, what: str) -> str:
     """Return the text of the small file that a variable names, which holds `what` alone.
 
-    Raises `UsageError` for a file that others can read, that is no regular one, or no UTF-8 text.
+    Raises `UsageError` for a file that others can read, and for what is not a regular file of UTF-8
+    text.
     """
     try:
         return _content(variable, name, what).decode("utf-8")

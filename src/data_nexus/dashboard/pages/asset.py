@@ -120,7 +120,7 @@ def add_asset(application: web.Application) -> None:
 
 
 def chart_choice(query: Any) -> ChartChoice:  # noqa: ANN401 - a mapping of texts
-    """Return what the query of a URL wants to see; what is no choice counts as none."""
+    """Return what the query of a URL wants to see; an unknown choice counts as none."""
     adjust = query.get("adjust")
     span = query.get("span", "1y")
     try:

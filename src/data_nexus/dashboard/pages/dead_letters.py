@@ -85,7 +85,7 @@ def add_dead_letters(application: web.Application) -> None:
 def letter_filter(asked: Mapping[str, str], seen: datetime | None = None) -> LetterFilter:
     """Return the filter that a URL or a form names, of letters that were there when they were seen.
 
-    What is no number of days, and no asset, filters nothing.
+    An invalid number of days and an unknown asset filter nothing.
     """
     days = whole_number(asked.get("days"), 0, 36_500)
     old = datetime.now(UTC) - timedelta(days=days) if days else None
