@@ -52,6 +52,7 @@ COMMANDS = {
     "Run": {
         "run": "data_nexus.cli.run.daemon:run",
         "jobs": "data_nexus.cli.run.jobs:jobs",
+        "alerts": "data_nexus.cli.run.alerts:alerts",
         "worker": "data_nexus.cli.run.worker:worker",
         "dead-letters": "data_nexus.cli.run.dead_letters:dead_letters",
         "suspicions": "data_nexus.cli.run.suspicions:suspicions",

@@ -26,20 +26,24 @@ def read_key(environ: Mapping[str, str]) -> Secret | None:
     name = environ.get(file_variable)
     if not name:
         return None
+    return Secret(_proven(read_secret(name, file_variable), f"{file_variable}: {name}"))
+
+
+def read_secret(name: str, file_variable: str) -> str:
+    """Return the text of a file that its owner alone can read; raise `UsageError` for another."""
     try:
-        value = _trimmed(_content(name).decode("utf-8"))
+        value = _trimmed(_content(name, file_variable).decode("utf-8"))
     except OSError as error:
         raise UsageError(f"{file_variable}: {name}: {error.strerror}") from None
     except UnicodeDecodeError:
         raise UsageError(f"{file_variable}: {name} is not UTF-8 text") from None
     if not value:
         raise UsageError(f"{file_variable}: {name} is empty")
-    return Secret(_proven(value, f"{file_variable}: {name}"))
+    return value
 
 
-def _content(name: str) -> bytes:
+def _content(name: str, file_variable: str) -> bytes:
     """Return the bytes of a small regular file; a pipe or a device is neither opened nor read."""
-    file_variable = TOKEN_VARIABLES[1]
     descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
         status = os.fstat(descriptor)
@@ -53,7 +57,9 @@ def _content(name: str) -> bytes:
     finally:
         os.close(descriptor)
     if len(content) > _LARGEST:
-        raise UsageError(f"{file_variable}: {name} is larger than 4 kB; it must hold the key alone")
+        raise UsageError(
+            f"{file_variable}: {name} is larger than 4 kB; it must hold the secret alone"
+        )
     return content
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
 
@@ -31,6 +32,7 @@ from data_nexus.ingestion.reports.run_report import RunReport
 from data_nexus.ingestion.reports.run_totals import RunTotals
 from data_nexus.ingestion.wiring import FAIL_FAST, LimitPolicy, open_database_async, open_run
 from data_nexus.service.actions.all_actions import job_actions
+from data_nexus.service.alerting import AlertWatch, watched
 from data_nexus.service.daemon import Daemon, JobReport
 from data_nexus.service.presence import announced
 
@@ -217,12 +219,14 @@ async def _daemon(
             open_database_async(settings) if once else database_once_there(settings, observe, drain)
         )
         async with there as url:
-            daemon = _daemon_on(settings, url, observe, drain)
-            if reread is None:
-                await daemon.run(once=once)
-            else:
-                with announced(settings.home), reloading_on_signal(daemon.reload, drain):
-                    await replace(daemon, reread=reread).run(once=once)
+            daemon = replace(_daemon_on(settings, url, observe, drain), reread=reread)
+            watch = AlertWatch(lambda: daemon.settings, url, observe)
+            with ExitStack() as stack:
+                if reread is not None:
+                    stack.enter_context(announced(settings.home))
+                    stack.enter_context(reloading_on_signal(daemon.reload, drain))
+                async with watched(watch, once=once):
+                    await daemon.run(once=once)
             return [*daemon.reports]
 
 

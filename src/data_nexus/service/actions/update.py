@@ -68,12 +68,14 @@ def ended_of(
     if error is not None:
         return failed(error, taken, now)
     again = now + next_attempt_in(taken.attempts)
+    brought = report.synced if report.total_assets else None
     if unread := report.failed + report.actions_failed:
-        return Ended(JobOutcome.FAILED, f"no usable answer for {unread} assets", again)
+        return Ended(JobOutcome.FAILED, f"no usable answer for {unread} assets", again, brought)
     if missing := max(behind, report.notices.counts.get(NoticeReason.LATE, 0)):
         text = f"{missing} assets lack the last session: the vendor is late, or the exchange shut"
-        return Ended(JobOutcome.LATE, text, now + late)
-    return Ended(JobOutcome.DONE, f"{report.synced} assets synced, {report.calls} calls")
+        return Ended(JobOutcome.LATE, text, now + late, brought)
+    text = f"{report.synced} assets synced, {report.calls} calls"
+    return Ended(JobOutcome.DONE, text, brought=brought)
 
 
 def failed(error: NexusError, taken: TakenRun, now: datetime) -> Ended:
@@ -81,4 +83,4 @@ def failed(error: NexusError, taken: TakenRun, now: datetime) -> Ended:
     again = next_attempt_in(taken.attempts)
     if isinstance(error, QuotaSpent):
         again = max(again, timedelta(seconds=error.resets_in_sec))
-    return Ended(JobOutcome.FAILED, str(error), now + again)
+    return Ended(JobOutcome.FAILED, str(error), now + again, error=type(error).__name__)

@@ -1,0 +1,1 @@
+"""What is to be told to a person, when, and in which words."""
