@@ -174,7 +174,7 @@ class JobEnded:
 
 @dataclass(frozen=True, slots=True)
 class AlertRaised:
-    """A person is to be told that a condition holds."""
+    """A condition holds that a person should know of."""
 
     condition: str
     subject: str

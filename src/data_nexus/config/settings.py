@@ -176,13 +176,13 @@ class Settings:
     alert_patience: Annotated[
         str,
         Meta(
-            description="how long what may last before an alert, as in `down 5m, late 2h`; else down"
-            " and job-failed 10m, late 6h"
+            description="how long what may last before it is an alert, as in `down 5m, late 2h`;"
+            " else down and job-failed 10m, late 6h"
         ),
     ] = ""
     alert_fresh_by: Annotated[
         str,
-        Meta(description="hour by which all is fresh, as in `08:30 Europe/Berlin`; off: never"),
+        Meta(description="hour by which all is fresh, like `08:30 Europe/Berlin`; or off"),
     ] = "12:00"
     alert_behind_share: Annotated[
         _Fraction, Meta(description="share of an exchange's assets that may be behind at that hour")

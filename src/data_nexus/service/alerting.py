@@ -153,7 +153,7 @@ class AlertWatch:
 
     def _warn_of(self, error: BaseException) -> None:
         if isinstance(error, NexusError):
-            self._warn_once(_SUBJECT, f"nobody is told of anything meanwhile: {error}")
+            self._warn_once(_SUBJECT, f"no alert is raised or sent meanwhile: {error}")
         else:
             _LOG.error("a bug of ours in the alerts; please report it", exc_info=error)
 

@@ -112,7 +112,8 @@ def test_no_foreign_key_leaves_a_table_and_each_large_key_begins_with_the_asset(
             " AND conrelid::regclass::text NOT IN"
             " ('assets', 'runs', 'quota_ledger', 'workers', 'alembic_version', 'refusals',"
             " 'discoveries', 'rechecked_sessions', 'learned_sessions', 'exchange_requests',"
-            " 'watchlists', 'watched_assets', 'follows', 'jobs', 'job_runs', 'vendor_exchanges')",
+            " 'watchlists', 'watched_assets', 'follows', 'jobs', 'job_runs', 'vendor_exchanges',"
+            " 'alerts', 'alert_messages', 'alert_silences')",
         )
     )
     assert len(keys) == 13

@@ -1,4 +1,4 @@
-"""The tables of what a person is told of: alerts, their messages, silences."""
+"""The tables of what a person is to know: alerts, their messages, silences."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Alert(Tables):
     raised_at: Mapped[dt.datetime | None] = mapped_column(
         comment="when patience ended; NULL: not yet"
     )
-    told_at: Mapped[dt.datetime | None] = mapped_column(
+    announced_at: Mapped[dt.datetime | None] = mapped_column(
         comment="since when its messages are to be sent; NULL: silenced, or no channel"
     )
     recovered_at: Mapped[dt.datetime | None]
@@ -74,7 +74,7 @@ class AlertNote(Tables):
 
 
 class AlertSilence(Tables):
-    """A person's wish not to be told of a condition for a while."""
+    """That nothing is sent about a condition for a while."""
 
     __tablename__ = "alert_silences"
 

@@ -1,1 +1,1 @@
-"""What is to be told to a person, when, and in which words."""
+"""What a person should know of, when, and in which words."""

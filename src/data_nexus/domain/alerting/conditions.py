@@ -1,4 +1,4 @@
-"""Say what a person should be told of, from what is known of jobs, exchanges, quota and disk. Pure.
+"""Say what a person should know, from what is known of jobs, exchanges, quota and disk. Pure.
 
 Each condition has subjects: an exchange, a job, a machine's folder, or the vendor.
 """

@@ -1,4 +1,4 @@
-"""The life of an alert: noticed, raised when patience ends, told, recovered. Pure."""
+"""The life of an alert: noticed, raised when patience ends, announced, recovered. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from data_nexus.domain.alerting.conditions import Condition, Judgement, Subject
 class OpenAlert:
     """An alert that has not recovered; not raised yet while there is patience with it.
 
-    `told_at`: since when its message is on its way.
+    `announced_at`: since when its message is on its way.
     """
 
     alert_id: int
@@ -21,7 +21,7 @@ class OpenAlert:
     subject: str
     noticed_at: datetime
     raised_at: datetime | None = None
-    told_at: datetime | None = None
+    announced_at: datetime | None = None
     detail: str = ""
 
     @property
@@ -32,13 +32,13 @@ class OpenAlert:
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """No one is told of a condition, for a subject or for all (""), for a while."""
+    """No message is sent about a condition, for a subject or for all (""), for a while."""
 
     condition: Condition
     subject: str
 
     def covers(self, about: Subject) -> bool:
-        """Whether it keeps an alert from being told."""
+        """Whether it keeps an alert from being announced."""
         return self.condition is about.condition and self.subject in ("", about.name)
 
 
@@ -48,7 +48,7 @@ class Steps:
 
     noticed: dict[Subject, str] = field(default_factory=dict)
     raised: list[OpenAlert] = field(default_factory=list)
-    told: list[OpenAlert] = field(default_factory=list)
+    announced: list[OpenAlert] = field(default_factory=list)
     recovered: list[OpenAlert] = field(default_factory=list)
     forgotten: list[OpenAlert] = field(default_factory=list)
     reworded: list[tuple[OpenAlert, str]] = field(default_factory=list)
@@ -69,8 +69,8 @@ def next_steps(
 ) -> Steps:
     """Return what happens to open alerts, among which is all that holds.
 
-    One that is silenced is told when the silence ends, if it lasts. It recovers in silence if it
-    was never told.
+    One that is silenced is announced when the silence ends, if it lasts. It recovers in silence if
+    it was never announced.
     """
     steps = Steps()
     for alert in known:
@@ -83,8 +83,8 @@ def next_steps(
             steps.raised.append(alert)
             is_raised = True
         is_silent = any(each.covers(alert.about) for each in silences)
-        if is_raised and alert.told_at is None and not is_silent:
-            steps.told.append(alert)
+        if is_raised and alert.announced_at is None and not is_silent:
+            steps.announced.append(alert)
         if holds and (text := judgement.holding[alert.about]) != alert.detail:
             steps.reworded.append((alert, text))
     return steps

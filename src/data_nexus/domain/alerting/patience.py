@@ -1,4 +1,4 @@
-"""Read how long what may last before anyone is told, and by which hour all is fresh. Pure."""
+"""Read how long what may last before it is an alert, and by which hour all is fresh. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from data_nexus.domain.alerting.conditions import Condition
 from data_nexus.errors import UsageError
 
-# What mends itself within that time nobody needs to know.
+# What mends itself within that time is no news.
 PATIENCE: Mapping[Condition, timedelta] = {
     Condition.DOWN: timedelta(minutes=10),
     Condition.JOB_FAILED: timedelta(minutes=10),

@@ -39,13 +39,13 @@ async def request_alive(address: str) -> None:
 
 
 async def _request(method: str, address: str, body: object, headers: dict[str, str]) -> None:
-    told = {"User-Agent": _AGENT, **headers}
+    sent = {"User-Agent": _AGENT, **headers}
     proxy = vendor_proxy(address, os.environ)
     try:
         async with (
             aiohttp.ClientSession(timeout=_TIME, cookie_jar=aiohttp.DummyCookieJar()) as session,
             session.request(
-                method, address, json=body, headers=told, allow_redirects=False, proxy=proxy
+                method, address, json=body, headers=sent, allow_redirects=False, proxy=proxy
             ) as answer,
         ):
             status = answer.status

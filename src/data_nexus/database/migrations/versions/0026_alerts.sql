@@ -1,4 +1,4 @@
--- What a person is told of. An alert that has not recovered is there once for its condition and subject;
+-- What a person is to know of. An alert that has not recovered is there once for its condition and subject;
 -- a message is a row for each way by which it goes, so that whoever sends it can claim it.
 CREATE TABLE alerts (
     id INTEGER GENERATED ALWAYS AS IDENTITY,
@@ -8,10 +8,10 @@ CREATE TABLE alerts (
     detail TEXT DEFAULT '' NOT NULL,
     noticed_at TIMESTAMP WITH TIME ZONE NOT NULL,
     raised_at TIMESTAMP WITH TIME ZONE,
-    told_at TIMESTAMP WITH TIME ZONE,
+    announced_at TIMESTAMP WITH TIME ZONE,
     recovered_at TIMESTAMP WITH TIME ZONE,
     CONSTRAINT alerts_pkey PRIMARY KEY (id),
-    CONSTRAINT moments_are_readable CHECK (least(noticed_at, raised_at, told_at, recovered_at) >= '0001-01-01 00:00:00+00' AND greatest(noticed_at, raised_at, told_at, recovered_at) < '10000-01-01 00:00:00+00')
+    CONSTRAINT moments_are_readable CHECK (least(noticed_at, raised_at, announced_at, recovered_at) >= '0001-01-01 00:00:00+00' AND greatest(noticed_at, raised_at, announced_at, recovered_at) < '10000-01-01 00:00:00+00')
 );
 CREATE UNIQUE INDEX alerts_open ON alerts (condition, subject) WHERE recovered_at IS NULL;
 COMMENT ON COLUMN alerts.key IS 'names it to receivers, with the kind of the message';
@@ -19,7 +19,7 @@ COMMENT ON COLUMN alerts.condition IS 'not-fresh, late, down, …';
 COMMENT ON COLUMN alerts.subject IS 'an exchange, a job, a machine''s folder, or the vendor';
 COMMENT ON COLUMN alerts.noticed_at IS 'since when the condition holds';
 COMMENT ON COLUMN alerts.raised_at IS 'when patience ended; NULL: not yet';
-COMMENT ON COLUMN alerts.told_at IS 'since when its messages are to be sent; NULL: silenced, or no channel';
+COMMENT ON COLUMN alerts.announced_at IS 'since when its messages are to be sent; NULL: silenced, or no channel';
 CREATE TABLE alert_messages (
     alert_id INTEGER NOT NULL,
     kind TEXT NOT NULL,

@@ -32,7 +32,7 @@ class ListedAlert:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedSilence:
-    """Until when nobody is told of a condition; `subject` is empty for all."""
+    """Until when nothing is sent about a condition; `subject` is empty for all."""
 
     condition: str
     subject: str
@@ -52,7 +52,7 @@ def list_silences(database: PostgresConnection) -> list[ListedSilence]:
 def silence_alerts(
     database: PostgresConnection, condition: Condition, subject: str, duration: timedelta
 ) -> datetime:
-    """Tell nobody of a condition, of a subject or of all (""), for a while; return until when."""
+    """Silence a condition, of a subject or of all (""), for a while; return until when."""
     parameters = {"condition": condition, "subject": subject, "duration": duration}
     with database.connect() as connection:
         row = connection.execute(query("silence_alerts"), parameters).fetchone()

@@ -20,7 +20,7 @@ LIMIT %(limit)s
 SELECT condition, subject, until FROM alert_silences WHERE until > now() ORDER BY condition, subject
 
 -- name: silence_alerts
--- Tell nobody of a condition for a while; a silence that lasts is replaced.
+-- Send nothing about a condition for a while; a silence that lasts is replaced.
 INSERT INTO alert_silences (condition, subject, until)
 VALUES (%(condition)s, %(subject)s, now() + %(duration)s)
 ON CONFLICT (condition, subject) DO UPDATE SET until = excluded.until

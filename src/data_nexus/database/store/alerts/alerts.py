@@ -21,7 +21,7 @@ from data_nexus.domain.limits.quota import Quota, believed, on_day
 
 # What a run is compared with.
 _RUNS = 20
-# Nobody wants to know after so many days what a channel did not take.
+# What a channel did not take is no news after so many days.
 _GIVEN_UP_AFTER_DAYS = 7
 
 
@@ -84,7 +84,7 @@ class AlertTable:
         return await rows_of(self._connection, "read_lasting_suspicions", {}, rows)
 
     async def silences(self) -> list[Silence]:
-        """Return what a person does not want to be told of now."""
+        """Return what a person has silenced."""
         return await rows_of(self._connection, "read_silences", {}, args_row(_silence))
 
     async def notice(self, judgement: Judgement, now: datetime) -> list[OpenAlert]:
@@ -97,13 +97,13 @@ class AlertTable:
         return await self._open() if new else known
 
     async def take(self, steps: Steps, now: datetime, channels: Collection[str]) -> None:
-        """Write what happens to alerts, with their messages; without a channel nobody is told."""
+        """Write what happens to alerts, with their messages; without a channel none are sent."""
         for alert, detail in steps.reworded:
             await self._do("reword_alert", alert, detail=detail)
         for alert in steps.raised:
             await self._do("raise_alert", alert, now=now)
-        for alert in steps.told if channels else ():
-            await self._do("tell_alert", alert, now=now, channels=[*channels])
+        for alert in steps.announced if channels else ():
+            await self._do("announce_alert", alert, now=now, channels=[*channels])
         for alert in steps.recovered:
             await self._do("recover_alert", alert, now=now)
         for alert in steps.forgotten:
@@ -163,7 +163,7 @@ class _OpenRow:
     subject: str
     noticed_at: datetime
     raised_at: datetime | None
-    told_at: datetime | None
+    announced_at: datetime | None
     detail: str
 
     def as_alert(self) -> OpenAlert:
@@ -174,7 +174,7 @@ class _OpenRow:
             subject=self.subject,
             noticed_at=self.noticed_at,
             raised_at=self.raised_at,
-            told_at=self.told_at,
+            announced_at=self.announced_at,
             detail=self.detail,
         )
 

@@ -53,12 +53,12 @@ GROUP BY 1, 2
 
 -- name: read_open_alerts
 -- The alerts that have not recovered.
-SELECT id AS alert_id, condition, subject, noticed_at, raised_at, told_at, detail
+SELECT id AS alert_id, condition, subject, noticed_at, raised_at, announced_at, detail
 FROM alerts
 WHERE recovered_at IS NULL
 
 -- name: read_silences
--- What a person does not want to be told of now.
+-- What a person has silenced.
 SELECT condition, subject FROM alert_silences WHERE until > now()
 
 -- name: notice_alert
@@ -75,16 +75,16 @@ UPDATE alerts SET raised_at = %(now)s WHERE id = %(alert_id)s AND raised_at IS N
 -- The condition still holds, and its detail has changed.
 UPDATE alerts SET detail = %(detail)s WHERE id = %(alert_id)s
 
--- name: tell_alert
+-- name: announce_alert
 -- Let an alert's message go to each channel, once.
-WITH told AS (
-    UPDATE alerts SET told_at = %(now)s WHERE id = %(alert_id)s AND told_at IS NULL RETURNING id
+WITH announced AS (
+    UPDATE alerts SET announced_at = %(now)s WHERE id = %(alert_id)s AND announced_at IS NULL RETURNING id
 )
 INSERT INTO alert_messages (alert_id, kind, channel)
-SELECT told.id, 'raised', c.channel FROM told, unnest(%(channels)s::text[]) AS c (channel)
+SELECT announced.id, 'raised', c.channel FROM announced, unnest(%(channels)s::text[]) AS c (channel)
 
 -- name: recover_alert
--- An alert's condition holds no more: whoever was told of it is told so, once.
+-- An alert's condition holds no more: the channels that it went to hear so, once.
 WITH ended AS (
     UPDATE alerts SET recovered_at = %(now)s WHERE id = %(alert_id)s AND recovered_at IS NULL RETURNING id
 )
