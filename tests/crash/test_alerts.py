@@ -21,7 +21,7 @@ from tests.support.campaign import sized
 from tests.support.postgres.database import Cluster
 from tests.support.postgres.tables import eventually, value
 
-EPISODES = sized(6, 250)
+EPISODES = sized(3, 250)
 AT_ONCE = "down 0, late 0, job-failed 0"
 
 
@@ -82,7 +82,7 @@ def test_each_trouble_is_one_alert_and_one_recovery(
                 kills += 1
                 running[victim] = started()
                 expected.update((each, subject, state) for each, subject in subjects.items())
-                eventually(partial(has_come, receiver, expected.copy()), 30)
+                eventually(partial(has_come, receiver, expected.copy()), 60)
     assert receiver.states() == expected
     # A repeat is what a killed one had sent and not marked; a receiver knows it by its key.
     assert len(receiver.posts) - len({post["key"] for post in receiver.posts}) <= kills

@@ -15,7 +15,7 @@ from data_nexus.config import Settings
 from data_nexus.events import ignore
 from data_nexus.service.alerting import AlertWatch
 
-_HASTY: dict[str, Any] = {"poll_seconds": 0.02, "backoff_seconds": 0.01}
+_HASTY: dict[str, Any] = {"poll_seconds": 0.1, "backoff_seconds": 0.01}
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(["tests.support.alerts.forked_watch"])
 

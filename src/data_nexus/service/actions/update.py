@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from data_nexus.config import Settings
@@ -34,6 +34,7 @@ class UpdateJob:
     async def run(self, store: Store, job: StoredJob, taken: TakenRun, now: datetime) -> Ended:
         """Make the job's exchange fresh as of `now`; return how that ended."""
         try:
+            due = await still_behind(store, job.exchange, now)
             report = await update(
                 self.settings, self.url, job.exchange, self.observe, self.drain, _POLICY, now
             )
@@ -41,7 +42,9 @@ class UpdateJob:
         except NexusError as error:
             return failed(error, taken, now)
         late = timedelta(seconds=self.settings.late_seconds)
-        return ended_of(report, behind, taken, now, late)
+        ended = ended_of(report, behind, taken, now, late)
+        # Where nothing was due, what it brought says nothing about the vendor.
+        return replace(ended, brought=report.synced if due else None)
 
 
 async def still_behind(store: Store, exchange: str | None, now: datetime) -> int:
@@ -68,14 +71,12 @@ def ended_of(
     if error is not None:
         return failed(error, taken, now)
     again = now + next_attempt_in(taken.attempts)
-    brought = report.synced if report.total_assets else None
     if unread := report.failed + report.actions_failed:
-        return Ended(JobOutcome.FAILED, f"no usable answer for {unread} assets", again, brought)
+        return Ended(JobOutcome.FAILED, f"no usable answer for {unread} assets", again)
     if missing := max(behind, report.notices.counts.get(NoticeReason.LATE, 0)):
         text = f"{missing} assets lack the last session: the vendor is late, or the exchange shut"
-        return Ended(JobOutcome.LATE, text, now + late, brought)
-    text = f"{report.synced} assets synced, {report.calls} calls"
-    return Ended(JobOutcome.DONE, text, brought=brought)
+        return Ended(JobOutcome.LATE, text, now + late)
+    return Ended(JobOutcome.DONE, f"{report.synced} assets synced, {report.calls} calls")
 
 
 def failed(error: NexusError, taken: TakenRun, now: datetime) -> Ended:
