@@ -16,7 +16,7 @@ from data_nexus.database.reader.measures.measures import Measures
 from data_nexus.database.reader.status import LiveWorker
 from data_nexus.domain.endpoints import Endpoint
 from data_nexus.domain.limits.quota import Quota
-from data_nexus.domain.planning.freshness import ExchangeState
+from data_nexus.domain.planning.freshness import ExchangeFreshness
 from data_nexus.domain.planning.jobs import JobOutcome
 from data_nexus.domain.planning.schedules import AfterJob, parse_schedule
 from data_nexus.errors import UsageError
@@ -86,7 +86,7 @@ def _samples(reading: Reading) -> Iterator[Sample]:
     yield from (("database_sessions_waiting", n, [event]) for event, n in server.waiting.items())
 
 
-def _of_exchange(state: ExchangeState) -> Iterator[tuple[str, float]]:
+def _of_exchange(state: ExchangeFreshness) -> Iterator[tuple[str, float]]:
     yield "assets", state.total
     yield "assets_with_bars", state.with_data
     yield "assets_fresh", state.fresh

@@ -53,7 +53,7 @@ class AlikeAssets:
 
 
 @dataclass(slots=True, kw_only=True)
-class ExchangeState:
+class ExchangeFreshness:
     """The assets of an exchange, counted by state; those from `fresh` to `complete` have bars.
 
     `lag_sessions` are the published sessions that the oldest asset lacks which a person wants and
@@ -78,13 +78,13 @@ class ExchangeState:
 
 def states_by_exchange(
     groups: Iterable[AlikeAssets], now: datetime, calendars: Calendars
-) -> dict[str, ExchangeState]:
+) -> dict[str, ExchangeFreshness]:
     """Return the state of each exchange's assets at `now` (aware)."""
     found = list(groups)
     out = last_published_of({each.segment for each in found if each.has_bars}, now, calendars)
-    states: dict[str, ExchangeState] = {}
+    states: dict[str, ExchangeFreshness] = {}
     for group in found:
-        state = states.setdefault(group.exchange, ExchangeState())
+        state = states.setdefault(group.exchange, ExchangeFreshness())
         _count(state, group)
         if group.has_bars:
             _count_loaded(state, group, out, calendars)
@@ -95,7 +95,7 @@ def states_by_exchange(
     return states
 
 
-def _count(state: ExchangeState, group: AlikeAssets) -> None:
+def _count(state: ExchangeFreshness, group: AlikeAssets) -> None:
     state.total += group.assets
     state.parked += group.assets * group.is_parked
     state.damaged += group.assets * group.is_damaged
@@ -104,7 +104,7 @@ def _count(state: ExchangeState, group: AlikeAssets) -> None:
 
 
 def _count_loaded(
-    state: ExchangeState, group: AlikeAssets, out: LastSessions, calendars: Calendars
+    state: ExchangeFreshness, group: AlikeAssets, out: LastSessions, calendars: Calendars
 ) -> None:
     """Count assets with bars, by what is published in their segment."""
     published = out[group.segment]
@@ -130,7 +130,7 @@ def _has_reached(group: AlikeAssets, cursor: date | None, session: date) -> bool
     return not group.is_damaged and (group.is_ended or (cursor is not None and cursor >= session))
 
 
-def total_state(states: Mapping[str, ExchangeState]) -> dict[str, int]:
+def total_state(states: Mapping[str, ExchangeFreshness]) -> dict[str, int]:
     """Return the sum of all exchanges' counts, by the names of `nexus status --json`."""
     names = ("total", "with_data", "fresh", "stale", "settled", "provisional", "parked", "damaged")
     more = ("suspected", "with_findings")

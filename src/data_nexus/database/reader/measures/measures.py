@@ -17,7 +17,7 @@ from data_nexus.database.reader.jobs.jobs import ListedJob, list_jobs
 from data_nexus.database.reader.planning import known_calendars, known_quota
 from data_nexus.database.reader.status import LiveWorker
 from data_nexus.domain.limits.quota import Quota, on_day
-from data_nexus.domain.planning.freshness import AlikeAssets, ExchangeState, states_by_exchange
+from data_nexus.domain.planning.freshness import AlikeAssets, ExchangeFreshness, states_by_exchange
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,7 @@ class Measures:
     """The state of a database at a moment of its clock; the states of assets by exchange."""
 
     moment: datetime
-    exchanges: Mapping[str, ExchangeState]
+    exchanges: Mapping[str, ExchangeFreshness]
     quota: Quota
     jobs: Sequence[ListedJob]
     workers: Sequence[LiveWorker]
