@@ -31,8 +31,9 @@ install: .venv/installed  ## Create .venv; then .venv/bin/nexus runs.
 demo: .venv/installed  ## Show the main job on simulated data: no key, no network.
 	@$(BIN)/nexus demo
 
+# Most of the time a test waits: for a server, a clock, the end of a grace. Two processes a core.
 test: lint $(TOOLS:%=.venv-tools/%/pinned)  ## Lint, then run every test.
-	@$(BIN)/pytest --numprocesses 2 --dist worksteal
+	@$(BIN)/pytest --numprocesses 4 --dist worksteal
 
 # A test of the campaign may take an hour before it counts as hanging.
 campaign: .venv/installed $(TOOLS:%=.venv-tools/%/pinned) .venv-tools/docs/pinned  ## Test at length what `make test` tests in short.

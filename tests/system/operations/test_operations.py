@@ -26,7 +26,8 @@ from data_nexus.service.rounds import Rounds
 from tests.support.postgres.tables import add_assets, execute
 from tests.support.vendor.sandbox import TOKEN
 
-AWAY = "postgresql://nexus:hunter2secret@127.0.0.1:1/nexus"
+WORD = "hunter2secret"
+AWAY = f"postgresql://nexus:{WORD}@127.0.0.1:1/nexus"
 
 
 def settings_at(home: Path) -> Settings:
@@ -121,7 +122,7 @@ def test_without_a_database_the_process_still_answers(tmp_path: Path) -> None:
     assert ready[0] == 503
     assert "PostgreSQL" in ready[1]
     assert "check that the server runs" in ready[1]
-    assert "hunter2secret" not in metrics[1] + ready[1]
+    assert WORD not in metrics[1] + ready[1]
 
 
 def test_a_database_that_says_nothing_delays_an_answer_for_a_moment_only(tmp_path: Path) -> None:
