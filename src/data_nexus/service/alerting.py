@@ -19,7 +19,7 @@ from data_nexus.config import Settings
 from data_nexus.database.store import Store, open_store
 from data_nexus.domain.alerting.conditions import Bounds, judge
 from data_nexus.domain.alerting.lives import Steps, next_steps
-from data_nexus.domain.alerting.messages import AlertMessage, Kind
+from data_nexus.domain.alerting.messages import AlertMessage, MessageKind
 from data_nexus.domain.alerting.patience import last_hour, parse_patience
 from data_nexus.errors import AlertNotSent, NexusError, UsageError
 from data_nexus.events import AlertRaised, AlertRecovered, AlertSent, Observer, Warned
@@ -207,7 +207,7 @@ async def send_test(settings: Settings, channel: str | None) -> dict[str, str]:
     now = datetime.now(UTC)
     message = AlertMessage(
         key=f"{now.timestamp():.6f}-test",
-        kind=Kind.TEST,
+        kind=MessageKind.TEST,
         condition="test",
         subject="test",
         detail="This is how an alert arrives.",

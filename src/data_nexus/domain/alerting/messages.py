@@ -32,7 +32,7 @@ _TITLES = {
 }
 
 
-class Kind(StrEnum):
+class MessageKind(StrEnum):
     """What a message says of its alert."""
 
     RAISED = "raised"
@@ -45,7 +45,7 @@ class AlertMessage:
     """A message about an alert; `key` is the same however often it is sent."""
 
     key: str
-    kind: Kind
+    kind: MessageKind
     condition: str
     subject: str
     detail: str
@@ -55,9 +55,9 @@ class AlertMessage:
     @property
     def title(self) -> str:
         """The message in a few words."""
-        if self.kind is Kind.TEST:
+        if self.kind is MessageKind.TEST:
             return "Data Nexus: a test"
-        mark = "recovered" if self.kind is Kind.RECOVERED else "alert"
+        mark = "recovered" if self.kind is MessageKind.RECOVERED else "alert"
         subject = one_line(self.subject)[:_SUBJECT_CHARS]
         return f"Data Nexus: {mark}: {subject}: {_TITLES[Condition(self.condition)]}"
 

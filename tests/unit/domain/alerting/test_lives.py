@@ -8,7 +8,7 @@ import pytest
 
 from data_nexus.domain.alerting.conditions import Condition, Judgement, Subject
 from data_nexus.domain.alerting.lives import OpenAlert, Silence, Steps, next_steps
-from data_nexus.domain.alerting.messages import AlertMessage, Kind
+from data_nexus.domain.alerting.messages import AlertMessage, MessageKind
 from data_nexus.domain.alerting.patience import last_hour, parse_duration, parse_patience
 from data_nexus.errors import UsageError
 
@@ -82,7 +82,7 @@ def test_patience_and_hours_are_read() -> None:
 def test_hostile_text_is_one_line_and_no_markup() -> None:
     message = AlertMessage(
         key="k",
-        kind=Kind.RAISED,
+        kind=MessageKind.RAISED,
         condition="job-failed",
         subject="update\r\nBcc: all@example.com",
         detail="<!channel> @here [x](http://evil.example) \x1b[31m\n<script>token</script>",

@@ -16,7 +16,7 @@ from data_nexus.database.pool import Pool, rows_of
 from data_nexus.database.queries import query, token_id
 from data_nexus.domain.alerting.conditions import Condition, Judgement, WaitingAssets
 from data_nexus.domain.alerting.lives import OpenAlert, Silence, Steps, begin
-from data_nexus.domain.alerting.messages import AlertMessage, Kind
+from data_nexus.domain.alerting.messages import AlertMessage, MessageKind
 from data_nexus.domain.limits.quota import Quota, believed, on_day
 
 # What a run is compared with.
@@ -44,7 +44,7 @@ class ClaimedMessage:
         """Return what is sent."""
         return AlertMessage(
             key=f"{self.alert_key}-{self.kind}",
-            kind=Kind(self.kind),
+            kind=MessageKind(self.kind),
             condition=self.condition,
             subject=self.subject,
             detail=self.detail,
