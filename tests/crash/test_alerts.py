@@ -21,7 +21,7 @@ from tests.support.campaign import sized
 from tests.support.postgres.database import Cluster
 from tests.support.postgres.tables import eventually, value
 
-EPISODES = sized(3, 250)
+EPISODES = sized(2, 250)
 AT_ONCE = "down 0, late 0, job-failed 0"
 
 

@@ -22,7 +22,15 @@ from data_nexus.domain.alerting.lives import Steps, next_steps
 from data_nexus.domain.alerting.messages import AlertMessage, MessageKind
 from data_nexus.domain.alerting.patience import last_hour, parse_patience
 from data_nexus.errors import AlertNotSent, NexusError, UsageError
-from data_nexus.events import AlertRaised, AlertRecovered, AlertSent, Observer, Warned
+from data_nexus.events import (
+    AlertRaised,
+    AlertRecovered,
+    AlertSent,
+    Event,
+    JobEnded,
+    Observer,
+    Warned,
+)
 from data_nexus.ingestion.wiring import foreseen
 from data_nexus.service.alerts.channels import Channel, alive_address, open_channels
 from data_nexus.service.alerts.known import FreeShare, free_share, gather_known
@@ -31,6 +39,8 @@ from data_nexus.service.alerts.webhook import request_alive
 # A channel that is down is tried again after ever longer waits, up to this one.
 _LONGEST_WAIT_SEC = 300.0
 _ALIVE_EVERY_SEC = 60.0
+# However seldom a daemon looks for due jobs; and while another daemon decides.
+_LONGEST_REST_SEC, _MOMENT_SEC = 15.0, 1.0
 _SUBJECT = "alerts"
 _LOG = logging.getLogger("data_nexus")
 Clock = Callable[[], datetime]
@@ -45,11 +55,18 @@ class AlertWatch:
     observe: Observer
     clock: Clock | None = None
     free: FreeShare = free_share
+    longest_rest_sec: float = _LONGEST_REST_SEC
     _channels: dict[str, Channel] = field(default_factory=dict)
     _seen: Settings | None = None
     _in_force: Settings | None = None
     _alive_at: float | None = None
     _warned: dict[str, str] = field(default_factory=dict)
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def note(self, event: Event) -> None:
+        """Listen to a daemon's events: when a job has ended, look at once."""
+        if isinstance(event, JobEnded):
+            self._news.set()
 
     async def run(self) -> None:
         """Watch until cancelled; a database that is away is waited for."""
@@ -58,7 +75,7 @@ class AlertWatch:
                 await self._with_store()
             except Exception as error:  # noqa: BLE001 - what goes wrong here must not end the jobs
                 self._warn_of(foreseen(error))
-            await asyncio.sleep(self.settings().poll_seconds)
+            await asyncio.sleep(self._rest_sec())
 
     async def once(self) -> None:
         """Look once, and send what is to be sent; what fails is a warning."""
@@ -68,23 +85,30 @@ class AlertWatch:
         except Exception as error:  # noqa: BLE001 - as above
             self._warn_of(foreseen(error))
 
-    async def look(self, store: Store) -> None:
-        """Decide, send, and say that all goes round."""
+    async def look(self, store: Store) -> bool:
+        """Decide, send, and say that all goes round; return whether no other daemon decided."""
         settings = self._checked()
-        await self._decide(store, settings)
+        is_decided = await self._decide(store, settings)
         async with asyncio.TaskGroup() as group:
             for name, channel in self._channels.items():
                 group.create_task(self._deliver(store, name, channel))
             group.create_task(self._say_alive(settings))
         self._warned.pop(_SUBJECT, None)
+        return is_decided
 
     async def _with_store(self) -> None:
         async with self._store() as store, asyncio.TaskGroup() as group:
             # Once its session is gone, others take the messages that it has claimed.
             group.create_task(store.leases.watch())
             while True:
-                await self.look(store)
-                await asyncio.sleep(self.settings().poll_seconds)
+                self._news.clear()
+                # Another daemon may have read the jobs before one of this daemon ended.
+                rest_sec = self._rest_sec() if await self.look(store) else _MOMENT_SEC
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._news.wait(), rest_sec)
+
+    def _rest_sec(self) -> float:
+        return min(self.settings().poll_seconds, self.longest_rest_sec)
 
     def _store(self) -> AbstractAsyncContextManager[Store]:
         settings = self.settings()
@@ -104,12 +128,12 @@ class AlertWatch:
                 self._in_force = settings
         return self._in_force or settings
 
-    async def _decide(self, store: Store, settings: Settings) -> None:
+    async def _decide(self, store: Store, settings: Settings) -> bool:
         now = self.clock() if self.clock else await store.runs.moment()
         steps = Steps()
         async with store.alerts.alone() as table:
             if table is None:
-                return
+                return False
             known = await gather_known(table, store, settings, now, self.free)
             bounds = Bounds(settings.alert_behind_share, settings.alert_disk_free)
             judgement = judge(known, bounds)
@@ -121,6 +145,7 @@ class AlertWatch:
             self.observe(AlertRaised(each.condition, each.subject, each.detail))
         for each in steps.recovered:
             self.observe(AlertRecovered(each.condition, each.subject))
+        return True
 
     async def _deliver(self, store: Store, name: str, channel: Channel) -> None:
         """Send a channel's messages, until there is none or one is not taken."""

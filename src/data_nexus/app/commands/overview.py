@@ -96,7 +96,7 @@ class LiveOverview:
 
     @property
     def unsilenced(self) -> list[ListedAlert]:
-        """The alerts that last and that nobody has silenced."""
+        """The alerts that are not silenced."""
         return [each for each in self.alerts if each.silenced_until is None]
 
     @property

@@ -227,12 +227,12 @@ async def _daemon(
             open_database_async(settings) if once else database_once_there(settings, observe, drain)
         )
         async with there as url, around.beside(url):
+            watch = AlertWatch(lambda: daemon.settings, url, observe)
             daemon = replace(
-                _daemon_on(settings, url, observe, drain),
+                _daemon_on(settings, url, observers(observe, watch.note), drain),
                 reread=around.reread,
                 rounds=around.rounds,
             )
-            watch = AlertWatch(lambda: daemon.settings, url, observe)
             with ExitStack() as stack:
                 if around.reread is not None:
                     stack.enter_context(announced(settings.home))

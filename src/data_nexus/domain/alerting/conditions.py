@@ -121,6 +121,17 @@ class DiskSpace:
     free_share: float
 
 
+@dataclass(frozen=True, slots=True)
+class FailingEndpoint:
+    """An endpoint at which a worker that lives was failing when it last said how it stands.
+
+    `is_recent`: it said so a moment ago, and not before a long wait.
+    """
+
+    endpoint: str
+    is_recent: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
     """All that alerts are decided by, at one moment."""
@@ -131,6 +142,7 @@ class Known:
     dead_letters: Sequence[WaitingAssets] = ()
     suspicions: Sequence[WaitingAssets] = ()
     disk: DiskSpace | None = None
+    failing: Sequence[FailingEndpoint] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +182,7 @@ def judge(known: Known, bounds: Bounds) -> Judgement:
     """Return what holds."""
     jobs = [job for job in known.jobs if not job.is_paused]
     holding = {
+        **dict(_of_workers(known.failing)),
         **dict(_of_vendor(jobs, known.quota)),
         **dict(found for job in jobs for found in _of_job(job)),
         **dict(_of_exchanges(known, bounds)),
@@ -177,6 +190,8 @@ def judge(known: Known, bounds: Bounds) -> Judgement:
     undecided = {Subject(each, job.name) for job in jobs if job.is_open for each in _OF_JOB}
     if any(job.is_open and job.action in _ASKS_VENDOR for job in jobs):
         undecided |= {Subject(each, VENDOR) for each in (Condition.DOWN, Condition.CREDENTIALS)}
+    if known.failing:
+        undecided.add(Subject(Condition.DOWN, VENDOR))
     disk = known.disk
     if disk:
         here = Subject(Condition.DISK, disk.subject)
@@ -189,6 +204,12 @@ def judge(known: Known, bounds: Bounds) -> Judgement:
 
 _OF_JOB = (Condition.LATE, Condition.TOO_SMALL, Condition.BACKUP, Condition.JOB_FAILED)
 Found = tuple[Subject, str]
+
+
+def _of_workers(failing: Collection[FailingEndpoint]) -> Iterator[Found]:
+    """Give what holds of the vendor before a run has given up: that takes minutes."""
+    if recent := [each.endpoint for each in failing if each.is_recent]:
+        yield Subject(Condition.DOWN, VENDOR), f"requests fail, and wait: {', '.join(recent)}"
 
 
 def _of_vendor(jobs: Collection[JobRecord], quota: QuotaOutlook | None) -> Iterator[Found]:

@@ -62,6 +62,7 @@ async def gather_known(
         quota=await _quota(table, store, settings, queued, calendars, now),
         dead_letters=await table.dead_letters(),
         suspicions=await table.suspicions(),
+        failing=await table.failing_endpoints(),
         disk=DiskSpace(
             f"{socket.gethostname()}:{settings.home}",
             await asyncio.to_thread(free, settings.home),

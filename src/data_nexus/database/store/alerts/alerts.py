@@ -14,7 +14,12 @@ from data_nexus.config import Secret
 from data_nexus.database.connection import AsyncConn
 from data_nexus.database.pool import Pool, rows_of
 from data_nexus.database.queries import query, token_id
-from data_nexus.domain.alerting.conditions import Condition, Judgement, WaitingAssets
+from data_nexus.domain.alerting.conditions import (
+    Condition,
+    FailingEndpoint,
+    Judgement,
+    WaitingAssets,
+)
 from data_nexus.domain.alerting.lives import OpenAlert, Silence, Steps, begin
 from data_nexus.domain.alerting.messages import AlertMessage, MessageKind
 from data_nexus.domain.limits.quota import Quota, believed, on_day
@@ -82,6 +87,11 @@ class AlertTable:
         """Return the suspicions that wait for a person, by exchange and session."""
         rows = args_row(WaitingAssets)
         return await rows_of(self._connection, "read_lasting_suspicions", {}, rows)
+
+    async def failing_endpoints(self) -> list[FailingEndpoint]:
+        """Return the endpoints at which workers are failing."""
+        rows = args_row(FailingEndpoint)
+        return await rows_of(self._connection, "read_failing_endpoints", {}, rows)
 
     async def silences(self) -> list[Silence]:
         """Return what a person has silenced."""

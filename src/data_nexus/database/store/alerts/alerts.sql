@@ -51,6 +51,18 @@ FROM suspicions s JOIN assets a ON a.id = s.asset_id
 WHERE s.read_after = 'infinity' AND s.accepted_at IS NULL
 GROUP BY 1, 2
 
+-- name: read_failing_endpoints
+-- The endpoints at which a worker that lives was failing when it last said how it stands, and whether that
+-- was a moment ago: one that waits for long may say nothing meanwhile.
+SELECT b.key AS endpoint, bool_or(w.seen_at > now() - interval '1 minute') AS is_recent
+FROM workers w, jsonb_each_text(w.state::jsonb -> 'breakers') AS b
+WHERE b.value <> 'closed'
+  AND w.owner IN (
+{living_owners}
+  )
+GROUP BY b.key
+ORDER BY b.key
+
 -- name: read_open_alerts
 -- The alerts that have not recovered.
 SELECT id AS alert_id, condition, subject, noticed_at, raised_at, announced_at, detail
