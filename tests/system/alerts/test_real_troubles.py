@@ -19,7 +19,7 @@ HASTY = {
     "alert_patience": "down 0, job-failed 0",
     "alert_fresh_by": "off",
     "http_port": 0,
-    "poll_seconds": 0.1,
+    "poll_seconds": 0.3,
 }
 
 
