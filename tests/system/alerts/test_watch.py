@@ -39,6 +39,7 @@ def test_a_job_that_ends_is_looked_at_at_once(database_url: str, receiver: WebRe
         alert_webhook=receiver.url(),
         alive_url=receiver.url("/alive"),
         alert_patience="job-failed 0",
+        poll_seconds=600.0,
     )
     watch = AlertWatch(lambda: settings, database_url, ignore, longest_rest_sec=600.0)
 
