@@ -13,6 +13,7 @@ from data_nexus.domain.alerting.conditions import (
     Bounds,
     Condition,
     DiskSpace,
+    FailingEndpoint,
     Freshness,
     JobRecord,
     Judgement,
@@ -82,6 +83,17 @@ def test_the_vendor_is_up_once_another_job_ended_well_after_the_failure() -> Non
     other = replace(JOB, name="update-LSE", well_at=NOON + timedelta(minutes=5))
     assert held(jobs=[failed, other]) == set()
     assert held(jobs=[failed, replace(other, well_at=NOON - timedelta(1))]) == {("down", VENDOR)}
+
+
+def test_the_vendor_is_down_while_workers_say_so_and_undecided_while_they_are_silent() -> None:
+    down = Subject(Condition.DOWN, VENDOR)
+    lately, before = FailingEndpoint("eod", True), FailingEndpoint("bulk", False)  # noqa: FBT003
+    judged = judge(Known(jobs=[JOB], failing=[before, lately]), Bounds())
+    assert judged.holding == {down: "requests fail, and wait: eod"}
+    silent = judge(Known(jobs=[JOB], failing=[before]), Bounds())
+    assert (silent.holding, silent.is_over(down)) == ({}, False)
+    failed = replace(FAILED, error="VendorUnavailable")
+    assert down in judge(Known(jobs=[failed], failing=[before]), Bounds()).holding
 
 
 def test_exchanges_quota_and_disk_have_bounds() -> None:
