@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing import process
@@ -14,16 +13,15 @@ from typing import Any
 from data_nexus.config import Settings
 from data_nexus.events import ignore
 from data_nexus.service.alerting import AlertWatch
+from tests.support.programs.forked_commands import FORKS
 
 _HASTY: dict[str, Any] = {"poll_seconds": 0.1, "backoff_seconds": 0.01}
-_FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["tests.support.alerts.forked_watch"])
 
 
 @contextmanager
 def forked_watch(url: str, free: Path, **settings: Any) -> Iterator[ForkServerProcess]:  # noqa: ANN401
     """Start a watch; the share of the disk that is free stands in a file."""
-    child = _FORKS.Process(target=_watch, args=(url, str(free), {**_HASTY, **settings}))
+    child = FORKS.Process(target=_watch, args=(url, str(free), {**_HASTY, **settings}))
     child.start()
     process._children.discard(child)  # type: ignore[attr-defined]  # noqa: SLF001
     try:
