@@ -144,6 +144,12 @@ class Pause(NexusError):
     exit_code = 4
 
 
+class AlertNotSent(NexusError):
+    """A channel did not take an alert: the daemon sends it again."""
+
+    exit_code = 3
+
+
 class QuotaSpent(Pause):
     """The vendor's daily calls, extra calls included, are used up.
 

@@ -173,6 +173,34 @@ class JobEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class AlertRaised:
+    """A condition holds that a person should know of."""
+
+    condition: str
+    subject: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRecovered:
+    """A condition that was raised holds no more."""
+
+    condition: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlertSent:
+    """A channel took a message about an alert, at the nth attempt."""
+
+    channel: str
+    kind: str
+    condition: str
+    subject: str
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
 class LeaseLost:
     """An asset's lease was lost while its answer was on the way; nothing was written."""
 
@@ -250,6 +278,9 @@ Event = (
     | JobStarted
     | JobEnded
     | SettingsReread
+    | AlertRaised
+    | AlertRecovered
+    | AlertSent
     | LeaseLost
     | Parked
     | Retried

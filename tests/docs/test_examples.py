@@ -20,6 +20,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.alerts.receivers import web_receiver
 from tests.support.postgres.database import Cluster
 from tests.support.programs.commands import Commands
 from tests.support.programs.forked_commands import forked
@@ -116,6 +117,7 @@ def desk(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     with (
         cluster.fresh_database() as url,
         sandbox(clean=True, symbols=20, years=2, minute_limit=1_000_000) as vendor,
+        web_receiver() as receiver,
     ):
         environment = {
             **os.environ,
@@ -123,6 +125,7 @@ def desk(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             "EODHD_API_KEY": vendor.token,
             "EODHD_BASE_URL": vendor.url,
             "NEXUS_HOME": str(folder / "home"),
+            "NEXUS_ALERT_WEBHOOK": receiver.url(),
         }
         desk = Desk(folder, environment)
         desk.run("discover", "--exchange", "US")

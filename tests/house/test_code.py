@@ -14,7 +14,8 @@ from tests.support.source import CODE, PACKAGE, Function, modules
 DOCTOR = f"{PACKAGE}/app/doctor/diagnosis.py"
 # A job of the daemon is a process of its own in all but name.
 DAEMON = f"{PACKAGE}/service/daemon.py"
-EDGES = (f"{PACKAGE}/cli/main.py", f"{PACKAGE}/sandbox/command.py", DOCTOR, DAEMON)
+ALERTING = f"{PACKAGE}/service/alerting.py"
+EDGES = (f"{PACKAGE}/cli/main.py", f"{PACKAGE}/sandbox/command.py", DOCTOR, DAEMON, ALERTING)
 SPEAKERS = (f"{PACKAGE}/cli/", f"{PACKAGE}/sandbox/command.py")
 OUTSIDE = frozenset(
     {"asyncio", "os", "random", "secrets", "shutil", "socket", "subprocess", "tempfile", "time"}

@@ -6,12 +6,13 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import LiteralString
+from urllib.parse import quote
 
 import pytest
 
 from tests.support.files.chromium import Tab
 from tests.support.postgres.database import Cluster
-from tests.support.postgres.tables import add_assets, execute, rows, value
+from tests.support.postgres.tables import add_assets, eventually, execute, rows, value
 from tests.support.programs.commands import Commands, commands_at
 from tests.support.programs.dashboards import LOGIN_WORD, Visitor, dashboard_of
 from tests.support.vendor.sandbox import sandbox
@@ -94,6 +95,12 @@ def fill(url: str) -> None:
         " SELECT id, 'eod', %s, 400, %s, %s FROM assets WHERE symbol = '<b>ODD'",
         *[HOSTILE] * 3,
     )
+    alert = (
+        "INSERT INTO alerts (condition, subject, detail, noticed_at, raised_at)"
+        " VALUES (%s, %s, %s, '2024-01-02', '2024-01-02 03:04Z')"
+    )
+    for condition in ("not-fresh", "job-failed", "disk"):
+        rows(url, alert, condition, HOSTILE, HOSTILE)
     years = "INSERT INTO coverage_years SELECT 'US', y, 250, 240, 0, 10, 1, now()"
     execute(
         url,
@@ -156,6 +163,26 @@ def test_each_page_has_been_looked_at(place: Place) -> None:
     visitor.log_in()
     menu = visitor.get("/").text.partition("<nav")[2].partition("</nav>")[0]
     assert {*re.findall(r'href="([^"]+)"', menu)} <= {*PAGES}
+
+
+def test_alerts_lead_to_what_they_are_about(place: Place) -> None:
+    """Only those that are not over; a silenced one is shown, and is no reason to worry."""
+    visitor = Visitor(place.url)
+    visitor.log_in()
+
+    def part() -> str:
+        return visitor.get("/").text.partition('id="alerts"')[2].partition("</section>")[0]
+
+    found = re.findall(r'<th scope="row">(?:<a href="([^"]*)">)?([a-z-]+)<', part())
+    hostile = f"/assets?state=stale&amp;exchange={quote(HOSTILE.partition(' ')[0], safe='')}"
+    assert found == [("", "disk"), ("/jobs", "job-failed"), (hostile, "not-fresh")]
+    assert part().count("2024-01-02 03:04") == 3
+    assert "3 alerts not over." in visitor.get("/").text
+    silenced = place.commands.run("alerts", "silence", "disk", "--for", "2h")
+    assert silenced.code == 0
+    rows(place.database_url, "UPDATE alerts SET recovered_at = now() WHERE condition = 'not-fresh'")
+    eventually(lambda: "not-fresh" not in part() and "silenced until" in part())
+    assert "1 alert not over." in visitor.get("/").text
 
 
 @pytest.mark.parametrize("query", ["", "?span=all&adjust=total", "?as_of=2026-13-45&span=no"])

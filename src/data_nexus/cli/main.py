@@ -54,6 +54,7 @@ COMMANDS = {
         "serve": "data_nexus.cli.run.serve:serve",
         "top": "data_nexus.cli.run.top:top",
         "jobs": "data_nexus.cli.run.jobs:jobs",
+        "alerts": "data_nexus.cli.run.alerts:alerts",
         "worker": "data_nexus.cli.run.worker:worker",
         "dead-letters": "data_nexus.cli.run.dead_letters:dead_letters",
         "suspicions": "data_nexus.cli.run.suspicions:suspicions",

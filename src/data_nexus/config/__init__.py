@@ -2,14 +2,16 @@
 
 from data_nexus.config.addresses import (
     LOOPBACK_HOSTS,
+    check_alert_address,
     check_schema_name,
+    is_file_name,
     vendor_proxy,
     without_password,
     without_user,
 )
 from data_nexus.config.allowances import Allowances, user_allowances
 from data_nexus.config.certificates import check_certificates
-from data_nexus.config.key import TOKEN_VARIABLES
+from data_nexus.config.key import TOKEN_VARIABLES, read_secret
 from data_nexus.config.regular_files import read_regular
 from data_nexus.config.secret import Secret
 from data_nexus.config.settings import SETTINGS, Setting, Settings
@@ -29,10 +31,13 @@ __all__ = [
     "Setting",
     "Settings",
     "allow_folder_file",
+    "check_alert_address",
     "check_certificates",
     "check_schema_name",
+    "is_file_name",
     "load_settings",
     "read_regular",
+    "read_secret",
     "setting_sources",
     "settings_files",
     "user_allowances",

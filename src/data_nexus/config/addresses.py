@@ -45,6 +45,35 @@ def check_schema_name(name: str) -> None:
         )
 
 
+def check_alert_address(url: str, name: str) -> None:
+    """Raise `UsageError`, which does not show it, unless alerts may be sent to a URL.
+
+    `name` is the setting, or the file that holds it.
+    """
+    parts = urlsplit(url) if url.isascii() and url.isprintable() and " " not in url else None
+    if parts and "@" not in parts.netloc and "\\" not in url and parts.hostname:
+        is_near = parts.hostname in LOOPBACK_HOSTS
+        if parts.scheme == "https" or (parts.scheme == "http" and is_near):
+            return
+    raise UsageError(
+        f"{name}: it must be https://host/path, or plain http on a loopback host, without a user"
+    )
+
+
+def is_file_name(address: str) -> bool:
+    """Whether a secret address is the path of a file that holds it."""
+    return address.startswith(("/", "~", "."))
+
+
+def without_path(address: str | None) -> str | None:
+    """Return an address that may be shown: its host alone, or the path of the file with it."""
+    if address is None or is_file_name(address):
+        return address
+    scheme, _, rest = address.partition("://")
+    host = re.split(r"[/?#]", rest.rpartition("@")[2], maxsplit=1)[0]
+    return f"{scheme}://{host}/***" if host and scheme in ("http", "https") else "***"
+
+
 def vendor_proxy(base_url: str, environ: Mapping[str, str]) -> str | None:
     """Return the proxy through which this root of the vendor's API is reached, if there is one.
 

@@ -15,9 +15,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from data_nexus.config.addresses import without_password
+from data_nexus.config.addresses import without_password, without_path
 from data_nexus.config.allowances import Allowances, file_number
-from data_nexus.config.settings import SETTINGS
+from data_nexus.config.settings import SECRET_ADDRESSES, SETTINGS
 from data_nexus.errors import UsageError
 
 _LARGEST = 64 << 10
@@ -116,7 +116,11 @@ def _read(path: Path) -> tuple[Path, dict[str, object], str, int, int] | None:
 
 def _has_password(values: Mapping[str, object]) -> bool:
     url = values.get("database_url")
-    return isinstance(url, str) and without_password(url) != url
+    keys = (each for each in _BY_KEY.values() if each.field in SECRET_ADDRESSES)
+    hidden = (values.get(each.key) for each in keys)
+    return (isinstance(url, str) and without_password(url) != url) or any(
+        isinstance(each, str) and without_path(each) != each for each in hidden
+    )
 
 
 def _content(path: Path) -> tuple[bytes, int, int]:

@@ -24,10 +24,15 @@ def read_key(environ: Mapping[str, str]) -> Secret | None:
     name = environ.get(file_variable)
     if not name:
         return None
-    value = _trimmed(read_private(file_variable, name, "the key"))
+    return Secret(_proven(read_secret(name, file_variable), f"{file_variable}: {name}"))
+
+
+def read_secret(name: str, file_variable: str) -> str:
+    """Return the text of a file that its owner alone can read; raise `UsageError` for another."""
+    value = _trimmed(read_private(file_variable, name, "the secret"))
     if not value:
         raise UsageError(f"{file_variable}: {name} is empty")
-    return Secret(_proven(value, f"{file_variable}: {name}"))
+    return value
 
 
 def _trimmed(text: str) -> str:

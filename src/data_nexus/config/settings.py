@@ -7,13 +7,14 @@ the reference page read.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_type_hints
 
 import platformdirs
 from msgspec import Meta
 
+from data_nexus.config.addresses import without_password, without_path
 from data_nexus.config.secret import Secret
 from data_nexus.errors import UsageError
 
@@ -28,6 +29,8 @@ _SomeDays = Annotated[float, Meta(ge=0, le=36_500)]
 _AboveZero = Annotated[float, Meta(gt=0, le=10_000_000)]
 # Fields that have the name of their variable; every other variable is NEXUS_ and the field.
 _NAMED_AS_VARIABLE = frozenset({"database_url", "eodhd_base_url", "nexus_home"})
+# Addresses whose path is a password; each may be the path of a file that holds it.
+SECRET_ADDRESSES = ("alert_webhook", "alert_slack", "alive_url")
 # How fast and how visibly a command works. All others choose where the key goes, what is believed,
 # deleted or spent; so does a new setting, unless it is listed here.
 _HARMLESS = frozenset(
@@ -171,6 +174,54 @@ class Settings:
             " login, and pages that only show"
         ),
     ] = None
+    alert_webhook: Annotated[
+        str | None,
+        Meta(description="URL that gets alerts as JSON, or the path of a file with it"),
+    ] = None
+    alert_slack: Annotated[
+        str | None,
+        Meta(description="URL of Slack, or of what takes the same; or the path of a file with it"),
+    ] = None
+    alert_apprise: Annotated[
+        str | None,
+        Meta(description="path of a file with URLs of apprise, one a line; needs the extra alerts"),
+    ] = None
+    alert_email: Annotated[
+        str, Meta(description="addresses that get alerts by e-mail, with commas")
+    ] = ""
+    alert_email_from: Annotated[str, Meta(description="address from which they come")] = ""
+    alert_smtp: Annotated[
+        str,
+        Meta(description="mail server as host:port; TLS but on loopback, at once on 465"),
+    ] = "localhost:25"
+    alert_smtp_user: Annotated[str, Meta(description="user at the mail server")] = ""
+    alert_smtp_password: Annotated[
+        str | None, Meta(description="path of a file with the password at the mail server")
+    ] = None
+    alive_url: Annotated[
+        str | None,
+        Meta(
+            description="URL that a daemon requests each minute as long as all goes round;"
+            " or the path of a file with it"
+        ),
+    ] = None
+    alert_patience: Annotated[
+        str,
+        Meta(
+            description="how long what may last before it is an alert, as in `down 5m, late 2h`;"
+            " else down and job-failed 10m, late 6h"
+        ),
+    ] = ""
+    alert_fresh_by: Annotated[
+        str,
+        Meta(description="hour by which all is fresh, like `08:30 Europe/Berlin`; or off"),
+    ] = "12:00"
+    alert_behind_share: Annotated[
+        _Fraction, Meta(description="share of an exchange's assets that may be behind at that hour")
+    ] = 0.01
+    alert_disk_free: Annotated[
+        _Fraction, Meta(description="share of the home's disk that must be free")
+    ] = 0.05
     log_format: Annotated[str, Meta(description="logs on stderr as text or json")] = "text"
     log_level: Annotated[str, Meta(description="debug, info, warning or error")] = "warning"
     token: Secret | None = None
@@ -190,6 +241,13 @@ class Settings:
                 " can read; without a key, try `nexus demo`"
             )
         return self.token
+
+    def shareable(self) -> Settings:
+        """Return them as they may be shown: without what is secret in an address."""
+        hidden: dict[str, Any] = {
+            name: without_path(getattr(self, name)) for name in SECRET_ADDRESSES
+        }
+        return replace(self, database_url=without_password(self.database_url), **hidden)
 
 
 @dataclass(frozen=True, slots=True)

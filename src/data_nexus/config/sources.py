@@ -14,11 +14,16 @@ from typing import Any
 import msgspec
 import platformdirs
 
-from data_nexus.config.addresses import check_schema_name, check_vendor_root
+from data_nexus.config.addresses import (
+    check_alert_address,
+    check_schema_name,
+    check_vendor_root,
+    is_file_name,
+)
 from data_nexus.config.allowances import user_allowances
 from data_nexus.config.files import SettingsFile, folder_file, home_file
 from data_nexus.config.key import read_key
-from data_nexus.config.settings import SETTINGS, Setting, Settings
+from data_nexus.config.settings import SECRET_ADDRESSES, SETTINGS, Setting, Settings
 from data_nexus.errors import UsageError
 
 _Given = dict[str, tuple[object, str]]
@@ -39,6 +44,10 @@ def load_settings(
     settings = Settings(**values, token=read_key(environ))
     check_vendor_root(settings.eodhd_base_url)
     check_schema_name(settings.schema)
+    for name in SECRET_ADDRESSES:
+        address = getattr(settings, name)
+        if address and not is_file_name(address):
+            check_alert_address(address, f"NEXUS_{name.upper()}")
     return settings
 
 

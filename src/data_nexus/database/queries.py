@@ -55,10 +55,9 @@ NOTICED_DAYS = 7
 _HASH_KEY = b"data-nexus quota ledger"
 # The folders of this package with statements.
 FOLDERS = (
-    *("store", "store/bulk", "store/jobs", "store/transfer"),
-    *("reader", "reader/jobs", "reader/listed", "reader/measures", "reader/overview"),
-    "reader/server",
-    "reader/watchlists",
+    *("store", "store/alerts", "store/bulk", "store/jobs", "store/transfer"),
+    *("reader", "reader/alerts", "reader/jobs", "reader/listed", "reader/measures"),
+    *("reader/overview", "reader/server", "reader/watchlists"),
 )
 _NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 _INCLUDED = re.compile(r"^\{(\w+)\}$", re.MULTILINE)

@@ -15,7 +15,8 @@ from data_nexus.errors import SchemaMismatch, StorageUnavailable, StorageUnfit
 OLDEST_SERVER = 150_000
 # What commands write to; a test compares it with the models.
 TABLES = (
-    *("action_samples", "assets", "coverage_gaps", "coverage_years", "dead_letters"),
+    *("action_samples", "alert_messages", "alert_silences", "alerts", "assets"),
+    *("coverage_gaps", "coverage_years", "dead_letters"),
     *("discoveries", "dividend_revisions", "dividends"),
     *("exchange_requests", "findings", "follows", "job_runs", "jobs", "learned_sessions"),
     *("listings", "market_data", "market_data_revisions", "quota_ledger", "rebasings"),

@@ -21,6 +21,9 @@ from data_nexus.events import (
     Absent,
     ActionsFailed,
     ActionsRead,
+    AlertRaised,
+    AlertRecovered,
+    AlertSent,
     Committed,
     Draining,
     Event,
@@ -65,6 +68,9 @@ LEVELS = {
     Retried: logging.INFO,
     Failed: logging.WARNING,
     ActionsFailed: logging.WARNING,
+    AlertRaised: logging.WARNING,
+    AlertRecovered: logging.WARNING,
+    AlertSent: logging.INFO,
     LeaseLost: logging.WARNING,
     Parked: logging.WARNING,
     Waiting: logging.WARNING,
@@ -100,6 +106,10 @@ def sentence_of(event: Event) -> str | None:
             said = f"{symbol}: {reason}; it stays due"
         case Parked(symbol, reason):
             said = f"{symbol}: {reason}; parked, see: nexus dead-letters show {symbol}"
+        case AlertRaised(condition, subject, detail):
+            said = f"alert: {condition}: {subject}: {detail}"
+        case AlertRecovered(condition, subject):
+            said = f"recovered: {condition}: {subject}"
         case LeaseLost(symbol):
             said = f"{symbol}: another worker has it now; nothing was written"
         case Draining():

@@ -79,6 +79,9 @@ COUNTED = (
     _counter("job_runs", "runs of jobs that ended", "name", "outcome"),
     _counter("job_runs_missed", "runs of jobs that a later run made up for", "name"),
     _histogram("job_run_seconds", "duration of the runs of jobs", _UP_TO_HOURS, "name"),
+    _counter("alerts_raised", "alerts that were raised, silenced ones included", "condition"),
+    _counter("alerts_recovered", "alerts that were over", "condition"),
+    _counter("alert_messages", "messages about alerts that a channel has taken", "channel"),
     _gauge("build_info", "always 1; the label names the version", "version"),
 )
 # What the database says, whichever process is asked.

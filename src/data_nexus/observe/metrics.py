@@ -19,10 +19,14 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
+from data_nexus.domain.alerting.conditions import Condition
 from data_nexus.events import (
     Absent,
     ActionsFailed,
     ActionsRead,
+    AlertRaised,
+    AlertRecovered,
+    AlertSent,
     Committed,
     Event,
     ExchangeAdvanced,
@@ -91,6 +95,9 @@ class EventMetrics:
             RunFinished: self._run_finished,
             JobStarted: lambda event: self._add("job_runs_missed", event.job, by=event.missed),
             JobEnded: self._job_ended,
+            AlertRaised: lambda event: self._add("alerts_raised", event.condition),
+            AlertRecovered: lambda event: self._add("alerts_recovered", event.condition),
+            AlertSent: lambda event: self._add("alert_messages", event.channel),
         }
 
     def note(self, event: Event) -> None:
@@ -121,6 +128,8 @@ class EventMetrics:
         for reason in (*WAIT_REASONS, _OTHER):
             self._add("waits", reason, by=0)
             self._add("wait_seconds", reason, by=0)
+        for condition in Condition:
+            self._add("alerts_raised", condition, by=0)
 
     def _add(self, name: str, *labels: str, by: float = 1) -> None:
         self._counter(name, *labels).inc(by)

@@ -232,6 +232,9 @@ class Daemon:
         try:
             actions = self.actions_for(self.settings, self.url, self.observe, self.drain)
             ended = await actions[Action(job.action)].run(store, job, taken, now)
+            if ended.outcome is not JobOutcome.DRAINED and ended.retry_at:
+                # A run may take longer than the wait, which begins at its end.
+                ended = replace(ended, retry_at=ended.retry_at + self._since(now, begun))
         except Exception as error:  # noqa: BLE001 - a bug of one job must not end the others
             _LOG.exception("a bug of ours in the job %s; please report it", job.name)
             again = now + next_attempt_in(taken.attempts)
@@ -247,6 +250,10 @@ class Daemon:
         again_at = ended.retry_at.isoformat() if ended.retry_at else ""
         seconds = time.monotonic() - begun
         self.observe(JobEnded(job.name, due_at, ended.outcome, ended.detail, again_at, seconds))
+
+    def _since(self, now: datetime, begun: float) -> timedelta:
+        """Return how long it is since the moment `now`, which was at `begun`."""
+        return self.clock() - now if self.clock else timedelta(seconds=time.monotonic() - begun)
 
     async def _now(self, store: Store) -> datetime:
         return self.clock() if self.clock else await store.runs.moment()

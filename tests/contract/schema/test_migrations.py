@@ -113,7 +113,7 @@ def test_no_foreign_key_leaves_a_table_and_each_large_key_begins_with_the_asset(
             " ('assets', 'runs', 'quota_ledger', 'workers', 'alembic_version', 'refusals',"
             " 'discoveries', 'rechecked_sessions', 'learned_sessions', 'exchange_requests',"
             " 'watchlists', 'watched_assets', 'follows', 'jobs', 'job_runs', 'vendor_exchanges',"
-            " 'coverage_years')",
+            " 'coverage_years', 'alerts', 'alert_messages', 'alert_silences')",
         )
     )
     assert len(keys) == 14

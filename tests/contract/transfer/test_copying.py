@@ -39,6 +39,11 @@ def source(database_url: str) -> PostgresConnection:
         " FROM assets, generate_series('1900-01-01'::date, '1900-02-09', '1 day') AS day",
         "INSERT INTO rejected_rows (asset_id, date, rule, excerpt)"
         " VALUES (1, NULL, 'high is highest', E'\\t{\"a\": 1}')",
+        "INSERT INTO alerts (condition, subject, detail, noticed_at, raised_at)"
+        " VALUES ('down', 'vendor', E'x\\n\\u00fc', '2024-01-02', '2024-01-02')",
+        "INSERT INTO alert_messages (alert_id, kind, channel, owner, attempts)"
+        " VALUES (1, 'raised', 'webhook', 7, 2)",
+        "INSERT INTO alert_silences VALUES ('late', '', '2999-01-02')",
     )
     return PostgresConnection(database_url)
 
@@ -52,6 +57,9 @@ CONTENT = (
     "SELECT * FROM assets ORDER BY id",
     "SELECT * FROM market_data ORDER BY asset_id, date",
     "SELECT * FROM rejected_rows",
+    "SELECT * FROM alerts",
+    "SELECT * FROM alert_messages",
+    "SELECT * FROM alert_silences",
 )
 
 
@@ -61,7 +69,8 @@ def test_every_row_is_the_same_and_every_table_is_named(
     done = copied(source, target)
     assert [each.name for each in done] == sorted(TABLES)
     counts = {each.name: each.rows for each in done if each.rows}
-    assert counts == {"assets": 2, "market_data": 80, "rejected_rows": 1}
+    told = dict.fromkeys(("alerts", "alert_messages", "alert_silences"), 1)
+    assert counts == {"assets": 2, "market_data": 80, "rejected_rows": 1, **told}
     for query in CONTENT:
         assert rows(target.url, query) == rows(source.url, query) != []
 

@@ -9,6 +9,7 @@ import pytest
 from data_nexus import errors
 from data_nexus.errors import (
     AdjustmentRefused,
+    AlertNotSent,
     AnswerTimedOut,
     AnswerTooLarge,
     BrokenAnswer,
@@ -74,6 +75,7 @@ EXPECTED: dict[type[NexusError], tuple[type[NexusError], int]] = {
     ClocksDiffer: (Stop, 7),
     InvariantBroken: (Stop, 8),
     Fenced: (NexusError, 1),
+    AlertNotSent: (NexusError, 3),
 }
 FAMILIES = {Retry, Postpone, Park, Pause, Stop}
 

@@ -20,6 +20,9 @@ from data_nexus.events import (
     Absent,
     ActionsFailed,
     ActionsRead,
+    AlertRaised,
+    AlertRecovered,
+    AlertSent,
     Committed,
     Draining,
     Event,
@@ -70,6 +73,7 @@ LEVELS: dict[str, tuple[Event, ...]] = {
         SettingsReread(("audit_days",)),
         JobStarted("update-US", "2026-11-09T21:15:00+00:00", 1, 0),
         JobEnded("update-US", "2026-11-09T21:15:00+00:00", "done", "", "", 1.5),
+        AlertSent("webhook", "raised", "down", "vendor", 1),
     ),
     "WARNING": (
         Failed("AAPL.US", "AAPL.US: the answer was cut"),
@@ -79,6 +83,8 @@ LEVELS: dict[str, tuple[Event, ...]] = {
         Waiting("the vendor's minute limit", 5.0),
         Draining("SIGTERM"),
         Warned("AAPL.US", "Data is limited by one year"),
+        AlertRaised("down", "vendor", "update-US: the vendor cannot be reached"),
+        AlertRecovered("down", "vendor"),
     ),
     "ERROR": (),
 }

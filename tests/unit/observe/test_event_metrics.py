@@ -14,6 +14,9 @@ from data_nexus.events import (
     Absent,
     ActionsFailed,
     ActionsRead,
+    AlertRaised,
+    AlertRecovered,
+    AlertSent,
     Committed,
     Event,
     ExchangeAdvanced,
@@ -67,6 +70,10 @@ A_NIGHT: tuple[Event, ...] = (
     RunFinished("update", "done", 9.0),
     JobStarted("update-US", "2026-11-09T21:15:00+00:00", 1, 2),
     JobEnded("update-US", "2026-11-09T21:15:00+00:00", "done", "", "", 70.0),
+    AlertRaised("late", "update-US", "a detail"),
+    AlertSent("webhook", "raised", "late", "update-US", 1),
+    AlertSent("webhook", "recovered", "late", "update-US", 2),
+    AlertRecovered("late", "update-US"),
 )
 
 COUNTED_OF_IT: Series = {
@@ -116,6 +123,9 @@ COUNTED_OF_IT: Series = {
     ("nexus_job_runs_missed_total", "name=update-US"): 2,
     ("nexus_job_runs_total", "name=update-US,outcome=done"): 1,
     ("nexus_job_run_seconds_count", "name=update-US"): 1,
+    ("nexus_alerts_raised_total", "condition=late"): 1,
+    ("nexus_alerts_recovered_total", "condition=late"): 1,
+    ("nexus_alert_messages_total", "channel=webhook"): 2,
 }
 
 
@@ -176,6 +186,7 @@ def test_a_rate_has_a_zero_to_begin_with() -> None:
 def test_no_text_of_the_vendor_s_is_a_label(text: str) -> None:
     """Symbols, reasons and outcomes; what is ours by construction may be one: rules, exchanges."""
     ours = {"rule", "exchange", "endpoint", "command", "name", "outcome"}
+    ours |= {"condition", "channel"}
     found = series(hostile_events(text))
     labels = [pair.partition("=") for _, key in found for pair in key.split(",") if "=" in pair]
     assert {name for name, _, value in labels if text[:9] in value} <= ours

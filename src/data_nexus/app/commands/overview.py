@@ -9,6 +9,7 @@ from typing import Any
 
 from data_nexus.config import Settings
 from data_nexus.database.connection import PostgresConnection
+from data_nexus.database.reader.alerts.alerts import ListedAlert, list_alerts
 from data_nexus.database.reader.jobs.jobs import list_jobs
 from data_nexus.database.reader.overview.overview import (
     ExchangeState,
@@ -86,11 +87,17 @@ class LiveOverview:
     jobs: Sequence[JobStanding]
     runs: Sequence[StoredRun]
     dead_letters: int
+    alerts: Sequence[ListedAlert]
 
     @property
     def counts(self) -> Mapping[str, int]:
         """The assets of all exchanges, by state."""
         return {kind: sum(getattr(each, kind) for each in self.exchanges) for kind in _KINDS}
+
+    @property
+    def unsilenced(self) -> list[ListedAlert]:
+        """The alerts that are not silenced."""
+        return [each for each in self.alerts if each.silenced_until is None]
 
     @property
     def behind(self) -> int:
@@ -126,6 +133,7 @@ def _overview(database: PostgresConnection, settings: Settings) -> LiveOverview:
         jobs=_jobs(database, standing.moment),
         runs=read_runs(database, most=_RUNS),
         dead_letters=count_dead_letters(database, MOST_COUNTED),
+        alerts=list_alerts(database),
     )
 
 

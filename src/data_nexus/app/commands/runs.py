@@ -33,6 +33,7 @@ from data_nexus.ingestion.reports.run_report import RunReport
 from data_nexus.ingestion.reports.run_totals import RunTotals
 from data_nexus.ingestion.wiring import FAIL_FAST, LimitPolicy, open_database_async, open_run
 from data_nexus.service.actions.all_actions import job_actions
+from data_nexus.service.alerting import AlertWatch, watched
 from data_nexus.service.daemon import Daemon, JobReport
 from data_nexus.service.presence import announced
 from data_nexus.service.rounds import Rounds
@@ -226,8 +227,9 @@ async def _daemon(
             open_database_async(settings) if once else database_once_there(settings, observe, drain)
         )
         async with there as url, around.beside(url):
+            watch = AlertWatch(lambda: daemon.settings, url, observe)
             daemon = replace(
-                _daemon_on(settings, url, observe, drain),
+                _daemon_on(settings, url, observers(observe, watch.note), drain),
                 reread=around.reread,
                 rounds=around.rounds,
             )
@@ -235,7 +237,8 @@ async def _daemon(
                 if around.reread is not None:
                     stack.enter_context(announced(settings.home))
                     stack.enter_context(reloading_on_signal(daemon.reload, drain))
-                await daemon.run(once=once)
+                async with watched(watch, once=once):
+                    await daemon.run(once=once)
             return [*daemon.reports]
 
 

@@ -22,6 +22,7 @@ from data_nexus.errors import StorageUnavailable
 from data_nexus.observe.waiting import SteadyConsole, can_redraw, span
 
 _SHOWN_JOBS = 8
+_SHOWN_ALERTS = 3
 _SPARKS = " ▁▂▃▄▅▆▇█"
 
 
@@ -128,6 +129,8 @@ def _pairs(overview: LiveOverview) -> Iterator[tuple[str, object]]:
     there = f"{counts['with_bars']:,} of {counts['total']:,} with bars"
     how = f"{counts['fresh']:,} fresh, {counts['stale']:,} stale, {overview.behind:,} behind"
     yield "assets", f"{there}: {how}"
+    if overview.alerts:
+        yield "alerts", _alerts(overview)
     if overview.dead_letters:
         yield "dead letters", overview.dead_letters
     of_limit = "" if quota.limit is None else f" of {quota.limit:,}"
@@ -137,6 +140,12 @@ def _pairs(overview: LiveOverview) -> Iterator[tuple[str, object]]:
     if not overview.running:
         yield "running", "nothing"
     yield "rows", _sparks(overview)
+
+
+def _alerts(overview: LiveOverview) -> str:
+    named = [f"{each.condition} {each.subject}" for each in overview.alerts[:_SHOWN_ALERTS]]
+    more = len(overview.alerts) - len(named)
+    return ", ".join(named) + (f" and {more:,} more" if more else "")
 
 
 def _run(run: RunProgress) -> tuple[object, ...]:

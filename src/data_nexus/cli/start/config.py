@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import click
@@ -19,7 +18,6 @@ from data_nexus.config import (
     setting_sources,
     settings_files,
     vendor_proxy,
-    without_password,
     without_user,
 )
 from data_nexus.service.presence import signal_daemons
@@ -91,7 +89,7 @@ def _show(row: dict[str, Any]) -> None:
 
 
 def _rows(settings: Settings, options: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    shareable = replace(settings, database_url=without_password(settings.database_url))
+    shareable = settings.shareable()
     sources = setting_sources(options)
     trusted = {str(file.path): file.is_trusted for file in settings_files(options)}
     for setting in SETTINGS:

@@ -9,17 +9,28 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 from aiohttp import web
 
 from data_nexus.app.commands.overview import HOURS, INTERVAL, MOST_COUNTED, LiveOverview
 from data_nexus.dashboard.site import LOGIN, SITE, page, rendered
+from data_nexus.database.reader.alerts.alerts import ListedAlert
+from data_nexus.domain.alerting.conditions import Condition
 from data_nexus.domain.texts import counted
 from data_nexus.errors import NexusError
 
 # The parts of the page that events renew, each a template of its own.
-PARTS = ("verdict", "running", "throughput", "quota", "jobs", "runs", "exchanges")
+PARTS = ("verdict", "alerts", "running", "throughput", "quota", "jobs", "runs", "exchanges")
 EVERY_SEC = 2.0
+# So many alerts are shown.
+_ALERTS = 20
+# Where a person sees what an alert is about: of an exchange, of something else than a job, of none.
+_OF_EXCHANGE = {
+    Condition.NOT_FRESH: "/assets?state=stale&exchange=",
+    Condition.DEAD_LETTERS: "/dead-letters?exchange=",
+}
+_ELSEWHERE = {Condition.QUOTA: "/plan", Condition.FINDINGS: "", Condition.DISK: ""}
 # So many browsers may watch at once.
 _MOST_STREAMS = 50
 _STREAMS: web.AppKey[set[web.StreamResponse]] = web.AppKey("streams", set)
@@ -99,6 +110,8 @@ def health_of(overview: LiveOverview) -> Health:
         oldest = f"; the one furthest behind ends on {overview.oldest}" if overview.oldest else ""
         of_all = f"{counts['stale']:,} of {counted(counts['with_bars'], 'asset')} with bars"
         sentences.append(f"{of_all} are not fresh{oldest}.")
+    if lasting := len(overview.unsilenced):
+        sentences.append(f"{counted(lasting, 'alert')} not over.")
     if overview.dead_letters:
         sentences.append(f"{_many(overview.dead_letters)} wait for a person.")
     if failed := [job.name for job in overview.jobs if job.outcome == "failed"]:
@@ -131,6 +144,14 @@ def bars_of(overview: LiveOverview) -> list[ThroughputBar]:
     return bars
 
 
+def place_of(alert: ListedAlert) -> str:
+    """Return the path of the page that shows what an alert is about; "" if none does."""
+    condition = Condition(alert.condition)
+    if start := _OF_EXCHANGE.get(condition):
+        return start + quote(alert.subject.partition(" ")[0], safe="")
+    return _ELSEWHERE.get(condition, "/jobs")
+
+
 def _may_watch(request: web.Request) -> bool:
     """Return whether who began to watch is still logged in, where there is a login."""
     login = request.get(LOGIN)
@@ -149,6 +170,8 @@ def _context(overview: LiveOverview) -> dict[str, Any]:
         "verdict": health_of(overview),
         "bars": bars_of(overview),
         "hours": HOURS,
+        "alerts": [(place_of(each), each) for each in overview.alerts[:_ALERTS]],
+        "more_alerts": max(0, len(overview.alerts) - _ALERTS),
     }
 
 

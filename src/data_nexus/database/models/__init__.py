@@ -13,6 +13,7 @@ from data_nexus.database.models.actions import (
     Split,
     SplitRevision,
 )
+from data_nexus.database.models.alerts import Alert, AlertNote, AlertSilence
 from data_nexus.database.models.assets import VIEWS, Asset, Bar
 from data_nexus.database.models.calendars import LearnedSession
 from data_nexus.database.models.coverage import CoverageGap, CoverageYear
@@ -29,6 +30,9 @@ from data_nexus.database.models.watchlists import Follow, WatchedAsset, Watchlis
 __all__ = [
     "VIEWS",
     "ActionSample",
+    "Alert",
+    "AlertNote",
+    "AlertSilence",
     "Asset",
     "Bar",
     "CoverageGap",

@@ -48,3 +48,7 @@ class JobRun(Tables):
     )
     detail: Mapped[str] = mapped_column(server_default="", comment="why, in a sentence")
     retry_at: Mapped[dt.datetime | None] = mapped_column(comment="when it is tried again")
+    brought: Mapped[int | None] = mapped_column(
+        Integer, comment="assets or rows; NULL: nothing was to be had, or it counts nothing"
+    )
+    error: Mapped[str] = mapped_column(server_default="", comment="the kind of what failed")

@@ -17,6 +17,7 @@ from data_nexus.database.connection.troubles import storage_errors
 from data_nexus.database.pool import Pool, open_pool, rows_of
 from data_nexus.database.queries import token_id
 from data_nexus.database.store.actions import StoredActions
+from data_nexus.database.store.alerts.alerts import StoredAlerts
 from data_nexus.database.store.bulk.calendars import StoredCalendars
 from data_nexus.database.store.bulk.exchange_turns import ExchangeTurns
 from data_nexus.database.store.bulk.feeds import SessionFeeds
@@ -54,6 +55,7 @@ class Store:
     calendars: StoredCalendars
     turns: ExchangeTurns
     jobs: JobRuns
+    alerts: StoredAlerts
     _pool: Pool
 
     def quota(self, token: Secret) -> QuotaLedger:
@@ -87,6 +89,7 @@ async def open_store(url: str, schema: str, writers: int, lease_sec: float) -> A
                 calendars=StoredCalendars(pool),
                 turns=ExchangeTurns(pool),
                 jobs=JobRuns(pool, owner),
+                alerts=StoredAlerts(pool, owner),
                 _pool=pool,
             )
 

@@ -39,11 +39,17 @@ class JobOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a run of a job ended, why, and when it is tried again (None: when it is due next)."""
+    """How a run of a job ended, why, and when it is tried again (None: when it is due next).
+
+    `brought` counts what it brought: None if nothing was to be had, or if it counts nothing.
+    `error` names the kind of what failed.
+    """
 
     outcome: JobOutcome
     detail: str = ""
     retry_at: datetime | None = None
+    brought: int | None = None
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,7 +32,7 @@ class SnapshotJob:
         except NexusError as error:
             return failed(error, taken, now)
         text = f"{figures.bars} bars, {figures.written} files written, {figures.kept} kept"
-        return Ended(JobOutcome.DONE, text)
+        return Ended(JobOutcome.DONE, text, brought=figures.bars)
 
     def _export(self, target: str) -> LakeFigures:
         database = PostgresConnection(self.url, self.settings.schema)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from data_nexus.config import Settings
@@ -34,6 +34,7 @@ class UpdateJob:
     async def run(self, store: Store, job: StoredJob, taken: TakenRun, now: datetime) -> Ended:
         """Make the job's exchange fresh as of `now`; return how that ended."""
         try:
+            due = await still_behind(store, job.exchange, now)
             report = await update(
                 self.settings, self.url, job.exchange, self.observe, self.drain, _POLICY, now
             )
@@ -41,7 +42,9 @@ class UpdateJob:
         except NexusError as error:
             return failed(error, taken, now)
         late = timedelta(seconds=self.settings.late_seconds)
-        return ended_of(report, behind, taken, now, late)
+        ended = ended_of(report, behind, taken, now, late)
+        # Where nothing was due, what it brought says nothing about the vendor.
+        return replace(ended, brought=report.synced if due else None)
 
 
 async def still_behind(store: Store, exchange: str | None, now: datetime) -> int:
@@ -81,4 +84,4 @@ def failed(error: NexusError, taken: TakenRun, now: datetime) -> Ended:
     again = next_attempt_in(taken.attempts)
     if isinstance(error, QuotaSpent):
         again = max(again, timedelta(seconds=error.resets_in_sec))
-    return Ended(JobOutcome.FAILED, str(error), now + again)
+    return Ended(JobOutcome.FAILED, str(error), now + again, error=type(error).__name__)

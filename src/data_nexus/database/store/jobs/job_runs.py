@@ -57,5 +57,7 @@ class JobRuns:
             "outcome": ended.outcome,
             "detail": ended.detail,
             "retry_at": ended.retry_at,
+            "brought": ended.brought,
+            "error": ended.error,
         }
         return bool(await self._pool.rows("settle_job_run", parameters, scalar_row))

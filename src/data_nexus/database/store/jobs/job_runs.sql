@@ -60,9 +60,13 @@ WHERE r.id = free.id
 RETURNING r.id AS run_id, r.job, r.due_at, r.attempts, r.missed
 
 -- name: settle_job_run
--- Say how a run ended, and when it is tried again, if it is; a stale hand writes nothing.
+-- Say how a run ended, and when it is tried again, if it is; a stale hand writes nothing. What its attempts
+-- brought counts together.
 UPDATE job_runs
-SET ended_at = now(), outcome = %(outcome)s, detail = %(detail)s, retry_at = %(retry_at)s
+SET ended_at = now(), outcome = %(outcome)s, detail = %(detail)s, retry_at = %(retry_at)s, error = %(error)s,
+    brought = CASE
+        WHEN %(brought)s::int IS NULL THEN brought ELSE coalesce(brought, 0) + %(brought)s::int
+    END
 WHERE id = %(run_id)s AND owner = %(owner)s AND attempts = %(attempts)s AND ended_at IS NULL
 RETURNING id
 

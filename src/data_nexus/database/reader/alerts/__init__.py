@@ -1,0 +1,1 @@
+"""The alerts, as a person sees and silences them."""

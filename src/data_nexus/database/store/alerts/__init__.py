@@ -1,0 +1,1 @@
+"""The alerts, as the daemons raise, send and end them."""

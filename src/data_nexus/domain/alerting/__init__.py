@@ -1,0 +1,1 @@
+"""What a person should know of, when, and in which words."""
