@@ -20,6 +20,8 @@ find_python = for python in "$(PYTHON)" python3.14 python3.13 python3.12 python3
 	2>/dev/null && break; python=; done
 
 .DEFAULT_GOAL := help
+# Hundreds of processes start in a run: what one has compiled, the others load.
+unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help install demo test campaign floors fuzz mutants bench lint format docs docs-serve lock sbom clean
 
 help:  ## Print this list.

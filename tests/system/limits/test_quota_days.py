@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.campaign import sized
 from tests.support.postgres.database import Cluster
 from tests.support.postgres.tables import add_assets, eventually, execute, value
 from tests.support.programs.commands import Commands, commands_at
@@ -23,7 +24,7 @@ from tests.support.vendor.sandbox import Sandbox, sandbox
 from tests.support.vendor.truth import differences, truth
 from tests.system.conftest import Placed
 
-ASSETS, DAILY, BARS = 2_000, 500, 4
+ASSETS, DAILY, BARS = sized(800, 2_000), sized(200, 500), 4
 # An asset loaded on the first day is not due again before the last day.
 FIRST_LOAD = ("--days-old", "30")
 BACKFILL = ("backfill", "--no-limit", *FIRST_LOAD)
@@ -106,7 +107,8 @@ def assert_all_is_loaded_once(vendor: Sandbox, url: str) -> None:
     assert differences(url, truth(vendor)) == {"lost": 0, "invented": 0, "served": ASSETS * BARS}
 
 
-def test_two_thousand_assets_take_four_days_of_five_hundred_calls_and_not_one_call_more(
+@pytest.mark.sized(ASSETS, "assets")
+def test_four_days_of_calls_are_four_days_of_work_and_not_one_call_more(
     commands: Commands, vendor: Sandbox, discovered: str
 ) -> None:
     for days in (4, 3, 2, 1):
@@ -127,10 +129,10 @@ def test_two_thousand_assets_take_four_days_of_five_hundred_calls_and_not_one_ca
 def test_a_plan_tells_a_person_what_it_takes_and_what_to_do(commands: Commands) -> None:
     done = commands.run("plan")
     told = " ".join(done.stdout.split())
-    assert "US: the histories of 2,000 assets (eod), 2,000 calls" in told
-    assert "calls 2,000 in 2,000 requests" in told
+    assert f"US: the histories of {ASSETS:,} assets (eod), {ASSETS:,} calls" in told
+    assert f"calls {ASSETS:,} in {ASSETS:,} requests" in told
     assert re.search(
-        r"calls left today 500 of 500 a day, as last seen at [\d-]+ \d\d:\d\d UTC", told
+        rf"calls left today {DAILY} of {DAILY} a day, as last seen at [\d-]+ \d\d:\d\d UTC", told
     )
     assert re.search(r"quota days 4; the next one begins at [\d-]+ 00:00 UTC", told)
     assert re.search(r"takes about [23] days.* at 1,000,000 requests a minute", told)
@@ -180,10 +182,11 @@ def test_at_the_vendor_s_pace_too_a_run_leaves_no_call_of_the_day_unspent(
         assert vendor.post("/limits", {})["used"] == 61
 
 
+@pytest.mark.sized(ASSETS, "assets")
 def test_what_somebody_else_spends_of_the_key_is_not_spent_again(
     commands: Commands, vendor: Sandbox, discovered: str
 ) -> None:
-    theirs = 200
+    theirs = DAILY * 2 // 5
     with commands.running(*BACKFILL, "--json") as backfill:
         eventually(lambda: len(eod(vendor)) >= 20)
         vendor.post("/spend", {"requests": theirs, "calls": theirs})
