@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import psycopg
 from psycopg import IsolationLevel, sql
+from psycopg.rows import args_row
 
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.queries import query
@@ -31,9 +32,9 @@ class ClusterFacts:
 def cluster_facts(database: PostgresConnection) -> ClusterFacts:
     """Return what a backup of a cluster says of it."""
     with database.connect() as connection:
-        row = connection.execute(query("cluster_facts")).fetchone()
-    assert row is not None
-    return ClusterFacts(*row)
+        facts = connection.cursor(row_factory=args_row(ClusterFacts))
+        found = facts.execute(query("cluster_facts")).fetchall()
+    return found[0]
 
 
 def revision_of(database: PostgresConnection) -> str:

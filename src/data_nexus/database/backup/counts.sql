@@ -38,6 +38,10 @@ SELECT pg_logical_emit_message(true, 'data-nexus', '')
 -- Whether the log that the stream of backups wants next is still there.
 SELECT wal_status FROM pg_replication_slots WHERE slot_name = %(slot)s
 
+-- name: begin_stream
+-- Keep the log from now on for the stream of backups.
+SELECT pg_create_physical_replication_slot(%(slot)s, true)
+
 -- name: drop_stream
 -- Forget where the stream of backups has arrived.
 SELECT pg_drop_replication_slot(%(slot)s)

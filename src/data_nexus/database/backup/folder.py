@@ -34,7 +34,9 @@ class BackupFolder:
         try:
             self.path.mkdir(parents=True, mode=0o700, exist_ok=True)
         except OSError as error:
-            raise UsageError(f"cannot make {self.path}: {error.strerror}; name another --to") from None
+            raise UsageError(
+                f"cannot make {self.path}: {error.strerror}; name another --to"
+            ) from None
         self.require_private()
 
     def require_private(self) -> None:
@@ -48,7 +50,7 @@ class BackupFolder:
             raise UsageError(f"{self.path}: {error.strerror}; where are the backups?") from None
         if not stat.S_ISDIR(status.st_mode):
             raise UsageError(f"{self.path} is not a folder; where are the backups?")
-        if status.st_mode & 0o022 or status.st_uid not in (0, os.geteuid()) and os.geteuid() != 0:
+        if status.st_mode & 0o022 or (status.st_uid not in (0, os.geteuid()) and os.geteuid() != 0):
             raise UsageError(
                 f"others may write to {self.path}, and a backup decides what runs when it is"
                 f" restored; make it your own: chmod go-w {self.path}"
@@ -113,6 +115,10 @@ class BackupFolder:
             except NexusError:
                 continue
         return sorted(found, key=lambda each: (each.complete_at, each.name))
+
+    def read(self, name: str) -> Manifest:
+        """Return the manifest of a backup; raise `StorageDamaged` if it cannot be read."""
+        return read_manifest(self.path / name)
 
     def folders(self) -> list[Path]:
         """Return the folders of all complete backups, sound or not."""

@@ -27,7 +27,7 @@ from data_nexus.database.backup.counts import (
     revision_of,
 )
 from data_nexus.database.backup.folder import BackupFolder, name_at, size_of
-from data_nexus.database.backup.manifest import DATA, Manifest, digests, write_manifest
+from data_nexus.database.backup.manifest import DATA, Manifest, damaged, digests, write_manifest
 from data_nexus.database.backup.programs import ProgramFailed, place_of, run_program
 from data_nexus.database.backup.proving import prove_cluster
 from data_nexus.database.connection import PostgresConnection
@@ -194,7 +194,8 @@ def _empty(draft: Path) -> None:
 
 def _first_segment(data: Path) -> str:
     found = _FIRST_SEGMENT.search(read_regular(data / "backup_label"))
-    assert found is not None
+    if found is None:
+        raise damaged(data.parent.name, "its backup_label does not say where its log begins")
     return found[1].decode()
 
 
@@ -215,9 +216,8 @@ def _dumped(database: PostgresConnection, draft: Path, order: BackupOrder) -> Ma
                 f"the server is PostgreSQL {server // 10_000}, newer than the pg_dump of Data"
                 f" Nexus ({MAJOR_VERSION}); dump it by the server's own pg_dump"
             )
-        row = connection.execute(query("begin_snapshot")).fetchone()
-        assert row is not None
-        _dump(database, data / DUMP, str(row[2]), order.ended)
+        ((*_, snapshot),) = connection.execute(query("begin_snapshot")).fetchall()
+        _dump(database, data / DUMP, str(snapshot), order.ended)
         rows = count_rows(connection, database.schema, order.tables)
         version = _server_version(connection)
     name = name_at(began_at, "dump")

@@ -71,7 +71,14 @@ def read_manifest(folder: Path) -> Manifest:
         found = json.loads(read_regular(folder / FILE)[:_LONGEST])
         content, said = found["manifest"], found["sha256"]
         manifest = msgspec.convert(content, Manifest)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError, msgspec.MsgspecError) as error:
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        RecursionError,
+        msgspec.MsgspecError,
+    ) as error:
         raise damaged(folder.name, f"its {FILE} cannot be read ({type(error).__name__})") from None
     if said != _digest_of(content):
         raise damaged(folder.name, f"its {FILE} was changed after it was written")

@@ -70,7 +70,7 @@ def prove_alone(place: Path, manifest: Manifest) -> None:
         if digest_of(file) != digest:
             raise damaged(manifest.name, f"{name} was changed after it was written")
     if manifest.kind == "dump":
-        if set(os.listdir(data)) != set(manifest.files):
+        if {each.name for each in data.iterdir()} != set(manifest.files):
             raise damaged(manifest.name, "it has files that are not its own")
         return
     _require_own_log(manifest, data)
@@ -86,10 +86,14 @@ def prove_cluster(name: str, data: Path) -> None:
     try:
         sheet = msgspec.json.decode(read_regular(data / "backup_manifest"), type=_ServerManifest)
     except (OSError, msgspec.MsgspecError, ValueError) as error:
-        raise damaged(name, f"its backup_manifest cannot be read ({type(error).__name__})") from None
+        raise damaged(
+            name, f"its backup_manifest cannot be read ({type(error).__name__})"
+        ) from None
     expected = {file.place: file for file in sheet.files}
     found = {
-        os.path.relpath(Path(place, file), data) for place, _, files in os.walk(data) for file in files
+        os.path.relpath(Path(place, file), data)
+        for place, _, files in os.walk(data)
+        for file in files
     }
     strange = {each for each in found - set(expected) if not each.startswith("pg_wal/")}
     if strange - {"backup_manifest"}:

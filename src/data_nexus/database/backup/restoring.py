@@ -18,6 +18,7 @@ from data_nexus.database.backup.streaming import streamed_segments
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.embedded import lay_cluster_down
 from data_nexus.database.embedded.os_account import MAJOR_VERSION
+from data_nexus.database.queries import query
 from data_nexus.errors import StorageUnavailable, UsageError
 
 # What would make a server read settings, run commands or look for files that a backup brings along.
@@ -98,13 +99,24 @@ def restore_cluster(
 
 
 def restore_dump(folder: BackupFolder, target: PostgresConnection, newest: Manifest) -> Restored:
-    """Restore a dump into a database that has no schema of that name, or an empty one."""
+    """Restore a dump into a database that has none of its tables.
+
+    Raises `UsageError` for another one, `StorageDamaged` for a dump that is not as it was written.
+    """
     if newest.kind != "dump":
         raise UsageError(
             f"{newest.name} is of an embedded database: restore it without DATABASE_URL, then move"
             " it by nexus db copy"
         )
     prove(folder, newest)
+    asked = {"schema": newest.schema, "tables": [*newest.rows]}
+    with target.connect() as connection:
+        found = [name for (name,) in connection.execute(query("existing_tables"), asked).fetchall()]
+    if found:
+        raise UsageError(
+            f"the database has the tables {', '.join(found[:5])} already: name an empty one by"
+            " DATABASE_URL; nothing was restored"
+        )
     place, password = place_of(target.url)
     options = ("--no-owner", "--no-privileges", "--single-transaction", "--clean", "--if-exists")
     file = folder.path / newest.name / DATA / DUMP

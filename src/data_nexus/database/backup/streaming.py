@@ -42,7 +42,7 @@ def stream_log(
         while not ended.is_set():
             begun = time.monotonic()
             try:
-                if _forget_lost(database):
+                if _begins_anew(database) or not folder.backups():
                     lost()
                 _stream_once(database, folder, ended)
             except NexusError:
@@ -52,14 +52,16 @@ def stream_log(
                 ended.wait(_AGAIN_SEC)
 
 
-def _forget_lost(database: PostgresConnection) -> bool:
-    """Forget a place in the log that the server could not keep; whether there was none to go on."""
+def _begins_anew(database: PostgresConnection) -> bool:
+    """Let the server keep the log for the stream; whether a piece of it is missing before."""
     with database.connect() as connection:
         state = connection.execute(query("stream_state"), {"slot": SLOT}).fetchone()
         if state is not None and state[0] == "lost":
             connection.execute(query("drop_stream"), {"slot": SLOT})
-            return True
-    return state is None
+        elif state is not None:
+            return False
+        connection.execute(query("begin_stream"), {"slot": SLOT})
+    return True
 
 
 def _stream_once(
@@ -69,16 +71,19 @@ def _stream_once(
     target = folder.path / WAL / f"{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}"
     target.mkdir(parents=True, mode=0o700)
     place, _ = place_of(database.url)
-    slot = ("--slot", SLOT)
-    common = ("--dbname", place, *slot)
     with tempfile.TemporaryFile() as output:
-        made = start_program(
-            "pg_receivewal", *common, "--create-slot", "--if-not-exists", output=output.fileno()
-        )
-        made.wait()
         streaming = start_program(
             "pg_receivewal",
-            *(*common, "--directory", target, "--synchronous", "--no-loop"),
+            *(
+                "--dbname",
+                place,
+                "--slot",
+                SLOT,
+                "--directory",
+                target,
+                "--synchronous",
+                "--no-loop",
+            ),
             output=output.fileno(),
         )
         try:
@@ -117,8 +122,9 @@ def streamed_segments(folder: BackupFolder, first: str) -> dict[str, Path]:
             is_segment = len(name) == 24 and set(name) <= set("0123456789ABCDEF")
             if not is_segment or file.is_symlink() or not file.is_file():
                 continue
+            if name[:8] != first[:8] or name < first:
+                continue
             before = found.get(name)
-            if name[:8] == first[:8] and name >= first:
-                if before is None or is_whole or before.name.endswith(".partial"):
-                    found[name] = file
+            if before is None or is_whole or before.name.endswith(".partial"):
+                found[name] = file
     return found

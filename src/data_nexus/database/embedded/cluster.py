@@ -46,7 +46,7 @@ _ORPHANS_SEC = 30
 _POLL_SEC = 0.02
 _LOG_LIMIT = 8 << 20
 _LOG_TAIL = 2000
-# The log lies in the cluster already: nothing is to be brought by a command, which must not be empty.
+# The log lies in the cluster already; without a command that brings it a recovery is refused.
 _RECOVERY = (
     *("restore_command=false", "hot_standby=off"),
     *("recovery_target_action=promote", "recovery_target_timeline=current"),
@@ -161,7 +161,14 @@ def _start(
     pg_ctl = programs_for(directory.account) / "pg_ctl"
     options = (
         *("-D", directory.cluster.name, "-l", directory.log.name),
-        *("-o", _guarded(directory, folder, loopback_port, recovery), "-w", "-t", str(_PATIENCE_SEC), "-s"),
+        *(
+            "-o",
+            _guarded(directory, folder, loopback_port, recovery),
+            "-w",
+            "-t",
+            str(_PATIENCE_SEC),
+            "-s",
+        ),
     )
     deadline = time.monotonic() + _ORPHANS_SEC
     while True:

@@ -109,7 +109,11 @@ def remove(home: Path) -> None:
 
 
 def lay_cluster_down(
-    home: Path, fill: Callable[[Path], Sequence[str]], *, trusts: bool = False, replaces: bool = False
+    home: Path,
+    fill: Callable[[Path], Sequence[str]],
+    *,
+    trusts: bool = False,
+    replaces: bool = False,
 ) -> Path | None:
     """Give a home the cluster that `fill` writes into an empty folder, whole or not at all.
 
