@@ -23,7 +23,7 @@ from data_nexus.database.backup.making import (
     back_up_cluster,
     back_up_server,
 )
-from data_nexus.database.backup.manifest import Manifest
+from data_nexus.database.backup.manifest import BackupManifest
 from data_nexus.database.backup.proving import prove
 from data_nexus.database.backup.restoring import (
     Restored,
@@ -121,14 +121,14 @@ def _made_anew(database: PostgresConnection, place: BackupFolder, order: BackupO
     back_up_cluster(database, place, order)
 
 
-def prove_backups(settings: Settings, folder: Path | None = None) -> list[Manifest]:
+def prove_backups(settings: Settings, folder: Path | None = None) -> list[BackupManifest]:
     """Prove all backups by their checksums, and return them; blocking.
 
     Raises `StorageDamaged` for the first that is not as it was written.
     """
     place = BackupFolder(folder or settings.backups)
     backup_for(place)
-    found: dict[str, Manifest] = {}
+    found: dict[str, BackupManifest] = {}
     for name in [each.name for each in place.folders()][::-1]:
         if name not in found:
             found |= {each.name: each for each in prove(place, place.read(name))}
@@ -179,7 +179,7 @@ def drill(settings: Settings, *, folder: Path | None = None) -> RestoreReport:
 
 
 async def in_thread(work: Callable[[threading.Event], Answer]) -> Answer:
-    """Do blocking work in a thread; when cancelled, tell the work to end and wait for it."""
+    """Do blocking work in a thread; when cancelled, let the work end and wait for that."""
     ended = threading.Event()
     task = asyncio.ensure_future(asyncio.to_thread(work, ended))
     try:

@@ -34,7 +34,7 @@ from data_nexus.cli.render import (
 from data_nexus.config import Settings
 from data_nexus.database.backup.folder import BackupFolder
 from data_nexus.database.backup.making import Kind, MadeBackup
-from data_nexus.database.backup.manifest import Manifest
+from data_nexus.database.backup.manifest import BackupManifest
 from data_nexus.errors import UsageError
 
 _FOLDER = click.Path(path_type=Path)
@@ -154,7 +154,7 @@ def drill_command(folder: Path | None, as_json: bool, **options: Any) -> int:  #
 COMMANDS = (backup_command, restore_command, verify_command, drill_command)
 
 
-def _listed(settings: Settings, folder: Path | None) -> list[Manifest]:
+def _listed(settings: Settings, folder: Path | None) -> list[BackupManifest]:
     place = BackupFolder(folder or settings.backups)
     if not place.path.exists():
         return []
@@ -162,7 +162,7 @@ def _listed(settings: Settings, folder: Path | None) -> list[Manifest]:
     return place.backups()
 
 
-def _show(backups: list[Manifest], *, as_json: bool) -> None:
+def _show(backups: list[BackupManifest], *, as_json: bool) -> None:
     if as_json:
         print_json({"backups": [_as_dict(each) for each in backups]})
         return
@@ -173,7 +173,7 @@ def _show(backups: list[Manifest], *, as_json: bool) -> None:
     print_table(("backup", "complete at", "rows", "bytes", "stands on"), rows)
 
 
-def _as_dict(manifest: Manifest) -> dict[str, Any]:
+def _as_dict(manifest: BackupManifest) -> dict[str, Any]:
     found: dict[str, Any] = msgspec.to_builtins(manifest)
     return {name: value for name, value in found.items() if name != "files"}
 

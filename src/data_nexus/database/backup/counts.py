@@ -87,7 +87,7 @@ def _noted(
     tables: Sequence[str],
     point: str,
 ) -> str:
-    """Note the point while nobody writes, and begin the snapshot of the counts there."""
+    """Note the point while no session writes, and begin the snapshot of the counts there."""
     locking.isolation_level = IsolationLevel.READ_COMMITTED
     for _ in range(_TRIES):
         try:

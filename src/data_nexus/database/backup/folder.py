@@ -12,7 +12,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from data_nexus.database.backup.manifest import Manifest, damaged, is_backup_name, read_manifest
+from data_nexus.database.backup.manifest import (
+    BackupManifest,
+    damaged,
+    is_backup_name,
+    read_manifest,
+)
 from data_nexus.database.embedded.directory import sync_folder
 from data_nexus.database.embedded.locks import holders, take_lock
 from data_nexus.errors import NexusError, StorageUnavailable, UsageError
@@ -58,7 +63,7 @@ class BackupFolder:
 
     @contextmanager
     def locked(self, name: str = _LOCK) -> Iterator[None]:
-        """Let nobody else write backups here; raise `StorageUnavailable` if somebody does."""
+        """Be the only one to write backups here; raise `StorageUnavailable` for a second one."""
         try:
             lock = take_lock(self.path / name, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -106,7 +111,7 @@ class BackupFolder:
             for leftover in self.path.glob(f"{prefix}*"):
                 shutil.rmtree(leftover, ignore_errors=True)
 
-    def backups(self) -> list[Manifest]:
+    def backups(self) -> list[BackupManifest]:
         """Return all readable backups, oldest first; those that are not are left out."""
         found = []
         for folder in self.folders():
@@ -116,7 +121,7 @@ class BackupFolder:
                 continue
         return sorted(found, key=lambda each: (each.complete_at, each.name))
 
-    def read(self, name: str) -> Manifest:
+    def read(self, name: str) -> BackupManifest:
         """Return the manifest of a backup; raise `StorageDamaged` if it cannot be read."""
         return read_manifest(self.path / name)
 
@@ -128,7 +133,7 @@ class BackupFolder:
             if is_backup_name(each.name) and each.is_dir() and not each.is_symlink()
         )
 
-    def chain(self, newest: Manifest) -> list[Manifest]:
+    def chain(self, newest: BackupManifest) -> list[BackupManifest]:
         """Return a backup behind all those that it needs, the full one first.
 
         Raises `StorageDamaged` if one of them is gone or damaged.
@@ -161,7 +166,7 @@ class BackupFolder:
         self._drop_segments([each for each in firsts if each])
         return dropped
 
-    def _needed(self, newest: Manifest) -> list[Manifest]:
+    def _needed(self, newest: BackupManifest) -> list[BackupManifest]:
         try:
             return self.chain(newest)
         except NexusError:

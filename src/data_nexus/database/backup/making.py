@@ -27,7 +27,13 @@ from data_nexus.database.backup.counts import (
     revision_of,
 )
 from data_nexus.database.backup.folder import BackupFolder, name_at, size_of
-from data_nexus.database.backup.manifest import DATA, Manifest, damaged, digests, write_manifest
+from data_nexus.database.backup.manifest import (
+    DATA,
+    BackupManifest,
+    damaged,
+    digests,
+    write_manifest,
+)
 from data_nexus.database.backup.programs import ProgramFailed, place_of, run_program
 from data_nexus.database.backup.proving import prove_cluster
 from data_nexus.database.connection import PostgresConnection
@@ -46,7 +52,7 @@ _FIRST_SEGMENT = re.compile(rb"^START WAL LOCATION: \S+ \(file ([0-9A-F]{24})\)$
 class MadeBackup:
     """A complete backup, and the names of the old ones that were dropped after it."""
 
-    manifest: Manifest
+    manifest: BackupManifest
     dropped: list[str]
 
 
@@ -92,7 +98,7 @@ def back_up_server(
         return MadeBackup(made, folder.drop_old(order.keep))
 
 
-def _parent(folder: BackupFolder, facts: ClusterFacts, kind: Kind | None) -> Manifest | None:
+def _parent(folder: BackupFolder, facts: ClusterFacts, kind: Kind | None) -> BackupManifest | None:
     """Return the backup on which the next one stands; None for a full one."""
     backups = folder.backups()
     strange = [each for each in backups if each.database != facts.number]
@@ -120,10 +126,10 @@ def _cluster_draft(
     database: PostgresConnection,
     folder: BackupFolder,
     draft: Path,
-    parent: Manifest | None,
+    parent: BackupManifest | None,
     order: BackupOrder,
     facts: ClusterFacts,
-) -> Manifest:
+) -> BackupManifest:
     began_at = datetime.now(UTC)
     if parent is not None:
         try:
@@ -142,7 +148,7 @@ def _cluster_draft(
     data = draft / DATA
     _fetch_log(database, data, place, order.ended)
     prove_cluster(name, data)
-    manifest = Manifest(
+    manifest = BackupManifest(
         name=name,
         kind="incremental" if parent else "full",
         parent=parent.name if parent else None,
@@ -205,7 +211,7 @@ def _uncovered(data: Path) -> list[Path]:
     return [data / "backup_manifest", *log]
 
 
-def _dumped(database: PostgresConnection, draft: Path, order: BackupOrder) -> Manifest:
+def _dumped(database: PostgresConnection, draft: Path, order: BackupOrder) -> BackupManifest:
     began_at = datetime.now(UTC)
     data = draft / DATA
     data.mkdir(mode=0o700)
@@ -221,7 +227,7 @@ def _dumped(database: PostgresConnection, draft: Path, order: BackupOrder) -> Ma
         rows = count_rows(connection, database.schema, order.tables)
         version = _server_version(connection)
     name = name_at(began_at, "dump")
-    manifest = Manifest(
+    manifest = BackupManifest(
         name=name,
         kind="dump",
         parent=None,

@@ -22,7 +22,7 @@ _PIECE = 1 << 20
 _LONGEST = 64 << 20
 
 
-class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class BackupManifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a backup is of, what it needs, and what it holds.
 
     `rows` are counted at the `point` of the log to which the backup is restored. `files` have the
@@ -55,7 +55,7 @@ def is_backup_name(name: str) -> bool:
     return _PATTERN.fullmatch(name) is not None
 
 
-def write_manifest(folder: Path, manifest: Manifest) -> None:
+def write_manifest(folder: Path, manifest: BackupManifest) -> None:
     """Write the manifest with a checksum of itself, and sync it."""
     content = msgspec.to_builtins(manifest)
     text = json.dumps({"sha256": _digest_of(content), "manifest": content}, indent=1)
@@ -65,12 +65,12 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     path.chmod(0o600)
 
 
-def read_manifest(folder: Path) -> Manifest:
+def read_manifest(folder: Path) -> BackupManifest:
     """Return the manifest of a backup; raise `StorageDamaged` if it is not as it was written."""
     try:
         found = json.loads(read_regular(folder / FILE)[:_LONGEST])
         content, said = found["manifest"], found["sha256"]
-        manifest = msgspec.convert(content, Manifest)
+        manifest = msgspec.convert(content, BackupManifest)
     except (
         OSError,
         ValueError,

@@ -11,7 +11,7 @@ import msgspec
 
 from data_nexus.config import read_regular
 from data_nexus.database.backup.folder import BackupFolder
-from data_nexus.database.backup.manifest import DATA, Manifest, damaged, digest_of
+from data_nexus.database.backup.manifest import DATA, BackupManifest, damaged, digest_of
 from data_nexus.database.backup.programs import ProgramFailed, run_program
 
 _PLACE = "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"
@@ -46,7 +46,7 @@ class _ServerManifest(msgspec.Struct, frozen=True, kw_only=True):
     log: list[_LogRange] = msgspec.field(name="WAL-Ranges")
 
 
-def prove(folder: BackupFolder, newest: Manifest) -> list[Manifest]:
+def prove(folder: BackupFolder, newest: BackupManifest) -> list[BackupManifest]:
     """Prove a backup and all that it needs; return them, the full one first.
 
     Raises `StorageDamaged` that names the first thing that is not as it was written.
@@ -57,7 +57,7 @@ def prove(folder: BackupFolder, newest: Manifest) -> list[Manifest]:
     return chain
 
 
-def prove_alone(place: Path, manifest: Manifest) -> None:
+def prove_alone(place: Path, manifest: BackupManifest) -> None:
     """Prove one backup without those that it needs."""
     data = place / DATA
     require_plain(manifest.name, data)
@@ -84,12 +84,12 @@ def prove_cluster(name: str, data: Path) -> None:
     is given (ADR 52).
     """
     try:
-        sheet = msgspec.json.decode(read_regular(data / "backup_manifest"), type=_ServerManifest)
+        listed = msgspec.json.decode(read_regular(data / "backup_manifest"), type=_ServerManifest)
     except (OSError, msgspec.MsgspecError, ValueError) as error:
         raise damaged(
             name, f"its backup_manifest cannot be read ({type(error).__name__})"
         ) from None
-    expected = {file.place: file for file in sheet.files}
+    expected = {file.place: file for file in listed.files}
     found = {
         os.path.relpath(Path(place, file), data)
         for place, _, files in os.walk(data)
@@ -103,7 +103,7 @@ def prove_cluster(name: str, data: Path) -> None:
     for place, file in expected.items():
         if (data / place).stat().st_size != file.size or digest_of(data / place) != file.checksum:
             raise damaged(name, f"{place} was changed after it was written")
-    for part in sheet.log:
+    for part in listed.log:
         _read_log(name, data, part)
 
 
@@ -127,7 +127,7 @@ def require_plain(name: str, data: Path) -> None:
                 raise damaged(name, f"{path.relative_to(data)} is a link or a device")
 
 
-def _require_own_log(manifest: Manifest, data: Path) -> None:
+def _require_own_log(manifest: BackupManifest, data: Path) -> None:
     """Raise `StorageDamaged` for a file of the log that the manifest does not name."""
     found = {f"pg_wal/{each.name}" for each in (data / "pg_wal").iterdir() if each.is_file()}
     if strange := found - set(manifest.files):

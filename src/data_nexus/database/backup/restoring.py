@@ -11,7 +11,7 @@ from pathlib import Path
 
 from data_nexus.database.backup.folder import BackupFolder
 from data_nexus.database.backup.making import DUMP
-from data_nexus.database.backup.manifest import DATA, Manifest
+from data_nexus.database.backup.manifest import DATA, BackupManifest
 from data_nexus.database.backup.programs import place_of, run_program
 from data_nexus.database.backup.proving import prove
 from data_nexus.database.backup.streaming import streamed_segments
@@ -33,11 +33,11 @@ _INCLUDE = "include '../settings.conf'\n"
 class Restored:
     """The backup that was restored, and where the cluster that was there before is kept."""
 
-    manifest: Manifest
+    manifest: BackupManifest
     replaced: Path | None = None
 
 
-def backup_for(folder: BackupFolder, moment: datetime | None = None) -> Manifest:
+def backup_for(folder: BackupFolder, moment: datetime | None = None) -> BackupManifest:
     """Return the newest backup, or the newest that was complete at a moment."""
     folder.require_private()
     backups = folder.backups()
@@ -98,7 +98,9 @@ def restore_cluster(
     return Restored(newest, kept)
 
 
-def restore_dump(folder: BackupFolder, target: PostgresConnection, newest: Manifest) -> Restored:
+def restore_dump(
+    folder: BackupFolder, target: PostgresConnection, newest: BackupManifest
+) -> Restored:
     """Restore a dump into a database that has none of its tables.
 
     Raises `UsageError` for another one, `StorageDamaged` for a dump that is not as it was written.
@@ -124,7 +126,7 @@ def restore_dump(folder: BackupFolder, target: PostgresConnection, newest: Manif
     return Restored(newest)
 
 
-def _combine(folder: BackupFolder, chain: Sequence[Manifest], cluster: Path) -> None:
+def _combine(folder: BackupFolder, chain: Sequence[BackupManifest], cluster: Path) -> None:
     """Write what a chain of backups adds up to into an empty folder."""
     sources = [folder.path / each.name / DATA for each in chain]
     if len(sources) == 1:
@@ -134,7 +136,7 @@ def _combine(folder: BackupFolder, chain: Sequence[Manifest], cluster: Path) -> 
 
 
 def _disarm(cluster: Path) -> None:
-    """Replace all that tells a server what to do; the backup decides on rows alone."""
+    """Replace all that a server takes settings from: of a backup it gets the rows alone."""
     for name in _BROUGHT:
         (cluster / name).unlink(missing_ok=True)
     tablespaces = cluster / "pg_tblspc"
@@ -150,7 +152,9 @@ def _disarm(cluster: Path) -> None:
         (cluster / name).write_text(text, encoding="ascii")
 
 
-def _lay_log(folder: BackupFolder, newest: Manifest, cluster: Path, *, streamed: bool) -> None:
+def _lay_log(
+    folder: BackupFolder, newest: BackupManifest, cluster: Path, *, streamed: bool
+) -> None:
     """Put the log where the server looks for it: the backup's own, and what was streamed."""
     log = cluster / "pg_wal"
     for partial in log.glob("*.partial"):
@@ -162,13 +166,13 @@ def _lay_log(folder: BackupFolder, newest: Manifest, cluster: Path, *, streamed:
                 shutil.copyfile(file, log / name, follow_symlinks=False)
 
 
-def newest_whole(folder: BackupFolder, newest: Manifest) -> list[Path]:
+def newest_whole(folder: BackupFolder, newest: BackupManifest) -> list[Path]:
     """Return the segments of the log that a backup has whole."""
     log = folder.path / newest.name / DATA / "pg_wal"
     return [each for each in log.iterdir() if each.is_file() and len(each.name) == 24]
 
 
-def _target(newest: Manifest, moment: datetime | None, *, at_point: bool) -> Sequence[str]:
+def _target(newest: BackupManifest, moment: datetime | None, *, at_point: bool) -> Sequence[str]:
     if at_point:
         return (f"recovery_target_name={newest.point}",)
     if moment is not None:

@@ -194,7 +194,7 @@ def _drop_vacant(home: Path, directory: ClusterDirectory) -> None:
 
 
 def _own_all(draft: ClusterDirectory) -> None:
-    """Hand the files of a cluster to the server's account, and nobody else."""
+    """Hand the files of a cluster to the server's account alone."""
     for folder, _, files in os.walk(draft.cluster):
         draft.account.own(Path(folder))
         Path(folder).chmod(0o700)

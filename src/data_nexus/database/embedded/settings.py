@@ -136,7 +136,7 @@ _GUARDED = (
     ("max_wal_senders", "4"),
     ("max_replication_slots", "4"),
     ("summarize_wal", "on"),
-    # A stream that nobody reads any more must not fill the disk with log.
+    # A stream that is read no more must not fill the disk with log.
     ("max_slot_wal_keep_size", "1GB"),
 )
 _SOCKET_ACCESS = "local all all trust\nlocal replication nexus trust\n"
