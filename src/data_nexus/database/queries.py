@@ -56,6 +56,7 @@ _HASH_KEY = b"data-nexus quota ledger"
 # The folders of this package with statements.
 FOLDERS = (
     *("store", "store/bulk", "store/jobs", "store/transfer"),
+    "backup",
     *("reader", "reader/jobs", "reader/listed", "reader/measures", "reader/overview"),
     "reader/server",
     "reader/watchlists",

@@ -34,7 +34,7 @@ _MODULES = (
     *("look.assets", "look.bars", "look.changes", "look.coverage", "look.exchanges"),
     *("look.listings", "look.status", "export.command"),
     *("export.formats", "export.lake", "run.db", "run.dead_letters", "run.suspicions"),
-    "run.worker",
+    *("run.backups", "run.worker"),
 )
 _NEXUS = Forks("data_nexus.cli.main:main", [f"data_nexus.cli.{module}" for module in _MODULES])
 
