@@ -13,15 +13,6 @@ from typing import Any
 import click
 import msgspec
 
-from data_nexus.app.commands.backups import (
-    RestoreOrder,
-    RestoreReport,
-    back_up,
-    drill,
-    follow,
-    prove_backups,
-    restore,
-)
 from data_nexus.cli.options import MOMENT, output_options, settings_from
 from data_nexus.cli.render import (
     console,
@@ -36,6 +27,15 @@ from data_nexus.database.backup.folder import BackupFolder
 from data_nexus.database.backup.making import Kind, MadeBackup
 from data_nexus.database.backup.manifest import BackupManifest
 from data_nexus.errors import UsageError
+from data_nexus.service.backups import (
+    RestoreOrder,
+    RestoreReport,
+    back_up,
+    drill,
+    follow,
+    prove_backups,
+    restore,
+)
 
 _FOLDER = click.Path(path_type=Path)
 
@@ -46,6 +46,7 @@ _FOLDER = click.Path(path_type=Path)
 @click.option(
     "--incremental", "kind", flag_value="incremental", help="copy what changed since the last one"
 )
+@click.option("--dump", "kind", flag_value="dump", help="write the rows as statements")
 @click.option("--keep", type=click.IntRange(1, 1000), help="so many backups stay")
 @click.option("--follow", "follows", is_flag=True, help="stream the log until Ctrl-C")
 @click.option("--list", "lists", is_flag=True, help="show the backups, make none")
@@ -62,7 +63,8 @@ def backup_command(
     """Make a backup while others work.
 
     Of the embedded database it copies the files: all of them, or what changed since the backup
-    before, by itself as it fits. Of a server's (DATABASE_URL) it makes a dump. Each is proved by
+    before, by itself as it fits. Of a server's (DATABASE_URL) it makes a dump, which another major
+    version of PostgreSQL can read; with --dump of the embedded one, too. Each is proved by
     checksums before it counts, and the oldest are dropped after it. With --follow it streams the
     log of the embedded database as it is written, so that a restore to any moment loses next to
     nothing; let that run beside what loads, as a service of its own.
@@ -72,7 +74,9 @@ def backup_command(
         _show(_listed(settings, folder), as_json=as_json)
     elif follows:
         if kind or keep:
-            raise UsageError("--follow makes no backup: leave --full, --incremental and --keep out")
+            raise UsageError(
+                "--follow makes no backup: leave --full, --incremental, --dump and --keep out"
+            )
         with _ended_by_signal() as ended:
             error_console.print("Streaming the log. Ctrl-C ends it.")
             follow(settings, folder, ended)
@@ -101,9 +105,9 @@ def restore_command(
     """Restore the newest backup, with the log after it.
 
     The embedded database comes back into a home that has none; with --replace the one that is there
-    is kept beside it, renamed. A dump goes into the empty database that DATABASE_URL names. A
-    backup that is not as it was written is refused. Afterwards all tables are read and the
-    invariants checked; `nexus update` then goes on where the backup was.
+    is kept beside it, renamed. A dump goes into the empty database that DATABASE_URL names, or
+    without it into a home. A backup that is not as it was written is refused. Afterwards all tables
+    are read and the invariants checked; `nexus update` then goes on where the backup was.
     """
     settings = settings_from(options)
     order = RestoreOrder(

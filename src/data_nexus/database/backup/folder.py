@@ -9,7 +9,7 @@ import stat
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from data_nexus.database.backup.manifest import (
@@ -26,6 +26,7 @@ WAL = "wal"
 _LOCK = "backup.lock"
 _DRAFT = "draft-"
 _TRASH = "dropped-"
+_INSTANT = timedelta(microseconds=1)
 
 
 class BackupFolder:
@@ -121,6 +122,18 @@ class BackupFolder:
                 continue
         return sorted(found, key=lambda each: (each.complete_at, each.name))
 
+    def copies(self) -> list[BackupManifest]:
+        """Return the readable backups that are copies of a cluster, oldest first."""
+        return [each for each in self.backups() if each.kind != "dump"]
+
+    def next_moment(self) -> datetime:
+        """Return the moment of a backup that is complete now: after all others, whatever the clock.
+
+        The newest is the last that was made, also after the clock was set back.
+        """
+        others = [each.complete_at + _INSTANT for each in self.backups()]
+        return max([datetime.now(UTC), *others])
+
     def read(self, name: str) -> BackupManifest:
         """Return the manifest of a backup; raise `StorageDamaged` if it cannot be read."""
         return read_manifest(self.path / name)
@@ -187,7 +200,7 @@ class BackupFolder:
 
 def name_at(moment: datetime, kind: str) -> str:
     """Return the name of a backup that began at a moment."""
-    return f"{moment.astimezone(UTC):%Y%m%dT%H%M%SZ}-{kind}"
+    return f"{moment.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}-{kind}"
 
 
 def size_of(folder: Path) -> int:

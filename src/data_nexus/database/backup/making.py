@@ -8,6 +8,7 @@ a draft beside the other backups, is proved, and gets its name last.
 from __future__ import annotations
 
 import re
+import shutil
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,7 +42,7 @@ from data_nexus.database.embedded.os_account import MAJOR_VERSION
 from data_nexus.database.queries import query
 from data_nexus.errors import UsageError
 
-Kind = Literal["full", "incremental"]
+Kind = Literal["full", "incremental", "dump"]
 DUMP = "nexus.dump"
 # So many backups stand on one another before a full one is made by itself: a restore reads all.
 _LONGEST_CHAIN = 7
@@ -84,23 +85,26 @@ def back_up_cluster(
         return MadeBackup(made, folder.drop_old(order.keep))
 
 
-def back_up_server(
+def dump_database(
     database: PostgresConnection, folder: BackupFolder, order: BackupOrder
 ) -> MadeBackup:
-    """Dump the schema of a server's database, in one snapshot; only full ones can be made."""
+    """Dump the schema of a database, in one snapshot, while others use it; it is always whole.
+
+    Raises what `back_up_cluster` does.
+    """
     if order.kind == "incremental":
         raise UsageError("a server's database is dumped whole: leave --incremental out")
     folder.make()
     with folder.locked():
         with folder.draft() as draft:
-            made = _dumped(database, draft, order)
+            made = _dumped(database, folder, draft, order)
             folder.keep(draft, made.name)
         return MadeBackup(made, folder.drop_old(order.keep))
 
 
 def _parent(folder: BackupFolder, facts: ClusterFacts, kind: Kind | None) -> BackupManifest | None:
     """Return the backup on which the next one stands; None for a full one."""
-    backups = folder.backups()
+    backups = folder.copies()
     strange = [each for each in backups if each.database != facts.number]
     if strange:
         raise UsageError(
@@ -139,7 +143,7 @@ def _cluster_draft(
                 raise
             # The server keeps for some days which pages have changed; after that all are copied.
             parent = None
-            _empty(draft)
+            shutil.rmtree(draft / DATA, ignore_errors=True)
     if parent is None:
         _copy_cluster(database, draft, None, order.ended)
     name = name_at(began_at, "incremental" if parent else "full")
@@ -153,7 +157,7 @@ def _cluster_draft(
         kind="incremental" if parent else "full",
         parent=parent.name if parent else None,
         began_at=began_at,
-        complete_at=datetime.now(UTC),
+        complete_at=folder.next_moment(),
         database=facts.number,
         timeline=facts.timeline,
         first_segment=_first_segment(data),
@@ -192,12 +196,6 @@ def _fetch_log(
     run_program("pg_receivewal", "--dbname", source, *target, ended=ended)
 
 
-def _empty(draft: Path) -> None:
-    import shutil  # noqa: PLC0415
-
-    shutil.rmtree(draft / DATA, ignore_errors=True)
-
-
 def _first_segment(data: Path) -> str:
     found = _FIRST_SEGMENT.search(read_regular(data / "backup_label"))
     if found is None:
@@ -211,7 +209,9 @@ def _uncovered(data: Path) -> list[Path]:
     return [data / "backup_manifest", *log]
 
 
-def _dumped(database: PostgresConnection, draft: Path, order: BackupOrder) -> BackupManifest:
+def _dumped(
+    database: PostgresConnection, folder: BackupFolder, draft: Path, order: BackupOrder
+) -> BackupManifest:
     began_at = datetime.now(UTC)
     data = draft / DATA
     data.mkdir(mode=0o700)
@@ -232,7 +232,7 @@ def _dumped(database: PostgresConnection, draft: Path, order: BackupOrder) -> Ba
         kind="dump",
         parent=None,
         began_at=began_at,
-        complete_at=datetime.now(UTC),
+        complete_at=folder.next_moment(),
         database="",
         timeline=0,
         first_segment="",

@@ -17,7 +17,7 @@ from data_nexus.errors import StorageDamaged
 
 FILE = "manifest.json"
 DATA = "data"
-_PATTERN = re.compile(r"\d{8}T\d{6}Z-(full|incremental|dump)")
+_PATTERN = re.compile(r"\d{8}T\d{6}\.\d{6}Z-(full|incremental|dump)")
 _PIECE = 1 << 20
 _LONGEST = 64 << 20
 
@@ -47,7 +47,6 @@ class BackupManifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     rows: dict[str, int]
     files: dict[str, str]
     size: int
-    is_encrypted: bool = False
 
 
 def is_backup_name(name: str) -> bool:

@@ -48,10 +48,10 @@ def run_program(
         running = start_program(program, *arguments, output=output.fileno(), password=password)
         try:
             while running.poll() is None:
-                if ended is not None and ended.wait(_POLL_SEC):
-                    raise BackupEnded("backup: it was ended before it was complete")
                 if ended is None:
                     running.wait()
+                elif ended.wait(_POLL_SEC):
+                    require_going(ended)
         finally:
             if running.poll() is None:
                 running.kill()
@@ -61,6 +61,12 @@ def run_program(
     if running.returncode != 0:
         raise ProgramFailed(program, last_lines(text))
     return text
+
+
+def require_going(ended: threading.Event | None) -> None:
+    """Raise `BackupEnded` once `ended` is set."""
+    if ended is not None and ended.is_set():
+        raise BackupEnded("backup: it was ended before it was complete")
 
 
 def start_program(

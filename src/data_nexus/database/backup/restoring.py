@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,11 +12,13 @@ from pathlib import Path
 from data_nexus.database.backup.folder import BackupFolder
 from data_nexus.database.backup.making import DUMP
 from data_nexus.database.backup.manifest import DATA, BackupManifest
-from data_nexus.database.backup.programs import place_of, run_program
+from data_nexus.database.backup.programs import place_of, require_going, run_program
 from data_nexus.database.backup.proving import prove
+from data_nexus.database.backup.scratch import scratch_home
 from data_nexus.database.backup.streaming import streamed_segments
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.embedded import lay_cluster_down
+from data_nexus.database.embedded import embedded_server, lay_cluster_down
+from data_nexus.database.embedded.directory import cluster_folder
 from data_nexus.database.embedded.os_account import MAJOR_VERSION
 from data_nexus.database.queries import query
 from data_nexus.errors import StorageUnavailable, UsageError
@@ -37,10 +39,27 @@ class Restored:
     replaced: Path | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreTarget:
+    """A home to restore into, and how: to a `moment`, else as new as the log allows.
+
+    `at_point` is for the newest backup as it was when its rows were counted. A cluster that the
+    home has is kept beside if the new one `replaces` it; `trusts` is this user's word for a cluster
+    that was made elsewhere. The restore ends early when `ended` is set.
+    """
+
+    home: Path
+    moment: datetime | None = None
+    at_point: bool = False
+    trusts: bool = False
+    replaces: bool = False
+    ended: threading.Event | None = None
+
+
 def backup_for(folder: BackupFolder, moment: datetime | None = None) -> BackupManifest:
-    """Return the newest backup, or the newest that was complete at a moment."""
+    """Return the newest backup, or the newest copy that was complete at a moment."""
     folder.require_private()
-    backups = folder.backups()
+    backups = folder.copies() if moment else folder.backups()
     if not backups:
         raise UsageError(f"{folder.path} has no backup; make one: nexus db backup")
     if moment is None:
@@ -54,40 +73,48 @@ def backup_for(folder: BackupFolder, moment: datetime | None = None) -> BackupMa
     return before[-1]
 
 
-def restore_cluster(
-    folder: BackupFolder,
-    home: Path,
-    *,
-    moment: datetime | None = None,
-    at_point: bool = False,
-    trusts: bool = False,
-    replaces: bool = False,
-) -> Restored:
-    """Restore the embedded cluster into a home: to a moment, or as new as the log allows.
+def restore_home(folder: BackupFolder, target: RestoreTarget) -> Restored:
+    """Restore a backup of either kind into a home, whole or not at all.
 
-    `at_point` restores the newest backup as it was when its rows were counted. Raises
-    `StorageDamaged` for a backup that is not as it was written, `UsageError` for one that this user
-    has not made, unless `trusts`, and for a moment of which the log is not there.
+    Raises `StorageDamaged` for a backup that is not as it was written, `UsageError` for one that
+    this user has not made, and for a moment of which the log is not there.
     """
-    newest = backup_for(folder, moment)
-    if newest.kind == "dump":
-        raise UsageError(f"{newest.name} is a dump: set DATABASE_URL to an empty database for it")
+    newest = backup_for(folder, target.moment)
+    if newest.kind != "dump":
+        return _restore_cluster(folder, newest, target)
+
+    def fill(cluster: Path) -> Sequence[str]:
+        with scratch_home() as scratch:
+            with embedded_server(scratch) as url:
+                restore_dump(folder, PostgresConnection(url, newest.schema), newest)
+            for each in (cluster_folder(scratch) / "cluster").iterdir():
+                shutil.move(each, cluster)
+        return ()
+
+    return Restored(newest, lay_cluster_down(target.home, fill, replaces=target.replaces))
+
+
+def _restore_cluster(
+    folder: BackupFolder, newest: BackupManifest, target: RestoreTarget
+) -> Restored:
     if newest.server.partition(".")[0] != MAJOR_VERSION:
         raise UsageError(
             f"{newest.name} is of PostgreSQL {newest.server}, and this Data Nexus brings"
-            f" {MAJOR_VERSION}: restore it by the Data Nexus {newest.program} that made it, then"
-            " move it by nexus db copy"
+            f" {MAJOR_VERSION}: take a dump by the Data Nexus {newest.program} that made it (nexus"
+            " db backup --dump), and restore that"
         )
     chain = prove(folder, newest)
 
     def fill(cluster: Path) -> Sequence[str]:
-        _combine(folder, chain, cluster)
+        require_going(target.ended)
+        _combine(folder, chain, cluster, target.ended)
         _disarm(cluster)
-        _lay_log(folder, newest, cluster, streamed=not at_point)
-        return _target(newest, moment, at_point=at_point)
+        _lay_log(folder, newest, cluster, streamed=not target.at_point)
+        require_going(target.ended)
+        return _recovery(newest, target)
 
     try:
-        kept = lay_cluster_down(home, fill, trusts=trusts, replaces=replaces)
+        kept = lay_cluster_down(target.home, fill, trusts=target.trusts, replaces=target.replaces)
     except StorageUnavailable as error:
         if "before configured recovery target was reached" in str(error):
             raise UsageError(
@@ -126,13 +153,18 @@ def restore_dump(
     return Restored(newest)
 
 
-def _combine(folder: BackupFolder, chain: Sequence[BackupManifest], cluster: Path) -> None:
+def _combine(
+    folder: BackupFolder,
+    chain: Sequence[BackupManifest],
+    cluster: Path,
+    ended: threading.Event | None,
+) -> None:
     """Write what a chain of backups adds up to into an empty folder."""
     sources = [folder.path / each.name / DATA for each in chain]
     if len(sources) == 1:
         shutil.copytree(sources[0], cluster, dirs_exist_ok=True)
     else:
-        run_program("pg_combinebackup", "--output", cluster, "--no-sync", *sources)
+        run_program("pg_combinebackup", "--output", cluster, "--no-sync", *sources, ended=ended)
 
 
 def _disarm(cluster: Path) -> None:
@@ -160,28 +192,22 @@ def _lay_log(
     for partial in log.glob("*.partial"):
         partial.rename(log / partial.name.removesuffix(".partial"))
     if streamed:
-        own = {each.name for each in newest_whole(folder, newest)}
+        own = {each.name for each in _own_log(folder, newest)}
         for name, file in streamed_segments(folder, newest.first_segment).items():
             if name not in own:
                 shutil.copyfile(file, log / name, follow_symlinks=False)
 
 
-def newest_whole(folder: BackupFolder, newest: BackupManifest) -> list[Path]:
+def _own_log(folder: BackupFolder, newest: BackupManifest) -> list[Path]:
     """Return the segments of the log that a backup has whole."""
     log = folder.path / newest.name / DATA / "pg_wal"
     return [each for each in log.iterdir() if each.is_file() and len(each.name) == 24]
 
 
-def _target(newest: BackupManifest, moment: datetime | None, *, at_point: bool) -> Sequence[str]:
-    if at_point:
+def _recovery(newest: BackupManifest, target: RestoreTarget) -> Sequence[str]:
+    """Return the settings that end the recovery where it is wanted."""
+    if target.at_point:
         return (f"recovery_target_name={newest.point}",)
-    if moment is not None:
-        return (f"recovery_target_time={moment.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f+00}",)
+    if target.moment is not None:
+        return (f"recovery_target_time={target.moment.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f+00}",)
     return ()
-
-
-def scratch_home() -> Path:
-    """Make a temporary home, through which the server's account can pass."""
-    home = Path(tempfile.mkdtemp(prefix="nexus-drill-"))
-    home.chmod(0o711)
-    return home

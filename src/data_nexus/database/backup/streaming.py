@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 import threading
 import time
@@ -15,8 +16,10 @@ from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.queries import query
 from data_nexus.errors import NexusError, StorageUnavailable
 
-SLOT = "nexus_backup"
+_SLOTS = "nexus_backup_"
 _LOCK = "stream.lock"
+# It is there while the log that was streamed before has a gap, which a backup closes.
+_GAP = "stream.gap"
 # A database that rests leaves a moment in its log so often: no restore loses more than that.
 _LIFE_SEC = 20.0
 _POLL_SEC = 0.5
@@ -33,8 +36,9 @@ def stream_log(
     """Stream the log until `ended`; call `lost` when a piece of it is gone, for a new backup.
 
     What is streamed is on the disk at once. The server keeps for the stream what it has not had
-    yet, up to a limit, so that it goes on where it was. Raises `StorageUnavailable` if it fails for
-    a minute.
+    yet, up to a limit, so that it goes on where it was. A stream into this folder that has outlived
+    its command is ended; one into another folder, that nobody reads, is forgotten. Raises
+    `StorageUnavailable` if it fails for a minute.
     """
     folder.make()
     failures = 0
@@ -42,9 +46,12 @@ def stream_log(
         while not ended.is_set():
             begun = time.monotonic()
             try:
-                if _begins_anew(database) or not folder.backups():
+                slot = _slot_of(folder)
+                _keep_log(database, folder, slot)
+                if (folder.path / _GAP).exists() or not folder.copies():
                     lost()
-                _stream_once(database, folder, ended)
+                    (folder.path / _GAP).unlink(missing_ok=True)
+                _stream_once(database, folder, slot, ended)
             except NexusError:
                 failures = 1 if time.monotonic() - begun > _AGAIN_SEC * 2 else failures + 1
                 if failures >= _GIVE_UP_AFTER:
@@ -52,20 +59,27 @@ def stream_log(
                 ended.wait(_AGAIN_SEC)
 
 
-def _begins_anew(database: PostgresConnection) -> bool:
-    """Let the server keep the log for the stream; whether a piece of it is missing before."""
+def _slot_of(folder: BackupFolder) -> str:
+    """Return the name under which the server keeps the log for a folder."""
+    return _SLOTS + hashlib.sha256(str(folder.path).encode()).hexdigest()[:16]
+
+
+def _keep_log(database: PostgresConnection, folder: BackupFolder, slot: str) -> None:
+    """Let the server keep the log for the stream; note a gap if a piece is missing before."""
     with database.connect() as connection:
-        state = connection.execute(query("stream_state"), {"slot": SLOT}).fetchone()
-        if state is not None and state[0] == "lost":
-            connection.execute(query("drop_stream"), {"slot": SLOT})
-        elif state is not None:
-            return False
-        connection.execute(query("begin_stream"), {"slot": SLOT})
-    return True
+        connection.execute(query("end_left_stream"), {"slot": slot})
+        connection.execute(query("forget_other_streams"), {"slots": f"{_SLOTS}%", "slot": slot})
+        state = connection.execute(query("stream_state"), {"slot": slot}).fetchone()
+        if state is not None and state[0] != "lost":
+            return
+        (folder.path / _GAP).touch(mode=0o600)
+        if state is not None:
+            connection.execute(query("drop_stream"), {"slot": slot})
+        connection.execute(query("begin_stream"), {"slot": slot})
 
 
 def _stream_once(
-    database: PostgresConnection, folder: BackupFolder, ended: threading.Event
+    database: PostgresConnection, folder: BackupFolder, slot: str, ended: threading.Event
 ) -> None:
     """Stream into a folder of its own, whose first segment is where the server says to go on."""
     target = folder.path / WAL / f"{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}"
@@ -78,7 +92,7 @@ def _stream_once(
                 "--dbname",
                 place,
                 "--slot",
-                SLOT,
+                slot,
                 "--directory",
                 target,
                 "--synchronous",

@@ -33,6 +33,7 @@ from data_nexus.database.embedded.directory import (
 )
 from data_nexus.database.embedded.locks import holders, take_lock
 from data_nexus.database.embedded.origin import prove_own, remember
+from data_nexus.database.embedded.os_account import account_of
 from data_nexus.database.embedded.settings import settings_text, this_machine
 from data_nexus.errors import NexusError, StorageUnavailable, UsageError
 
@@ -105,6 +106,7 @@ def remove(home: Path) -> None:
             message = f"the database of {home} is in use: end the commands that use it first"
             raise StorageUnavailable(message)
         _stop(home)
+        _drop_unfinished(cluster_folder(home))
         drop_directory(home)
 
 
@@ -127,7 +129,7 @@ def lay_cluster_down(
         if old is not None and not (is_alone and replaces):
             raise _occupied(home, is_alone=is_alone)
         directory = old or make_directory(home)
-        _drop_unfinished(directory)
+        _drop_unfinished(directory.folder)
         draft = ClusterDirectory(_draft_folder(directory), directory.account)
         try:
             draft.cluster.mkdir(mode=0o700)
@@ -137,7 +139,7 @@ def lay_cluster_down(
             recover(draft, target)
             return _exchange(home, directory, draft)
         finally:
-            _drop_unfinished(directory)
+            _drop_unfinished(directory.folder)
             if old is None and not directory.cluster.exists():
                 _drop_vacant(home, directory)
 
@@ -180,11 +182,12 @@ def _draft_folder(directory: ClusterDirectory) -> Path:
     return folder
 
 
-def _drop_unfinished(directory: ClusterDirectory) -> None:
+def _drop_unfinished(folder: Path) -> None:
     """Drop what restores left that were killed, with their servers."""
-    for leftover in directory.folder.glob(f"{_UNFINISHED}*"):
-        if (leftover / "cluster").exists():
-            stop(ClusterDirectory(leftover, directory.account))
+    for leftover in folder.glob(f"{_UNFINISHED}*"):
+        cluster = leftover / "cluster"
+        if cluster.exists() and cluster.lstat().st_uid != 0:  # root never serves one
+            stop(ClusterDirectory(leftover, account_of(cluster)))
         shutil.rmtree(leftover, ignore_errors=True)
 
 
@@ -208,7 +211,7 @@ def _exchange(home: Path, directory: ClusterDirectory, draft: ClusterDirectory) 
     kept = None
     if directory.cluster.exists():
         stop(directory)
-        kept = directory.folder / f"cluster-replaced-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+        kept = directory.folder / f"cluster-replaced-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}"
         directory.cluster.rename(kept)
     write_whole(
         directory.settings, settings_text(this_machine(directory.folder), directory.folder / "run")

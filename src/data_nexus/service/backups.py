@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from data_nexus.config import Settings
 from data_nexus.database.backup.counts import rows_now
@@ -21,26 +19,26 @@ from data_nexus.database.backup.making import (
     Kind,
     MadeBackup,
     back_up_cluster,
-    back_up_server,
+    dump_database,
 )
 from data_nexus.database.backup.manifest import BackupManifest
+from data_nexus.database.backup.programs import require_going
 from data_nexus.database.backup.proving import prove
 from data_nexus.database.backup.restoring import (
     Restored,
+    RestoreTarget,
     backup_for,
-    restore_cluster,
     restore_dump,
-    scratch_home,
+    restore_home,
 )
+from data_nexus.database.backup.scratch import scratch_home
 from data_nexus.database.backup.streaming import stream_log
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.embedded import embedded_server, remove
+from data_nexus.database.embedded import embedded_server
 from data_nexus.database.open import open_database
 from data_nexus.database.reader.invariants import inspect_database
 from data_nexus.database.upgrade import TABLES, upgrade
-from data_nexus.errors import UsageError
-
-Answer = TypeVar("Answer")
+from data_nexus.errors import StorageDamaged, UsageError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,8 +98,8 @@ def back_up(
     order = BackupOrder(TABLES, kind, keep or settings.backup_keep, ended)
     place = BackupFolder(folder or settings.backups)
     with _database(settings) as database:
-        make = back_up_server if settings.database_url else back_up_cluster
-        return make(database, place, order)
+        is_dump = settings.database_url or kind == "dump"
+        return (dump_database if is_dump else back_up_cluster)(database, place, order)
 
 
 def follow(settings: Settings, folder: Path | None, ended: threading.Event) -> None:
@@ -152,42 +150,33 @@ def restore(settings: Settings, order: RestoreOrder) -> RestoreReport:
         found = restore_dump(place, target, backup_for(place))
         return _inspected(settings, found, None, begun, counts=True)
     home = (order.into or settings.home).expanduser().resolve()
-    found = restore_cluster(
-        place, home, moment=order.moment, trusts=order.trusts, replaces=order.replaces
+    wanted = RestoreTarget(
+        home=home, moment=order.moment, trusts=order.trusts, replaces=order.replaces
     )
-    return _inspected(_in_home(settings, home), found, home, begun, counts=False)
+    found = restore_home(place, wanted)
+    is_dump = found.manifest.kind == "dump"
+    return _inspected(_in_home(settings, home), found, home, begun, counts=is_dump)
 
 
-def drill(settings: Settings, *, folder: Path | None = None) -> RestoreReport:
+def drill(
+    settings: Settings, *, folder: Path | None = None, ended: threading.Event | None = None
+) -> RestoreReport:
     """Restore the newest backup into a temporary home, check it, and delete it; blocking.
 
-    The rows of each table are compared with those that were counted when the backup was made.
+    The rows of each table are compared with those that were counted when the backup was made. It
+    ends early, by `BackupEnded`, when `ended` is set.
     """
     begun, place = time.monotonic(), BackupFolder(folder or settings.backups)
-    newest, home = backup_for(place), scratch_home()
-    try:
+    newest = backup_for(place)
+    with scratch_home() as home:
         scratch = _in_home(settings, home)
         if newest.kind != "dump":
-            found = restore_cluster(place, home, at_point=True)
+            found = restore_home(place, RestoreTarget(home=home, at_point=True, ended=ended))
+            require_going(ended)
             return _inspected(scratch, found, None, begun, counts=True)
         with embedded_server(home) as url:
             found = restore_dump(place, PostgresConnection(url, settings.schema), newest)
             return _inspected(scratch, found, None, begun, counts=True)
-    finally:
-        remove(home)
-        shutil.rmtree(home, ignore_errors=True)
-
-
-async def in_thread(work: Callable[[threading.Event], Answer]) -> Answer:
-    """Do blocking work in a thread; when cancelled, let the work end and wait for that."""
-    ended = threading.Event()
-    task = asyncio.ensure_future(asyncio.to_thread(work, ended))
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        ended.set()
-        await asyncio.wait([task])
-        raise
 
 
 @contextmanager
@@ -209,7 +198,10 @@ def _inspected(
     manifest = found.manifest
     with _server(settings) as url:
         database = PostgresConnection(url, manifest.schema)
-        rows = rows_now(database, list(manifest.rows))
+        try:
+            rows = rows_now(database, list(manifest.rows))
+        except StorageDamaged:  # the inspection says where
+            rows, counts = {}, False
         upgrade(url, manifest.schema)
         inspection = inspect_database(database)
         database.close()
