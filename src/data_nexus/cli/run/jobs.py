@@ -98,7 +98,7 @@ def history(name: str | None, limit: int, as_json: bool, **options: Any) -> None
 @click.option(
     "--to",
     "target",
-    help="where a snapshot or the backups are: a folder; a snapshot: or s3://bucket/prefix",
+    help="folder of a snapshot or of backups; a snapshot may be at s3://bucket/prefix",
 )
 @output_options
 def add(
