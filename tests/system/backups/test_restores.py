@@ -115,6 +115,21 @@ def test_jobs_back_up_and_drill(place: Place, tmp_path: Path) -> None:
     assert last["my-backup"]
 
 
+def test_a_daemon_that_is_to_end_ends_the_backup_too(place: Place, tmp_path: Path) -> None:
+    """It waits for a writer, who does not come to an end."""
+    commands, folder = place.commands, tmp_path / "nightly"
+    told = ("--action", "backup", "--to", str(folder), *NEVER)
+    assert commands.run("jobs", "add", "endless", *told).code == 0
+    with psycopg.connect(place.url) as writing:
+        writing.execute(NOTE.format("never committed"))
+        with commands.running("jobs", "run", "endless", "--json") as running:
+            eventually(lambda: list(folder.glob("draft-*/data/backup_manifest")), 60)
+            running.signal(signal.SIGTERM)
+            (run,) = running.end().answer["runs"]
+        writing.rollback()
+    assert (run["outcome"], list(folder.glob("*-*"))) == ("drained", [])
+
+
 def _jobs(commands: Commands) -> list[dict[str, object]]:
     return list(commands.run("jobs", "list", "--json").answer["jobs"])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-import time
+import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ import psycopg
 from psycopg import IsolationLevel, sql
 from psycopg.rows import args_row
 
+from data_nexus.database.backup.programs import require_going
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.queries import query
 from data_nexus.errors import StorageUnavailable
@@ -45,17 +46,20 @@ def revision_of(database: PostgresConnection) -> str:
 
 
 def counted_at_point(
-    database: PostgresConnection, tables: Sequence[str], point: str
+    database: PostgresConnection,
+    tables: Sequence[str],
+    point: str,
+    ended: threading.Event | None = None,
 ) -> tuple[str, dict[str, int]]:
     """Note a point of the log, and count all rows as they are there; return its place and these.
 
     Writers wait for an instant, in which no transaction that writes is open. Raises
-    `StorageUnavailable` if there is no such instant in half a minute.
+    `StorageUnavailable` if there is no such instant in half a minute, `BackupEnded` once `ended`.
     """
     with ExitStack() as stack:
         counting = stack.enter_context(database.reading())
         with database.connect() as locking:
-            place = _noted(locking, counting, database.schema, tables, point)
+            place = _noted(locking, counting, database.schema, tables, point, ended)
         return place, count_rows(counting, database.schema, tables)
 
 
@@ -86,6 +90,7 @@ def _noted(
     schema: str,
     tables: Sequence[str],
     point: str,
+    ended: threading.Event | None,
 ) -> str:
     """Note the point while no session writes, and begin the snapshot of the counts there."""
     locking.isolation_level = IsolationLevel.READ_COMMITTED
@@ -97,7 +102,8 @@ def _noted(
                 counting.execute(query("begin_snapshot"))
                 return str(row[0]) if row else ""
         except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
-            time.sleep(random.uniform(0.0, _REST_SEC))  # noqa: S311
+            (ended or threading.Event()).wait(random.uniform(0.0, _REST_SEC))  # noqa: S311
+            require_going(ended)
     raise StorageUnavailable(
         "backup: there was no instant without a writer in which to count the rows; run it when less"
         " is written"

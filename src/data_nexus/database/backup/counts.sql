@@ -44,7 +44,7 @@ SELECT pg_terminate_backend(active_pid, 5000) FROM pg_replication_slots
 WHERE slot_name = %(slot)s AND active
 
 -- name: forget_other_streams
--- Keep no log for streams that nobody reads.
+-- Keep no log for streams of other folders that have ended.
 SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots
 WHERE slot_name LIKE %(slots)s AND slot_name <> %(slot)s AND NOT active
 

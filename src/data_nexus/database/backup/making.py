@@ -148,10 +148,10 @@ def _cluster_draft(
         _copy_cluster(database, draft, None, order.ended)
     name = name_at(began_at, "incremental" if parent else "full")
     point = f"data-nexus {name}"
-    place, rows = counted_at_point(database, order.tables, point)
+    place, rows = counted_at_point(database, order.tables, point, order.ended)
     data = draft / DATA
     _fetch_log(database, data, place, order.ended)
-    prove_cluster(name, data)
+    prove_cluster(name, data, order.ended)
     manifest = BackupManifest(
         name=name,
         kind="incremental" if parent else "full",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,7 +13,7 @@ import msgspec
 from data_nexus.config import read_regular
 from data_nexus.database.backup.folder import BackupFolder
 from data_nexus.database.backup.manifest import DATA, BackupManifest, damaged, digest_of
-from data_nexus.database.backup.programs import ProgramFailed, run_program
+from data_nexus.database.backup.programs import ProgramFailed, require_going, run_program
 
 _PLACE = "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"
 
@@ -77,7 +78,7 @@ def prove_alone(place: Path, manifest: BackupManifest) -> None:
     prove_cluster(manifest.name, data)
 
 
-def prove_cluster(name: str, data: Path) -> None:
+def prove_cluster(name: str, data: Path, ended: threading.Event | None = None) -> None:
     """Prove the copy of a cluster by the manifest that the server wrote, and read its log.
 
     This is what `pg_verifybackup` does; the wheel's own ends by a segmentation fault, whatever it
@@ -101,6 +102,7 @@ def prove_cluster(name: str, data: Path) -> None:
     if gone := set(expected) - found:
         raise damaged(name, f"{min(gone)} is gone")
     for place, file in expected.items():
+        require_going(ended)
         if (data / place).stat().st_size != file.size or digest_of(data / place) != file.checksum:
             raise damaged(name, f"{place} was changed after it was written")
     for part in listed.log:

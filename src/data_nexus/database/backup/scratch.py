@@ -21,7 +21,7 @@ _PREFIX = "nexus-drill-"
 def scratch_home() -> Iterator[Path]:
     """Give an empty home below `TMPDIR`, through which the server's account can pass.
 
-    It is locked for as long as the block lasts: what is not locked is nobody's, and deleted here.
+    It is locked for as long as the block lasts: what is not locked was left behind, and is deleted.
     """
     _drop_left()
     home = Path(tempfile.mkdtemp(prefix=_PREFIX))

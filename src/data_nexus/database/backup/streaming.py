@@ -37,7 +37,7 @@ def stream_log(
 
     What is streamed is on the disk at once. The server keeps for the stream what it has not had
     yet, up to a limit, so that it goes on where it was. A stream into this folder that has outlived
-    its command is ended; one into another folder, that nobody reads, is forgotten. Raises
+    its command is ended; one into another folder that has ended is forgotten. Raises
     `StorageUnavailable` if it fails for a minute.
     """
     folder.make()

@@ -8,7 +8,7 @@ from data_nexus.config import Settings
 from data_nexus.domain.planning.jobs import Action
 from data_nexus.events import Observer
 from data_nexus.ingestion.fetching.drain import Drain
-from data_nexus.service.actions.backups import BackupJob, DrillJob
+from data_nexus.service.actions.copies import BackupJob, DrillJob
 from data_nexus.service.actions.discovery import DiscoveryJob
 from data_nexus.service.actions.invariants import VerifyJob
 from data_nexus.service.actions.lake import SnapshotJob
