@@ -102,7 +102,7 @@ def _noted(
                 counting.execute(query("begin_snapshot"))
                 return str(row[0]) if row else ""
         except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
-            (ended or threading.Event()).wait(random.uniform(0.0, _REST_SEC))  # noqa: S311
+            (ended or threading.Event()).wait(random.uniform(0.0, _REST_SEC))  # noqa: S311  # nosec B311
             require_going(ended)
     raise StorageUnavailable(
         "backup: there was no instant without a writer in which to count the rows; run it when less"
