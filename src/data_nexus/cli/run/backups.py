@@ -198,8 +198,8 @@ def _say_restored(report: RestoreReport, done: str, *, as_json: bool) -> int:
         print_json(report.as_dict())
         return report.exit_code
     place = f" into {report.home}" if report.home else ""
-    console.print(f"{done}: {report.backup}{place}, {counted(report.rows, 'row')},", end=" ")
-    console.print(f"in {report.duration_sec:,.1f} s.")
+    console.print(f"{done}: {report.backup}{place}.")
+    console.print(f"{counted(report.rows, 'row')}, in {report.duration_sec:,.1f} s.")
     if report.replaced:
         console.print(f"The database that was there is kept: {report.replaced}")
     for table, (said, found) in report.differing.items():
