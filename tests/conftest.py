@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from tempfile import TemporaryDirectory
 
@@ -10,7 +11,15 @@ import pytest
 
 from data_nexus.database.upgrade import upgrade
 from tests.support.campaign import is_campaign
+from tests.support.files.memory import folder_in_memory
 from tests.support.postgres.database import Cluster, temporary_cluster
+
+
+def pytest_configure() -> None:
+    """Have temporary folders made in memory, by this process and by those that it starts."""
+    if "TMPDIR" not in os.environ and (folder := folder_in_memory()):
+        os.environ["TMPDIR"] = str(folder)
+        tempfile.tempdir = None  # as if it had not been asked for
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -19,6 +19,7 @@ import psycopg
 from psycopg import sql
 
 from data_nexus.database.embedded import embedded_server
+from tests.support.files.memory import folder_in_memory
 
 _TEMPLATE = "migrated"
 _NUMBERS = count(1)
@@ -76,6 +77,7 @@ class Cluster:
     def hurry(self) -> None:
         """Gives up what only a power cut can take; killed servers and clients lose nothing."""
         self._execute("ALTER SYSTEM SET fsync = off")
+        self._execute("ALTER SYSTEM SET full_page_writes = off")
         self._execute("SELECT pg_reload_conf()")
 
     def _execute(self, statement: str, *names: str) -> None:
@@ -87,7 +89,8 @@ class Cluster:
 @contextmanager
 def temporary_cluster(upgrade: Callable[[str], None]) -> Iterator[Cluster]:
     """Yields a cluster in a home of its own, whose template was made by `upgrade(url)`."""
-    home = Path(tempfile.mkdtemp(prefix="nexus-test-"))
+    home = Path(tempfile.mkdtemp(prefix="nexus-test-", dir=folder_in_memory()))
+    home.chmod(0o711)  # root's server runs as another account
     with _buried_at_last(home), embedded_server(home) as url:
         cluster = Cluster(url)
         cluster.hurry()

@@ -16,27 +16,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from tests.support.programs.forks import Child, Forks
+from tests.support.programs.forks import FORKS, Child
 from tests.support.vendor.sandbox import Sandbox
 
 _PATIENCE_SEC = 120.0
-_MODULES = (
-    *(
-        "start.config",
-        "start.doctor",
-        "start.verify",
-        "load.backfill",
-        "load.discover",
-        "load.plan",
-        "load.update",
-    ),
-    "load.repair",
-    *("look.assets", "look.bars", "look.changes", "look.coverage", "look.exchanges"),
-    *("look.listings", "look.status", "export.command"),
-    *("export.formats", "export.lake", "run.db", "run.dead_letters", "run.suspicions"),
-    *("run.backups", "run.worker"),
-)
-_NEXUS = Forks("data_nexus.cli.main:main", [f"data_nexus.cli.{module}" for module in _MODULES])
+_NEXUS = "data_nexus.cli.main:main"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +91,7 @@ class Commands:
     @contextmanager
     def running(self, *arguments: str, **settings: object) -> Iterator[Running]:
         """Start `nexus`, forked; it is killed at the end of the block unless it has ended."""
-        child = _NEXUS.start(arguments, self.environment_with(settings), self.folder)
+        child = FORKS.start(_NEXUS, arguments, self.environment_with(settings), self.folder)
         try:
             yield Running(child)
         finally:

@@ -1,10 +1,11 @@
-"""Runs a Python command in forks of this one process, which has loaded its modules already.
+"""Runs Python commands in forks of this one process, which has loaded their modules already.
 
-    python -P fork_server.py SOCKET PACKAGE:FUNCTION MODULE ...
+    python -P fork_server.py SOCKET FOLDER MODULE ...
 
-Each message on the socket starts a child and is answered with its pid: a length, with it stdin,
-stdout, stderr and a pipe for the exit status, then JSON: arguments, environment, folder. The end of
-the socket ends the server, not the children. From the standard library only.
+Modules are found in the folder too. Each message on the socket starts a child and is answered with
+its pid: a length, with it stdin, stdout, stderr and a pipe for the exit status, then JSON: the
+command's place `package.module:function`, arguments, environment, folder. The end of the socket
+ends the server, not the children. From the standard library only.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ _STREAMS = ("stdin", "stdout", "stderr")
 _status_pipes: dict[int, int] = {}
 
 
-def serve(channel: socket.socket, place: str) -> None:
+def serve(channel: socket.socket) -> None:
     """Start children until the other end closes."""
     # A message that comes while a child is reaped waits; so does a child that ends at once.
     signal.signal(signal.SIGCHLD, _reap)
@@ -44,7 +45,7 @@ def serve(channel: socket.socket, place: str) -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
         pid = os.fork()
         if not pid:
-            _become(order, channel, descriptors, place)
+            _become(order, channel, descriptors)
         _status_pipes[pid] = descriptors.pop()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
         for descriptor in descriptors:
@@ -77,9 +78,7 @@ def _reap(*_: object) -> None:
             os.close(pipe)
 
 
-def _become(
-    order: dict[str, Any], channel: socket.socket, descriptors: list[int], place: str
-) -> NoReturn:
+def _become(order: dict[str, Any], channel: socket.socket, descriptors: list[int]) -> NoReturn:
     """Be the command as if it had been started by itself, and end as it would."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -103,7 +102,7 @@ def _become(
     os.environ.clear()
     os.environ.update(order["environment"])
     time.tzset()
-    module, _, function = place.partition(":")
+    module, _, function = order["place"].partition(":")
     sys.argv = [module, *order["arguments"]]
     _end(_code_of(getattr(importlib.import_module(module), function)))
 
@@ -135,6 +134,7 @@ def _end(code: int) -> NoReturn:
 
 
 if __name__ == "__main__":
+    sys.path.append(sys.argv[2])
     for each in sys.argv[3:]:
         importlib.import_module(each)
-    serve(socket.socket(fileno=int(sys.argv[1])), sys.argv[2])
+    serve(socket.socket(fileno=int(sys.argv[1])))

@@ -31,18 +31,22 @@ if TYPE_CHECKING:
 
 _TOUCHES = frozenset({"open", "os.mkdir", "os.rename", "os.remove"})
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
-_FORKS = multiprocessing.get_context("forkserver")
-_COMMANDS = [
-    f"data_nexus.cli.{name}" for name in ("main", "load.backfill", "load.update", "export.lake")
-]
-_FORKS.set_forkserver_preload([*_COMMANDS, "tests.support.files.known_calendar"])
+# One server for the whole process: whoever sets its modules again takes these from it.
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(
+    [
+        "tests.support.programs.loaded",
+        "tests.support.files.known_calendar",
+        "tests.support.programs.forked_daemon",
+    ]
+)
 
 
 @contextmanager
 def forked(commands: Commands, *arguments: str, **settings: object) -> Iterator[ForkServerProcess]:
     """Start `nexus` where the commands are; it is killed at the end of the block if it runs."""
     environment = commands.environment_with(settings)
-    child = _FORKS.Process(target=_nexus, args=(str(commands.folder), environment, arguments))
+    child = FORKS.Process(target=_nexus, args=(str(commands.folder), environment, arguments))
     with _started(child):
         yield child
 
@@ -54,7 +58,7 @@ def forked_until(
     """Start `nexus`; it kills itself before it touches a file of its folder for the nth time."""
     environment = commands.environment_with(settings)
     told = (str(commands.folder), environment, arguments, step)
-    child = _FORKS.Process(target=_nexus_until, args=told)
+    child = FORKS.Process(target=_nexus_until, args=told)
     with _started(child):
         yield child
 
@@ -68,7 +72,7 @@ def forked_until_delta(
     Steps are the begin and the end of each commit, and each touch of the manifest.
     """
     told = (str(commands.folder), commands.environment_with({}), arguments, step)
-    child = _FORKS.Process(target=_nexus_until_delta, args=told)
+    child = FORKS.Process(target=_nexus_until_delta, args=told)
     with _started(child):
         yield child
 
@@ -79,7 +83,7 @@ def forked_update(
 ) -> Iterator[ForkServerProcess]:
     """Start an update as if it were `now`; it is killed at the end of the block if it runs."""
     environment = commands.environment_with(settings)
-    child = _FORKS.Process(target=_update, args=(str(commands.folder), environment, now))
+    child = FORKS.Process(target=_update, args=(str(commands.folder), environment, now))
     with _started(child):
         yield child
 
@@ -97,7 +101,7 @@ def forked_worker(
 ) -> Iterator[ForkServerProcess]:
     """Start a worker that goes by a clock; it is killed at the end of the block if it runs."""
     environment = commands.environment_with(settings)
-    child = _FORKS.Process(target=_work, args=(str(commands.folder), environment, str(clock)))
+    child = FORKS.Process(target=_work, args=(str(commands.folder), environment, str(clock)))
     with _started(child):
         yield child
 

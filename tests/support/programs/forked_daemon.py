@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,12 +23,10 @@ from data_nexus.ingestion.fetching.drain import Drain
 from data_nexus.service.actions.all_actions import job_actions
 from data_nexus.service.daemon import Daemon, JobAction
 from tests.support.programs.commands import Commands
-from tests.support.programs.forked_commands import placed
+from tests.support.programs.forked_commands import FORKS, placed
 
 EXECUTED = "CREATE TABLE executed (job text, due_at timestamptz, attempt int, at timestamptz)"
 _HASTY = {"poll_seconds": 0.05, "backoff_seconds": 0.01, "breaker_seconds": 0.1}
-_FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["tests.support.programs.forked_daemon"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +48,7 @@ class Recorded:
 @contextmanager
 def forked_daemon(url: str, clock: Path) -> Iterator[ForkServerProcess]:
     """Start a daemon with jobs that record themselves; it is killed at the end of the block."""
-    with _started(_FORKS.Process(target=_record, args=(url, str(clock)))) as child:
+    with _started(FORKS.Process(target=_record, args=(url, str(clock)))) as child:
         yield child
 
 
@@ -60,7 +57,7 @@ def forked_updates(commands: Commands, clock: Path) -> Iterator[ForkServerProces
     """Start a daemon that updates; it is killed at the end of the block."""
     environment = commands.environment_with(_HASTY)
     told = (str(commands.folder), environment, str(clock))
-    with _started(_FORKS.Process(target=_update, args=told)) as child:
+    with _started(FORKS.Process(target=_update, args=told)) as child:
         yield child
 
 

@@ -19,9 +19,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from subprocess import TimeoutExpired
-from typing import IO
+from typing import IO, Any
 
 from tests.support.programs.fork_server import LENGTH, STATUS
+from tests.support.source import ROOT
 
 
 class Child:
@@ -92,48 +93,48 @@ class Child:
 
 
 @dataclass(slots=True)
-class Forks:
-    """A command, `package.module:function`, and the modules that it is to find loaded."""
+class ForkServer:
+    """The process that loads modules once, and forks commands that find them loaded."""
 
-    place: str
     modules: Sequence[str]
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _channel: socket.socket | None = None
 
     def start(
-        self, arguments: Sequence[str], environment: Mapping[str, str], folder: Path
+        self, place: str, arguments: Sequence[str], environment: Mapping[str, str], folder: Path
     ) -> Child:
-        """Start the command; the first time costs the loading of the modules."""
+        """Start a command, `package.module:function`; the first one waits for the modules."""
         (theirs_in, stdin), (stdout, out), (stderr, err) = (os.pipe() for _ in range(3))
+        order = {"place": place, "arguments": list(arguments), "folder": str(folder)}
         try:
-            pid, status = self._ordered((theirs_in, out, err), arguments, environment, folder)
+            pid, status = self._ordered((theirs_in, out, err), order, environment)
         finally:
             for descriptor in (theirs_in, out, err):
                 os.close(descriptor)
         return Child(arguments, pid, [stdin, stdout, stderr], status)
 
     def start_on(
-        self, terminal: int, arguments: Sequence[str], environment: Mapping[str, str], folder: Path
+        self,
+        terminal: int,
+        place: str,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        folder: Path,
     ) -> Child:
-        """Start the command with all its streams on a terminal; nothing comes through pipes."""
-        pid, status = self._ordered((terminal,) * 3, arguments, environment, folder)
+        """Start a command with all its streams on a terminal; nothing comes through pipes."""
+        order = {"place": place, "arguments": list(arguments), "folder": str(folder)}
+        pid, status = self._ordered((terminal,) * 3, order, environment)
         nowhere = [os.open(os.devnull, os.O_RDWR) for _ in range(3)]
         return Child(arguments, pid, nowhere, status)
 
     def _ordered(
         self,
         streams: tuple[int, int, int],
-        arguments: Sequence[str],
+        order: Mapping[str, Any],
         environment: Mapping[str, str],
-        folder: Path,
     ) -> tuple[int, int]:
         """Have a child started on three streams; its pid, and a pipe for its exit status."""
-        order = {
-            "arguments": list(arguments),
-            "environment": dict(environment),
-            "folder": str(folder),
-        }
-        content = json.dumps(order).encode()
+        content = json.dumps({**order, "environment": dict(environment)}).encode()
         status, theirs = os.pipe()
         try:
             with self._lock:
@@ -149,7 +150,7 @@ class Forks:
         ours, theirs = socket.socketpair()
         program = [sys.executable, "-P", str(Path(__file__).with_name("fork_server.py"))]
         server = subprocess.Popen(
-            [*program, str(theirs.fileno()), self.place, *self.modules],
+            [*program, str(theirs.fileno()), str(ROOT), *self.modules],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -163,3 +164,7 @@ class Forks:
 def _end(server: subprocess.Popen[bytes], channel: socket.socket) -> None:
     channel.close()
     server.wait(60)
+
+
+# One for all commands of this process.
+FORKS = ForkServer(["tests.support.programs.loaded", "tests.support.programs.on_terminal"])

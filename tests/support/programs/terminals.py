@@ -21,19 +21,11 @@ from typing import Any
 
 from tests.support.postgres.tables import eventually
 from tests.support.programs.commands import Commands
-from tests.support.programs.forks import Child, Forks
+from tests.support.programs.forks import FORKS, Child
 from tests.support.programs.pages import page_of
 
 _PATIENCE_SEC = 120.0
-# Not the modules of the commands: their consoles look at the terminal as they are loaded.
-_PREPARED = Forks(
-    "data_nexus.cli.main:main",
-    [
-        *("data_nexus.app.demo", "data_nexus.app.planning", "data_nexus.app.verify"),
-        *("data_nexus.observe.progress", "data_nexus.research.exports.export"),
-        *("data_nexus.sandbox.command", "pyarrow.csv", "pyarrow.parquet"),
-    ],
-)
+_NEXUS = "tests.support.programs.on_terminal:main"
 # A shell of its own session, whose terminal is the one that it opens first.
 _ON_TERMINAL = 'terminal=$0; exec "$@" <>"$terminal" >&0 2>&0'
 _CURSOR = re.compile(rb"\x1b\[\?25([hl])")
@@ -172,7 +164,7 @@ def forked_on(
     """Start `nexus` on a terminal, forked: faster, but the terminal's keys send it no signal."""
     with _terminal(size) as (ours, theirs):
         environment = commands.environment_with(settings) | size.environment
-        child = _PREPARED.start_on(theirs, arguments, environment, commands.folder)
+        child = FORKS.start_on(theirs, _NEXUS, arguments, environment, commands.folder)
         running = Terminal(child, ours, theirs, termios.tcgetattr(theirs))
         try:
             yield running

@@ -21,12 +21,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from tests.support.programs.forks import Forks
+from tests.support.programs.forks import FORKS
 
 # As the vendor's look, and long enough for a search of leaks.
 TOKEN = "7d41c0e95ab26f.58203946"  # noqa: S105 - the simulator's own, of no worth elsewhere
 
-_SANDBOXES = Forks("data_nexus.sandbox.command:sandbox", ["data_nexus.sandbox.command"])
+_SANDBOX = "data_nexus.sandbox.command:sandbox"
 
 Option = str | int | float | bool | Path | Sequence[str | Path]
 
@@ -95,7 +95,7 @@ def sandbox(*, token: str = TOKEN, **options: Option) -> Iterator[Sandbox]:
     """
     environment = {**os.environ, "NEXUS_SANDBOX_TOKEN": token}
     told = ["--until-stdin-closes", *arguments(options)]
-    running = _SANDBOXES.start(told, environment, Path.cwd())
+    running = FORKS.start(_SANDBOX, told, environment, Path.cwd())
     try:
         line = running.stdout.readline()
         if not line:
