@@ -15,6 +15,7 @@ import pytest
 from data_nexus.database.backup.folder import BackupFolder, name_at
 from data_nexus.database.backup.manifest import write_manifest
 from data_nexus.database.backup.proving import prove
+from data_nexus.database.embedded import embedded_server
 from data_nexus.errors import StorageDamaged
 from tests.support.postgres.tables import eventually, value
 from tests.support.programs.commands import Commands
@@ -84,14 +85,18 @@ def test_a_link_in_a_backup_is_refused(copied: BackupFolder) -> None:
 
 
 def test_settings_in_a_backup_are_not_followed(
-    place: Place, copied: BackupFolder, home: Path, tmp_path: Path
+    place: Place, copied: BackupFolder, home: Path, scratch: Path
 ) -> None:
     """All checksums fit, as of a backup that was made of a hostile cluster."""
-    mark = tmp_path / "PWNED"
+    mark = scratch / "PWNED"
+    scratch.chmod(0o777)
     evil = f"restore_command = 'touch {mark}'\nrecovery_end_command = 'touch {mark}'\n"
+    evil += "work_mem = '123MB'\n"
     forge(copied, "postgresql.conf", lambda file: _append(file, evil))
     place.restored(home, backups=copied.path)
     assert not mark.exists()
+    with embedded_server(home) as url:
+        assert value(url, "SHOW work_mem") != "123MB"
 
 
 def _append(file: Path, text: str) -> None:
