@@ -23,8 +23,9 @@ import pytest
 from tests.support.postgres.database import Cluster
 from tests.support.programs.commands import Commands
 from tests.support.programs.forked_commands import forked
+from tests.support.programs.forks import FORKS
 from tests.support.programs.notebooks import executed
-from tests.support.source import files, read
+from tests.support.source import ROOT, files, read
 from tests.support.vendor.sandbox import sandbox
 from tools.notebook import NOTEBOOK, PAGE, notebook
 
@@ -45,12 +46,7 @@ GIVEN = {
 }
 # Commands that work until they are stopped.
 ENDLESS = {"worker", "run"}
-PROGRAM = """
-import ast, asyncio, sys
-code = compile(sys.stdin.read(), sys.argv[1], "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-if (started := eval(code, {"__name__": "__main__"})) is not None:
-    asyncio.run(started)
-"""
+PROGRAM = ROOT / "tests" / "support" / "programs" / "page_code.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +66,20 @@ class Desk:
         assert running.exitcode == 0, f"{shlex.join(arguments)}\n{log.read_text(encoding='utf-8')}"
 
     def run_python(self, page: str, code: str) -> None:
-        """Run a page's code; the test fails when that does."""
+        """Run a page's code, forked; the test fails when that does."""
+        place = "tests.support.programs.page_code:main"
+        child = FORKS.start(place, [page], self.environment, self.folder)
+        try:
+            child.stdin.write(code)
+            said = child.communicate(120)
+            assert child.wait() == 0, f"{page}\n{''.join(said)}"
+        finally:
+            child.close()
+
+    def run_python_process(self, page: str, code: str) -> None:
+        """Run a page's code as a shell starts it: all that it imports is loaded anew."""
         ended = subprocess.run(
-            [sys.executable, "-W", "error", "-c", PROGRAM, page],
+            [sys.executable, "-P", "-W", "error", PROGRAM, page],
             cwd=self.folder,
             env=self.environment,
             input=code,
@@ -129,7 +136,8 @@ def test_the_examples_of_a_page_run(page: str, desk: Desk) -> None:
     given = textwrap.dedent(GIVEN.get(page, ""))
     for _, language, block in BLOCK.findall(read(page)):
         if language == "python":
-            desk.run_python(page, given + textwrap.dedent(block))
+            run = desk.run_python_process if page == "README.md" else desk.run_python
+            run(page, given + textwrap.dedent(block))
         else:
             try_commands(block, desk)
 

@@ -1,4 +1,9 @@
-"""Read secrets from files that only their owner can read."""
+"""Read secrets from files that only their owner can read.
+
+Services and containers are handed their secrets in files of root's that a group of theirs may read
+(systemd's `LoadCredential=`, a Kubernetes Secret with `fsGroup`): those are read as well, as libpq
+does with a key of root's.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +39,7 @@ def _content(variable: str, name: str, what: str) -> bytes:
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         if not stat.S_ISREG(status.st_mode):
             raise UsageError(f"{variable}: {name} is not a regular file")
-        if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        if status.st_mode & _others_rights(status):
             raise UsageError(f"{variable}: others can read {name}; run: chmod 600 {name}")
         content = os.read(descriptor, _LARGEST + 1)
     finally:
@@ -42,3 +47,9 @@ def _content(variable: str, name: str, what: str) -> bytes:
     if len(content) > _LARGEST:
         raise UsageError(f"{variable}: {name} is larger than 4 kB; it must hold {what} alone")
     return content
+
+
+def _others_rights(status: os.stat_result) -> int:
+    """Return the bits of the mode that none of may be set."""
+    is_handed_out = status.st_uid == 0 != os.geteuid()
+    return stat.S_IRWXO | (stat.S_IWGRP | stat.S_IXGRP if is_handed_out else stat.S_IRWXG)

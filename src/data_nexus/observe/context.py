@@ -26,9 +26,11 @@ def current_facts() -> Mapping[str, Fact]:
     return _FACTS.get()
 
 
-def begin_command(name: str) -> None:
-    """Note the command of this process."""
-    _FACTS.set({"command": name})
+@contextmanager
+def in_command(name: str) -> Iterator[None]:
+    """Note the command for as long as the block runs."""
+    with _with({"command": name}):
+        yield
 
 
 @contextmanager

@@ -6,14 +6,17 @@ import copy
 import json
 import os
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import msgspec
 import pytest
 
 from data_nexus.config import Secret, Settings, load_settings
+from data_nexus.config.private_files import read_private
 from data_nexus.domain.texts import excerpt
 from data_nexus.errors import UsageError
 from tests.support.vendor.canary import disguises
@@ -21,6 +24,7 @@ from tests.support.vendor.canary import disguises
 TOKEN = "canary5f3a9c01e7.28841620"  # noqa: S105 - nobody's
 SECRET = Secret(TOKEN)
 VARIABLE = "EODHD_API_KEY_FILE"
+SERVICE = 65_534  # an account without rights
 WAYS_TO_SHOW: dict[str, Callable[[Secret], str]] = {
     "repr": repr,
     "str": str,
@@ -115,6 +119,44 @@ def test_a_key_file_that_others_could_reach_is_refused(tmp_path: Path, mode: int
     with pytest.raises(UsageError, match=f"{VARIABLE}: others can read .* chmod 600") as caught:
         settings_with(tmp_path, EODHD_API_KEY_FILE=path)
     assert disguises(str(caught.value).encode(), TOKEN) == []
+
+
+@contextmanager
+def as_a_service() -> Iterator[None]:
+    """Be an account that is neither root nor has a file of its own."""
+    os.setegid(SERVICE)
+    os.seteuid(SERVICE)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can hand a file to another account")
+@pytest.mark.parametrize(
+    ("owner", "mode", "is_read"),
+    [
+        (0, 0o440, True),
+        (0, 0o640, True),
+        (0, 0o660, False),
+        (0, 0o444, False),
+        (0, 0o450, False),
+        (SERVICE, 0o440, False),
+        (SERVICE, 0o400, True),
+    ],
+)
+def test_a_service_reads_what_root_hands_to_its_group_alone(
+    owner: int, mode: int, *, is_read: bool
+) -> None:
+    """As `LoadCredential=` of systemd and a Secret of Kubernetes with `fsGroup` do it."""
+    with TemporaryDirectory(dir="/tmp") as folder:
+        Path(folder).chmod(0o755)
+        path = key_file(Path(folder), TOKEN.encode(), mode)
+        os.chown(path, owner, SERVICE)
+        refused = nullcontext() if is_read else pytest.raises(UsageError, match="others can read")
+        with as_a_service(), refused:
+            assert read_private(VARIABLE, path, "the key") == TOKEN
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from dataclasses import fields
 import pytest
 
 from data_nexus.events import Event
-from data_nexus.observe.context import CONTEXT, begin_command, current_facts, in_job, in_run
+from data_nexus.observe.context import CONTEXT, current_facts, in_command, in_job, in_run
 from data_nexus.observe.logs import LEVELS, LineFormatter
 from tests.support.vendor.hostile import TEXTS, hostile_events
 
@@ -40,17 +40,17 @@ def test_jobs_at_once_do_not_take_each_other_s_context() -> None:
         seen.setdefault(job, []).append(dict(current_facts()))
 
     async def both() -> None:
-        begin_command("run")
-        async with asyncio.TaskGroup() as group:
-            group.create_task(run("update-US", 7))
-            group.create_task(run("update-LSE", 8))
-        assert current_facts() == {"command": "run"}
+        with in_command("run"):
+            async with asyncio.TaskGroup() as group:
+                group.create_task(run("update-US", 7))
+                group.create_task(run("update-LSE", 8))
+            assert current_facts() == {"command": "run"}
 
     asyncio.run(both())
     for job, run_id in (("update-US", 7), ("update-LSE", 8)):
         within = {"command": "run", "job": job, "run_id": run_id}
         assert seen[job] == [within] * 3 + [{"command": "run"}]
-    assert current_facts() == {}, "it goes with its task"
+    assert current_facts() == {}
 
 
 def test_a_line_has_the_context_with_its_facts() -> None:

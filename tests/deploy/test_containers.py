@@ -35,7 +35,7 @@ def test_no_password_is_written_down() -> None:
 def test_images_are_pinned_to_a_version() -> None:
     images = re.findall(r"^(?: +image:|FROM) (\S+)", COMPOSE + DOCKERFILE, flags=re.MULTILINE)
     assert images
-    assert [image for image in images if not re.search(r":\d[\w.-]*$", image)] == []
+    assert [image for image in images if not re.search(r":v?\d[\w.-]*$", image)] == []
 
 
 def test_the_image_runs_as_a_user_of_its_own() -> None:
