@@ -57,6 +57,12 @@ class Settings:
     nexus_home: Annotated[
         str | None, Meta(description="folder of the embedded database; unset: user data")
     ] = None
+    backup_folder: Annotated[
+        str | None, Meta(description="folder of the backups; unset: backups in NEXUS_HOME")
+    ] = None
+    backup_keep: Annotated[
+        _Tasks, Meta(description="so many backups are kept, and those that they need")
+    ] = 7
     schema: Annotated[str, Meta(description="PostgreSQL schema that holds the tables")] = "public"
     concurrency: Annotated[_Tasks, Meta(description="requests in flight at once")] = 5
     days_old: Annotated[
@@ -232,6 +238,11 @@ class Settings:
         if self.nexus_home:
             return Path(self.nexus_home)
         return platformdirs.user_data_path("data-nexus")
+
+    @property
+    def backups(self) -> Path:
+        """The folder of the backups."""
+        return Path(self.backup_folder) if self.backup_folder else self.home / "backups"
 
     def require_token(self) -> Secret:
         """Return the token, or raise `UsageError` that names the remedy."""

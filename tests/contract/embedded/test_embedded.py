@@ -301,10 +301,10 @@ def test_settings_that_somebody_changed_by_hand_win(home: Path) -> None:
 
 def test_a_failed_start_names_its_cause_and_a_remedy(home: Path) -> None:
     with embedded_server(home) as url, psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("ALTER SYSTEM SET summarize_wal = on")
+        connection.execute("ALTER SYSTEM SET superuser_reserved_connections = 100")
     with pytest.raises(StorageUnavailable) as failure, embedded_server(home):
         pass
-    assert "WAL cannot be summarized" in str(failure.value)
+    assert "superuser_reserved_connections" in str(failure.value)
     assert "set DATABASE_URL" in str(failure.value)
     assert server_pid(home) is None
 

@@ -81,7 +81,7 @@ def test_one_that_runs_does_not_begin_to_listen_and_its_users_are_named(home: Pa
 def test_without_a_port_there_is_no_way_in_but_the_socket() -> None:
     options = command_line(Path("/s"), "cluster", "access", "users")
     assert "listen_addresses=" in options
-    assert access_text() == "local all all trust\n"
-    assert access_text(5433).splitlines()[1:] == [
+    assert access_text() == "local all all trust\nlocal replication nexus trust\n"
+    assert access_text(5433).splitlines()[2:] == [
         "host nexus nexus_reader 127.0.0.1/32 scram-sha-256"
     ]

@@ -92,7 +92,6 @@ def test_no_setting_in_a_cluster_makes_its_server_run_load_listen_or_connect(
     }
     with (cluster_of(home) / "postgresql.conf").open("a") as file:
         file.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
-        file.write("wal_level = replica\n")
     with embedded_server(home) as url:
         found = {name: answer(url, f"SHOW {name}") for name in settings}
         assert {name: v for name, v in found.items() if v == settings[name]} == {}

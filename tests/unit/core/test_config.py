@@ -23,6 +23,8 @@ OTHER: dict[str, tuple[str, object]] = {
     "DATABASE_URL": ("postgresql://nexus@localhost/nexus", "postgresql://nexus@localhost/nexus"),
     "EODHD_BASE_URL": ("http://127.0.0.1:8080/api", "http://127.0.0.1:8080/api"),
     "NEXUS_HOME": ("/srv/nexus", "/srv/nexus"),
+    "NEXUS_BACKUP_FOLDER": ("/mnt/kept", "/mnt/kept"),
+    "NEXUS_BACKUP_KEEP": ("3", 3),
     "NEXUS_SCHEMA": ("market", "market"),
     "NEXUS_CONCURRENCY": ("9", 9),
     "NEXUS_DAYS_OLD": ("0.5", 0.5),

@@ -28,6 +28,7 @@ from data_nexus.cli.render import (
     print_table,
     waiting,
 )
+from data_nexus.cli.run.backups import COMMANDS as BACKUP_COMMANDS
 from data_nexus.config import Settings, without_password
 from data_nexus.database.connection import PostgresConnection, conninfo
 from data_nexus.database.embedded import (
@@ -58,7 +59,11 @@ _LOOK_SEC = 5.0
 
 @click.group()
 def db() -> None:
-    """Print the URL, migrate, open psql, serve, copy, reset."""
+    """Print the URL, migrate, open psql, serve, copy, back up, reset."""
+
+
+for _command in BACKUP_COMMANDS:
+    db.add_command(_command)
 
 
 @db.command()

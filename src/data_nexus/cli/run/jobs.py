@@ -95,7 +95,11 @@ def history(name: str | None, limit: int, as_json: bool, **options: Any) -> None
     help="what it does",
 )
 @click.option("--exchange", type=EXCHANGE, help="only this exchange")
-@click.option("--to", "target", help="where a snapshot is written: a folder, or s3://bucket/prefix")
+@click.option(
+    "--to",
+    "target",
+    help="folder of a snapshot or of backups; a snapshot may be at s3://bucket/prefix",
+)
 @output_options
 def add(
     name: str,
@@ -113,7 +117,8 @@ def add(
     none is named).
 
     An update makes assets fresh, discover reads symbol lists again, a snapshot is what `nexus
-    export lake` writes, and verify checks the invariants.
+    export lake` writes, verify checks the invariants, backup is `nexus db backup`, and drill is
+    `nexus db drill`: it reads from where --to says.
     """
     job = Job(
         name=name,

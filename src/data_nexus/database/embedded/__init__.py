@@ -4,6 +4,7 @@ from data_nexus.database.embedded.origin import trust_cluster
 from data_nexus.database.embedded.server import (
     embedded_server,
     has_cluster,
+    lay_cluster_down,
     loopback_server,
     names_file,
     private_places,
@@ -15,6 +16,7 @@ from data_nexus.database.embedded.server import (
 __all__ = [
     "embedded_server",
     "has_cluster",
+    "lay_cluster_down",
     "loopback_server",
     "names_file",
     "private_places",

@@ -14,6 +14,7 @@ import shlex
 import shutil
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -45,6 +46,11 @@ _ORPHANS_SEC = 30
 _POLL_SEC = 0.02
 _LOG_LIMIT = 8 << 20
 _LOG_TAIL = 2000
+# The log lies in the cluster already; without a command that brings it a recovery is refused.
+_RECOVERY = (
+    *("restore_command=false", "hot_standby=off"),
+    *("recovery_target_action=promote", "recovery_target_timeline=current"),
+)
 _REMEDY = "Remove the cause named there, or set DATABASE_URL to a PostgreSQL server."
 
 
@@ -85,6 +91,19 @@ def ensure_running(directory: ClusterDirectory, loopback_port: int | None = None
         stop(directory)
     folder = _answering(directory) or _start(directory, loopback_port)
     return url_of(folder, _port(directory))
+
+
+def recover(directory: ClusterDirectory, target: Sequence[str]) -> None:
+    """Replay the log that lies in a restored cluster up to a target, then stop its server.
+
+    `target` are settings as `name=value`; without any, all of the log is replayed. Raises
+    `StorageUnavailable` with the end of the server's log.
+    """
+    _prepare_log(directory)
+    try:
+        _start(directory, None, (*_RECOVERY, *target))
+    finally:
+        stop(directory)
 
 
 def stop(directory: ClusterDirectory) -> None:
@@ -131,7 +150,9 @@ def _fill_draft(directory: ClusterDirectory) -> Path:
     return draft
 
 
-def _start(directory: ClusterDirectory, loopback_port: int | None) -> Path:
+def _start(
+    directory: ClusterDirectory, loopback_port: int | None, recovery: Sequence[str] = ()
+) -> Path:
     folder = make_socket_folder(directory)
     write_whole(directory.settings, settings_text(this_machine(directory.folder), folder))
     write_whole(directory.access, access_text(loopback_port))
@@ -140,7 +161,14 @@ def _start(directory: ClusterDirectory, loopback_port: int | None) -> Path:
     pg_ctl = programs_for(directory.account) / "pg_ctl"
     options = (
         *("-D", directory.cluster.name, "-l", directory.log.name),
-        *("-o", _guarded(directory, folder, loopback_port), "-w", "-t", str(_PATIENCE_SEC), "-s"),
+        *(
+            "-o",
+            _guarded(directory, folder, loopback_port, recovery),
+            "-w",
+            "-t",
+            str(_PATIENCE_SEC),
+            "-s",
+        ),
     )
     deadline = time.monotonic() + _ORPHANS_SEC
     while True:
@@ -155,11 +183,16 @@ def _start(directory: ClusterDirectory, loopback_port: int | None) -> Path:
         time.sleep(0.2)
 
 
-def _guarded(directory: ClusterDirectory, socket_folder: Path, loopback_port: int | None) -> str:
+def _guarded(
+    directory: ClusterDirectory,
+    socket_folder: Path,
+    loopback_port: int | None,
+    recovery: Sequence[str],
+) -> str:
     """The server's own options, quoted for the shell through which pg_ctl passes them."""
     names = (directory.cluster.name, directory.access.name, directory.users.name)
     options = command_line(socket_folder, *names, loopback_port)
-    return " ".join(f"-c {shlex.quote(each)}" for each in options)
+    return " ".join(f"-c {shlex.quote(each)}" for each in (*options, *recovery))
 
 
 def _answering(directory: ClusterDirectory) -> Path | None:

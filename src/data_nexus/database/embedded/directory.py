@@ -260,8 +260,8 @@ def _prove_usable(directory: ClusterDirectory) -> None:
     if found != MAJOR_VERSION:
         message = (
             f"{directory.cluster} is a cluster of PostgreSQL version {found}; this Data Nexus"
-            f" brings {MAJOR_VERSION}: back it up with the Data Nexus that made it, then restore"
-            " the backup into a new NEXUS_HOME"
+            f" brings {MAJOR_VERSION}: take a dump by the Data Nexus that made it (nexus db backup"
+            " --dump), then restore that by this one (nexus db restore --replace)"
         )
         raise StorageUnavailable(message)
     if not directory.account.reaches(directory.folder):

@@ -11,11 +11,13 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
-from data_nexus.database.embedded.cluster import ensure_running, make_cluster, stop
+from data_nexus.database.embedded.cluster import ensure_running, make_cluster, recover, stop
 from data_nexus.database.embedded.directory import (
     ClusterDirectory,
     cluster_folder,
@@ -26,13 +28,18 @@ from data_nexus.database.embedded.directory import (
     make_postgres_folder,
     postgres_folder,
     record_directory,
+    sync_folder,
+    write_whole,
 )
 from data_nexus.database.embedded.locks import holders, take_lock
 from data_nexus.database.embedded.origin import prove_own, remember
-from data_nexus.errors import StorageUnavailable
+from data_nexus.database.embedded.os_account import account_of
+from data_nexus.database.embedded.settings import settings_text, this_machine
+from data_nexus.errors import NexusError, StorageUnavailable, UsageError
 
 _CHANGE = "change.lock"
 _USERS = "users.lock"
+_UNFINISHED = "restored-"
 
 
 @contextmanager
@@ -99,7 +106,42 @@ def remove(home: Path) -> None:
             message = f"the database of {home} is in use: end the commands that use it first"
             raise StorageUnavailable(message)
         _stop(home)
+        _drop_unfinished(cluster_folder(home))
         drop_directory(home)
+
+
+def lay_cluster_down(
+    home: Path,
+    fill: Callable[[Path], Sequence[str]],
+    *,
+    trusts: bool = False,
+    replaces: bool = False,
+) -> Path | None:
+    """Give a home the cluster that `fill` writes into an empty folder, whole or not at all.
+
+    `fill` returns the settings of its recovery, which then runs. A cluster that the home has
+    already is refused, unless it `replaces` that: it is kept beside, and its folder returned. One
+    that this user has not made is refused, unless this user `trusts` it. Raises `UsageError`, and
+    `StorageUnavailable` while a command uses the old one.
+    """
+    with _foreseen(home), _changing(home), _alone(home) as is_alone:
+        old = known_directory(home)
+        if old is not None and not (is_alone and replaces):
+            raise _occupied(home, is_alone=is_alone)
+        directory = old or make_directory(home)
+        _drop_unfinished(directory.folder)
+        draft = ClusterDirectory(_draft_folder(directory), directory.account)
+        try:
+            draft.cluster.mkdir(mode=0o700)
+            target = fill(draft.cluster)
+            _own_all(draft)
+            (remember if trusts else prove_own)(draft)
+            recover(draft, target)
+            return _exchange(home, directory, draft)
+        finally:
+            _drop_unfinished(directory.folder)
+            if old is None and not directory.cluster.exists():
+                _drop_vacant(home, directory)
 
 
 def server_log(home: Path) -> Path:
@@ -121,6 +163,64 @@ def private_places(home: Path) -> list[Path]:
     """The folders and files of the home's database that are its owner's alone, as far as there."""
     locks = [postgres_folder(home) / name for name in (_CHANGE, _USERS)]
     return [each for each in (cluster_folder(home) / "cluster", *locks) if each.exists()]
+
+
+def _occupied(home: Path, *, is_alone: bool) -> NexusError:
+    if not is_alone:
+        return StorageUnavailable(
+            f"the database of {home} is in use: end the commands that use it first"
+        )
+    return UsageError(
+        f"{home} has a database already: restore --into another folder, or let it be kept beside"
+        " the restored one by --replace"
+    )
+
+
+def _draft_folder(directory: ClusterDirectory) -> Path:
+    folder = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=directory.folder))
+    folder.chmod(0o700 if directory.account.is_caller else 0o711)
+    return folder
+
+
+def _drop_unfinished(folder: Path) -> None:
+    """Drop what restores left that were killed, with their servers."""
+    for leftover in folder.glob(f"{_UNFINISHED}*"):
+        cluster = leftover / "cluster"
+        if cluster.exists() and cluster.lstat().st_uid != 0:  # root never serves one
+            stop(ClusterDirectory(leftover, account_of(cluster)))
+        shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _drop_vacant(home: Path, directory: ClusterDirectory) -> None:
+    if directory.folder != postgres_folder(home):
+        shutil.rmtree(directory.folder, ignore_errors=True)
+
+
+def _own_all(draft: ClusterDirectory) -> None:
+    """Hand the files of a cluster to the server's account alone."""
+    for folder, _, files in os.walk(draft.cluster):
+        draft.account.own(Path(folder))
+        Path(folder).chmod(0o700)
+        for file in files:
+            draft.account.own(Path(folder, file))
+            Path(folder, file).chmod(0o600)
+
+
+def _exchange(home: Path, directory: ClusterDirectory, draft: ClusterDirectory) -> Path | None:
+    """Put a complete cluster in its place; return where the one that was there is kept."""
+    kept = None
+    if directory.cluster.exists():
+        stop(directory)
+        kept = directory.folder / f"cluster-replaced-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}"
+        directory.cluster.rename(kept)
+    write_whole(
+        directory.settings, settings_text(this_machine(directory.folder), directory.folder / "run")
+    )
+    draft.cluster.rename(directory.cluster)
+    sync_folder(directory.folder)
+    remember(directory)
+    record_directory(home, directory)
+    return kept
 
 
 def _own_directory(home: Path) -> ClusterDirectory | None:

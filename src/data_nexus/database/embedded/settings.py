@@ -124,15 +124,22 @@ _GUARDED = (
     ("unix_socket_permissions", "0700"),
     ("bonjour", "off"),
     ("ssl", "off"),
-    ("max_wal_senders", "0"),
     ("max_logical_replication_workers", "0"),
     ("primary_conninfo", ""),
     ("sync_replication_slots", "off"),
     # Where it would write its messages.
     ("log_destination", "stderr"),
     ("logging_collector", "off"),
+    # What backups need: base backups, the stream of the log, and which pages changed since the last
+    # backup. They go together, so that no file can keep the server from starting by one of them.
+    ("wal_level", "replica"),
+    ("max_wal_senders", "4"),
+    ("max_replication_slots", "4"),
+    ("summarize_wal", "on"),
+    # A stream that is read no more must not fill the disk with log.
+    ("max_slot_wal_keep_size", "1GB"),
 )
-_SOCKET_ACCESS = "local all all trust\n"
+_SOCKET_ACCESS = "local all all trust\nlocal replication nexus trust\n"
 _FIXED = (
     ("listen_addresses", "''"),
     ("port", str(PORT)),
@@ -141,10 +148,6 @@ _FIXED = (
     ("fsync", "on"),
     ("synchronous_commit", "on"),
     ("full_page_writes", "on"),
-    # A desktop's database is not replicated, and its backup is a dump. With `replica` a load into
-    # an indexed table wrote the same log and was no faster; new tables and indexes would be logged.
-    ("wal_level", "minimal"),
-    ("max_wal_senders", "0"),
     ("max_logical_replication_workers", "0"),
     # The wheel's PostgreSQL has no lz4, and pglz saved a load nothing.
     ("wal_compression", "off"),

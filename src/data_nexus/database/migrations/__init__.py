@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-HEAD = "0025"
+HEAD = "0026"
 FOLDER = Path(__file__).parent
 
 

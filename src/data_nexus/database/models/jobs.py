@@ -16,7 +16,9 @@ class Job(Tables):
     __tablename__ = "jobs"
 
     name: Mapped[str] = mapped_column(primary_key=True)
-    action: Mapped[str] = mapped_column(comment="update, discover, snapshot or verify")
+    action: Mapped[str] = mapped_column(
+        comment="update, discover, snapshot, verify, backup or drill"
+    )
     exchange: Mapped[str | None] = mapped_column(comment="NULL: all")
     schedule: Mapped[str] = mapped_column(comment="as `nexus jobs add` takes it")
     is_default: Mapped[bool] = mapped_column(server_default="false")
@@ -24,7 +26,7 @@ class Job(Tables):
     since: Mapped[dt.datetime] = mapped_column(
         server_default=func.now(), comment="since when it is due"
     )
-    target: Mapped[str | None] = mapped_column(comment="where a snapshot is written")
+    target: Mapped[str | None] = mapped_column(comment="where a snapshot or the backups are")
 
 
 class JobRun(Tables):

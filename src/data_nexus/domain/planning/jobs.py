@@ -25,6 +25,8 @@ class Action(StrEnum):
     DISCOVER = "discover"
     SNAPSHOT = "snapshot"
     VERIFY = "verify"
+    BACKUP = "backup"
+    DRILL = "drill"
 
 
 class JobOutcome(StrEnum):
@@ -56,7 +58,7 @@ class Ended:
 class Job:
     """A job: what it does, with which exchange (None: all), by which schedule, as text.
 
-    `target` is where it writes: a folder, or an address of an object store.
+    `target` is where it writes, or for a drill reads: a folder, or an address of an object store.
     """
 
     name: str
@@ -107,8 +109,10 @@ def require_fitting(job: Job) -> None:
         raise UsageError(f"a {job.action} is of the whole database: leave out --exchange")
     if job.action is Action.SNAPSHOT and not job.target:
         raise UsageError("a snapshot needs a place: --to with a folder, or s3://bucket/prefix")
-    if job.target and job.action is not Action.SNAPSHOT:
+    if job.target and job.action not in (Action.SNAPSHOT, Action.BACKUP, Action.DRILL):
         raise UsageError(f"a {job.action} writes into the database only: leave out --to")
+    if job.target and job.action is not Action.SNAPSHOT and "://" in job.target:
+        raise UsageError(f"not a folder: {job.target!r}; a {job.action} takes a folder on a disk")
 
 
 def no_job(name: str, there: Collection[str]) -> UsageError:

@@ -8,6 +8,7 @@ from data_nexus.config import Settings
 from data_nexus.domain.planning.jobs import Action
 from data_nexus.events import Observer
 from data_nexus.ingestion.fetching.drain import Drain
+from data_nexus.service.actions.copies import BackupJob, DrillJob
 from data_nexus.service.actions.discovery import DiscoveryJob
 from data_nexus.service.actions.invariants import VerifyJob
 from data_nexus.service.actions.lake import SnapshotJob
@@ -24,4 +25,6 @@ def job_actions(
         Action.DISCOVER: DiscoveryJob(settings, url, observe),
         Action.SNAPSHOT: SnapshotJob(settings, url),
         Action.VERIFY: VerifyJob(settings, url),
+        Action.BACKUP: BackupJob(settings, drain),
+        Action.DRILL: DrillJob(settings, drain),
     }
