@@ -20,8 +20,8 @@ import numpy as np
 from data_nexus.database.store import Due, QueuePosition, Store, open_store
 from data_nexus.database.store.batch import Batch, Outcome
 from data_nexus.domain.bars import Bars
-from data_nexus.domain.lease import Lease
-from data_nexus.domain.window import EARLIEST, Window
+from data_nexus.domain.calendar.window import EARLIEST, Window
+from data_nexus.domain.planning.lease import Lease
 
 _WINDOW = Window(EARLIEST, date(2026, 1, 1))
 _FIRST_DAY = 8_000

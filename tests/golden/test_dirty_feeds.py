@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from data_nexus.domain.bars import EPOCH
+from data_nexus.domain.calendar.window import EARLIEST, Window
 from data_nexus.domain.symbol import Symbol
 from data_nexus.domain.validation.check import check
-from data_nexus.domain.window import EARLIEST, Window
 from data_nexus.eodhd.decode_bars import decode_bars, excerpts
 from tests.golden.recordings import market_file, needs_recordings
 

@@ -11,9 +11,9 @@ import pytest
 
 from data_nexus.domain.actions import Dividend, Split
 from data_nexus.domain.bars import EPOCH, days
+from data_nexus.domain.calendar.window import EARLIEST, Window
 from data_nexus.domain.symbol import Symbol, parse_symbol
 from data_nexus.domain.validation.check import check
-from data_nexus.domain.window import EARLIEST, Window
 from data_nexus.eodhd.decode_actions import Actions, decode_dividends, decode_splits
 from data_nexus.eodhd.decode_bars import NUMBERS, decode_bars
 from data_nexus.eodhd.decode_bulk import (

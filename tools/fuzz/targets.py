@@ -17,10 +17,10 @@ import numpy as np
 
 from data_nexus.config import Secret
 from data_nexus.domain.bars import EPOCH, Bars
+from data_nexus.domain.calendar.window import Window
 from data_nexus.domain.symbol import Symbol
 from data_nexus.domain.texts import excerpt, one_line
 from data_nexus.domain.validation.check import check
-from data_nexus.domain.window import Window
 from data_nexus.eodhd.answer import EXCERPT_CHARS, row_in, sent_rows
 from data_nexus.eodhd.body import plain
 from data_nexus.eodhd.decode_actions import (

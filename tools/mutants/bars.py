@@ -216,7 +216,7 @@ MUTANTS = (
     ),
     Mutant(
         name="an asset that seldom trades is read from its cursor",
-        file="src/data_nexus/domain/window.py",
+        file="src/data_nexus/domain/calendar/window.py",
         before="    return Window(min(last_bar - timedelta(days=reread_days), last), last)",
         after="    return Window(min(last_bar + timedelta(days=reread_days), last), last)",
         harm="nothing overlaps, so that no break is ever seen",
@@ -224,7 +224,7 @@ MUTANTS = (
     ),
     Mutant(
         name="the latest date is UTC's",
-        file="src/data_nexus/domain/window.py",
+        file="src/data_nexus/domain/calendar/window.py",
         before="    return (moment.astimezone(UTC) + _FARTHEST_ZONE).date()",
         after="    return moment.astimezone(UTC).date()",
         harm="bars of Auckland are rejected as from the future",

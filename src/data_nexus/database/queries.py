@@ -55,8 +55,7 @@ NOTICED_DAYS = 7
 _HASH_KEY = b"data-nexus quota ledger"
 # The folders of this package with statements.
 FOLDERS = (
-    "backup",
-    *("store", "store/alerts", "store/bulk", "store/jobs", "store/transfer"),
+    *("store", "store/alerts", "store/backups", "store/bulk", "store/jobs", "store/transfer"),
     *("reader", "reader/alerts", "reader/jobs", "reader/listed", "reader/measures"),
     *("reader/overview", "reader/server", "reader/watchlists"),
 )

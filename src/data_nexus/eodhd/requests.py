@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import date
 from urllib.parse import quote, urlencode
 
+from data_nexus.domain.calendar.window import Window
 from data_nexus.domain.endpoints import CALLS, Endpoint
 from data_nexus.domain.symbol import Symbol
-from data_nexus.domain.window import Window
 
 # Explicit, although a missing date should mean the same: what an answer lacks counts as withdrawn.
 _FROM_THE_START = (("from", "1900-01-01"), ("fmt", "json"))

@@ -11,32 +11,32 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from data_nexus.config import Settings
-from data_nexus.database.backup.counts import rows_now
-from data_nexus.database.backup.folder import BackupFolder
-from data_nexus.database.backup.making import (
+from data_nexus.backup.folder import BackupFolder
+from data_nexus.backup.making import (
     BackupOrder,
     Kind,
     MadeBackup,
     back_up_cluster,
     dump_database,
 )
-from data_nexus.database.backup.manifest import BackupManifest
-from data_nexus.database.backup.programs import require_going
-from data_nexus.database.backup.proving import prove
-from data_nexus.database.backup.restoring import (
+from data_nexus.backup.manifest import BackupManifest
+from data_nexus.backup.programs import require_going
+from data_nexus.backup.proving import prove
+from data_nexus.backup.restoring import (
     Restored,
     RestoreTarget,
     backup_for,
     restore_dump,
     restore_home,
 )
-from data_nexus.database.backup.scratch import scratch_home
-from data_nexus.database.backup.streaming import stream_log
+from data_nexus.backup.scratch import scratch_home
+from data_nexus.backup.streaming import stream_log
+from data_nexus.config import Settings
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.embedded import embedded_server
 from data_nexus.database.open import open_database
 from data_nexus.database.reader.invariants import inspect_database
+from data_nexus.database.store.backups.counts import rows_now
 from data_nexus.database.upgrade import TABLES, upgrade
 from data_nexus.errors import StorageDamaged, UsageError
 

@@ -12,8 +12,8 @@ from data_nexus.database.queries import ActionSample
 from data_nexus.database.store import Due
 from data_nexus.database.store.actions import SampleResult, VendorActions
 from data_nexus.domain.actions import Dividend, Split
-from data_nexus.domain.lease import Lease
 from data_nexus.domain.planning.audit import SAMPLE_SIZE
+from data_nexus.domain.planning.lease import Lease
 from tests.support.postgres.tables import add_assets, execute, rows, value
 from tests.support.postgres.workers import Worker, ago, bars_from, batch_for
 

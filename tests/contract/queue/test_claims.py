@@ -14,7 +14,7 @@ import pytest
 from data_nexus.database.store import Due, QueuePosition, Store, open_store
 from data_nexus.database.store.batch import RejectedRow
 from data_nexus.domain.bars import NO_BARS
-from data_nexus.domain.lease import Lease
+from data_nexus.domain.planning.lease import Lease
 from data_nexus.domain.symbol import Symbol
 from tests.support.postgres.tables import add_assets, execute, rows, value
 from tests.support.postgres.workers import (

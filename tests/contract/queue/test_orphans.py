@@ -10,7 +10,7 @@ from typing import LiteralString
 import psycopg
 
 from data_nexus.database.store import Due, QueuePosition, open_store
-from data_nexus.domain.lease import Lease
+from data_nexus.domain.planning.lease import Lease
 from data_nexus.ingestion.histories.queue import LeaseQueue
 from tests.support.postgres.database import Cluster
 from tests.support.postgres.tables import add_assets, eventually, rows, value

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from data_nexus.domain.lease import Lease
-from data_nexus.domain.window import Window
+from data_nexus.domain.calendar.window import Window
+from data_nexus.domain.planning.lease import Lease
 from tests.support.postgres.tables import add_assets
 from tests.support.postgres.workers import Worker, ago, bars_from, batch_for, reread
 

@@ -12,7 +12,7 @@ import pytest
 
 from data_nexus.database.store.batch import Batch, Outcome, Receipt, RejectedRow
 from data_nexus.domain.bars import NO_DATE
-from data_nexus.domain.window import Window
+from data_nexus.domain.calendar.window import Window
 from data_nexus.errors import RowsRefused
 from data_nexus.ingestion.fetching.requester import FetchState
 from data_nexus.ingestion.histories.pipeline import absent_batch

@@ -22,10 +22,10 @@ from data_nexus.domain.adjustment.findings import (
     Verdict,
 )
 from data_nexus.domain.bars import NO_DATE, Bars
-from data_nexus.domain.lease import Lease
+from data_nexus.domain.calendar.window import Window
+from data_nexus.domain.planning.lease import Lease
 from data_nexus.domain.planning.suspicion import Reason
 from data_nexus.domain.symbol import Symbol
-from data_nexus.domain.window import Window
 from data_nexus.research.bars import read_bars
 from tests.support.postgres.tables import add_assets, execute, rows, snapshot, value
 from tests.support.postgres.workers import Worker, ago, bars_from, batch_for

@@ -11,7 +11,7 @@ from data_nexus.domain.adjustment.findings import (
     AssetFinding,
     Verdict,
 )
-from data_nexus.domain.lease import Lease
+from data_nexus.domain.planning.lease import Lease
 from tests.support.postgres.tables import add_assets
 from tests.support.postgres.workers import Worker, bars_from, batch_for
 

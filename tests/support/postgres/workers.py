@@ -21,9 +21,9 @@ from data_nexus.database.store.runs import Breach
 from data_nexus.domain.actions import Dividend, Split
 from data_nexus.domain.adjustment.findings import AssetFinding, KnownActions
 from data_nexus.domain.bars import EPOCH, NO_BARS, Bars
-from data_nexus.domain.lease import Lease
+from data_nexus.domain.calendar.window import Window
 from data_nexus.domain.planning.audit import Record
-from data_nexus.domain.window import Window
+from data_nexus.domain.planning.lease import Lease
 from data_nexus.ingestion.histories.queue import LeaseQueue
 
 Result = TypeVar("Result")

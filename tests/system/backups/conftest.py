@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from data_nexus.database.backup.folder import BackupFolder
+from data_nexus.backup.folder import BackupFolder
 from data_nexus.database.embedded import embedded_server, remove
 from tests.support.programs.commands import commands_at
 from tests.support.vendor.sandbox import sandbox

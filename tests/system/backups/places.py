@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
-from data_nexus.database.backup.folder import BackupFolder
-from data_nexus.database.backup.manifest import digest_of, write_manifest
+from data_nexus.backup.folder import BackupFolder
+from data_nexus.backup.manifest import digest_of, write_manifest
 from tests.support.programs.commands import Commands
 
 NOTE = "INSERT INTO watchlists (name) VALUES ('{}')"

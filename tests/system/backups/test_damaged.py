@@ -12,9 +12,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from data_nexus.database.backup.folder import BackupFolder, name_at
-from data_nexus.database.backup.manifest import write_manifest
-from data_nexus.database.backup.proving import prove
+from data_nexus.backup.folder import BackupFolder, name_at
+from data_nexus.backup.manifest import write_manifest
+from data_nexus.backup.proving import prove
 from data_nexus.database.embedded import embedded_server
 from data_nexus.errors import StorageDamaged
 from tests.support.postgres.tables import eventually, value

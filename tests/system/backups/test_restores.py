@@ -11,8 +11,8 @@ import msgspec
 import psycopg
 import pytest
 
-from data_nexus.database.backup.folder import BackupFolder
-from data_nexus.database.backup.manifest import write_manifest
+from data_nexus.backup.folder import BackupFolder
+from data_nexus.backup.manifest import write_manifest
 from data_nexus.database.embedded import embedded_server
 from tests.support.postgres.tables import eventually, execute, rows, value
 from tests.support.programs.commands import Commands

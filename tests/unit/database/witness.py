@@ -12,7 +12,7 @@ import numpy as np
 
 from data_nexus.database.store.batch import Batch, Outcome, Receipt
 from data_nexus.domain.bars import Bars
-from data_nexus.domain.lease import Lease
+from data_nexus.domain.planning.lease import Lease
 from data_nexus.domain.symbol import Symbol
 from data_nexus.errors import RowsRefused
 from data_nexus.ingestion.histories.committer import Committer

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_nexus.domain.window import EARLIEST, Window, latest_date, window_to_ask
+from data_nexus.domain.calendar.window import EARLIEST, Window, latest_date, window_to_ask
 
 NOON = dt.datetime(2024, 3, 1, 12, tzinfo=dt.UTC)
 DATES = st.dates(dt.date(1900, 1, 1), dt.date(2100, 1, 1))

@@ -11,8 +11,8 @@ import datetime as dt
 import numpy as np
 
 from data_nexus.domain.bars import EPOCH, NO_DATE, NO_ROW, Bars
+from data_nexus.domain.calendar.window import Window
 from data_nexus.domain.symbol import Symbol
-from data_nexus.domain.window import Window
 
 MCD = Symbol("MCD", "US")
 WINDOW = Window(dt.date(2023, 1, 2), dt.date(2023, 1, 31))

@@ -6,9 +6,9 @@ import datetime as dt
 
 import pytest
 
+from data_nexus.domain.calendar.window import EARLIEST, Window
 from data_nexus.domain.endpoints import CALLS, Endpoint
 from data_nexus.domain.symbol import Symbol
-from data_nexus.domain.window import EARLIEST, Window
 from data_nexus.eodhd.requests import (
     Request,
     dividends_request,

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data_nexus.config import Secret
-from data_nexus.domain.lease import Lease
+from data_nexus.domain.planning.lease import Lease
 from data_nexus.domain.symbol import Symbol
 from data_nexus.domain.texts import excerpt, one_line, visible
 from data_nexus.eodhd import decode_actions, decode_bars

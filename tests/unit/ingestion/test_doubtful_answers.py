@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from data_nexus.domain.lease import Lease
 from data_nexus.domain.limits.mass_failure import MOST_ALIKE, MOST_UNFIT
+from data_nexus.domain.planning.lease import Lease
 from data_nexus.domain.symbol import Symbol
 from data_nexus.errors import (
     BrokenAnswer,

@@ -17,10 +17,10 @@ import pytest
 
 from data_nexus.database.store.clock import clock_at
 from data_nexus.database.store.quota import Decide, QuotaLedger
+from data_nexus.domain.calendar.window import whole_window
 from data_nexus.domain.limits.backoff import Backoff
 from data_nexus.domain.limits.quota import Quota
 from data_nexus.domain.symbol import Symbol
-from data_nexus.domain.window import whole_window
 from data_nexus.eodhd.client import MinuteLimit, VendorClient
 from data_nexus.eodhd.requests import Request, history_request
 from data_nexus.errors import Fenced, NotSent, QuotaSpent, VendorUnavailable

@@ -9,8 +9,8 @@ import pytest
 
 from data_nexus.database.store.batch import Batch, RejectedRow
 from data_nexus.domain.bars import NO_BARS
-from data_nexus.domain.lease import Lease
 from data_nexus.domain.planning.cursor import Reach
+from data_nexus.domain.planning.lease import Lease
 from data_nexus.domain.symbol import Symbol
 from data_nexus.errors import NotAnAnswer, NotListed
 from data_nexus.ingestion.fetching.requester import FetchState

@@ -13,6 +13,9 @@ from typing import Any
 import click
 import msgspec
 
+from data_nexus.backup.folder import BackupFolder
+from data_nexus.backup.making import Kind, MadeBackup
+from data_nexus.backup.manifest import BackupManifest
 from data_nexus.cli.options import MOMENT, output_options, settings_from
 from data_nexus.cli.render import (
     console,
@@ -23,9 +26,6 @@ from data_nexus.cli.render import (
     waiting,
 )
 from data_nexus.config import Settings
-from data_nexus.database.backup.folder import BackupFolder
-from data_nexus.database.backup.making import Kind, MadeBackup
-from data_nexus.database.backup.manifest import BackupManifest
 from data_nexus.errors import UsageError
 from data_nexus.service.backups import (
     RestoreOrder,

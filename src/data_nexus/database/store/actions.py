@@ -33,7 +33,7 @@ from data_nexus.domain.adjustment.findings import (
     findings_of,
 )
 from data_nexus.domain.bars import Bars, days
-from data_nexus.domain.lease import Lease
+from data_nexus.domain.planning.lease import Lease
 
 Action = TypeVar("Action", Split, Dividend)
 

@@ -13,10 +13,10 @@ import numpy as np
 
 from data_nexus.domain.adjustment.findings import Verdict
 from data_nexus.domain.bars import EPOCH, NO_DATE, NO_ROW, Bars, Days, days
-from data_nexus.domain.lease import Lease
+from data_nexus.domain.calendar.window import Window
+from data_nexus.domain.planning.lease import Lease
 from data_nexus.domain.planning.suspicion import Reason, SettledSuspicion, Suspicion
 from data_nexus.domain.validation.withdrawal import SentDates, sent_dates
-from data_nexus.domain.window import Window
 
 
 class Outcome(StrEnum):

@@ -11,7 +11,7 @@ import numpy as np
 from data_nexus.database.store.batch import Batch, LoggedHistory, WrittenBars, multirange
 from data_nexus.domain.adjustment.findings import AssetFinding
 from data_nexus.domain.bars import EPOCH, AssetBars, Bars, Days, joined
-from data_nexus.domain.lease import REPAIR
+from data_nexus.domain.planning.lease import REPAIR
 from data_nexus.domain.planning.suspicion import Reason
 from data_nexus.domain.validation.change import Change, compare
 from data_nexus.domain.validation.overlap import is_of_another

@@ -16,9 +16,9 @@ from data_nexus.database.pool import Pool, rows_of
 from data_nexus.database.queries import claimable, segment_parameters
 from data_nexus.database.store.batch import DeadLetter
 from data_nexus.domain.adjustment.findings import RETRY_AFTER_DAYS
-from data_nexus.domain.lease import REPAIR, Lease
 from data_nexus.domain.limits.backoff import LONGEST_ABSENCE_DAYS
 from data_nexus.domain.planning.due import LONGEST_CLOSURE_DAYS, MarketSegment, Queued
+from data_nexus.domain.planning.lease import REPAIR, Lease
 from data_nexus.domain.symbol import Symbol
 from data_nexus.errors import StorageUnavailable
 

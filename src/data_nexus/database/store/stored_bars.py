@@ -19,8 +19,8 @@ from data_nexus.database.store.copy_format import (
     packed_truths,
 )
 from data_nexus.domain.bars import AssetBars, unpacked
+from data_nexus.domain.calendar.window import Window
 from data_nexus.domain.validation.change import Change, Rebasing
-from data_nexus.domain.window import Window
 
 
 async def read_windows(connection: AsyncConn, windows: Sequence[tuple[int, Window]]) -> AssetBars:

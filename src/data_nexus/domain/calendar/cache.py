@@ -16,7 +16,7 @@ from typing import Protocol
 import numpy as np
 
 from data_nexus.domain.calendar.sessions import Hours, Sessions
-from data_nexus.domain.window import Window
+from data_nexus.domain.calendar.window import Window
 
 # What reading damaged content raises.
 _DAMAGES = (ValueError, KeyError, TypeError, OSError, EOFError, zipfile.BadZipFile, zlib.error)

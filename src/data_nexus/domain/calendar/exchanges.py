@@ -30,7 +30,7 @@ from data_nexus.domain.calendar.sessions import (
     followed_by,
     sessions_by_hours,
 )
-from data_nexus.domain.window import EARLIEST, Window
+from data_nexus.domain.calendar.window import EARLIEST, Window
 
 NEW_YORK = "XNYS"
 

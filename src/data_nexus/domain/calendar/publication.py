@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from data_nexus.domain.calendar.exchanges import LIBRARY, NEW_YORK
 from data_nexus.domain.calendar.learned import NOTHING_LEARNED, Calendars
 from data_nexus.domain.calendar.sessions import Hours, Sessions
-from data_nexus.domain.window import EARLIEST
+from data_nexus.domain.calendar.window import EARLIEST
 
 
 class PublicationKind(StrEnum):

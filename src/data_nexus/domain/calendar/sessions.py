@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_nexus.domain.bars import EPOCH, Days, days
-from data_nexus.domain.window import Window
+from data_nexus.domain.calendar.window import Window
 
 # A week as numpy's business days write it: Monday first, 1 for a day with a session.
 MONDAY_TO_FRIDAY, SUNDAY_TO_THURSDAY, EVERY_DAY = "1111100", "1111001", "1111111"

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_nexus.domain.bars import Bars, Days, Mask
+from data_nexus.domain.calendar.window import Window
 from data_nexus.domain.validation.duplicates import one_row_each
 from data_nexus.domain.validation.price_kinds import PriceKind
 from data_nexus.domain.validation.rules import BAR_COMES_ONCE, BAR_RULES, ROW_RULES, Grade, Rule
-from data_nexus.domain.window import Window
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,9 @@ from functools import reduce
 import numpy as np
 
 from data_nexus.domain.bars import NO_DATE, NO_ROW, Bars, Floats, Mask, days
+from data_nexus.domain.calendar.window import Window
 from data_nexus.domain.validation.duplicates import HIGHEST_VOLUME, one_row_each
 from data_nexus.domain.validation.price_kinds import PriceKind
-from data_nexus.domain.window import Window
 
 # What the vendor sends where it has no price; seen in public clients' issue threads.
 PLACEHOLDER = 999_999.9999

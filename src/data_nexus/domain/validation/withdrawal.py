@@ -16,7 +16,7 @@ import numpy as np
 
 from data_nexus.domain.adjustment.findings import BARS_ARE_STILL_SENT, AssetFinding
 from data_nexus.domain.bars import EPOCH, NO_DATE, NO_ROW, Bars, Days, days
-from data_nexus.domain.window import Window
+from data_nexus.domain.calendar.window import Window
 
 # As many may go at once anywhere: at the ends of a history, and of however short a one.
 A_FEW = 3

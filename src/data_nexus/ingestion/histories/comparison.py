@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from data_nexus.database.store import Store
 from data_nexus.database.store.repairs import LoadedAsset
+from data_nexus.domain.calendar.window import EARLIEST, whole_window
 from data_nexus.domain.limits.mass_failure import UnfitAnswer, is_mass_failure
 from data_nexus.domain.planning.suspicion import Reason, Suspicion, wait_after
 from data_nexus.domain.symbol import Symbol
@@ -16,7 +17,6 @@ from data_nexus.domain.validation.check import check
 from data_nexus.domain.validation.overlap import Divergence, divergence
 from data_nexus.domain.validation.price_kinds import PriceKinds
 from data_nexus.domain.validation.withdrawal import sent_dates
-from data_nexus.domain.window import EARLIEST, whole_window
 from data_nexus.eodhd.decode_bars import decode_bars
 from data_nexus.eodhd.requests import history_request
 from data_nexus.errors import (

@@ -6,7 +6,7 @@ import hashlib
 
 from data_nexus.database.store.batch import DeadLetter
 from data_nexus.domain.endpoints import Endpoint
-from data_nexus.domain.lease import Lease
+from data_nexus.domain.planning.lease import Lease
 from data_nexus.domain.texts import Redact, excerpt, one_line
 from data_nexus.errors import Park
 

@@ -14,8 +14,8 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
-from data_nexus.domain.lease import Lease
 from data_nexus.domain.limits.mass_failure import UnfitAnswer, is_dubious_end, is_mass_failure
+from data_nexus.domain.planning.lease import Lease
 from data_nexus.domain.symbol import Symbol
 from data_nexus.errors import (
     BrokenAnswer,

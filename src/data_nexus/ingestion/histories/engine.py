@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Generic
 
 from data_nexus.database.store import Due, Store
-from data_nexus.domain.lease import Lease
+from data_nexus.domain.planning.lease import Lease
 from data_nexus.errors import NexusError, Pause, StorageUnavailable
 from data_nexus.events import Observer
 from data_nexus.ingestion.fetching.drain import Drain

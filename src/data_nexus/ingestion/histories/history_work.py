@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from data_nexus.database.store import Store
 from data_nexus.database.store.batch import Batch, DeadLetter, Outcome, Receipt
-from data_nexus.domain.lease import Lease
+from data_nexus.domain.planning.lease import Lease
 from data_nexus.domain.symbol import Symbol
 from data_nexus.errors import Fenced, NexusError, Park
 from data_nexus.events import Event, Failed, LeaseLost, Observer, Parked, TransactionCommitted

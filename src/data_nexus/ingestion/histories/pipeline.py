@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 
 from data_nexus.database.store.batch import Batch, Outcome, Receipt, RejectedRow
 from data_nexus.domain.bars import NO_BARS, Days
-from data_nexus.domain.lease import Lease
+from data_nexus.domain.calendar.window import Window
 from data_nexus.domain.limits.backoff import absence_days
 from data_nexus.domain.planning.cursor import Reach
+from data_nexus.domain.planning.lease import Lease
 from data_nexus.domain.validation.check import Checked, check
 from data_nexus.domain.validation.price_kinds import PriceKinds
-from data_nexus.domain.window import Window
 from data_nexus.eodhd.decode_bars import ReceivedHistory, excerpts
 from data_nexus.errors import NexusError, NotAnAnswer, NotListed, WrongSubject
 from data_nexus.events import Absent, Committed

@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from data_nexus.database.store import Due, QueuePosition, Store
-from data_nexus.domain.lease import Lease
+from data_nexus.domain.planning.lease import Lease
 
 _CLAIM = 64
 

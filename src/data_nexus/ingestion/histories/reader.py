@@ -9,7 +9,7 @@ from datetime import date, datetime
 from data_nexus.database.store import Store
 from data_nexus.database.store.batch import Batch, Outcome
 from data_nexus.domain.calendar.publication import Published, kind_of, last_published
-from data_nexus.domain.lease import Lease
+from data_nexus.domain.calendar.window import Window, whole_window, window_to_ask
 from data_nexus.domain.planning.cursor import (
     NO_REACH,
     Reach,
@@ -18,12 +18,12 @@ from data_nexus.domain.planning.cursor import (
     reach_of_history,
 )
 from data_nexus.domain.planning.due import rest_days
+from data_nexus.domain.planning.lease import Lease
 from data_nexus.domain.symbol import Symbol
 from data_nexus.domain.texts import NOTICE_CHARS, excerpt, one_line
 from data_nexus.domain.validation.check import check
 from data_nexus.domain.validation.overlap import Break, overlap_break
 from data_nexus.domain.validation.price_kinds import PriceKind, PriceKinds
-from data_nexus.domain.window import Window, whole_window, window_to_ask
 from data_nexus.eodhd.decode_bars import decode_bars
 from data_nexus.eodhd.requests import history_request
 from data_nexus.errors import Fenced, NotListed, Park

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Generic
 
 from data_nexus.database.store import Store
-from data_nexus.domain.lease import Lease
+from data_nexus.domain.planning.lease import Lease
 from data_nexus.errors import (
     BrokenAnswer,
     Fenced,

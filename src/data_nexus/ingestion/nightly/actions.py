@@ -19,8 +19,8 @@ from data_nexus.database.store.batch import RejectedRow
 from data_nexus.domain.actions import Dividend, Split
 from data_nexus.domain.bars import NO_DATE, days
 from data_nexus.domain.endpoints import Endpoint
-from data_nexus.domain.lease import Lease
 from data_nexus.domain.planning.due import PROBED_AFTER
+from data_nexus.domain.planning.lease import Lease
 from data_nexus.domain.symbol import Symbol
 from data_nexus.domain.texts import NOTICE_CHARS, Redact, excerpt, one_line
 from data_nexus.eodhd.decode_actions import (

@@ -11,11 +11,11 @@ from typing import Generic
 import numpy as np
 
 from data_nexus.domain.actions import CODE_HAS_ONE_BAR, Dividend, Split
+from data_nexus.domain.calendar.window import Window
 from data_nexus.domain.validation.bulk_session import BulkSession, RejectedBulkRow
 from data_nexus.domain.validation.check import check_session
 from data_nexus.domain.validation.price_kinds import NO_CODES, SignedCodes
 from data_nexus.domain.validation.rules import BAR_COMES_ONCE, ROW_RULES
-from data_nexus.domain.window import Window
 from data_nexus.eodhd.decode_actions import Action, excerpts
 from data_nexus.eodhd.decode_bulk import BulkActions, UndecodedRow, decode_bulk_bars
 

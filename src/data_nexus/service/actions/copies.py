@@ -10,8 +10,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
+from data_nexus.backup.programs import BackupEnded
 from data_nexus.config import Settings
-from data_nexus.database.backup.programs import BackupEnded
 from data_nexus.database.store import Store
 from data_nexus.domain.planning.jobs import Ended, JobOutcome, StoredJob, TakenRun
 from data_nexus.errors import NexusError, StorageDamaged

@@ -19,7 +19,7 @@ from data_nexus.domain.calendar.publication import (
     published_through,
 )
 from data_nexus.domain.calendar.sessions import Hours, day_date
-from data_nexus.domain.window import Window
+from data_nexus.domain.calendar.window import Window
 
 NOON = dt.datetime(2026, 3, 10, 12, tzinfo=dt.UTC)
 NAIROBI = Hours(

@@ -15,7 +15,8 @@ from data_nexus.domain.adjustment.findings import (
     Verdict,
 )
 from data_nexus.domain.bars import Bars, days
-from data_nexus.domain.lease import Lease
+from data_nexus.domain.calendar.window import EARLIEST, Window
+from data_nexus.domain.planning.lease import Lease
 from data_nexus.domain.planning.suspicion import (
     CONFIRMING_READINGS,
     MOST_READINGS,
@@ -28,7 +29,6 @@ from data_nexus.domain.planning.suspicion import (
 )
 from data_nexus.domain.symbol import Symbol
 from data_nexus.domain.validation.leaps import first_leap, has_plain_step, is_leap, is_unusual
-from data_nexus.domain.window import EARLIEST, Window
 from data_nexus.ingestion.histories.suspected import settled, weighed, with_leaps
 from tests.support.postgres.workers import batch_for
 

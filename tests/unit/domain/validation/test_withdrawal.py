@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from data_nexus.domain.adjustment.findings import FINDING_RULES
 from data_nexus.domain.bars import NO_DATE, NO_ROW, Days, days
+from data_nexus.domain.calendar.window import EARLIEST, Window
 from data_nexus.domain.validation.withdrawal import (
     A_FEW,
     PLAN_DAYS,
@@ -22,7 +23,6 @@ from data_nexus.domain.validation.withdrawal import (
     lack_finding,
     sent_dates,
 )
-from data_nexus.domain.window import EARLIEST, Window
 
 LAST = date(2026, 1, 5)
 WINDOW = Window(EARLIEST, LAST)

@@ -21,9 +21,9 @@ from data_nexus.database.pool import Pool, copy_to, rows_of
 from data_nexus.database.queries import Ids, query, queued, unsettled
 from data_nexus.database.store.copy_format import encode_bars, framed
 from data_nexus.domain.bars import days
-from data_nexus.domain.lease import Lease
 from data_nexus.domain.planning.cursor import Reach
 from data_nexus.domain.planning.due import MarketSegment, Queued
+from data_nexus.domain.planning.lease import Lease
 from data_nexus.domain.planning.look_back import Unsettled
 from data_nexus.domain.validation.bulk_session import (
     BulkSession,

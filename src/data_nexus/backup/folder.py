@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from data_nexus.database.backup.manifest import (
+from data_nexus.backup.manifest import (
     BackupManifest,
     damaged,
     is_backup_name,

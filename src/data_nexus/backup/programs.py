@@ -6,6 +6,7 @@ import os
 import subprocess
 import tempfile
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -67,6 +68,16 @@ def require_going(ended: threading.Event | None) -> None:
     """Raise `BackupEnded` once `ended` is set."""
     if ended is not None and ended.is_set():
         raise BackupEnded("backup: it was ended before it was complete")
+
+
+def pause_between(ended: threading.Event | None) -> Callable[[float], None]:
+    """Return what waits some seconds between two tries, and raises `BackupEnded` once `ended`."""
+
+    def pause(seconds: float) -> None:
+        (ended or threading.Event()).wait(seconds)
+        require_going(ended)
+
+    return pause
 
 
 def start_program(

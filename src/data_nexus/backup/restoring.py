@@ -9,18 +9,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from data_nexus.database.backup.folder import BackupFolder
-from data_nexus.database.backup.making import DUMP
-from data_nexus.database.backup.manifest import DATA, BackupManifest
-from data_nexus.database.backup.programs import place_of, require_going, run_program
-from data_nexus.database.backup.proving import prove
-from data_nexus.database.backup.scratch import scratch_home
-from data_nexus.database.backup.streaming import streamed_segments
+from data_nexus.backup.folder import BackupFolder
+from data_nexus.backup.making import DUMP
+from data_nexus.backup.manifest import DATA, BackupManifest
+from data_nexus.backup.programs import place_of, require_going, run_program
+from data_nexus.backup.proving import prove
+from data_nexus.backup.scratch import scratch_home
+from data_nexus.backup.streaming import streamed_segments
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.embedded import embedded_server, lay_cluster_down
 from data_nexus.database.embedded.directory import cluster_folder
 from data_nexus.database.embedded.os_account import MAJOR_VERSION
-from data_nexus.database.queries import query
+from data_nexus.database.store.backups.counts import tables_found
 from data_nexus.errors import StorageUnavailable, UsageError
 
 # What would make a server read settings, run commands or look for files that a backup brings along.
@@ -138,9 +138,8 @@ def restore_dump(
             " it by nexus db copy"
         )
     prove(folder, newest)
-    asked = {"schema": newest.schema, "tables": [*newest.rows]}
     with target.connect() as connection:
-        found = [name for (name,) in connection.execute(query("existing_tables"), asked).fetchall()]
+        found = tables_found(connection, newest.schema, [*newest.rows])
     if found:
         raise UsageError(
             f"the database has the tables {', '.join(found[:5])} already: name an empty one by"

@@ -10,10 +10,10 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from data_nexus.backup.folder import BackupFolder
+from data_nexus.backup.manifest import DATA, BackupManifest, damaged, digest_of
+from data_nexus.backup.programs import ProgramFailed, require_going, run_program
 from data_nexus.config import read_regular
-from data_nexus.database.backup.folder import BackupFolder
-from data_nexus.database.backup.manifest import DATA, BackupManifest, damaged, digest_of
-from data_nexus.database.backup.programs import ProgramFailed, require_going, run_program
 
 _PLACE = "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$"
 

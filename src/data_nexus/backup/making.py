@@ -19,27 +19,27 @@ from typing import Literal
 import psycopg
 
 from data_nexus import __version__
-from data_nexus.config import read_regular
-from data_nexus.database.backup.counts import (
-    ClusterFacts,
-    cluster_facts,
-    count_rows,
-    counted_at_point,
-    revision_of,
-)
-from data_nexus.database.backup.folder import BackupFolder, name_at, size_of
-from data_nexus.database.backup.manifest import (
+from data_nexus.backup.folder import BackupFolder, name_at, size_of
+from data_nexus.backup.manifest import (
     DATA,
     BackupManifest,
     damaged,
     digests,
     write_manifest,
 )
-from data_nexus.database.backup.programs import ProgramFailed, place_of, run_program
-from data_nexus.database.backup.proving import prove_cluster
+from data_nexus.backup.programs import ProgramFailed, pause_between, place_of, run_program
+from data_nexus.backup.proving import prove_cluster
+from data_nexus.config import read_regular
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.embedded.os_account import MAJOR_VERSION
-from data_nexus.database.queries import query
+from data_nexus.database.store.backups.counts import (
+    ClusterFacts,
+    begin_snapshot,
+    cluster_facts,
+    count_rows,
+    counted_at_point,
+    revision_of,
+)
 from data_nexus.errors import UsageError
 
 Kind = Literal["full", "incremental", "dump"]
@@ -148,7 +148,7 @@ def _cluster_draft(
         _copy_cluster(database, draft, None, order.ended)
     name = name_at(began_at, "incremental" if parent else "full")
     point = f"data-nexus {name}"
-    place, rows = counted_at_point(database, order.tables, point, order.ended)
+    place, rows = counted_at_point(database, order.tables, point, pause_between(order.ended))
     data = draft / DATA
     _fetch_log(database, data, place, order.ended)
     prove_cluster(name, data, order.ended)
@@ -222,8 +222,7 @@ def _dumped(
                 f"the server is PostgreSQL {server // 10_000}, newer than the pg_dump of Data"
                 f" Nexus ({MAJOR_VERSION}); dump it by the server's own pg_dump"
             )
-        ((*_, snapshot),) = connection.execute(query("begin_snapshot")).fetchall()
-        _dump(database, data / DUMP, str(snapshot), order.ended)
+        _dump(database, data / DUMP, begin_snapshot(connection), order.ended)
         rows = count_rows(connection, database.schema, order.tables)
         version = _server_version(connection)
     name = name_at(began_at, "dump")

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from data_nexus.database.backup.folder import WAL, BackupFolder
-from data_nexus.database.backup.programs import last_lines, place_of, start_program
+from data_nexus.backup.folder import WAL, BackupFolder
+from data_nexus.backup.programs import last_lines, place_of, start_program
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.queries import query
+from data_nexus.database.store.backups.log_streams import begin_log, keep_log, note_life
 from data_nexus.errors import NexusError, StorageUnavailable
 
 _SLOTS = "nexus_backup_"
@@ -66,16 +66,9 @@ def _slot_of(folder: BackupFolder) -> str:
 
 def _keep_log(database: PostgresConnection, folder: BackupFolder, slot: str) -> None:
     """Let the server keep the log for the stream; note a gap if a piece is missing before."""
-    with database.connect() as connection:
-        connection.execute(query("end_left_stream"), {"slot": slot})
-        connection.execute(query("forget_other_streams"), {"slots": f"{_SLOTS}%", "slot": slot})
-        state = connection.execute(query("stream_state"), {"slot": slot}).fetchone()
-        if state is not None and state[0] != "lost":
-            return
+    if not keep_log(database, slot, _SLOTS):
         (folder.path / _GAP).touch(mode=0o600)
-        if state is not None:
-            connection.execute(query("drop_stream"), {"slot": slot})
-        connection.execute(query("begin_stream"), {"slot": slot})
+        begin_log(database, slot)
 
 
 def _stream_once(
@@ -104,7 +97,7 @@ def _stream_once(
             life = 0.0
             while streaming.poll() is None and not ended.wait(_POLL_SEC):
                 if time.monotonic() - life > _LIFE_SEC:
-                    _note_life(database)
+                    note_life(database)
                     life = time.monotonic()
         finally:
             streaming.terminate()
@@ -115,11 +108,6 @@ def _stream_once(
             output.seek(0)
             said = last_lines(output.read().decode("utf-8", "replace"))
             raise StorageUnavailable(f"backup: the stream of the log broke: {said}; run it again")
-
-
-def _note_life(database: PostgresConnection) -> None:
-    with database.connect() as connection:
-        connection.execute(query("note_life"))
 
 
 def streamed_segments(folder: BackupFolder, first: str) -> dict[str, Path]:
