@@ -7,14 +7,19 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from tests.support.source import ROOT, read
 
 UNITS = sorted((ROOT / "deploy" / "systemd").iterdir())
 SERVICES = [unit for unit in UNITS if unit.suffix == ".service"]
 KUBERNETES = read("deploy/kubernetes/nexus.yaml")
+MANIFEST = {
+    (each["kind"], each["metadata"]["name"]): each for each in yaml.safe_load(KUBERNETES)["items"]
+}
 CRON = read("deploy/cron/nexus")
 PROGRAM = "/opt/nexus/bin/nexus"
 
@@ -59,24 +64,52 @@ def test_a_stop_takes_longer_than_the_grace() -> None:
         assert int(stop) > 2 * 25
 
 
+def pods() -> list[dict[str, Any]]:
+    """What the pods of each deployment are made of."""
+    found = [
+        each["spec"]["template"]["spec"]
+        for (kind, _), each in MANIFEST.items()
+        if kind == "Deployment"
+    ]
+    assert len(found) == 2
+    return found
+
+
+def containers() -> list[dict[str, Any]]:
+    """Every container of every pod."""
+    return [each for pod in pods() for each in (*pod["initContainers"], *pod["containers"])]
+
+
 def test_in_kubernetes_no_container_has_rights_or_a_secret_in_its_environment() -> None:
     assert "secretKeyRef" not in KUBERNETES
     assert "secretRef" not in KUBERNETES
-    assert re.findall(r"API_KEY: |PASSWORD: ", KUBERNETES) == []
-    containers = re.findall(r"^ +image: ", KUBERNETES, re.MULTILINE)
-    secured = re.findall(r"^ +securityContext: [*&]container$", KUBERNETES, re.MULTILINE)
-    assert len(containers) == len(secured) == 4
-    assert all(
-        word in KUBERNETES
-        for word in ("readOnlyRootFilesystem: true", "drop: [ALL]", "runAsNonRoot: true")
-    )
+    assert [name for name in MANIFEST["ConfigMap", "nexus"]["data"] if "PASSWORD" in name] == []
+    for pod in pods():
+        assert pod["securityContext"]["runAsNonRoot"]
+        assert not pod["automountServiceAccountToken"]
+    for container in containers():
+        rights = container["securityContext"]
+        assert rights["readOnlyRootFilesystem"]
+        assert not rights["allowPrivilegeEscalation"]
+        assert rights["capabilities"] == {"drop": ["ALL"]}
 
 
-def test_in_kubernetes_images_have_a_version_and_processes_their_probes() -> None:
-    (image,) = re.findall(r"image: &image (\S+)", KUBERNETES)
-    assert re.search(r":\d[\w.-]*$", image)
-    assert KUBERNETES.count("livenessProbe:") == 2
-    assert KUBERNETES.count("readinessProbe:") == 1
+def test_in_kubernetes_what_is_mounted_is_there_and_images_have_a_version() -> None:
+    for pod in pods():
+        volumes = {volume["name"] for volume in pod["volumes"]}
+        for container in (*pod["initContainers"], *pod["containers"]):
+            assert {mount["name"] for mount in container["volumeMounts"]} <= volumes
+            assert re.search(r":\d[\w.-]*$", container["image"])
+
+
+def test_in_kubernetes_a_database_that_is_away_restarts_nothing() -> None:
+    for pod in pods():
+        for container in pod["containers"]:
+            assert container["livenessProbe"]["httpGet"]["path"] == "/health"
+    (service,) = MANIFEST["Service", "nexus"]["spec"]["ports"]
+    (daemon,) = (pod["containers"][0] for pod in pods() if pod["containers"][0]["name"] == "daemon")
+    assert daemon["readinessProbe"]["httpGet"]["path"] == "/ready"
+    assert service["targetPort"] in {port["name"] for port in daemon["ports"]}
 
 
 def test_cron_has_the_key_in_a_file() -> None:
