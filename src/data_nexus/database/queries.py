@@ -261,10 +261,11 @@ def _statements() -> dict[str, bytes]:
         if file.name.endswith(".sql")
         for name, text in named_statements(file.read_text(encoding="utf-8"))
     }
-    return {
-        name: _INCLUDED.sub(lambda line: texts[line[1]], text).encode()
-        for name, text in texts.items()
-    }
+
+    def whole(text: str) -> str:
+        return _INCLUDED.sub(lambda line: whole(texts[line[1]]), text)
+
+    return {name: whole(text).encode() for name, text in texts.items()}
 
 
 def _queued(

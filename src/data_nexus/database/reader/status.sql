@@ -64,8 +64,17 @@ FROM pg_class c
 WHERE c.oid = 'market_data'::regclass
 
 -- name: last_runs
--- The last runs, newest first; one whose process ended without closing it says so.
-SELECT command, started_at, finished_at,
+-- The last runs, newest first.
+SELECT command, started_at, finished_at, outcome, figures
+FROM (
+{runs_with_outcomes}
+) AS r
+ORDER BY run_id DESC
+LIMIT 5
+
+-- name: runs_with_outcomes
+-- Runs; one whose process ended without closing it says so.
+SELECT id AS run_id, command, started_at, finished_at,
        CASE
            WHEN finished_at IS NULL AND owner IS NOT NULL AND NOT pg_is_in_recovery()
                 AND owner NOT IN (
@@ -76,8 +85,6 @@ SELECT command, started_at, finished_at,
        END AS outcome,
        figures
 FROM runs
-ORDER BY id DESC
-LIMIT 5
 
 -- name: places
 -- The market segments of assets with bars.

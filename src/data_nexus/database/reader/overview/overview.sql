@@ -60,20 +60,13 @@ GROUP BY 1
 ORDER BY 1
 
 -- name: list_runs
--- Runs, the newest first, from one of them backwards; one whose process ended without closing it says so.
-SELECT id AS run_id, command, started_at, finished_at,
-       CASE
-           WHEN finished_at IS NULL AND owner IS NOT NULL AND NOT pg_is_in_recovery()
-                AND owner NOT IN (
-{living_owners}
-                )
-           THEN 'lost: its process ended'
-           ELSE outcome
-       END AS outcome,
-       figures
-FROM runs
-WHERE id < %(before)s AND (%(run_id)s::int IS NULL OR id = %(run_id)s)
-ORDER BY id DESC
+-- Runs, the newest first, from one of them backwards.
+SELECT run_id, command, started_at, finished_at, outcome, figures
+FROM (
+{runs_with_outcomes}
+) AS r
+WHERE run_id < %(before)s AND (%(run_id)s::int IS NULL OR run_id = %(run_id)s)
+ORDER BY run_id DESC
 LIMIT %(most)s
 
 -- name: count_some_dead_letters
