@@ -15,7 +15,7 @@ PORT   ?= 8000
 
 # The first of these that is new enough and complete. (A name in PATH may be an empty shim, and
 # Debian's python3 comes without venv.)
-find_python = for python in "$(PYTHON)" python3.14 python3.13 python3.12 python3.11; do \
+find_python = for python in "$(PYTHON)" python3 python3.14 python3.13 python3.12 python3.11; do \
 	"$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' \
 	2>/dev/null && break; python=; done
 
