@@ -28,7 +28,7 @@ from data_nexus.database.reader.listed.known_names import (
 )
 from data_nexus.domain.dates import parse_day, parse_moment, relative_day
 from data_nexus.errors import NexusError
-from data_nexus.observe.context import in_command
+from data_nexus.observe.context import current_facts, in_command
 from data_nexus.observe.logs import set_up_logs
 from data_nexus.observe.waiting import SteadyConsole, waiting_display
 
@@ -175,6 +175,7 @@ def settings_from(options: dict[str, Any]) -> Settings:
     settings = load_settings(options)
     keep_calendars_at_home(settings)
     set_up_logs(settings.log_format, settings.log_level, settings.token)
-    if (called := click.get_current_context(silent=True)) is not None:
+    called = click.get_current_context(silent=True)
+    if called is not None and not current_facts():  # else its settings are read once more
         called.with_resource(in_command(called.command_path.partition(" ")[2]))
     return settings
