@@ -17,6 +17,7 @@ import pytest
 from rich.cells import cell_len
 
 from data_nexus.cli.main import nexus
+from tests.support.campaign import sized
 from tests.support.programs.commands import Commands
 from tests.support.programs.terminals import Left, Size, forked_on, started
 from tests.terminal.conftest import LONG_NAME, PARKED
@@ -120,8 +121,17 @@ def test_what_is_tried_exists() -> None:
     assert {*TRIED, *ENDLESS, *ELSEWHERE} - {*paths()} == set()
 
 
-@pytest.mark.parametrize("line", LINES)
-@pytest.mark.parametrize("size", SIZES)
+# Of the smallest screen all in every run; of each other one line in three.
+STRIDE = sized(3, 1)
+SHOWN = [
+    (size, line)
+    for start, size in enumerate(SIZES)
+    for line in (LINES[start % STRIDE :: STRIDE] if start else LINES)
+]
+
+
+@pytest.mark.sized(1 / STRIDE, "of what larger and dumb screens show")
+@pytest.mark.parametrize(("size", "line"), SHOWN)
 def test_a_command_shows_all_and_leaves_the_terminal_as_it_was(
     loaded: Commands, size: str, line: str
 ) -> None:
