@@ -22,6 +22,7 @@ NAMES = {
     "A_B": "100% Pure",
     "BRK": "Berkshire\\Hathaway",
     "ZZ": "Pine Apple Ltd",
+    "OE": "ÖSTERREICHISCHE Post",
 }
 
 
@@ -49,7 +50,7 @@ def found(database: PostgresConnection, chosen: AssetFilter) -> list[str]:
 @pytest.mark.parametrize(
     ("chosen", "codes"),
     [
-        (AssetFilter(exchange="US"), ["AA", "AAPL", "A_B", "BRK", "PARK", "ZZ"]),
+        (AssetFilter(exchange="US"), ["AA", "AAPL", "A_B", "BRK", "OE", "PARK", "ZZ"]),
         (AssetFilter(exchange="US", search="aa"), ["AA", "AAPL"]),
         (AssetFilter(exchange="US", search=" aapl.us "), ["AAPL"]),
         (AssetFilter(exchange="US", search="A_"), ["A_B"]),
@@ -58,6 +59,8 @@ def found(database: PostgresConnection, chosen: AssetFilter) -> list[str]:
         (AssetFilter(exchange="US", search="100%"), ["A_B"]),
         (AssetFilter(exchange="US", search="%"), ["A_B"]),
         (AssetFilter(exchange="US", search="e\\h"), ["BRK"]),
+        (AssetFilter(exchange="US", search="österr post"), ["OE"]),
+        (AssetFilter(exchange="US", search="sterr POST"), ["OE"]),
         (AssetFilter(exchange="US", search="no such"), []),
         (AssetFilter(exchange="US", search="\0"), []),
         (AssetFilter(exchange="US", state="parked"), ["PARK"]),

@@ -29,6 +29,7 @@ ASKED: dict[str, Any] = {
     "only": ["LSE", "US"],
     "beginning": None,
     "words": None,
+    "ascii_words": None,
     "state": None,
     "after_exchange": "",
     "after": "",

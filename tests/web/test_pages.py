@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import pytest
 
+from tests.support.files.axe import grave_findings
 from tests.support.files.chromium import Tab
 from tests.support.postgres.database import Cluster
 from tests.support.postgres.tables import add_assets, eventually, execute, rows, value
@@ -143,6 +144,17 @@ def test_a_page_works_for_everyone_and_asks_nobody_else(place: Place, tab: Tab, 
     ours = (place.url, "data:")  # the browser's own signs are within it
     assert [each for each in tab.requested if not each.startswith(ours)] == []
     assert tab.troubles == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious_in_any_page(place: Place, tab: Tab, scheme: str) -> None:
+    tab.prefer(scheme)
+    found = {}
+    for path in PAGES:
+        tab.go(place.url.rstrip("/") + path)
+        if grave := grave_findings(tab):
+            found[path] = grave
+    assert found == {}
 
 
 @pytest.mark.parametrize("path", PAGES)
