@@ -30,6 +30,8 @@ ASKED: dict[str, Any] = {
     "beginning": None,
     "words": None,
     "ascii_words": None,
+    "latest_published": None,
+    "latest_settled": None,
     "state": None,
     "after_exchange": "",
     "after": "",

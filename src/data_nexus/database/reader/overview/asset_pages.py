@@ -71,10 +71,12 @@ def read_assets_page(
 
     `published` is what `read_published` has returned, a little while ago.
     """
+    only = [each for each in exchanges if chosen.exchange in (None, each)]
     asked = {
         **published,
         "asset_ids": None,
-        "only": [chosen.exchange] if chosen.exchange else [*exchanges],
+        "only": only,
+        **_latest(published, only),
         "state": chosen.state,
         "after_exchange": after[0],
         "after": after[1],
@@ -125,6 +127,18 @@ def ask_for_repair(database: PostgresConnection, asset_ids: Sequence[int]) -> in
     """Let the whole histories of assets be read again by `nexus repair`; return how many."""
     with database.connect() as connection:
         return connection.execute(query("want_repair"), {"asset_ids": [*asset_ids]}).rowcount
+
+
+def _latest(published: Published, exchanges: Sequence[str]) -> dict[str, date | None]:
+    """Return the latest sessions that any segment of some exchanges has published, and settled."""
+    names = published["exchanges"]
+    return {
+        f"latest_{kind}": max(
+            (at for name, at in zip(names, published[kind], strict=True) if name in exchanges),
+            default=None,
+        )
+        for kind in ("published", "settled")
+    }
 
 
 def _searches(search: str) -> Iterator[dict[str, str | list[str] | None]]:

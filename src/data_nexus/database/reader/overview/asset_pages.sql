@@ -16,6 +16,10 @@ SELECT * FROM (
       AND (%(beginning)s::text IS NULL OR s.symbol LIKE %(beginning)s)
       AND (%(words)s::text[] IS NULL OR lower(s.name) LIKE ALL (%(words)s))
       AND (%(ascii_words)s::text[] IS NULL OR lower(s.name COLLATE "C") LIKE ALL (%(ascii_words)s))
+      -- Most assets are read as far as any can be, so that whether they are stale need not be asked.
+      AND (%(state)s::text IS DISTINCT FROM 'stale'
+           OR (s.synced_through >= %(latest_published)s AND s.settled_through >= %(latest_settled)s) IS NOT TRUE
+           OR s.id IN (SELECT asset_id FROM suspicions WHERE read_after < 'infinity'))
       AND (s.exchange, s.symbol) > (%(after_exchange)s::text, %(after)s::text)
 ) AS found
 WHERE %(state)s::text IS NULL OR state = %(state)s
