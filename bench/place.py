@@ -112,10 +112,16 @@ def temporary_place() -> Iterator[Place]:
 
 
 @contextmanager
+def endless_sandbox(place: Place, *options: str | Path) -> Iterator[SandboxVendor]:
+    """Give a sandbox whose limits nobody meets, unless options set others."""
+    settings = load_settings(environ={"NEXUS_HOME": str(place.folder)}, folder=place.folder)
+    with sandbox_vendor(settings, [*_ENDLESS, *_SAME_DAY, *map(str, options)]) as vendor:
+        yield vendor
+
+
+@contextmanager
 def warmed_sandbox(place: Place, *options: str | Path) -> Iterator[SandboxVendor]:
     """Give a sandbox that has every answer ready, so that serving costs the engine least."""
-    settings = load_settings(environ={"NEXUS_HOME": str(place.folder)}, folder=place.folder)
-    chosen = [*_ENDLESS, *_SAME_DAY, *map(str, options)]
-    with sandbox_vendor(settings, chosen) as vendor:
+    with endless_sandbox(place, *options) as vendor:
         vendor.ask("/warm", {})
         yield vendor

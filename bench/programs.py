@@ -36,11 +36,10 @@ def run_python(
 
     Raises `RuntimeError` if it fails; its messages stand on stderr.
     """
-    settings = {name: text for name, text in os.environ.items() if not name.startswith(_OURS)}
     done = subprocess.run(  # noqa: S603 - our own programs
         [sys.executable, MEASURED / "launch.py", sys.executable, *arguments],
         stdout=subprocess.PIPE,
-        env={**settings, "NEXUS_HOME": str(folder), **environment},
+        env={**inherited(), "NEXUS_HOME": str(folder), **environment},
         cwd=folder,
         check=True,
     )
@@ -53,6 +52,11 @@ def run_python(
         measured["cpu_sec"],
         measured["peak_rss"],
     )
+
+
+def inherited() -> dict[str, str]:
+    """Return the variables of this process but for those that are settings of ours."""
+    return {name: text for name, text in os.environ.items() if not name.startswith(_OURS)}
 
 
 def environment_of(vendor: SandboxVendor, database: str) -> dict[str, str]:

@@ -9,15 +9,19 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import mean
+from typing import Any
 
 import aiohttp
 import click
-import psycopg
 
+from bench.place import Place
+from bench.served.beside import Backfill, backfilling, scans_of_bars
+from bench.served.filled import fill
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.embedded import embedded_server, remove
 from data_nexus.database.upgrade import upgrade
@@ -26,43 +30,10 @@ from data_nexus.service.coverage_counts import count_coverage
 _PAGES = (
     *("/", "/coverage", "/assets", "/assets?q=s12&state=fresh", "/assets?state=stale"),
     *("/assets?q=no+such", "/assets/4711", "/dead-letters", "/dead-letters?exchange=LSE"),
-    *("/runs", "/runs/17", "/plan", "/jobs", "/watchlists"),
+    *("/runs", "/runs/17", "/plan", "/jobs", "/watchlists", "/watchlists/list1"),
 )
-# A year of sessions for each asset; the other tables as they are after it was loaded.
-_FILL = (
-    """
-    INSERT INTO assets (symbol, exchange, venue, asset_type, name, currency, last_synced,
-                        synced_through, settled_through, last_bar)
-    SELECT 'S' || n, CASE WHEN n %% 4 = 0 THEN 'LSE' ELSE 'US' END,
-           CASE WHEN n %% 4 = 0 THEN 'LSE' ELSE 'NYSE' END, 'Common Stock', 'Company ' || n, 'USD',
-           now(), s.last, s.last - 1, s.last
-    FROM generate_series(1, %(assets)s) n, (SELECT current_date - 1 AS last) s
-    """,
-    """
-    INSERT INTO market_data
-    SELECT a.id, d.day, 1, 2, 0.5, 1.5, 1.5, 1000
-    FROM assets a,
-         (SELECT (current_date - n)::date AS day FROM generate_series(1, 400) n
-          WHERE extract(isodow FROM current_date - n) < 6 LIMIT %(sessions)s) d
-    """,
-    """
-    INSERT INTO sync_log (asset_id, fence, run_id, outcome, window_first, window_last, received,
-                          inserted, revised, unchanged, rejected, calls, requests, committed_at)
-    SELECT id, 1, 1, 'stored', '2020-01-01', current_date, 250, 250, 0, 0, 0, 1, 1,
-           now() - id * interval '0.2 second'
-    FROM assets
-    """,
-    """
-    INSERT INTO dead_letters (asset_id, endpoint, reason, last_at)
-    SELECT id, 'eod', symbol || ': refused (422)', now() - id * interval '1 second'
-    FROM assets
-    WHERE %(letters)s > 0 AND id %% greatest(1, %(assets)s / %(letters)s) = 0
-    """,
-    """
-    INSERT INTO runs (command, finished_at, outcome)
-    SELECT 'update', now(), 'done' FROM generate_series(1, 3000)
-    """,
-)
+# So long the backfill's pace is taken before pages are asked for, and again after it.
+_ALONE_SEC = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,29 +52,38 @@ class Timing:
 @click.option("--letters", default=20_000, show_default=True)
 @click.option("--seconds", default=10.0, show_default=True, help="so long each page is asked for")
 @click.option("--readers", default=2, show_default=True, help="so many ask at once")
-def load(assets: int, sessions: int, letters: int, seconds: float, readers: int) -> None:
-    """Ask for each page without a pause, and print how long it took."""
+@click.option("--beside", default=0, show_default=True, help="symbols that a backfill loads beside")
+@click.option("--bars", default=2_500, show_default=True, help="bars of each of these")
+@click.option("--minute-limit", default=1_000, show_default=True, help="requests for these")
+def load(assets: int, sessions: int, letters: int, **shape: Any) -> None:  # noqa: ANN401
+    """Ask for each page without a pause, and print how long it took.
+
+    With --beside a backfill goes on meanwhile; its pace is printed with and without readers.
+    """
     home = Path(tempfile.mkdtemp(prefix="nexus-bench-"))
     try:
         with embedded_server(home) as url:
             upgrade(url)
-            _fill(url, {"assets": assets, "sessions": sessions, "letters": letters})
+            fill(url, {"assets": assets, "sessions": sessions, "letters": letters})
             begun = time.monotonic()
             count_coverage(PostgresConnection(url))
             click.echo(f"coverage counted in {time.monotonic() - begun:.1f} s")
-            with _served(url, home) as own_url:
-                asyncio.run(_measure(own_url, seconds, readers))
+            _load(Place(home, url), **shape)
     finally:
         remove(home)
 
 
-def _fill(url: str, sizes: Mapping[str, int]) -> None:
-    with psycopg.connect(url, autocommit=True) as connection:
-        for statement in _FILL:
-            begun = time.monotonic()
-            connection.execute(statement, sizes)
-            click.echo(f"{time.monotonic() - begun:6.1f} s  {statement.split()[2]}")
-        connection.execute("VACUUM ANALYZE")
+def _load(
+    place: Place, *, seconds: float, readers: int, beside: int, bars: int, minute_limit: int
+) -> None:
+    with ExitStack() as stack:
+        backfill = None
+        if beside:
+            backfill = stack.enter_context(backfilling(place, beside, bars, minute_limit))
+        own_url = stack.enter_context(_served(place.url, place.folder))
+        scans = scans_of_bars(place.url)
+        asyncio.run(_measure(own_url, seconds, readers, backfill))
+        click.echo(f"market_data was read as a whole {scans_of_bars(place.url) - scans} times")
 
 
 @contextmanager
@@ -123,15 +103,24 @@ def _served(url: str, home: Path) -> Iterator[str]:
             server.terminate()
 
 
-async def _measure(url: str, seconds: float, readers: int) -> None:
+async def _measure(url: str, seconds: float, readers: int, backfill: Backfill | None) -> None:
     async with aiohttp.ClientSession(url) as session:
         for path in _PAGES:
             await _ask(session, path)
+        alone = [await backfill.rate_for(_ALONE_SEC)] if backfill else []
+        begun, before = time.monotonic(), backfill.rows() if backfill else 0
+        for path in _PAGES:
             timing = await _timed(session, path, seconds, readers)
             click.echo(
                 f"{timing.path:30} p50 {timing.median:7.1f} ms  p99 {timing.p99:7.1f} ms"
                 f"  {timing.pages:6,} pages"
             )
+        if backfill:
+            watched = (backfill.rows() - before) / (time.monotonic() - begun)
+            alone.append(await backfill.rate_for(_ALONE_SEC))
+            share = watched / mean(alone)
+            rates = f"{', '.join(f'{rate:,.0f}' for rate in alone)} rows/s alone"
+            click.echo(f"backfill: {rates}, {watched:,.0f} with readers: {share:.1%}")
 
 
 async def _timed(session: aiohttp.ClientSession, path: str, seconds: float, readers: int) -> Timing:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -12,6 +14,7 @@ from data_nexus.database.reader.jobs.jobs import list_jobs
 from data_nexus.database.reader.watchlists.follows import list_followed
 from data_nexus.database.reader.watchlists.watchlists import list_members, list_watchlists
 from tests.support.postgres.database import Cluster
+from tests.support.postgres.tables import execute
 from tests.support.programs.commands import Commands, commands_at
 from tests.support.programs.dashboards import Page, Visitor, dashboard_of
 from tests.support.vendor.sandbox import sandbox
@@ -105,3 +108,21 @@ def test_what_no_watchlist_can_be_is_refused(
 ) -> None:
     page = person.act("/watchlists", **form)
     assert (page.status, said in page.text) == (400, True)
+
+
+def test_a_watchlist_is_read_a_page_at_a_time(person: Person) -> None:
+    assert person.act("/watchlists", action="create", name="all").status == 303
+    execute(
+        person.database.url,
+        "INSERT INTO assets (symbol, exchange)"
+        " SELECT 'P' || n, 'LSE' FROM generate_series(1, 500) n",
+        "INSERT INTO watched_assets (watchlist, asset_id)"
+        " SELECT 'all', id FROM assets WHERE exchange = 'LSE'",
+    )
+    path, seen = "/watchlists/all", list[str]()
+    while path:
+        text = person.visitor.get(path).text
+        seen += re.findall(r">(P\d+\.LSE)<", text)
+        following = re.search(r'rel="next" href="([^"]+)"', text)
+        path = html.unescape(following[1]) if following else ""
+    assert seen == sorted(f"P{n}.LSE" for n in range(1, 501))

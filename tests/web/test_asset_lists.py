@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import LiteralString
 
 import pytest
 
@@ -14,7 +15,7 @@ from data_nexus.database.reader.overview.asset_pages import (
     read_published,
 )
 from tests.support.postgres.database import Cluster
-from tests.support.postgres.tables import add_assets
+from tests.support.postgres.tables import add_assets, execute
 
 NAMES = {
     "AAPL": "Apple Inc",
@@ -22,6 +23,7 @@ NAMES = {
     "A_B": "100% Pure",
     "BRK": "Berkshire\\Hathaway",
     "ZZ": "Pine Apple Ltd",
+    "OE": "ÖSTERREICHISCHE Post",
 }
 
 
@@ -49,7 +51,7 @@ def found(database: PostgresConnection, chosen: AssetFilter) -> list[str]:
 @pytest.mark.parametrize(
     ("chosen", "codes"),
     [
-        (AssetFilter(exchange="US"), ["AA", "AAPL", "A_B", "BRK", "PARK", "ZZ"]),
+        (AssetFilter(exchange="US"), ["AA", "AAPL", "A_B", "BRK", "OE", "PARK", "ZZ"]),
         (AssetFilter(exchange="US", search="aa"), ["AA", "AAPL"]),
         (AssetFilter(exchange="US", search=" aapl.us "), ["AAPL"]),
         (AssetFilter(exchange="US", search="A_"), ["A_B"]),
@@ -58,6 +60,8 @@ def found(database: PostgresConnection, chosen: AssetFilter) -> list[str]:
         (AssetFilter(exchange="US", search="100%"), ["A_B"]),
         (AssetFilter(exchange="US", search="%"), ["A_B"]),
         (AssetFilter(exchange="US", search="e\\h"), ["BRK"]),
+        (AssetFilter(exchange="US", search="österr post"), ["OE"]),
+        (AssetFilter(exchange="US", search="sterr POST"), ["OE"]),
         (AssetFilter(exchange="US", search="no such"), []),
         (AssetFilter(exchange="US", search="\0"), []),
         (AssetFilter(exchange="US", state="parked"), ["PARK"]),
@@ -79,3 +83,23 @@ def test_all_pages_hold_each_asset_once_and_in_the_state_that_others_see(
         database, AssetFilter(), read_published(database), exchanges=["LSE", "US"]
     )
     assert {each.symbol: each.state for each in page} == listed
+
+
+def test_stale_ones_are_found_among_those_that_are_read_as_far_as_any(
+    cluster: Cluster,
+) -> None:
+    """What is in doubt is stale, too."""
+    with cluster.fresh_database() as url:
+        place = {"venue": "NYSE", "asset_type": "Common Stock", "last_bar": "2024-01-02"}
+        far = {"synced_through": "9999-01-01", "settled_through": "9999-01-01"}
+        add_assets(url, "FAR", "DOUBT", **place, **far)
+        add_assets(url, "BEHIND", **place, **far | {"settled_through": "2024-01-01"})
+        add_assets(url, "NEVER", **place)
+        doubt: LiteralString = (
+            "INSERT INTO suspicions (asset_id, reason, session, read_after)"
+            " SELECT id, 'leap', '2024-01-02', now() FROM assets WHERE symbol = 'DOUBT'"
+        )
+        execute(url, doubt)
+        stale = AssetFilter(exchange="US", state="stale")
+        expected = ["BEHIND.US", "DOUBT.US", "NEVER.US"]
+        assert found(PostgresConnection(url), stale) == expected

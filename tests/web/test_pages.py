@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import pytest
 
+from tests.support.files.axe import grave_findings
 from tests.support.files.chromium import Tab
 from tests.support.postgres.database import Cluster
 from tests.support.postgres.tables import add_assets, eventually, execute, rows, value
@@ -143,6 +144,24 @@ def test_a_page_works_for_everyone_and_asks_nobody_else(place: Place, tab: Tab, 
     ours = (place.url, "data:")  # the browser's own signs are within it
     assert [each for each in tab.requested if not each.startswith(ours)] == []
     assert tab.troubles == []
+
+
+def test_axe_finds_nothing_serious_in_any_page(place: Place, tab: Tab) -> None:
+    found = {}
+    for path in PAGES:
+        tab.go(place.url.rstrip("/") + path)
+        if grave := grave_findings(tab):
+            found[path] = grave
+    assert found == {}
+
+
+def test_axe_sees_what_cannot_be_read(place: Place, tab: Tab) -> None:
+    """In both schemes; and what has no name."""
+    tab.go(f"{place.url}runs")
+    tab.evaluate("document.querySelector('h1').style.cssText = 'color:#888;background:#999'")
+    tab.evaluate("document.querySelector('main').append(document.createElement('select'))")
+    rules = [each.rpartition(":")[0] for each in grave_findings(tab)]
+    assert rules == ["dark: color-contrast", "light: color-contrast", "light: select-name"]
 
 
 @pytest.mark.parametrize("path", PAGES)

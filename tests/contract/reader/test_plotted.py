@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
@@ -143,3 +143,38 @@ def test_a_split_that_cannot_be_applied_leaves_prices_as_traded(database_url: st
         ChartRequest(now=NEW_YEARS_EVE),
     )
     assert found.basis.adjust == "raw"
+
+
+@pytest.mark.parametrize(
+    ("columns", "settled"),
+    [
+        ({"settled_through": december(24)}, december(24)),
+        ({}, date.min),
+        ({"settled_through": december(24), "is_delisted": True}, None),
+    ],
+)
+def test_bars_are_settled_through_a_day_and_of_a_dead_asset_all_are(
+    database_url: str, columns: dict[str, Any], settled: date | None
+) -> None:
+    add(database_url, "AAPL", *HELD, last_bar=december(27), **columns)
+    (history,) = read(database_url, "AAPL.US")
+    assert history.settled_through == settled
+
+
+@pytest.mark.parametrize(
+    ("question", "revised"),
+    [({}, [23, 26]), ({"as_of": datetime(2024, 12, 30, tzinfo=UTC)}, [23])],
+)
+def test_a_bar_is_revised_from_the_moment_at_which_its_old_values_ended(
+    database_url: str, question: dict[str, Any], revised: list[int]
+) -> None:
+    add(database_url, "OTHER", *HELD)
+    add(database_url, "AAPL", *HELD)
+    old: LiteralString = (
+        "INSERT INTO market_data_revisions SELECT id, {day}, {until}, 1, 2, 1, 1, 1, 90 FROM assets"
+        " WHERE symbol = 'AAPL'"
+    )
+    for day, until in (("'2024-12-23'", "'2024-12-27 1:00Z'"), ("'2024-12-26'", "'2024-12-31Z'")):
+        execute(database_url, old.replace("{day}", day).replace("{until}", until))
+    (history,) = read(database_url, "AAPL.US", **question)
+    assert days(history.revised) == revised

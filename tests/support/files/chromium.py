@@ -133,10 +133,14 @@ class Tab:
         place = f"document.querySelector({json.dumps(selector)})"
         self.evaluate(f"{place}.value = {json.dumps(value)}")
 
-    def screenshot(self, path: Path, width: int, scheme: str) -> None:
-        """Write a picture of the whole page at a width, in a colour scheme."""
+    def prefer(self, scheme: str) -> None:
+        """Show pages in a colour scheme, light or dark."""
         features = [{"name": "prefers-color-scheme", "value": scheme}]
         self.tell("Emulation.setEmulatedMedia", features=features)
+
+    def screenshot(self, path: Path, width: int, scheme: str) -> None:
+        """Write a picture of the whole page at a width, in a colour scheme."""
+        self.prefer(scheme)
         size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
         self.tell("Emulation.setDeviceMetricsOverride", **size)
         self.runner.run(asyncio.sleep(0.3))

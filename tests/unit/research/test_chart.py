@@ -14,6 +14,7 @@ from data_nexus.domain.calendar.sessions import day_date
 from data_nexus.errors import UsageError
 from data_nexus.research.charts.chart import (
     MOST_ASSETS,
+    BarNote,
     Chart,
     ChartHistory,
     Gap,
@@ -68,6 +69,41 @@ def test_a_bar_on_no_session_has_a_place() -> None:
     chart = chart_of([history(TUESDAY, WEDNESDAY, sessions=(TUESDAY, THURSDAY))], most=10)
     assert shown(chart) == [TUESDAY, WEDNESDAY, THURSDAY]
     assert chart.panels[0].gaps == (Gap(2, 1, 1),)
+
+
+@pytest.mark.parametrize(
+    ("most", "notes"),
+    [
+        (
+            10,
+            {
+                *(BarNote(0, "revised", 1), BarNote(3, "revised", 1)),
+                *(BarNote(2, "provisional", 1), BarNote(3, "provisional", 1)),
+            },
+        ),
+        (
+            2,
+            {
+                *(BarNote(0, "provisional", 1), BarNote(1, "provisional", 1)),
+                *(BarNote(0, "revised", 1), BarNote(1, "revised", 1)),
+            },
+        ),
+    ],
+)
+def test_provisional_and_revised_bars_are_noted_at_their_places(
+    most: int, notes: set[BarNote]
+) -> None:
+    """A revised one that is no longer there is none."""
+    revised = _days((MONDAY, THURSDAY, NEXT_MONDAY))
+    held = (MONDAY, TUESDAY, FRIDAY, NEXT_MONDAY)
+    drawn = history(*held, settled_through=TUESDAY, revised=revised)
+    (panel,) = chart_of([drawn], most=most).panels
+    assert {*panel.notes} == notes
+    assert (panel.noted("provisional"), panel.noted("revised")) == (2, 2)
+
+
+def test_without_a_day_through_which_it_is_settled_nothing_is_provisional() -> None:
+    assert chart_of([history(MONDAY, TUESDAY)], most=10).panels[0].notes == ()
 
 
 def test_a_week_is_the_first_open_the_last_close_the_extremes_and_the_sum() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import warnings
+from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.reader.overview.asset_pages import (
     ask_for_repair,
     read_asset,
+    read_known_days,
     read_last_bars,
     read_revisions,
     read_syncs,
@@ -45,6 +47,17 @@ class ChartChoice:
         if self.as_of is None:
             return None
         return datetime.combine(self.as_of + timedelta(days=1), time(), UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class DaySlider:
+    """The days on which bars came or changed, the oldest first, and which one is chosen.
+
+    The last `position` is beyond them: all that is known now.
+    """
+
+    days: list[date]
+    position: int
 
 
 @dataclass(slots=True)
@@ -134,6 +147,13 @@ def chart_choice(query: Any) -> ChartChoice:  # noqa: ANN401 - a mapping of text
     )
 
 
+def slider_of(days: list[date], as_of: date | None) -> DaySlider:
+    """Return a slider that shows what was known at the end of a day, or is now."""
+    if as_of is None:
+        return DaySlider(days, len(days))
+    return DaySlider(days, max(0, bisect_right(days, as_of) - 1))
+
+
 async def _asset(request: web.Request) -> dict[str, Any]:
     number = int(request.match_info["asset_id"])
     site = request.app[SITE]
@@ -161,6 +181,7 @@ def _details(
             "bars": read_last_bars(one, number, most=_BARS),
             "revisions": read_revisions(one, number, _ROWS),
             "syncs": read_syncs(one, number, _ROWS),
+            "slider": slider_of(read_known_days(one, number), choice.as_of),
             "missing": [],
             "actions": [],
         }

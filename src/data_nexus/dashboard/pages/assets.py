@@ -27,14 +27,16 @@ async def assets_page(request: web.Request) -> web.Response:
     )
     after = (_text(asked.get("beyond")), _text(asked.get("after")))
     found = []
-    # Of a state that no asset is in, none need be looked at.
-    if overview.counts.get(chosen.state or "total", 1):
+    # Of exchanges none of whose assets is in a state, none need be looked at.
+    kind = chosen.state or "total"
+    holding = [each.exchange for each in overview.exchanges if getattr(each, kind, 1)]
+    if holding:
         published = await site.published.get()
         found = await site.read(
             read_assets_page,
             chosen,
             published,
-            exchanges=exchanges,
+            exchanges=holding,
             after=after,
             most=_PAGE + 1,
         )

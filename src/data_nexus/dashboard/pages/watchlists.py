@@ -7,7 +7,7 @@ from typing import TypeAlias
 from aiohttp import web
 
 from data_nexus.dashboard.latest import Latest
-from data_nexus.dashboard.site import SITE, page, redirect
+from data_nexus.dashboard.site import SITE, page, redirect, whole_number
 from data_nexus.database.connection import PostgresConnection
 from data_nexus.database.reader.watchlists.follows import (
     FollowedExchange,
@@ -28,7 +28,8 @@ from data_nexus.domain.symbol import exchange_code, parse_symbols
 from data_nexus.errors import UsageError
 
 Lists: TypeAlias = tuple[list[ListedWatchlist], list[FollowedExchange]]
-_MOST = 1_000
+_PAGE = 200
+_LONGEST = 100
 _LISTS_SEC = 5.0
 _LISTS: web.AppKey[Latest[Lists]] = web.AppKey("lists", Latest)
 
@@ -40,16 +41,19 @@ async def watchlists_page(request: web.Request) -> web.Response:
 
 
 async def watchlist_page(request: web.Request) -> web.Response:
-    """Show a watchlist's assets."""
-    name = request.match_info["name"]
-    members = await request.app[SITE].read(list_members, name)
+    """Show a watchlist's assets, a page at a time."""
+    name, asked = request.match_info["name"], request.query
+    after = (asked.get("after", "")[:_LONGEST].replace("\0", ""), whole_number(asked.get("id"), 0))
+    members = await request.app[SITE].read(list_members, name, after, _PAGE + 1)
+    watchlists, _ = await request.app[_LISTS].get()
     return page(
         request,
         "watchlist.html",
         name=name,
-        members=members[:_MOST],
-        count=len(members),
-        most=_MOST,
+        members=members[:_PAGE],
+        has_more=len(members) > _PAGE,
+        is_first=after == ("", 0),
+        count=next((each.assets for each in watchlists if each.name == name), len(members)),
     )
 
 

@@ -1,5 +1,5 @@
-// Renews parts of a page from the server's events, and asks before a form acts. Without this script
-// every page works; it must be loaded anew to be renewed.
+// Renews parts of a page from the server's events, and moves a chart through the days on which it was
+// known. Without this script every page works; it must be loaded anew to be renewed.
 "use strict";
 
 const live = document.querySelector("[data-live]");
@@ -47,4 +47,39 @@ if (live && window.EventSource) {
   });
   window.addEventListener("pagehide", () => source && source.close());
   begin();
+}
+
+const known = document.getElementById("known");
+const chart = document.querySelector("img.chart");
+if (known && chart) {
+  const days = known.dataset.days.split(" ");
+  const day = document.getElementById("as_of");
+  const shown = document.getElementById("known-day");
+  let waiting = 0;
+
+  const draw = () => {
+    const address = new URL(chart.src);
+    if (day.value) address.searchParams.set("as_of", day.value);
+    else address.searchParams.delete("as_of");
+    if (chart.src !== address.href) chart.src = address.href;
+  };
+
+  const say = () => {
+    shown.textContent = day.value || "today";
+    known.setAttribute("aria-valuetext", shown.textContent);
+  };
+
+  known.addEventListener("input", () => {
+    day.value = days[known.value] || ""; // beyond the last day: all that is known now
+    say();
+    clearTimeout(waiting);
+    waiting = setTimeout(draw, 250);
+  });
+  day.addEventListener("change", () => {
+    const later = days.findIndex((each) => each > day.value);
+    known.value = day.value && later >= 0 ? Math.max(0, later - 1) : days.length - (day.value ? 1 : 0);
+    say();
+  });
+  known.setAttribute("aria-valuetext", shown.textContent);
+  known.parentElement.hidden = false;
 }

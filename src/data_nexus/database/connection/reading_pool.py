@@ -61,6 +61,9 @@ def _configure(connection: psycopg.Connection) -> None:
     # Planned with the actual values each time: a filter that is NULL then filters nothing.
     connection.prepare_threshold = None
     connection.execute(f"SET statement_timeout = {_STATEMENT_MS:d}")
+    # Short reads: to compile one takes longer than to do it, and its workers are missed elsewhere.
+    connection.execute("SET jit = off")
+    connection.execute("SET max_parallel_workers_per_gather = 0")
     connection.commit()
     connection.isolation_level = IsolationLevel.REPEATABLE_READ
     connection.read_only = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 import psycopg
 from psycopg.rows import class_row
@@ -47,7 +47,7 @@ class ListingInterval:
 class ChartedAsset:
     """What a chart says of an asset, and whether more bars are to come.
 
-    `currency` is that of its prices.
+    `currency` is that of its prices; bars after `settled_through` are provisional (None: none is).
     """
 
     asset_id: int
@@ -57,6 +57,7 @@ class ChartedAsset:
     asset_type: str
     currency: str
     is_listed: bool
+    settled_through: date | None
 
 
 def begin_export(connection: psycopg.Connection) -> datetime:
@@ -93,3 +94,12 @@ def fetch_charted_assets(
     cursor = connection.cursor(row_factory=class_row(ChartedAsset))
     rows = cursor.execute(query("plotted_assets"), {"asset_ids": [*asset_ids]}).fetchall()
     return {row.asset_id: row for row in rows}
+
+
+def fetch_revised_dates(
+    connection: psycopg.Connection, asset_ids: Sequence[int], moment: datetime
+) -> dict[int, list[date]]:
+    """Return the dates of each asset whose bar had other values before a moment."""
+    asked = {"asset_ids": [*asset_ids], "moment": moment}
+    rows = connection.execute(query("revised_dates"), asked).fetchall()
+    return dict(rows)

@@ -26,8 +26,20 @@ WHERE asset_id = %(asset_id)s
 ORDER BY from_moment
 
 -- name: plotted_assets
--- What a chart says of some assets, and whether more bars are to come.
+-- What a chart says of some assets, whether more bars are to come, and which ones are settled: all,
+-- where none is to come.
 SELECT id AS asset_id, name, exchange, venue, asset_type, currency,
-       NOT is_delisted AND retired_at IS NULL AS is_listed
+       NOT is_delisted AND retired_at IS NULL AS is_listed,
+       CASE
+           WHEN NOT is_delisted AND retired_at IS NULL AND last_bar IS NOT NULL
+           THEN coalesce(settled_through, '0001-01-01')
+       END AS settled_through
 FROM assets
 WHERE id = ANY (%(asset_ids)s::int[])
+
+-- name: revised_dates
+-- The dates of some assets whose bar had other values before a moment.
+SELECT asset_id, array_agg(DISTINCT date ORDER BY date)
+FROM market_data_revisions
+WHERE asset_id = ANY (%(asset_ids)s::int[]) AND valid_until <= %(moment)s
+GROUP BY asset_id

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from data_nexus.domain.calendar.sessions import day_date
+from data_nexus.domain.texts import counted
 from data_nexus.research.charts.altair_layers import (
     WIDTH,
     Drawing,
@@ -22,7 +23,16 @@ from data_nexus.research.charts.altair_layers import (
     y_axis,
 )
 from data_nexus.research.charts.caption import Basis, gaps, growth, heading, prices, span
-from data_nexus.research.charts.chart import Candles, Chart, Line, Mark, Panel, rebased, spaced
+from data_nexus.research.charts.chart import (
+    Candles,
+    Chart,
+    Line,
+    Mark,
+    NoteKind,
+    Panel,
+    rebased,
+    spaced,
+)
 
 Form = Literal["png", "svg", "html"]
 # A text on one side of a place is aligned to its other side.
@@ -33,6 +43,11 @@ _HEIGHTS = {1: (360, 90), 2: (240, 60)}
 _LOW_HEIGHTS = (180, 45)
 _RISING, _FALLING = "#1b7f79", "#c8443f"
 _GAP, _SPLIT, _DIVIDEND = "#e9a23b", "#6a3d9a", "#1f4e9e"
+# The marks above bars: shape, colour, and how far below the upper edge.
+_NOTES: dict[NoteKind, tuple[str, str, int]] = {
+    "provisional": ("circle", "#b8500b", 5),
+    "revised": ("square", "#5a5a5a", 12),
+}
 _LINES = ("#1f4e9e", "#c8443f", "#1b7f79", "#6a3d9a", "#b8860b", "#5a5a5a", "#d16ba5", "#4a90d9")
 # SI writes G for 10^9, markets write B.
 _VOLUME_LABEL = "replace(format(datum.value, '.3~s'), 'G', 'B')"
@@ -69,6 +84,7 @@ def _panel(drawing: Drawing, panel: Panel, basis: Basis, *, log: bool) -> list[a
         "dashed line: split" if _of(panel, "split") else "",
         "diamond: dividend as paid" if _of(panel, "dividend") else "",
         f"shaded: {gaps(drawing.chart, panel)}" if panel.gaps else "",
+        *(f"{shape}: {noted}" for shape, noted in _noted(panel)),
     )
     key = "; ".join(filter(None, meanings))
     said = [prices(drawing.chart, panel, basis), span(drawing.chart, basis), key]
@@ -103,7 +119,8 @@ def _prices(drawing: Drawing, panel: Panel, rows: alt.NamedData, *, log: bool) -
             stroke=alt.Stroke("rising:N", scale=_COLORS, legend=None),
         )
     )
-    return alt.LayerChart(layer=[*_behind(drawing, panel), wicks, bodies, _hover(drawing, rows)])
+    layers = [*_behind(drawing, panel), wicks, bodies, *_notes(drawing, panel)]
+    return alt.LayerChart(layer=[*layers, _hover(drawing, rows)])
 
 
 def _volumes(drawing: Drawing, panel: Panel, rows: alt.NamedData) -> alt.LayerChart:
@@ -192,6 +209,34 @@ def _behind(drawing: Drawing, panel: Panel, *, labels: bool = False) -> list[alt
         line = alt.Chart(drawing.held(rows)).mark_rule(color=_SPLIT, strokeDash=[5, 3], clip=True)
         layers.append(line.encode(drawing.x("place", labels=labels)))
     return layers
+
+
+def _notes(drawing: Drawing, panel: Panel) -> list[alt.Chart]:
+    """Return a mark above each place with bars that are provisional, and with revised ones."""
+    layers = []
+    for kind, (shape, color, height) in _NOTES.items():
+        rows = [
+            {"place": note.place, "date": drawing.day(note.place), "bars": f"{note.bars} {kind}"}
+            for note in panel.notes
+            if note.kind == kind
+        ]
+        if rows:
+            size = 28 if len(rows) < _MANY_MARKS else 10
+            marks = alt.Chart(drawing.held(rows)).mark_point(
+                shape=shape, color=color, size=size, strokeWidth=1.4, opacity=1, clip=True
+            )
+            tips = [alt.Tooltip("date:N"), alt.Tooltip("bars:N")]
+            layers.append(marks.encode(drawing.x("place"), y=alt.value(height), tooltip=tips))
+    return layers
+
+
+def _noted(panel: Panel) -> list[tuple[str, str]]:
+    """Return the shape and the meaning of each kind of mark above the bars."""
+    return [
+        (shape, counted(many, f"{kind} bar"))
+        for kind, (shape, *_) in _NOTES.items()
+        if (many := panel.noted(kind))
+    ]
 
 
 def _hover(drawing: Drawing, rows: alt.NamedData, *, labels: bool = False) -> alt.Chart:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -22,6 +22,7 @@ from data_nexus.domain.calendar.sessions import day_date
 from data_nexus.errors import UsageError
 
 ActionKind = Literal["split", "dividend"]
+NoteKind = Literal["provisional", "revised"]
 Side = Literal["left", "center", "right"]
 # How many days, months or years a place is wide, the finest first.
 PERIODS: dict[str, tuple[Unit, int]] = {
@@ -52,7 +53,8 @@ _MANY = 2
 class ChartHistory:
     """What a chart shows of an asset: bars (ascending, prices as adjusted), sessions and actions.
 
-    `sessions` are the days on which a bar is expected, as far as this is certain.
+    `sessions` are the days on which a bar is expected, as far as this is certain; `revised` those
+    whose bar had other values before. Bars after `settled_through` are provisional; None: none is.
     """
 
     symbol: str
@@ -62,6 +64,8 @@ class ChartHistory:
     currency: str = ""
     splits: tuple[Split, ...] = ()
     dividends: tuple[Dividend, ...] = ()
+    settled_through: dt.date | None = None
+    revised: Days = field(default_factory=lambda: np.array([], np.int32))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,6 +101,15 @@ class Gap:
     expected: int
 
 
+@dataclass(frozen=True, slots=True)
+class BarNote:
+    """How many bars at a place are provisional, or revised."""
+
+    place: int
+    kind: NoteKind
+    bars: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Panel:
     """One asset of a chart."""
@@ -108,11 +121,16 @@ class Panel:
     candles: Candles
     marks: tuple[Mark, ...]
     gaps: tuple[Gap, ...]
+    notes: tuple[BarNote, ...] = ()
 
     @property
     def missing(self) -> int:
         """Sessions without a bar, in all gaps together."""
         return sum(gap.missing for gap in self.gaps)
+
+    def noted(self, kind: NoteKind) -> int:
+        """Return how many bars are provisional, or revised."""
+        return sum(note.bars for note in self.notes if note.kind == kind)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -236,6 +254,7 @@ def _panel(history: ChartHistory, buckets: Numbers, width: tuple[Unit, int]) -> 
         ),
         marks=tuple(_marks(history, buckets, width)),
         gaps=tuple(_gaps(history, buckets, width)),
+        notes=tuple(_notes(history, buckets, width)),
     )
 
 
@@ -260,6 +279,20 @@ def _gaps(history: ChartHistory, buckets: Numbers, width: tuple[Unit, int]) -> l
     is_missing = ~np.isin(history.sessions, history.bars.date)
     missing = np.bincount(places[is_missing], minlength=len(buckets))
     return [Gap(int(at), int(missing[at]), int(expected[at])) for at in np.flatnonzero(missing)]
+
+
+def _notes(history: ChartHistory, buckets: Numbers, width: tuple[Unit, int]) -> list[BarNote]:
+    held, settled = history.bars.date, history.settled_through
+    kinds: dict[NoteKind, Days] = {
+        "provisional": held[:0] if settled is None else held[held > days(settled)],
+        "revised": held[np.isin(held, history.revised)],
+    }
+    notes = []
+    for kind, noted in kinds.items():
+        places = np.searchsorted(buckets, numbered(noted, *width))
+        counts = np.bincount(places, minlength=len(buckets))
+        notes += [BarNote(int(at), kind, int(counts[at])) for at in np.flatnonzero(counts)]
+    return notes
 
 
 def _marks(history: ChartHistory, buckets: Numbers, width: tuple[Unit, int]) -> list[Mark]:

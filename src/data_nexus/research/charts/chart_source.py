@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 import numpy as np
@@ -11,10 +11,14 @@ import pyarrow as pa
 from pyarrow import compute
 
 from data_nexus.database.connection import PostgresConnection
-from data_nexus.database.reader.exports import ChartedAsset, fetch_charted_assets
+from data_nexus.database.reader.exports import (
+    ChartedAsset,
+    fetch_charted_assets,
+    fetch_revised_dates,
+)
 from data_nexus.database.reader.planning import known_calendars
 from data_nexus.domain.actions import Dividend, Split
-from data_nexus.domain.bars import Bars, Days
+from data_nexus.domain.bars import Bars, Days, days
 from data_nexus.domain.calendar.learned import Calendars
 from data_nexus.domain.calendar.publication import kind_of, published_through
 from data_nexus.domain.calendar.sessions import day_date
@@ -73,7 +77,7 @@ def read_histories(
     tickers = [str(symbol) for symbol in wanted]
     actions = read_actions(database, tickers, as_of=request.as_of)
     bars, adjust = _adjusted(database, tickers, actions, request)
-    assets = _assets(database, tickers)
+    assets, revised = _assets(database, tickers, request.moment)
     before, after = _beyond(database, wanted, request)
     calendars = known_calendars(database)
     histories = []
@@ -90,7 +94,8 @@ def read_histories(
             else _end(own, assets[ticker], request, calendars),
         )
         sessions = _sessions(calendars, assets[ticker].exchange, *ends)
-        histories.append(_history(ticker, own, _of(actions, ticker), assets[ticker], sessions))
+        drawn = _history(ticker, own, _of(actions, ticker), assets[ticker], sessions)
+        histories.append(replace(drawn, revised=revised[ticker]))
     return Charted(histories, Basis(adjust, request.moment))
 
 
@@ -149,6 +154,7 @@ def _history(
         currency=asset.currency,
         bars=bars,
         sessions=sessions,
+        settled_through=asset.settled_through,
         splits=tuple(
             Split(row["date"], row["numerator"], row["denominator"])
             for row in rows
@@ -167,11 +173,22 @@ def _history(
     )
 
 
-def _assets(database: PostgresConnection, tickers: Sequence[str]) -> dict[str, ChartedAsset]:
+def _assets(
+    database: PostgresConnection, tickers: Sequence[str], moment: datetime
+) -> tuple[dict[str, ChartedAsset], dict[str, Days]]:
+    """Return what a chart says of each ticker, and the dates of the bars revised by a moment."""
     with database.reading() as connection:
         named = find_assets(connection, tickers)
-        charted = fetch_charted_assets(connection, [each.asset_id for each in named])
-    return {each.ticker: charted[each.asset_id] for each in named}
+        asset_ids = [each.asset_id for each in named]
+        charted = fetch_charted_assets(connection, asset_ids)
+        revised = fetch_revised_dates(connection, asset_ids, moment)
+    return (
+        {each.ticker: charted[each.asset_id] for each in named},
+        {
+            each.ticker: np.array([*map(days, revised.get(each.asset_id, ()))], np.int32)
+            for each in named
+        },
+    )
 
 
 def _beyond(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, TypeAlias
@@ -71,18 +71,19 @@ def read_assets_page(
 
     `published` is what `read_published` has returned, a little while ago.
     """
+    only = [each for each in exchanges if chosen.exchange in (None, each)]
     asked = {
         **published,
         "asset_ids": None,
-        "only": [chosen.exchange] if chosen.exchange else [*exchanges],
+        "only": only,
+        **_latest(published, only),
         "state": chosen.state,
         "after_exchange": after[0],
         "after": after[1],
         "most": most,
     }
     with database.together() as one:
-        for beginning, words in _searches(chosen.search):
-            by = {"beginning": beginning, "words": words}
+        for by in _searches(chosen.search):
             if found := one.rows("asset_page", asked | by, class_row(PagedAsset)):
                 return found
     return []
@@ -117,21 +118,41 @@ def read_syncs(database: PostgresConnection, asset_id: int, most: int = 50) -> l
     return database.rows("last_syncs", {"asset_id": asset_id, "most": most}, dict_row)
 
 
+def read_known_days(database: PostgresConnection, asset_id: int, most: int = 250) -> list[date]:
+    """Return the last days (UTC) on which bars of an asset came or changed, the oldest first."""
+    return database.rows("known_days", {"asset_id": asset_id, "most": most}, scalar_row)
+
+
 def ask_for_repair(database: PostgresConnection, asset_ids: Sequence[int]) -> int:
     """Let the whole histories of assets be read again by `nexus repair`; return how many."""
     with database.connect() as connection:
         return connection.execute(query("want_repair"), {"asset_ids": [*asset_ids]}).rowcount
 
 
-def _searches(search: str) -> list[tuple[str | None, list[str] | None]]:
-    """Return what to look for, one after the other: beginnings of symbols, words of names."""
+def _latest(published: Published, exchanges: Sequence[str]) -> dict[str, date | None]:
+    """Return the latest sessions that any segment of some exchanges has published, and settled."""
+    names = published["exchanges"]
+    return {
+        f"latest_{kind}": max(
+            (at for name, at in zip(names, published[kind], strict=True) if name in exchanges),
+            default=None,
+        )
+        for kind in ("published", "settled")
+    }
+
+
+def _searches(search: str) -> Iterator[dict[str, str | list[str] | None]]:
+    """Give what to look for, one after the other: beginnings of symbols, words of names."""
+    nothing = {"beginning": None, "words": None, "ascii_words": None}
     # No name has a NUL, which PostgreSQL's texts cannot hold.
     text = search.strip().replace("\0", "\N{REPLACEMENT CHARACTER}")
     if not text:
-        return [(None, None)]
+        yield {**nothing}
+        return
     code = text.upper().partition(".")[0] if "." in text else text.upper()
+    yield {**nothing, "beginning": f"{_literal(code)}%"}
     words = [f"%{_literal(word)}%" for word in text.lower().split()]
-    return [(f"{_literal(code)}%", None), (None, words)]
+    yield {**nothing, "ascii_words" if text.isascii() else "words": words}
 
 
 def _literal(text: str) -> str:

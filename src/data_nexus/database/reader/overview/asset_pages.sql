@@ -1,6 +1,7 @@
 -- name: asset_page
 -- Assets by exchange and symbol, after one of them: of some exchanges, by the beginning of the symbol,
--- by words of the name, by state.
+-- by words of the name, by state. Letters of ASCII are folded by a collation that knows no others, in a
+-- tenth of the time.
 WITH stated AS (
 {assets_by_state}
 )
@@ -14,6 +15,11 @@ SELECT * FROM (
       AND s.exchange = ANY (%(only)s::text[])
       AND (%(beginning)s::text IS NULL OR s.symbol LIKE %(beginning)s)
       AND (%(words)s::text[] IS NULL OR lower(s.name) LIKE ALL (%(words)s))
+      AND (%(ascii_words)s::text[] IS NULL OR lower(s.name COLLATE "C") LIKE ALL (%(ascii_words)s))
+      -- Most assets are read as far as any can be, so that whether they are stale need not be asked.
+      AND (%(state)s::text IS DISTINCT FROM 'stale'
+           OR (s.synced_through >= %(latest_published)s AND s.settled_through >= %(latest_settled)s) IS NOT TRUE
+           OR s.id IN (SELECT asset_id FROM suspicions WHERE read_after < 'infinity'))
       AND (s.exchange, s.symbol) > (%(after_exchange)s::text, %(after)s::text)
 ) AS found
 WHERE %(state)s::text IS NULL OR state = %(state)s
@@ -57,3 +63,15 @@ FROM sync_log
 WHERE asset_id = %(asset_id)s
 ORDER BY fence DESC
 LIMIT %(most)s
+
+-- name: known_days
+-- The last days (UTC) on which bars of an asset came, changed or were withdrawn, the oldest first.
+SELECT day
+FROM (
+    SELECT DISTINCT (committed_at AT TIME ZONE 'UTC')::date AS day
+    FROM sync_log
+    WHERE asset_id = %(asset_id)s AND (inserted > 0 OR revised > 0 OR withdrawn > 0)
+    ORDER BY day DESC
+    LIMIT %(most)s
+) AS d
+ORDER BY day

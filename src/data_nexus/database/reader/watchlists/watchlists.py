@@ -111,12 +111,21 @@ def list_watchlists(database: PostgresConnection) -> list[ListedWatchlist]:
     return database.rows("list_watchlists", {}, class_row(ListedWatchlist))
 
 
-def list_members(database: PostgresConnection, name: str) -> list[ListedMember]:
-    """Return the assets of a watchlist, by symbol; raise `UsageError` if it is not there."""
+def list_members(
+    database: PostgresConnection,
+    name: str,
+    after: tuple[str, int] = ("", 0),
+    most: int | None = None,
+) -> list[ListedMember]:
+    """Return the assets of a watchlist, by symbol; raise `UsageError` if it is not there.
+
+    With `after`, a symbol and an asset's id, only those that follow; at most `most`.
+    """
+    asked = {"name": name, "after": after[0], "after_id": after[1], "most": most}
     with database.connect() as connection:
         _require(connection, name)
         cursor = connection.cursor(row_factory=class_row(ListedMember))
-        return cursor.execute(query("list_watched"), {"name": name}).fetchall()
+        return cursor.execute(query("list_watched"), asked).fetchall()
 
 
 def member_ids(database: PostgresConnection, name: str) -> list[int]:

@@ -37,13 +37,15 @@ GROUP BY w.name
 ORDER BY w.name
 
 -- name: list_watched
--- The assets of a watchlist, by ticker.
+-- The assets of a watchlist, by ticker; those after one of them, and only so many, where that is asked for.
 SELECT a.symbol || '.' || a.exchange AS symbol, a.name, a.asset_type, a.last_bar AS last_date,
        a.synced_through, a.paused_at, m.added_at, a.id AS asset_id
 FROM watched_assets m
 JOIN assets a ON a.id = m.asset_id
 WHERE m.watchlist = %(name)s
-ORDER BY symbol, a.id
+  AND (a.symbol || '.' || a.exchange, a.id) > (%(after)s::text, %(after_id)s::int)
+ORDER BY a.symbol || '.' || a.exchange, a.id
+LIMIT %(most)s
 
 -- name: watched_ids
 -- The assets of a watchlist.
