@@ -11,7 +11,7 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -304,7 +304,7 @@ def world_at(folder: Path) -> Iterator[World]:
     remove(home)
 
 
-def grown(held: list[int]) -> float:
+def grown(held: Sequence[int]) -> float:
     """How much more is held in the last quarter than in the second."""
     quarter = len(held) // 4
     return mean(held[-quarter:]) / mean(held[quarter : 2 * quarter])
