@@ -132,6 +132,8 @@ def bad_nights(sessions: list[date], seed: int) -> Iterator[BadNight]:
             pack = [*product(Trouble, _LASTS)]
             rng.shuffle(pack)
         trouble, last = pack.pop()
+        if trouble is Trouble.LATE and last is Step.EVENING:
+            last = Step.SHORTLY  # it is asked for again after an hour, in which it may come
         blow = rng.choice([*Blow])
         if number >= len(sessions) // 4 and blow in (Blow.FIRST, Blow.BOTH):
             blow = Blow.SECOND
