@@ -60,7 +60,14 @@ SESSIONS = [
     day_date(day) for day in sessions_of("US", EVE).between(EVE, EVE + timedelta(600)).tolist()
 ][: NIGHTS + 1]
 POLL_SEC = 0.2
-SETTINGS = {"poll_seconds": POLL_SEC, "audit_share": 0, "look_back": 0, "breaker_seconds": 0.01}
+SETTINGS = {
+    "poll_seconds": POLL_SEC,
+    "audit_share": 0,
+    "look_back": 0,
+    "breaker_seconds": 0.01,
+    # A single asset is too few for *not fresh*, in so small a market too.
+    "alert_behind_share": 0.02,
+}
 OUTAGES = ({"kind": "rst_before"}, *({"kind": "status", "status": n} for n in (500, 503)))
 # Whose sessions are out in the evening.
 TRADED = (
