@@ -20,11 +20,10 @@ from typing import LiteralString
 import pytest
 
 from data_nexus.database.embedded import embedded_server, remove
-from data_nexus.database.embedded.directory import known_directory
-from data_nexus.database.embedded.os_account import programs_for
 from data_nexus.database.upgrade import upgrade
 from tests.support.campaign import sized
 from tests.support.postgres.database import Cluster
+from tests.support.postgres.embedded import stop_at_once
 from tests.support.postgres.final_tables import FinalTables, assert_final, final_tables
 from tests.support.postgres.tables import add_assets, eventually, execute, rows, value
 from tests.support.programs.commands import Commands, commands_at
@@ -315,14 +314,6 @@ def own_fleet(vendor: Sandbox, undisturbed: FinalTables, tmp_path: Path) -> Iter
         prepare(url, vendor)
         yield Fleet(commands_at(tmp_path, vendor, url), vendor, url, undisturbed)
     remove(home)
-
-
-def stop_at_once(home: Path) -> None:
-    site = known_directory(home)
-    assert site
-    pg_ctl = programs_for(site.account) / "pg_ctl"
-    options = ("-D", site.cluster.name, "-m", "immediate", "-w", "-s")
-    assert site.account.run(pg_ctl, "stop", *options, cwd=site.folder, stdin="")[0] == 0
 
 
 def test_workers_survive_an_immediate_stop_of_their_server(

@@ -31,6 +31,7 @@ from tests.support.postgres.embedded import server_pid
 from tests.support.postgres.tables import Row, eventually, execute, rows, value
 from tests.support.programs.commands import Commands, commands_at
 from tests.support.programs.forked_commands import forked_worker, set_clock
+from tests.support.programs.processes import memory_kb, open_files
 from tests.support.vendor.sandbox import Sandbox, sandbox
 from tests.support.vendor.truth import COLUMNS, truth
 
@@ -251,16 +252,6 @@ def mixed(tmp_path: Path) -> Iterator[MixedRun]:
         chance = random.Random(SEED)  # noqa: S311 - moments, not secrets
         yield MixedRun(vendor, commands, home, url, chance, servers)
     remove(home)
-
-
-def memory_kb(pid: int) -> int:
-    """What a process holds in memory."""
-    status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
-    return int(status.partition("VmRSS:")[2].split()[0])
-
-
-def open_files(pid: int) -> int:
-    return len(os.listdir(f"/proc/{pid}/fd"))  # noqa: PTH208 - their number is all
 
 
 BREACHES = {

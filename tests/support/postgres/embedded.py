@@ -14,10 +14,12 @@ import psycopg
 
 from data_nexus.database.embedded.directory import (
     cluster_folder,
+    known_directory,
     make_directory,
     make_postgres_folder,
     record_directory,
 )
+from data_nexus.database.embedded.os_account import programs_for
 
 # Uses the server until its input ends, as a command does that works for a while. Root may say as
 # whom: only then, for another user need not have the right to read the Python that runs.
@@ -95,3 +97,12 @@ def answer(url: str, query: str) -> Any:  # noqa: ANN401 - whatever PostgreSQL a
         cursor = connection.execute(query)
         row = cursor.fetchone() if cursor.description else None
         return row and row[0]
+
+
+def stop_at_once(home: Path) -> None:
+    """Stops the home's server without a checkpoint; the next start recovers."""
+    site = known_directory(home)
+    assert site
+    pg_ctl = programs_for(site.account) / "pg_ctl"
+    options = ("-D", site.cluster.name, "-m", "immediate", "-w", "-s")
+    assert site.account.run(pg_ctl, "stop", *options, cwd=site.folder, stdin="")[0] == 0
