@@ -238,9 +238,9 @@ def _of_job(job: JobRecord) -> Iterator[Found]:
         yield Subject(Condition.BACKUP, job.name), "the last backup is older than its schedule says"
     elif job.outcome == "failed" and job.error not in _SHARED:
         yield Subject(Condition.JOB_FAILED, job.name), job.detail
-    if job.outcome == "late":
+    if job.outcome == "late":  # that it brought little is the vendor's being late
         yield Subject(Condition.LATE, job.name), job.detail
-    if job.outcome in ("done", "late") and (text := _too_small(job)):
+    if job.outcome == "done" and (text := _too_small(job)):
         yield Subject(Condition.TOO_SMALL, job.name), text
 
 

@@ -108,6 +108,11 @@ def test_exchanges_quota_and_disk_have_bounds() -> None:
     assert held(suspicions=[WaitingAssets("US", session, 3)]) == {("findings", "US 2026-11-09")}
 
 
+def test_what_a_late_vendor_did_not_bring_is_late_and_not_too_small() -> None:
+    late = replace(JOB, outcome="late", brought=12, earlier_brought=USUAL)
+    assert held(jobs=[late]) == {("late", JOB.name)}
+
+
 def test_a_disk_is_the_affair_of_its_machine_and_has_room_again_above_the_bound() -> None:
     here, there = Subject(Condition.DISK, "a:/home"), Subject(Condition.DISK, "b:/home")
 
