@@ -14,8 +14,9 @@ from hypothesis import settings
 from data_nexus.app.calendar_files import CalendarFiles
 from data_nexus.domain.calendar import exchanges as calendars
 from data_nexus.domain.calendar.exchanges import keep_calendars
+from tests.support.campaign import sized
 
-settings.register_profile("unit", max_examples=150, deadline=None)
+settings.register_profile("unit", max_examples=sized(60, 150), deadline=None)
 settings.load_profile("unit")
 
 

@@ -29,16 +29,25 @@ from tests.support.vendor.truth import codes, truth
 from tests.support.vendor.year import Day, Kind, year
 
 SEED = 4
+# A session in bulk costs as much as 300 assets.
+IN_BULK, SINGLY = 440, 80
 # Of sixty, nobody updates on 34. The long ones are for `make campaign`.
 LENGTHS = (
-    60,
-    *(pytest.param(nights, marks=pytest.mark.campaign(nights, "nights")) for nights in (110, 250)),
+    pytest.param(SINGLY, 60, id="singly-60"),
+    *(
+        pytest.param(
+            symbols, nights, id=f"{name}-{nights}", marks=pytest.mark.campaign(nights, "nights")
+        )
+        for symbols, name, longer in (
+            (SINGLY, "singly", (110, 250)),
+            (IN_BULK, "in bulk", (60, 110, 250)),
+        )
+        for nights in longer
+    ),
 )
 EVE = date(2025, 11, 3)
 DAY = timedelta(1)
 SESSIONS: list[date] = [day.item() for day in sessions("US", EVE + DAY, EVE + 380 * DAY)]
-# A session in bulk costs as much as 300 assets.
-IN_BULK, SINGLY = 440, 80
 # The audit reads so many histories a night, none of them again within so many days.
 TURNS, RESTING_DAYS = {IN_BULK: 60, SINGLY: 10}, 7
 SHARE = 0.02
@@ -207,8 +216,7 @@ def begun(vendor: Sandbox, url: str, turns: int) -> tuple[Nights, list[str]]:
     return Nights(vendor, url, chronicle, turns), [c for c in codes(vendor) if f"{c}.US" in traded]
 
 
-@pytest.mark.parametrize("length", LENGTHS)
-@pytest.mark.parametrize("symbols", [SINGLY, IN_BULK], ids=["singly", "in bulk"])
+@pytest.mark.parametrize(("symbols", "length"), LENGTHS)
 def test_after_every_night_the_database_is_what_the_vendor_says(
     cluster: Cluster, symbols: int, length: int
 ) -> None:
