@@ -138,3 +138,18 @@ def _say_last() -> None:
     with suppress(OSError):
         if select.select([], [_STDERR], [], 0)[1]:
             os.write(_STDERR, line_end + _LAST_WORDS)
+
+
+@contextmanager
+def ended_by_signal() -> Iterator[threading.Event]:
+    """Give an event that SIGINT and SIGTERM set, for work that looks at it from time to time."""
+    ended = threading.Event()
+    before = {
+        number: signal.signal(number, lambda *_: ended.set())
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield ended
+    finally:
+        for number, action in before.items():
+            signal.signal(number, action)

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +9,7 @@ from typing import Any
 import click
 import msgspec
 
+from data_nexus.app.signals import ended_by_signal
 from data_nexus.backup.folder import BackupFolder
 from data_nexus.backup.making import Kind, MadeBackup
 from data_nexus.backup.manifest import BackupManifest
@@ -77,7 +74,7 @@ def backup_command(
             raise UsageError(
                 "--follow makes no backup: leave --full, --incremental, --dump and --keep out"
             )
-        with _ended_by_signal() as ended:
+        with ended_by_signal() as ended:
             error_console.print("Streaming the log. Ctrl-C ends it.")
             follow(settings, folder, ended)
     else:
@@ -209,18 +206,3 @@ def _say_restored(report: RestoreReport, done: str, *, as_json: bool) -> int:
     for table, cause in report.damaged.items():
         console.print(f"FAIL  {table} is damaged: {cause}")
     return report.exit_code
-
-
-@contextmanager
-def _ended_by_signal() -> Iterator[threading.Event]:
-    """Give an event that SIGINT and SIGTERM set."""
-    ended = threading.Event()
-    before = {
-        number: signal.signal(number, lambda *_: ended.set())
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        yield ended
-    finally:
-        for number, action in before.items():
-            signal.signal(number, action)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import signal
 import socket
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from urllib.parse import quote
 import click
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from data_nexus.app.signals import ended_by_signal
 from data_nexus.cli.options import opened, output_options, settings_from
 from data_nexus.cli.render import (
     console,
@@ -154,7 +154,7 @@ def serve(port: int | None, as_json: bool, **options: Any) -> None:  # noqa: ANN
     with loopback_server(settings.home, chosen) as own:
         upgrade_tables(own, settings.schema)
         database = PostgresConnection(own, settings.schema)
-        with admitted_guests(database) as password, _ended_by_signal() as ended:
+        with admitted_guests(database) as password, ended_by_signal() as ended:
             _show_access(own, chosen, password, as_json=as_json)
             _watch(database, ended, server_log(settings.home))
     if not as_json:
@@ -200,21 +200,6 @@ def _show_access(own: str, port: int, password: str, *, as_json: bool) -> None:
             console.print(f"{name:<8}  {part}", soft_wrap=True)
         console.print("The password is shown once. Ctrl-C ends it.")
     sys.stdout.flush()
-
-
-@contextmanager
-def _ended_by_signal() -> Iterator[threading.Event]:
-    """Give an event that SIGINT and SIGTERM set."""
-    ended = threading.Event()
-    before = {
-        number: signal.signal(number, lambda *_: ended.set())
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        yield ended
-    finally:
-        for number, action in before.items():
-            signal.signal(number, action)
 
 
 def _watch(database: PostgresConnection, ended: threading.Event, log: Path) -> None:
